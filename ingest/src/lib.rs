@@ -1,0 +1,1 @@
+//! HTTP to event log: receive, authenticate, normalize, publish.

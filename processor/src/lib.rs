@@ -1,0 +1,1 @@
+//! Event log to deliveries: consume, route, deliver, settle, dead-letter.

@@ -1,0 +1,55 @@
+//! Events outside the five families, and what no mapping knows.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Conversation, Party, Text};
+
+/// `presence.updated`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Presence<'a> {
+    /// Where they are present.
+    #[serde(borrow)]
+    pub conversation: Conversation<'a>,
+    /// Who is how.
+    #[serde(borrow)]
+    pub parties: Vec<PresenceOf<'a>>,
+}
+
+/// How one party is present.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PresenceOf<'a> {
+    /// The platform's id of them.
+    pub id: Text<'a>,
+    /// `typing`, `recording`, `available`, `unavailable`, `paused`, or the platform's own word.
+    #[serde(borrow)]
+    pub state: Text<'a>,
+}
+
+/// `bot.command`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BotCommand<'a> {
+    /// The command.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    /// Who gave it.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<Party<'a>>,
+    /// The message that it was given in.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<Text<'a>>,
+    /// Where.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<Conversation<'a>>,
+}
+
+/// `unmapped`: authentic, kept, and waiting for a mapping.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Unmapped<'a> {
+    /// Why nothing was mapped: an unknown event name, or what was surprising about the body.
+    #[serde(borrow)]
+    pub reason: Text<'a>,
+    /// The platform's own name of the event, if it could be read.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<Text<'a>>,
+}

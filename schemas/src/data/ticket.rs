@@ -1,0 +1,65 @@
+//! The ticket family: a conversation with a customer, seen as a case of work.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Party, Text};
+use crate::time::Timestamp;
+
+/// A ticket, as it stands after the event.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Ticket<'a> {
+    /// The platform's id of the ticket.
+    pub id: Text<'a>,
+    /// How it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<TicketStatus>,
+    /// How it stood before, where the platform says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_status: Option<TicketStatus>,
+    /// The number that people use for it.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<Text<'a>>,
+    /// The customer.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<Party<'a>>,
+    /// The agent or bot that has it.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub assignee: Option<Party<'a>>,
+    /// The department that has it.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub department: Option<Text<'a>>,
+    /// The team that has it.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<Text<'a>>,
+    /// The line, inbox or connection that it runs over.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub channel_id: Option<Text<'a>>,
+    /// How urgent it is, in the platform's words.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Text<'a>>,
+    /// Labels put on it.
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<Text<'a>>,
+    /// The names of what changed, in the platform's words.
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<Text<'a>>,
+    /// When it was opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub opened_at: Option<Timestamp>,
+}
+
+/// How a ticket stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TicketStatus {
+    /// Being worked on.
+    Open,
+    /// Waiting for us, or with a bot.
+    Pending,
+    /// Put off.
+    Snoozed,
+    /// Done.
+    Closed,
+}

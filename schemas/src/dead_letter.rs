@@ -1,0 +1,76 @@
+//! A delivery given up: a record in the dead-letter topic that keeps everything, so that it can be put back.
+//!
+//! Key, headers and value are the original record's, byte for byte; what went wrong stands in further headers.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use crate::name::SinkName;
+use crate::record::{Header, Position, Record};
+use crate::sink::Target;
+use crate::time::Timestamp;
+
+/// The names of the headers that a dead letter adds.
+pub mod header {
+    /// The sink that gave up.
+    pub const SINK: &str = "fb_sink";
+    /// The target behind the sink, absent for sinks with only one.
+    pub const TARGET: &str = "fb_target";
+    /// Why, in words.
+    pub const REASON: &str = "fb_reason";
+    /// How often it was tried; 0 when it could not even be decoded.
+    pub const ATTEMPTS: &str = "fb_attempts";
+    /// The position of the original record: `topic[partition]@offset`.
+    pub const POSITION: &str = "fb_position";
+    /// When it was given up, RFC 3339.
+    pub const TIME: &str = "fb_time";
+    /// The version of the set of rules that routed it, absent when it never got so far.
+    pub const RULES_VERSION: &str = "fb_rules_version";
+}
+
+/// What went wrong with a record.
+#[derive(Debug)]
+pub struct DeadLetter<'a> {
+    /// The original record.
+    pub record: &'a Record,
+    /// Where it was.
+    pub position: &'a Position,
+    /// The sink that gave up.
+    pub sink: &'a SinkName,
+    /// The target behind it.
+    pub target: Option<&'a Target>,
+    /// Why; without secrets.
+    pub reason: &'a str,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// The version of the set of rules.
+    pub rules_version: Option<&'a str>,
+    /// When it was given up.
+    pub time: Timestamp,
+}
+
+impl DeadLetter<'_> {
+    /// The record to publish.
+    pub fn to_record(&self) -> Record {
+        let mut record = self.record.clone();
+        let mut add = |name: &'static str, value: String| {
+            record.headers.push(Header {
+                name: Cow::Borrowed(name),
+                value: Bytes::from(value),
+            });
+        };
+        add(header::SINK, self.sink.to_string());
+        if let Some(Target::Named(target)) = self.target {
+            add(header::TARGET, target.clone());
+        }
+        add(header::REASON, self.reason.chars().take(1024).collect());
+        add(header::ATTEMPTS, self.attempts.to_string());
+        add(header::POSITION, self.position.to_string());
+        add(header::TIME, self.time.to_string());
+        if let Some(version) = self.rules_version {
+            add(header::RULES_VERSION, version.to_owned());
+        }
+        record
+    }
+}

@@ -1,0 +1,105 @@
+//! What the HTTP sink knows of a receiver, and how it learns of all of them.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+use url::Url;
+
+use crate::name::{EndpointId, EventType, Tenant};
+use crate::secret::Secret;
+
+/// A registered outbound URL.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Its name in logs, metrics and dead letters.
+    pub id: EndpointId,
+    /// Whose events it gets.
+    pub tenant: Tenant,
+    /// Where to post. `http` or `https`, without user info.
+    pub url: Url,
+    /// Which event types it wants; empty means all.
+    pub events: Vec<EventTypePattern>,
+    /// The signing keys (decoded bytes), newest first; each makes one signature. Never empty.
+    pub secrets: Vec<Secret>,
+    /// The whole of one attempt: resolve, connect, TLS, send, read the answer.
+    pub timeout: Duration,
+    /// How many attempts may be under way at once.
+    pub concurrency: usize,
+}
+
+impl Endpoint {
+    /// Whether this endpoint wants events of that type.
+    pub fn wants(&self, event_type: &EventType) -> bool {
+        self.events.is_empty() || self.events.iter().any(|pattern| pattern.matches(event_type))
+    }
+}
+
+/// `ticket.closed`, or a family: `ticket.*`; `*` is everything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventTypePattern {
+    /// Exactly this type.
+    Exact(EventType),
+    /// Every type that begins so; the text ends with a dot, or is empty for everything.
+    Prefix(String),
+}
+
+impl EventTypePattern {
+    /// Whether `event_type` fits.
+    pub fn matches(&self, event_type: &EventType) -> bool {
+        match self {
+            Self::Exact(exact) => exact == event_type,
+            Self::Prefix(prefix) => event_type.as_str().starts_with(prefix.as_str()),
+        }
+    }
+}
+
+impl FromStr for EventTypePattern {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "*" {
+            return Ok(Self::Prefix(String::new()));
+        }
+        let checked = |name: &str| EventType::new(name.to_owned()).map_err(|e| e.to_string());
+        match text.strip_suffix(".*") {
+            Some(family) => checked(family).map(|_| Self::Prefix(format!("{family}."))),
+            None => checked(text).map(Self::Exact),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for EventTypePattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// Where the HTTP sink learns of the endpoints. Reading a snapshot is quick, and never I/O.
+pub trait EndpointDirectory: Send + Sync + fmt::Debug {
+    /// All endpoints that are enabled now.
+    fn endpoints(&self) -> Arc<[Arc<Endpoint>]>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_types_and_families() {
+        let matches = |pattern: &str, event_type: &'static str| {
+            let pattern: EventTypePattern = pattern.parse().expect("a valid pattern");
+            pattern.matches(&EventType::new(event_type).expect("a valid type"))
+        };
+        assert!(matches("*", "message.created"));
+        assert!(matches("ticket.*", "ticket.closed"));
+        assert!(!matches("ticket.*", "tickets.closed"));
+        assert!(!matches("ticket.*", "ticket"));
+        assert!(matches("ticket.closed", "ticket.closed"));
+        assert!(!matches("ticket.closed", "ticket.closed.x"));
+        assert!("tick*".parse::<EventTypePattern>().is_err());
+    }
+}

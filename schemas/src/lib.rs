@@ -1,0 +1,38 @@
+//! The contracts between the rooms of Forebay: what an event is, how it lies in the event log, and what a log and a
+//! sink promise. **This crate does no I/O** and knows no other crate of ours; CI proves both.
+//!
+//! The way of one event through the types of this crate:
+//!
+//! ```text
+//! ingest:     Envelope ──to_record──► Record ──EventLog::publish──► Position
+//! processor:  Record ──Event::decode──► Event ──► Delivery ──Sink::deliver──► Outcome
+//! ```
+//!
+//! * [`name`], [`id`], [`time`], [`secret`]: the small checked values everything else is made of
+//! * [`data`]: one Rust type per event type; their JSON Schemas are made by [`json_schema`]
+//! * [`event`]: the envelope (CloudEvents 1.0) written, and the event read back
+//! * [`record`]: record, header, partition, offset, position
+//! * [`log`]: the traits [`EventLog`](log::EventLog) and [`PartitionReader`](log::PartitionReader)
+//! * [`sink`]: the trait [`Sink`](sink::Sink), deliveries and outcomes
+//! * [`source`], [`endpoint`]: what is registered, and how a stage looks it up
+
+pub mod data;
+pub mod dead_letter;
+pub mod endpoint;
+pub mod event;
+pub mod id;
+pub mod json_schema;
+pub mod log;
+pub mod name;
+pub mod platform;
+pub mod record;
+pub mod secret;
+pub mod sink;
+pub mod source;
+pub mod time;
+
+use std::future::Future;
+use std::pin::Pin;
+
+/// A future of a trait that is used as an object: boxed, sendable, borrowing for `'a`.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

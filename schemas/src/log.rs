@@ -1,0 +1,221 @@
+//! The event log between the stages: what a log promises to those who publish and to those who read.
+//!
+//! Two logs keep these contracts, on Apache Kafka and on a journal on local disk (crate `stream`); one conformance suite
+//! proves both. Whoever writes a third makes it pass that suite.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::BoxFuture;
+use crate::name::{GroupName, TopicName};
+use crate::record::{Offset, Partition, Position, Record, StoredRecord};
+
+/// A durable, partitioned, ordered log of records.
+pub trait EventLog: Send + Sync + fmt::Debug {
+    /// Appends `record` to the partition of its key.
+    ///
+    /// `Ok` means durable: on Kafka all in-sync replicas have it, on disk it is synced. The future ends within the log's
+    /// own publish time-out, whatever the state of the log. After an error the record may still be in the log
+    /// (an acknowledgement can be lost), which ids and idempotent sinks absorb. Dropping the future does not take the
+    /// record back.
+    fn publish<'a>(&'a self, topic: &'a TopicName, record: Record) -> BoxFuture<'a, Result<Position, PublishError>>;
+
+    /// Joins a group, or reads alone.
+    fn subscribe(&self, subscription: Subscription) -> BoxFuture<'_, Result<Box<dyn Consumer>, LogError>>;
+
+    /// Makes the topics that are missing, and refuses ones that exist with another partition count or weaker settings.
+    fn ensure_topics<'a>(&'a self, topics: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>>;
+
+    /// Checks, without making anything, that the topics are there as specified. Used at start and by `forebay check`.
+    fn check_topics<'a>(&'a self, topics: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>>;
+
+    /// Whether the log would take a record now, as far as is known without writing one. For readiness.
+    fn ready(&self) -> BoxFuture<'_, Result<(), LogError>>;
+
+    /// Waits, at most `grace`, until everything handed to [`publish`](Self::publish) is settled.
+    fn flush(&self, grace: Duration) -> BoxFuture<'_, Result<(), LogError>>;
+}
+
+/// Who reads what, and from where.
+#[derive(Debug, Clone)]
+pub struct Subscription {
+    /// The topic.
+    pub topic: TopicName,
+    /// In a group, partitions are shared among its members and progress is stored; alone, one reads everything and
+    /// stores nothing.
+    pub membership: Membership,
+    /// Where a partition begins for which the group has no progress yet (or for which there is no group).
+    pub start: Start,
+}
+
+/// See [`Subscription::membership`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Membership {
+    /// Member of this group.
+    Group(GroupName),
+    /// Alone, for example `forebay tail`.
+    Alone,
+}
+
+/// See [`Subscription::start`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// The oldest record that is still there.
+    Earliest,
+    /// Only what comes from now on.
+    Latest,
+}
+
+/// A member of a group: hears which partitions are its own.
+pub trait Consumer: Send {
+    /// Waits for the next change. Must be called all the time: a revocation is answered only here. Cancel-safe.
+    fn next(&mut self) -> BoxFuture<'_, Result<Change, LogError>>;
+
+    /// Records between stored progress and the end of each partition that is owned now.
+    fn lag(&self) -> BoxFuture<'_, Result<Vec<(Partition, u64)>, LogError>>;
+
+    /// Stores what is left to store and leaves the group. Readers that are still alive end with `Ok(None)`.
+    fn close(self: Box<Self>) -> BoxFuture<'static, Result<(), LogError>>;
+}
+
+/// What happened to a member of a group.
+pub enum Change {
+    /// These partitions are ours from now on, each with its reader.
+    Assigned(Vec<Box<dyn PartitionReader>>),
+    /// These are about to be somebody else's: stop reading them, store progress, then call [`Revocation::done`].
+    Revoked(Revocation),
+    /// These are gone already (the group has expelled us): stop, and store nothing.
+    Lost(Vec<Partition>),
+}
+
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Assigned(readers) => f
+                .debug_tuple("Assigned")
+                .field(&readers.iter().map(|r| r.partition()).collect::<Vec<_>>())
+                .finish(),
+            Self::Revoked(revocation) => f.debug_tuple("Revoked").field(&revocation.partitions).finish(),
+            Self::Lost(partitions) => f.debug_tuple("Lost").field(partitions).finish(),
+        }
+    }
+}
+
+/// Partitions to give back. The log waits a few seconds for [`done`](Self::done) (or the drop) before it goes on without.
+pub struct Revocation {
+    /// What is given back.
+    pub partitions: Vec<Partition>,
+    done: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl Revocation {
+    /// `done` is called once, when the owner has stopped or this value is dropped.
+    pub fn new(partitions: Vec<Partition>, done: impl FnOnce() + Send + 'static) -> Self {
+        Self {
+            partitions,
+            done: Some(Box::new(done)),
+        }
+    }
+
+    /// Everything about these partitions has stopped and its progress is stored.
+    pub fn done(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Revocation {
+    fn drop(&mut self) {
+        if let Some(done) = self.done.take() {
+            done();
+        }
+    }
+}
+
+impl fmt::Debug for Revocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Revocation")
+            .field("partitions", &self.partitions)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One partition, read in order. A reader that is not asked holds back only its own partition.
+pub trait PartitionReader: Send {
+    /// Which one.
+    fn partition(&self) -> &Partition;
+
+    /// Begins at `from`; or, if that is `None`, at the group's stored progress; or, if there is none, at the
+    /// subscription's [`Start`]. Called once, before the first [`next_batch`](Self::next_batch).
+    ///
+    /// A `from` or a stored progress that the log no longer has (retention, a recreated topic) is
+    /// [`LogError::ProgressLost`]: never skipped in silence.
+    fn begin(&mut self, from: Option<Offset>) -> BoxFuture<'_, Result<(), LogError>>;
+
+    /// Waits for records and returns 1 to `max` of them, in order of offset (offsets may have holes); `None` once the
+    /// partition is revoked or the consumer closed. Cancel-safe: a dropped call loses no record.
+    fn next_batch(&mut self, max: usize) -> BoxFuture<'_, Result<Option<Vec<StoredRecord>>, LogError>>;
+
+    /// Remembers that everything before `next` is settled. Becomes durable soon, on revocation and on close. After the
+    /// partition was lost it does nothing.
+    fn store(&mut self, next: Offset) -> Result<(), LogError>;
+}
+
+/// A topic as it must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicSpec {
+    /// Its name.
+    pub name: TopicName,
+    /// Exactly so many; another count would scatter the keys.
+    pub partitions: i32,
+    /// How many replicas, where the log has replicas.
+    pub replication: i32,
+    /// How long records are kept.
+    pub retention: Duration,
+    /// The largest record it takes, bytes.
+    pub max_record_bytes: u32,
+}
+
+/// Why a record was not published, by what the caller will do.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// No acknowledgement in time, a full queue, a full disk: try again later. Ingest answers 503.
+    #[error("event log unavailable: {reason}")]
+    Unavailable {
+        /// In words, with topic and cause.
+        reason: String,
+    },
+    /// The log will never take a record of this size. Ingest answers 413.
+    #[error("a record of {size_bytes} bytes is more than the event log takes ({limit_bytes} bytes)")]
+    TooLarge {
+        /// The record's size.
+        size_bytes: usize,
+        /// The log's limit.
+        limit_bytes: usize,
+    },
+}
+
+/// Why reading or administering a log failed, by what the caller will do.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// May pass: try again with backoff.
+    #[error("event log unavailable: {0}")]
+    Unavailable(String),
+    /// Will not pass by itself: settings, credentials, a missing topic. Stop and tell the operator.
+    #[error("event log misconfigured: {0}")]
+    Misconfigured(String),
+    /// The stored progress is not in the log any more. Stop; the operator decides where to go on.
+    #[error(
+        "progress lost on {partition}: it stands at offset {stored}, the log holds {earliest} to {end} \
+         (records expired or the topic was recreated); decide where to go on and set the group's offset"
+    )]
+    ProgressLost {
+        /// Where.
+        partition: Partition,
+        /// What the group (or the sink) had stored.
+        stored: Offset,
+        /// The oldest record still there.
+        earliest: Offset,
+        /// One past the newest record.
+        end: Offset,
+    },
+}

@@ -1,0 +1,114 @@
+//! How an event lies in the event log: key, headers, value, and where.
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::name::TopicName;
+
+/// What is published: the unit of the event log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The partition key; records of equal keys are in one partition, in the order in which they were accepted.
+    pub key: Bytes,
+    /// Repeats of attributes, so that a consumer can filter without parsing the value.
+    pub headers: Vec<Header>,
+    /// The CloudEvent in structured JSON.
+    pub value: Bytes,
+}
+
+/// One header of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// For example [`header::CE_TYPE`].
+    pub name: std::borrow::Cow<'static, str>,
+    /// UTF-8 text for all headers that Forebay writes.
+    pub value: Bytes,
+}
+
+/// The names of the headers that Forebay writes.
+pub mod header {
+    /// `application/cloudevents+json` (CloudEvents Kafka binding §3.3.1).
+    pub const CONTENT_TYPE: &str = "content-type";
+    /// The event id.
+    pub const CE_ID: &str = "ce_id";
+    /// The event type.
+    pub const CE_TYPE: &str = "ce_type";
+    /// `/<tenant>/<source>`.
+    pub const CE_SOURCE: &str = "ce_source";
+    /// When it happened, RFC 3339.
+    pub const CE_TIME: &str = "ce_time";
+    /// The tenant.
+    pub const CE_TENANT: &str = "ce_tenant";
+}
+
+impl Record {
+    /// The value of the first header of that name.
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.headers.iter().find(|h| h.name == name).map(|h| &*h.value)
+    }
+
+    /// Bytes of key, headers and value together: what a size limit of the event log counts, but for its framing.
+    pub fn size_bytes(&self) -> usize {
+        self.key.len() + self.value.len() + self.headers.iter().map(|h| h.name.len() + h.value.len()).sum::<usize>()
+    }
+}
+
+/// One partition of one topic.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Partition {
+    /// The topic.
+    pub topic: TopicName,
+    /// The partition's number, from 0.
+    pub index: i32,
+}
+
+/// The place of a record inside its partition. As progress it means the **next** record to read, as in Kafka.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Offset(pub i64);
+
+impl Offset {
+    /// The offset after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// Where a record is: topic, partition, offset. Every failure names it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Position {
+    /// The partition.
+    pub partition: Partition,
+    /// The place inside it.
+    pub offset: Offset,
+}
+
+/// A record read back, with its position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRecord {
+    /// Where it was read.
+    pub offset: Offset,
+    /// What was read.
+    pub record: Record,
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[{}]", self.topic, self.index)
+    }
+}
+
+impl fmt::Display for Offset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.partition, self.offset)
+    }
+}

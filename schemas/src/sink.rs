@@ -1,0 +1,129 @@
+//! Where deliveries go: the contract of a sink, what it is given and what it answers.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::BoxFuture;
+use crate::event::Event;
+use crate::name::{RuleName, SinkName};
+use crate::record::{Offset, Partition, StoredRecord};
+
+/// A place that events are delivered to.
+///
+/// A sink promises three things: [`Outcome::Delivered`] means durable; the same delivery twice is harmless; and it does
+/// not retry by itself. Retrying, backoff and dead letters are the processor's.
+pub trait Sink: Send + Sync + fmt::Debug {
+    /// The name that rules use.
+    fn name(&self) -> &SinkName;
+
+    /// Who gets `event` at this sink, when a rule routes it here. `argument` is what the rule wrote behind the colon
+    /// (`topic:vip-tickets`). One delivery is made per target; no target means that nothing is to be done.
+    fn targets(&self, event: &Event, argument: Option<&str>) -> Vec<Target>;
+
+    /// Whether `argument` makes sense in a rule, asked when rules are loaded. The error says what would be right.
+    fn check_argument(&self, argument: Option<&str>) -> Result<(), String>;
+
+    /// Delivers the batch and answers one outcome per delivery, in the same order.
+    ///
+    /// Batches of one partition come one after the other, in order of offset; batches of different partitions come at
+    /// the same time. A sink that keeps order by key answers [`Outcome::Retry`] for every delivery behind one that it
+    /// has to retry, of the same key and target.
+    ///
+    /// `Err` means that nothing can be delivered now and nothing is wrong with the deliveries: the processor tries the
+    /// whole batch again, without limit.
+    fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>>;
+
+    /// The progress that this sink keeps together with the data, if it keeps any. Asked on assignment; it wins over
+    /// the progress stored in the event log.
+    fn position<'a>(&'a self, partition: &'a Partition) -> BoxFuture<'a, Result<Option<Offset>, Unavailable>> {
+        let _ = partition;
+        Box::pin(async { Ok(None) })
+    }
+
+    /// Everything before `next` is settled, also what this sink never saw or rejected. Called now and then, and on
+    /// revocation, so that the kept position does not fall behind what the log still holds.
+    fn checkpoint<'a>(&'a self, partition: &'a Partition, next: Offset) -> BoxFuture<'a, Result<(), Unavailable>> {
+        let _ = (partition, next);
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Whether the sink could deliver now, without delivering. For start and readiness.
+    fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>>;
+}
+
+/// One of the parties behind a sink: an endpoint, a topic; or the sink itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// The sink has only one party.
+    Only,
+    /// An endpoint's id, a topic's name.
+    Named(String),
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Only => "-",
+            Self::Named(name) => name,
+        })
+    }
+}
+
+/// Deliveries out of one partition, in order of offset.
+#[derive(Debug)]
+pub struct Batch {
+    /// Where the events were read.
+    pub partition: Partition,
+    /// Once every delivery of this batch is settled, everything before this offset is. A sink that keeps its position
+    /// with the data stores this, or the offset of the first delivery that it did not deliver if there is one.
+    pub next: Offset,
+    /// At least one.
+    pub deliveries: Vec<Delivery>,
+}
+
+/// One event bound for one target of one sink.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// The event, decoded once for all its deliveries.
+    pub event: Arc<Event>,
+    /// The record it was read from.
+    pub record: Arc<StoredRecord>,
+    /// Who gets it.
+    pub target: Target,
+    /// The rules that sent it here, in the order of the file.
+    pub rules: Vec<RuleName>,
+    /// The version of the set of rules: the first 12 hex digits of its SHA-256.
+    pub rules_version: Arc<str>,
+    /// The number of this try, from 1.
+    pub attempt: u32,
+}
+
+/// What became of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Durable at the target.
+    Delivered,
+    /// May go through later.
+    Retry {
+        /// Not sooner than this, if the target said so.
+        after: Option<Duration>,
+        /// Why, for logs and dead letters; without secrets.
+        reason: String,
+    },
+    /// Will never go through: a dead letter.
+    Rejected {
+        /// Why, for logs and dead letters; without secrets.
+        reason: String,
+    },
+}
+
+/// The sink as a whole cannot deliver now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("sink `{sink}` is unavailable: {reason}")]
+pub struct Unavailable {
+    /// Which.
+    pub sink: SinkName,
+    /// Why, and what would mend it; without secrets.
+    pub reason: String,
+}

@@ -1,0 +1,1 @@
+//! Deliveries to the world: postgres, sqlite, http, topic.
