@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
@@ -18,6 +20,17 @@ impl Secret {
         Self(Zeroizing::new(bytes.into()))
     }
 
+    /// Decodes a signing key as Standard Webhooks writes it: base64, with or without `whsec_` in front. The
+    /// specification asks for 24 to 64 bytes; shorter keys, down to 16, are taken because senders hand them out.
+    pub fn from_standard_webhooks(text: &str) -> Result<Self, InvalidSigningKey> {
+        let encoded = text.strip_prefix("whsec_").unwrap_or(text);
+        let key = Self::new(BASE64.decode(encoded).map_err(|_| InvalidSigningKey::NotBase64)?);
+        match key.expose().len() {
+            16..=64 => Ok(key),
+            len => Err(InvalidSigningKey::Length(len)),
+        }
+    }
+
     /// The bytes themselves, for the moment of use.
     pub fn expose(&self) -> &[u8] {
         &self.0
@@ -32,6 +45,17 @@ impl Secret {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// Why a text is not a signing key of Standard Webhooks. Says nothing of the text itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSigningKey {
+    /// Not base64.
+    #[error("the signing key is not base64: write it as `whsec_` and the base64 of 24 to 64 random bytes")]
+    NotBase64,
+    /// Too short to be safe, or too long to be meant.
+    #[error("the signing key has {0} bytes: write it as `whsec_` and the base64 of 24 to 64 random bytes")]
+    Length(usize),
 }
 
 impl fmt::Debug for Secret {
@@ -60,6 +84,21 @@ mod tests {
     #[test]
     fn a_secret_does_not_print() {
         assert_eq!(format!("{:?}", Some(Secret::new("hunter2"))), "Some([redacted])");
+    }
+
+    #[test]
+    fn a_signing_key_is_strict_base64_of_a_sane_length() {
+        let key = Secret::from_standard_webhooks("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+            .expect("the specification's example");
+        assert_eq!(key.expose().len(), 24);
+        assert_eq!(
+            Secret::from_standard_webhooks("whsec_!").err(),
+            Some(InvalidSigningKey::NotBase64)
+        );
+        assert_eq!(
+            Secret::from_standard_webhooks("whsec_AAAA").err(),
+            Some(InvalidSigningKey::Length(3))
+        );
     }
 
     #[test]

@@ -1,0 +1,384 @@
+//! The checked snapshot of sources and endpoints.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use schemas::endpoint::{Endpoint, EndpointDirectory};
+use schemas::secret::Secret;
+use schemas::source::{
+    Encoding, Hash, HmacScheme, Scheme, Source, SourceDirectory, TemplatePart, TimestampHeader, TokenPlace,
+};
+use serde_saphyr::{Location, Spanned};
+use url::Url;
+
+use crate::config::{AuthConfig, Config, EncodingConfig, EndpointConfig, HashConfig, SourceConfig, TokenConfig};
+
+/// What is wrong with one source or endpoint, and where in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Line, from 1.
+    pub line: u64,
+    /// Column, from 1.
+    pub column: u64,
+    /// The thing, the reason and the way out; without secrets.
+    pub message: String,
+}
+
+/// Sources and endpoints by what the configuration file says.
+#[derive(Debug)]
+pub struct Registry {
+    sources: HashMap<String, Arc<Source>>,
+    endpoints: Arc<[Arc<Endpoint>]>,
+    places: HashMap<String, Location>,
+}
+
+impl Registry {
+    /// Checks everything and reports all problems at once. `default_max_body_bytes` holds for sources without a limit
+    /// of their own.
+    pub fn new(config: Config, default_max_body_bytes: usize) -> Result<Self, Vec<Problem>> {
+        let mut problems = Problems::default();
+        let mut places = HashMap::new();
+        let mut sources = HashMap::new();
+        for source in config.sources {
+            let place = source.id.referenced;
+            let id = source.id.value.to_string();
+            if sources.contains_key(&id) {
+                problems.add(
+                    place,
+                    format!("source `{id}` is there twice; every source needs an id of its own"),
+                );
+            }
+            match build_source(source, default_max_body_bytes) {
+                Ok(source) => {
+                    places.insert(id.clone(), place);
+                    sources.insert(id, Arc::new(source));
+                }
+                Err(reason) => problems.add(place, format!("source `{id}`: {reason}")),
+            }
+        }
+
+        let mut endpoints = Vec::new();
+        let mut endpoint_ids = HashSet::new();
+        for endpoint in config.endpoints {
+            let (place, id) = (endpoint.id.referenced, endpoint.id.value.clone());
+            if !endpoint_ids.insert(id.clone()) {
+                problems.add(
+                    place,
+                    format!("endpoint `{id}` is there twice; every endpoint needs an id of its own"),
+                );
+            }
+            let enabled = endpoint.enabled;
+            match build_endpoint(endpoint) {
+                Ok(built) if enabled => endpoints.push(Arc::new(built)),
+                Ok(_) => {}
+                Err((place, reason)) => problems.add(place, format!("endpoint `{id}`: {reason}")),
+            }
+        }
+        problems.into_result(Self {
+            sources,
+            endpoints: endpoints.into(),
+            places,
+        })
+    }
+
+    /// Lets a stage that knows more object to a source or an endpoint; its objections get the position in the file.
+    pub fn check(&self, source: impl Fn(&Source) -> Result<(), String>) -> Result<(), Vec<Problem>> {
+        let mut problems = Problems::default();
+        for (id, candidate) in &self.sources {
+            if let Err(reason) = source(candidate) {
+                let place = self.places.get(id).copied().unwrap_or(Location::UNKNOWN);
+                problems.add(place, format!("source `{id}`: {reason}"));
+            }
+        }
+        problems.into_result(())
+    }
+
+    /// All sources, in no order.
+    pub fn sources(&self) -> impl Iterator<Item = &Arc<Source>> {
+        self.sources.values()
+    }
+}
+
+impl SourceDirectory for Registry {
+    fn find(&self, id: &str) -> Option<Arc<Source>> {
+        self.sources.get(id).cloned()
+    }
+}
+
+impl EndpointDirectory for Registry {
+    fn endpoints(&self) -> Arc<[Arc<Endpoint>]> {
+        Arc::clone(&self.endpoints)
+    }
+}
+
+#[derive(Default)]
+struct Problems(Vec<Problem>);
+
+impl Problems {
+    fn add(&mut self, place: Location, message: String) {
+        self.0.push(Problem {
+            line: place.line(),
+            column: place.column(),
+            message,
+        });
+    }
+
+    fn into_result<T>(mut self, value: T) -> Result<T, Vec<Problem>> {
+        if self.0.is_empty() {
+            return Ok(value);
+        }
+        self.0.sort_by_key(|p| (p.line, p.column));
+        Err(self.0)
+    }
+}
+
+fn build_source(config: SourceConfig, default_max_body_bytes: usize) -> Result<Source, String> {
+    let scheme = config.auth.map(build_scheme).transpose()?;
+    if config.secrets.is_empty() && scheme != Some(Scheme::None) {
+        return Err("it has no secrets; give at least one under `secrets`, or say `auth: { scheme: none }`".into());
+    }
+    if config.secrets.iter().any(Secret::is_empty) {
+        return Err("one of its secrets is empty; an empty secret authenticates nobody".into());
+    }
+    Ok(Source {
+        id: config.id.value,
+        tenant: config.tenant,
+        platform: config.platform,
+        scheme,
+        secrets: config.secrets,
+        max_body_bytes: config.max_body_bytes.unwrap_or(default_max_body_bytes),
+    })
+}
+
+fn build_scheme(auth: AuthConfig) -> Result<Scheme, String> {
+    Ok(match auth {
+        AuthConfig::None => Scheme::None,
+        AuthConfig::UrlSecret => Scheme::UrlSecret,
+        AuthConfig::StandardWebhooks { tolerance_seconds } => Scheme::StandardWebhooks {
+            tolerance: Duration::from_secs(tolerance_seconds),
+        },
+        AuthConfig::Token(TokenConfig {
+            header: Some(name),
+            query: None,
+            body: None,
+        }) => Scheme::Token(TokenPlace::Header(name.to_ascii_lowercase())),
+        AuthConfig::Token(TokenConfig {
+            header: None,
+            query: Some(name),
+            body: None,
+        }) => Scheme::Token(TokenPlace::Query(name)),
+        AuthConfig::Token(TokenConfig {
+            header: None,
+            query: None,
+            body: Some(name),
+        }) => Scheme::Token(TokenPlace::Body(name)),
+        AuthConfig::Token(_) => return Err("a token stands in exactly one place: `header`, `query` or `body`".into()),
+        AuthConfig::Hmac {
+            hash,
+            encoding,
+            header,
+            prefix,
+            template,
+            timestamp_header,
+            tolerance_seconds,
+        } => {
+            let template = parse_template(&template)?;
+            let timestamp = timestamp_header.map(|name| TimestampHeader {
+                header: name.to_ascii_lowercase(),
+                tolerance: Duration::from_secs(tolerance_seconds),
+            });
+            if template.contains(&TemplatePart::Timestamp) != timestamp.is_some() {
+                return Err(
+                    "`{timestamp}` in `template` and `timestamp_header` go together: give both or neither".into(),
+                );
+            }
+            Scheme::Hmac(HmacScheme {
+                hash: match hash {
+                    HashConfig::Sha1 => Hash::Sha1,
+                    HashConfig::Sha256 => Hash::Sha256,
+                    HashConfig::Sha512 => Hash::Sha512,
+                },
+                encoding: match encoding {
+                    EncodingConfig::Hex => Encoding::Hex,
+                    EncodingConfig::Base64 => Encoding::Base64,
+                },
+                header: header.to_ascii_lowercase(),
+                prefix,
+                template,
+                timestamp,
+            })
+        }
+    })
+}
+
+fn parse_template(text: &str) -> Result<Vec<TemplatePart>, String> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some(open) = rest.find('{') {
+        let (before, after) = rest.split_at(open);
+        if !before.is_empty() {
+            parts.push(TemplatePart::Text(before.to_owned()));
+        }
+        let end = after
+            .find('}')
+            .ok_or_else(|| format!("`template` has a `{{` without `}}`: `{text}`"))?;
+        match &after[1..end] {
+            "body" => parts.push(TemplatePart::Body),
+            "timestamp" => parts.push(TemplatePart::Timestamp),
+            other => {
+                return Err(format!(
+                    "`template` knows `{{body}}` and `{{timestamp}}`, not `{{{other}}}`"
+                ));
+            }
+        }
+        rest = &after[end + 1..];
+    }
+    if !rest.is_empty() {
+        parts.push(TemplatePart::Text(rest.to_owned()));
+    }
+    if !parts.contains(&TemplatePart::Body) {
+        return Err("`template` must hold `{body}`, or the signature would not protect the body".into());
+    }
+    Ok(parts)
+}
+
+fn build_endpoint(config: EndpointConfig) -> Result<Endpoint, (Location, String)> {
+    let EndpointConfig {
+        id,
+        tenant,
+        url,
+        events,
+        secrets,
+        timeout_ms,
+        concurrency,
+        enabled: _,
+    } = config;
+    let Spanned {
+        value: url_text,
+        referenced: url_place,
+        ..
+    } = url;
+    let place = id.referenced;
+    let url = Url::parse(&url_text).map_err(|e| (url_place, format!("`url` is not a URL: {e}")))?;
+    if secrets.is_empty() {
+        return Err((
+            place,
+            "it has no secrets; give at least one, or nobody can verify what is sent".into(),
+        ));
+    }
+    if concurrency == 0 || timeout_ms == 0 {
+        return Err((place, "`concurrency` and `timeout_ms` must be at least 1".into()));
+    }
+    let secrets = secrets
+        .iter()
+        .map(|s| Secret::from_standard_webhooks(s.expose_str().unwrap_or_default()).map_err(|e| (place, e.to_string())))
+        .collect::<Result<_, _>>()?;
+    Ok(Endpoint {
+        id: id.value,
+        tenant,
+        url,
+        events,
+        secrets,
+        timeout: Duration::from_millis(timeout_ms),
+        concurrency,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(yaml: &str) -> Result<Registry, Vec<String>> {
+        let config: Config = serde_saphyr::from_str(yaml).map_err(|e| vec![e.to_string()])?;
+        Registry::new(config, 1000).map_err(|problems| {
+            problems
+                .iter()
+                .map(|p| format!("{}:{}: {}", p.line, p.column, p.message))
+                .collect()
+        })
+    }
+
+    #[test]
+    fn sources_and_endpoints_are_found() {
+        let registry = load(
+            "sources:\n  - id: a\n    platform: chatwoot\n    secrets: [s3cret-s3cret]\n\
+             endpoints:\n  - id: crm\n    url: https://example.com/hooks\n    events: ['ticket.*']\n    \
+             secrets: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw]\n  - id: off\n    enabled: false\n    \
+             url: https://example.com/off\n    secrets: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw]\n",
+        )
+        .expect("a valid registry");
+        let source = registry.find("a").expect("it is there");
+        assert_eq!((source.tenant.as_str(), source.max_body_bytes), ("default", 1000));
+        assert!(registry.find("b").is_none());
+        assert_eq!(registry.endpoints().len(), 1, "a paused endpoint hears nothing");
+    }
+
+    #[test]
+    fn every_problem_names_place_thing_and_way_out() {
+        let cases = [
+            (
+                "sources:\n  - id: a\n    platform: digisac\n",
+                "2:9: source `a`: it has no secrets; give at least one",
+            ),
+            (
+                "sources:\n  - id: a\n    platform: digisac\n    secrets: [xxxxxxxx]\n  - id: a\n    platform: digisac\n    \
+                 secrets: [xxxxxxxx]\n",
+                "5:9: source `a` is there twice",
+            ),
+            (
+                "sources:\n  - id: a\n    platform: standard\n    secrets: [x]\n    auth: { scheme: token }\n",
+                "exactly one place",
+            ),
+            (
+                "sources:\n  - id: a\n    platform: standard\n    secrets: [x]\n    auth: { scheme: hmac, hash: sha256, \
+                 encoding: hex, header: X-S, template: '{timestamp}.{body}' }\n",
+                "go together",
+            ),
+            (
+                "sources:\n  - id: a\n    platform: whatsapp\n    secrets: [x]\n",
+                "unknown variant",
+            ),
+            (
+                "sources:\n  - id: a/b\n    platform: digisac\n    secrets: [x]\n",
+                "not a valid source id",
+            ),
+            (
+                "sources:\n  - id: a\n    platform: digisac\n    secret: [x]\n",
+                "unknown field",
+            ),
+            (
+                "endpoints:\n  - id: e\n    url: nowhere\n    secrets: [x]\n",
+                "3:10: endpoint `e`: `url` is not a URL",
+            ),
+            (
+                "endpoints:\n  - id: e\n    url: https://x.example\n    secrets: [x]\n",
+                "is not base64",
+            ),
+        ];
+        for (yaml, expected) in cases {
+            let problems = load(yaml).expect_err(yaml);
+            assert!(
+                problems.iter().any(|p| p.contains(expected)),
+                "{yaml}\n{problems:?}\nlacks {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn templates_are_read_left_to_right() {
+        let parts = parse_template("v0:{timestamp}:{body}").expect("valid");
+        assert_eq!(
+            parts,
+            [
+                TemplatePart::Text("v0:".into()),
+                TemplatePart::Timestamp,
+                TemplatePart::Text(":".into()),
+                TemplatePart::Body
+            ]
+        );
+        assert!(parse_template("{timestamp}").is_err());
+        assert!(parse_template("{body").is_err());
+        assert!(parse_template("{body}{x}").is_err());
+    }
+}
