@@ -1,1 +1,17 @@
 //! The event log between the stages, on Apache Kafka and on a journal on local disk.
+//!
+//! Both keep the contract of [`schemas::log::EventLog`], and both pass one conformance suite
+//! (`stream/tests/conformance`): whoever writes a third log makes it pass, too.
+//!
+//! The way of one record through this crate:
+//!
+//! ```text
+//! Record ──EventLog::publish──► partition of its key ──acknowledged──► Position
+//! subscribe ──Change::Assigned──► PartitionReader ──begin, next_batch──► StoredRecord(s) ──store──► progress of the group
+//! ```
+//!
+//! * [`kafka`]: Apache Kafka through librdkafka; any number of processes
+//! * [`journal`]: one folder on local disk, one process
+
+pub mod journal;
+pub mod kafka;

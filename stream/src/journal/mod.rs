@@ -1,0 +1,1 @@
+//! The event log on local disk: embedded, durable, for one process.

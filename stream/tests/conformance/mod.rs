@@ -1,0 +1,289 @@
+//! What every event log must do, told as tests. A log passes by implementing [`Harness`] and naming itself once:
+//!
+//! ```text
+//! #[macro_use]
+//! mod conformance;
+//! conformance_suite!(open(), open_in_child());
+//! ```
+//!
+//! Both are expressions of futures. `open()` gives a [`Harness`] on a log of its own (or on names of its own);
+//! `open_in_child()` gives the log itself (a type that implements [`EventLog`]) inside the process that
+//! [`kill`](kill::what_was_acknowledged_survives_kill_9) starts and kills, from what [`Harness::child`] put into its environment.
+//!
+//! Nothing here sleeps in order to wait: what must come is awaited with [`PATIENCE`], and that something does not come
+//! is shown by the record behind it coming first.
+
+pub(crate) mod alone;
+pub(crate) mod groups;
+pub(crate) mod kill;
+pub(crate) mod progress;
+pub(crate) mod publishing;
+pub(crate) mod reading;
+pub(crate) mod topics;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::process::Command;
+use std::time::Duration;
+
+use bytes::Bytes;
+use schemas::BoxFuture;
+use schemas::log::{Change, Consumer, EventLog, Membership, PartitionReader, Start, Subscription, TopicSpec};
+use schemas::name::{GroupName, TopicName};
+use schemas::record::{Header, Offset, Partition, Position, Record, StoredRecord};
+
+/// How long the suite waits for something that must come. Long, because two cores may be busy with other things.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A log under test, and what only its owner can do to it.
+pub(crate) trait Harness: Send {
+    /// The log.
+    fn log(&self) -> &dyn EventLog;
+
+    /// Drops the log and opens it again, as a restart of the program does.
+    fn restart(&mut self) -> BoxFuture<'_, ()>;
+
+    /// Makes the log forget the records before `before`, as retention does.
+    fn trim<'a>(&'a mut self, partition: &'a Partition, before: Offset) -> BoxFuture<'a, ()>;
+
+    /// The largest record (as [`Record::size_bytes`] counts) that the log takes; [`topic`] makes topics with it.
+    fn max_record_bytes(&self) -> u32;
+
+    /// Lets go of the log, until the next [`restart`](Self::restart), and gives a command that runs this test program
+    /// with `--exact killed_writer --nocapture` and an environment from which `open_in_child()` opens the same log.
+    fn child(&mut self) -> BoxFuture<'_, Command>;
+}
+
+/// One `#[tokio::test]` per function of the suite, and the process that the kill test starts.
+macro_rules! conformance_suite {
+    ($open:expr, $open_in_child:expr) => {
+        conformance_suite! { @each $open;
+            publishing {
+                positions_grow_within_a_partition,
+                equal_keys_keep_their_order,
+                a_published_record_survives_a_restart,
+                keys_headers_and_values_come_back_byte_for_byte,
+                a_record_over_the_limit_is_too_large,
+                what_was_handed_over_is_settled_by_flush,
+                a_healthy_log_is_ready,
+            }
+            reading {
+                batches_are_never_larger_than_asked,
+                a_waiting_reader_hears_of_new_records,
+                a_dropped_next_batch_loses_nothing,
+                a_reader_that_is_not_asked_holds_back_only_itself,
+                a_reader_may_begin_anywhere,
+                close_ends_readers,
+            }
+            groups {
+                a_group_without_progress_begins_where_it_says,
+                a_group_goes_on_where_it_stored,
+                what_was_not_stored_is_read_again,
+                a_restart_resumes,
+                groups_are_independent,
+                a_group_that_began_at_the_end_keeps_that_beginning,
+                lag_counts_what_is_not_stored,
+            }
+            alone {
+                alone_from_the_earliest_sees_everything,
+                alone_from_the_latest_sees_only_what_is_new,
+                alone_stores_nothing,
+            }
+            progress {
+                expired_progress_stops_loudly,
+                progress_beyond_the_end_stops_loudly,
+                a_lost_beginning_stops_loudly,
+                progress_at_the_end_of_an_emptied_log_is_not_lost,
+            }
+            topics {
+                ensure_makes_topics_once,
+                another_partition_count_is_refused,
+                a_missing_topic_is_named,
+                a_subscription_to_a_missing_topic_is_refused,
+            }
+            kill { what_was_acknowledged_survives_kill_9, }
+        }
+
+        /// Does nothing but in the process that the kill test starts: there it writes until it is killed.
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn killed_writer() {
+            if let Some(topic) = conformance::kill::asked() {
+                let log = $open_in_child.await;
+                conformance::kill::write(&log, &topic).await;
+            }
+        }
+    };
+    (@each $open:expr; $($module:ident { $($test:ident,)* })*) => {
+        $($(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                let mut harness = $open.await;
+                Box::pin(conformance::$module::$test(&mut harness)).await;
+            }
+        )*)*
+    };
+}
+
+/// Awaits `future` with [`PATIENCE`].
+pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future)
+        .await
+        .unwrap_or_else(|_| panic!("{what} did not come within {PATIENCE:?}"))
+}
+
+/// A name that no other test has.
+pub(crate) fn unique(what: &str) -> String {
+    format!("{what}-{}", uuid::Uuid::new_v4().simple())
+}
+
+/// A group that no other test has.
+pub(crate) fn group() -> Membership {
+    Membership::Group(GroupName::new(unique("group")).expect("a valid name"))
+}
+
+/// A topic that no other test has, as it must be.
+pub(crate) fn spec(partitions: i32, max_record_bytes: u32) -> TopicSpec {
+    TopicSpec {
+        name: TopicName::new(unique("topic")).expect("a valid name"),
+        partitions,
+        replication: 1,
+        retention: Duration::from_hours(168),
+        max_record_bytes,
+    }
+}
+
+/// Makes a topic that no other test has.
+pub(crate) async fn topic(harness: &dyn Harness, partitions: i32) -> TopicName {
+    let spec = spec(partitions, harness.max_record_bytes());
+    within("the topic", harness.log().ensure_topics(std::slice::from_ref(&spec)))
+        .await
+        .expect("a new topic");
+    spec.name
+}
+
+/// A record with one header.
+pub(crate) fn record(key: &str, value: impl Into<String>) -> Record {
+    Record {
+        key: Bytes::from(key.to_owned()),
+        headers: vec![Header {
+            name: Cow::Borrowed("ce_type"),
+            value: Bytes::from_static(b"message.created"),
+        }],
+        value: Bytes::from(value.into()),
+    }
+}
+
+/// Publishes and awaits the acknowledgement; while a new topic's leader is being found, a log may ask to try again.
+pub(crate) async fn publish(log: &dyn EventLog, topic: &TopicName, record: Record) -> Position {
+    let mut last = String::new();
+    for _ in 0..20 {
+        match within("the acknowledgement", log.publish(topic, record.clone())).await {
+            Ok(position) => return position,
+            Err(error) => last = error.to_string(),
+        }
+    }
+    panic!("20 attempts to publish were all refused: {last}");
+}
+
+/// Publishes `values` of one key, one after the other.
+pub(crate) async fn publish_all(
+    log: &dyn EventLog,
+    topic: &TopicName,
+    key: &str,
+    values: std::ops::Range<usize>,
+) -> Vec<Position> {
+    let mut positions = Vec::new();
+    for value in values {
+        positions.push(publish(log, topic, record(key, value.to_string())).await);
+    }
+    positions
+}
+
+/// A member with the readers of its partitions, none of them begun.
+pub(crate) struct Member {
+    pub(crate) consumer: Box<dyn Consumer>,
+    pub(crate) readers: BTreeMap<i32, Box<dyn PartitionReader>>,
+}
+
+impl Member {
+    /// Subscribes and waits until all `partitions` are assigned.
+    pub(crate) async fn join(
+        log: &dyn EventLog,
+        topic: &TopicName,
+        membership: &Membership,
+        start: Start,
+        partitions: usize,
+    ) -> Self {
+        let subscription = Subscription {
+            topic: topic.clone(),
+            membership: membership.clone(),
+            start,
+        };
+        let mut consumer = within("the subscription", log.subscribe(subscription))
+            .await
+            .expect("a member");
+        let mut readers = BTreeMap::new();
+        while readers.len() < partitions {
+            match within("the assignment", consumer.next()).await.expect("a change") {
+                Change::Assigned(assigned) => readers.extend(assigned.into_iter().map(|r| (r.partition().index, r))),
+                change => panic!("nobody else is in the group, and yet: {change:?}"),
+            }
+        }
+        Self { consumer, readers }
+    }
+
+    /// The reader of a topic with one partition.
+    pub(crate) fn reader(&mut self) -> &mut dyn PartitionReader {
+        assert_eq!(self.readers.len(), 1);
+        &mut **self.readers.get_mut(&0).expect("partition 0")
+    }
+
+    /// Leaves the group, what was stored is durable.
+    pub(crate) async fn close(self) {
+        within("the close", self.consumer.close()).await.expect("a clean close");
+    }
+}
+
+/// Joins a topic with one partition and begins where the group stands.
+pub(crate) async fn join(log: &dyn EventLog, topic: &TopicName, membership: &Membership, start: Start) -> Member {
+    let mut member = Member::join(log, topic, membership, start, 1).await;
+    begin(member.reader()).await;
+    member
+}
+
+/// Begins at the stored progress, or at the start.
+pub(crate) async fn begin(reader: &mut dyn PartitionReader) {
+    within("the beginning", reader.begin(None)).await.expect("a beginning");
+}
+
+/// The next `count` records, never more.
+pub(crate) async fn read(reader: &mut dyn PartitionReader, count: usize) -> Vec<StoredRecord> {
+    let mut records = Vec::new();
+    while records.len() < count {
+        let batch = within("a batch", reader.next_batch(count - records.len()))
+            .await
+            .expect("records");
+        records.extend(batch.expect("a partition that is still ours"));
+    }
+    records
+}
+
+/// The values of the next `count` records, as text.
+pub(crate) async fn values(reader: &mut dyn PartitionReader, count: usize) -> Vec<String> {
+    read(reader, count)
+        .await
+        .iter()
+        .map(|r| text(&r.record.value))
+        .collect()
+}
+
+/// What [`publish_all`] writes.
+pub(crate) fn numbers(range: std::ops::Range<usize>) -> Vec<String> {
+    range.map(|n| n.to_string()).collect()
+}
+
+/// Bytes as text.
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
