@@ -1,0 +1,181 @@
+//! Rules about the repository itself that no compiler checks: what every module opens with, how long a file may be, that the
+//! documents name files that exist.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Above this a file holds more than one idea.
+const MAX_LINES: usize = 500;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// All text files of the repository, without what is built or started in it.
+fn files() -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder of the repository is readable") {
+            let path = entry.expect("an entry of it, too").path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let ours = !["target", ".git", ".forebay", "forebay-data", "payloads", "LICENSE"].contains(&name.as_str());
+            if path.is_dir() && ours {
+                folders.push(path);
+            } else if ours && let Ok(text) = fs::read_to_string(&path) {
+                found.push((path.strip_prefix(root()).expect("below the root").to_path_buf(), text));
+            }
+        }
+    }
+    assert!(found.len() > 50, "the walk found only {} files", found.len());
+    found
+}
+
+fn check(rule: &str, violations: &[String]) {
+    assert!(violations.is_empty(), "{rule}:\n{}", violations.join("\n"));
+}
+
+fn is_rust(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e == "rs")
+}
+
+#[test]
+fn every_module_opens_by_saying_what_it_is_for() {
+    let violations: Vec<String> = files()
+        .into_iter()
+        .filter(|(path, text)| is_rust(path) && !text.starts_with("//! "))
+        .map(|(path, _)| path.display().to_string())
+        .collect();
+    check("these modules do not open with `//! `", &violations);
+}
+
+#[test]
+fn no_source_file_is_too_long() {
+    let violations: Vec<String> = files()
+        .into_iter()
+        .filter(|(path, text)| is_rust(path) && text.lines().count() > MAX_LINES)
+        .map(|(path, text)| format!("{}: {} lines", path.display(), text.lines().count()))
+        .collect();
+    check(
+        &format!("these files have more than {MAX_LINES} lines; split them by idea"),
+        &violations,
+    );
+}
+
+#[test]
+fn nothing_is_left_for_later_and_no_machine_is_named() {
+    // Put together here, so that this file does not break its own rule.
+    let words = [
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("XX", "X"),
+        concat!("/wo", "rk/"),
+    ];
+    let is_word = |line: &str, word: &str| {
+        line.match_indices(word).any(|(at, _)| {
+            let inside = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+            word.starts_with('/')
+                || !inside(line[..at].chars().next_back()) && !inside(line[at + word.len()..].chars().next())
+        })
+    };
+    let mut violations = Vec::new();
+    for (path, text) in files() {
+        for (number, line) in text.lines().enumerate() {
+            for word in words.iter().filter(|word| is_word(line, word)) {
+                violations.push(format!("{}:{}: `{word}`", path.display(), number + 1));
+            }
+        }
+    }
+    check(
+        "file an issue instead, and name no path outside the repository",
+        &violations,
+    );
+}
+
+/// What Markdown links to, and what it puts in backticks with a path that begins at one of our folders.
+fn paths_named_in(text: &str) -> Vec<String> {
+    let folders = [
+        "schemas/",
+        "stream/",
+        "ingest/",
+        "processor/",
+        "sinks/",
+        "control/",
+        "src/",
+        "deploy/",
+        "tests/",
+        "bench/",
+        ".ci/",
+    ];
+    let links = text
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next())
+        .filter(|l| !l.contains("://"));
+    let quoted = text
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|q| folders.iter().any(|f| q.starts_with(f)) && !q.contains([' ', '*', '<', '{']));
+    links
+        .chain(quoted)
+        .map(|path| path.split('#').next().unwrap_or_default().to_owned())
+        .collect()
+}
+
+#[test]
+fn the_documents_name_only_files_that_exist() {
+    let mut named = 0;
+    let mut violations = Vec::new();
+    for (document, text) in files()
+        .into_iter()
+        .filter(|(path, _)| path.extension().is_some_and(|e| e == "md"))
+    {
+        let folder = root().join(document.parent().unwrap_or(Path::new("")));
+        for path in paths_named_in(&text) {
+            named += 1;
+            if !folder.join(&path).exists() {
+                violations.push(format!("{}: `{path}`", document.display()));
+            }
+        }
+    }
+    assert!(named > 20, "only {named} paths were found: the search is broken");
+    check("these documents name files that are not there", &violations);
+}
+
+#[test]
+fn the_map_stays_a_map() {
+    let map = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md is there");
+    assert!(
+        map.lines().count() <= 150,
+        "ARCHITECTURE.md has {} lines; at most 150",
+        map.lines().count()
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn what_people_run_is_executable() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let violations: Vec<String> = files()
+        .into_iter()
+        .filter(|(_, text)| text.starts_with("#!/"))
+        .filter(|(path, _)| fs::metadata(root().join(path)).is_ok_and(|m| m.permissions().mode() & 0o111 == 0))
+        .map(|(path, _)| path.display().to_string())
+        .collect();
+    check("these scripts are not executable", &violations);
+}
+
+#[test]
+fn the_configuration_of_the_compose_file_is_valid() {
+    let output = Command::new(env!("CARGO_BIN_EXE_forebay"))
+        .args(["check", "--config", "deploy/forebay.compose.yaml"])
+        .current_dir(root())
+        .env("DATABASE_URL", "postgres://forebay@postgres/forebay")
+        .env("SENDER_SECRET", "whsec_Zm9yZWJheS1jb21wb3NlLXRyaWFsLWtleS0wMQ==")
+        .env("RECEIVER_SECRET", "whsec_Zm9yZWJheS1jb21wb3NlLXRyaWFsLWtleS0wMg==")
+        .output()
+        .expect("the program starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
