@@ -1,1 +1,266 @@
-//! The event log on local disk: embedded, durable, for one process.
+//! The event log on local disk: embedded, durable, partitioned, for one process that writes.
+//!
+//! One folder with one SQLite file (WAL, `synchronous=FULL`). The way of a record: [`Journal`] puts it into a bounded
+//! queue; the [`writer`] takes all that is queued, writes it in one transaction, answers after the commit, and moves the
+//! ends of the partitions in the [`catalog`]; that wakes the [`reader`]s, which read over connections of their own.
+//! Progress of groups ([`progress`]) goes to disk with the next commit. [`retention`] deletes between two commits.
+//!
+//! Power loss keeps what was acknowledged; `kill -9` may set back a group's progress by some 200 ms, never a record.
+
+mod append;
+mod catalog;
+mod config;
+mod consumer;
+mod failure;
+mod layout;
+mod metrics;
+mod open;
+mod partitioner;
+mod progress;
+mod reader;
+mod retention;
+mod shared;
+mod topics;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use schemas::BoxFuture;
+use schemas::log::{Consumer, EventLog, LogError, PublishError, Subscription, TopicSpec};
+use schemas::name::TopicName;
+use schemas::record::{Offset, Partition, Position, Record};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+pub use config::Config;
+pub use metrics::Metrics;
+
+use shared::Shared;
+use writer::{Append, Command};
+
+/// The journal. Dropping it (and all consumers) writes what is queued and lets go of the folder soon after;
+/// [`close`](Self::close) waits for that.
+#[derive(Debug)]
+pub struct Journal {
+    handle: Arc<Handle>,
+}
+
+/// What the journal and its consumers hold together; when the last one is gone the writer ends.
+#[derive(Debug)]
+struct Handle {
+    shared: Arc<Shared>,
+    /// To the writer; `None` in a process that only reads.
+    queue: Option<mpsc::Sender<Command>>,
+    publish_timeout: Duration,
+    /// Ends the poll of a process that only reads.
+    _poll: Option<DropGuard>,
+}
+
+impl Journal {
+    /// Opens the journal in `config.path`, or makes it. Must be called inside a tokio runtime.
+    ///
+    /// A folder that another process (or another `Journal`) writes is [`LogError::Misconfigured`], after a second in
+    /// which the other may let go.
+    pub async fn open(config: &Config) -> Result<Self, LogError> {
+        config.check()?;
+        let lock = open::lock(&config.path).await?;
+        let connection = open::connect_writer(&config.path).await?;
+        let shared = Arc::new(Shared::new(&config.path, open::reader_pool(&config.path)));
+        let (queue, commands) = mpsc::channel(config.queue_max_records);
+        let writer = writer::Writer::start(config, Arc::clone(&shared), connection, commands, lock).await?;
+        tokio::spawn(writer.run());
+        Ok(Self {
+            handle: Arc::new(Handle {
+                shared,
+                queue: Some(queue),
+                publish_timeout: config.publish_timeout(),
+                _poll: None,
+            }),
+        })
+    }
+
+    /// Opens the journal in the folder `path` to read alone (`forebay tail`), beside the process that writes it. Sees
+    /// new records within some 100 ms. Publishing, making topics and joining a group are refused.
+    pub async fn open_read_only(path: &Path) -> Result<Self, LogError> {
+        let connection = open::connect_reader(path).await?;
+        let shared = Arc::new(Shared::new(path, open::reader_pool(path)));
+        let ended = CancellationToken::new();
+        reader::poll(Arc::clone(&shared), connection, ended.clone()).await?;
+        Ok(Self {
+            handle: Arc::new(Handle {
+                shared,
+                queue: None,
+                publish_timeout: Duration::ZERO,
+                _poll: Some(ended.drop_guard()),
+            }),
+        })
+    }
+
+    /// The journal's figures.
+    pub fn metrics(&self) -> &Metrics {
+        &self.handle.shared.metrics
+    }
+
+    /// Takes the records before `before` away, as retention would. For operators and tests.
+    pub async fn trim(&self, partition: &Partition, before: Offset) -> Result<(), LogError> {
+        let (reply, answer) = oneshot::channel();
+        let partition = partition.clone();
+        self.handle
+            .ask(
+                Command::Trim {
+                    partition,
+                    before,
+                    reply,
+                },
+                answer,
+            )
+            .await
+    }
+
+    /// Writes what is queued, stores progress, ends all readers, closes the file and lets go of the folder. Publishing
+    /// afterwards is an error.
+    pub async fn close(&self) -> Result<(), LogError> {
+        let shared = &self.handle.shared;
+        match &self.handle.queue {
+            None => {
+                shared.closed.cancel();
+                shared.pool.close().await;
+                Ok(())
+            }
+            Some(_) if shared.closed.is_cancelled() => Ok(()),
+            Some(_) => {
+                let (reply, answer) = oneshot::channel();
+                self.handle.ask(Command::Close(reply), answer).await
+            }
+        }
+    }
+}
+
+impl Handle {
+    /// Sends a command other than a record and waits for the answer.
+    async fn ask<T>(&self, command: Command, answer: oneshot::Receiver<Result<T, LogError>>) -> Result<T, LogError> {
+        let Some(queue) = &self.queue else {
+            return Err(LogError::Misconfigured(format!(
+                "{} is open for reading only in this process: do this where it is written",
+                self.shared.name()
+            )));
+        };
+        let closed = || LogError::Unavailable(format!("{} is closed", self.shared.name()));
+        queue.send(command).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    async fn publish(&self, topic: &TopicName, record: Record) -> Result<Position, PublishError> {
+        let refuse = |why: &str| {
+            self.shared.metrics.refused.inc();
+            let reason = format!("topic `{topic}`, {}: {why}", self.shared.name());
+            Err(PublishError::Unavailable { reason })
+        };
+        let Some(queue) = &self.queue else {
+            return refuse("it is open for reading only in this process");
+        };
+        if let Some(reason) = self.shared.lasting_trouble() {
+            return refuse(&reason);
+        }
+        let Some(known) = self.shared.catalog.topic(topic) else {
+            return refuse("there is no such topic: run `forebay migrate`");
+        };
+        let (size_bytes, limit_bytes) = (record.size_bytes(), known.max_record_bytes());
+        if size_bytes > limit_bytes {
+            return Err(PublishError::TooLarge {
+                size_bytes,
+                limit_bytes,
+            });
+        }
+        let deadline = Instant::now() + self.publish_timeout;
+        let (reply, answer) = oneshot::channel();
+        let partition = Arc::clone(known.partition_for(&record.key));
+        let append = Command::Append(Append {
+            partition,
+            record,
+            deadline,
+            reply,
+        });
+        // Without waiting where there is room: the record is then handed over at the first poll, in the caller's order.
+        match queue.try_send(append) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Closed(_)) => return refuse("it is closed"),
+            Err(mpsc::error::TrySendError::Full(append)) => match timeout_at(deadline, queue.send(append)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return refuse("it is closed"),
+                Err(_) => return refuse(&format!("its queue of {} records stayed full", queue.max_capacity())),
+            },
+        }
+        match timeout_at(deadline, answer).await {
+            Ok(Ok(Ok(position))) => Ok(position),
+            Ok(Ok(Err(reason))) => refuse(&reason),
+            Ok(Err(_)) => refuse("it was closed before the record was written"),
+            Err(_) => refuse(&format!("no commit within {} ms", self.publish_timeout.as_millis())),
+        }
+    }
+
+    async fn flush(&self, grace: Duration) -> Result<(), LogError> {
+        let (reply, answer) = oneshot::channel();
+        tokio::time::timeout(grace, self.ask(Command::Settle(reply), answer))
+            .await
+            .unwrap_or_else(|_| {
+                let grace = grace.as_millis();
+                Err(LogError::Unavailable(format!(
+                    "{} was not flushed within {grace} ms",
+                    self.shared.name()
+                )))
+            })
+    }
+
+    fn ready(&self) -> Result<(), LogError> {
+        let Some(queue) = &self.queue else {
+            return Err(LogError::Misconfigured(format!(
+                "{} is open for reading only in this process",
+                self.shared.name()
+            )));
+        };
+        let trouble = if queue.is_closed() {
+            Some("it is closed".to_owned())
+        } else if queue.capacity() == 0 {
+            Some(format!("its queue of {} records is full", queue.max_capacity()))
+        } else {
+            self.shared.trouble()
+        };
+        trouble.map_or(Ok(()), |why| {
+            Err(LogError::Unavailable(format!("{}: {why}", self.shared.name())))
+        })
+    }
+}
+
+impl EventLog for Journal {
+    fn publish<'a>(&'a self, topic: &'a TopicName, record: Record) -> BoxFuture<'a, Result<Position, PublishError>> {
+        Box::pin(self.handle.publish(topic, record))
+    }
+
+    fn subscribe(&self, subscription: Subscription) -> BoxFuture<'_, Result<Box<dyn Consumer>, LogError>> {
+        Box::pin(consumer::subscribe(Arc::clone(&self.handle), subscription))
+    }
+
+    fn ensure_topics<'a>(&'a self, topics: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
+        Box::pin(async move {
+            let (reply, answer) = oneshot::channel();
+            let topics = topics.to_vec();
+            self.handle.ask(Command::EnsureTopics { topics, reply }, answer).await
+        })
+    }
+
+    fn check_topics<'a>(&'a self, topics: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
+        Box::pin(async move { topics::check(&self.handle.shared, topics) })
+    }
+
+    fn ready(&self) -> BoxFuture<'_, Result<(), LogError>> {
+        Box::pin(async move { self.handle.ready() })
+    }
+
+    fn flush(&self, grace: Duration) -> BoxFuture<'_, Result<(), LogError>> {
+        Box::pin(self.handle.flush(grace))
+    }
+}

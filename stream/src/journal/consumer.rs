@@ -1,0 +1,178 @@
+//! The one member of a group in this process, or somebody who reads alone: gets all partitions at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use schemas::BoxFuture;
+use schemas::log::{Change, Consumer, LogError, Membership, PartitionReader, Start, Subscription};
+use schemas::name::GroupName;
+use schemas::record::Partition;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::Handle;
+use super::catalog::Topic;
+use super::progress::GroupId;
+use super::reader::{Reader, Stored};
+use super::shared::Shared;
+use super::topics;
+use super::writer::Command;
+
+/// How long leaving waits for the disk.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Joins `subscription`'s group, or reads alone.
+pub(super) async fn subscribe(handle: Arc<Handle>, subscription: Subscription) -> Result<Box<dyn Consumer>, LogError> {
+    let shared = &handle.shared;
+    let topic = match shared.catalog.topic(&subscription.topic) {
+        Some(topic) => topic,
+        None => made_elsewhere(&handle, &subscription).await?,
+    };
+    let seat = match subscription.membership {
+        Membership::Alone => None,
+        Membership::Group(group) => Some(Seat::take(&handle, &topic, group).await?),
+    };
+    let stored = topic
+        .partitions
+        .iter()
+        .map(|p| Arc::new(Stored::new(p.extent().earliest)))
+        .collect();
+    let ended = shared.closed.child_token();
+    Ok(Box::new(JournalConsumer {
+        topic,
+        seat,
+        stored,
+        start: subscription.start,
+        ended,
+        assigned: false,
+        handle,
+    }))
+}
+
+/// A process that only reads may not have heard yet of a new topic.
+async fn made_elsewhere(handle: &Handle, subscription: &Subscription) -> Result<Arc<Topic>, LogError> {
+    let shared = &handle.shared;
+    if handle.queue.is_none() {
+        let mut connection = shared.pool.acquire().await.map_err(|e| shared.read_error(&e))?;
+        shared
+            .catalog
+            .refresh(&mut connection)
+            .await
+            .map_err(|e| shared.read_error(&e))?;
+    }
+    shared
+        .catalog
+        .topic(&subscription.topic)
+        .ok_or_else(|| topics::missing(shared, &subscription.topic))
+}
+
+struct JournalConsumer {
+    handle: Arc<Handle>,
+    topic: Arc<Topic>,
+    seat: Option<Seat>,
+    start: Start,
+    /// How far each partition is, by index.
+    stored: Vec<Arc<Stored>>,
+    /// Cancelled when this leaves: its readers end.
+    ended: CancellationToken,
+    assigned: bool,
+}
+
+impl JournalConsumer {
+    fn readers(&self) -> Vec<Box<dyn PartitionReader>> {
+        let group = self.seat.as_ref().map(|seat| seat.id);
+        let reader = |(state, stored): (&Arc<_>, &Arc<Stored>)| {
+            let shared = Arc::clone(&self.handle.shared);
+            let ended = self.ended.clone();
+            let reader = Reader::new(shared, Arc::clone(state), Arc::clone(stored), group, self.start, ended);
+            Box::new(reader) as Box<dyn PartitionReader>
+        };
+        self.topic.partitions.iter().zip(&self.stored).map(reader).collect()
+    }
+}
+
+impl Consumer for JournalConsumer {
+    fn next(&mut self) -> BoxFuture<'_, Result<Change, LogError>> {
+        Box::pin(async move {
+            if !self.assigned {
+                self.assigned = true;
+                return Ok(Change::Assigned(self.readers()));
+            }
+            // Nobody else can be in the group, so nothing is ever revoked; only the journal's own end is news.
+            self.ended.cancelled().await;
+            Err(LogError::Unavailable(format!(
+                "{} is closed",
+                self.handle.shared.name()
+            )))
+        })
+    }
+
+    fn lag(&self) -> BoxFuture<'_, Result<Vec<(Partition, u64)>, LogError>> {
+        let lag = self.topic.partitions.iter().zip(&self.stored).map(|(state, stored)| {
+            let extent = state.extent();
+            let behind = extent.end.0 - stored.get().max(extent.earliest).0;
+            (state.partition.clone(), u64::try_from(behind).unwrap_or(0))
+        });
+        let lag = lag.collect();
+        Box::pin(async move { Ok(lag) })
+    }
+
+    fn close(self: Box<Self>) -> BoxFuture<'static, Result<(), LogError>> {
+        Box::pin(async move {
+            self.ended.cancel();
+            if self.seat.is_none() || self.handle.shared.closed.is_cancelled() {
+                return Ok(());
+            }
+            self.handle.flush(CLOSE_PATIENCE).await
+        })
+    }
+}
+
+impl Drop for JournalConsumer {
+    fn drop(&mut self) {
+        self.ended.cancel();
+    }
+}
+
+/// The only place of a group in this process; left on drop.
+struct Seat {
+    shared: Arc<Shared>,
+    topic: Arc<Topic>,
+    group: GroupName,
+    id: GroupId,
+}
+
+impl Seat {
+    async fn take(handle: &Handle, topic: &Arc<Topic>, group: GroupName) -> Result<Self, LogError> {
+        let shared = &handle.shared;
+        if !shared.take_seat(&topic.name, &group) {
+            return Err(LogError::Misconfigured(format!(
+                "group `{group}` reads topic `{}` of {} already: a journal has one member per group; close that one \
+                 first, or use another group",
+                topic.name,
+                shared.name()
+            )));
+        }
+        // From here on the drop of the seat leaves it, also when the wait below is cut off.
+        let mut seat = Self {
+            shared: Arc::clone(shared),
+            topic: Arc::clone(topic),
+            group,
+            id: GroupId(0),
+        };
+        let (reply, answer) = oneshot::channel();
+        let join = Command::JoinGroup {
+            topic: topic.id,
+            group: seat.group.clone(),
+            reply,
+        };
+        seat.id = handle.ask(join, answer).await?;
+        Ok(seat)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.shared.leave_seat(&self.topic.name, &self.group);
+    }
+}

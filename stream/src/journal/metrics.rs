@@ -1,0 +1,53 @@
+//! What the journal counts.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// The journal's figures. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Metrics {
+    /// Records made durable.
+    pub records: Counter,
+    /// Commits that made records durable; records divided by commits is the size of a group.
+    pub commits: Counter,
+    /// Records refused or not written: full disk, full journal, time-out.
+    pub refused: Counter,
+    /// Records that retention took away.
+    pub expired: Counter,
+    /// Bytes of the file in use, of `max_bytes`.
+    pub used_bytes: Gauge<u64, AtomicU64>,
+}
+
+impl Metrics {
+    /// Names them `forebay_stream_journal_*`.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "forebay_stream_journal_records",
+            "Records made durable in the journal",
+            self.records.clone(),
+        );
+        registry.register(
+            "forebay_stream_journal_commits",
+            "Commits that made records durable in the journal",
+            self.commits.clone(),
+        );
+        registry.register(
+            "forebay_stream_journal_refused",
+            "Records that the journal did not take",
+            self.refused.clone(),
+        );
+        registry.register(
+            "forebay_stream_journal_expired",
+            "Records that retention took away from the journal",
+            self.expired.clone(),
+        );
+        registry.register(
+            "forebay_stream_journal_used_bytes",
+            "Bytes of the journal file in use",
+            self.used_bytes.clone(),
+        );
+    }
+}

@@ -1,0 +1,264 @@
+//! One partition, read in order; and how a process that only reads hears of what another writes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use schemas::BoxFuture;
+use schemas::log::{LogError, PartitionReader, Start};
+use schemas::record::{Offset, Partition, Record, StoredRecord};
+use sqlx::SqliteConnection;
+use tokio_util::sync::CancellationToken;
+
+use super::catalog::{Extent, PartitionState};
+use super::layout::{decode_headers, offset_of};
+use super::progress::{self, GroupId};
+use super::shared::Shared;
+
+/// A batch ends after so many bytes, however many records were asked for.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// How often a process that only reads looks for something new.
+const POLL_EVERY: Duration = Duration::from_millis(100);
+
+/// How far a reader is: what its group has stored, or, alone, what it has read.
+#[derive(Debug)]
+pub(super) struct Stored(AtomicI64);
+
+impl Stored {
+    pub(super) fn new(at: Offset) -> Self {
+        Self(AtomicI64::new(at.0))
+    }
+
+    pub(super) fn get(&self) -> Offset {
+        Offset(self.0.load(Ordering::Relaxed))
+    }
+
+    fn set(&self, at: Offset) {
+        self.0.store(at.0, Ordering::Relaxed);
+    }
+}
+
+/// See [`PartitionReader`].
+#[derive(Debug)]
+pub(super) struct Reader {
+    shared: Arc<Shared>,
+    state: Arc<PartitionState>,
+    stored: Arc<Stored>,
+    /// `None` for one who reads alone.
+    group: Option<GroupId>,
+    start: Start,
+    ended: CancellationToken,
+    /// The next record to return; set by `begin`.
+    next: Offset,
+}
+
+impl Reader {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        state: Arc<PartitionState>,
+        stored: Arc<Stored>,
+        group: Option<GroupId>,
+        start: Start,
+        ended: CancellationToken,
+    ) -> Self {
+        let next = state.extent().earliest;
+        Self {
+            shared,
+            state,
+            stored,
+            group,
+            start,
+            ended,
+            next,
+        }
+    }
+
+    async fn begin(&mut self, from: Option<Offset>) -> Result<(), LogError> {
+        let known = match (from, self.group) {
+            (Some(from), _) => Some(from),
+            (None, Some(group)) => {
+                let read = progress::read(&self.shared.pool, group, self.state.id).await;
+                read.map_err(|e| self.shared.read_error(&e))?
+            }
+            (None, None) => None,
+        };
+        let extent = self.state.extent();
+        self.next = match (known, self.start) {
+            (Some(at), _) if at < extent.earliest || at > extent.end => return Err(self.lost(at, extent)),
+            (Some(at), _) => at,
+            (None, Start::Earliest) => extent.earliest,
+            (None, Start::Latest) => {
+                // Kept, or what comes before the group stores for the first time would be skipped at the next start.
+                if let Some(group) = self.group {
+                    self.shared.progress.store(group, self.state.id, extent.end);
+                }
+                extent.end
+            }
+        };
+        self.stored.set(self.next);
+        Ok(())
+    }
+
+    async fn next_batch(&mut self, max: usize) -> Result<Option<Vec<StoredRecord>>, LogError> {
+        let mut extents = self.state.watch();
+        loop {
+            if self.ended.is_cancelled() {
+                return Ok(None);
+            }
+            // Taken before the look into the database: whatever changes later wakes the wait below.
+            let extent = *extents.borrow_and_update();
+            if self.next < extent.earliest {
+                return Err(self.lost(self.next, extent));
+            }
+            if self.next < extent.end {
+                let batch = tokio::select! {
+                    biased;
+                    () = self.ended.cancelled() => return Ok(None),
+                    batch = self.read(max.max(1)) => batch?,
+                };
+                if let Some(first) = batch.first() {
+                    if first.offset != self.next {
+                        return Err(self.lost(
+                            self.next,
+                            Extent {
+                                earliest: first.offset,
+                                ..extent
+                            },
+                        ));
+                    }
+                    // Nothing waits after this, so that a dropped call has not moved on.
+                    self.next = batch.last().map_or(self.next, |last| last.offset.next());
+                    if self.group.is_none() {
+                        self.stored.set(self.next);
+                    }
+                    return Ok(Some(batch));
+                }
+                // Retention has just deleted them; the new extent is about to say so.
+            }
+            tokio::select! {
+                biased;
+                () = self.ended.cancelled() => return Ok(None),
+                changed = extents.changed() => changed.map_err(|_| self.damaged("its partition is gone"))?,
+            }
+        }
+    }
+
+    async fn read(&self, max: usize) -> Result<Vec<StoredRecord>, LogError> {
+        let id = self.state.id;
+        let mut rows = sqlx::query_as::<_, (i64, Vec<u8>, Vec<u8>, Vec<u8>)>(
+            "SELECT id, key, headers, value FROM record WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?",
+        )
+        .bind(id.record_id(self.next))
+        .bind(id.last_record_id())
+        .bind(i64::try_from(max).unwrap_or(i64::MAX))
+        .fetch(&self.shared.pool);
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        while bytes < BATCH_BYTES
+            && let Some((id, key, headers, value)) = rows.try_next().await.map_err(|e| self.shared.read_error(&e))?
+        {
+            let offset = offset_of(id);
+            let headers = decode_headers(Bytes::from(headers))
+                .ok_or_else(|| self.damaged(&format!("the headers at offset {offset} are not readable")))?;
+            let record = Record {
+                key: key.into(),
+                headers,
+                value: value.into(),
+            };
+            bytes += record.size_bytes();
+            batch.push(StoredRecord { offset, record });
+        }
+        Ok(batch)
+    }
+
+    fn lost(&self, stored: Offset, extent: Extent) -> LogError {
+        LogError::ProgressLost {
+            partition: self.state.partition.clone(),
+            stored,
+            earliest: extent.earliest,
+            end: extent.end,
+        }
+    }
+
+    fn damaged(&self, what: &str) -> LogError {
+        LogError::Misconfigured(format!(
+            "{}, partition {}: {what}",
+            self.shared.name(),
+            self.state.partition
+        ))
+    }
+}
+
+impl PartitionReader for Reader {
+    fn partition(&self) -> &Partition {
+        &self.state.partition
+    }
+
+    fn begin(&mut self, from: Option<Offset>) -> BoxFuture<'_, Result<(), LogError>> {
+        Box::pin(self.begin(from))
+    }
+
+    fn next_batch(&mut self, max: usize) -> BoxFuture<'_, Result<Option<Vec<StoredRecord>>, LogError>> {
+        Box::pin(self.next_batch(max))
+    }
+
+    fn store(&mut self, next: Offset) -> Result<(), LogError> {
+        let Some(group) = self.group.filter(|_| !self.ended.is_cancelled()) else {
+            return Ok(());
+        };
+        if let Some(why) = self.shared.lasting_trouble() {
+            return Err(LogError::Unavailable(format!("{}: {why}", self.shared.name())));
+        }
+        self.stored.set(next);
+        self.shared.progress.store(group, self.state.id, next);
+        Ok(())
+    }
+}
+
+/// Keeps the catalog of a process that only reads up to date until `ended`.
+pub(super) async fn poll(
+    shared: Arc<Shared>,
+    mut connection: SqliteConnection,
+    ended: CancellationToken,
+) -> Result<(), LogError> {
+    shared
+        .catalog
+        .refresh(&mut connection)
+        .await
+        .map_err(|e| shared.read_error(&e))?;
+    let mut every = tokio::time::interval(POLL_EVERY);
+    tokio::spawn(async move {
+        let mut seen = 0;
+        let mut failing = false;
+        loop {
+            tokio::select! {
+                () = ended.cancelled() => break,
+                () = shared.closed.cancelled() => break,
+                _ = every.tick() => {}
+            }
+            let result = look(&shared, &mut connection, &mut seen).await;
+            if let Err(error) = &result
+                && !failing
+            {
+                tracing::warn!(journal = %shared.path().display(), %error, "the journal cannot be read for now");
+            }
+            failing = result.is_err();
+        }
+    });
+    Ok(())
+}
+
+/// `PRAGMA data_version` moves when another connection has committed.
+async fn look(shared: &Shared, connection: &mut SqliteConnection, seen: &mut i64) -> Result<(), sqlx::Error> {
+    let version: i64 = sqlx::query_scalar("PRAGMA data_version")
+        .fetch_one(&mut *connection)
+        .await?;
+    if version != *seen {
+        shared.catalog.refresh(connection).await?;
+        *seen = version;
+    }
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! Making and checking topics.
+
+use schemas::log::{LogError, TopicSpec};
+use schemas::name::{GroupName, TopicName};
+use sqlx::{Connection, SqliteConnection};
+
+use super::catalog::Topic;
+use super::progress::GroupId;
+use super::shared::Shared;
+
+/// Row ids of partitions leave room for so many; see the layout.
+const MAX_PARTITIONS: i32 = 10_000;
+
+/// SQLite takes no value beyond 10^9 bytes; half of it leaves room for the rest of the row.
+const MAX_RECORD_BYTES: u32 = 500_000_000;
+
+/// Makes what is missing. An existing topic's retention and record size become what `topics` say (they are settings of
+/// the journal and nobody else's, so that there is nothing to refuse); its partition count must be the same.
+///
+/// The outer error is the disk's, the inner one the caller's.
+pub(super) async fn ensure(
+    shared: &Shared,
+    connection: &mut SqliteConnection,
+    topics: &[TopicSpec],
+) -> Result<Result<(), LogError>, sqlx::Error> {
+    for spec in topics {
+        let known = shared.catalog.topic(&spec.name);
+        if let Err(refused) = check_spec(spec).and_then(|()| known.map_or(Ok(()), |t| check_count(shared, spec, &t))) {
+            return Ok(Err(refused));
+        }
+    }
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    for spec in topics {
+        let topic: i64 = sqlx::query_scalar(
+            "INSERT INTO topic (name, partitions, retention_ms, max_record_bytes) VALUES (?, ?, ?, ?)
+             ON CONFLICT (name) DO UPDATE
+             SET retention_ms = excluded.retention_ms, max_record_bytes = excluded.max_record_bytes
+             RETURNING id",
+        )
+        .bind(spec.name.as_str())
+        .bind(spec.partitions)
+        .bind(retention_ms(spec))
+        .bind(spec.max_record_bytes)
+        .fetch_one(&mut *transaction)
+        .await?;
+        for number in 0..spec.partitions {
+            sqlx::query("INSERT OR IGNORE INTO topic_partition (topic_id, number, earliest) VALUES (?, ?, 0)")
+                .bind(topic)
+                .bind(number)
+                .execute(&mut *transaction)
+                .await?;
+        }
+    }
+    transaction.commit().await?;
+    shared.catalog.refresh(connection).await?;
+    Ok(Ok(()))
+}
+
+/// Compares with what there is.
+pub(super) fn check(shared: &Shared, topics: &[TopicSpec]) -> Result<(), LogError> {
+    for spec in topics {
+        check_spec(spec)?;
+        let topic = shared
+            .catalog
+            .topic(&spec.name)
+            .ok_or_else(|| missing(shared, &spec.name))?;
+        check_count(shared, spec, &topic)?;
+        let weaker = |setting: &str, found: String, wanted: String| {
+            Err(LogError::Misconfigured(format!(
+                "topic `{}` in {} has {setting} {found}, wanted {wanted}: run `forebay migrate`",
+                spec.name,
+                shared.name()
+            )))
+        };
+        if i64::try_from(topic.max_record_bytes()).unwrap_or(i64::MAX) < i64::from(spec.max_record_bytes) {
+            return weaker(
+                "max_record_bytes",
+                topic.max_record_bytes().to_string(),
+                spec.max_record_bytes.to_string(),
+            );
+        }
+        if topic.retention_ms() < retention_ms(spec) {
+            return weaker(
+                "retention",
+                format!("{} ms", topic.retention_ms()),
+                format!("{} ms", retention_ms(spec)),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The refusal of a topic that is not there.
+pub(super) fn missing(shared: &Shared, topic: &TopicName) -> LogError {
+    LogError::Misconfigured(format!(
+        "there is no topic `{topic}` in {}: run `forebay migrate`, or correct the name",
+        shared.name()
+    ))
+}
+
+/// The id of the group, from now on known to retention.
+pub(super) async fn join_group(
+    connection: &mut SqliteConnection,
+    topic: i64,
+    group: &GroupName,
+) -> Result<GroupId, sqlx::Error> {
+    sqlx::query("INSERT OR IGNORE INTO reader_group (topic_id, name) VALUES (?, ?)")
+        .bind(topic)
+        .bind(group.as_str())
+        .execute(&mut *connection)
+        .await?;
+    let id = sqlx::query_scalar("SELECT id FROM reader_group WHERE topic_id = ? AND name = ?")
+        .bind(topic)
+        .bind(group.as_str())
+        .fetch_one(connection)
+        .await?;
+    Ok(GroupId(id))
+}
+
+fn check_spec(spec: &TopicSpec) -> Result<(), LogError> {
+    let name = &spec.name;
+    if !(1..=MAX_PARTITIONS).contains(&spec.partitions) {
+        return Err(LogError::Misconfigured(format!(
+            "topic `{name}` cannot have {} partitions: a journal takes 1 to {MAX_PARTITIONS}",
+            spec.partitions
+        )));
+    }
+    if spec.max_record_bytes > MAX_RECORD_BYTES {
+        return Err(LogError::Misconfigured(format!(
+            "topic `{name}` cannot take records of {} bytes: a journal takes at most {MAX_RECORD_BYTES}",
+            spec.max_record_bytes
+        )));
+    }
+    Ok(())
+}
+
+fn check_count(shared: &Shared, spec: &TopicSpec, topic: &Topic) -> Result<(), LogError> {
+    let found = topic.partitions.len();
+    if usize::try_from(spec.partitions) == Ok(found) {
+        return Ok(());
+    }
+    Err(LogError::Misconfigured(format!(
+        "topic `{}` in {} has {found} partitions, wanted {}: set the count to {found}, or start with an empty journal",
+        spec.name,
+        shared.name(),
+        spec.partitions
+    )))
+}
+
+fn retention_ms(spec: &TopicSpec) -> i64 {
+    i64::try_from(spec.retention.as_millis()).unwrap_or(i64::MAX)
+}
