@@ -1,0 +1,133 @@
+//! The line itself and the people on it: `connection.update`, `presence.update`, `contacts.upsert`, `contacts.update`.
+
+use schemas::data::{Connection, ConnectionState, Contact, Data, Presence, PresenceOf};
+
+use super::jid::{conversation, jid, phone};
+use super::{Fact, Line, Mapped, Nothing};
+use crate::normalize::digest;
+use crate::normalize::json::{Json, object};
+
+object! {
+    Update {
+        connection: Json = "connection",
+        qr: Json = "qr",
+        qr_data_url: Json = "qrDataUrl",
+        is_online: Json = "isOnline",
+        error: Json = "error",
+        epoch: Json = "epoch",
+        last: LastDisconnect = "lastDisconnect",
+    }
+
+    LastDisconnect { error: Failure = "error", date: Json = "date", }
+
+    Failure { message: Json = "message", output: Output = "output", }
+
+    Output { code: Json = "statusCode", payload: Payload = "payload", }
+
+    Payload { message: Json = "message", error: Json = "error", }
+
+    Present { id: Json = "id", presences: Json = "presences", }
+
+    LastKnown { presence: Json = "lastKnownPresence", }
+
+    Person {
+        id: Json = "id",
+        lid: Json = "lid",
+        phone: Json = "phoneNumber",
+        name: Json = "name",
+        notify: Json = "notify",
+        verified: Json = "verifiedName",
+    }
+}
+
+/// Codes to be scanned stay in the raw part: whoever sees one can take the line over.
+pub(super) fn connection<'a>(line: &Line<'a>, data: Json<'a>) -> Mapped<'a> {
+    if !data.is_object() {
+        return Err(Nothing::because("no data"));
+    }
+    let update: Update<'a> = data.read();
+    let failure = update.last.error;
+    let reasons = [
+        update.error,
+        failure.output.payload.message,
+        failure.message,
+        failure.output.payload.error,
+        failure.output.code,
+    ];
+    Ok(Fact {
+        data: Data::ConnectionUpdated(Connection {
+            id: line.channel_id.clone(),
+            state: match update.connection.text().as_deref() {
+                Some("connecting" | "reconnecting") => Some(ConnectionState::Connecting),
+                Some("open") => Some(ConnectionState::Open),
+                Some("close") => Some(ConnectionState::Closed),
+                _ => None,
+            },
+            online: update.is_online.flag(),
+            pairing: (update.qr.is_there() || update.qr_data_url.is_there()).then_some(true),
+            epoch: update.epoch.int(),
+            reason: reasons.into_iter().find_map(Json::text),
+        }),
+        identity: vec!["connection.update".into(), digest(data.raw()).into()],
+        time: update.last.date.time(),
+        about: None,
+    })
+}
+
+pub(super) fn presence<'a>(line: &Line<'a>, data: Json<'a>) -> Mapped<'a> {
+    let present: Present<'a> = data.read();
+    let Some(chat) = jid(present.id) else {
+        return Err(Nothing::because("no chat id"));
+    };
+    let of = |id, known: Json<'a>| {
+        let state = known.read::<LastKnown<'a>>().presence.text()?;
+        Some(PresenceOf {
+            id,
+            state: if state == "composing" { "typing".into() } else { state },
+        })
+    };
+    Ok(Fact {
+        data: Data::PresenceUpdated(Presence {
+            conversation: conversation(line, chat.clone()),
+            parties: present
+                .presences
+                .members()
+                .into_iter()
+                .filter_map(|(id, known)| of(id, known))
+                .collect(),
+        }),
+        identity: vec!["presence.update".into(), chat.clone(), digest(data.raw()).into()],
+        time: None,
+        about: Some(chat),
+    })
+}
+
+pub(super) fn contact_created<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
+    contact(line, json, "contacts.upsert", Data::ContactCreated)
+}
+
+pub(super) fn contact_updated<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
+    contact(line, json, "contacts.update", Data::ContactUpdated)
+}
+
+fn contact<'a>(line: &Line<'a>, json: Json<'a>, event: &'static str, data: fn(Contact<'a>) -> Data<'a>) -> Mapped<'a> {
+    let person: Person<'a> = json.read();
+    let Some(id) = jid(person.id).or_else(|| jid(person.phone)) else {
+        return Err(Nothing::because("no contact id"));
+    };
+    let names = [person.name, person.notify, person.verified];
+    Ok(Fact {
+        data: data(Contact {
+            id: id.clone(),
+            name: names.into_iter().find_map(Json::text),
+            phone: phone([person.phone, person.id]),
+            identifier: jid(person.lid),
+            channel_id: line.channel_id.clone(),
+            group: id.ends_with("@g.us").then_some(true),
+            ..Contact::default()
+        }),
+        identity: vec![event.into(), id.clone(), digest(json.raw()).into()],
+        time: None,
+        about: Some(id),
+    })
+}

@@ -1,0 +1,166 @@
+//! `WhatsApp` over baileys-api: `{"event": …, "data": …, "webhookVerifyToken": …}`, often many things in one call.
+//!
+//! The body names no line: that is the source. Each element of a list is an event of its own, and its raw part is that
+//! element only; media that baileys-api sends along in `extra.media` is not kept.
+//!
+//! A change in a group comes twice, as its own event and as a message without content (a stub). The former is mapped, the
+//! latter is `unmapped`. Edits and reactions come twice too, as messages and as events: those have equal identities.
+
+mod content;
+mod groups;
+mod jid;
+mod line;
+mod messages;
+
+use schemas::data::{Data, Text, Unmapped};
+use schemas::source::{Scheme, TokenPlace};
+use schemas::time::Timestamp;
+
+use super::json::{Json, object};
+use super::{Adapter, Because, NewEvent, Normalized, Webhook};
+
+pub(super) const ADAPTER: Adapter = Adapter {
+    preset: || Scheme::Token(TokenPlace::Body(TOKEN.to_owned())),
+    credential: Some(TOKEN),
+    map,
+};
+
+const TOKEN: &str = "webhookVerifyToken";
+
+object! {
+    Body { event: Json = "event", data: Json = "data", }
+}
+
+fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
+    let body: Body<'a> = webhook.json.read();
+    match body.event.text() {
+        Some(event) => events(webhook, event, body.data, &Line::default()),
+        None => Err(Unmapped::because("no event name")),
+    }
+}
+
+/// The line that events came over, where the source alone does not say it.
+#[derive(Debug, Default)]
+pub(super) struct Line<'a> {
+    /// Stands in front of ordering keys, and among the parts of identities.
+    pub(super) prefix: String,
+    pub(super) channel_id: Option<Text<'a>>,
+}
+
+/// What an event or an element of a list says.
+struct Fact<'a> {
+    data: Data<'a>,
+    identity: Vec<Text<'a>>,
+    time: Option<Timestamp>,
+    /// The chat, group or contact; none for the line itself.
+    about: Option<Text<'a>>,
+}
+
+/// Why there is nothing to say, and whose order it belongs to, if that is known.
+struct Nothing<'a> {
+    reason: &'static str,
+    about: Option<Text<'a>>,
+}
+
+impl Nothing<'_> {
+    fn because(reason: &'static str) -> Self {
+        Self { reason, about: None }
+    }
+}
+
+type Mapped<'a> = Result<Fact<'a>, Nothing<'a>>;
+
+/// The events of a body, whoever wrapped it.
+pub(super) fn events<'a>(
+    webhook: &Webhook<'a, '_>,
+    event: Text<'a>,
+    data: Json<'a>,
+    line: &Line<'a>,
+) -> Result<Normalized<'a>, Unmapped<'a>> {
+    let scope = Scope { webhook, event, line };
+    let events = match &*scope.event {
+        "messages.upsert" => scope.each(messages::list_of_upsert(data), messages::upsert),
+        "messages.update" => scope.each(data, messages::update),
+        "message-receipt.update" => scope.each(data, messages::receipt),
+        "messages.delete" => match messages::list_of_delete(data) {
+            Some(keys) => scope.each(keys, messages::delete),
+            None => vec![scope.whole(messages::delete_all(line, data))],
+        },
+        "messages.reaction" => scope.each(data, messages::reaction),
+        "group-participants.update" => vec![scope.whole(groups::participants(line, data))],
+        "groups.upsert" => scope.each(data, groups::upsert),
+        "groups.update" => scope.each(data, groups::update),
+        "group.join-request" => vec![scope.whole(groups::join_request(line, data))],
+        "connection.update" => vec![scope.whole(line::connection(line, data))],
+        "presence.update" => vec![scope.whole(line::presence(line, data))],
+        "contacts.upsert" => scope.each(data, line::contact_created),
+        "contacts.update" => scope.each(data, line::contact_updated),
+        _ => return Err(Unmapped::because("unknown event name").of(Some(scope.event))),
+    };
+    Ok(Normalized::Events(events))
+}
+
+struct Scope<'a, 's, 'h> {
+    webhook: &'s Webhook<'a, 'h>,
+    event: Text<'a>,
+    line: &'s Line<'a>,
+}
+
+impl<'a> Scope<'a, '_, '_> {
+    fn each(&self, list: Json<'a>, map: fn(&Line<'a>, Json<'a>) -> Mapped<'a>) -> Vec<NewEvent<'a>> {
+        let one = |element| match map(self.line, element) {
+            Ok(fact) => NewEvent {
+                raw: self.webhook.part(element),
+                ..self.known(fact)
+            },
+            Err(nothing) => {
+                let key = nothing.about.as_deref().map(|about| self.ordering_key(Some(about)));
+                self.webhook.unmapped_part(self.reason(&nothing), element, key)
+            }
+        };
+        list.elements().map(one).collect()
+    }
+
+    fn whole(&self, mapped: Mapped<'a>) -> NewEvent<'a> {
+        match mapped {
+            Ok(fact) => NewEvent {
+                raw: self.webhook.whole(),
+                ..self.known(fact)
+            },
+            Err(nothing) => {
+                let event = self.webhook.unmapped(self.reason(&nothing));
+                match nothing.about.as_deref() {
+                    Some(about) => NewEvent {
+                        ordering_key: self.ordering_key(Some(about)),
+                        ..event
+                    },
+                    None => event,
+                }
+            }
+        }
+    }
+
+    fn reason(&self, nothing: &Nothing<'a>) -> Unmapped<'a> {
+        Unmapped::because(nothing.reason).of(Some(self.event.clone()))
+    }
+
+    fn known(&self, fact: Fact<'a>) -> NewEvent<'a> {
+        let mut identity = fact.identity;
+        if !self.line.prefix.is_empty() {
+            identity.insert(0, self.line.prefix.clone().into());
+        }
+        NewEvent {
+            data: fact.data,
+            identity,
+            time: fact.time,
+            ordering_key: self.ordering_key(fact.about.as_deref()),
+            subject: fact.about,
+            // Set by the caller, which knows how much of the body it is.
+            raw: schemas::event::Raw::Json("null".into()),
+        }
+    }
+
+    fn ordering_key(&self, about: Option<&str>) -> String {
+        format!("{}{}", self.line.prefix, about.unwrap_or("connection"))
+    }
+}

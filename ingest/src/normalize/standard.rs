@@ -1,0 +1,62 @@
+//! Any sender that follows the Standard Webhooks specification: `{"type": "invoice.paid", "timestamp": …, "data": {…}}` with
+//! `webhook-id`, `webhook-timestamp` and `webhook-signature` headers.
+//!
+//! The sender's type is the event's type, and nothing is normalized: the body is under `raw`. A type that Forebay defines
+//! itself gets `standard.` in front, for its data does not look like ours.
+//!
+//! Order is kept per thing: the id in `data.id`, else in `data.object.id`, else every event is on its own.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use schemas::data::{Data, Unmapped, is_defined};
+use schemas::name::EventType;
+use schemas::source::Scheme;
+
+use super::json::{Json, object};
+use super::{Adapter, Because, NewEvent, Normalized, Webhook, digest};
+
+pub(super) const ADAPTER: Adapter = Adapter {
+    // Five minutes, as the specification's libraries have it.
+    preset: || Scheme::StandardWebhooks {
+        tolerance: Duration::from_mins(5),
+    },
+    credential: None,
+    map,
+};
+
+object! {
+    Body { event: Json = "type", timestamp: Json = "timestamp", data: Thing = "data", }
+    Thing { id: Json = "id", object: Inner = "object", }
+    Inner { id: Json = "id", }
+}
+
+fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
+    let body: Body<'a> = webhook.json.read();
+    let Some(name) = body.event.text() else {
+        return Err(Unmapped::because("no event type"));
+    };
+    let event_type = if is_defined(&name) {
+        EventType::new(format!("standard.{name}"))
+    } else {
+        EventType::new(name.clone().into_owned())
+    };
+    let Ok(event_type) = event_type else {
+        return Err(Unmapped::because("not a valid event type").of(Some(name)));
+    };
+
+    let id: Cow<'a, str> = match webhook.header("webhook-id") {
+        Some(id) => id.to_owned().into(),
+        None => digest(webhook.body).into(),
+    };
+    let thing = body.data.id.text().or_else(|| body.data.object.id.text());
+    Ok(Normalized::Events(vec![NewEvent {
+        data: Data::Foreign(event_type),
+        ordering_key: thing.as_deref().unwrap_or(&id).to_owned(),
+        identity: vec!["webhook-id".into(), id],
+        // Not `webhook-timestamp`: that is the time of the attempt, another one in every redelivery.
+        time: body.timestamp.time(),
+        subject: thing,
+        raw: webhook.whole(),
+    }]))
+}
