@@ -1,0 +1,249 @@
+//! The settings of the Kafka log, and the librdkafka options that come of them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+use schemas::log::LogError;
+use schemas::secret::Secret;
+use serde::Deserialize;
+
+/// What a record costs beyond its bytes: framing of record and batch, and lengths of headers.
+pub(super) const FRAMING_BYTES: u32 = 16 * 1024;
+
+/// Settings of the Kafka log.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The brokers to begin with: `host:port`, separated by commas.
+    pub brokers: String,
+    /// Options passed to librdkafka as they are (its `CONFIGURATION.md`): `security.protocol`, `sasl.*`, `ssl.*`,
+    /// `client.id`, `session.timeout.ms` and so on. The ones on which safety rests are set after these, and win.
+    pub properties: BTreeMap<String, Secret>,
+    /// How long a publish may take in all, whatever the state of the cluster.
+    pub publish_timeout_ms: u64,
+    /// The largest record (key, headers and value together) that is published to topics of which no smaller limit is known.
+    pub max_record_bytes: u32,
+    /// How many bytes may wait for their acknowledgement; then publishing fails quickly.
+    pub queue_max_bytes: u32,
+    /// How many records may wait for their acknowledgement; then publishing fails quickly.
+    pub queue_max_records: u32,
+    /// How many bytes are fetched ahead for one partition that its reader does not ask for.
+    pub read_ahead_bytes: u32,
+    /// How long to wait for the cluster's answer when joining, checking topics and looking up progress.
+    pub request_timeout_ms: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            brokers: String::new(),
+            properties: BTreeMap::new(),
+            publish_timeout_ms: 1800,
+            max_record_bytes: 4 * 1024 * 1024,
+            queue_max_bytes: 64 * 1024 * 1024,
+            queue_max_records: 50_000,
+            read_ahead_bytes: 4 * 1024 * 1024,
+            request_timeout_ms: 5000,
+        }
+    }
+}
+
+impl Config {
+    pub(super) fn publish_timeout(&self) -> Duration {
+        Duration::from_millis(self.publish_timeout_ms)
+    }
+
+    pub(super) fn request_timeout(&self) -> Duration {
+        Duration::from_millis(self.request_timeout_ms)
+    }
+
+    /// Refuses what cannot work, with the key in the message.
+    pub(super) fn check(&self) -> Result<(), LogError> {
+        let refuse = |text: &str| Err(LogError::Misconfigured(text.to_owned()));
+        if self.brokers.trim().is_empty() {
+            return refuse("`brokers` is empty: name at least one Kafka broker as `host:port`");
+        }
+        if !(50..=300_000).contains(&self.publish_timeout_ms) {
+            return refuse("`publish_timeout_ms` must be 50 to 300000");
+        }
+        if !(1024..=48 * 1024 * 1024).contains(&self.max_record_bytes) {
+            return refuse("`max_record_bytes` must be 1024 to 50331648");
+        }
+        if self.queue_max_bytes < self.max_record_bytes || self.queue_max_bytes > 2_000_000_000 {
+            return refuse("`queue_max_bytes` must be at least `max_record_bytes` and at most 2000000000");
+        }
+        if !(1..=10_000_000).contains(&self.queue_max_records) {
+            return refuse("`queue_max_records` must be 1 to 10000000");
+        }
+        if self.read_ahead_bytes < 64 * 1024 {
+            return refuse("`read_ahead_bytes` must be at least 65536");
+        }
+        if self.request_timeout_ms < 100 {
+            return refuse("`request_timeout_ms` must be at least 100");
+        }
+        for config in [self.producer()?, self.member("check")?] {
+            config.create_native_config().map_err(|e| property_error(&e))?;
+        }
+        Ok(())
+    }
+
+    /// Options of the producer, and of the clients that only ask.
+    pub(super) fn producer(&self) -> Result<ClientConfig, LogError> {
+        let mut config = self.with_properties(&[
+            ("compression.type", "lz4"),
+            ("linger.ms", "2"),
+            ("request.timeout.ms", "2000"),
+        ])?;
+        // Timed out in librdkafka as well, so that a record nobody waits for does not arrive much later.
+        config.set("message.timeout.ms", self.publish_timeout_ms.to_string());
+        config.set("queue.buffering.max.kbytes", (self.queue_max_bytes / 1024).to_string());
+        config.set("queue.buffering.max.messages", self.queue_max_records.to_string());
+        // Never less than a whole batch of small records (`batch.size`, 1000000).
+        let message_max = (self.max_record_bytes + FRAMING_BYTES).max(1_000_000);
+        config.set("message.max.bytes", message_max.to_string());
+        config.set("acks", "all");
+        config.set("enable.idempotence", "true");
+        // What Java clients do: equal keys in one partition, whoever writes.
+        config.set("partitioner", "murmur2_random");
+        Ok(config)
+    }
+
+    /// Options of a member of `group`.
+    pub(super) fn member(&self, group: &str) -> Result<ClientConfig, LogError> {
+        let mut config = self.with_properties(&[
+            ("session.timeout.ms", "45000"),
+            ("heartbeat.interval.ms", "3000"),
+            ("max.poll.interval.ms", "300000"),
+            ("queued.max.messages.kbytes", "16384"),
+        ])?;
+        config.set("group.id", group);
+        config.set("group.protocol", "classic");
+        config.set("partition.assignment.strategy", "cooperative-sticky");
+        // Progress is committed by us, by assignment: see `membership`.
+        config.set("enable.auto.commit", "false");
+        config.set("enable.auto.offset.store", "false");
+        config.set("auto.offset.reset", "error");
+        config.set("isolation.level", "read_committed");
+        config.set("enable.partition.eof", "false");
+        config.set("check.crcs", "true");
+        Ok(config)
+    }
+
+    fn with_properties(&self, defaults: &[(&str, &str)]) -> Result<ClientConfig, LogError> {
+        let mut config = ClientConfig::new();
+        // Else it follows the level of a logger that nobody has installed.
+        config.set_log_level(RDKafkaLogLevel::Info);
+        let shared = [
+            ("client.id", "forebay"),
+            ("socket.keepalive.enable", "true"),
+            ("socket.connection.setup.timeout.ms", "5000"),
+            ("reconnect.backoff.max.ms", "1000"),
+            ("log.connection.close", "false"),
+        ];
+        for (name, value) in shared.iter().chain(defaults) {
+            config.set(*name, *value);
+        }
+        for (name, value) in &self.properties {
+            let Some(value) = value.expose_str() else {
+                return Err(LogError::Misconfigured(format!(
+                    "the Kafka property `{name}` is not UTF-8 text"
+                )));
+            };
+            config.set(name, value);
+        }
+        config.set("bootstrap.servers", self.brokers.trim());
+        config.set("allow.auto.create.topics", "false");
+        Ok(config)
+    }
+}
+
+/// Names the property, and never shows its value: it may be a secret.
+fn property_error(error: &KafkaError) -> LogError {
+    LogError::Misconfigured(match error {
+        KafkaError::ClientConfig(_, description, name, _) if description.starts_with("No such") => {
+            format!("`{name}` is no property of librdkafka: see its CONFIGURATION.md for the names")
+        }
+        KafkaError::ClientConfig(_, _, name, _) => {
+            format!("the Kafka property `{name}` has a value that librdkafka does not take: see its CONFIGURATION.md")
+        }
+        _ => "the Kafka properties hold a NUL character".to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(properties: &[(&str, &str)]) -> Config {
+        Config {
+            brokers: "127.0.0.1:1".to_owned(),
+            properties: properties
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), Secret::new(*v)))
+                .collect(),
+            ..Config::default()
+        }
+    }
+
+    #[test]
+    fn safety_cannot_be_switched_off() {
+        let config = config(&[
+            ("acks", "1"),
+            ("enable.idempotence", "false"),
+            ("auto.offset.reset", "latest"),
+        ]);
+        let producer = config.producer().expect("options");
+        assert_eq!(
+            (producer.get("acks"), producer.get("enable.idempotence")),
+            (Some("all"), Some("true"))
+        );
+        let member = config.member("g").expect("options");
+        assert_eq!(member.get("auto.offset.reset"), Some("error"));
+        config.check().expect("a valid configuration");
+    }
+
+    #[test]
+    fn properties_win_over_defaults() {
+        let config = config(&[("compression.type", "zstd"), ("session.timeout.ms", "6000")]);
+        assert_eq!(
+            config.producer().expect("options").get("compression.type"),
+            Some("zstd")
+        );
+        assert_eq!(
+            config.member("g").expect("options").get("session.timeout.ms"),
+            Some("6000")
+        );
+    }
+
+    #[test]
+    fn a_bad_property_is_named_and_its_value_is_not_shown() {
+        for (name, value) in [("sasl.pasword", "hunter2"), ("linger.ms", "hunter2")] {
+            let error = config(&[(name, value)])
+                .check()
+                .expect_err("a bad property")
+                .to_string();
+            assert!(error.contains(name) && !error.contains(value), "{error}");
+        }
+        assert!(!format!("{:?}", config(&[("sasl.password", "hunter2")])).contains("hunter2"));
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_named() {
+        let wrong: [(&str, fn(&mut Config)); 5] = [
+            ("brokers", |c| c.brokers = "  ".to_owned()),
+            ("publish_timeout_ms", |c| c.publish_timeout_ms = 0),
+            ("max_record_bytes", |c| c.max_record_bytes = 1),
+            ("queue_max_bytes", |c| c.queue_max_bytes = 1),
+            ("read_ahead_bytes", |c| c.read_ahead_bytes = 1),
+        ];
+        for (name, spoil) in wrong {
+            let mut config = config(&[]);
+            spoil(&mut config);
+            let error = config.check().expect_err("a bad setting").to_string();
+            assert!(error.contains(name), "{name}: {error}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Subscribing: the consumer that its owner holds, and the start of its thread.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
+use schemas::BoxFuture;
+use schemas::log::{Change, Consumer, LogError, Membership, Start, Subscription};
+use schemas::record::Partition;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{mpsc, oneshot};
+
+use super::client::Connection;
+use super::commits;
+use super::config::Config;
+use super::membership::{Events, Shared};
+use super::poll::Poll;
+use super::reader::{committed, watermarks};
+use super::slot::Slot;
+
+/// How long a close may take in all: a revocation under way, the last commit, leaving the group.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(20);
+
+/// A member of a group, or one who reads alone. Dropping it leaves the group as well, without waiting for it.
+pub(super) struct KafkaConsumer {
+    shared: Arc<Shared>,
+    consumer: Weak<BaseConsumer<Events>>,
+    changes: UnboundedReceiver<Result<Change, LogError>>,
+    closing: Arc<AtomicBool>,
+    ended: Option<oneshot::Receiver<Result<(), LogError>>>,
+}
+
+/// Blocks. `partitions` is how many the topic has.
+pub(super) fn subscribe(
+    config: &Config,
+    subscription: Subscription,
+    partitions: i32,
+) -> Result<KafkaConsumer, LogError> {
+    let (changes, receiver) = mpsc::unbounded_channel();
+    let (group, in_group) = match &subscription.membership {
+        Membership::Group(group) => (group.to_string(), true),
+        // librdkafka wants a name; nothing is ever stored under it.
+        Membership::Alone => {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            (
+                format!("forebay-alone-{}-{}", std::process::id(), now.as_nanos()),
+                false,
+            )
+        }
+    };
+    let shared = Arc::new(Shared::new(
+        subscription.topic,
+        in_group,
+        subscription.start,
+        config.request_timeout(),
+        Connection::new(&config.brokers, format!("consumer of `{group}`")),
+        changes,
+    ));
+    let consumer: BaseConsumer<Events> = config
+        .member(&group)?
+        .create_with_context(Events::new(Arc::clone(&shared)))
+        .map_err(|error| match error {
+            KafkaError::ClientCreation(reason) => LogError::Misconfigured(format!("no kafka consumer: {reason}")),
+            _ => LogError::Misconfigured("no kafka consumer: a property has a wrong value".to_owned()),
+        })?;
+    let consumer = Arc::new(consumer);
+    let weak = Arc::downgrade(&consumer);
+    consumer.context().set_consumer(Weak::clone(&weak));
+    let topic = shared.topic.as_str();
+    let joined = if in_group {
+        consumer.subscribe(&[topic])
+    } else {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_range(topic, 0, partitions - 1);
+        // As in a group: paused, until a reader says where it begins.
+        list.set_all_offsets(KafkaOffset::Offset(0))
+            .and_then(|()| consumer.assign(&list))
+            .and_then(|()| consumer.pause(&list))
+    };
+    joined.map_err(|error| LogError::Unavailable(format!("no subscription to `{topic}`: {error}")))?;
+    if !in_group {
+        let all: Vec<_> = (0..partitions).collect();
+        shared.assigned(&weak, &all);
+    }
+
+    let closing = Arc::new(AtomicBool::new(false));
+    let (commits, asked) = std::sync::mpsc::channel();
+    if in_group {
+        let (weak, shared) = (Weak::clone(&weak), Arc::clone(&shared));
+        thread("kafka-commits", move || commits::run(&weak, &shared, &asked))?;
+    }
+    let poll = Poll {
+        consumer,
+        shared: Arc::clone(&shared),
+        most_bytes: usize::try_from(config.read_ahead_bytes).unwrap_or(usize::MAX),
+        closing: Arc::clone(&closing),
+        commits,
+        told: Cell::default(),
+    };
+    let (end, ended) = oneshot::channel();
+    thread("kafka-consumer", move || {
+        // Nobody may be waiting any more.
+        end.send(poll.run()).ok();
+    })?;
+    Ok(KafkaConsumer {
+        shared,
+        consumer: weak,
+        changes: receiver,
+        closing,
+        ended: Some(ended),
+    })
+}
+
+fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), LogError> {
+    let started = std::thread::Builder::new().name(name.to_owned()).spawn(run);
+    started
+        .map(drop)
+        .map_err(|error| LogError::Unavailable(format!("no thread for a consumer: {error}")))
+}
+
+impl Consumer for KafkaConsumer {
+    fn next(&mut self) -> BoxFuture<'_, Result<Change, LogError>> {
+        Box::pin(async {
+            self.changes.recv().await.unwrap_or_else(|| {
+                let topic = &self.shared.topic;
+                Err(LogError::Unavailable(format!(
+                    "the consumer of `{topic}` has ended; subscribe again"
+                )))
+            })
+        })
+    }
+
+    fn lag(&self) -> BoxFuture<'_, Result<Vec<(Partition, u64)>, LogError>> {
+        let (shared, consumer) = (Arc::clone(&self.shared), Weak::clone(&self.consumer));
+        Box::pin(async move {
+            let asked = tokio::task::spawn_blocking(move || match consumer.upgrade() {
+                Some(consumer) => {
+                    let slots: Vec<_> = shared.slots().values().cloned().collect();
+                    slots.iter().map(|slot| lag(&consumer, &shared, slot)).collect()
+                }
+                None => Ok(Vec::new()),
+            });
+            asked
+                .await
+                .unwrap_or_else(|_| unreachable!("asking for the lag does not panic"))
+        })
+    }
+
+    fn close(mut self: Box<Self>) -> BoxFuture<'static, Result<(), LogError>> {
+        Box::pin(async move {
+            self.closing.store(true, Ordering::Release);
+            // A revocation that nobody has taken yet is answered by its drop.
+            self.changes.close();
+            while self.changes.try_recv().is_ok() {}
+            let Some(ended) = self.ended.take() else {
+                return Ok(());
+            };
+            match tokio::time::timeout(CLOSE_PATIENCE, ended).await {
+                Ok(Ok(result)) => result,
+                Ok(Err(_)) => Err(LogError::Unavailable(
+                    "the thread of the consumer has ended by a panic".to_owned(),
+                )),
+                Err(_) => Err(LogError::Unavailable(
+                    "kafka did not let the consumer leave in time".to_owned(),
+                )),
+            }
+        })
+    }
+}
+
+impl Drop for KafkaConsumer {
+    fn drop(&mut self) {
+        self.closing.store(true, Ordering::Release);
+    }
+}
+
+fn lag(consumer: &BaseConsumer<Events>, shared: &Shared, slot: &Slot) -> Result<(Partition, u64), LogError> {
+    let (earliest, end) = watermarks(consumer, shared, slot)?;
+    let progress = match slot.progress() {
+        None if shared.in_group => committed(consumer, shared, slot)?,
+        progress => progress,
+    };
+    let from = progress.unwrap_or(match shared.start {
+        Start::Earliest => earliest,
+        Start::Latest => end,
+    });
+    let lag = u64::try_from(end.0 - from.0.max(earliest.0)).unwrap_or(0);
+    Ok((slot.partition.clone(), lag))
+}

@@ -1,0 +1,224 @@
+//! Becoming and ceasing to be the owner of partitions: the rebalance callback of a consumer.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
+use std::time::Duration;
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
+use schemas::log::{Change, LogError, PartitionReader, Revocation, Start};
+use schemas::name::TopicName;
+use schemas::record::{Offset, Partition};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::client::{self, Connection};
+use super::commits;
+use super::reader::Reader;
+use super::slot::Slot;
+
+/// How long a revocation waits for the owner to settle what is in flight.
+const REVOCATION_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the poll thread, the callbacks, the readers and the consumer share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) topic: TopicName,
+    /// Whether progress is stored: a member of a group, not one who reads alone.
+    pub(super) in_group: bool,
+    pub(super) start: Start,
+    pub(super) request_timeout: Duration,
+    pub(super) connection: Connection,
+    pub(super) changes: UnboundedSender<Result<Change, LogError>>,
+    slots: Mutex<BTreeMap<i32, Arc<Slot>>>,
+    /// Held during a commit: see [`commits`].
+    pub(super) committing: Mutex<()>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        topic: TopicName,
+        in_group: bool,
+        start: Start,
+        request_timeout: Duration,
+        connection: Connection,
+        changes: UnboundedSender<Result<Change, LogError>>,
+    ) -> Self {
+        Self {
+            topic,
+            in_group,
+            start,
+            request_timeout,
+            connection,
+            changes,
+            slots: Mutex::default(),
+            committing: Mutex::default(),
+        }
+    }
+
+    /// The partitions that are ours now.
+    pub(super) fn slots(&self) -> MutexGuard<'_, BTreeMap<i32, Arc<Slot>>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the owner; it is no error if the owner is gone.
+    pub(super) fn tell(&self, change: Result<Change, LogError>) {
+        self.changes.send(change).ok();
+    }
+
+    /// Makes slots and readers for partitions that have become ours.
+    pub(super) fn assigned(self: &Arc<Self>, consumer: &Weak<BaseConsumer<Events>>, partitions: &[i32]) {
+        let mut readers: Vec<Box<dyn PartitionReader>> = Vec::with_capacity(partitions.len());
+        for index in partitions {
+            let slot = Arc::new(Slot::new(Partition {
+                topic: self.topic.clone(),
+                index: *index,
+            }));
+            if let Some(old) = self.slots().insert(*index, Arc::clone(&slot)) {
+                old.end();
+            }
+            readers.push(Box::new(Reader::new(slot, Arc::clone(self), Weak::clone(consumer))));
+        }
+        self.tell(Ok(Change::Assigned(readers)));
+    }
+
+    fn taken(&self, partitions: &TopicPartitionList) -> Vec<Arc<Slot>> {
+        let mut slots = self.slots();
+        partitions
+            .elements()
+            .iter()
+            .filter_map(|e| slots.remove(&e.partition()))
+            .collect()
+    }
+
+    /// A list of these offsets, each the **next** to read; `None` if it would be empty.
+    pub(super) fn list(&self, offsets: impl IntoIterator<Item = (i32, Offset)>) -> Option<TopicPartitionList> {
+        let mut list = TopicPartitionList::new();
+        for (partition, offset) in offsets {
+            // `commit` takes the list as it is: the offset in it becomes the group's, without a + 1.
+            if let Err(error) = list.add_partition_offset(self.topic.as_str(), partition, KafkaOffset::Offset(offset.0))
+            {
+                tracing::error!(topic = %self.topic, partition, offset = offset.0, %error, "an offset that kafka does not know");
+            }
+        }
+        (list.count() > 0).then_some(list)
+    }
+}
+
+/// What librdkafka calls us for, on the poll thread.
+pub(super) struct Events {
+    shared: Arc<Shared>,
+    /// The consumer that calls, for the readers it makes. Set once it exists.
+    consumer: Mutex<Weak<BaseConsumer<Events>>>,
+}
+
+impl Events {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            consumer: Mutex::default(),
+        }
+    }
+
+    pub(super) fn set_consumer(&self, consumer: Weak<BaseConsumer<Events>>) {
+        *self.consumer.lock().unwrap_or_else(PoisonError::into_inner) = consumer;
+    }
+
+    fn consumer(&self) -> Weak<BaseConsumer<Events>> {
+        Weak::clone(&self.consumer.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The partitions begin paused, at an offset that is never fetched: each reader says where it begins, and only then
+    /// it is sought and resumed. So neither a stored offset nor a pause of an earlier assignment can slip in.
+    fn assign(&self, consumer: &BaseConsumer<Self>, partitions: &mut TopicPartitionList) -> KafkaResult<()> {
+        partitions.set_all_offsets(KafkaOffset::Offset(0))?;
+        consumer.incremental_assign(partitions)?;
+        consumer.pause(partitions)?;
+        let indices: Vec<_> = partitions
+            .elements()
+            .iter()
+            .map(rdkafka::topic_partition_list::TopicPartitionListElem::partition)
+            .collect();
+        if !indices.is_empty() {
+            tracing::info!(topic = %self.shared.topic, partitions = ?indices, "partitions assigned");
+            self.shared.assigned(&self.consumer(), &indices);
+        }
+        Ok(())
+    }
+
+    /// The readers end, the owner settles what is in flight, its progress is committed: only then the partitions go.
+    fn revoke(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) -> KafkaResult<()> {
+        let slots = self.shared.taken(partitions);
+        if !slots.is_empty() {
+            for slot in &slots {
+                slot.revoke();
+            }
+            let partitions: Vec<_> = slots.iter().map(|s| s.partition.clone()).collect();
+            tracing::info!(topic = %self.shared.topic, partitions = ?partitions.iter().map(|p| p.index).collect::<Vec<_>>(), "partitions revoked");
+            let (done, settled) = mpsc::sync_channel(1);
+            // If the owner is gone the value is dropped, and that is `done` as well.
+            let revocation = Revocation::new(partitions, move || {
+                done.send(()).ok();
+            });
+            self.shared.tell(Ok(Change::Revoked(revocation)));
+            if settled.recv_timeout(REVOCATION_PATIENCE).is_err() {
+                tracing::warn!(topic = %self.shared.topic, "revoked partitions were not settled in time, some records will be read again");
+            }
+            if let Err(error) = commits::commit(consumer, &self.shared, || slots.clone()) {
+                tracing::warn!(topic = %self.shared.topic, %error, "progress of revoked partitions was not committed, some records will be read again");
+            }
+            for slot in &slots {
+                slot.end();
+            }
+        }
+        consumer.incremental_unassign(partitions)
+    }
+
+    /// The group has given the partitions to somebody else already: nothing of ours may be committed.
+    fn lose(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) -> KafkaResult<()> {
+        let slots = self.shared.taken(partitions);
+        for slot in &slots {
+            slot.end();
+        }
+        if !slots.is_empty() {
+            let lost: Vec<_> = slots.iter().map(|s| s.partition.clone()).collect();
+            tracing::warn!(topic = %self.shared.topic, partitions = ?lost.iter().map(|p| p.index).collect::<Vec<_>>(), "partitions lost: the group has expelled this member");
+            self.shared.tell(Ok(Change::Lost(lost)));
+        }
+        commits::settle(&self.shared);
+        consumer.incremental_unassign(partitions)
+    }
+}
+
+impl ClientContext for Events {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        client::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.shared.connection.error(&error, reason);
+    }
+}
+
+impl ConsumerContext for Events {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, event: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
+        self.shared.connection.reached();
+        let result = if event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            self.assign(consumer, partitions)
+        } else if consumer.assignment_lost() {
+            self.lose(consumer, partitions)
+        } else {
+            self.revoke(consumer, partitions)
+        };
+        if let Err(error) = result {
+            let reason = format!(
+                "the assignment of `{}` was not taken over: {error}; subscribe again",
+                self.shared.topic
+            );
+            self.shared.tell(Err(LogError::Unavailable(reason)));
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The thread of a consumer. It polls all the time, whatever the readers do: so rebalances are answered, the group keeps
+//! us, and a partition that nobody reads is paused instead of holding back the others.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::Message;
+use schemas::log::LogError;
+use schemas::record::Offset;
+
+use super::convert;
+use super::membership::{Events, Shared};
+use super::reader::watermarks;
+use super::slot::{Lost, Slot};
+
+/// How soon a reader that begins or has made room is noticed.
+const STEP: Duration = Duration::from_millis(20);
+/// How long leaving waits for the last commit.
+const LAST_COMMIT_PATIENCE: Duration = Duration::from_secs(5);
+/// How often we ask whether brokers are back.
+const PROBE_INTERVAL: Duration = Duration::from_secs(2);
+/// A seek is answered by librdkafka itself, not by a broker.
+const SEEK_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The state of the thread.
+pub(super) struct Poll {
+    pub(super) consumer: Arc<BaseConsumer<Events>>,
+    pub(super) shared: Arc<Shared>,
+    /// Per partition: see [`super::Config::read_ahead_bytes`].
+    pub(super) most_bytes: usize,
+    pub(super) closing: Arc<AtomicBool>,
+    /// Asks for a commit at once.
+    pub(super) commits: Sender<()>,
+    /// The last error that was told, so that it is told once.
+    pub(super) told: Cell<Option<Code>>,
+}
+
+impl Poll {
+    /// Polls until the consumer is closed, then commits, leaves the group and ends all readers.
+    pub(super) fn run(self) -> Result<(), LogError> {
+        // Ends the readers even if this thread panics.
+        let _ended = EndReaders(Arc::clone(&self.shared));
+        let (mut looked, mut probed) = (Instant::now(), Instant::now());
+        while !self.closing.load(Ordering::Acquire) {
+            let mut idle = true;
+            match self.consumer.poll(STEP) {
+                Some(Ok(message)) => {
+                    idle = false;
+                    self.shared.connection.reached();
+                    self.told.set(None);
+                    let slot = self.shared.slots().get(&message.partition()).cloned();
+                    if let Some(slot) = slot
+                        && slot.push(convert::stored_record(&message), self.most_bytes)
+                    {
+                        self.pause(&slot);
+                    }
+                }
+                Some(Err(error)) if self.error(&error) => {}
+                Some(Err(_)) => break,
+                None => {}
+            }
+            let now = Instant::now();
+            if idle || now - looked >= STEP {
+                looked = now;
+                self.fetch_what_is_wanted();
+            }
+            if self.shared.connection.is_down() && now - probed >= PROBE_INTERVAL {
+                let answer = self
+                    .consumer
+                    .fetch_metadata(Some(self.shared.topic.as_str()), Duration::from_millis(500));
+                if answer.is_ok() {
+                    self.shared.connection.reached();
+                }
+                probed = Instant::now();
+            }
+        }
+        self.leave()
+    }
+
+    fn pause(&self, slot: &Slot) {
+        let Some(list) = self.shared.list([(slot.partition.index, Offset(0))]) else {
+            return;
+        };
+        if let Err(error) = self.consumer.pause(&list) {
+            // Harmless: what still comes is dropped and fetched again.
+            tracing::debug!(partition = %slot.partition, %error, "a partition was not paused");
+        }
+    }
+
+    /// Seeks and resumes partitions whose readers have begun or made room. The offset is always said explicitly:
+    /// librdkafka's own idea of where a paused partition stands has been wrong before.
+    fn fetch_what_is_wanted(&self) {
+        let slots: Vec<_> = self.shared.slots().values().cloned().collect();
+        for slot in slots {
+            let Some(from) = slot.wants_fetching(self.most_bytes) else {
+                continue;
+            };
+            let Some(list) = self.shared.list([(slot.partition.index, from)]) else {
+                continue;
+            };
+            // A partition that was assigned just now may not take a seek yet: then the next look succeeds.
+            let sought = self.consumer.seek_partitions(list, SEEK_TIMEOUT);
+            let resumed = sought.and_then(|list| {
+                list.elements()
+                    .iter()
+                    .try_for_each(rdkafka::topic_partition_list::TopicPartitionListElem::error)?;
+                self.consumer.resume(&list)
+            });
+            match resumed {
+                Ok(()) => slot.fetching_began(),
+                Err(error) => {
+                    tracing::debug!(partition = %slot.partition, offset = from.0, %error, "fetching does not begin yet");
+                }
+            }
+        }
+    }
+
+    /// Returns whether to go on. Most errors pass by themselves; what does not is told to the owner.
+    fn error(&self, error: &KafkaError) -> bool {
+        let topic = &self.shared.topic;
+        let code = error.rdkafka_error_code();
+        let told = match (error, code) {
+            (KafkaError::MessageConsumptionFatal(code), _) => {
+                let reason = format!("the consumer of `{topic}` is broken: {code}; subscribe again");
+                self.shared.tell(Err(LogError::Unavailable(reason)));
+                return false;
+            }
+            (_, Some(Code::AutoOffsetReset | Code::OffsetOutOfRange | Code::LogTruncation)) => return self.find_lost(),
+            (_, Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition)) => Some(format!(
+                "topic `{topic}` is not there any more: make it with `forebay migrate`"
+            )),
+            (_, Some(code @ (Code::TopicAuthorizationFailed | Code::GroupAuthorizationFailed))) => Some(format!(
+                "kafka does not let us read topic `{topic}`: {code}; the ACLs of this user need Read on topic and group"
+            )),
+            _ => self.shared.connection.refusal().map(|refusal| match refusal {
+                LogError::Misconfigured(reason) => reason,
+                other => other.to_string(),
+            }),
+        };
+        match told {
+            Some(reason) if self.told.get() != code => self.shared.tell(Err(LogError::Misconfigured(reason))),
+            Some(_) => {}
+            // Broken connections are told once, by `Connection`.
+            None => tracing::debug!(%topic, %error, "error while consuming"),
+        }
+        self.told.set(code);
+        true
+    }
+
+    /// A fetch was out of range; librdkafka does not say of which partition. Returns whether to go on.
+    fn find_lost(&self) -> bool {
+        let slots: Vec<_> = self.shared.slots().values().cloned().collect();
+        let mut found = false;
+        for slot in slots {
+            let Some(stored) = slot.fetching_at() else {
+                continue;
+            };
+            match watermarks(&self.consumer, &self.shared, &slot) {
+                Ok((earliest, end)) if stored < earliest || stored > end => {
+                    found = true;
+                    tracing::error!(partition = %slot.partition, offset = stored.0, earliest = earliest.0, end = end.0, "what is to be read next is not in the log any more");
+                    slot.lose(Lost { stored, earliest, end });
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(partition = %slot.partition, %error, "cannot tell what the log still holds");
+                }
+            }
+        }
+        if !found {
+            let reason = format!(
+                "a partition of `{}` stopped without a cause that could be found; subscribe again",
+                self.shared.topic
+            );
+            self.shared.tell(Err(LogError::Unavailable(reason)));
+        }
+        found
+    }
+
+    /// Commits what is left, as long as that takes but not forever, and leaves the group.
+    fn leave(self) -> Result<(), LogError> {
+        let slots: Vec<_> = self.shared.slots().values().cloned().collect();
+        for slot in &slots {
+            slot.revoke();
+        }
+        let deadline = Instant::now() + LAST_COMMIT_PATIENCE;
+
+        // Not here, because a synchronous commit has no time-out of its own; if the thread is gone we see it by the time.
+        self.commits.send(()).ok();
+        let unconfirmed = loop {
+            let unconfirmed = slots.iter().filter(|s| s.unconfirmed().is_some()).count();
+            if unconfirmed == 0 || Instant::now() >= deadline {
+                break unconfirmed;
+            }
+            self.consumer.poll(STEP);
+        };
+        for slot in &slots {
+            slot.end();
+        }
+        // So that the callback of the last revocation, which comes with leaving, has nothing left to do.
+        self.shared.slots().clear();
+        let mut consumer = self.consumer;
+        // Who begins or asks for the lag just now holds it for as long as a request takes.
+        loop {
+            match Arc::try_unwrap(consumer) {
+                Ok(last) => {
+                    drop(last);
+                    break;
+                }
+                Err(shared) => {
+                    consumer = shared;
+                    consumer.poll(STEP);
+                }
+            }
+        }
+        if unconfirmed > 0 {
+            let reason = format!(
+                "progress of {unconfirmed} partitions of `{}` was not committed",
+                self.shared.topic
+            );
+            return Err(LogError::Unavailable(reason));
+        }
+        Ok(())
+    }
+}
+
+struct EndReaders(Arc<Shared>);
+
+impl Drop for EndReaders {
+    fn drop(&mut self) {
+        for slot in self.0.slots().values() {
+            slot.end();
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Topics: made as specified, and refused when they are otherwise.
+
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::producer::Producer as _;
+use rdkafka::types::RDKafkaRespErr;
+use schemas::log::{LogError, TopicSpec};
+
+use super::config::{Config, FRAMING_BYTES};
+use super::producer::Publisher;
+
+/// How often a topic that was made just now is looked for before its absence counts.
+const APPEARANCE_STEP: Duration = Duration::from_millis(50);
+const APPEARANCE_LOOKS: usize = 100;
+
+/// Kafka's own default, and room for a whole batch of small records.
+const LEAST_MAX_MESSAGE_BYTES: u32 = 1_048_588;
+
+/// What is known of an existing topic from its metadata.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shape {
+    pub(super) partitions: i32,
+    /// Of the partition that has the fewest.
+    replicas: i32,
+    /// Whether each partition has a leader.
+    led: bool,
+}
+
+/// Blocks: asks for one topic; `None` if it is not there.
+pub(super) fn shape(publisher: &Publisher, topic: &str, timeout: Duration) -> Result<Option<Shape>, LogError> {
+    let failure = |error: &KafkaError| {
+        publisher
+            .connection()
+            .failure(&format!("no metadata of topic `{topic}`"), error)
+    };
+    let metadata = publisher
+        .current()
+        .client()
+        .fetch_metadata(Some(topic), timeout)
+        .map_err(|e| failure(&e))?;
+    publisher.connection().reached();
+    let Some(found) = metadata.topics().iter().find(|t| t.name() == topic) else {
+        return Ok(None);
+    };
+    match found.error() {
+        None | Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) => {}
+        Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) => return Ok(None),
+        Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) => {
+            return Err(LogError::Misconfigured(format!(
+                "kafka does not show us topic `{topic}`: the ACLs of this user need Describe on it"
+            )));
+        }
+        Some(other) => return Err(failure(&KafkaError::MetadataFetch(other.into()))),
+    }
+    let partitions = found.partitions();
+    Ok(Some(Shape {
+        partitions: i32::try_from(partitions.len()).unwrap_or(i32::MAX),
+        replicas: partitions
+            .iter()
+            .map(|p| i32::try_from(p.replicas().len()).unwrap_or(i32::MAX))
+            .min()
+            .unwrap_or(0),
+        led: !partitions.is_empty() && partitions.iter().all(|p| p.leader() >= 0),
+    }))
+}
+
+/// Blocks. Checks that all `topics` are there as specified; makes the missing ones if `make`.
+pub(super) fn check(config: &Config, publisher: &Publisher, topics: &[TopicSpec], make: bool) -> Result<(), LogError> {
+    let timeout = config.request_timeout();
+    let mut shapes = Vec::with_capacity(topics.len());
+    for spec in topics {
+        shapes.push(shape(publisher, spec.name.as_str(), timeout)?);
+    }
+    let missing: Vec<_> = topics
+        .iter()
+        .zip(&shapes)
+        .filter(|(_, shape)| shape.is_none())
+        .map(|(spec, _)| spec)
+        .collect();
+    let admin: AdminClient<DefaultClientContext> = config
+        .producer()?
+        .create()
+        .map_err(|_| LogError::Misconfigured("no kafka client: a property has a wrong value".to_owned()))?;
+    if !missing.is_empty() {
+        if !make {
+            let names: Vec<_> = missing.iter().map(|spec| format!("`{}`", spec.name)).collect();
+            return Err(LogError::Misconfigured(format!(
+                "missing topics on kafka at `{}`: {}; make them with `forebay migrate`",
+                config.brokers,
+                names.join(", ")
+            )));
+        }
+        create(&admin, publisher, &missing, timeout)?;
+        for (spec, shape) in topics.iter().zip(&mut shapes) {
+            *shape = Some(appeared(publisher, spec, timeout)?);
+        }
+    }
+    let mut problems = Vec::new();
+    let settings = settings(&admin, publisher, topics, timeout)?;
+    for ((spec, shape), settings) in topics.iter().zip(&shapes).zip(&settings) {
+        if let Some(shape) = shape {
+            compare(spec, *shape, settings.as_ref(), &mut problems);
+        }
+        publisher.set_limit(&spec.name, spec.max_record_bytes);
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(LogError::Misconfigured(problems.join("; ")))
+    }
+}
+
+fn create(
+    admin: &AdminClient<DefaultClientContext>,
+    publisher: &Publisher,
+    topics: &[&TopicSpec],
+    timeout: Duration,
+) -> Result<(), LogError> {
+    let texts: Vec<_> = topics
+        .iter()
+        .map(|spec| {
+            let max = spec
+                .max_record_bytes
+                .saturating_add(FRAMING_BYTES)
+                .max(LEAST_MAX_MESSAGE_BYTES);
+            (spec.retention.as_millis().to_string(), max.to_string())
+        })
+        .collect();
+    let new: Vec<_> = topics
+        .iter()
+        .zip(&texts)
+        .map(|(spec, (retention, max_message))| {
+            let topic = NewTopic::new(
+                spec.name.as_str(),
+                spec.partitions,
+                TopicReplication::Fixed(spec.replication),
+            )
+            .set("cleanup.policy", "delete")
+            .set("retention.ms", retention)
+            .set("max.message.bytes", max_message)
+            .set("unclean.leader.election.enable", "false");
+            if spec.replication >= 3 {
+                topic.set("min.insync.replicas", "2")
+            } else {
+                topic
+            }
+        })
+        .collect();
+    let options = AdminOptions::new()
+        .request_timeout(Some(timeout))
+        .operation_timeout(Some(timeout));
+    let results = futures_util::FutureExt::boxed(admin.create_topics(&new, &options));
+    let results = block_on(results).map_err(|e| publisher.connection().failure("no answer to making topics", &e))?;
+    for result in results {
+        match result {
+            Ok(name) => tracing::info!(topic = %name, "topic made"),
+            // Somebody else was quicker; whether it is as specified is checked behind us.
+            Err((_, Code::TopicAlreadyExists)) => {}
+            Err((name, code)) => {
+                return Err(LogError::Misconfigured(format!(
+                    "topic `{name}` could not be made: {code}"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Waits until a topic that was made just now has leaders everywhere.
+fn appeared(publisher: &Publisher, spec: &TopicSpec, timeout: Duration) -> Result<Shape, LogError> {
+    for _ in 0..APPEARANCE_LOOKS {
+        match shape(publisher, spec.name.as_str(), timeout)? {
+            Some(shape) if shape.led => return Ok(shape),
+            _ => std::thread::sleep(APPEARANCE_STEP),
+        }
+    }
+    Err(LogError::Unavailable(format!(
+        "topic `{}` was made, but has no leaders yet",
+        spec.name
+    )))
+}
+
+/// The settings of each topic; `None` where we may not see them.
+fn settings(
+    admin: &AdminClient<DefaultClientContext>,
+    publisher: &Publisher,
+    topics: &[TopicSpec],
+    timeout: Duration,
+) -> Result<Vec<Option<ConfigResource>>, LogError> {
+    let resources: Vec<_> = topics
+        .iter()
+        .map(|spec| ResourceSpecifier::Topic(spec.name.as_str()))
+        .collect();
+    let options = AdminOptions::new().request_timeout(Some(timeout));
+    let described = futures_util::FutureExt::boxed(admin.describe_configs(&resources, &options));
+    let described = block_on(described).map_err(|e| publisher.connection().failure("no settings of topics", &e))?;
+    let hidden = |(spec, result): (&TopicSpec, Result<ConfigResource, Code>)| match result {
+        Ok(settings) => Some(settings),
+        Err(code) => {
+            tracing::warn!(topic = %spec.name, error = %code, "kafka does not show the settings of a topic: its retention and limits are not checked");
+            None
+        }
+    };
+    Ok(topics.iter().zip(described).map(hidden).collect())
+}
+
+/// We are on a thread for blocking calls, inside a runtime.
+fn block_on<F: std::future::Future>(future: F) -> F::Output {
+    tokio::runtime::Handle::current().block_on(future)
+}
+
+fn compare(spec: &TopicSpec, shape: Shape, settings: Option<&ConfigResource>, problems: &mut Vec<String>) {
+    let topic = &spec.name;
+    if shape.partitions != spec.partitions {
+        problems.push(format!(
+            "topic `{topic}` has {} partitions, wanted {}: another count scatters the keys; set `partitions` to what \
+             the topic has, or use another topic",
+            shape.partitions, spec.partitions
+        ));
+    }
+    if shape.replicas < spec.replication {
+        problems.push(format!(
+            "topic `{topic}` has {} replicas, wanted at least {}: reassign its partitions, or set `replication` lower",
+            shape.replicas, spec.replication
+        ));
+    }
+    let Some(settings) = settings else {
+        return;
+    };
+    let text = |name: &str| settings.get(name).and_then(|entry| entry.value.as_deref());
+    let mut at_least = |name: &str, wanted: i128| {
+        if let Some(found) = text(name).and_then(|v| v.parse::<i128>().ok())
+            && found < wanted
+            // -1 is no limit.
+            && found >= 0
+        {
+            problems.push(format!(
+                "topic `{topic}` has `{name}` {found}, wanted at least {wanted}: raise it with `kafka-configs`"
+            ));
+        }
+    };
+    at_least(
+        "retention.ms",
+        i128::try_from(spec.retention.as_millis()).unwrap_or(i128::MAX),
+    );
+    at_least("max.message.bytes", spec.max_record_bytes.into());
+    if spec.replication >= 3 {
+        at_least("min.insync.replicas", 2);
+    }
+    if let Some(policy) = text("cleanup.policy")
+        && policy != "delete"
+    {
+        problems.push(format!(
+            "topic `{topic}` has `cleanup.policy` {policy}, wanted delete: compaction removes events that share a key"
+        ));
+    }
+}
