@@ -1,2 +1,50 @@
-//! The program.
-fn main() {}
+//! `forebay`: one program, a subcommand per role.
+
+mod admin;
+mod app;
+mod assemble;
+mod check;
+mod cli;
+mod config;
+mod demo;
+mod normalize;
+mod output;
+mod samples;
+mod send;
+mod tail;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&error);
+            // 2 for what the caller has to mend before trying again, as clap does; 1 for everything else.
+            ExitCode::from(if error.is::<config::ConfigError>() { 2 } else { 1 })
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
+        Command::Dev(args) => app::dev(args).await,
+        Command::Ingest(args) => app::ingest(args).await,
+        Command::Process(args) => app::process(args).await,
+        Command::Check(args) => check::check(args).await,
+        Command::Migrate(args) => check::migrate(args).await,
+        Command::Send(args) => send::send(args).await,
+        Command::Normalize(args) => normalize::normalize(args).await,
+        Command::Tail(args) => tail::tail(args).await,
+        Command::Demo(args) => demo::demo(args).await,
+    }
+}

@@ -1,2 +1,96 @@
-//! Load tool.
-fn main() {}
+//! Measures the whole program beside the least that the same job can cost, in one run on one machine.
+//!
+//! `./run bench` builds in release mode, starts real services and calls this. Every figure comes with the floor's figure
+//! from the same run, since absolute figures move from day to day. The table goes to standard output and to
+//! `target/bench.json`. Latencies count from the planned start of a request (open loop), so that a stalled server is not
+//! flattered by a load that waits for it.
+
+mod body;
+mod dev;
+mod floor;
+mod ingest;
+mod load;
+mod postgres;
+mod process;
+mod report;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[derive(Debug, Parser)]
+#[command(about = "Measures Forebay beside the least that the same job can cost")]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Only parts whose name begins so: ingest, postgres, dev
+    #[arg(long, value_name = "PART", global = true)]
+    only: Option<String>,
+    /// Seconds per measurement
+    #[arg(long, default_value_t = 5, value_name = "N", global = true)]
+    seconds: u64,
+    /// Bootstrap servers of the Kafka to use
+    #[arg(long, env = "FOREBAY_TEST_KAFKA", value_name = "ADDRESS", global = true)]
+    kafka: Option<String>,
+    /// URL of the PostgreSQL to use; needs the right to create a database
+    #[arg(long, env = "FOREBAY_TEST_POSTGRES", value_name = "URL", global = true)]
+    postgres: Option<String>,
+    /// The program to measure
+    #[arg(long, default_value = "target/release/forebay", value_name = "FILE", global = true)]
+    program: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The floor of ingest as a server of its own: axum, HMAC-SHA256, a producer, nothing else
+    #[command(hide = true)]
+    Floor {
+        /// Port to listen on
+        port: u16,
+        /// Topic to publish to
+        topic: String,
+    },
+}
+
+/// What every part needs to know.
+#[derive(Debug)]
+struct Setting {
+    kafka: String,
+    postgres: String,
+    program: PathBuf,
+    time: Duration,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    let needed = |value: Option<String>, name: &str| {
+        value.ok_or_else(|| anyhow::anyhow!("{name} is not set: run `./run bench`, which starts the services"))
+    };
+    let kafka = needed(cli.kafka, "FOREBAY_TEST_KAFKA")?;
+    if let Some(Command::Floor { port, topic }) = cli.command {
+        return floor::serve(port, &kafka, topic).await;
+    }
+    let setting = Setting {
+        kafka,
+        postgres: needed(cli.postgres, "FOREBAY_TEST_POSTGRES")?,
+        program: cli.program,
+        time: Duration::from_secs(cli.seconds),
+    };
+    let wanted = |part: &str| cli.only.as_deref().is_none_or(|only| part.starts_with(only));
+    let mut report = report::Report::default();
+    if wanted("ingest") {
+        ingest::measure(&setting, &mut report).await?;
+    }
+    if wanted("postgres") {
+        postgres::measure(&setting, &mut report).await?;
+    }
+    if wanted("dev") {
+        dev::measure(&setting, &mut report).await?;
+    }
+    report.write()
+}

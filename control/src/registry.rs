@@ -68,6 +68,7 @@ impl Registry {
                     format!("endpoint `{id}` is there twice; every endpoint needs an id of its own"),
                 );
             }
+            places.insert(endpoint_place(&id), place);
             let enabled = endpoint.enabled;
             match build_endpoint(endpoint) {
                 Ok(built) if enabled => endpoints.push(Arc::new(built)),
@@ -82,16 +83,33 @@ impl Registry {
         })
     }
 
-    /// Lets a stage that knows more object to a source or an endpoint; its objections get the position in the file.
-    pub fn check(&self, source: impl Fn(&Source) -> Result<(), String>) -> Result<(), Vec<Problem>> {
+    /// Lets the stage that receives object to sources; its objections get the position in the file.
+    pub fn check_sources(&self, check: impl Fn(&Source) -> Result<(), String>) -> Result<(), Vec<Problem>> {
         let mut problems = Problems::default();
-        for (id, candidate) in &self.sources {
-            if let Err(reason) = source(candidate) {
-                let place = self.places.get(id).copied().unwrap_or(Location::UNKNOWN);
-                problems.add(place, format!("source `{id}`: {reason}"));
+        for (id, source) in &self.sources {
+            if let Err(reason) = check(source) {
+                problems.add(self.place(id), format!("source `{id}`: {reason}"));
             }
         }
         problems.into_result(())
+    }
+
+    /// Lets the stage that sends object to endpoints.
+    pub fn check_endpoints(&self, check: impl Fn(&Endpoint) -> Result<(), String>) -> Result<(), Vec<Problem>> {
+        let mut problems = Problems::default();
+        for endpoint in self.endpoints.iter() {
+            if let Err(reason) = check(endpoint) {
+                problems.add(
+                    self.place(&endpoint_place(&endpoint.id)),
+                    format!("endpoint `{}`: {reason}", endpoint.id),
+                );
+            }
+        }
+        problems.into_result(())
+    }
+
+    fn place(&self, of: &str) -> Location {
+        self.places.get(of).copied().unwrap_or(Location::UNKNOWN)
     }
 
     /// All sources, in no order.
@@ -110,6 +128,11 @@ impl EndpointDirectory for Registry {
     fn endpoints(&self) -> Arc<[Arc<Endpoint>]> {
         Arc::clone(&self.endpoints)
     }
+}
+
+/// The key of an endpoint's place; a slash cannot be in a source id.
+fn endpoint_place(id: &schemas::name::EndpointId) -> String {
+    format!("endpoint/{id}")
 }
 
 #[derive(Default)]

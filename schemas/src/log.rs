@@ -67,7 +67,7 @@ pub enum Start {
 }
 
 /// A member of a group: hears which partitions are its own.
-pub trait Consumer: Send {
+pub trait Consumer: Send + Sync {
     /// Waits for the next change. Must be called all the time: a revocation is answered only here. Cancel-safe.
     fn next(&mut self) -> BoxFuture<'_, Result<Change, LogError>>;
 

@@ -1,0 +1,83 @@
+//! A server under measurement: started as a child, its processor time read from the kernel, ended with us.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use tokio::net::TcpStream;
+
+/// A child process that listens on a port.
+#[derive(Debug)]
+pub(crate) struct Server(Child);
+
+impl Server {
+    /// Starts it, logs going to `log`, and waits until it takes connections on `port`.
+    pub(crate) async fn start(program: &Path, args: &[&str], log: &Path, port: u16) -> anyhow::Result<Self> {
+        let file = fs::File::create(log)?;
+        let child = Command::new(program)
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::from(file))
+            .spawn()
+            .with_context(|| format!("cannot start {}", program.display()))?;
+        let mut server = Self(child);
+        for _ in 0..400 {
+            if TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+                return Ok(server);
+            }
+            if let Some(status) = server.0.try_wait()? {
+                bail!(
+                    "{} {} ended with {status}:\n{}",
+                    program.display(),
+                    args.join(" "),
+                    fs::read_to_string(log)?
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        bail!(
+            "{} does not listen on port {port} after 20 s:\n{}",
+            program.display(),
+            fs::read_to_string(log)?
+        )
+    }
+
+    /// User and system time used so far (proc(5), fields 14 and 15 of `stat`, in ticks of 10 ms).
+    pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
+        cpu_of(&self.0.id().to_string())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// The same for any process; `self` is this one.
+pub(crate) fn cpu_of(pid: &str) -> anyhow::Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let fields: Vec<&str> = stat
+        .rsplit_once(')')
+        .context("no `)` in stat")?
+        .1
+        .split_whitespace()
+        .collect();
+    let ticks: u64 = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
+    Ok(Duration::from_millis(ticks * 10))
+}
+
+/// Microseconds of `time` per each of `count`.
+#[expect(clippy::cast_precision_loss, reason = "counts of a measurement are far below 2^52")]
+pub(crate) fn micros_per(time: Duration, count: u64) -> f64 {
+    time.as_secs_f64() * 1e6 / count.max(1) as f64
+}
+
+/// A port that nobody uses now.
+pub(crate) fn free_port() -> anyhow::Result<u16> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}

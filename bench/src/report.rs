@@ -1,0 +1,65 @@
+//! The table and `target/bench.json`.
+
+use std::fs;
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+/// One measured figure beside the floor's from the same run.
+#[derive(Debug, Serialize)]
+struct Figure {
+    name: String,
+    figure: f64,
+    unit: &'static str,
+    /// The same of the least that the job can cost; absent where there is no floor.
+    floor: Option<f64>,
+    /// `figure / floor`.
+    ratio: Option<f64>,
+}
+
+/// Collects figures.
+#[derive(Debug, Default)]
+pub(crate) struct Report(Vec<Figure>);
+
+impl Report {
+    /// Adds a figure and says it at once.
+    #[expect(clippy::print_stderr, reason = "progress of a tool for people")]
+    pub(crate) fn add(&mut self, name: impl Into<String>, figure: f64, unit: &'static str, floor: Option<f64>) {
+        let ratio = floor.filter(|f| *f > 0.0).map(|f| figure / f);
+        let figure = Figure {
+            name: name.into(),
+            figure,
+            unit,
+            floor,
+            ratio,
+        };
+        eprintln!("{}", line(&figure));
+        self.0.push(figure);
+    }
+
+    /// Prints the table and writes the file.
+    #[expect(clippy::print_stdout, reason = "the table is what this tool is for")]
+    pub(crate) fn write(&self) -> anyhow::Result<()> {
+        println!(
+            "{:<52} {:>12} {:<14} {:>12} {:>7}",
+            "name", "figure", "unit", "floor", "ratio"
+        );
+        for figure in &self.0 {
+            println!("{}", line(figure));
+        }
+        fs::create_dir_all("target")?;
+        fs::write("target/bench.json", serde_json::to_string_pretty(&self.0)?).context("target/bench.json")
+    }
+}
+
+fn line(f: &Figure) -> String {
+    let optional = |value: Option<f64>, digits: usize| value.map_or("-".to_owned(), |v| format!("{v:.digits$}"));
+    format!(
+        "{:<52} {:>12.1} {:<14} {:>12} {:>7}",
+        f.name,
+        f.figure,
+        f.unit,
+        optional(f.floor, 1),
+        optional(f.ratio, 2)
+    )
+}

@@ -1,0 +1,125 @@
+//! Builds the rooms from the configuration. The only place that knows them all.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use prometheus_client::registry::Registry as Metrics;
+use schemas::endpoint::EndpointDirectory;
+use schemas::log::EventLog;
+use schemas::name::SinkName;
+use schemas::sink::Sink;
+
+use crate::config::{self, Config, ConfigError, EventLogConfig, Loaded, SinksConfig, Topics};
+
+/// Sources and endpoints, checked by those who will use them.
+pub(crate) fn registry(config: &mut Config, file: &str) -> Result<Arc<control::Registry>, ConfigError> {
+    let lists = control::Config {
+        sources: std::mem::take(&mut config.sources),
+        endpoints: std::mem::take(&mut config.endpoints),
+    };
+    let registry = control::Registry::new(lists, config.ingest.max_body_bytes);
+    let registry = registry.map_err(|problems| config::problems(file, &problems))?;
+    let checked = registry.check_sources(|source| ingest::check_source(source).map_err(|e| e.problem));
+    checked.map_err(|problems| config::problems(file, &problems))?;
+    Ok(Arc::new(registry))
+}
+
+/// Lets the guard of the HTTP sink look at the endpoints' URLs, as far as that goes without resolving names.
+pub(crate) fn check_endpoints(
+    registry: &control::Registry,
+    sinks: &SinksConfig,
+    file: &str,
+) -> Result<(), ConfigError> {
+    let Some(http) = &sinks.http else { return Ok(()) };
+    let guard = sinks::http::Guard::new(http);
+    let checked = registry.check_endpoints(|endpoint| guard.check_url(&endpoint.url).map_err(|e| e.to_string()));
+    checked.map_err(|problems| config::problems(file, &problems))
+}
+
+/// The event log that the configuration names.
+pub(crate) async fn event_log(config: &EventLogConfig) -> anyhow::Result<Arc<dyn EventLog>> {
+    match (&config.kafka, &config.journal) {
+        (Some(kafka), None) => {
+            let mut kafka = kafka.clone();
+            kafka.max_record_bytes = config.max_record_bytes + DEAD_LETTER_HEADERS_BYTES;
+            Ok(Arc::new(
+                stream::kafka::KafkaLog::connect(kafka).context("`event_log.kafka`")?,
+            ))
+        }
+        (None, Some(journal)) => Ok(Arc::new(
+            stream::journal::Journal::open(journal)
+                .await
+                .context("`event_log.journal`")?,
+        )),
+        (None, None) => bail!(ConfigError(
+            "`event_log` names no log: give `event_log.kafka.brokers`, or use `forebay dev`, which brings a journal"
+                .into()
+        )),
+        (Some(_), Some(_)) => {
+            bail!(ConfigError(
+                "`event_log` names two logs: keep either `kafka` or `journal`".into()
+            ))
+        }
+    }
+}
+
+/// What a dead letter may be larger than its record.
+pub(crate) const DEAD_LETTER_HEADERS_BYTES: u32 = 64 * 1024;
+
+/// The sinks that the configuration names, in the order of their names.
+pub(crate) async fn sinks(
+    config: &SinksConfig,
+    topics: &Topics,
+    log: &Arc<dyn EventLog>,
+    endpoints: Arc<dyn EndpointDirectory>,
+    metrics: &mut Metrics,
+) -> anyhow::Result<Vec<Arc<dyn Sink>>> {
+    let name = |name: &'static str| SinkName::new(name).unwrap_or_else(|_| unreachable!("a literal name is valid"));
+    let tables = sinks::table::Metrics::register(metrics);
+    let mut all: Vec<Arc<dyn Sink>> = Vec::new();
+    if let Some(http) = &config.http {
+        let sink = sinks::http::HttpSink::new(http, name("http"), endpoints, metrics);
+        all.push(Arc::new(sink.map_err(|e| ConfigError(format!("`sinks.http`: {e}")))?));
+    }
+    if let Some(postgres) = &config.postgres {
+        let sink = sinks::postgres::PostgresSink::connect(postgres, name("postgres"), tables.clone());
+        all.push(Arc::new(
+            sink.map_err(|e| ConfigError(format!("`sinks.postgres`: {e}")))?,
+        ));
+    }
+    if let Some(sqlite) = &config.sqlite {
+        let sink = sinks::sqlite::SqliteSink::open(sqlite, name("sqlite"), tables).await;
+        all.push(Arc::new(sink.context("`sinks.sqlite`")?));
+    }
+    if let Some(topic) = &config.topic {
+        let own = vec![topics.events.clone(), topics.dead_letters.clone()];
+        all.push(Arc::new(sinks::topic::TopicSink::new(
+            topic.clone(),
+            name("topic"),
+            Arc::clone(log),
+            own,
+        )));
+    }
+    Ok(all)
+}
+
+/// The rules, checked against the sinks that there are.
+pub(crate) fn rules(loaded: &Loaded, sinks: &[Arc<dyn Sink>]) -> Result<Arc<processor::Rules>, ConfigError> {
+    let Some(file) = &loaded.config.rules_file else {
+        return Ok(Arc::new(processor::Rules::everything(sinks)));
+    };
+    let path = loaded.folder.join(file);
+    let shown = path.display().to_string();
+    let text = read(&path, &loaded.file)?;
+    let rules = processor::Rules::parse(&text, &shown, sinks).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        ConfigError(lines.join("\n"))
+    })?;
+    Ok(Arc::new(rules))
+}
+
+fn read(path: &Path, file: &str) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path)
+        .map_err(|e| ConfigError(format!("{file}: `rules_file`: cannot read `{}`: {e}", path.display())))
+}

@@ -1,0 +1,112 @@
+//! `forebay check` and `forebay migrate`.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+use prometheus_client::registry::Registry as Metrics;
+use schemas::endpoint::EndpointDirectory;
+
+use crate::cli::{CheckArgs, RoleArgs};
+use crate::config::{self, ConfigError};
+use crate::{assemble, output, telemetry};
+
+/// Checks configuration and rules; with `--connect`, the services too. Says what was checked.
+pub(crate) async fn check(args: CheckArgs) -> anyhow::Result<()> {
+    let mut loaded = config::load(&args.file.config)?;
+    telemetry::start(&loaded.config.logging)?;
+    let registry = assemble::registry(&mut loaded.config, &loaded.file)?;
+    assemble::check_endpoints(&registry, &loaded.config.sinks, &loaded.file)?;
+    let topics = loaded.config.event_log.topics()?;
+    // Rules are checked against sinks, and sinks want a log: a journal of this check's own, which is thrown away, unless
+    // the real one is to be asked.
+    let scratch = Scratch::new()?;
+    let log = if args.connect {
+        assemble::event_log(&loaded.config.event_log).await?
+    } else {
+        let journal = stream::journal::Config {
+            path: scratch.0.clone(),
+            ..stream::journal::Config::default()
+        };
+        Arc::new(stream::journal::Journal::open(&journal).await?)
+    };
+    let mut metrics = Metrics::default();
+    let endpoints: Arc<dyn EndpointDirectory> = Arc::clone(&registry) as _;
+    let mut sinks_config = std::mem::take(&mut loaded.config.sinks);
+    if let Some(sqlite) = &mut sinks_config.sqlite
+        && sqlite.path.as_os_str().is_empty()
+    {
+        sqlite.path = scratch.0.join("forebay.db");
+    }
+    let sinks = assemble::sinks(&sinks_config, &topics, &log, Arc::clone(&endpoints), &mut metrics).await?;
+    let rules = assemble::rules(&loaded, &sinks)?;
+    let names: Vec<String> = sinks.iter().map(|s| s.name().to_string()).collect();
+    output::line(&format!(
+        "{}: {} sources, {} endpoints, {} rules, sinks: {}",
+        loaded.file,
+        registry.sources().count(),
+        endpoints.endpoints().len(),
+        rules.iter().count(),
+        if names.is_empty() {
+            "none".to_owned()
+        } else {
+            names.join(", ")
+        }
+    ));
+    if args.connect {
+        log.check_topics(&loaded.config.event_log.topic_specs()?)
+            .await
+            .context("event log")?;
+        output::line("event log: the topics are as configured");
+        for sink in &sinks {
+            sink.ready().await?;
+            output::line(&format!("sink {}: ready", sink.name()));
+        }
+    }
+    Ok(())
+}
+
+/// Makes or updates topics and tables.
+pub(crate) async fn migrate(args: RoleArgs) -> anyhow::Result<()> {
+    let loaded = config::load(&args.file.config)?;
+    telemetry::start(&loaded.config.logging)?;
+    let (event_log, sinks) = (&loaded.config.event_log, &loaded.config.sinks);
+    if event_log.kafka.is_none() && event_log.journal.is_none() && sinks.postgres.is_none() {
+        return Err(ConfigError(format!(
+            "{}: neither `event_log` nor `sinks.postgres` is there to migrate",
+            loaded.file
+        ))
+        .into());
+    }
+    if event_log.kafka.is_some() || event_log.journal.is_some() {
+        let log = assemble::event_log(event_log).await?;
+        let specs = event_log.topic_specs()?;
+        log.ensure_topics(&specs).await.context("event log")?;
+        for spec in specs {
+            output::line(&format!("topic {}: {} partitions", spec.name, spec.partitions));
+        }
+    }
+    if let Some(postgres) = &sinks.postgres {
+        sinks::postgres::migrate(postgres)
+            .await
+            .map_err(|e| anyhow!("`sinks.postgres`: {e}"))?;
+        output::line("postgres: the tables are up to date");
+    }
+    Ok(())
+}
+
+/// A folder that goes when it is dropped.
+struct Scratch(std::path::PathBuf);
+
+impl Scratch {
+    fn new() -> anyhow::Result<Self> {
+        let folder = std::env::temp_dir().join(format!("forebay-check-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}

@@ -1,0 +1,177 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use schemas::endpoint::EventTypePattern;
+use schemas::name::{SinkName, SourceId, Tenant};
+use schemas::platform::Platform;
+
+/// Takes in webhooks, proves who sent them, and carries them as one vocabulary of events to Kafka, Postgres and HTTP endpoints.
+#[derive(Debug, Parser)]
+#[command(name = "forebay", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run everything in one process on local disk: journal and SQLite, no other service needed
+    Dev(DevArgs),
+    /// Receive webhooks and publish them to the event log
+    Ingest(RoleArgs),
+    /// Read the event log and deliver to the sinks
+    Process(ProcessArgs),
+    /// Check configuration and rules, and with `--connect` the services behind them
+    Check(CheckArgs),
+    /// Make or update topics and tables
+    Migrate(RoleArgs),
+    /// Sign a sample (or a body of yours) as a platform would, and post it
+    Send(SendArgs),
+    /// Turn bodies into canonical events, one JSON line each; no server needed
+    Normalize(NormalizeArgs),
+    /// Print events as they arrive: readable on a terminal, JSON lines in a pipe
+    Tail(TailArgs),
+    /// Run the main job once, with real signed webhooks, and show what happened
+    Demo(DemoArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArg {
+    /// The configuration file
+    #[arg(
+        short,
+        long,
+        env = "FOREBAY_CONFIG",
+        default_value = "forebay.yaml",
+        value_name = "FILE"
+    )]
+    pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RoleArgs {
+    #[command(flatten)]
+    pub(crate) file: ConfigArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DevArgs {
+    /// The configuration file; without one, four sources with well-known secrets on 127.0.0.1
+    #[arg(short, long, env = "FOREBAY_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where journal and database lie when the configuration does not say
+    #[arg(long, default_value = "forebay-data", value_name = "DIR")]
+    pub(crate) data: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProcessArgs {
+    #[command(flatten)]
+    pub(crate) file: ConfigArg,
+    /// Run only this sink (may be repeated); all configured ones if left out
+    #[arg(long = "sink", value_name = "NAME")]
+    pub(crate) sinks: Vec<SinkName>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) file: ConfigArg,
+    /// Also ask the event log and the databases whether they are there and as they should be
+    #[arg(long)]
+    pub(crate) connect: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SendArgs {
+    /// The platform to speak as: baileys, chatwoot, digisac, standard
+    pub(crate) platform: Platform,
+    /// Post this body instead of a sample; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) body: Option<PathBuf>,
+    /// Which sample to post; `--list` names them
+    #[arg(long, value_name = "NAME", conflicts_with = "body")]
+    pub(crate) sample: Option<String>,
+    /// List the samples of the platform and send nothing
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// The base URL of ingest
+    #[arg(long, default_value = "http://127.0.0.1:8080", value_name = "URL")]
+    pub(crate) url: String,
+    /// The source to send to: its secret and scheme are taken from the configuration; the first source of the platform if left out
+    #[arg(long, value_name = "ID")]
+    pub(crate) source: Option<SourceId>,
+    /// The configuration file; without one, that of `forebay dev`
+    #[arg(short, long, env = "FOREBAY_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Spoil the signature, to see a refusal
+    #[arg(long)]
+    pub(crate) forge: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NormalizeArgs {
+    /// The platform that the bodies are from: baileys, chatwoot, digisac, standard
+    pub(crate) platform: Platform,
+    /// Bodies; standard input if none is named
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The tenant to write into the events
+    #[arg(long, default_value = "default")]
+    pub(crate) tenant: Tenant,
+    /// The source to write into the events; the platform's name if left out
+    #[arg(long, value_name = "ID")]
+    pub(crate) source: Option<SourceId>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TailArgs {
+    /// The configuration file; without one, the journal of `forebay dev`
+    #[arg(short, long, env = "FOREBAY_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where the journal lies when the configuration does not say
+    #[arg(long, default_value = "forebay-data", value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// Only events of this type or family, for example `ticket.*` (may be repeated)
+    #[arg(long = "type", value_name = "PATTERN")]
+    pub(crate) types: Vec<EventTypePattern>,
+    /// Begin with the oldest event that is still there
+    #[arg(long)]
+    pub(crate) from_beginning: bool,
+    /// End after so many events
+    #[arg(short = 'n', long, value_name = "N")]
+    pub(crate) count: Option<u64>,
+    /// Read the dead letters instead of the events
+    #[arg(long)]
+    pub(crate) dead_letters: bool,
+    /// How to print; by default `pretty` on a terminal and `json` in a pipe
+    #[arg(short, long, value_enum)]
+    pub(crate) output: Option<Output>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// One readable line per event
+    Pretty,
+    /// One JSON object per line
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Leave it running, and say how to try it
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,51 @@
+//! `forebay normalize`: bodies in, canonical events out, one JSON line each. No server, no signature.
+
+use std::path::PathBuf;
+
+use http::HeaderMap;
+use ingest::envelope::{Enveloper, Prepared};
+use schemas::name::SourceId;
+use schemas::source::{Scheme, Source};
+use schemas::time::Timestamp;
+
+use crate::cli::NormalizeArgs;
+use crate::{output, send};
+
+/// Prints the events of each body, in order.
+#[expect(clippy::unused_async, reason = "every subcommand is called alike")]
+pub(crate) async fn normalize(args: NormalizeArgs) -> anyhow::Result<()> {
+    let id = match args.source {
+        Some(id) => id,
+        None => SourceId::new(args.platform.as_str())?,
+    };
+    let source = Source {
+        id,
+        tenant: args.tenant,
+        platform: args.platform,
+        scheme: Some(Scheme::None),
+        secrets: Vec::new(),
+        max_body_bytes: usize::MAX,
+    };
+    let files = if args.files.is_empty() {
+        vec![PathBuf::from("-")]
+    } else {
+        args.files
+    };
+    let enveloper = Enveloper::default();
+    for file in files {
+        let body = send::read(&file)?;
+        match enveloper.prepare(&source, &HeaderMap::new(), &body, Timestamp::now()) {
+            Prepared::Records(records) => {
+                for record in records {
+                    if !output::line(&output::json_line(&record.value)) {
+                        return Ok(());
+                    }
+                }
+            }
+            Prepared::Ping(_) => {
+                tracing::info!(file = %file.display(), "a test call of the platform: answered, nothing published");
+            }
+        }
+    }
+    Ok(())
+}

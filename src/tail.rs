@@ -1,0 +1,164 @@
+//! `forebay tail`: prints events as they arrive.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use schemas::dead_letter::header as dead_letter;
+use schemas::event::Event;
+use schemas::log::{Change, EventLog, Membership, PartitionReader, Start, Subscription};
+use schemas::record::StoredRecord;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::cli::{Output, TailArgs};
+use crate::config::{self, Loaded};
+use crate::{app, assemble, output, telemetry};
+
+/// Reads every partition alone, storing nothing, until the count is reached or the reader of our output goes away.
+pub(crate) async fn tail(args: TailArgs) -> anyhow::Result<()> {
+    let loaded = match &args.config {
+        // A file of `forebay dev` names no log; then it is the journal in `--data`.
+        Some(file) => match config::load(file)? {
+            kafka if kafka.config.event_log.kafka.is_some() => kafka,
+            _ => app::load_dev(Some(file), &args.data)?,
+        },
+        None => app::load_dev(None, &args.data)?,
+    };
+    telemetry::start(&config::Logging {
+        filter: "warn".to_owned(),
+        ..loaded.config.logging
+    })?;
+    let log = open(&loaded).await?;
+    let topics = loaded.config.event_log.topics()?;
+    let subscription = Subscription {
+        topic: if args.dead_letters {
+            topics.dead_letters
+        } else {
+            topics.events
+        },
+        membership: Membership::Alone,
+        start: if args.from_beginning {
+            Start::Earliest
+        } else {
+            Start::Latest
+        },
+    };
+    let mut consumer = log.subscribe(subscription).await?;
+    let (sender, mut records) = mpsc::channel(256);
+    let mut left = args.count.unwrap_or(u64::MAX);
+    let format = args.output.unwrap_or(if output::terminal() {
+        Output::Pretty
+    } else {
+        Output::Json
+    });
+    while left > 0 {
+        tokio::select! {
+            change = consumer.next() => {
+                if let Change::Assigned(readers) = change? {
+                    for reader in readers {
+                        tokio::spawn(read(reader, sender.clone()));
+                    }
+                }
+            }
+            Some(record) = records.recv() => {
+                let record: StoredRecord = record?;
+                let event = Event::decode(&record.record.value);
+                let wanted = |event: &Event| args.types.is_empty() || args.types.iter().any(|t| t.matches(event.event_type()));
+                // What is no event is shown whatever type is asked for: it should not be there.
+                if event.as_ref().map_or(true, wanted) {
+                    left -= 1;
+                    let text = match format {
+                        Output::Json => output::json_line(&record.record.value).into_owned(),
+                        Output::Pretty => pretty(&record, event.ok().as_ref()),
+                    };
+                    if !output::line(&text) {
+                        break;
+                    }
+                }
+            }
+            _ = tokio::signal::ctrl_c() => break,
+        }
+    }
+    consumer.close().await?;
+    Ok(())
+}
+
+async fn open(loaded: &Loaded) -> anyhow::Result<Arc<dyn EventLog>> {
+    let config = &loaded.config.event_log;
+    match &config.journal {
+        // The process that writes it may be running.
+        Some(journal) => Ok(Arc::new(
+            stream::journal::Journal::open_read_only(&journal.path)
+                .await
+                .context("journal")?,
+        )),
+        None => assemble::event_log(config).await,
+    }
+}
+
+async fn read(mut reader: Box<dyn PartitionReader>, sender: mpsc::Sender<anyhow::Result<StoredRecord>>) {
+    let outcome: anyhow::Result<()> = async {
+        reader.begin(None).await?;
+        while let Some(records) = reader.next_batch(256).await? {
+            for record in records {
+                if sender.send(Ok(record)).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+    .await;
+    if let Err(error) = outcome {
+        // Nobody listens any more when this fails.
+        drop(sender.send(Err(error)).await);
+    }
+}
+
+/// One line for people: time, type, source, about what, and what it says.
+fn pretty(record: &StoredRecord, event: Option<&Event>) -> String {
+    let Some(event) = event else {
+        return format!(
+            "offset {}: not an event ({} bytes)",
+            record.offset,
+            record.record.value.len()
+        );
+    };
+    let attributes = &event.attributes;
+    let time = attributes.time.to_string();
+    let mut line = format!(
+        "{} {:<26} {:<24} {}",
+        time.replace('T', " "),
+        attributes.event_type,
+        attributes.source,
+        attributes.subject.as_deref().unwrap_or("-")
+    );
+    let said = serde_json::from_str::<Value>(event.data())
+        .ok()
+        .and_then(|data| summary(&data));
+    let reason = record
+        .record
+        .header(dead_letter::REASON)
+        .map(|r| format!("dead letter: {}", String::from_utf8_lossy(r)));
+    for part in [said, reason].into_iter().flatten() {
+        line.push_str("  ");
+        line.push_str(&part);
+    }
+    // A message may hold anything; a terminal obeys escape sequences.
+    line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// The most telling member of the normalized part.
+fn summary(data: &Value) -> Option<String> {
+    let member = data.as_object()?.values().next()?;
+    let text = |name: &str| member.get(name).and_then(Value::as_str);
+    if let Some(said) = text("text") {
+        let cut: String = said.chars().take(60).collect();
+        return Some(format!("{} \"{cut}\"", text("direction").unwrap_or_default()));
+    }
+    let words: Vec<&str> = ["action", "status", "state", "subject", "name", "emoji", "reason"]
+        .iter()
+        .filter_map(|name| text(name))
+        .collect();
+    (!words.is_empty()).then(|| words.join(" "))
+}

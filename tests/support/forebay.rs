@@ -1,0 +1,135 @@
+//! The real binary as a child process.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use super::eventually;
+use super::sender::Client;
+
+/// Runs the program to its end.
+pub(crate) fn run(args: &[&str], folder: &Path) -> Output {
+    command(args, folder).output().expect("the program starts")
+}
+
+fn command(args: &[&str], folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_forebay"));
+    command
+        .args(args)
+        .current_dir(folder)
+        .env_remove("FOREBAY_CONFIG")
+        .env_remove("NO_COLOR")
+        .stdin(Stdio::null());
+    command
+}
+
+/// Standard error as text.
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A free port of this machine; another process may take it, which then fails loudly.
+pub(crate) fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|l| l.local_addr())
+        .expect("a free port")
+        .port()
+}
+
+/// A role of the program that runs until it is stopped; killed at the latest when dropped.
+pub(crate) struct Role {
+    child: Child,
+    pub(crate) admin: String,
+    log: PathBuf,
+}
+
+impl Role {
+    /// Starts `forebay <args> --config <folder>/<config>`, whose configuration says `admin.listen: <admin>`.
+    pub(crate) fn start(args: &[&str], folder: &Path, name: &str, admin: u16) -> Self {
+        let log = folder.join(format!("{name}.log"));
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .expect("a log file");
+        let child = command(args, folder)
+            .stdout(Stdio::null())
+            .stderr(Stdio::from(file))
+            .spawn()
+            .expect("the program starts");
+        Self {
+            child,
+            admin: format!("http://127.0.0.1:{admin}"),
+            log,
+        }
+    }
+
+    /// Waits until `/readyz` says so.
+    pub(crate) async fn ready(&mut self, client: &Client) {
+        let url = format!("{}/readyz", self.admin);
+        for _ in 0..1200 {
+            if client.get(&url).await.is_some_and(|(status, _)| status == 200) {
+                return;
+            }
+            if let Some(status) = self.child.try_wait().expect("the child's state") {
+                panic!("the program ended with {status}:\n{}", self.logs());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let last = client.get(&url).await;
+        panic!("not ready within 60 s: {last:?}\n{}", self.logs());
+    }
+
+    /// SIGKILL: nothing is flushed, nothing is stored.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("a running child");
+        self.child.wait().expect("its end");
+    }
+
+    /// SIGTERM, and the exit code.
+    pub(crate) async fn terminate(&mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .expect("kill(1)")
+                .success()
+        );
+        self.ended(Duration::from_secs(30)).await
+    }
+
+    /// Waits for the end, and the exit code.
+    pub(crate) async fn ended(&mut self, patience: Duration) -> Option<i32> {
+        let child = std::cell::RefCell::new(&mut self.child);
+        eventually("the program ends", patience, async || {
+            child.borrow_mut().try_wait().expect("the child's state")
+        })
+        .await
+        .code()
+    }
+
+    pub(crate) fn logs(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The value of a metric summed over all its labels.
+    pub(crate) async fn metric(&self, client: &Client, name: &str) -> f64 {
+        let (_, text) = client
+            .get(&format!("{}/metrics", self.admin))
+            .await
+            .expect("the admin port answers");
+        text.lines()
+            .filter(|l| l.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{'])))
+            .filter_map(|l| l.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum()
+    }
+}
+
+impl Drop for Role {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
