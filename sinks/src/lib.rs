@@ -1,1 +1,3 @@
 //! Deliveries to the world: postgres, sqlite, http, topic.
+
+pub mod http;

@@ -1,0 +1,108 @@
+//! The configuration of the HTTP sink and of its client.
+
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Deserializer};
+
+/// How deliveries leave, and to where they may go at all. Nothing here belongs to one endpoint.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Networks in which receivers may stand although the world does not reach them: `10.20.0.0/16`, `127.0.0.0/8`.
+    /// Empty by default: private, loopback, link-local and all other special addresses are forbidden.
+    #[serde(deserialize_with = "networks")]
+    pub allowed_networks: Vec<IpNet>,
+    /// The ports that may be dialled; inside `allowed_networks` every port may. Default 80, 443, 8443.
+    pub allowed_ports: Vec<u16>,
+    /// Whether `http://` may leave `allowed_networks`. Default `false`: events cross the open net encrypted or not at all.
+    pub allow_plain_http: bool,
+    /// The time limit of resolving, connecting and TLS together, inside the endpoint's own. Default 3000.
+    pub connect_timeout_ms: u64,
+    /// How much of an answer's body is read; a longer one costs its connection. Default 65536.
+    pub response_max_bytes: usize,
+    /// How long an unused connection is kept. Default 30; shorter than what most receivers keep theirs, so that they
+    /// seldom hang up on a delivery that is just being sent.
+    pub pool_idle_seconds: u64,
+    /// The `user-agent` of every request. Default `forebay/<version>`.
+    pub user_agent: String,
+    /// A PEM file of certificate authorities that are trusted besides those of the web. Default none.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            allowed_networks: Vec::new(),
+            allowed_ports: vec![80, 443, 8443],
+            allow_plain_http: false,
+            connect_timeout_ms: 3000,
+            response_max_bytes: 65_536,
+            pool_idle_seconds: 30,
+            user_agent: concat!("forebay/", env!("CARGO_PKG_VERSION")).to_owned(),
+            ca_file: None,
+        }
+    }
+}
+
+/// What is wrong with a [`Config`].
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A value that cannot work.
+    #[error("`{key}` is `{value}`: {rule}")]
+    Value {
+        /// The key.
+        key: &'static str,
+        /// What it was set to.
+        value: String,
+        /// What would be right.
+        rule: &'static str,
+    },
+    /// The file of certificate authorities cannot be used.
+    #[error("`ca_file`: `{path}` is not a readable PEM file of certificates: {reason}")]
+    CaFile {
+        /// Which file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// The TLS library refuses its own defaults.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let network = |text: String| {
+        text.parse::<IpNet>().map_err(|_| {
+            serde::de::Error::custom(format!(
+                "`{text}` is not a network: write address and prefix length, as in `10.0.0.0/8` or `fd00::/8`"
+            ))
+        })
+    };
+    Vec::<String>::deserialize(deserializer)?
+        .into_iter()
+        .map(network)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_is_read_with_its_defaults_and_its_mistakes_are_named() {
+        let config: Config =
+            serde_json::from_str(r#"{"allowed_networks": ["127.0.0.0/8", "fd00::/8"]}"#).expect("valid");
+        assert_eq!(config.allowed_networks.len(), 2);
+        assert_eq!(config.allowed_ports, [80, 443, 8443]);
+        assert!(
+            Config::default().allowed_networks.is_empty(),
+            "nothing special is allowed unasked"
+        );
+
+        let error = serde_json::from_str::<Config>(r#"{"allowed_networks": ["127.0.0.1"]}"#).expect_err("no prefix");
+        assert!(error.to_string().contains("`127.0.0.1` is not a network"), "{error}");
+        let error = serde_json::from_str::<Config>(r#"{"allowed_network": []}"#).expect_err("misspelt");
+        assert!(error.to_string().contains("allowed_network"), "{error}");
+    }
+}

@@ -1,0 +1,366 @@
+//! Where a delivery may go. Endpoint URLs come from users, and whoever makes us dial an address of their choice must not
+//! reach anything that only we can reach (server-side request forgery).
+//!
+//! An allow-list: global unicast only, by the special-purpose registries of IANA (RFC 6890 and its updates). For IPv6 that
+//! is `2000::/3` less its exceptions, and NAT64's `64:ff9b::/96` judged by the IPv4 address inside. What is judged is always
+//! an address, never its spelling: [`url::Url`] has turned `0x7f.1` and `①②⑦.⓪.⓪.①` into addresses before they come here.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+use url::{Host, Url};
+
+use super::config::Config;
+
+/// The judge of URLs and addresses. Pure: it neither resolves nor connects.
+#[derive(Debug, Clone)]
+pub struct Guard {
+    /// `None` lets everything pass.
+    rules: Option<Rules>,
+}
+
+#[derive(Debug, Clone)]
+struct Rules {
+    networks: Vec<IpNet>,
+    ports: Vec<u16>,
+    plain_http: bool,
+}
+
+/// Why a URL or an address is not dialled. Names the place and the way out, and never path or query, which may hold
+/// secrets.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{place}` is blocked: {reason}")]
+pub struct Blocked {
+    place: String,
+    reason: String,
+}
+
+impl Blocked {
+    fn new(place: impl fmt::Display, reason: impl Into<String>) -> Self {
+        Self {
+            place: place.to_string(),
+            reason: reason.into(),
+        }
+    }
+}
+
+impl Guard {
+    /// The guard that `config` asks for.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            rules: Some(Rules {
+                networks: config.allowed_networks.clone(),
+                ports: config.allowed_ports.clone(),
+                plain_http: config.allow_plain_http,
+            }),
+        }
+    }
+
+    /// A guard that lets everything pass, for destinations that the operator types on the command line.
+    pub fn allow_all() -> Self {
+        Self { rules: None }
+    }
+
+    /// Judges what can be judged without resolving: scheme, user info, host, port, and an address written as such. To be
+    /// asked when an endpoint is registered, and again before each connection.
+    pub fn check_url(&self, url: &Url) -> Result<(), Blocked> {
+        let encrypted = match url.scheme() {
+            "https" => true,
+            "http" => false,
+            other => return Err(Blocked::new(other, "only `https` and `http` URLs are delivered to")),
+        };
+        let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
+            return Err(Blocked::new(url.scheme(), "the URL has no host"));
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Blocked::new(
+                &host,
+                "user info in a URL is not sent: take it out, deliveries are signed instead",
+            ));
+        }
+        match host {
+            Host::Ipv4(address) => self.check_address(address.into(), port, encrypted),
+            Host::Ipv6(address) => self.check_address(address.into(), port, encrypted),
+            Host::Domain(name) => match &self.rules {
+                // A name may lead into the allowed networks; without any, port and scheme are decided already.
+                Some(rules) if rules.networks.is_empty() => rules.check_open(&name, port, encrypted),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// Judges an address that is about to be dialled.
+    pub fn check_address(&self, address: IpAddr, port: u16, encrypted: bool) -> Result<(), Blocked> {
+        let Some(rules) = &self.rules else { return Ok(()) };
+        if rules.networks.iter().any(|network| network.contains(&address)) {
+            return Ok(());
+        }
+        if let Some(kind) = special_purpose(address) {
+            let reason =
+                format!("it is {kind}; if a receiver is meant to stand there, add its network to `allowed_networks`");
+            return Err(Blocked::new(address, reason));
+        }
+        rules.check_open(&address, port, encrypted)
+    }
+}
+
+impl Rules {
+    /// What holds for places outside the allowed networks.
+    fn check_open(&self, host: &dyn fmt::Display, port: u16, encrypted: bool) -> Result<(), Blocked> {
+        if !self.ports.contains(&port) {
+            let reason = format!("port {port} is not among `allowed_ports`");
+            return Err(Blocked::new(format_args!("{host} port {port}"), reason));
+        }
+        if !encrypted && !self.plain_http {
+            return Err(Blocked::new(
+                host,
+                "plain `http` is for receivers inside `allowed_networks`: use `https`, or set `allow_plain_http`",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// What an address is for if it is not global unicast; `None` if it is.
+pub fn special_purpose(address: IpAddr) -> Option<&'static str> {
+    match address {
+        IpAddr::V4(address) => special_purpose_v4(address),
+        IpAddr::V6(address) => special_purpose_v6(address),
+    }
+}
+
+fn special_purpose_v4(address: Ipv4Addr) -> Option<&'static str> {
+    let kind = match address.octets() {
+        [0, ..] => "`this network` (0.0.0.0/8)",
+        [10, ..] | [172, 16..=31, ..] | [192, 168, ..] => "private",
+        [100, 64..=127, ..] => "shared by a carrier (100.64.0.0/10)",
+        [127, ..] => "loopback",
+        [169, 254, ..] => "link-local, where clouds keep credentials",
+        // Azure's wire server: a public address that only virtual machines inside reach.
+        [168, 63, 129, 16] => "the host of a cloud's virtual machines",
+        [192, 0, 0, _] => "for protocol assignments (192.0.0.0/24)",
+        [192, 0, 2, _] | [198, 51, 100, _] | [203, 0, 113, _] => "for documentation",
+        [192, 88, 99, _] => "a relay of 6to4 (192.88.99.0/24)",
+        [198, 18..=19, ..] => "for benchmarks (198.18.0.0/15)",
+        [224..=239, ..] => "multicast",
+        [240..=255, ..] => "reserved or broadcast (240.0.0.0/4)",
+        _ => return None,
+    };
+    Some(kind)
+}
+
+fn special_purpose_v6(address: Ipv6Addr) -> Option<&'static str> {
+    let segments = address.segments();
+    let kind = match segments {
+        // NAT64 is how hosts without IPv4 reach it: the address inside decides.
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+            return special_purpose_v4(Ipv4Addr::new(a, b, c, d)).map(|_| "a forbidden IPv4 address behind NAT64");
+        }
+        [0x64, 0xff9b, 1, ..] => "local NAT64 (64:ff9b:1::/48)",
+        [0, 0, 0, 0, 0, 0, 0, 0] => "unspecified",
+        [0, 0, 0, 0, 0, 0, 0, 1] => "loopback",
+        [0, 0, 0, 0, 0, 0, ..] => "an IPv4-compatible address (::/96)",
+        [0, 0, 0, 0, 0, 0xffff, ..] => "an IPv4-mapped address: write it as IPv4",
+        [0, 0, 0, 0, 0xffff, 0, ..] => "an IPv4-translated address (::ffff:0:0:0/96)",
+        [0x100, 0, 0, 0, ..] => "for discarding (100::/64)",
+        [0x2001, 0, ..] => "Teredo (2001::/32)",
+        [0x2001, 0x0001..=0x01ff, ..] => "for protocol assignments (2001::/23)",
+        [0x2001, 0x0db8, ..] | [0x3fff, 0..=0x0fff, ..] => "for documentation",
+        [0x2002, ..] => "6to4 (2002::/16)",
+        [0x2000..=0x3fff, ..] => return None,
+        [0x5f00, ..] => "for segment routing (5f00::/16)",
+        [0xfc00..=0xfdff, ..] => "private (fc00::/7)",
+        [0xfe80..=0xfebf, ..] => "link-local",
+        [0xfec0..=0xfeff, ..] => "site-local (fec0::/10)",
+        [0xff00..=0xffff, ..] => "multicast",
+        _ => "not global unicast (2000::/3)",
+    };
+    Some(kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The registries as networks, looked up naively: a second witness that shares nothing with the patterns above.
+    const FORBIDDEN: &[&str] = &[
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "168.63.129.16/32",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.88.99.0/24",
+        "192.168.0.0/16",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+        "2001::/23",
+        "2001:db8::/32",
+        "2002::/16",
+        "3fff::/20",
+    ];
+
+    fn naive_forbidden(address: IpAddr) -> bool {
+        let within = |network: &str| network.parse::<IpNet>().expect("a network").contains(&address);
+        if within("64:ff9b::/96") {
+            let IpAddr::V6(address) = address else { unreachable!() };
+            let low = u32::try_from(address.to_bits() & 0xffff_ffff).expect("32 bits");
+            return naive_forbidden(Ipv4Addr::from_bits(low).into());
+        }
+        (address.is_ipv6() && !within("2000::/3")) || FORBIDDEN.iter().any(|network| within(network))
+    }
+
+    /// Addresses in and right beside every network of the registries, and anywhere.
+    fn addresses() -> impl Strategy<Value = IpAddr> {
+        let edges: Vec<IpAddr> = FORBIDDEN
+            .iter()
+            .chain(&[
+                "2000::/3",
+                "64:ff9b::/96",
+                "64:ff9b:1::/48",
+                "::/96",
+                "::ffff:0:0/96",
+                "fe80::/10",
+                "fec0::/10",
+            ])
+            .map(|network| network.parse::<IpNet>().expect("a network"))
+            .flat_map(|network| match (network.network(), network.broadcast()) {
+                (IpAddr::V4(first), IpAddr::V4(last)) => {
+                    let (first, last) = (first.to_bits(), last.to_bits());
+                    [first, first.wrapping_sub(1), last, last.wrapping_add(1)]
+                        .map(|bits| Ipv4Addr::from_bits(bits).into())
+                }
+                (IpAddr::V6(first), IpAddr::V6(last)) => {
+                    let (first, last) = (first.to_bits(), last.to_bits());
+                    [first, first.wrapping_sub(1), last, last.wrapping_add(1)]
+                        .map(|bits| Ipv6Addr::from_bits(bits).into())
+                }
+                _ => unreachable!("a network has one family"),
+            })
+            .collect();
+        prop_oneof![
+            proptest::sample::select(edges),
+            any::<u32>().prop_map(|bits| Ipv4Addr::from_bits(bits).into()),
+            any::<u128>().prop_map(|bits| Ipv6Addr::from_bits(bits).into()),
+            any::<u32>().prop_map(|v4| Ipv6Addr::from_bits((0x0064_ff9b << 96) | u128::from(v4)).into()),
+            any::<u128>().prop_map(|bits| Ipv6Addr::from_bits((bits >> 3) | (1 << 125)).into()),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+        #[test]
+        fn the_guard_agrees_with_the_registries(address in addresses()) {
+            prop_assert_eq!(special_purpose(address).is_some(), naive_forbidden(address), "{}", address);
+        }
+    }
+
+    #[test]
+    fn forms_that_other_filters_miss_are_forbidden() {
+        for forbidden in [
+            "::127.0.0.1",
+            "::ffff:127.0.0.1",
+            "::ffff:8.8.8.8",
+            "::ffff:0:127.0.0.1",
+            "64:ff9b::a9fe:a9fe",
+            "64:ff9b:1::1",
+            "2002:a9fe:a9fe::1",
+            "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+            "fec0::1",
+            "fc00::1",
+            "fe80::1",
+            "100::1",
+            "3fff::1",
+            "5f00::1",
+            "ff02::1",
+            "224.0.0.1",
+            "192.88.99.1",
+            "168.63.129.16",
+            "100.100.100.200",
+            "192.0.0.192",
+            "fd00:ec2::254",
+            "255.255.255.255",
+            "0.0.0.0",
+            "::",
+            "4000::1",
+        ] {
+            assert!(
+                special_purpose(forbidden.parse().expect("an address")).is_some(),
+                "{forbidden}"
+            );
+        }
+        for allowed in [
+            "1.1.1.1",
+            "172.32.0.1",
+            "2606:4700:4700::1111",
+            "2001:4860:4860::8888",
+            "64:ff9b::101:101",
+        ] {
+            assert_eq!(special_purpose(allowed.parse().expect("an address")), None, "{allowed}");
+        }
+    }
+
+    fn guard(json: &str) -> Guard {
+        Guard::new(&serde_json::from_str(json).expect("a configuration"))
+    }
+
+    #[test]
+    fn a_url_is_judged_by_scheme_user_info_port_and_literal_address() {
+        let strict = guard("{}");
+        let check = |guard: &Guard, url: &str| guard.check_url(&Url::parse(url).expect("a URL"));
+        for bad in [
+            "ftp://example.com/",
+            "file:///etc/passwd",
+            "gopher://example.com/",
+            "http://example.com/",
+            "https://example.com:22/",
+            "https://user@example.com/",
+            "https://:secret@example.com/",
+            "https://127.0.0.1/",
+            "https://0x7f.1/",
+            "https://[::1]/",
+            "https://10.1.2.3/",
+            "data:text/plain,x",
+        ] {
+            let blocked = check(&strict, bad).expect_err(bad);
+            assert!(!blocked.to_string().contains("secret"), "{blocked}");
+        }
+        for good in [
+            "https://example.com/hook?x=1",
+            "https://example.com:8443/",
+            "https://1.1.1.1/",
+            "https://localhost/",
+        ] {
+            assert_eq!(check(&strict, good), Ok(()), "{good}");
+        }
+
+        let dev = guard(r#"{"allowed_networks": ["127.0.0.0/8"]}"#);
+        assert_eq!(
+            check(&dev, "http://127.0.0.1:9000/hook"),
+            Ok(()),
+            "any port, any scheme inside"
+        );
+        assert_eq!(
+            check(&dev, "http://localhost:9000/hook"),
+            Ok(()),
+            "decided when it is resolved"
+        );
+        check(&dev, "http://1.1.1.1/").expect_err("plain http outside");
+        check(&dev, "https://1.1.1.1:9000/").expect_err("a foreign port outside");
+        assert_eq!(
+            check(&guard(r#"{"allow_plain_http": true}"#), "http://example.com/"),
+            Ok(())
+        );
+        assert_eq!(check(&Guard::allow_all(), "http://10.0.0.1:1/"), Ok(()));
+    }
+}

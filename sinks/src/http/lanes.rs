@@ -1,0 +1,274 @@
+//! One lane per endpoint: its slots, its health, its metrics. Slots belong to the endpoint and never to a common pool, so
+//! that an endpoint that hangs holds up nobody else.
+
+use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use schemas::endpoint::{Endpoint, EndpointDirectory};
+use schemas::name::Tenant;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout};
+
+use super::client::{Client, Destination, SendError};
+use super::metrics::{EndpointMetrics, Metrics};
+
+/// At most one warning per endpoint in this time.
+const WARN_EVERY: Duration = Duration::from_mins(1);
+
+/// The lanes of all enabled endpoints, kept in step with the directory.
+#[derive(Debug)]
+pub(super) struct Lanes {
+    directory: Arc<dyn EndpointDirectory>,
+    client: Client,
+    metrics: Metrics,
+    current: RwLock<Arc<Snapshot>>,
+}
+
+/// The lanes of one state of the directory.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    endpoints: Arc<[Arc<Endpoint>]>,
+    by_id: HashMap<String, Arc<Lane>>,
+    by_tenant: HashMap<Tenant, Vec<Arc<Endpoint>>>,
+}
+
+/// An endpoint with what is needed to deliver to it.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) endpoint: Arc<Endpoint>,
+    /// The guard's first verdict on the URL.
+    pub(super) destination: Result<Destination, SendError>,
+    slots: Arc<Slots>,
+}
+
+/// What outlives a change of the endpoint's URL or secrets.
+#[derive(Debug)]
+struct Slots {
+    concurrency: usize,
+    semaphore: Semaphore,
+    metrics: EndpointMetrics,
+    health: Health,
+    made: Instant,
+}
+
+impl Lanes {
+    pub(super) fn new(directory: Arc<dyn EndpointDirectory>, client: Client, metrics: Metrics) -> Self {
+        let lanes = Self {
+            directory,
+            client,
+            metrics,
+            current: RwLock::new(Arc::new(Snapshot {
+                endpoints: Arc::default(),
+                by_id: HashMap::new(),
+                by_tenant: HashMap::new(),
+            })),
+        };
+        lanes.current();
+        lanes
+    }
+
+    /// The lanes of the directory as it is now.
+    pub(super) fn current(&self) -> Arc<Snapshot> {
+        let endpoints = self.directory.endpoints();
+        {
+            let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+            if Arc::ptr_eq(&current.endpoints, &endpoints) {
+                return Arc::clone(&current);
+            }
+        }
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&current.endpoints, &endpoints) {
+            *current = Arc::new(self.follow(&current, endpoints));
+        }
+        Arc::clone(&current)
+    }
+
+    fn follow(&self, before: &Snapshot, endpoints: Arc<[Arc<Endpoint>]>) -> Snapshot {
+        let mut by_id = HashMap::with_capacity(endpoints.len());
+        let mut by_tenant: HashMap<Tenant, Vec<Arc<Endpoint>>> = HashMap::new();
+        for endpoint in endpoints.iter() {
+            let id = endpoint.id.to_string();
+            let lane = self.lane(before.by_id.get(&id), endpoint);
+            by_id.insert(id, lane);
+            by_tenant
+                .entry(endpoint.tenant.clone())
+                .or_default()
+                .push(Arc::clone(endpoint));
+        }
+        for id in before.by_id.keys().filter(|id| !by_id.contains_key(*id)) {
+            self.metrics.remove(id);
+        }
+        Snapshot {
+            endpoints,
+            by_id,
+            by_tenant,
+        }
+    }
+
+    fn lane(&self, before: Option<&Arc<Lane>>, endpoint: &Arc<Endpoint>) -> Arc<Lane> {
+        if let Some(lane) = before.filter(|lane| Arc::ptr_eq(&lane.endpoint, endpoint)) {
+            return Arc::clone(lane);
+        }
+        // No slots at all would mean to wait for ever.
+        let concurrency = endpoint.concurrency.clamp(1, Semaphore::MAX_PERMITS);
+        let slots = before.map(|lane| &lane.slots).filter(|s| s.concurrency == concurrency);
+        let slots = slots.cloned().unwrap_or_else(|| {
+            // For as long as attempts of before a change go on, they come on top of the new number.
+            Arc::new(Slots {
+                concurrency,
+                semaphore: Semaphore::new(concurrency),
+                metrics: self.metrics.endpoint(&endpoint.id),
+                health: Health::default(),
+                made: Instant::now(),
+            })
+        });
+        Arc::new(Lane {
+            endpoint: Arc::clone(endpoint),
+            destination: self.client.destination(&endpoint.url),
+            slots,
+        })
+    }
+}
+
+impl Snapshot {
+    /// The lane of the endpoint `id`, if `tenant` has such an endpoint.
+    pub(super) fn lane(&self, id: &str, tenant: &Tenant) -> Option<&Arc<Lane>> {
+        self.by_id.get(id).filter(|lane| lane.endpoint.tenant == *tenant)
+    }
+
+    pub(super) fn contains(&self, id: &str) -> bool {
+        self.by_id.contains_key(id)
+    }
+
+    /// The endpoints of `tenant`.
+    pub(super) fn endpoints_of(&self, tenant: &Tenant) -> &[Arc<Endpoint>] {
+        self.by_tenant.get(tenant).map_or(&[], Vec::as_slice)
+    }
+
+    /// All ids, in the order of the directory.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.endpoints.iter().map(|endpoint| endpoint.id.as_str())
+    }
+}
+
+/// The right to one attempt, given back on drop.
+#[derive(Debug)]
+pub(super) struct Slot<'a> {
+    lane: &'a Lane,
+    _permit: SemaphorePermit<'a>,
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        self.lane.slots.metrics.in_flight.dec();
+    }
+}
+
+impl Lane {
+    /// Waits for a free slot: for as long as the endpoint takes deliveries, but once none has got through for the time of
+    /// one attempt, no longer than that. So the wait for a batch ends although an endpoint hangs.
+    pub(super) async fn slot(&self) -> Option<Slot<'_>> {
+        let patience = self.endpoint.timeout;
+        let mut acquire = pin!(self.slots.semaphore.acquire());
+        loop {
+            match timeout(patience, acquire.as_mut()).await {
+                Ok(permit) => {
+                    let permit = permit.ok()?;
+                    self.slots.metrics.in_flight.inc();
+                    return Some(Slot {
+                        lane: self,
+                        _permit: permit,
+                    });
+                }
+                Err(_) if self.slots.health.delivered_within(patience, self.slots.now()) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    pub(super) fn metrics(&self) -> &EndpointMetrics {
+        &self.slots.metrics
+    }
+
+    /// Notes a success; `true` if trouble was told before, so that its end should be.
+    pub(super) fn succeeded(&self) -> bool {
+        self.slots.health.succeeded(self.slots.now())
+    }
+
+    /// Notes a failure; `true` if it is to be told aloud: the first one, and no more than one a minute.
+    pub(super) fn failed(&self) -> bool {
+        self.slots.health.failed(self.slots.now())
+    }
+}
+
+impl Slots {
+    /// Milliseconds since these slots were made; never 0, which means never.
+    fn now(&self) -> u64 {
+        millis(self.made.elapsed()) + 1
+    }
+}
+
+/// When an endpoint last took a delivery, and whether its trouble was told. Times are those of [`Slots::now`].
+#[derive(Debug, Default)]
+struct Health {
+    delivered: AtomicU64,
+    warned: AtomicU64,
+    in_trouble: AtomicBool,
+}
+
+impl Health {
+    fn succeeded(&self, now: u64) -> bool {
+        self.delivered.store(now, Ordering::Relaxed);
+        // The load first: a swap would have all slots of a healthy endpoint write to one place.
+        self.in_trouble.load(Ordering::Relaxed) && self.in_trouble.swap(false, Ordering::Relaxed)
+    }
+
+    fn failed(&self, now: u64) -> bool {
+        let warned = self.warned.load(Ordering::Relaxed);
+        let due = warned == 0 || now.saturating_sub(warned) >= millis(WARN_EVERY);
+        let first = due && !self.in_trouble.swap(true, Ordering::Relaxed);
+        if first {
+            self.warned.store(now, Ordering::Relaxed);
+        }
+        first
+    }
+
+    fn delivered_within(&self, time: Duration, now: u64) -> bool {
+        let delivered = self.delivered.load(Ordering::Relaxed);
+        delivered != 0 && now.saturating_sub(delivered) < millis(time)
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_is_told_once_and_at_most_once_a_minute() {
+        let health = Health::default();
+        assert!(!health.succeeded(1), "nothing was wrong");
+        assert!(health.failed(2), "the first failure");
+        assert!(!health.failed(3), "the second is the same trouble");
+        assert!(health.succeeded(4), "the end is told");
+        assert!(!health.succeeded(5));
+        assert!(!health.failed(60_001), "a flapping endpoint does not fill the log");
+        assert!(health.failed(60_002), "but after a minute it is told again");
+    }
+
+    #[test]
+    fn an_endpoint_counts_as_alive_for_a_while_after_a_success() {
+        let health = Health::default();
+        let time = Duration::from_secs(5);
+        assert!(!health.delivered_within(time, 1), "never yet");
+        health.succeeded(10);
+        assert!(health.delivered_within(time, 5_009));
+        assert!(!health.delivered_within(time, 5_010));
+    }
+}

@@ -1,0 +1,208 @@
+//! The sink `http`: signed deliveries to registered endpoints.
+//!
+//! The way of one delivery: [`HttpSink::targets`] names the endpoints of the event's tenant that want its type; the
+//! endpoint's lane (`lanes`) gives a slot; the request is signed anew (`sign`) and posted by the pooled [`Client`], whose
+//! connector (`connect`) resolves, has every address judged by the [`Guard`], and dials one of them; the answer becomes an
+//! outcome (`verdict`). Retrying is the processor's.
+
+mod client;
+mod config;
+mod connect;
+mod guard;
+mod lanes;
+mod metrics;
+mod sign;
+mod verdict;
+
+use std::sync::Arc;
+
+use chrono::Utc;
+use futures_util::future::join_all;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use prometheus_client::registry::Registry;
+use schemas::BoxFuture;
+use schemas::endpoint::{Endpoint, EndpointDirectory};
+use schemas::event::Event;
+use schemas::name::{EndpointId, SinkName};
+use schemas::sink::{Batch, Delivery, Outcome, Sink, Target, Unavailable};
+use tokio::time::Instant;
+
+pub use client::{Client, Destination, Response, SendError};
+pub use config::{Config, ConfigError};
+pub use connect::{Resolve, SystemResolver};
+pub use guard::{Blocked, Guard, special_purpose};
+pub use sign::{decode_secret, signature};
+pub use verdict::Class;
+
+use lanes::{Lane, Lanes};
+use metrics::Metrics;
+
+const WEBHOOK_ID: HeaderName = HeaderName::from_static(sign::ID);
+const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static(sign::TIMESTAMP);
+const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static(sign::SIGNATURE);
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// Posts events to endpoints, signed per Standard Webhooks 1.0.
+#[derive(Debug)]
+pub struct HttpSink {
+    name: SinkName,
+    client: Client,
+    lanes: Lanes,
+}
+
+impl HttpSink {
+    /// A sink for the endpoints of `directory`. To be made once per `registry`.
+    pub fn new(
+        config: &Config,
+        name: SinkName,
+        directory: Arc<dyn EndpointDirectory>,
+        registry: &mut Registry,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self::with_client(Client::new(config)?, name, directory, registry))
+    }
+
+    /// A sink that posts with `client`.
+    pub fn with_client(
+        client: Client,
+        name: SinkName,
+        directory: Arc<dyn EndpointDirectory>,
+        registry: &mut Registry,
+    ) -> Self {
+        let lanes = Lanes::new(directory, client.clone(), Metrics::register(registry));
+        Self { name, client, lanes }
+    }
+
+    async fn attempt(&self, delivery: &Delivery) -> Outcome {
+        let tenant = &delivery.event.attributes.tenant;
+        let Target::Named(id) = &delivery.target else {
+            return Outcome::Rejected {
+                reason: format!("the sink `{}` delivers to named endpoints only", self.name),
+            };
+        };
+        let removed = || Outcome::Rejected {
+            reason: format!("endpoint `{id}` was removed"),
+        };
+        let Some(lane) = self.lanes.current().lane(id, tenant).cloned() else {
+            return removed();
+        };
+        let Some(_slot) = lane.slot().await else {
+            let outcome = Outcome::Retry {
+                after: None,
+                reason: format!(
+                    "endpoint `{id}` takes nothing: all its slots were busy for {:?}",
+                    lane.endpoint.timeout
+                ),
+            };
+            report(&lane, delivery, Class::NoSlot, &outcome);
+            return outcome;
+        };
+        // The wait may have been long: what counts is what is registered now.
+        let Some(lane) = self.lanes.current().lane(id, tenant).cloned() else {
+            return removed();
+        };
+        let started = Instant::now();
+        let (class, outcome) = verdict::judge(&lane.endpoint.id, &self.post(&lane, &delivery.event).await, Utc::now());
+        lane.metrics().seconds.observe(started.elapsed().as_secs_f64());
+        report(&lane, delivery, class, &outcome);
+        outcome
+    }
+
+    async fn post(&self, lane: &Lane, event: &Event) -> Result<Response, SendError> {
+        let destination = lane.destination.as_ref().map_err(Clone::clone)?;
+        let headers = headers(&lane.endpoint, event)?;
+        let body = event.value().clone();
+        self.client
+            .send(destination, headers, body, lane.endpoint.timeout)
+            .await
+    }
+}
+
+impl Sink for HttpSink {
+    fn name(&self) -> &SinkName {
+        &self.name
+    }
+
+    /// All endpoints of the event's tenant that want its type; with an argument only that one of them.
+    fn targets(&self, event: &Event, argument: Option<&str>) -> Vec<Target> {
+        let lanes = self.lanes.current();
+        let endpoints = lanes.endpoints_of(&event.attributes.tenant).iter();
+        endpoints
+            .filter(|endpoint| {
+                argument.is_none_or(|id| endpoint.id.as_str() == id) && endpoint.wants(event.event_type())
+            })
+            .map(|endpoint| Target::Named(endpoint.id.to_string()))
+            .collect()
+    }
+
+    fn check_argument(&self, argument: Option<&str>) -> Result<(), String> {
+        let Some(id) = argument else { return Ok(()) };
+        let id = EndpointId::new(id.to_owned()).map_err(|e| e.to_string())?;
+        let lanes = self.lanes.current();
+        if lanes.contains(id.as_str()) {
+            return Ok(());
+        }
+        let known: Vec<_> = lanes.ids().take(20).collect();
+        Err(if known.is_empty() {
+            format!("there is no endpoint `{id}`: no endpoint is registered and enabled")
+        } else {
+            format!("there is no enabled endpoint `{id}`; there is: {}", known.join(", "))
+        })
+    }
+
+    fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {
+        Box::pin(async move { Ok(join_all(batch.deliveries.iter().map(|delivery| self.attempt(delivery))).await) })
+    }
+
+    /// Always: there is no party whose absence would stop all deliveries.
+    fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// The header of one attempt: a fresh time stamp and signature, the event's own id.
+fn headers(endpoint: &Endpoint, event: &Event) -> Result<HeaderMap, SendError> {
+    let id = event.id().to_string();
+    let timestamp = Utc::now().timestamp().to_string();
+    let signature = signature(&endpoint.secrets, &id, &timestamp, event.value());
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(schemas::event::CONTENT_TYPE));
+    for (name, value) in [
+        (WEBHOOK_ID, id),
+        (WEBHOOK_TIMESTAMP, timestamp),
+        (WEBHOOK_SIGNATURE, signature),
+    ] {
+        let value = HeaderValue::try_from(value).map_err(|_| SendError::Header(name.clone()))?;
+        headers.insert(name, value);
+    }
+    // A trace context that cannot be a header was never one.
+    let traceparent = event.attributes.traceparent.as_deref();
+    if let Some(Ok(value)) = traceparent.map(HeaderValue::from_str) {
+        headers.insert(TRACEPARENT, value);
+    }
+    Ok(headers)
+}
+
+/// Counts an attempt, and tells of it: every failure at `debug`, the beginning and the end of trouble aloud.
+fn report(lane: &Lane, delivery: &Delivery, class: Class, outcome: &Outcome) {
+    lane.metrics().count(class);
+    let endpoint = &lane.endpoint.id;
+    match outcome {
+        Outcome::Delivered => {
+            if lane.succeeded() {
+                tracing::info!(%endpoint, "endpoint takes deliveries again");
+            }
+        }
+        Outcome::Retry { reason, .. } | Outcome::Rejected { reason } => {
+            let (event_id, offset) = (delivery.event.id(), delivery.record.offset);
+            let (attempt, class) = (delivery.attempt, class.as_str());
+            tracing::debug!(%endpoint, %event_id, %offset, attempt, class, error = reason, "attempt failed");
+            if lane.failed() {
+                tracing::warn!(
+                    %endpoint, %event_id, attempt, class, error = reason,
+                    "endpoint is in trouble; further failures are told at debug level"
+                );
+            }
+        }
+    }
+}

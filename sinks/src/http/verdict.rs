@@ -1,0 +1,254 @@
+//! What an attempt means: its class in metrics and the outcome for the processor.
+//!
+//! | what came back | class | outcome |
+//! |---|---|---|
+//! | 2xx | `delivered` | delivered, whatever becomes of the answer's body |
+//! | 410 | `gone` | rejected: the receiver wants no more |
+//! | 3xx, 101 | `status_3xx`, `protocol` | retry: never followed, but endpoints move back |
+//! | 4xx | `status_4xx` | retry: receivers deploy mistakes; the processor's limit makes them few |
+//! | 5xx | `status_5xx` | retry |
+//! | nothing | `timeout`, `dns`, `connect`, `tls`, `network`, `protocol` | retry |
+//! | a forbidden place | `blocked` | rejected |
+//! | no free slot | `no_slot` | retry |
+//!
+//! `Retry-After` is honoured with every retry. Reasons name endpoint and status and never repeat the answer's body: a
+//! receiver must not be a window into our network.
+
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, StatusCode};
+use schemas::name::EndpointId;
+use schemas::sink::Outcome;
+
+use super::client::{Response, SendError};
+
+/// The longest that a receiver can make us wait.
+const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
+
+/// What became of an attempt, in metrics and logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// 2xx.
+    Delivered,
+    /// 410.
+    Gone,
+    /// A redirect, not followed.
+    Status3xx,
+    /// Any other 4xx.
+    Status4xx,
+    /// 5xx.
+    Status5xx,
+    /// The time of the attempt was up.
+    Timeout,
+    /// The name did not resolve.
+    Dns,
+    /// No connection.
+    Connect,
+    /// No encrypted connection.
+    Tls,
+    /// The connection broke.
+    Network,
+    /// Not a sensible HTTP answer.
+    Protocol,
+    /// The guard forbids the place.
+    Blocked,
+    /// The endpoint's slots stayed taken by attempts that do not get through.
+    NoSlot,
+}
+
+impl Class {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::Delivered,
+        Self::Gone,
+        Self::Status3xx,
+        Self::Status4xx,
+        Self::Status5xx,
+        Self::Timeout,
+        Self::Dns,
+        Self::Connect,
+        Self::Tls,
+        Self::Network,
+        Self::Protocol,
+        Self::Blocked,
+        Self::NoSlot,
+    ];
+
+    /// The label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Gone => "gone",
+            Self::Status3xx => "status_3xx",
+            Self::Status4xx => "status_4xx",
+            Self::Status5xx => "status_5xx",
+            Self::Timeout => "timeout",
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Network => "network",
+            Self::Protocol => "protocol",
+            Self::Blocked => "blocked",
+            Self::NoSlot => "no_slot",
+        }
+    }
+}
+
+/// The class and the outcome of one attempt at `endpoint`.
+pub(super) fn judge(
+    endpoint: &EndpointId,
+    result: &Result<Response, SendError>,
+    now: DateTime<Utc>,
+) -> (Class, Outcome) {
+    let response = match result {
+        Ok(response) => response,
+        Err(error) => return (error.class(), failed(endpoint, error)),
+    };
+    let status = response.status;
+    let class = class(status);
+    let outcome = match class {
+        Class::Delivered => Outcome::Delivered,
+        Class::Gone => Outcome::Rejected {
+            reason: format!("endpoint `{endpoint}` answered 410 Gone: it wants no more deliveries"),
+        },
+        _ => Outcome::Retry {
+            after: retry_after(&response.headers, now),
+            reason: match class {
+                Class::Status3xx => format!("endpoint `{endpoint}` answered {status}; redirects are not followed"),
+                _ => format!("endpoint `{endpoint}` answered {status}"),
+            },
+        },
+    };
+    (class, outcome)
+}
+
+fn failed(endpoint: &EndpointId, error: &SendError) -> Outcome {
+    let reason = format!("endpoint `{endpoint}`: {error}");
+    match error {
+        SendError::Blocked(_) | SendError::Header(_) => Outcome::Rejected { reason },
+        _ => Outcome::Retry { after: None, reason },
+    }
+}
+
+fn class(status: StatusCode) -> Class {
+    match status.as_u16() {
+        200..=299 => Class::Delivered,
+        300..=399 => Class::Status3xx,
+        410 => Class::Gone,
+        400..=499 => Class::Status4xx,
+        500..=599 => Class::Status5xx,
+        _ => Class::Protocol,
+    }
+}
+
+/// `Retry-After` in seconds or as one of the three date formats of HTTP (RFC 9110 §10.2.3, §5.6.7), at most 24 hours.
+/// `None` where it is missing, unreadable or in the past.
+fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        // Only a number too large for 64 bits does not parse: longer than any limit.
+        text.parse().map_or(MAX_RETRY_AFTER, Duration::from_secs)
+    } else {
+        (http_date(text)? - now).to_std().ok()?
+    };
+    (!wait.is_zero()).then_some(wait.min(MAX_RETRY_AFTER))
+}
+
+fn http_date(text: &str) -> Option<DateTime<Utc>> {
+    let naive = |format| NaiveDateTime::parse_from_str(text, format).map(|t| t.and_utc());
+    naive("%a, %d %b %Y %H:%M:%S GMT")
+        .or_else(|_| naive("%A, %d-%b-%y %H:%M:%S GMT"))
+        .or_else(|_| naive("%a %b %e %H:%M:%S %Y"))
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn answer(status: u16, retry_after: Option<&str>) -> (Class, Outcome) {
+        let mut headers = HeaderMap::new();
+        if let Some(value) = retry_after {
+            headers.insert(RETRY_AFTER, value.parse().expect("a header value"));
+        }
+        let response = Response {
+            status: StatusCode::from_u16(status).expect("a status"),
+            headers,
+            body: Bytes::from_static(b"uid=0(root) internal detail"),
+            complete: true,
+        };
+        let now = DateTime::parse_from_rfc3339("1994-11-06T08:49:07Z").expect("a time");
+        let id = EndpointId::new("crm").expect("an id");
+        judge(&id, &Ok(response), now.to_utc())
+    }
+
+    #[test]
+    fn every_status_has_its_class_and_outcome() {
+        for (status, expected) in [
+            (200, Class::Delivered),
+            (204, Class::Delivered),
+            (299, Class::Delivered),
+            (301, Class::Status3xx),
+            (304, Class::Status3xx),
+            (307, Class::Status3xx),
+            (400, Class::Status4xx),
+            (401, Class::Status4xx),
+            (404, Class::Status4xx),
+            (408, Class::Status4xx),
+            (410, Class::Gone),
+            (425, Class::Status4xx),
+            (429, Class::Status4xx),
+            (500, Class::Status5xx),
+            (503, Class::Status5xx),
+            (101, Class::Protocol),
+            (999, Class::Protocol),
+        ] {
+            let (class, outcome) = answer(status, None);
+            assert_eq!(class, expected, "{status}");
+            match outcome {
+                Outcome::Delivered => assert_eq!(class, Class::Delivered, "{status}"),
+                Outcome::Rejected { reason } => assert!(class == Class::Gone && reason.contains("410"), "{reason}"),
+                Outcome::Retry { after, reason } => {
+                    assert!(class != Class::Gone && class != Class::Delivered, "{status}");
+                    assert_eq!(after, None);
+                    assert!(
+                        reason.contains(&status.to_string()) && reason.contains("crm"),
+                        "{reason}"
+                    );
+                    assert!(!reason.contains("internal detail"), "{reason}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn retry_after_is_read_in_all_its_forms_and_bounded() {
+        let day = Some(MAX_RETRY_AFTER);
+        let half_minute = Some(Duration::from_secs(30));
+        for (value, expected) in [
+            ("30", half_minute),
+            (" 30 ", half_minute),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", half_minute),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", half_minute),
+            ("Sun Nov  6 08:49:37 1994", half_minute),
+            ("86401", day),
+            ("99999999999999999999999999", day),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", day),
+            ("0", None),
+            ("-5", None),
+            ("1.5", None),
+            ("soon", None),
+            ("", None),
+            ("Sun, 06 Nov 1994 08:49:00 GMT", None),
+        ] {
+            let (_, Outcome::Retry { after, .. }) = answer(503, Some(value)) else {
+                panic!("503 is retried")
+            };
+            assert_eq!(after, expected, "{value:?}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What a test of the sink needs around it: endpoints, events, batches.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use prometheus_client::registry::Registry;
+use schemas::endpoint::{Endpoint, EndpointDirectory};
+use schemas::event::Event;
+use schemas::name::{EndpointId, SinkName, Tenant, TopicName};
+use schemas::record::{Offset, Partition, Record, StoredRecord};
+use schemas::sink::{Batch, Delivery, Outcome, Sink as _, Target};
+use sinks::http::{Client, Config, HttpSink, decode_secret};
+
+pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+pub(crate) const EVENT_ID: &str = "019cd7ea-8fe0-8aaa-8bbb-0123456789ab";
+pub(crate) const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+/// Endpoints that a test can change.
+#[derive(Debug, Default)]
+pub(crate) struct Directory(Mutex<Arc<[Arc<Endpoint>]>>);
+
+impl Directory {
+    pub(crate) fn set(&self, endpoints: impl IntoIterator<Item = Endpoint>) {
+        *self.0.lock().expect("no panic") = endpoints.into_iter().map(Arc::new).collect();
+    }
+}
+
+impl EndpointDirectory for Directory {
+    fn endpoints(&self) -> Arc<[Arc<Endpoint>]> {
+        Arc::clone(&self.0.lock().expect("no panic"))
+    }
+}
+
+pub(crate) struct Stage {
+    pub(crate) sink: Arc<HttpSink>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) registry: Registry,
+}
+
+impl Stage {
+    /// With receivers on this machine allowed.
+    pub(crate) fn new(endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
+        Self::with_client(Client::new(&local()).expect("a client"), endpoints)
+    }
+
+    pub(crate) fn with_client(client: Client, endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
+        let directory = Arc::new(Directory::default());
+        directory.set(endpoints);
+        let mut registry = Registry::default();
+        let name = SinkName::new("http").expect("a name");
+        let sink = HttpSink::with_client(client, name, Arc::clone(&directory) as _, &mut registry);
+        Self {
+            sink: Arc::new(sink),
+            directory,
+            registry,
+        }
+    }
+
+    /// Delivers one event to each of `targets`, in one batch.
+    pub(crate) async fn deliver(&self, targets: &[&str]) -> Vec<Outcome> {
+        let batch = batch(targets);
+        self.sink.deliver(&batch).await.expect("the sink is never unavailable")
+    }
+
+    /// Delivers one event to one endpoint.
+    pub(crate) async fn deliver_one(&self, target: &str) -> Outcome {
+        self.deliver(&[target]).await.remove(0)
+    }
+
+    pub(crate) fn metrics(&self) -> String {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).expect("text");
+        text
+    }
+}
+
+/// A configuration that allows receivers on this machine.
+pub(crate) fn local() -> Config {
+    Config {
+        allowed_networks: vec!["127.0.0.0/8".parse().expect("a network")],
+        ..Config::default()
+    }
+}
+
+pub(crate) fn endpoint(id: &'static str, url: &str) -> Endpoint {
+    Endpoint {
+        id: EndpointId::new(id).expect("an id"),
+        tenant: Tenant::new("acme").expect("a tenant"),
+        url: url.parse().expect("a URL"),
+        events: vec![],
+        secrets: vec![decode_secret(SECRET).expect("a key")],
+        timeout: Duration::from_secs(5),
+        concurrency: 4,
+    }
+}
+
+pub(crate) fn event(tenant: &str, event_type: &str) -> Event {
+    let value = format!(
+        r#"{{"specversion":"1.0","id":"{EVENT_ID}","source":"/{tenant}/s","type":"{event_type}","time":"2026-03-10T13:36:50.912Z","tenant":"{tenant}","platform":"chatwoot","receivedtime":"2026-03-10T13:36:51Z","partitionkey":"{tenant}/s/1","traceparent":"{TRACEPARENT}","rawsha256":"","data":{{"raw": {{ "text":"Olá" }}}}"#
+    );
+    // `raw` closes with a brace of its own.
+    Event::decode(&Bytes::from(value + "}")).expect("an event")
+}
+
+pub(crate) fn batch(targets: &[&str]) -> Batch {
+    let event = Arc::new(event("acme", "message.created"));
+    let record = Arc::new(StoredRecord {
+        offset: Offset(7),
+        record: Record {
+            key: Bytes::from_static(b"acme/s/1"),
+            headers: vec![],
+            value: event.value().clone(),
+        },
+    });
+    let delivery = |target: &&str| Delivery {
+        event: Arc::clone(&event),
+        record: Arc::clone(&record),
+        target: Target::Named((*target).to_owned()),
+        rules: vec![],
+        rules_version: "test".into(),
+        attempt: 1,
+    };
+    Batch {
+        partition: Partition {
+            topic: TopicName::new("forebay.events").expect("a name"),
+            index: 0,
+        },
+        next: Offset(8),
+        deliveries: targets.iter().map(delivery).collect(),
+    }
+}
+
+/// The reason of a retry.
+pub(crate) fn retry(outcome: &Outcome) -> &str {
+    let Outcome::Retry { reason, .. } = outcome else {
+        panic!("not a retry: {outcome:?}")
+    };
+    reason
+}
+
+/// The reason of a rejection.
+pub(crate) fn rejected(outcome: &Outcome) -> &str {
+    let Outcome::Rejected { reason } = outcome else {
+        panic!("not rejected: {outcome:?}")
+    };
+    reason
+}
