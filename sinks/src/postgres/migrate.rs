@@ -1,0 +1,108 @@
+//! The tables: made by `forebay migrate`, checked by the sink before it writes.
+
+use std::time::Duration;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Row as _, SqlSafeStr as _};
+
+use super::config::{Compression, Config};
+use super::server::Server;
+use super::sql;
+use super::write::within;
+use crate::table::SetupError;
+
+fn migrations() -> Vec<Migration> {
+    vec![Migration::new(
+        1,
+        "event".into(),
+        MigrationType::Simple,
+        include_str!("../../migrations/postgres/0001_event.sql").into_sql_str(),
+        false,
+    )]
+}
+
+/// Brings the database up to date: `forebay migrate`. Does nothing where nothing is to be done; several at once wait for
+/// one another. Refuses a database that a newer version has migrated.
+pub async fn migrate(config: &Config) -> Result<(), SetupError> {
+    let server = Server::new(config)?;
+    let failed = |error: &sqlx::Error| {
+        let reason = server.explain(error);
+        if Server::is_misconfigured(error) {
+            SetupError::Misconfigured(reason)
+        } else {
+            SetupError::Unavailable(reason)
+        }
+    };
+    let options = server.options();
+    let connect_timeout = Duration::from_millis(config.connect_timeout_ms);
+    let mut connection = within(connect_timeout, options.connect())
+        .await
+        .map_err(|e| failed(&e))?;
+    let migrated = Migrator::with_migrations(migrations()).run(&mut connection).await;
+    migrated.map_err(|error| match error {
+        sqlx::migrate::MigrateError::Execute(error) => failed(&error),
+        error => SetupError::Misconfigured(format!("the {} cannot be migrated: {error}", server.database())),
+    })?;
+    if config.compression == Compression::Auto {
+        compress(&mut connection, &server).await.map_err(|e| failed(&e))?;
+    }
+    // Everything is committed: how the connection ends does not matter.
+    drop(connection.close().await);
+    Ok(())
+}
+
+async fn compress(connection: &mut PgConnection, server: &Server) -> Result<(), sqlx::Error> {
+    let available: bool = sqlx::query_scalar(sql::HAS_LZ4).fetch_one(&mut *connection).await?;
+    if !available {
+        tracing::info!(
+            database = %server.database(),
+            "this PostgreSQL has no lz4 compression; the columns keep its default, which is slower to write"
+        );
+        return Ok(());
+    }
+    let wanted: bool = sqlx::query_scalar(sql::NOT_LZ4).fetch_one(&mut *connection).await?;
+    if wanted {
+        sqlx::raw_sql(sql::SET_LZ4).execute(connection).await?;
+    }
+    Ok(())
+}
+
+/// Whether the database has exactly our migrations.
+pub(super) async fn check(connection: &mut PgConnection, server: &Server, limit: Duration) -> Result<(), SetupError> {
+    let rows = match within(limit, sqlx::query(sql::MIGRATIONS).fetch_all(connection)).await {
+        Ok(rows) => rows,
+        Err(error) => return Err(SetupError::Unavailable(server.explain(&error))),
+    };
+    let read = |row: &sqlx::postgres::PgRow| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
+    let found: Result<Vec<(i64, Vec<u8>, bool)>, sqlx::Error> = rows.iter().map(read).collect();
+    let found = found.map_err(|error| SetupError::Unavailable(server.explain(&error)))?;
+    let ours = migrations();
+    let database = server.database();
+    if let Some((version, ..)) = found
+        .iter()
+        .find(|(version, ..)| ours.iter().all(|m| m.version != *version))
+    {
+        return Err(SetupError::Misconfigured(format!(
+            "the {database} has migration {version}, which this version does not know: it was migrated by a newer \
+             `forebay`, run that one"
+        )));
+    }
+    for migration in &ours {
+        let version = migration.version;
+        match found.iter().find(|(v, ..)| *v == version) {
+            None => {
+                return Err(SetupError::Misconfigured(format!(
+                    "the {database} lacks migration {version}: run `forebay migrate`"
+                )));
+            }
+            Some((_, checksum, true)) if **checksum == *migration.checksum => {}
+            Some(_) => {
+                return Err(SetupError::Misconfigured(format!(
+                    "migration {version} of the {database} is half done or not the one of this version: restore the \
+                     database, or run the `forebay` that migrated it"
+                )));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! Which errors are the row's own fault: they would come again for ever, and no other row's.
+
+use std::fmt::Write as _;
+
+use sqlx::postgres::PgDatabaseError;
+
+/// Why PostgreSQL refuses a row for what it is; `None` for every other error.
+///
+/// Classes 22 (data exception), 23 (integrity constraint), 54 (program limit), and P0001 (a trigger said no). `DETAIL` is
+/// left out: it quotes the row.
+pub(super) fn refusal(error: &sqlx::Error) -> Option<String> {
+    let sqlx::Error::Database(error) = error else {
+        return None;
+    };
+    let error = error.try_downcast_ref::<PgDatabaseError>()?;
+    let code = error.code();
+    if !matches!(code.get(..2), Some("22" | "23" | "54")) && code != "P0001" {
+        return None;
+    }
+    let mut reason = format!("PostgreSQL refuses the row: {} (SQLSTATE {code}", error.message());
+    // Only `data` is parsed as JSON by the server, and its errors do not name the column.
+    let column = error
+        .column()
+        .or_else(|| error.r#where().filter(|w| w.starts_with("JSON data")).map(|_| "data"));
+    for (what, name) in [("column", column), ("constraint", error.constraint())] {
+        if let Some(name) = name {
+            write!(reason, ", {what} `{name}`").unwrap_or_else(|_| unreachable!("a string takes everything"));
+        }
+    }
+    reason.push(')');
+    Some(reason)
+}

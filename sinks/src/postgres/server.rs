@@ -1,0 +1,129 @@
+//! Which server it is, how to connect to it, and what its errors mean to an operator. No message holds the password.
+
+use std::fmt;
+use std::str::FromStr;
+
+use sqlx::ConnectOptions as _;
+use sqlx::postgres::PgConnectOptions;
+
+use super::config::Config;
+use crate::table::SetupError;
+
+/// How long a transaction of ours may stand idle: a client that froze must not hold locks.
+const IDLE_IN_TRANSACTION_MS: &str = "60000";
+
+pub(super) struct Server {
+    options: PgConnectOptions,
+    place: String,
+    user: String,
+    database: String,
+    connect_timeout_ms: u64,
+}
+
+impl fmt::Debug for Server {
+    /// Without the options, whose `Debug` shows the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("place", &self.place)
+            .field("user", &self.user)
+            .field("database", &self.database)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    pub(super) fn new(config: &Config) -> Result<Self, SetupError> {
+        if let Some(fault) = config.fault() {
+            return Err(SetupError::Misconfigured(fault.to_owned()));
+        }
+        let wrong = |why: &str| SetupError::Misconfigured(format!("`postgres.url` is not a connection URL: {why}"));
+        let url = config.url.expose_str().ok_or_else(|| wrong("it is not UTF-8"))?;
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(wrong("it does not begin with postgres://"));
+        }
+        let options = PgConnectOptions::from_str(url).map_err(|error| match error {
+            // The error of the URL parser names what is wrong without quoting the URL.
+            sqlx::Error::Configuration(why) => wrong(&why.to_string()),
+            _ => wrong("it cannot be read"),
+        })?;
+        let options = options.application_name("forebay").disable_statement_logging();
+        let place = match options.get_socket() {
+            Some(socket) => socket.display().to_string(),
+            None => format!("{}:{}", options.get_host(), options.get_port()),
+        };
+        let user = options.get_username().to_owned();
+        Ok(Self {
+            place,
+            database: options.get_database().unwrap_or(&user).to_owned(),
+            user,
+            options,
+            connect_timeout_ms: config.connect_timeout_ms,
+        })
+    }
+
+    /// For migrations, which may take their time.
+    pub(super) fn options(&self) -> PgConnectOptions {
+        self.options.clone()
+    }
+
+    pub(super) fn options_for_writing(&self, config: &Config) -> PgConnectOptions {
+        self.options.clone().options([
+            ("statement_timeout", config.statement_timeout_ms.to_string().as_str()),
+            ("lock_timeout", config.lock_timeout_ms.to_string().as_str()),
+            ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_MS),
+        ])
+    }
+
+    /// The database in messages.
+    pub(super) fn database(&self) -> String {
+        format!("database `{}` on `{}`", self.database, self.place)
+    }
+
+    /// Whether trying again cannot help.
+    pub(super) fn is_misconfigured(error: &sqlx::Error) -> bool {
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        code.is_some_and(|code| code.starts_with("28") || matches!(&*code, "3D000" | "42501"))
+    }
+
+    /// What happened, where, and the way out.
+    pub(super) fn explain(&self, error: &sqlx::Error) -> String {
+        let Self {
+            place, user, database, ..
+        } = self;
+        let Some(error) = error.as_database_error() else {
+            return match error {
+                sqlx::Error::PoolTimedOut => format!(
+                    "no connection to PostgreSQL on `{place}` within {} ms: is it running, reachable, and below its \
+                     limit of connections?",
+                    self.connect_timeout_ms
+                ),
+                error => format!("the connection to PostgreSQL on `{place}` failed: {error}"),
+            };
+        };
+        let message = error.message();
+        let code = error.code().unwrap_or_default();
+        match &*code {
+            code if code.starts_with("28") => format!(
+                "PostgreSQL on `{place}` refuses user `{user}` for database `{database}` ({message}): check user and \
+                 password in `postgres.url`"
+            ),
+            "3D000" => format!(
+                "PostgreSQL on `{place}` has no database `{database}` for user `{user}`: create it, or correct \
+                 `postgres.url`"
+            ),
+            "42P01" | "42703" => format!(
+                "the {} is not set up for this version ({message}): run `forebay migrate`",
+                self.database()
+            ),
+            "42501" => format!(
+                "user `{user}` may not write to the {} ({message}): grant it the rights",
+                self.database()
+            ),
+            "25006" => format!(
+                "the {} is read-only ({message}): is it a standby? Point `postgres.url` to the primary",
+                self.database()
+            ),
+            code => format!("the {} says: {message} (SQLSTATE {code})", self.database()),
+        }
+    }
+}

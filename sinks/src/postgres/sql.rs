@@ -1,0 +1,63 @@
+//! Every statement of the sink, in one place. The tests execute each of them.
+
+/// The rows of a batch; the log's topic and partition are the same for all of them. `data` travels as text and becomes
+/// `jsonb` on the server, which is quicker than sending `jsonb[]`.
+pub(super) const INSERT_EVENTS: &str = "\
+INSERT INTO event (id, time, received_time, log_offset, log_partition, log_topic, tenant, source, platform, type, subject,
+                   partition_key, rules_version, raw_sha256, data, raw)
+SELECT u.id, u.time, u.received_time, u.log_offset, $15, $16, u.tenant, u.source, u.platform, u.type, u.subject,
+       u.partition_key, u.rules_version, u.raw_sha256, u.data::jsonb, u.raw
+FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::text[],
+            $8::text[], $9::text[], $10::text[], $11::text[], $12::bytea[], $13::text[], $14::bytea[])
+     AS u(id, time, received_time, log_offset, tenant, source, platform, type, subject, partition_key, rules_version,
+          raw_sha256, data, raw)
+ON CONFLICT (id) DO NOTHING";
+
+/// The stored receipts of these hash halves.
+pub(super) const RECEIPTS: &str = "SELECT id, received_time FROM event_receipt WHERE hash_half = ANY($1::bytea[])";
+
+/// Remembers receipts, sorted by the caller.
+pub(super) const INSERT_RECEIPTS: &str = "\
+INSERT INTO event_receipt (hash_half, received_time, id)
+SELECT * FROM unnest($1::bytea[], $2::timestamptz[], $3::uuid[])
+ON CONFLICT (hash_half, received_time) DO NOTHING";
+
+/// Forgets a few receipts that were stored longer ago than so many seconds; others do the same at the same time.
+pub(super) const FORGET_RECEIPTS: &str = "\
+DELETE FROM event_receipt WHERE (hash_half, received_time) IN (
+    SELECT hash_half, received_time FROM event_receipt WHERE stored_time < now() - make_interval(secs => $1)
+    ORDER BY stored_time LIMIT 1000 FOR UPDATE SKIP LOCKED)";
+
+/// The position of a partition.
+pub(super) const POSITION: &str =
+    "SELECT next_offset FROM sink_position WHERE sink = $1 AND topic = $2 AND partition = $3";
+
+/// Stores the position of a partition; it never goes back.
+pub(super) const STORE_POSITION: &str = "\
+INSERT INTO sink_position AS p (sink, topic, partition, next_offset) VALUES ($1, $2, $3, $4)
+ON CONFLICT (sink, topic, partition)
+DO UPDATE SET next_offset = GREATEST(p.next_offset, EXCLUDED.next_offset), updated = now()";
+
+/// Around a part of a batch, while a refused row is looked for.
+pub(super) const SAVEPOINT: &str = "SAVEPOINT part";
+/// The part went through.
+pub(super) const RELEASE: &str = "RELEASE SAVEPOINT part";
+/// The part was refused.
+pub(super) const ROLLBACK_TO: &str = "ROLLBACK TO SAVEPOINT part";
+
+/// Which migrations the database has.
+pub(super) const MIGRATIONS: &str = "SELECT version, checksum, success FROM _sqlx_migrations ORDER BY version";
+
+/// Whether the server was built with lz4 (before PostgreSQL 14 there is no such setting).
+pub(super) const HAS_LZ4: &str = "\
+SELECT coalesce((SELECT 'lz4' = ANY(enumvals) FROM pg_settings WHERE name = 'default_toast_compression'), false)";
+/// Whether a wide column does not have lz4 yet. Only for servers that have lz4.
+pub(super) const NOT_LZ4: &str = "\
+SELECT EXISTS (SELECT FROM pg_attribute
+               WHERE attrelid = 'event'::regclass AND attname IN ('data', 'raw') AND attcompression <> 'l')";
+/// Needs the table for itself for a moment: waits for that only briefly.
+pub(super) const SET_LZ4: &str = "\
+BEGIN;
+SET LOCAL lock_timeout = '2s';
+ALTER TABLE event ALTER COLUMN data SET COMPRESSION lz4, ALTER COLUMN raw SET COMPRESSION lz4;
+COMMIT";

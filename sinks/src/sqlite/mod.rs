@@ -1,0 +1,208 @@
+//! The sink `sqlite`: the tables of `postgres` in one file, for `forebay dev`.
+//!
+//! One connection writes; a batch is one transaction, synced to disk before it is answered. A row that SQLite refuses
+//! leaves the transaction as it was, so nothing has to be searched for.
+
+mod explain;
+mod sql;
+mod write;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use schemas::BoxFuture;
+use schemas::event::Event;
+use schemas::name::SinkName;
+use schemas::record::{Offset, Partition};
+use schemas::sink::{Batch, Outcome, Sink, Target, Unavailable};
+use serde::Deserialize;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, SqlSafeStr as _};
+
+use crate::table::{Forgetting, Metrics, Plan, SetupError};
+
+/// SQLite's own page size; `max_size_bytes` is counted in such pages.
+const PAGE_BYTES: u64 = 4096;
+
+/// The section `sqlite` of the configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The database file. It and its folder are made where missing. Required.
+    pub path: PathBuf,
+    /// The file does not grow beyond this: the sink is unavailable then, and says so. Default: no limit but the disk.
+    pub max_size_bytes: Option<u64>,
+    /// How long to wait for another process that writes to the file. Default 5000.
+    pub busy_timeout_ms: u64,
+    /// As for `postgres`. Default 600.
+    pub receipt_window_seconds: u32,
+    /// As for `postgres`. Default 691200 (8 days).
+    pub receipt_retention_seconds: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::new(),
+            max_size_bytes: None,
+            busy_timeout_ms: 5_000,
+            receipt_window_seconds: 600,
+            receipt_retention_seconds: 8 * 24 * 3600,
+        }
+    }
+}
+
+/// Writes events to a SQLite file.
+#[derive(Debug)]
+pub struct SqliteSink {
+    name: SinkName,
+    pool: SqlitePool,
+    config: Config,
+    forgetting: Forgetting,
+    metrics: Metrics,
+}
+
+impl SqliteSink {
+    /// Opens the file, makes it where it is missing, and brings its tables up to date.
+    pub async fn open(config: &Config, name: SinkName, metrics: Metrics) -> Result<Self, SetupError> {
+        check(config)?;
+        let path = config.path.display();
+        if let Some(folder) = config.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|error| {
+                SetupError::Misconfigured(format!(
+                    "the folder of `{path}` (`sqlite.path`) cannot be made: {error}"
+                ))
+            })?;
+        }
+        let mut options = SqliteConnectOptions::new()
+            .filename(&config.path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_millis(config.busy_timeout_ms))
+            .disable_statement_logging();
+        if let Some(bytes) = config.max_size_bytes {
+            options = options.pragma("max_page_count", (bytes / PAGE_BYTES).to_string());
+        }
+        // One connection: SQLite has one writer, and batches of other partitions wait for it here, in order of arrival.
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_lazy_with(options);
+        let sink = Self {
+            name,
+            pool,
+            config: config.clone(),
+            forgetting: Forgetting::default(),
+            metrics,
+        };
+        let migration = Migration::new(
+            1,
+            "event".into(),
+            MigrationType::Simple,
+            include_str!("../../migrations/sqlite/0001_event.sql").into_sql_str(),
+            false,
+        );
+        let migrated = Migrator::with_migrations(vec![migration]).run(&sink.pool).await;
+        migrated.map_err(|error| match error {
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+                SetupError::Unavailable(explain::explain(&sink.config, &error))
+            }
+            MigrateError::VersionMissing(version) => SetupError::Misconfigured(format!(
+                "`{path}` has migration {version}, which this version does not know: it was made by a newer `forebay`, \
+                 run that one"
+            )),
+            error => SetupError::Misconfigured(format!("`{path}` cannot be migrated: {error}")),
+        })?;
+        Ok(sink)
+    }
+
+    /// Finishes what is being written and closes the file.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    fn down(&self, error: &sqlx::Error) -> Unavailable {
+        Unavailable {
+            sink: self.name.clone(),
+            reason: explain::explain(&self.config, error),
+        }
+    }
+}
+
+fn check(config: &Config) -> Result<(), SetupError> {
+    let faults = [
+        (config.path.as_os_str().is_empty(), "`sqlite.path` is not set"),
+        (
+            config.max_size_bytes.is_some_and(|bytes| bytes < 256 * PAGE_BYTES),
+            "`sqlite.max_size_bytes` must be at least 1048576",
+        ),
+        (
+            config.receipt_retention_seconds < config.receipt_window_seconds,
+            "`sqlite.receipt_retention_seconds` must not be shorter than `sqlite.receipt_window_seconds`",
+        ),
+    ];
+    match faults.into_iter().find(|(wrong, _)| *wrong) {
+        None => Ok(()),
+        Some((_, what)) => Err(SetupError::Misconfigured(what.to_owned())),
+    }
+}
+
+impl Sink for SqliteSink {
+    fn name(&self) -> &SinkName {
+        &self.name
+    }
+
+    fn targets(&self, _event: &Event, _argument: Option<&str>) -> Vec<Target> {
+        vec![Target::Only]
+    }
+
+    fn check_argument(&self, argument: Option<&str>) -> Result<(), String> {
+        crate::table::no_argument(&self.name, argument)
+    }
+
+    fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {
+        Box::pin(async move {
+            let started = Instant::now();
+            let mut plan = Plan::new(batch);
+            let inserted = self.write(batch, &mut plan).await.map_err(|e| self.down(&e))?;
+            // The batch is stored: a failure here is only told.
+            if let Err(error) = self.forget_old_receipts().await {
+                let error = self.down(&error);
+                tracing::warn!(sink = %self.name, %error, "old receipts were not removed; trying again later");
+            }
+            let outcomes = plan.outcomes();
+            self.metrics.batch(&self.name, started.elapsed(), &outcomes, inserted);
+            Ok(outcomes)
+        })
+    }
+
+    fn position<'a>(&'a self, partition: &'a Partition) -> BoxFuture<'a, Result<Option<Offset>, Unavailable>> {
+        Box::pin(async move {
+            let next: Result<Option<i64>, _> = sqlx::query_scalar(sql::POSITION)
+                .bind(self.name.as_str())
+                .bind(partition.topic.as_str())
+                .bind(partition.index)
+                .fetch_optional(&self.pool)
+                .await;
+            next.map(|next| next.map(Offset)).map_err(|e| self.down(&e))
+        })
+    }
+
+    fn checkpoint<'a>(&'a self, partition: &'a Partition, next: Offset) -> BoxFuture<'a, Result<(), Unavailable>> {
+        Box::pin(async move {
+            let mut connection = self.pool.acquire().await.map_err(|e| self.down(&e))?;
+            let stored = self.store_position(&mut connection, partition, next).await;
+            stored.map_err(|e| self.down(&e))
+        })
+    }
+
+    fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
+        Box::pin(async move {
+            let read = sqlx::query(sql::READY).execute(&self.pool).await;
+            read.map(drop).map_err(|e| self.down(&e))
+        })
+    }
+}

@@ -1,0 +1,37 @@
+//! Every statement of the sink, in one place. The tests execute each of them.
+
+/// One row; `stored_time` has its default.
+pub(super) const INSERT_EVENT: &str = "\
+INSERT INTO event (id, time, received_time, log_offset, log_partition, log_topic, tenant, source, platform, type, subject,
+                   partition_key, rules_version, raw_sha256, data, raw)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+ON CONFLICT (id) DO NOTHING";
+
+/// The stored receipts of a hash half.
+pub(super) const RECEIPTS: &str = "SELECT id, received_time FROM event_receipt WHERE hash_half = ?1";
+
+/// Remembers a receipt.
+pub(super) const INSERT_RECEIPT: &str = "\
+INSERT INTO event_receipt (hash_half, received_time, id) VALUES (?1, ?2, ?3)
+ON CONFLICT (hash_half, received_time) DO NOTHING";
+
+/// Forgets a few receipts that were stored before a moment.
+pub(super) const FORGET_RECEIPTS: &str = "\
+DELETE FROM event_receipt WHERE rowid IN (
+    SELECT rowid FROM event_receipt WHERE stored_time < ?1 ORDER BY stored_time LIMIT 1000)";
+
+/// The position of a partition.
+pub(super) const POSITION: &str =
+    "SELECT next_offset FROM sink_position WHERE sink = ?1 AND topic = ?2 AND partition = ?3";
+
+/// Stores the position of a partition; it never goes back.
+pub(super) const STORE_POSITION: &str = "\
+INSERT INTO sink_position (sink, topic, partition, next_offset) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (sink, topic, partition)
+DO UPDATE SET next_offset = max(next_offset, excluded.next_offset), updated = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
+
+/// Takes the write lock at once, so that a batch never fails in its middle because another process wrote.
+pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
+
+/// Reads something.
+pub(super) const READY: &str = "SELECT 1 FROM sink_position LIMIT 1";

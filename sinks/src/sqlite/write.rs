@@ -1,0 +1,117 @@
+//! One batch, one transaction.
+
+use schemas::id::{HashHalf, IdTime};
+use schemas::record::{Offset, Partition};
+use schemas::sink::Batch;
+use schemas::time::Timestamp;
+use sqlx::{Connection as _, Row as _, SqliteConnection};
+
+use super::explain::refusal;
+use super::{SqliteSink, sql};
+use crate::table::{Plan, Receipt, Receipts, Row};
+
+impl SqliteSink {
+    /// Writes what `plan` says and marks in it what was refused. Gives the number of new rows.
+    pub(super) async fn write(&self, batch: &Batch, plan: &mut Plan<'_>) -> Result<u64, sqlx::Error> {
+        let mut connection = self.pool.acquire().await?;
+        let mut transaction = connection.begin_with(sql::BEGIN).await?;
+        let halves = plan.hash_halves();
+        if !halves.is_empty() {
+            let stored = receipts(&mut transaction, &halves).await?;
+            plan.leave_out_repeats(Receipts::new(self.config.receipt_window_seconds, stored));
+        }
+        let mut inserted = 0;
+        let mut refused = Vec::new();
+        for row in &plan.rows {
+            match insert(&mut transaction, batch, row).await {
+                Ok(rows) => inserted += rows,
+                Err(error) => match refusal(&error) {
+                    Some(reason) => refused.push((row.delivery, reason)),
+                    None => return Err(error),
+                },
+            }
+        }
+        for (delivery, reason) in refused {
+            plan.reject(delivery, reason);
+        }
+        for row in plan.rows.iter().filter(|row| row.id_time == IdTime::Received) {
+            if !plan.is_rejected(row) {
+                insert_receipt(&mut transaction, row).await?;
+            }
+        }
+        self.store_position(&mut transaction, &batch.partition, plan.next())
+            .await?;
+        transaction.commit().await?;
+        Ok(inserted)
+    }
+
+    pub(super) async fn store_position(
+        &self,
+        connection: &mut SqliteConnection,
+        partition: &Partition,
+        next: Offset,
+    ) -> Result<(), sqlx::Error> {
+        let query = sqlx::query(sql::STORE_POSITION)
+            .bind(self.name.as_str())
+            .bind(partition.topic.as_str())
+            .bind(partition.index)
+            .bind(next.0);
+        query.execute(connection).await.map(drop)
+    }
+
+    /// Now and then removes a few old receipts.
+    pub(super) async fn forget_old_receipts(&self) -> Result<(), sqlx::Error> {
+        if !self.forgetting.is_due() {
+            return Ok(());
+        }
+        let keep_ms = i64::from(self.config.receipt_retention_seconds) * 1000;
+        let before = Timestamp::from_millis(Timestamp::now().millis() - keep_ms).unwrap_or(Timestamp::MIN);
+        let query = sqlx::query(sql::FORGET_RECEIPTS).bind(before.to_string());
+        query.execute(&self.pool).await.map(drop)
+    }
+}
+
+async fn insert(connection: &mut SqliteConnection, batch: &Batch, row: &Row<'_>) -> Result<u64, sqlx::Error> {
+    let query = sqlx::query(sql::INSERT_EVENT)
+        .bind(row.id.to_string())
+        .bind(row.time.to_string())
+        .bind(row.received.to_string())
+        .bind(row.log_offset)
+        .bind(batch.partition.index)
+        .bind(batch.partition.topic.as_str())
+        .bind(row.tenant)
+        .bind(&*row.source)
+        .bind(&*row.platform)
+        .bind(row.event_type)
+        .bind(row.subject.as_deref())
+        .bind(&*row.partition_key)
+        .bind(row.rules_version)
+        .bind(&row.raw_sha256[..])
+        .bind(&*row.data)
+        .bind(row.raw);
+    Ok(query.execute(connection).await?.rows_affected())
+}
+
+async fn receipts(connection: &mut SqliteConnection, halves: &[HashHalf]) -> Result<Vec<Receipt>, sqlx::Error> {
+    let mut receipts = Vec::new();
+    for half in halves {
+        let query = sqlx::query(sql::RECEIPTS).bind(&half[..]);
+        for row in query.fetch_all(&mut *connection).await? {
+            let (id, received): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+            // Both were written by `insert_receipt`.
+            if let (Ok(id), Some(received)) = (id.parse(), Timestamp::parse(&received)) {
+                receipts.push(Receipt { id, received });
+            }
+        }
+    }
+    Ok(receipts)
+}
+
+async fn insert_receipt(connection: &mut SqliteConnection, row: &Row<'_>) -> Result<(), sqlx::Error> {
+    let half = row.id.hash_half();
+    let query = sqlx::query(sql::INSERT_RECEIPT)
+        .bind(&half[..])
+        .bind(row.received.to_string())
+        .bind(row.id.to_string());
+    query.execute(connection).await.map(drop)
+}

@@ -1,0 +1,148 @@
+//! The sink `topic`: a rule that says `topic:vip-tickets` gets the record, as it is, into that topic of the event log.
+//!
+//! Order by key is kept: of one key and target, a record is published only when the one before it is durable; different
+//! keys go at the same time. Behind a failure the rest of the key is put off. What is delivered twice is published
+//! twice, with the same id.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use schemas::BoxFuture;
+use schemas::event::Event;
+use schemas::log::{EventLog, PublishError};
+use schemas::name::{SinkName, TopicName};
+use schemas::sink::{Batch, Outcome, Sink, Target, Unavailable};
+use serde::Deserialize;
+
+/// The section `topic` of the configuration. It has no settings: the rules name the topics.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {}
+
+/// Publishes records to topics that rules name.
+#[derive(Debug)]
+pub struct TopicSink {
+    name: SinkName,
+    log: Arc<dyn EventLog>,
+    own_topics: Vec<TopicName>,
+}
+
+/// The deliveries of one key and target: their places in the batch, in order.
+type Lane = Vec<usize>;
+
+impl TopicSink {
+    /// `own_topics` are those that Forebay reads or writes itself (events, dead letters): a rule that sent events there
+    /// would send them round in circles, so they are refused.
+    pub fn new(_config: Config, name: SinkName, log: Arc<dyn EventLog>, own_topics: Vec<TopicName>) -> Self {
+        Self { name, log, own_topics }
+    }
+
+    fn topic(&self, argument: Option<&str>) -> Result<TopicName, String> {
+        let name = &self.name;
+        let argument =
+            argument.ok_or_else(|| format!("the sink `{name}` needs a topic behind a colon: `{name}:NAME`"))?;
+        let topic = TopicName::new(argument.to_owned()).map_err(|e| e.to_string())?;
+        if self.own_topics.contains(&topic) {
+            return Err(format!(
+                "`{topic}` is a topic of Forebay itself, events would go round in circles: name another one"
+            ));
+        }
+        Ok(topic)
+    }
+
+    /// Publishes one lane in order; stops at the first record that has to wait.
+    async fn publish(&self, batch: &Batch, lane: Lane) -> Vec<(usize, Outcome)> {
+        let mut outcomes = Vec::with_capacity(lane.len());
+        let mut failed: Option<String> = None;
+        for index in lane {
+            let outcome = match &failed {
+                Some(reason) => Outcome::Retry {
+                    after: None,
+                    reason: format!("an earlier record of the same key was not published: {reason}"),
+                },
+                None => self.publish_one(batch, index).await,
+            };
+            if let (None, Outcome::Retry { reason, .. }) = (&failed, &outcome) {
+                failed = Some(reason.clone());
+            }
+            outcomes.push((index, outcome));
+        }
+        outcomes
+    }
+
+    async fn publish_one(&self, batch: &Batch, index: usize) -> Outcome {
+        let delivery = &batch.deliveries[index];
+        let argument = match &delivery.target {
+            Target::Named(topic) => Some(topic.as_str()),
+            Target::Only => None,
+        };
+        let topic = match self.topic(argument) {
+            Ok(topic) => topic,
+            Err(reason) => return Outcome::Rejected { reason },
+        };
+        match self.log.publish(&topic, delivery.record.record.clone()).await {
+            Ok(_) => Outcome::Delivered,
+            Err(error @ PublishError::TooLarge { .. }) => Outcome::Rejected {
+                reason: format!("topic `{topic}`: {error}"),
+            },
+            Err(PublishError::Unavailable { reason }) => Outcome::Retry {
+                after: None,
+                reason: format!("topic `{topic}`: {reason}"),
+            },
+        }
+    }
+}
+
+impl Sink for TopicSink {
+    fn name(&self) -> &SinkName {
+        &self.name
+    }
+
+    fn targets(&self, _event: &Event, argument: Option<&str>) -> Vec<Target> {
+        argument
+            .map(|topic| Target::Named(topic.to_owned()))
+            .into_iter()
+            .collect()
+    }
+
+    fn check_argument(&self, argument: Option<&str>) -> Result<(), String> {
+        self.topic(argument).map(drop)
+    }
+
+    fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {
+        Box::pin(async move {
+            let mut lanes: HashMap<(&[u8], &Target), Lane> = HashMap::new();
+            for (index, delivery) in batch.deliveries.iter().enumerate() {
+                let key = (&*delivery.record.record.key, &delivery.target);
+                lanes.entry(key).or_default().push(index);
+            }
+            // Begun in the order of the log, as far as different keys go.
+            let mut lanes: Vec<Lane> = lanes.into_values().collect();
+            lanes.sort_unstable();
+
+            let mut outcomes = vec![Outcome::Delivered; batch.deliveries.len()];
+            let mut publishing: FuturesUnordered<_> = lanes.into_iter().map(|lane| self.publish(batch, lane)).collect();
+            while let Some(answers) = publishing.next().await {
+                for (index, outcome) in answers {
+                    outcomes[index] = outcome;
+                }
+            }
+            // Nothing went through: a log that is down takes no blame to the deliveries; a missing topic does.
+            if outcomes.iter().all(|o| matches!(o, Outcome::Retry { .. })) {
+                self.ready().await?;
+            }
+            Ok(outcomes)
+        })
+    }
+
+    fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
+        Box::pin(async move {
+            self.log.ready().await.map_err(|error| Unavailable {
+                sink: self.name.clone(),
+                reason: error.to_string(),
+            })
+        })
+    }
+}

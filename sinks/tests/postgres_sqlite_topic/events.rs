@@ -1,0 +1,119 @@
+//! Events to deliver, with every part that a test may want to spoil.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use schemas::event::Event;
+use schemas::id::EventId;
+use schemas::name::{SourceId, Tenant, TopicName};
+use schemas::record::{Offset, Partition, Record, StoredRecord};
+use schemas::sink::{Batch, Delivery, Target};
+use schemas::time::Timestamp;
+
+/// 2026-03-10T13:36:50.912Z
+pub(crate) const TIME_MS: i64 = 1_773_149_810_912;
+
+/// One event in the making; the default is an ordinary one.
+#[derive(Debug, Clone)]
+pub(crate) struct Sample {
+    pub(crate) identity: String,
+    pub(crate) time_ms: i64,
+    pub(crate) received: bool,
+    pub(crate) subject: String,
+    pub(crate) conversation: String,
+    pub(crate) data: String,
+    pub(crate) raw: String,
+    pub(crate) rawsha256: String,
+}
+
+pub(crate) fn sample(identity: impl Into<String>) -> Sample {
+    Sample {
+        identity: identity.into(),
+        time_ms: TIME_MS,
+        received: false,
+        subject: "conversation 128".into(),
+        conversation: "3/128".into(),
+        data: r#""message":{"text":"Olá 👋"}"#.into(),
+        raw: r#"{ "id": 9001 }"#.into(),
+        rawsha256: "ab".repeat(32),
+    }
+}
+
+impl Sample {
+    /// A second receipt of what has the same identity.
+    pub(crate) fn received_after(mut self, seconds: i64) -> Self {
+        self.received = true;
+        self.time_ms = TIME_MS + seconds * 1000;
+        self
+    }
+
+    pub(crate) fn id(&self) -> EventId {
+        let time = Timestamp::from_millis(self.time_ms).expect("in range");
+        let (tenant, source) = (
+            Tenant::new("acme").expect("valid"),
+            SourceId::new("wa-1").expect("valid"),
+        );
+        EventId::derive(time, &tenant, &source, &[&self.identity])
+    }
+
+    pub(crate) fn partition_key(&self) -> String {
+        format!("acme/wa-1/{}", self.conversation)
+    }
+
+    pub(crate) fn delivery(&self, offset: i64) -> Delivery {
+        let text = |text: &str| serde_json::to_string(text).expect("a string");
+        let time = Timestamp::from_millis(self.time_ms).expect("in range");
+        let value = format!(
+            r#"{{"specversion":"1.0","id":"{}",{}"source":"/acme/wa-1","type":"message.created","subject":{},"time":"{time}","tenant":"acme","platform":"baileys","receivedtime":"{time}","partitionkey":{},"rawsha256":{},"data":{{{},"raw":{}}}}}"#,
+            self.id(),
+            if self.received { r#""idtime":"received","# } else { "" },
+            text(&self.subject),
+            text(&self.partition_key()),
+            text(&self.rawsha256),
+            self.data,
+            self.raw,
+        );
+        let value = Bytes::from(value);
+        Delivery {
+            event: Arc::new(Event::decode(&value).expect("an event")),
+            record: Arc::new(StoredRecord {
+                offset: Offset(offset),
+                record: Record {
+                    key: self.partition_key().into(),
+                    headers: vec![],
+                    value,
+                },
+            }),
+            target: Target::Only,
+            rules: vec![],
+            rules_version: "0123456789ab".into(),
+            attempt: 1,
+        }
+    }
+}
+
+pub(crate) fn partition(index: i32) -> Partition {
+    Partition {
+        topic: TopicName::new("forebay.events").expect("valid"),
+        index,
+    }
+}
+
+/// A batch of partition 0 that begins at offset `first`.
+pub(crate) fn batch(first: i64, samples: &[Sample]) -> Batch {
+    batch_of(0, first, samples)
+}
+
+pub(crate) fn batch_of(index: i32, first: i64, samples: &[Sample]) -> Batch {
+    let deliveries: Vec<_> = (first..).zip(samples).map(|(offset, s)| s.delivery(offset)).collect();
+    Batch {
+        partition: partition(index),
+        next: Offset(first + i64::try_from(deliveries.len()).expect("few")),
+        deliveries,
+    }
+}
+
+/// `count` ordinary events with identities of their own.
+pub(crate) fn samples(name: &str, count: usize) -> Vec<Sample> {
+    (0..count).map(|n| sample(format!("{name}-{n}"))).collect()
+}

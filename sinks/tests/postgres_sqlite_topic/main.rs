@@ -1,0 +1,12 @@
+//! The sinks `postgres`, `sqlite` and `topic` against a real PostgreSQL, real files and a scripted event log.
+
+mod database;
+mod events;
+mod postgres_bad_days;
+mod postgres_refused;
+mod postgres_setup;
+mod postgres_written;
+mod proxy;
+mod receipts;
+mod sqlite;
+mod topic;

@@ -1,0 +1,210 @@
+//! Configuration, passwords, migrations, compression: each thing that is wrong gives one clear message.
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+use schemas::secret::Secret;
+use schemas::sink::Sink as _;
+use sinks::postgres::{Compression, Config, PostgresSink, migrate};
+use sinks::table::{Metrics, SetupError};
+
+use crate::database::{sink_name, with_database, with_empty_database};
+use crate::events::{batch, sample, samples};
+
+fn refused(config: &Config) -> String {
+    match PostgresSink::connect(config, sink_name(), Metrics::default()) {
+        Err(SetupError::Misconfigured(reason)) => reason,
+        other => panic!("a refusal was expected, not {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_configuration_names_its_key() {
+    let with_url = |url: &str| Config {
+        url: Secret::new(url),
+        ..Config::default()
+    };
+    let good = with_url("postgres://u:hunter2@localhost/d");
+    for (config, expected) in [
+        (Config::default(), "`postgres.url` is not set"),
+        (
+            with_url("mysql://u:hunter2@localhost/d"),
+            "does not begin with postgres://",
+        ),
+        (
+            with_url("postgres://u:hunter2@localhost:99999/d"),
+            "`postgres.url` is not a connection URL",
+        ),
+        (
+            with_url("postgres://u:hunter2@localhost/d?sslmode=perhaps"),
+            "`postgres.url` is not a connection URL",
+        ),
+        (
+            Config {
+                max_connections: 0,
+                ..good.clone()
+            },
+            "`postgres.max_connections`",
+        ),
+        (
+            Config {
+                receipt_retention_seconds: 1,
+                ..good.clone()
+            },
+            "`postgres.receipt_retention_seconds`",
+        ),
+    ] {
+        let reason = refused(&config);
+        assert!(reason.contains(expected) && !reason.contains("hunter2"), "{reason}");
+    }
+    let misspelt = serde_json::from_str::<Config>(r#"{"url":"postgres://h/d","max_conections":3}"#);
+    assert!(misspelt.expect_err("misspelt").to_string().contains("max_conections"));
+    let read: Config = serde_json::from_str(r#"{"url":"postgres://h/d","compression":"off"}"#).expect("valid");
+    assert_eq!((read.compression, read.max_connections), (Compression::Off, 4));
+}
+
+#[tokio::test]
+async fn a_wrong_password_names_user_host_and_database_and_not_the_password() {
+    with_database(|database| async move {
+        let mut url = database.url.clone();
+        let place = format!("{}:{}", url.host_str().expect("a host"), url.port().expect("a port"));
+        url.set_username("with_password").expect("a user");
+        url.set_password(Some("hunter2")).expect("a password");
+        let config = Config {
+            url: Secret::new(url.as_str()),
+            ..Config::default()
+        };
+        let sink = PostgresSink::connect(&config, sink_name(), Metrics::default()).expect("valid");
+        let told = sink.ready().await.expect_err("a wrong password").to_string();
+        let name = url.path().trim_start_matches('/').to_owned();
+        for part in [
+            &*place,
+            "`with_password`",
+            &name,
+            "check user and password in `postgres.url`",
+        ] {
+            assert!(told.contains(part), "{told}");
+        }
+        assert!(!told.contains("hunter2"), "{told}");
+        let told = migrate(&config).await.expect_err("a wrong password");
+        assert!(matches!(&told, SetupError::Misconfigured(reason) if reason.contains("check user and password")));
+
+        url.set_password(Some("right")).expect("a password");
+        let config = Config {
+            url: Secret::new(url.as_str()),
+            ..Config::default()
+        };
+        let sink = PostgresSink::connect(&config, sink_name(), Metrics::default()).expect("valid");
+        sink.ready().await.expect("the right password");
+
+        url.set_path("no_such_database");
+        let config = Config {
+            url: Secret::new(url.as_str()),
+            ..Config::default()
+        };
+        let sink = PostgresSink::connect(&config, sink_name(), Metrics::default()).expect("valid");
+        let told = sink.ready().await.expect_err("no database").to_string();
+        assert!(told.contains("has no database `no_such_database`"), "{told}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_database_without_migrations_is_refused_until_migrated() {
+    with_empty_database(|database| async move {
+        let sink = database.sink();
+        for told in [
+            sink.ready().await.expect_err("empty").to_string(),
+            sink.deliver(&batch(0, &[sample("a")]))
+                .await
+                .expect_err("empty")
+                .to_string(),
+        ] {
+            assert!(told.contains("run `forebay migrate`"), "{told}");
+        }
+        // Several at once wait for one another; once more does nothing.
+        let config = database.config();
+        let migrating: FuturesUnordered<_> = (0..3).map(|_| migrate(&config)).collect();
+        let results: Vec<_> = migrating.collect().await;
+        for result in results {
+            result.expect("migrates");
+        }
+        migrate(&config).await.expect("nothing is left to do");
+        sink.ready().await.expect("the same sink goes on");
+        assert!(sink.deliver(&batch(0, &[sample("a")])).await.is_ok());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_database_of_another_version_is_refused() {
+    with_database(|database| async move {
+        database
+            .run("INSERT INTO _sqlx_migrations VALUES (999, 'newer', now(), true, '\\x00', 1)")
+            .await;
+        let told = database.sink().ready().await.expect_err("newer").to_string();
+        assert!(
+            told.contains("migration 999") && told.contains("newer `forebay`"),
+            "{told}"
+        );
+        let told = migrate(&database.config()).await.expect_err("newer").to_string();
+        assert!(told.contains("999"), "{told}");
+
+        database
+            .run("DELETE FROM _sqlx_migrations WHERE version = 999; UPDATE _sqlx_migrations SET checksum = '\\x00'")
+            .await;
+        let told = database.sink().ready().await.expect_err("changed").to_string();
+        assert!(told.contains("not the one of this version"), "{told}");
+
+        database.run("DELETE FROM _sqlx_migrations").await;
+        let told = database.sink().ready().await.expect_err("older").to_string();
+        assert!(told.contains("lacks migration 1: run `forebay migrate`"), "{told}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn wide_columns_get_lz4_where_the_server_has_it() {
+    const WITH_LZ4: &str =
+        "SELECT count(*) FROM pg_attribute WHERE attrelid = 'event'::regclass AND attcompression = 'l'";
+    with_empty_database(|database| async move {
+        let off = Config {
+            compression: Compression::Off,
+            ..database.config()
+        };
+        migrate(&off).await.expect("migrates");
+        assert_eq!(database.value::<i64>(WITH_LZ4).await, 0);
+        let available: bool = database
+            .value("SELECT 'lz4' = ANY(enumvals) FROM pg_settings WHERE name = 'default_toast_compression'")
+            .await;
+        migrate(&database.config()).await.expect("migrates");
+        assert_eq!(database.value::<i64>(WITH_LZ4).await, if available { 2 } else { 0 });
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rows_are_counted_by_what_became_of_them() {
+    with_database(|database| async move {
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
+        let sink = PostgresSink::connect(&database.config(), sink_name(), metrics).expect("valid");
+        let mut events = samples("e", 5);
+        events[3].rawsha256 = String::new();
+        for _ in 0..2 {
+            sink.deliver(&batch(0, &events)).await.expect("available");
+        }
+        let mut text = String::new();
+        encode(&mut text, &registry).expect("encodes");
+        for line in [
+            r#"forebay_sinks_table_rows_total{sink="postgres",outcome="inserted"} 4"#,
+            r#"forebay_sinks_table_rows_total{sink="postgres",outcome="repeated"} 4"#,
+            r#"forebay_sinks_table_rows_total{sink="postgres",outcome="refused"} 2"#,
+            r#"forebay_sinks_table_batch_seconds_count{sink="postgres"} 2"#,
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
+    })
+    .await;
+}
