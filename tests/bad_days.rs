@@ -146,7 +146,7 @@ async fn a_topic_with_another_partition_count_is_refused() {
     assert!(output.status.success(), "{}", stderr(&output));
     for command in ["migrate", "ingest", "process"] {
         let text = format!(
-            "{}admin: {{ listen: \"127.0.0.1:0\" }}\ningest: {{ listen: \"127.0.0.1:0\" }}\n",
+            "{}admin: {{ listen: \"127.0.0.1:0\" }}\ningest: {{ listen: \"127.0.0.1:0\" }}\nsinks: {{ topic: {{}} }}\n",
             config(4)
         );
         refused(
