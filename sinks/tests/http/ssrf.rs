@@ -87,7 +87,14 @@ async fn post(client: &Client, url: &str) -> Option<Result<u16, SendError>> {
 async fn no_spelling_of_a_forbidden_address_is_dialled() {
     let canary = Receiver::start([Answer::Status(200)]).await;
     let port = canary.address.port();
-    let canary_v6 = Receiver::start_at(&format!("[::1]:{port}"), [Answer::Status(200)]).await;
+    // Some containers have no IPv6; then nothing could be reached over it either.
+    let has_v6 = std::net::TcpListener::bind("[::1]:0").is_ok();
+    let canary_v6 = if has_v6 {
+        Some(Receiver::start_at(&format!("[::1]:{port}"), [Answer::Status(200)]).await)
+    } else {
+        None
+    };
+    let sung_v6 = || canary_v6.as_ref().map_or(0, Receiver::connections);
     // Port and scheme are no reason to refuse: only the address can be.
     let config = Config {
         allowed_ports: vec![port],
@@ -111,15 +118,16 @@ async fn no_spelling_of_a_forbidden_address_is_dialled() {
         }
     }
     assert!(urls >= 200, "only {urls} of them are URLs");
-    assert_eq!((canary.connections(), canary_v6.connections()), (0, 0));
+    assert_eq!((canary.connections(), sung_v6()), (0, 0));
 
     // The control: the same spellings connect when nothing forbids them, so the canaries could have sung.
     let open = Client::with(&config, Guard::allow_all(), Arc::new(sinks::http::SystemResolver)).expect("a client");
-    for host in LOOPBACK_V4.iter().chain(LOOPBACK_V6) {
+    let reachable = |host: &&&str| has_v6 || !host.starts_with('[');
+    for host in LOOPBACK_V4.iter().chain(LOOPBACK_V6).filter(reachable) {
         let url = format!("http://{host}:{port}/");
         assert_eq!(post(&open, &url).await, Some(Ok(200)), "{url}");
     }
-    assert!(canary.connections() > 0 && canary_v6.connections() > 0);
+    assert!(canary.connections() > 0 && (sung_v6() > 0 || !has_v6));
 }
 
 #[tokio::test]
