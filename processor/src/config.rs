@@ -1,0 +1,173 @@
+//! What of a worker can be set, with its defaults.
+
+use serde::Deserialize;
+
+use crate::retry::RetryPolicy;
+
+/// The settings of one worker. Plain data; [`Worker::new`](crate::Worker::new) checks it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The most deliveries that a sink is handed at once. Default 500.
+    pub batch_max_records: usize,
+    /// The most bytes of records that a sink is handed at once; one larger record goes alone. Default 4 MiB.
+    pub batch_max_bytes: usize,
+    /// How many records of one partition may be under way: read, but not settled. While some wait for their next try,
+    /// later ones are still delivered, up to here. Default 2 000.
+    pub window_records: usize,
+    /// The same in bytes; reading stops once it is passed. Default 16 MiB.
+    pub window_bytes: usize,
+    /// The longest wait before the second attempt. Default 1 000.
+    pub retry_base_ms: u64,
+    /// The longest wait before any attempt, unless the target itself asked for more. Default 60 000.
+    pub retry_max_ms: u64,
+    /// How much longer each wait may be than the one before. Default 2.
+    pub retry_factor: f64,
+    /// How many attempts a delivery gets before it becomes a dead letter. Default 8.
+    pub retry_max_attempts: u32,
+    /// How much of a target's own wish ("not before …") is honoured. Such a delivery keeps its partition's progress from
+    /// moving on, hence a bound well below the 24 hours that are allowed at most. Default 300 000.
+    pub retry_after_max_ms: u64,
+    /// How many final outcomes (delivered, rejected, given up) the valve looks back on; 0 switches the valve off.
+    /// Default 200.
+    pub valve_window: usize,
+    /// How many per cent of these must be failures for the worker to stop. Default 90.
+    pub valve_percent: u32,
+    /// How long a shutdown waits for the batches in hand. Default 10 000.
+    pub drain_ms: u64,
+    /// How long a revocation waits for the batch in hand before it is abandoned (and repeated by the next owner).
+    /// Event logs wait about five seconds. Default 4 000.
+    pub revoke_ms: u64,
+    /// How often, at most, a sink is told of progress that it has not made itself. Default 3 000.
+    pub checkpoint_ms: u64,
+    /// How often the lag is measured. Default 10 000.
+    pub lag_ms: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            batch_max_records: 500,
+            batch_max_bytes: 4 << 20,
+            window_records: 2_000,
+            window_bytes: 16 << 20,
+            retry_base_ms: 1_000,
+            retry_max_ms: 60_000,
+            retry_factor: 2.0,
+            retry_max_attempts: 8,
+            retry_after_max_ms: 300_000,
+            valve_window: 200,
+            valve_percent: 90,
+            drain_ms: 10_000,
+            revoke_ms: 4_000,
+            checkpoint_ms: 3_000,
+            lag_ms: 10_000,
+        }
+    }
+}
+
+/// A setting that cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{key}` {reason}")]
+pub struct InvalidConfig {
+    /// The key.
+    pub key: &'static str,
+    /// What is wrong with its value, and what would be right.
+    pub reason: String,
+}
+
+impl Config {
+    /// Checks all values.
+    pub fn check(&self) -> Result<(), InvalidConfig> {
+        let at_least_one = [
+            ("batch_max_records", self.batch_max_records as u64),
+            ("batch_max_bytes", self.batch_max_bytes as u64),
+            ("window_bytes", self.window_bytes as u64),
+            ("retry_base_ms", self.retry_base_ms),
+            ("retry_max_attempts", u64::from(self.retry_max_attempts)),
+            ("drain_ms", self.drain_ms),
+            ("revoke_ms", self.revoke_ms),
+            ("checkpoint_ms", self.checkpoint_ms),
+            ("lag_ms", self.lag_ms),
+        ];
+        if let Some((key, _)) = at_least_one.into_iter().find(|(_, value)| *value == 0) {
+            return invalid(key, "is 0: give at least 1".to_owned());
+        }
+        if self.window_records < self.batch_max_records {
+            return invalid(
+                "window_records",
+                format!(
+                    "is {}, less than `batch_max_records` ({}): give at least that",
+                    self.window_records, self.batch_max_records
+                ),
+            );
+        }
+        if self.retry_max_ms < self.retry_base_ms {
+            return invalid(
+                "retry_max_ms",
+                format!(
+                    "is {}, less than `retry_base_ms` ({}): give at least that",
+                    self.retry_max_ms, self.retry_base_ms
+                ),
+            );
+        }
+        if !(1.0..=100.0).contains(&self.retry_factor) {
+            return invalid("retry_factor", format!("is {}: give 1 to 100", self.retry_factor));
+        }
+        if self.retry_after_max_ms > RetryPolicy::AFTER_LIMIT_MS {
+            return invalid(
+                "retry_after_max_ms",
+                format!(
+                    "is {}: give at most {} (24 hours)",
+                    self.retry_after_max_ms,
+                    RetryPolicy::AFTER_LIMIT_MS
+                ),
+            );
+        }
+        if !(1..=100).contains(&self.valve_percent) {
+            return invalid("valve_percent", format!("is {}: give 1 to 100", self.valve_percent));
+        }
+        Ok(())
+    }
+}
+
+fn invalid(key: &'static str, reason: String) -> Result<(), InvalidConfig> {
+    Err(InvalidConfig { key, reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid_and_a_wrong_value_names_its_key() {
+        type Spoil = fn(&mut Config);
+        Config::default().check().expect("the defaults");
+        let table: [(Spoil, &str); 7] = [
+            (|c| c.batch_max_records = 0, "`batch_max_records` is 0: give at least 1"),
+            (
+                |c| c.window_records = 10,
+                "`window_records` is 10, less than `batch_max_records` (500): give at least that",
+            ),
+            (
+                |c| c.retry_max_ms = 10,
+                "`retry_max_ms` is 10, less than `retry_base_ms` (1000): give at least that",
+            ),
+            (|c| c.retry_factor = f64::NAN, "`retry_factor` is NaN: give 1 to 100"),
+            (
+                |c| c.retry_max_attempts = 0,
+                "`retry_max_attempts` is 0: give at least 1",
+            ),
+            (
+                |c| c.retry_after_max_ms = 86_400_001,
+                "`retry_after_max_ms` is 86400001: give at most 86400000 (24 hours)",
+            ),
+            (|c| c.valve_percent = 101, "`valve_percent` is 101: give 1 to 100"),
+        ];
+        for (spoil, message) in table {
+            let mut config = Config::default();
+            spoil(&mut config);
+            assert_eq!(config.check().expect_err(message).to_string(), message);
+        }
+    }
+}

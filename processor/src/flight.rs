@@ -1,0 +1,327 @@
+//! What of one partition is under way: deliveries that wait for a batch or for their next try, and dead letters that wait
+//! to be written. No I/O and no clock of its own.
+//!
+//! Deliveries of one lane (equal partition key and target) go out in order: the first that waits for a retry holds back
+//! the rest of its lane, and no other.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use schemas::record::{Offset, Partition, StoredRecord};
+use schemas::sink::{Batch, Delivery, Target};
+use tokio::time::Instant;
+
+use crate::settle::Progress;
+
+/// The place of a piece of work: its record, and a number within that.
+pub(crate) type Slot = (Offset, u32);
+
+/// A delivery given up, on its way to the dead-letter topic.
+#[derive(Debug, Clone)]
+pub(crate) struct GivenUp {
+    pub(crate) record: Arc<StoredRecord>,
+    pub(crate) target: Option<Target>,
+    pub(crate) reason: String,
+    pub(crate) attempts: u32,
+    pub(crate) rules_version: Option<Arc<str>>,
+    /// How often writing the dead letter has failed.
+    pub(crate) failures: u32,
+}
+
+#[derive(Debug)]
+enum Work {
+    Deliver(Delivery),
+    GiveUp(GivenUp),
+}
+
+#[derive(Debug)]
+struct Pending {
+    work: Work,
+    due: Instant,
+}
+
+/// A batch, and where its deliveries came from.
+#[derive(Debug)]
+pub(crate) struct Picked {
+    pub(crate) batch: Batch,
+    pub(crate) slots: Vec<Slot>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Flight {
+    partition: Partition,
+    progress: Progress,
+    pending: BTreeMap<Slot, Pending>,
+    /// Of records that are not settled.
+    sizes: BTreeMap<Offset, usize>,
+    bytes: usize,
+}
+
+impl Flight {
+    pub(crate) fn new(partition: Partition) -> Self {
+        Self {
+            partition,
+            progress: Progress::default(),
+            pending: BTreeMap::new(),
+            sizes: BTreeMap::new(),
+            bytes: 0,
+        }
+    }
+
+    /// A record was read and leads to these deliveries, maybe none.
+    pub(crate) fn add(&mut self, record: &StoredRecord, deliveries: Vec<Delivery>, now: Instant) {
+        let work = deliveries.into_iter().map(Work::Deliver).collect();
+        self.add_work(record, work, now);
+    }
+
+    /// A record was read that is no event.
+    pub(crate) fn add_undecodable(&mut self, record: &Arc<StoredRecord>, reason: String, now: Instant) {
+        let work = Work::GiveUp(GivenUp {
+            record: Arc::clone(record),
+            target: None,
+            reason,
+            attempts: 0,
+            rules_version: None,
+            failures: 0,
+        });
+        self.add_work(record, vec![work], now);
+    }
+
+    fn add_work(&mut self, record: &StoredRecord, work: Vec<Work>, now: Instant) {
+        self.progress.seen(record.offset, work.len());
+        if !work.is_empty() {
+            let size = record.record.size_bytes();
+            self.sizes.insert(record.offset, size);
+            self.bytes += size;
+        }
+        for (number, work) in (0..).zip(work) {
+            self.pending.insert((record.offset, number), Pending { work, due: now });
+        }
+    }
+
+    /// The deliveries that may go out now, in order of offset; at most `max_records` and `max_bytes`, and at least one if
+    /// there is any.
+    pub(crate) fn pick(&mut self, now: Instant, max_records: usize, max_bytes: usize) -> Option<Picked> {
+        let mut slots = Vec::new();
+        let mut bytes = 0;
+        let mut held: HashSet<(&Target, &Bytes)> = HashSet::new();
+        for (slot, pending) in &self.pending {
+            let Work::Deliver(delivery) = &pending.work else {
+                continue;
+            };
+            let lane = (&delivery.target, &delivery.record.record.key);
+            if held.contains(&lane) {
+                continue;
+            }
+            if pending.due > now {
+                held.insert(lane);
+                continue;
+            }
+            let size = delivery.record.record.size_bytes();
+            if !slots.is_empty() && (slots.len() == max_records || bytes + size > max_bytes) {
+                break;
+            }
+            bytes += size;
+            slots.push(*slot);
+            if delivery.attempt > 1 {
+                // It failed before: those behind it wait to see whether it fails again, rather than use up their attempts.
+                held.insert(lane);
+            }
+        }
+        let offsets: Vec<Offset> = slots.iter().map(|(offset, _)| *offset).collect();
+        let next = self.progress.next_after(&offsets)?;
+        let mut deliveries = Vec::with_capacity(slots.len());
+        for slot in &slots {
+            if let Some(Pending {
+                work: Work::Deliver(delivery),
+                ..
+            }) = self.pending.remove(slot)
+            {
+                deliveries.push(delivery);
+            }
+        }
+        (!deliveries.is_empty()).then(|| Picked {
+            batch: Batch {
+                partition: self.partition.clone(),
+                next,
+                deliveries,
+            },
+            slots,
+        })
+    }
+
+    /// The dead letters that are to be written now, at most `max`.
+    pub(crate) fn take_letters(&mut self, now: Instant, max: usize) -> Vec<(Slot, GivenUp)> {
+        let due = |pending: &Pending| matches!(pending.work, Work::GiveUp(_)) && pending.due <= now;
+        let slots: Vec<Slot> = self
+            .pending
+            .iter()
+            .filter(|(_, pending)| due(pending))
+            .map(|(slot, _)| *slot)
+            .take(max)
+            .collect();
+        let take = |slot: Slot| match self.pending.remove(&slot)?.work {
+            Work::GiveUp(given_up) => Some((slot, given_up)),
+            Work::Deliver(_) => None,
+        };
+        slots.into_iter().filter_map(take).collect()
+    }
+
+    /// A picked delivery goes out again, not before `due`.
+    pub(crate) fn again(&mut self, slot: Slot, delivery: Delivery, due: Instant) {
+        let work = Work::Deliver(delivery);
+        self.pending.insert(slot, Pending { work, due });
+    }
+
+    /// A dead letter is to be written, not before `due`.
+    pub(crate) fn give_up(&mut self, slot: Slot, given_up: GivenUp, due: Instant) {
+        let work = Work::GiveUp(given_up);
+        self.pending.insert(slot, Pending { work, due });
+    }
+
+    /// What stood in `slot` is delivered, or its dead letter is written.
+    pub(crate) fn settled(&mut self, slot: Slot) {
+        if self.progress.settled(slot.0) {
+            self.bytes -= self.sizes.remove(&slot.0).unwrap_or_default();
+        }
+    }
+
+    /// Everything before this is settled.
+    pub(crate) fn next(&self) -> Option<Offset> {
+        self.progress.next()
+    }
+
+    pub(crate) fn records(&self) -> usize {
+        self.progress.open_records()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// When there is something to do next: what is held back by its lane does not count.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        let mut lanes: HashSet<(&Target, &Bytes)> = HashSet::new();
+        let mut due: Option<Instant> = None;
+        for pending in self.pending.values() {
+            let counts = match &pending.work {
+                Work::Deliver(delivery) => lanes.insert((&delivery.target, &delivery.record.record.key)),
+                Work::GiveUp(_) => true,
+            };
+            if counts {
+                due = Some(due.map_or(pending.due, |due| due.min(pending.due)));
+            }
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+    use std::time::Duration;
+
+    use schemas::event::Event;
+    use schemas::record::{Header, Record};
+
+    use super::*;
+
+    fn record(offset: i64, key: &'static str) -> Arc<StoredRecord> {
+        let value = format!(
+            r#"{{"id":"019cd7f6-f0e0-82b2-9fbf-{offset:012}","source":"/t/s","type":"x","time":"2026-03-10T13:36:50.912Z",
+            "tenant":"t","platform":"standard","receivedtime":"2026-03-10T13:36:50.912Z","partitionkey":"{key}",
+            "rawsha256":"","data":{{}}}}"#
+        );
+        Arc::new(StoredRecord {
+            offset: Offset(offset),
+            record: Record {
+                key: Bytes::from_static(key.as_bytes()),
+                headers: vec![Header {
+                    name: Cow::Borrowed("h"),
+                    value: Bytes::new(),
+                }],
+                value: value.into(),
+            },
+        })
+    }
+
+    fn delivery(record: &Arc<StoredRecord>, target: &str) -> Delivery {
+        Delivery {
+            event: Arc::new(Event::decode(&record.record.value).expect("an event")),
+            record: Arc::clone(record),
+            target: Target::Named(target.to_owned()),
+            rules: vec![],
+            rules_version: "v".into(),
+            attempt: 1,
+        }
+    }
+
+    fn flight_of(records: &[(i64, &'static str, &[&str])], now: Instant) -> Flight {
+        let mut flight = Flight::new(Partition {
+            topic: schemas::name::TopicName::new("t").expect("valid"),
+            index: 0,
+        });
+        for (offset, key, targets) in records {
+            let record = record(*offset, key);
+            flight.add(&record, targets.iter().map(|t| delivery(&record, t)).collect(), now);
+        }
+        flight
+    }
+
+    fn offsets(picked: Option<&Picked>) -> Vec<i64> {
+        picked.map_or(vec![], |p| p.slots.iter().map(|(offset, _)| offset.0).collect())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_retry_holds_back_its_lane_and_no_other() {
+        let now = Instant::now();
+        let mut flight = flight_of(&[(1, "k", &["a", "b"]), (2, "k", &["a"]), (3, "other", &["a"])], now);
+        let first = flight.pick(now, 1, usize::MAX).expect("a batch");
+        assert_eq!(
+            (offsets(Some(&first)), first.batch.next),
+            (vec![1], Offset(1)),
+            "1/b is open"
+        );
+        let later = now + Duration::from_secs(5);
+        let mut retried = first.batch.deliveries[0].clone();
+        retried.attempt = 2;
+        flight.again(first.slots[0], retried, later);
+
+        let second = flight.pick(now, 10, usize::MAX).expect("a batch");
+        assert_eq!(offsets(Some(&second)), [1, 3], "to b, and with another key");
+        assert_eq!(
+            second.batch.next,
+            Offset(1),
+            "1/a is open whatever becomes of this batch"
+        );
+        second.slots.iter().for_each(|slot| flight.settled(*slot));
+        assert!(flight.pick(now, 10, usize::MAX).is_none());
+        assert_eq!(flight.next_due(), Some(later), "2/a is due now, but held");
+
+        let third = flight.pick(later, 10, usize::MAX).expect("a batch");
+        assert_eq!(offsets(Some(&third)), [1], "alone, for its second try");
+        flight.settled(third.slots[0]);
+        let fourth = flight.pick(later, 10, usize::MAX).expect("a batch");
+        assert_eq!((offsets(Some(&fourth)), fourth.batch.next), (vec![2], Offset(4)));
+        flight.settled(fourth.slots[0]);
+        assert_eq!(
+            (flight.next(), flight.records(), flight.bytes()),
+            (Some(Offset(4)), 0, 0)
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_is_bounded_in_records_and_bytes_but_never_empty() {
+        let now = Instant::now();
+        let records = [(1, "a", &["x"][..]), (2, "b", &["x"]), (3, "c", &["x"])];
+        let mut flight = flight_of(&records, now);
+        assert_eq!(offsets(flight.pick(now, 2, usize::MAX).as_ref()), [1, 2]);
+        let mut flight = flight_of(&records, now);
+        assert_eq!(
+            offsets(flight.pick(now, 10, 1).as_ref()),
+            [1],
+            "larger than the limit, so alone"
+        );
+    }
+}

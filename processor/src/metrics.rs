@@ -1,0 +1,201 @@
+//! What a worker counts. One set for all workers of a process; the sink is a label.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use schemas::name::{RuleName, SinkName};
+use schemas::record::Partition;
+
+/// The counters and gauges of all workers.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    events: Family<SinkLabel, Counter>,
+    deliveries: Family<OutcomeLabel, Counter>,
+    retries: Family<SinkLabel, Counter>,
+    unavailable: Family<SinkLabel, Counter>,
+    dead_letters: Family<SinkLabel, Counter>,
+    undecodable: Family<SinkLabel, Counter>,
+    rule_matches: Family<RuleLabel, Counter>,
+    rule_errors: Family<RuleLabel, Counter>,
+    batch_seconds: Family<SinkLabel, Histogram, fn() -> Histogram>,
+    lag: Family<PartitionLabel, Gauge>,
+    in_flight: Family<PartitionLabel, Gauge>,
+    progress_time: Family<SinkLabel, Gauge>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SinkLabel {
+    sink: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabel {
+    sink: String,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RuleLabel {
+    sink: String,
+    rule: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PartitionLabel {
+    sink: String,
+    partition: i32,
+}
+
+/// The metrics of one sink, looked up once.
+#[derive(Debug, Clone)]
+pub(crate) struct SinkMetrics {
+    pub(crate) events: Counter,
+    pub(crate) delivered: Counter,
+    pub(crate) rejected: Counter,
+    pub(crate) exhausted: Counter,
+    /// Attempts that are to be repeated.
+    pub(crate) retries: Counter,
+    /// Whole batches that the sink could not take.
+    pub(crate) unavailable: Counter,
+    pub(crate) dead_letters: Counter,
+    pub(crate) undecodable: Counter,
+    pub(crate) batch_seconds: Histogram,
+    pub(crate) progress_time: Gauge,
+}
+
+impl Metrics {
+    /// Registers everything under `forebay_processor_`.
+    pub fn register(registry: &mut Registry) -> Self {
+        let registry = registry.sub_registry_with_prefix("forebay_processor");
+        let buckets: fn() -> Histogram = || {
+            Histogram::new([
+                0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0,
+            ])
+        };
+        let metrics = Self {
+            events: Family::default(),
+            deliveries: Family::default(),
+            retries: Family::default(),
+            unavailable: Family::default(),
+            dead_letters: Family::default(),
+            undecodable: Family::default(),
+            rule_matches: Family::default(),
+            rule_errors: Family::default(),
+            batch_seconds: Family::new_with_constructor(buckets),
+            lag: Family::default(),
+            in_flight: Family::default(),
+            progress_time: Family::default(),
+        };
+        registry.register("events", "Records consumed", metrics.events.clone());
+        registry.register(
+            "deliveries",
+            "Final outcomes: delivered, rejected, exhausted",
+            metrics.deliveries.clone(),
+        );
+        registry.register(
+            "retries",
+            "Attempts that failed and are made again",
+            metrics.retries.clone(),
+        );
+        registry.register(
+            "unavailable",
+            "Batches that the sink could not take",
+            metrics.unavailable.clone(),
+        );
+        registry.register("dead_letters", "Dead letters written", metrics.dead_letters.clone());
+        registry.register("undecodable", "Records that are no events", metrics.undecodable.clone());
+        registry.register(
+            "rule_matches",
+            "Events that a rule matched",
+            metrics.rule_matches.clone(),
+        );
+        registry.register(
+            "rule_errors",
+            "Conditions that could not be evaluated, and so did not match",
+            metrics.rule_errors.clone(),
+        );
+        registry.register(
+            "batch_seconds",
+            "Time that the sink took for one batch",
+            metrics.batch_seconds.clone(),
+        );
+        registry.register(
+            "lag_records",
+            "Records between stored progress and the end of a partition",
+            metrics.lag.clone(),
+        );
+        registry.register(
+            "in_flight_records",
+            "Records read and not settled",
+            metrics.in_flight.clone(),
+        );
+        registry.register(
+            "last_progress_timestamp_seconds",
+            "When progress was last stored",
+            metrics.progress_time.clone(),
+        );
+        metrics
+    }
+
+    pub(crate) fn rule(&self, sink: &SinkName, rule: &RuleName) -> (Counter, Counter) {
+        let label = RuleLabel {
+            sink: sink.to_string(),
+            rule: rule.to_string(),
+        };
+        (
+            self.rule_matches.get_or_create(&label).clone(),
+            self.rule_errors.get_or_create(&label).clone(),
+        )
+    }
+
+    pub(crate) fn sink(&self, sink: &SinkName) -> SinkMetrics {
+        let label = SinkLabel { sink: sink.to_string() };
+        let outcome = |outcome| {
+            let label = OutcomeLabel {
+                sink: sink.to_string(),
+                outcome,
+            };
+            self.deliveries.get_or_create(&label).clone()
+        };
+        SinkMetrics {
+            events: self.events.get_or_create(&label).clone(),
+            delivered: outcome("delivered"),
+            rejected: outcome("rejected"),
+            exhausted: outcome("exhausted"),
+            retries: self.retries.get_or_create(&label).clone(),
+            unavailable: self.unavailable.get_or_create(&label).clone(),
+            dead_letters: self.dead_letters.get_or_create(&label).clone(),
+            undecodable: self.undecodable.get_or_create(&label).clone(),
+            batch_seconds: self.batch_seconds.get_or_create(&label).clone(),
+            progress_time: self.progress_time.get_or_create(&label).clone(),
+        }
+    }
+
+    pub(crate) fn lag(&self, sink: &SinkName, partition: &Partition, records: u64) {
+        let label = partition_label(sink, partition);
+        self.lag
+            .get_or_create(&label)
+            .set(i64::try_from(records).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn in_flight(&self, sink: &SinkName, partition: &Partition) -> Gauge {
+        self.in_flight.get_or_create(&partition_label(sink, partition)).clone()
+    }
+
+    /// A partition is somebody else's now, and so are its gauges.
+    pub(crate) fn forget(&self, sink: &SinkName, partition: &Partition) {
+        let label = partition_label(sink, partition);
+        self.lag.remove(&label);
+        self.in_flight.remove(&label);
+    }
+}
+
+fn partition_label(sink: &SinkName, partition: &Partition) -> PartitionLabel {
+    PartitionLabel {
+        sink: sink.to_string(),
+        partition: partition.index,
+    }
+}

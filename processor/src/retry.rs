@@ -1,0 +1,101 @@
+//! When a delivery is tried again, and when no more. A value with pure methods.
+
+use std::time::Duration;
+
+use crate::config::Config;
+
+/// How long to wait between attempts, and how many there are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RetryPolicy {
+    base: Duration,
+    max: Duration,
+    factor: f64,
+    max_attempts: u32,
+    max_after: Duration,
+}
+
+impl RetryPolicy {
+    /// The most of a target's own wish that can be configured to be honoured: 24 hours.
+    pub const AFTER_LIMIT_MS: u64 = 24 * 3_600 * 1_000;
+
+    /// The policy of a checked configuration.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            base: Duration::from_millis(config.retry_base_ms),
+            max: Duration::from_millis(config.retry_max_ms),
+            factor: config.retry_factor,
+            max_attempts: config.retry_max_attempts,
+            max_after: Duration::from_millis(config.retry_after_max_ms.min(Self::AFTER_LIMIT_MS)),
+        }
+    }
+
+    /// Whether a delivery that was tried `attempts` times is given up.
+    pub fn is_exhausted(&self, attempts: u32) -> bool {
+        attempts >= self.max_attempts
+    }
+
+    /// The longest wait after `failures` failures in a row (from 1): base · factor^(failures − 1), at most `max`.
+    pub fn ceiling(&self, failures: u32) -> Duration {
+        let exponent = i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX);
+        let seconds = self.base.as_secs_f64() * self.factor.powi(exponent);
+        // A power that is no finite number any more is beyond `max` too.
+        Duration::try_from_secs_f64(seconds).map_or(self.max, |d| d.min(self.max))
+    }
+
+    /// The wait after `failures` failures in a row: full jitter, that is anything from nothing to the
+    /// [`ceiling`](Self::ceiling), so that what failed together does not come back together. A target's own wish (`after`)
+    /// is the least, up to the configured bound, with the jitter on top. `random` is from 0 to 1.
+    pub fn delay(&self, failures: u32, after: Option<Duration>, random: f64) -> Duration {
+        let jittered = self.ceiling(failures).mul_f64(random.clamp(0.0, 1.0));
+        match after {
+            Some(after) => after.min(self.max_after) + jittered.min(self.base),
+            None => jittered,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn policy() -> RetryPolicy {
+        RetryPolicy::new(&Config::default())
+    }
+
+    #[test]
+    fn the_ceiling_doubles_up_to_the_maximum() {
+        let seconds: Vec<u64> = (1..=9).map(|n| policy().ceiling(n).as_secs()).collect();
+        assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+        assert_eq!(policy().ceiling(u32::MAX), Duration::from_mins(1));
+    }
+
+    #[test]
+    fn the_last_attempt_is_the_eighth() {
+        assert!(!policy().is_exhausted(7));
+        assert!(policy().is_exhausted(8));
+    }
+
+    #[test]
+    fn a_targets_own_wish_is_honoured_within_bounds() {
+        let after = |seconds| policy().delay(1, Some(Duration::from_secs(seconds)), 1.0).as_secs();
+        assert_eq!(after(30), 31);
+        assert_eq!(after(7_200), 301, "at most `retry_after_max_ms`, and the jitter");
+    }
+
+    proptest! {
+        #[test]
+        fn a_wait_is_never_above_its_ceiling_nor_below_the_wish(
+            failures in 1_u32..1_000_000, random in 0.0_f64..=1.0, wish in proptest::option::of(0_u64..1_000_000),
+        ) {
+            let delay = policy().delay(failures, wish.map(Duration::from_secs), random);
+            match wish {
+                None => prop_assert!(delay <= policy().ceiling(failures)),
+                Some(wish) => {
+                    let least = Duration::from_secs(wish.min(300));
+                    prop_assert!(delay >= least && delay <= least + Duration::from_secs(1));
+                }
+            }
+        }
+    }
+}

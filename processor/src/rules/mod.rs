@@ -1,0 +1,191 @@
+//! Routing rules: a YAML file, checked as a whole when it is loaded, then one immutable, versioned snapshot.
+//!
+//! ```yaml
+//! rules:
+//!   - name: vip-tickets
+//!     when: event.type.startsWith("ticket.") && event.data.ticket.department == "vip"
+//!     to: [postgres, http, "topic:vip-tickets"]
+//!   - name: everything
+//!     when: "true"
+//!     to: [postgres]
+//! ```
+//!
+//! `when` is CEL. It sees `event.type`, `event.id`, `event.source`, `event.tenant`, `event.platform`, `event.subject` (`""`
+//! if there is none), `event.time` (a timestamp; `string(event.time)` is RFC 3339), `event.data.…` (the normalized event)
+//! and `event.data.raw.…` (what the platform sent, if that is JSON and at most 256 KiB). A condition that fails while it is
+//! evaluated (`event.data.ticket` of a message, say) does not match; that is counted in `rule_errors`. Write
+//! `has(event.data.ticket) && …` or `event.data.?ticket.department.orValue("")` where absence is normal.
+//!
+//! A condition is bounded: 2 KB of text, 24 levels, no loop (`all`, `exists`, `map`, `filter`) inside another, regular
+//! expressions only as literals. Without any rules file everything goes to every sink: [`Rules::everything`].
+
+mod condition;
+mod file;
+mod types;
+mod view;
+
+use std::fmt;
+use std::sync::Arc;
+
+use cel::{Context, Env};
+use schemas::event::Event;
+use schemas::name::{RuleName, SinkName};
+use schemas::sink::Sink;
+use sha2::{Digest, Sha256};
+
+pub(crate) use condition::Condition;
+pub(crate) use types::TypeIndex;
+use view::EventView;
+
+/// What a rule can be found guilty of at load: where, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The name of the file, as the caller gave it.
+    pub file: String,
+    /// The line, from 1; `None` where the problem is with the whole file.
+    pub line: Option<u64>,
+    /// The column, from 1, in characters.
+    pub column: Option<u64>,
+    /// The rule, if the problem is inside one.
+    pub rule: Option<String>,
+    /// What is wrong, and the way out.
+    pub reason: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file)?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}:{}", self.column.unwrap_or(1))?;
+        }
+        f.write_str(": ")?;
+        if let Some(rule) = &self.rule {
+            write!(f, "rule `{rule}`: ")?;
+        }
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// One checked rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its name, unique in the file.
+    pub name: RuleName,
+    /// Where what matches goes.
+    pub to: Vec<Destination>,
+    pub(crate) condition: Condition,
+}
+
+/// A sink, and what the rule wrote behind the colon: `topic:vip-tickets`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// The sink.
+    pub sink: SinkName,
+    /// Its argument.
+    pub argument: Option<String>,
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.argument {
+            Some(argument) => write!(f, "{}:{argument}", self.sink),
+            None => self.sink.fmt(f),
+        }
+    }
+}
+
+/// A checked set of rules.
+pub struct Rules {
+    version: Arc<str>,
+    list: Vec<Rule>,
+    env: Arc<Env>,
+    refers_to_raw: bool,
+}
+
+impl Rules {
+    /// Reads and checks the text of a rules file. `file` is its name in problems; `sinks` are those there are.
+    /// Either everything is right, or all that is wrong is told.
+    pub fn parse(text: &str, file: &str, sinks: &[Arc<dyn Sink>]) -> Result<Self, Vec<Problem>> {
+        let env = Arc::new(Env::stdlib());
+        let rules = file::parse(text, file, sinks, &env)?;
+        Ok(Self::new(text, rules, env))
+    }
+
+    /// What holds when no rules file is configured: one rule, `everything`, which sends each event to every sink that can
+    /// do without an argument.
+    pub fn everything(sinks: &[Arc<dyn Sink>]) -> Self {
+        let to: Vec<Destination> = sinks
+            .iter()
+            .filter(|sink| sink.check_argument(None).is_ok())
+            .map(|sink| Destination {
+                sink: sink.name().clone(),
+                argument: None,
+            })
+            .collect();
+        let names: Vec<&str> = to.iter().map(|d| d.sink.as_str()).collect();
+        let text = format!(
+            "rules:\n  - name: everything\n    when: \"true\"\n    to: [{}]\n",
+            names.join(", ")
+        );
+        let rule = RuleName::new("everything").map(|name| Rule {
+            name,
+            to,
+            condition: Condition::always(),
+        });
+        Self::new(&text, rule.into_iter().collect(), Arc::new(Env::stdlib()))
+    }
+
+    fn new(text: &str, list: Vec<Rule>, env: Arc<Env>) -> Self {
+        let mut version = hex::encode(Sha256::digest(text.as_bytes()));
+        version.truncate(12);
+        Self {
+            version: version.into(),
+            refers_to_raw: list.iter().any(|rule| rule.condition.refers_to_raw()),
+            list,
+            env,
+        }
+    }
+
+    /// The first 12 hex digits of the SHA-256 of the text.
+    pub fn version(&self) -> &Arc<str> {
+        &self.version
+    }
+
+    /// The rules in the order of the file.
+    pub fn iter(&self) -> impl Iterator<Item = &Rule> {
+        self.list.iter()
+    }
+
+    pub(crate) fn get(&self, number: usize) -> &Rule {
+        &self.list[number]
+    }
+
+    /// Hands `event` to conditions: made once per event, and cheap until a condition looks at `event.data`.
+    pub(crate) fn context<'e>(&self, event: &'e Event) -> Context<'e, 'e> {
+        let mut context = Context::with_env(Arc::clone(&self.env));
+        context.add_variable_as_val("event", Box::new(EventView::new(event, self.refers_to_raw)));
+        context
+    }
+
+    /// The names of the rules that match `event`, found by evaluating every condition; the way that the index of a
+    /// [`Router`](crate::route::Router) must agree with.
+    pub fn matching(&self, event: &Event) -> Vec<&RuleName> {
+        let context = self.context(event);
+        self.list
+            .iter()
+            .filter(|rule| rule.condition.evaluate(&context) == Ok(true))
+            .map(|rule| &rule.name)
+            .collect()
+    }
+}
+
+impl fmt::Debug for Rules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rules")
+            .field("version", &self.version)
+            .field("list", &self.list)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,307 @@
+//! Partitions come and go, the process dies: nothing is skipped, and one partition holds up no other.
+
+mod harness;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use harness::{MemoryLog, ScriptedSink, each, eventually, number, record, rejected, retry, worker_with};
+use processor::{Config, WorkerError};
+use proptest::prelude::*;
+use schemas::record::Offset;
+use schemas::sink::{Outcome, Unavailable};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+type Run = tokio::task::JoinHandle<Result<(), WorkerError>>;
+
+fn spawn(log: &Arc<MemoryLog>, sink: &Arc<ScriptedSink>, config: Config) -> (CancellationToken, Run) {
+    let shutdown = CancellationToken::new();
+    let run = tokio::spawn(worker_with(log, sink, None, config).run(shutdown.clone()));
+    (shutdown, run)
+}
+
+fn small_batches() -> Config {
+    Config {
+        batch_max_records: 10,
+        ..Config::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_partition_does_not_hold_up_the_others() {
+    let mut sink = ScriptedSink::plain(each(|_, _| Outcome::Delivered));
+    sink.delay = |batch| Duration::from_secs(if batch.partition.index == 0 { 600 } else { 0 });
+    let sink = Arc::new(sink);
+    let log = MemoryLog::new(3);
+    for n in 0..300 {
+        log.append(i32::try_from(n % 3).expect("small"), record(n, "k"));
+    }
+    let begin = Instant::now();
+    let (shutdown, run) = spawn(&log, &sink, small_batches());
+    eventually("the quick ones are done", || {
+        log.stored(1) == 100 && log.stored(2) == 100
+    })
+    .await;
+    assert!(begin.elapsed() < Duration::from_secs(10));
+    assert_eq!(log.stored(0), 0);
+    shutdown.cancel();
+    run.await
+        .expect("no panic")
+        .expect("abandoning the slow batch is no error");
+    assert!(begin.elapsed() < Duration::from_secs(25), "the drain is bounded");
+    assert_eq!(log.stored(0), 0, "an abandoned batch stores nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revoked_partition_finishes_its_batch_and_stores_it() {
+    let mut sink = ScriptedSink::plain(each(|_, _| Outcome::Delivered));
+    sink.delay = |_| Duration::from_secs(1);
+    let sink = Arc::new(sink);
+    let log = MemoryLog::new(2);
+    for n in 0..200 {
+        log.append(i32::try_from(n % 2).expect("small"), record(n, "k"));
+    }
+    let (shutdown, run) = spawn(&log, &sink, small_batches());
+    sleep(Duration::from_millis(2_500)).await;
+    assert_eq!(log.stored(0), 20);
+    let begin = Instant::now();
+    log.revoke(&[0]).await;
+    assert!(
+        begin.elapsed() < Duration::from_secs(1),
+        "only the batch in hand is waited for"
+    );
+    assert_eq!(
+        (log.stored(0), sink.offsets(0).len()),
+        (30, 30),
+        "and it is stored before `done`"
+    );
+    eventually("the other goes on", || log.stored(1) == 100).await;
+    assert_eq!(sink.offsets(0).len(), 30);
+    log.assign(&[0]);
+    eventually("it goes on where it stopped", || log.stored(0) == 100).await;
+    assert_eq!(sink.offsets(0), (0..100).collect::<Vec<i64>>(), "without a repeat");
+    shutdown.cancel();
+    run.await.expect("no panic").expect("a clean end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revocation_does_not_wait_for_a_sink_that_hangs_or_is_away() {
+    for away in [false, true] {
+        let mut sink = ScriptedSink::plain(move |batch| {
+            let unavailable = Unavailable {
+                sink: schemas::name::SinkName::new("postgres").expect("valid"),
+                reason: "away".to_owned(),
+            };
+            if away {
+                Err(unavailable)
+            } else {
+                Ok(batch.deliveries.iter().map(|_| Outcome::Delivered).collect())
+            }
+        });
+        sink.delay = if away {
+            |_| Duration::ZERO
+        } else {
+            |_| Duration::from_hours(1)
+        };
+        let sink = Arc::new(sink);
+        let log = MemoryLog::new(1);
+        log.append(0, record(0, "k"));
+        let (shutdown, run) = spawn(&log, &sink, Config::default());
+        sleep(Duration::from_mins(5)).await;
+        let begin = Instant::now();
+        log.revoke(&[0]).await;
+        assert!(begin.elapsed() <= Duration::from_millis(4_010), "{:?}", begin.elapsed());
+        assert_eq!(log.stored(0), 0);
+        shutdown.cancel();
+        run.await.expect("no panic").expect("a clean end");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_partition_stops_at_once_and_stores_nothing() {
+    let mut sink = ScriptedSink::plain(each(|_, _| Outcome::Delivered));
+    sink.delay = |_| Duration::from_secs(1);
+    let sink = Arc::new(sink);
+    let log = MemoryLog::new(1);
+    (0..100).for_each(|n| log.append(0, record(n, "k")));
+    let worker = worker_with(&log, &sink, None, small_batches());
+    let status = worker.status();
+    let shutdown = CancellationToken::new();
+    let run = tokio::spawn(worker.run(shutdown.clone()));
+    sleep(Duration::from_millis(1_500)).await;
+    log.lose(0);
+    eventually("it is let go", || status.snapshot().assigned.is_empty()).await;
+    sleep(Duration::from_mins(1)).await;
+    assert_eq!((log.stored(0), sink.offsets(0).len()), (10, 10));
+    shutdown.cancel();
+    run.await.expect("no panic").expect("a clean end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_resumes_where_progress_stands() {
+    let sink = ScriptedSink::new(each(|_, _| Outcome::Delivered));
+    let log = MemoryLog::new(1);
+    (0..50).for_each(|n| log.append(0, record(n, "k")));
+    for end in [50, 80] {
+        let (shutdown, run) = spawn(&log, &sink, small_batches());
+        eventually("all is stored", || log.stored(0) == end).await;
+        shutdown.cancel();
+        run.await.expect("no panic").expect("a clean end");
+        (50..80)
+            .filter(|_| end == 50)
+            .for_each(|n| log.append(0, record(n, "k")));
+    }
+    assert_eq!(sink.offsets(0), (0..80).collect::<Vec<i64>>(), "each once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_position_that_a_sink_keeps_wins() {
+    let sink = ScriptedSink::new(each(|_, _| Outcome::Delivered));
+    *sink.position.lock().expect("no panic") = Some(Offset(7));
+    let log = MemoryLog::new(1);
+    (0..10).for_each(|n| log.append(0, record(n, "k")));
+    let (shutdown, run) = spawn(&log, &sink, Config::default());
+    eventually("all is stored", || log.stored(0) == 10).await;
+    assert_eq!(sink.offsets(0), [7, 8, 9]);
+    shutdown.cancel();
+    run.await.expect("no panic").expect("a clean end");
+}
+
+/// What a test run does to a worker: how many times it is killed after how long, and what the sink answers.
+#[derive(Debug, Clone)]
+struct Fate {
+    records: u64,
+    keys: u64,
+    batch: usize,
+    window: usize,
+    lives_ms: Vec<u64>,
+    seed: u64,
+    refuse: u32,
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    (
+        1_u64..120,
+        1_u64..20,
+        1_usize..20,
+        0_usize..40,
+        proptest::collection::vec(0_u64..5_000, 0..6),
+        any::<u64>(),
+        0_u32..8,
+    )
+        .prop_map(|(records, keys, batch, more, lives_ms, seed, refuse)| Fate {
+            records,
+            keys,
+            batch,
+            window: batch + more,
+            lives_ms,
+            seed,
+            refuse,
+        })
+}
+
+async fn live(fate: Fate) -> Result<(), TestCaseError> {
+    let log = MemoryLog::new(1);
+    for n in 0..fate.records {
+        let mut record = record(n, &format!("key-{}", n % fate.keys));
+        if n % 17 == 16 {
+            record.value = "no event".into();
+        }
+        log.append(0, record);
+    }
+    log.refuse(fate.refuse);
+    // What is settled in truth: delivered, or a dead letter in the log.
+    let delivered = Arc::new(Mutex::new(HashSet::new()));
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let config = Config {
+        batch_max_records: fate.batch,
+        window_records: fate.window,
+        valve_window: 0,
+        retry_max_attempts: 4,
+        ..Config::default()
+    };
+    let lives = fate.lives_ms.iter().map(|ms| Some(*ms)).chain([None]);
+    let mut checked = 0;
+    for (life, lifetime) in lives.enumerate() {
+        let mut random = fastrand::Rng::with_seed(fate.seed.wrapping_add(life as u64));
+        let (delivered_to, ordered) = (Arc::clone(&delivered), Arc::clone(&order));
+        let sink = ScriptedSink::new(move |batch| {
+            if random.u8(..) < 40 {
+                return Err(Unavailable {
+                    sink: schemas::name::SinkName::new("postgres").expect("valid"),
+                    reason: "away".to_owned(),
+                });
+            }
+            // Like a sink that keeps order by key: what stands behind a retry is a retry.
+            let mut waiting = HashSet::new();
+            let outcomes = batch.deliveries.iter().map(|d| {
+                let n = number(&d.record.record);
+                let outcome = match random.u8(..) {
+                    _ if waiting.contains(&d.record.record.key) => retry(),
+                    0..60 => retry(),
+                    60..90 => rejected(),
+                    _ => Outcome::Delivered,
+                };
+                match outcome {
+                    Outcome::Retry { .. } => drop(waiting.insert(d.record.record.key.clone())),
+                    Outcome::Delivered => {
+                        delivered_to.lock().expect("no panic").insert(n);
+                        ordered.lock().expect("no panic").push((life, n));
+                    }
+                    Outcome::Rejected { .. } => {}
+                }
+                outcome
+            });
+            Ok(outcomes.collect())
+        });
+        let worker = worker_with(&log, &sink, None, config.clone());
+        if let Some(ms) = lifetime {
+            // Killed: dropped in the middle of whatever it does.
+            drop(tokio::time::timeout(Duration::from_millis(ms), worker.run(CancellationToken::new())).await);
+            tokio::task::yield_now().await;
+        } else {
+            let shutdown = CancellationToken::new();
+            let run = tokio::spawn(worker.run(shutdown.clone()));
+            let end = i64::try_from(fate.records).expect("small");
+            eventually("all is stored", || log.stored(0) == end).await;
+            shutdown.cancel();
+            run.await.expect("no panic").expect("a clean end");
+        }
+        // Progress never passed a record that was not settled.
+        let letters: HashSet<u64> = log.dead_letters().iter().map(number).collect();
+        let delivered = delivered.lock().expect("no panic").clone();
+        for (_, next) in &log.stores()[checked..] {
+            for n in 0..u64::try_from(next.0).expect("positive") {
+                prop_assert!(delivered.contains(&n) || letters.contains(&n), "{} was skipped", n);
+            }
+        }
+        checked = log.stores().len();
+    }
+    // Within one life, what was delivered of one key was delivered in order.
+    let order = order.lock().expect("no panic").clone();
+    for life in 0..=fate.lives_ms.len() {
+        for key in 0..fate.keys {
+            let of_key = order
+                .iter()
+                .filter(|(l, n)| *l == life && n % fate.keys == key)
+                .map(|(_, n)| *n);
+            prop_assert!(of_key.is_sorted(), "key {} out of order", key);
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn whatever_dies_when_nothing_is_skipped(fate in fate()) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .expect("a runtime");
+        runtime.block_on(live(fate))?;
+    }
+}

@@ -1,0 +1,387 @@
+//! Rules: what is refused at load and in which words, what matches, and that the index changes nothing.
+
+mod harness;
+
+use std::sync::Arc;
+
+use harness::{ScriptedSink, each, event};
+use processor::route::Router;
+use processor::{Metrics, Rules};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+use proptest::prelude::*;
+use schemas::name::SinkName;
+use schemas::record::{Offset, Record, StoredRecord};
+use schemas::sink::{Outcome, Sink, Target};
+
+fn sinks() -> Vec<Arc<dyn Sink>> {
+    let sink = |name: &'static str| -> Arc<dyn Sink> {
+        let mut sink = ScriptedSink::plain(each(|_, _| Outcome::Delivered));
+        sink.name = SinkName::new(name).expect("valid");
+        Arc::new(sink)
+    };
+    vec![sink("postgres"), sink("http")]
+}
+
+fn one(when: &str) -> String {
+    // A YAML double-quoted scalar is a superset of a JSON string.
+    let when = serde_json::to_string(when).expect("text");
+    format!("rules:\n  - name: r\n    to: [postgres]\n    when: {when}\n")
+}
+
+fn problems(yaml: &str) -> Vec<String> {
+    match Rules::parse(yaml, "rules.yaml", &sinks()) {
+        Ok(_) => vec![],
+        Err(problems) => problems.iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[test]
+fn a_wrong_file_gives_one_clear_message_with_its_place() {
+    let rule = |rest: &str| format!("rules:\n  - name: vip\n{rest}");
+    let table = [
+        (
+            rule("    whem: \"true\"\n    to: [postgres]\n"),
+            "rules.yaml:3:5: unknown field `whem`, expected one of name, when, to",
+        ),
+        (rule("    to: [postgres]\n"), "rules.yaml:3:5: missing field `when`"),
+        ("rules: [\n".to_owned(), "rules.yaml:1:8: unclosed bracket '['"),
+        (
+            "rule: []\n".to_owned(),
+            "rules.yaml:1:1: unknown field `rule`, expected one of rules",
+        ),
+        (
+            rule("    when: event.type = \"x\"\n    to: [postgres]\n"),
+            "rules.yaml:3:22: rule `vip`: `when` is not valid CEL: ",
+        ),
+        (
+            rule("    when: |\n      event.type == \"x\" &&\n      event.data.n >\n    to: [postgres]\n"),
+            "rules.yaml:5:21: rule `vip`: `when` is not valid CEL: it ends too early",
+        ),
+        (
+            rule("    when: 'event.tenant == \"x\" && evnt.type == \"y\"'\n    to: [postgres]\n"),
+            "rules.yaml:3:35: rule `vip`: there is no variable `evnt`: a condition sees `event`, for example `event.type`",
+        ),
+        (
+            rule("    when: event.type.beginsWith(\"x\")\n    to: [postgres]\n"),
+            "rules.yaml:3:32: rule `vip`: there is no function `beginsWith` with 1 argument in CEL",
+        ),
+        (
+            rule("    when: event.type.matches(event.data.pattern)\n    to: [postgres]\n"),
+            "rules.yaml:3:29: rule `vip`: `matches` takes a regular expression in quotes, and nothing computed",
+        ),
+        (
+            rule("    when: event.type.matches(\"(\")\n    to: [postgres]\n"),
+            "rules.yaml:3:29: rule `vip`: `(` is not a regular expression: error: unclosed group",
+        ),
+        (
+            rule("    when: event.data.l.exists(a, event.data.l.exists(b, a == b))\n    to: [postgres]\n"),
+            "rules.yaml:3:53: rule `vip`: a loop inside a loop: ",
+        ),
+        (
+            rule("    when: \"\"\n    to: [postgres]\n"),
+            "rules.yaml:3:11: rule `vip`: `when` is empty: write `\"true\"` for everything",
+        ),
+        (
+            rule("    when: \"true\"\n    to: []\n"),
+            "rules.yaml:2:11: rule `vip`: `to` is empty: name at least one sink, or remove the rule",
+        ),
+        (
+            rule("    when: \"true\"\n    to: [postgres, htpp]\n"),
+            "rules.yaml:4:20: rule `vip`: there is no sink `htpp`; the sinks are http, postgres",
+        ),
+        (
+            rule("    when: \"true\"\n    to: [\"postgres:x\"]\n"),
+            "rules.yaml:4:10: rule `vip`: sink `postgres:x`: takes no argument: write its name alone",
+        ),
+        (
+            rule("    when: \"true\"\n    to: [http]\n  - name: vip\n    when: \"true\"\n    to: [http]\n"),
+            "rules.yaml:5:11: rule `vip`: there is another rule of this name further up: rename one",
+        ),
+        (
+            "rules:\n  - name: a b\n    when: \"true\"\n    to: [http]\n".to_owned(),
+            "rules.yaml:2:11: rule `a b`: `a b` is not a valid rule name: use 1 to 128 letters, digits, `-`, `_` or `.`",
+        ),
+    ];
+    for (yaml, expected) in table {
+        let found = problems(&yaml);
+        // Where the words are the parser's, the beginning is ours and the rest one line.
+        let right = match &found[..] {
+            [one] if expected.ends_with(' ') => {
+                one.starts_with(expected) && one.len() > expected.len() && !one.contains('\n')
+            }
+            other => other == [expected],
+        };
+        assert!(right, "{yaml}\nfound    {found:#?}\nexpected {expected}");
+    }
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once() {
+    let yaml = "rules:\n  - name: a\n    when: evnt\n    to: [x]\n  - name: b\n    when: (\n    to: [http]\n";
+    assert_eq!(problems(yaml).len(), 3);
+}
+
+#[test]
+fn what_would_overflow_the_stack_is_refused() {
+    let sum = |terms: usize| format!("{} > 0", vec!["1"; terms].join("+"));
+    assert_eq!(problems(&one(&sum(15))), Vec::<String>::new());
+    let deep = problems(&one(&sum(900)));
+    assert_eq!(deep.len(), 1);
+    assert!(deep[0].contains("`when` is more than 24 levels deep"), "{deep:?}");
+    let long = problems(&one(&sum(100_000)));
+    assert_eq!(
+        long,
+        [
+            "rules.yaml:4:11: rule `r`: `when` has 200003 bytes, at most 2048 are allowed: \
+            split the rule into several"
+        ]
+    );
+    for nested in [
+        format!("{}event{}", "(".repeat(1_000), ")".repeat(1_000)),
+        format!("{}true{}", "[".repeat(1_000), "]".repeat(1_000)),
+        format!("event{}", ".a".repeat(1_000)),
+        format!("event{}", "[0]".repeat(600)),
+        format!("{}1", "true ? 1 : ".repeat(180)),
+        format!("event{}", ".a()".repeat(500)),
+    ] {
+        let found = problems(&one(&nested));
+        assert!(!found.is_empty(), "{nested}");
+        assert!(found.iter().all(|p| !p.contains("broke down")), "{found:?}");
+    }
+}
+
+/// The deepest expression of each shape that is accepted, evaluated on less stack than tasks have (2 MiB).
+#[test]
+fn conditions_at_every_limit_run_on_a_small_stack() {
+    type Shape = fn(usize) -> String;
+    let shapes: [Shape; 7] = [
+        |n| format!("{} > 0", vec!["1"; n].join("+")),
+        |n| format!("{}true{}", "[".repeat(n), "] != []".repeat(n)),
+        |n| format!("{}event.type{} == ''", "string(".repeat(n), ")".repeat(n)),
+        |n| format!("{}true", "true ? !false && ".repeat(n)) + &" : false".repeat(n),
+        |n| format!("[1].exists(x, {}x{} == 1)", "int(".repeat(n), ")".repeat(n)),
+        |n| format!("event.data{} == 1", ".?a".repeat(n)),
+        |n| format!("{{'a': {}1{}}} != null", "{'a': ".repeat(n), "}".repeat(n)),
+    ];
+    for shape in shapes {
+        let deepest = (1..26)
+            .rev()
+            .find_map(|n| Rules::parse(&one(&shape(n)), "rules.yaml", &sinks()).ok());
+        let rules = deepest.expect("something of this shape is accepted");
+        let run = move || rules.matching(&event("a", "{}")).len();
+        let thread = std::thread::Builder::new()
+            .stack_size(1 << 20)
+            .spawn(run)
+            .expect("a thread");
+        assert!(
+            thread.join().expect("no panic") <= 1,
+            "and no overflow, which would abort the test"
+        );
+    }
+}
+
+#[test]
+fn a_condition_sees_the_event() {
+    let data = r#"{"ticket":{"department":"vip","n":3,"f":1.5,"tags":["a","b"],"big":18446744073709551615,"none":null},
+        "raw":{"Deep":{"x":[1,2]},"s":"\u0041"}}"#;
+    let event = event("ticket.created", data);
+    let matches = |when: &str| {
+        let rules = Rules::parse(&one(when), "rules.yaml", &sinks()).expect(when);
+        !rules.matching(&event).is_empty()
+    };
+    for when in [
+        "event.type.startsWith('ticket.') && event.data.ticket.department == 'vip'",
+        "event.id == '019cd7f6-f0e0-82b2-9fbf-000000000001' && event.source == '/acme/s' && event.tenant == 'acme'",
+        "event.platform == 'chatwoot' && event.subject == 'c1'",
+        "event.time > timestamp('2026-03-10T00:00:00Z') && event.time.getFullYear() == 2026",
+        "string(event.time) == '2026-03-10T13:36:50.912+00:00' || string(event.time) == '2026-03-10T13:36:50.912Z'",
+        "event.data.ticket.n + 1 == 4 && event.data.ticket.f > 1 && event.data.ticket.none == null",
+        "event.data.ticket.big > 0u",
+        "'b' in event.data.ticket.tags && size(event.data.ticket.tags) == 2",
+        "event.data.ticket.tags.exists(t, t == 'a') && event.data.ticket.tags.all(t, t.size() == 1)",
+        "event.data.raw.Deep.x[1] == 2 && event.data.raw.s == 'A'",
+        "has(event.data.ticket) && !has(event.data.message) && !has(event.data.ticket.closed)",
+        "event.data.?message.id.orValue('none') == 'none'",
+        "event['type'] == 'ticket.created'",
+        "event.data.ticket.department.matches('^v.p$')",
+        "type(event.data.ticket.n) == int",
+        "event.data.ticket.tags.filter(t, t != 'a').map(t, t + 'x') == ['bx']",
+        "optional.of(1).hasValue()",
+        "true",
+    ] {
+        assert!(matches(when), "{when}");
+    }
+    for when in [
+        "event.type == 'ticket.closed'",
+        "event.data.message.id == 'x'",
+        "event.nothing == 1",
+        "event.data.ticket.n == 'text'",
+        "event.data.ticket.department",
+        "event + 1 == 2",
+        "[event] == []",
+        "event == event",
+        "1 / 0 == 1",
+    ] {
+        assert!(!matches(when), "{when}");
+    }
+}
+
+#[test]
+fn raw_parts_that_cel_cannot_hold_are_absent() {
+    let deep = format!(r#"{{"raw":{}1{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
+    let large = format!(r#"{{"raw":"{}"}}"#, "x".repeat(300_000));
+    for data in [
+        deep.as_str(),
+        &large,
+        r#"{"raw":1e999}"#,
+        r#"{"raw_base64":"AAAA"}"#,
+        "{}",
+    ] {
+        let rules = Rules::parse(&one("!has(event.data.raw)"), "rules.yaml", &sinks()).expect("valid");
+        assert_eq!(
+            rules.matching(&event("x", data)).len(),
+            1,
+            "{}",
+            &data[..20.min(data.len())]
+        );
+    }
+}
+
+#[test]
+fn without_a_file_everything_goes_to_every_sink() {
+    let sinks = sinks();
+    let rules = Rules::everything(&sinks);
+    let all: Vec<String> = rules
+        .iter()
+        .map(|r| {
+            format!(
+                "{} {:?}",
+                r.name,
+                r.to.iter().map(ToString::to_string).collect::<Vec<_>>()
+            )
+        })
+        .collect();
+    assert_eq!(all, [r#"everything ["postgres", "http"]"#]);
+    assert_eq!(rules.matching(&event("any", "{}")).len(), 1);
+}
+
+#[test]
+fn the_version_is_the_texts_digest() {
+    let version = |text: &str| {
+        Rules::parse(text, "rules.yaml", &sinks())
+            .expect("valid")
+            .version()
+            .to_string()
+    };
+    // printf 'rules: []\n' | sha256sum
+    assert_eq!(version("rules: []\n"), "e0dfa70eb69d");
+    assert_ne!(version(&one("true")), version(&one("true ")));
+}
+
+fn stored(value: &bytes::Bytes) -> Arc<StoredRecord> {
+    Arc::new(StoredRecord {
+        offset: Offset(1),
+        record: Record {
+            key: "k".into(),
+            headers: vec![],
+            value: value.clone(),
+        },
+    })
+}
+
+#[test]
+fn several_rules_to_one_target_are_one_delivery_and_errors_are_counted() {
+    let yaml = r#"
+rules:
+  - { name: a, when: 'event.type == "x"', to: [postgres, http] }
+  - { name: b, when: 'event.data.missing == 1', to: [postgres] }
+  - { name: c, when: "true", to: [postgres, postgres] }
+  - { name: d, when: "true", to: [http] }
+"#;
+    let mut sink = ScriptedSink::plain(each(|_, _| Outcome::Delivered));
+    sink.targets = vec![Target::Named("t1".to_owned()), Target::Named("t2".to_owned())];
+    let sink: Arc<dyn Sink> = Arc::new(sink);
+    let rules = Arc::new(Rules::parse(yaml, "rules.yaml", &sinks()).expect("valid"));
+    let mut registry = Registry::default();
+    let router = Router::new(Arc::clone(&rules), sink, &Metrics::register(&mut registry));
+    let event = event("x", "{}");
+    let deliveries = router.route(&event, &stored(event.value()));
+    let seen: Vec<String> = deliveries
+        .iter()
+        .map(|d| {
+            format!(
+                "{} {:?} {}",
+                d.target,
+                d.rules.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                d.attempt
+            )
+        })
+        .collect();
+    assert_eq!(seen, [r#"t1 ["a", "c"] 1"#, r#"t2 ["a", "c"] 1"#]);
+    assert_eq!(deliveries[0].rules_version, *rules.version());
+    let mut text = String::new();
+    encode(&mut text, &registry).expect("text");
+    for line in [
+        r#"forebay_processor_rule_matches_total{sink="postgres",rule="a"} 1"#,
+        r#"forebay_processor_rule_matches_total{sink="postgres",rule="c"} 1"#,
+        r#"forebay_processor_rule_errors_total{sink="postgres",rule="b"} 1"#,
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+}
+
+fn condition() -> impl Strategy<Value = String> {
+    let types = prop::sample::select(vec!["a", "a.b", "a.b.c", "b", "b.a", ""]);
+    let leaf = prop_oneof![
+        types.clone().prop_map(|t| format!("event.type == '{t}'")),
+        types.clone().prop_map(|t| format!("'{t}' == event.type")),
+        types.clone().prop_map(|t| format!("event.type != '{t}'")),
+        types.clone().prop_map(|t| format!("event.type.startsWith('{t}')")),
+        (types.clone(), types).prop_map(|(a, b)| format!("event.type in ['{a}', '{b}']")),
+        Just("event.data.missing == 1".to_owned()),
+        Just("event.data.n == 1".to_owned()),
+        Just("1".to_owned()),
+        Just("false".to_owned()),
+        Just("true".to_owned()),
+    ];
+    leaf.prop_recursive(4, 16, 3, |inner| {
+        prop_oneof![
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} && {b})")),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} || {b})")),
+            (inner.clone(), inner.clone(), inner.clone()).prop_map(|(a, b, c)| format!("({a} ? {b} : {c})")),
+            inner.prop_map(|a| format!("!({a})")),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn the_index_finds_what_plain_evaluation_finds(
+        conditions in proptest::collection::vec(condition(), 1..8),
+        event_type in prop::sample::select(vec!["a", "a.b", "a.b.c", "a.bb", "b", "b.a", "c"]),
+    ) {
+        use std::fmt::Write as _;
+        let mut yaml = "rules:\n".to_owned();
+        for (i, when) in conditions.iter().enumerate() {
+            writeln!(yaml, "  - {{ name: r{i}, when: {}, to: [postgres] }}", serde_json::to_string(when).expect("text"))
+                .expect("a string takes everything");
+        }
+        let sinks = sinks();
+        let rules = Arc::new(Rules::parse(&yaml, "rules.yaml", &sinks).map_err(|p| TestCaseError::fail(p[0].to_string()))?);
+        let event = event(event_type, r#"{"n":1}"#);
+        let plain: Vec<String> = rules.matching(&event).iter().map(ToString::to_string).collect();
+        let mut registry = Registry::default();
+        let router = Router::new(Arc::clone(&rules), Arc::clone(&sinks[0]), &Metrics::register(&mut registry));
+        let routed: Vec<String> = router
+            .route(&event, &stored(event.value()))
+            .iter()
+            .flat_map(|d| d.rules.iter().map(ToString::to_string))
+            .collect();
+        prop_assert_eq!(plain, routed);
+        // A rule that the index leaves out would have been false, not an error.
+        let mut text = String::new();
+        encode(&mut text, &registry).expect("text");
+    }
+}
