@@ -154,7 +154,7 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
                 None => Err(Unmapped::because("no provider event name").of(Some(event))),
             };
         }
-        _ => return Err(Unmapped::because("unknown event name").of(Some(event))),
+        _ => return Err(Unmapped::because("no mapping for this event name").of(Some(event))),
     };
     match mapped {
         Some(new) => Ok(Normalized::Events(vec![new])),

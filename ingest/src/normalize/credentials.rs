@@ -65,15 +65,21 @@ impl<'h> Credentials<'h> {
     /// The same for a body that cannot be read as JSON, where a member can only be guessed at: the name, a colon, and then
     /// a text up to its closing quote or the end, or anything else up to the next comma, bracket or the end.
     pub(super) fn blank_bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
-        let mut blanked = Cow::Borrowed(bytes);
+        let mut all = Cow::Borrowed(bytes);
         for name in self.names.into_iter().flatten() {
-            let mut from = 0;
-            while let Some((start, end)) = guess_value(&blanked, name.as_bytes(), &mut from) {
-                blanked.to_mut().splice(start..end, *b"null");
-                from = start + 4;
+            let mut blanked = Vec::new();
+            let mut kept = 0;
+            while let Some((start, end)) = guess_value(&all, name.as_bytes(), kept) {
+                blanked.extend_from_slice(&all[kept..start]);
+                blanked.extend_from_slice(b"null");
+                kept = end;
+            }
+            if kept > 0 {
+                blanked.extend_from_slice(&all[kept..]);
+                all = Cow::Owned(blanked);
             }
         }
-        blanked
+        all
     }
 
     fn is_credential(&self, key: &str) -> bool {
@@ -87,13 +93,13 @@ impl<'h> Credentials<'h> {
 }
 
 /// Where the value of the next member of that name begins and ends, searched for from `from` on.
-fn guess_value(bytes: &[u8], name: &[u8], from: &mut usize) -> Option<(usize, usize)> {
+fn guess_value(bytes: &[u8], name: &[u8], mut from: usize) -> Option<(usize, usize)> {
     while let Some(found) = bytes
-        .get(*from..)
+        .get(from..)
         .and_then(|rest| rest.windows(name.len()).position(|window| window == name))
     {
-        let mut at = *from + found + name.len();
-        *from = at;
+        let mut at = from + found + name.len();
+        from = at;
         let skip = |at: &mut usize, skipped: &[u8]| {
             while bytes.get(*at).is_some_and(|b| skipped.contains(b)) {
                 *at += 1;

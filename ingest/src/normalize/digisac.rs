@@ -107,7 +107,7 @@ fn one<'a>(event: &Text<'a>, json: Json<'a>, raw: Raw<'a>) -> Result<NewEvent<'a
         }
         "contact.created" => (entity.contact().map(Data::ContactCreated), entity.id.text()),
         "contact.updated" => (entity.contact().map(Data::ContactUpdated), entity.id.text()),
-        _ => return Err(unmapped("unknown event name")),
+        _ => return Err(unmapped("no mapping for this event name")),
     };
     let (Some(data), Some(id)) = (data, entity.id.text()) else {
         return Err(unmapped("no id, or no conversation"));
@@ -154,7 +154,7 @@ impl<'a> Entity<'a> {
         let id = self.id.text()?;
         let conversation = self.conversation()?;
         let outbound = self.is_from_me.flag() == Some(true);
-        if event == "message.deleted" || self.deleted_at.is_there() {
+        if event == "message.deleted" || (event == "message.updated" && self.deleted_at.is_there()) {
             return Some(Data::MessageDeleted(MessageDeletion {
                 id: Some(id),
                 conversation,

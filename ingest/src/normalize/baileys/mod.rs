@@ -95,7 +95,7 @@ pub(super) fn events<'a>(
         "presence.update" => vec![scope.whole(line::presence(line, data))],
         "contacts.upsert" => scope.each(data, line::contact_created),
         "contacts.update" => scope.each(data, line::contact_updated),
-        _ => return Err(Unmapped::because("unknown event name").of(Some(scope.event))),
+        _ => return Err(Unmapped::because("no mapping for this event name").of(Some(scope.event))),
     };
     Ok(Normalized::Events(events))
 }

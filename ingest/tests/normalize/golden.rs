@@ -3,67 +3,16 @@
 //! `UPDATE_GOLDEN=1 cargo test -p ingest --test normalize` writes the golden files anew; then read the difference.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use http::{HeaderMap, HeaderValue};
 use ingest::normalize::{NewEvent, Normalized, normalize, preset};
 use schemas::data::Data;
 use schemas::event::Raw;
-use schemas::name::{SourceId, Tenant};
 use schemas::platform::Platform;
-use schemas::source::{Scheme, Source};
+use schemas::source::Scheme;
 use serde_json::{Value, json};
 
-fn source(platform: Platform) -> Source {
-    Source {
-        id: SourceId::new("line-1").expect("valid"),
-        tenant: Tenant::new("acme").expect("valid"),
-        platform,
-        scheme: None,
-        secrets: vec![],
-        max_body_bytes: 1 << 20,
-    }
-}
-
-fn headers() -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(
-        "webhook-id",
-        HeaderValue::from_static("msg_2KWPBgLlAfxdpx2AI54pPJ85f4W"),
-    );
-    headers.insert("webhook-timestamp", HeaderValue::from_static("1773149900"));
-    headers.insert(
-        "x-chatwoot-delivery",
-        HeaderValue::from_static("6f0d3b54-0000-4000-8000-000000000001"),
-    );
-    headers
-}
-
-fn below(folder: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)
-}
-
-fn files_of(folder: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = fs::read_dir(folder)
-        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
-        .map(|entry| entry.expect("a readable folder").path())
-        .collect();
-    files.sort();
-    files
-}
-
-/// The body as it may be stored: the made-up credentials of the samples blanked.
-fn without_credentials(body: &str) -> String {
-    [
-        "verify-token-exemplo",
-        "EXAMPLEtokenEXAMPLEtoken0",
-        "EXAMPLEtokenEXAMPLEtoken1",
-    ]
-    .iter()
-    .fold(body.to_owned(), |body, token| {
-        body.replace(&format!("\"{token}\""), "null")
-    })
-}
+use crate::{below, files_of, headers, source, without_credentials};
 
 fn raw_part(raw: &Raw<'_>, body: &str) -> &'static str {
     let Raw::Json(raw) = raw else { return "bytes" };

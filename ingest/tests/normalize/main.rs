@@ -1,0 +1,87 @@
+//! The platform adapters: every sample against its golden file, tables of what they put up with, and arbitrary damage.
+
+mod batches;
+mod damage;
+mod dirty;
+mod golden;
+mod pairs;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use http::{HeaderMap, HeaderValue};
+use ingest::normalize::{NewEvent, Normalized, normalize};
+use schemas::name::{SourceId, Tenant};
+use schemas::platform::Platform;
+use schemas::source::Source;
+
+fn source(platform: Platform) -> Source {
+    Source {
+        id: SourceId::new("line-1").expect("valid"),
+        tenant: Tenant::new("acme").expect("valid"),
+        platform,
+        scheme: None,
+        secrets: vec![],
+        max_body_bytes: 1 << 20,
+    }
+}
+
+fn headers() -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        "webhook-id",
+        HeaderValue::from_static("msg_2KWPBgLlAfxdpx2AI54pPJ85f4W"),
+    );
+    headers.insert("webhook-timestamp", HeaderValue::from_static("1773149900"));
+    headers.insert(
+        "x-chatwoot-delivery",
+        HeaderValue::from_static("6f0d3b54-0000-4000-8000-000000000001"),
+    );
+    headers
+}
+
+/// The events of a body that is not a ping.
+fn events(platform: Platform, body: &[u8]) -> Vec<NewEvent<'_>> {
+    match normalize(&source(platform), &headers(), body) {
+        Normalized::Events(events) => events,
+        Normalized::Ping(_) => panic!("a ping: {}", String::from_utf8_lossy(body)),
+    }
+}
+
+fn one(platform: Platform, body: &str) -> NewEvent<'_> {
+    let mut events = events(platform, body.as_bytes());
+    assert_eq!(events.len(), 1, "{body}");
+    events.remove(0)
+}
+
+fn below(folder: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)
+}
+
+fn files_of(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        .map(|entry| entry.expect("a readable folder").path())
+        .collect();
+    files.sort();
+    files
+}
+
+fn sample(platform: Platform, name: &str) -> String {
+    let file = below("../tests/payloads").join(platform.as_str()).join(name);
+    fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+/// The made-up credentials in the samples.
+const CREDENTIALS: [&str; 3] = [
+    "verify-token-exemplo",
+    "EXAMPLEtokenEXAMPLEtoken0",
+    "EXAMPLEtokenEXAMPLEtoken1",
+];
+
+/// The body as it may be stored: credentials blanked.
+fn without_credentials(body: &str) -> String {
+    CREDENTIALS.iter().fold(body.to_owned(), |body, token| {
+        body.replace(&format!("\"{token}\""), "null")
+    })
+}
