@@ -2,6 +2,12 @@
 
 #[macro_use]
 mod conformance;
+#[path = "kafka/bad_days.rs"]
+mod bad_days;
+#[path = "kafka/rebalance.rs"]
+mod rebalance;
+#[path = "kafka/refusing_broker.rs"]
+mod refusing_broker;
 
 use std::collections::BTreeMap;
 use std::process::Command;

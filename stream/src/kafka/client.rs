@@ -1,7 +1,7 @@
 //! What every librdkafka client tells us beside its answers: logs, whether brokers can be reached, refused credentials.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
@@ -13,8 +13,19 @@ pub(super) struct Connection {
     brokers: String,
     /// What the client is for, in logs.
     client: String,
-    down: AtomicBool,
-    refusal: Mutex<Option<String>>,
+    /// Whether there is trouble at all; read for every record, so not behind the lock.
+    troubled: AtomicBool,
+    trouble: Mutex<Trouble>,
+}
+
+#[derive(Debug, Default)]
+struct Trouble {
+    /// No broker could be reached when we last heard of any.
+    down: bool,
+    /// Brokers refuse us: credentials, certificates.
+    refused: Option<String>,
+    /// librdkafka's last word, often with a hint.
+    last: Option<String>,
 }
 
 impl Connection {
@@ -22,38 +33,49 @@ impl Connection {
         Self {
             brokers: brokers.to_owned(),
             client: client.into(),
-            down: AtomicBool::new(false),
-            refusal: Mutex::new(None),
+            troubled: AtomicBool::new(false),
+            trouble: Mutex::default(),
         }
+    }
+
+    fn trouble(&self) -> MutexGuard<'_, Trouble> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether no broker could be reached when we last heard of any.
     pub(super) fn is_down(&self) -> bool {
-        self.down.load(Ordering::Relaxed)
+        self.troubled.load(Ordering::Relaxed) && self.trouble().down
     }
 
     /// A broker has answered.
     pub(super) fn reached(&self) {
-        // Read first: this is called for every record.
-        if self.is_down() && self.down.swap(false, Ordering::Relaxed) {
-            *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = None;
-            tracing::info!(brokers = %self.brokers, client = %self.client, "kafka is reachable again");
+        if self.troubled.load(Ordering::Relaxed) && self.troubled.swap(false, Ordering::Relaxed) {
+            let trouble = std::mem::take(&mut *self.trouble());
+            if trouble.down {
+                tracing::info!(brokers = %self.brokers, client = %self.client, "kafka is reachable again");
+            }
         }
     }
 
     /// A client-wide error of librdkafka, which goes on trying by itself. Credentials and certificates are what does not
     /// mend by trying.
     pub(super) fn error(&self, error: &KafkaError, reason: &str) {
-        let refused = is_refusal(error.rdkafka_error_code());
-        if refused {
-            *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+        let code = error.rdkafka_error_code();
+        let mut trouble = self.trouble();
+        if is_refusal(code) {
+            trouble.refused = Some(reason.to_owned());
         }
-        let unreachable = refused || error.rdkafka_error_code() == Some(Code::AllBrokersDown);
-        if unreachable && !self.down.swap(true, Ordering::Relaxed) {
-            tracing::warn!(brokers = %self.brokers, client = %self.client, error = %reason, "kafka is not reachable");
+        if code != Some(Code::AllBrokersDown) || trouble.last.is_none() {
+            trouble.last = Some(reason.to_owned());
+        }
+        let unreachable = is_refusal(code) || code == Some(Code::AllBrokersDown);
+        if unreachable && !std::mem::replace(&mut trouble.down, true) {
+            let cause = trouble.last.as_deref();
+            tracing::warn!(brokers = %self.brokers, client = %self.client, error = cause, "kafka is not reachable");
         } else {
             tracing::debug!(brokers = %self.brokers, client = %self.client, error = %reason, "error of the kafka client");
         }
+        self.troubled.store(true, Ordering::Relaxed);
     }
 
     /// The error to give for an answer that did not come: refused credentials will not mend by trying, the rest may.
@@ -61,16 +83,20 @@ impl Connection {
         if let Some(refusal) = self.refusal() {
             return refusal;
         }
-        let cause = error
-            .rdkafka_error_code()
-            .map_or_else(|| error.to_string(), |code| code.to_string());
+        let cause = self.last();
+        let cause = cause.or_else(|| error.rdkafka_error_code().map(|code| code.to_string()));
+        let cause = cause.unwrap_or_else(|| error.to_string());
         LogError::Unavailable(format!("{what} from kafka at `{}`: {cause}", self.brokers))
+    }
+
+    /// What librdkafka said last of what is wrong, if something is.
+    pub(super) fn last(&self) -> Option<String> {
+        self.trouble().last.clone()
     }
 
     /// Set while brokers refuse us.
     pub(super) fn refusal(&self) -> Option<LogError> {
-        let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
-        refusal.as_ref().map(|reason| {
+        self.trouble().refused.as_ref().map(|reason| {
             LogError::Misconfigured(format!(
                 "kafka at `{}` refuses the connection: {reason}; check `security.protocol`, `sasl.*` and `ssl.*`",
                 self.brokers

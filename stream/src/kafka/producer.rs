@@ -74,7 +74,14 @@ impl Publisher {
             Ok(Err(_)) => Err(unavailable(topic, "the producer was closed before the acknowledgement")),
             Err(_) => {
                 let waited = self.config.publish_timeout_ms;
-                let reason = format!("no acknowledgement from `{}` within {waited} ms", self.config.brokers);
+                let cause = self
+                    .connection
+                    .last()
+                    .map_or_else(String::new, |last| format!(": {last}"));
+                let reason = format!(
+                    "no acknowledgement from `{}` within {waited} ms{cause}",
+                    self.config.brokers
+                );
                 Err(unavailable(topic, &reason))
             }
         }

@@ -1,0 +1,365 @@
+//! Brokers that are away, producers that break, groups that expel, topics that are weaker than they must be.
+
+use std::borrow::Cow;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::mocking::MockCluster;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+use schemas::log::{Change, EventLog, LogError, Membership, PublishError, Start, Subscription};
+use schemas::name::TopicName;
+use schemas::record::Offset;
+use schemas::secret::Secret;
+use stream::kafka::{Config, KafkaLog};
+
+use crate::conformance::{
+    Harness, Member, PATIENCE, begin, group, join, publish, read, record, spec, topic, values, within,
+};
+use crate::{brokers, config, connect, open, refusing_broker};
+
+/// Nothing listens there: bound, and never accepted from.
+fn nobody() -> (std::net::TcpListener, String) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address").to_string();
+    (listener, address)
+}
+
+fn name(text: &str) -> TopicName {
+    text.parse().expect("a valid name")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn publishing_ends_in_time_while_no_broker_answers() {
+    let (_silent, brokers) = nobody();
+    let log = KafkaLog::connect(Config {
+        brokers,
+        publish_timeout_ms: 700,
+        ..Config::default()
+    })
+    .expect("no broker is asked");
+    let started = Instant::now();
+    let error = log
+        .publish(&name("t"), record("k", "v"))
+        .await
+        .expect_err("nobody is there");
+    let took = started.elapsed();
+    assert!(matches!(error, PublishError::Unavailable { .. }), "{error}");
+    assert!(
+        took >= Duration::from_millis(650) && took < Duration::from_millis(1500),
+        "{took:?}"
+    );
+}
+
+/// A full queue refuses sooner than the time-out, and it does not grow.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn publishing_ends_in_time_while_the_queue_is_full() {
+    let (_silent, brokers) = nobody();
+    let config = Config {
+        brokers,
+        publish_timeout_ms: 1000,
+        queue_max_records: 100,
+        ..Config::default()
+    };
+    let log = KafkaLog::connect(config).expect("no broker is asked");
+    let topic = name("t");
+    let started = Instant::now();
+    let results = join_all((0..300).map(|n| log.publish(&topic, record("k", n.to_string())))).await;
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    let reasons: Vec<_> = results
+        .into_iter()
+        .map(|r| r.expect_err("nobody is there").to_string())
+        .collect();
+    let full = reasons.iter().filter(|r| r.contains("too many records wait")).count();
+    assert_eq!(full, 200, "{reasons:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_broker_everything_says_where_it_looked() {
+    let (_silent, brokers) = nobody();
+    let config = Config {
+        brokers: brokers.clone(),
+        request_timeout_ms: 300,
+        ..Config::default()
+    };
+    let log = KafkaLog::connect(config).expect("no broker is asked");
+    let subscription = Subscription {
+        topic: name("t"),
+        membership: group(),
+        start: Start::Earliest,
+    };
+    let errors = [
+        within("ready", log.ready()).await.expect_err("nobody is there"),
+        within("subscribe", log.subscribe(subscription))
+            .await
+            .err()
+            .expect("nobody is there"),
+        within("ensure", log.ensure_topics(&[spec(1, 1000)]))
+            .await
+            .expect_err("nobody is there"),
+        within("check", log.check_topics(&[spec(1, 1000)]))
+            .await
+            .expect_err("nobody is there"),
+    ];
+    for error in errors {
+        assert!(matches!(error, LogError::Unavailable(_)), "{error}");
+        assert!(error.to_string().contains(&brokers), "{error}");
+    }
+    within("flush", log.flush(Duration::from_millis(100)))
+        .await
+        .expect("nothing was handed over");
+}
+
+/// Whom we speak TLS to without his knowing it: librdkafka's hint reaches the operator.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_handshake_is_told() {
+    let properties = [("security.protocol".to_owned(), Secret::new("ssl"))];
+    let config = Config {
+        properties: properties.into(),
+        request_timeout_ms: 2000,
+        ..config()
+    };
+    let log = KafkaLog::connect(config).expect("valid properties");
+    let error = within("check", log.check_topics(&[spec(1, 1000)]))
+        .await
+        .expect_err("the broker speaks no TLS");
+    let text = error.to_string();
+    assert!(text.contains("SSL handshake") && text.contains(&brokers()), "{text}");
+}
+
+/// Trying again does not mend a wrong password.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refused_credentials_are_a_matter_of_settings() {
+    let (listener, brokers) = nobody();
+    // Ends with the test's process.
+    std::thread::spawn(move || refusing_broker::serve(&listener));
+    let properties = [
+        ("security.protocol", "sasl_plaintext"),
+        ("sasl.mechanism", "PLAIN"),
+        ("sasl.username", "forebay"),
+        ("sasl.password", "hunter2"),
+    ];
+    let properties = properties
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), Secret::new(*v)))
+        .collect();
+    let config = Config {
+        brokers: brokers.clone(),
+        properties,
+        request_timeout_ms: 3000,
+        ..Config::default()
+    };
+    let log = KafkaLog::connect(config).expect("valid properties");
+    let subscription = Subscription {
+        topic: name("t"),
+        membership: group(),
+        start: Start::Earliest,
+    };
+    let errors = [
+        within("check", log.check_topics(&[spec(1, 1000)]))
+            .await
+            .expect_err("wrong password"),
+        within("subscribe", log.subscribe(subscription))
+            .await
+            .err()
+            .expect("wrong password"),
+        within("ready", log.ready()).await.expect_err("wrong password"),
+    ];
+    for error in errors {
+        let text = error.to_string();
+        assert!(matches!(error, LogError::Misconfigured(_)), "{text}");
+        assert!(
+            text.contains(&brokers) && text.contains("sasl") && text.contains("no such user"),
+            "{text}"
+        );
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn weaker_topics_are_refused() {
+    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
+        .set("bootstrap.servers", brokers())
+        .create()
+        .expect("an admin client");
+    let wanted = spec(1, 200_000);
+    let weak = NewTopic::new(wanted.name.as_str(), 1, TopicReplication::Fixed(1))
+        .set("retention.ms", "3600000")
+        .set("max.message.bytes", "100000")
+        .set("cleanup.policy", "compact");
+    for made in admin
+        .create_topics(&[weak], &AdminOptions::new())
+        .await
+        .expect("an answer")
+    {
+        made.expect("a new topic");
+    }
+    let log = connect();
+    for result in [
+        log.ensure_topics(std::slice::from_ref(&wanted)).await,
+        log.check_topics(std::slice::from_ref(&wanted)).await,
+    ] {
+        let error = result.expect_err("weaker than specified");
+        assert!(matches!(error, LogError::Misconfigured(_)), "{error}");
+        let parts = [
+            wanted.name.as_str(),
+            "retention.ms",
+            "3600000",
+            "604800000",
+            "max.message.bytes",
+            "100000",
+            "200000",
+            "cleanup.policy",
+        ];
+        for part in parts {
+            assert!(error.to_string().contains(part), "`{part}` is missing in: {error}");
+        }
+    }
+}
+
+/// The reader is slow, retention is not: what it would read next is gone, and it says so behind what it has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_that_expire_under_a_slow_reader_stop_it_loudly() {
+    let mut harness = open().await;
+    harness.log = KafkaLog::connect(Config {
+        read_ahead_bytes: 64 * 1024,
+        ..config()
+    })
+    .expect("a valid configuration");
+    let topic = topic(&harness, 1).await;
+    let mut large = record("k", "");
+    large.value = Bytes::from(vec![b'x'; 20_000]);
+    large.headers[0].name = Cow::Borrowed("large");
+    let mut partition = None;
+    for _ in 0..40 {
+        partition = Some(publish(harness.log(), &topic, large.clone()).await.partition);
+    }
+    let partition = partition.expect("40 records");
+    let mut member = join(harness.log(), &topic, &group(), Start::Earliest).await;
+    // One batch is here: so the partition is being fetched, and is paused after a few records.
+    let first = read(member.reader(), 1).await;
+    assert_eq!(first[0].offset, Offset(0));
+    harness.trim(&partition, Offset(30)).await;
+    let mut expected = 1;
+    let error = loop {
+        match within("records or the error", member.reader().next_batch(1)).await {
+            Ok(batch) => {
+                let batch = batch.expect("still ours");
+                assert_eq!(batch[0].offset, Offset(expected), "no hole before the error");
+                expected += 1;
+            }
+            Err(error) => break error,
+        }
+    };
+    match error {
+        LogError::ProgressLost {
+            stored, earliest, end, ..
+        } => {
+            assert_eq!((stored, earliest, end), (Offset(expected), Offset(30), Offset(40)));
+        }
+        other => panic!("not told as lost: {other}"),
+    }
+    member.close().await;
+}
+
+/// A cluster inside this process: for the mechanics of the client only, it proves nothing about durability.
+fn mock(cluster: &MockCluster<'_, impl rdkafka::client::ClientContext>, topic: &TopicName) -> KafkaLog {
+    cluster.create_topic(topic.as_str(), 1, 1).expect("a topic");
+    let config = Config {
+        brokers: cluster.bootstrap_servers(),
+        publish_timeout_ms: 1000,
+        ..config()
+    };
+    KafkaLog::connect(config).expect("a valid configuration")
+}
+
+async fn until_published(log: &KafkaLog, topic: &TopicName) {
+    let deadline = Instant::now() + PATIENCE;
+    while let Err(error) = log.publish(topic, record("k", "again")).await {
+        assert!(Instant::now() < deadline, "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_producer_is_replaced() {
+    let cluster = MockCluster::new(1).expect("a cluster");
+    let topic = name("broken");
+    let log = mock(&cluster, &topic);
+    publish(&log, &topic, record("k", "0")).await;
+    // For an idempotent producer with one record under way this is fatal.
+    let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+    cluster.request_errors(RDKafkaApiKey::Produce, &[error]);
+    let refused = log
+        .publish(&topic, record("k", "1"))
+        .await
+        .expect_err("the producer breaks");
+    assert!(matches!(refused, PublishError::Unavailable { .. }), "{refused}");
+    until_published(&log, &topic).await;
+    let deadline = Instant::now() + PATIENCE;
+    while let Err(error) = log.ready().await {
+        assert!(Instant::now() < deadline, "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn publishing_and_reading_go_on_when_brokers_come_back() {
+    let cluster = MockCluster::new(1).expect("a cluster");
+    let topic = name("away");
+    let log = mock(&cluster, &topic);
+    publish(&log, &topic, record("k", "before")).await;
+    let mut member = join(&log, &topic, &Membership::Alone, Start::Earliest).await;
+    assert_eq!(values(member.reader(), 1).await, ["before"]);
+    cluster.broker_down(1).expect("down");
+    let started = Instant::now();
+    log.publish(&topic, record("k", "lost"))
+        .await
+        .expect_err("nobody is there");
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    cluster.broker_up(1).expect("up");
+    until_published(&log, &topic).await;
+    // What was refused may have arrived all the same; what was acknowledged has.
+    while values(member.reader(), 1).await != ["again"] {}
+    member.close().await;
+}
+
+/// Expelled: the partitions are somebody else's already, nothing of ours may be stored.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_expelled_member_loses_its_partitions_and_stores_nothing() {
+    let cluster = MockCluster::new(1).expect("a cluster");
+    let topic = name("expelled");
+    let log = mock(&cluster, &topic);
+    for n in 0..3 {
+        publish(&log, &topic, record("k", n.to_string())).await;
+    }
+    let membership = group();
+    let mut member = join(&log, &topic, &membership, Start::Earliest).await;
+    read(member.reader(), 3).await;
+    let unknown = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID;
+    cluster.request_errors(RDKafkaApiKey::Heartbeat, &[unknown]);
+    match within("the loss", member.consumer.next()).await.expect("a change") {
+        Change::Lost(partitions) => assert_eq!(partitions.len(), 1),
+        change => panic!("expelled, and yet: {change:?}"),
+    }
+    member.reader().store(Offset(3)).expect("does nothing");
+    assert!(member.reader().next_batch(1).await.expect("no error").is_none());
+    // It joins again by itself, as a new owner.
+    match within("the assignment", member.consumer.next())
+        .await
+        .expect("a change")
+    {
+        Change::Assigned(mut readers) => {
+            begin(&mut *readers[0]).await;
+            assert_eq!(values(&mut *readers[0], 3).await, ["0", "1", "2"]);
+        }
+        change => panic!("no new assignment: {change:?}"),
+    }
+    member.close().await;
+    let last = Member::join(&log, &topic, &membership, Start::Earliest, 1).await;
+    let lag = within("the lag", last.consumer.lag()).await.expect("a lag");
+    assert_eq!(lag[0].1, 3, "nothing was settled");
+    last.close().await;
+}
