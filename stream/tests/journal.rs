@@ -2,6 +2,7 @@
 
 #[macro_use]
 mod conformance;
+mod local;
 
 use std::process::Command;
 
@@ -10,8 +11,7 @@ use schemas::log::EventLog;
 use schemas::record::{Offset, Partition};
 use stream::journal::{Config, Journal};
 
-/// Tells the killed child where the journal is.
-const CHILD_PATH: &str = "FOREBAY_JOURNAL_TEST_PATH";
+use local::CHILD_PATH;
 
 /// A journal in a folder of its own.
 struct JournalHarness {

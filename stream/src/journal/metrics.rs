@@ -51,3 +51,25 @@ impl Metrics {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_figures_are_shared_and_named() {
+        let metrics = Metrics::default();
+        let mut registry = Registry::default();
+        metrics.register(&mut registry);
+        metrics.records.inc_by(3);
+        metrics.used_bytes.set(8192);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).expect("text");
+        for line in [
+            "forebay_stream_journal_records_total 3",
+            "forebay_stream_journal_used_bytes 8192",
+        ] {
+            assert!(text.contains(line), "`{line}` is missing in:\n{text}");
+        }
+    }
+}

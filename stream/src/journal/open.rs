@@ -39,6 +39,9 @@ pub(super) async fn lock(path: &Path) -> Result<File, LogError> {
 fn try_lock(path: &Path) -> Result<Option<File>, LogError> {
     let unusable = |error: std::io::Error| {
         let path = path.display();
+        if error.kind() == std::io::ErrorKind::StorageFull {
+            return LogError::Unavailable(format!("journal `{path}`: {error}"));
+        }
         LogError::Misconfigured(format!(
             "journal `{path}`: {error}: make the folder writable, or name another in `journal.path`"
         ))
@@ -94,7 +97,7 @@ pub(super) async fn reconnect_writer(path: &Path) -> Result<SqliteConnection, sq
         .await
 }
 
-/// One connection that only reads, in a process that does not write.
+/// One connection that only reads.
 pub(super) async fn connect_reader(path: &Path) -> Result<SqliteConnection, LogError> {
     if !tokio::fs::try_exists(file(path)).await.unwrap_or(false) {
         return Err(LogError::Misconfigured(format!(

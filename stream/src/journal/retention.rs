@@ -160,33 +160,34 @@ async fn survey(connection: &mut SqliteConnection) -> Result<Survey, sqlx::Error
 /// Deletes one step of `cut`; gives the partition's new earliest offset, which is the old one if nothing had to go.
 pub(super) async fn step(connection: &mut SqliteConnection, cut: Cut) -> Result<Offset, sqlx::Error> {
     let first = cut.partition.record_id(cut.earliest);
-    let rows: Vec<(i64, i64, i64)> = sqlx::query_as(
-        "SELECT id, time_ms, length(key) + length(headers) + length(value) FROM record
-         WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?",
+    let (end, end_ms) = match cut.limit {
+        Limit::Offset(end) => (cut.partition.record_id(end), i64::MAX),
+        Limit::Time(end_ms) => (cut.partition.last_record_id(), end_ms),
+    };
+    // The last of the leading records that are all old enough; the first goes whatever its size.
+    let last: Option<i64> = sqlx::query_scalar(
+        "SELECT max(id) FROM (
+             SELECT id, max(time_ms) OVER leading AS newest_ms, sum(bytes) OVER leading - bytes AS bytes_before
+             FROM (SELECT id, time_ms, length(key) + length(headers) + length(value) AS bytes
+                   FROM record WHERE id >= ? AND id < ? ORDER BY id LIMIT ?)
+             WINDOW leading AS (ORDER BY id ROWS UNBOUNDED PRECEDING)
+         ) WHERE newest_ms < ? AND bytes_before < ?",
     )
     .bind(first)
-    .bind(cut.partition.last_record_id())
+    .bind(end)
     .bind(STEP_RECORDS)
-    .fetch_all(&mut *connection)
+    .bind(end_ms)
+    .bind(STEP_BYTES)
+    .fetch_one(&mut *connection)
     .await?;
-    let mut bytes = 0;
-    let going = rows.iter().take_while(|(id, time_ms, length)| {
-        let small_enough = bytes < STEP_BYTES;
-        bytes += length;
-        small_enough
-            && match cut.limit {
-                Limit::Time(end) => *time_ms < end,
-                Limit::Offset(end) => offset_of(*id) < end,
-            }
-    });
-    let Some((last, ..)) = going.last() else {
+    let Some(last) = last else {
         return Ok(cut.earliest);
     };
-    let earliest = offset_of(*last).next();
+    let earliest = offset_of(last).next();
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     sqlx::query("DELETE FROM record WHERE id >= ? AND id <= ?")
         .bind(first)
-        .bind(*last)
+        .bind(last)
         .execute(&mut *transaction)
         .await?;
     sqlx::query("UPDATE topic_partition SET earliest = ? WHERE id = ?")

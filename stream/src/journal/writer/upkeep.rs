@@ -1,0 +1,58 @@
+//! What the writer does by itself: retention, and finding out whether trouble has passed.
+
+use schemas::record::Offset;
+use tokio::time::Instant;
+
+use super::{UPKEEP_EVERY, Writer};
+use crate::journal::catalog::PartitionState;
+use crate::journal::retention::{self, now_ms};
+
+impl Writer {
+    /// Retention, and whether a journal in trouble takes records again.
+    pub(super) async fn upkeep(&mut self) {
+        let began = Instant::now();
+        // A failure is kept as the journal's condition, and this comes again.
+        let deleted = self.retain().await.unwrap_or(false);
+        // While there is more to delete, the writer spends at most a quarter of its time on it.
+        let pause = if deleted {
+            (began.elapsed() * 3).min(UPKEEP_EVERY)
+        } else {
+            UPKEEP_EVERY
+        };
+        self.upkeep_due = Instant::now() + pause;
+        let room = self.used_bytes < self.max_bytes - self.max_bytes / 64;
+        if self.shared.trouble().is_some() && room && self.probe().await.is_ok() {
+            self.shared.set_well();
+        }
+    }
+
+    /// Writes what changes nothing.
+    async fn probe(&mut self) -> Result<(), String> {
+        let mut connection = self.take_connection().await?;
+        let result = sqlx::query("PRAGMA user_version = 1").execute(&mut connection).await;
+        self.give_back(connection, result).await?;
+        Ok(())
+    }
+
+    /// One step of retention; whether it has deleted something.
+    pub(super) async fn retain(&mut self) -> Result<bool, String> {
+        let mut connection = self.take_connection().await?;
+        let result = retention::run(&mut connection, self.bounds, now_ms()).await;
+        let ran = self.give_back(connection, result).await?;
+        self.used_bytes = ran.used_bytes;
+        self.shared.metrics.used_bytes.set(ran.used_bytes);
+        let Some((partition, earliest)) = ran.moved else {
+            return Ok(false);
+        };
+        if let Some(state) = self.shared.catalog.partition(partition) {
+            self.moved(&state, earliest);
+        }
+        Ok(true)
+    }
+
+    pub(super) fn moved(&self, state: &PartitionState, earliest: Offset) {
+        let records = earliest.0 - state.extent().earliest.0;
+        self.shared.metrics.expired.inc_by(u64::try_from(records).unwrap_or(0));
+        state.set_earliest(earliest);
+    }
+}
