@@ -1,1 +1,34 @@
 //! HTTP to event log: receive, authenticate, normalize, publish.
+//!
+//! The way of one webhook through this crate, each arrow one type that only its step can make:
+//!
+//! ```text
+//! connection ──server──► request ──receive──► RawWebhook ──authenticate──► VerifiedWebhook
+//!            ──normalize──► NewEvent(s) ──envelope──► Record(s) ──publish──► answer 200
+//! ```
+//!
+//! * [`serve`]: the accept loop and the deadlines of a connection
+//! * [`Ingest`]: the one handler; its module tells the order of work, the module `answer` the whole status table
+//! * [`authenticate`]: the schemes by which a sender proves itself; [`sign`] does the sender's half
+//! * [`normalize`]: one adapter per platform
+//! * [`envelope`]: ids, receipt, digest: from a normalized event to a record
+//! * [`Config`], [`Metrics`]: what can be set, what can be watched
+
+mod answer;
+pub mod authenticate;
+mod config;
+pub mod envelope;
+mod handler;
+mod known;
+mod metrics;
+pub mod normalize;
+mod publish;
+mod quiet;
+mod receive;
+mod server;
+
+pub use authenticate::{InvalidSource, SignedRequest, check_source, sign};
+pub use config::{Config, ConfigError};
+pub use handler::Ingest;
+pub use metrics::Metrics;
+pub use server::{Drained, serve};

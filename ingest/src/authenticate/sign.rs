@@ -1,0 +1,144 @@
+//! The sender's half: signs as the source's platform would. For `forebay send`, the demo, tests and the load tool.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use schemas::platform::Platform;
+use schemas::secret::Secret;
+use schemas::source::{Encoding, Scheme, Source, TemplatePart, TokenPlace};
+use schemas::time::Timestamp;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::hmac::{Key, feed};
+use super::standard_webhooks::{ID, SIGNATURE, TIMESTAMP, key};
+use super::{InvalidSource, header_name, percent};
+use crate::normalize::preset;
+
+/// What to send, and how.
+#[derive(Debug, Clone)]
+pub struct SignedRequest {
+    /// What stands behind `/in/{source_id}`: nothing, `/secret`, or `?name=token`. A secret, like the headers.
+    pub path_suffix: String,
+    /// Content type, signature, id and time.
+    pub headers: HeaderMap,
+    /// The body; other than the one given only where the token stands in it.
+    pub body: Bytes,
+}
+
+/// Signs `body` as sent at `now`. `id` is the sender's id of the webhook, the same for every attempt.
+pub fn sign(
+    source: &Source,
+    secret: &Secret,
+    body: impl Into<Bytes>,
+    now: Timestamp,
+    id: &str,
+) -> Result<SignedRequest, InvalidSource> {
+    signed(source, secret, body.into(), now, id).map_err(|problem| InvalidSource {
+        source_id: source.id.to_string(),
+        problem,
+    })
+}
+
+fn signed(source: &Source, secret: &Secret, body: Bytes, now: Timestamp, id: &str) -> Result<SignedRequest, String> {
+    let stamp = (now.millis() / 1000).to_string();
+    let mut request = SignedRequest {
+        path_suffix: String::new(),
+        headers: HeaderMap::new(),
+        body,
+    };
+    let json = HeaderValue::from_static("application/json");
+    request.headers.insert(CONTENT_TYPE, json);
+    if source.platform == Platform::Chatwoot {
+        let name = HeaderName::from_static("x-chatwoot-delivery");
+        request.headers.insert(name, header_value(id.as_bytes())?);
+    }
+    match source.scheme.clone().unwrap_or_else(|| preset(source.platform)) {
+        Scheme::Hmac(scheme) => {
+            let mut key = Key::new(scheme.hash, secret.expose())?;
+            feed(&mut key, &scheme.template, stamp.as_bytes(), &request.body);
+            let digest = match scheme.encoding {
+                Encoding::Hex => hex::encode(key.finish()),
+                Encoding::Base64 => BASE64.encode(key.finish()),
+            };
+            let value = header_value(format!("{}{digest}", scheme.prefix).as_bytes())?;
+            request.headers.insert(header_name(&scheme.header)?, value);
+            if let Some(timestamp) = scheme.timestamp
+                && scheme.template.contains(&TemplatePart::Timestamp)
+            {
+                let value = header_value(stamp.as_bytes())?;
+                request.headers.insert(header_name(&timestamp.header)?, value);
+            }
+        }
+        Scheme::StandardWebhooks { .. } => {
+            let mut key = key(secret)?;
+            for part in [id.as_bytes(), b".", stamp.as_bytes(), b".", &request.body] {
+                key.update(part);
+            }
+            let signature = format!("v1,{}", BASE64.encode(key.finish()));
+            request.headers.insert(ID, header_value(id.as_bytes())?);
+            request.headers.insert(TIMESTAMP, header_value(stamp.as_bytes())?);
+            request.headers.insert(SIGNATURE, header_value(signature.as_bytes())?);
+        }
+        Scheme::Token(TokenPlace::Header(name)) => {
+            let mut value = header_value(secret.expose())?;
+            value.set_sensitive(true);
+            request.headers.insert(header_name(&name)?, value);
+        }
+        Scheme::Token(TokenPlace::Query(name)) => {
+            let (name, token) = (percent::encode(name.as_bytes()), percent::encode(secret.expose()));
+            request.path_suffix = format!("?{name}={token}");
+        }
+        Scheme::Token(TokenPlace::Body(name)) => request.body = with_member(&request.body, &name, secret)?,
+        Scheme::UrlSecret => request.path_suffix = format!("/{}", percent::encode(secret.expose())),
+        Scheme::None => {}
+    }
+    Ok(request)
+}
+
+/// Puts the token in front of the other members, in place of a member of that name that is there already.
+fn with_member(body: &[u8], name: &str, secret: &Secret) -> Result<Bytes, String> {
+    let token = secret
+        .expose_str()
+        .ok_or("the token is not text and cannot stand in JSON")?;
+    let Members(members) = serde_json::from_slice(body)
+        .map_err(|error| format!("the body is not a JSON object, so the token has no place in it: {error}"))?;
+    let mut out = format!("{{{}:{}", Value::from(name), Value::from(token));
+    for (other, value) in members.iter().filter(|(other, _)| other != name) {
+        for piece in [",", &Value::from(other.as_str()).to_string(), ":", value.get()] {
+            out.push_str(piece);
+        }
+    }
+    out.push('}');
+    Ok(out.into())
+}
+
+/// The members of an object in their order, unparsed.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Members<'de>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Collect)
+    }
+}
+
+fn header_value(bytes: &[u8]) -> Result<HeaderValue, String> {
+    HeaderValue::from_bytes(bytes).map_err(|_| "what has to be sent cannot stand in an HTTP header".to_owned())
+}

@@ -1,0 +1,105 @@
+//! Standard Webhooks 1.0 (standardwebhooks.com, "Webhook headers" and "Signature scheme"), symmetric signatures `v1`.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use http::HeaderName;
+use schemas::secret::Secret;
+use schemas::source::{Encoding, Hash};
+use schemas::time::Timestamp;
+
+use super::hmac::{Key, decode};
+use super::{Presented, Refusal, epoch_seconds, the_only, whole_seconds, within};
+
+pub(super) const ID: HeaderName = HeaderName::from_static("webhook-id");
+pub(super) const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+pub(super) const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+
+/// How many signatures a list may have: each costs a comparison with every secret.
+const MAX_SIGNATURES: usize = 10;
+
+#[derive(Debug)]
+pub(crate) struct StandardVerifier {
+    tolerance_seconds: i64,
+    keys: Vec<Key>,
+}
+
+impl StandardVerifier {
+    pub(super) fn new(tolerance: Duration, secrets: &[Secret]) -> Result<Self, String> {
+        let keys = secrets.iter().map(key).collect::<Result<_, _>>()?;
+        Ok(Self {
+            tolerance_seconds: whole_seconds(tolerance),
+            keys,
+        })
+    }
+
+    pub(super) fn verify(&self, request: &Presented<'_>, now: Timestamp) -> Result<usize, Refusal> {
+        let id = the_only(request.headers, &ID)?;
+        let stamp = the_only(request.headers, &TIMESTAMP)?;
+        let list = the_only(request.headers, &SIGNATURE)?;
+        if id.is_empty() || id.contains(&b'.') {
+            // The dot parts what is signed: with dots in ids, one signature would fit two readings of the same bytes.
+            return Err(Refusal::Malformed(format!("`{ID}` is empty or has a dot in it")));
+        }
+        let seconds = epoch_seconds(stamp, &TIMESTAMP)?;
+
+        let mut tags = [[0_u8; 32]; MAX_SIGNATURES];
+        let tags = signatures(list, &mut tags)?;
+        let mut matched = None;
+        for (index, key) in self.keys.iter().enumerate() {
+            let mut key = key.clone();
+            for part in [id, b".", stamp, b".", request.body] {
+                key.update(part);
+            }
+            for tag in tags {
+                if key.clone().verify(tag) && matched.is_none() {
+                    matched = Some(index);
+                }
+            }
+        }
+        let matched = matched.ok_or(Refusal::NoMatch(self.keys.len()))?;
+        within(seconds, self.tolerance_seconds, now)?;
+        Ok(matched)
+    }
+}
+
+/// `whsec_` and base64, or the base64 alone. Nothing else: a secret read in two ways is two secrets.
+pub(super) fn key(secret: &Secret) -> Result<Key, String> {
+    let text = secret.expose();
+    let encoded = text.strip_prefix(b"whsec_").unwrap_or(text);
+    let bytes = BASE64.decode(encoded).map(zeroizing).map_err(|_| {
+        "a secret is not in the form of Standard Webhooks: it must be `whsec_` and base64 with padding".to_owned()
+    })?;
+    Key::new(Hash::Sha256, bytes.expose())
+}
+
+fn zeroizing(bytes: Vec<u8>) -> Secret {
+    Secret::new(bytes)
+}
+
+/// The signatures of version `v1` in the space-separated list; other versions and malformed ones are passed over.
+fn signatures<'t>(list: &[u8], tags: &'t mut [[u8; 32]; MAX_SIGNATURES]) -> Result<&'t [[u8; 32]], Refusal> {
+    let mut found = 0;
+    for (count, entry) in list.split(|byte| *byte == b' ').enumerate() {
+        if count >= MAX_SIGNATURES {
+            return Err(Refusal::Malformed(format!(
+                "`{SIGNATURE}` has more than {MAX_SIGNATURES} signatures"
+            )));
+        }
+        let mut buffer = [0_u8; 66];
+        let digest = entry
+            .strip_prefix(b"v1,")
+            .and_then(|digits| decode(Encoding::Base64, digits, 32, &mut buffer));
+        if let Some(digest) = digest {
+            tags[found].copy_from_slice(digest);
+            found += 1;
+        }
+    }
+    if found == 0 {
+        return Err(Refusal::Malformed(format!(
+            "`{SIGNATURE}` has no signature of version `v1`"
+        )));
+    }
+    Ok(&tags[..found])
+}

@@ -1,0 +1,101 @@
+//! A01, A04 to A08: what is authentic, and everything that is not.
+
+mod forms;
+mod sources;
+mod tampering;
+mod times;
+mod vectors;
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use schemas::name::{SourceId, Tenant};
+use schemas::platform::Platform;
+use schemas::secret::Secret;
+use schemas::source::{Encoding, Hash, HmacScheme, Scheme, Source, TemplatePart, TimestampHeader, TokenPlace};
+use schemas::time::Timestamp;
+
+use super::{Presented, Refusal, Verifier, check_source, hmac as keyed, sign};
+
+const NOW: i64 = 1_773_149_811;
+const WHSEC: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(seconds * 1000).expect("in range")
+}
+
+fn source(scheme: Scheme, secrets: &[&str]) -> Source {
+    Source {
+        id: SourceId::new("s").expect("valid"),
+        tenant: Tenant::new("acme").expect("valid"),
+        platform: Platform::Standard,
+        scheme: Some(scheme),
+        secrets: secrets.iter().map(|text| Secret::new(*text)).collect(),
+        max_body_bytes: 1024,
+    }
+}
+
+fn hmac(hash: Hash, encoding: Encoding, header: &str, prefix: &str, template: &str) -> HmacScheme {
+    let mut parts = Vec::new();
+    for piece in template.split_inclusive(['{', '}']) {
+        match piece {
+            "body}" => parts.push(TemplatePart::Body),
+            "timestamp}" => parts.push(TemplatePart::Timestamp),
+            "{" => {}
+            text => parts.push(TemplatePart::Text(text.trim_end_matches('{').to_owned())),
+        }
+    }
+    HmacScheme {
+        hash,
+        encoding,
+        header: header.to_owned(),
+        prefix: prefix.to_owned(),
+        timestamp: template.contains("{timestamp}").then(|| TimestampHeader {
+            header: "x-timestamp".to_owned(),
+            tolerance: Duration::from_mins(5),
+        }),
+        template: parts,
+    }
+}
+
+fn stamped() -> Scheme {
+    Scheme::Hmac(hmac(
+        Hash::Sha256,
+        Encoding::Hex,
+        "x-signature",
+        "sha256=",
+        "{timestamp}.{body}",
+    ))
+}
+
+fn standard() -> Scheme {
+    let tolerance = Duration::from_mins(5);
+    Scheme::StandardWebhooks { tolerance }
+}
+
+fn verify(source: &Source, headers: &HeaderMap, body: &[u8], now: i64) -> Result<Option<usize>, Refusal> {
+    let request = Presented {
+        headers,
+        path_secret: "",
+        query: None,
+        body,
+    };
+    Verifier::new(source)
+        .expect("a usable source")
+        .verify(&request, at(now))
+}
+
+fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+    pairs
+        .iter()
+        .map(|(name, value)| {
+            let name = HeaderName::from_bytes(name.as_bytes()).expect("a name");
+            (name, HeaderValue::from_bytes(value.as_bytes()).expect("a value"))
+        })
+        .collect()
+}
+
+fn label(outcome: Result<Option<usize>, Refusal>) -> &'static str {
+    outcome.map_or_else(|refusal| refusal.label(), |_| "accepted")
+}
+

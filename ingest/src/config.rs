@@ -1,0 +1,136 @@
+//! What can be set about taking webhooks in.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// Settings of ingest. Every one has a default that is safe to run with.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Address and port that webhooks come to.
+    pub listen: String,
+    /// How long a request waits for the event log before it is answered 503. Keep it below the shortest time-out of the
+    /// senders (Chatwoot waits 5 s).
+    pub ack_budget_ms: u64,
+    /// How many authenticated webhooks may be on their way into the event log; the next one is answered 503.
+    pub max_in_flight: usize,
+    /// How many bytes of request bodies may be in memory at once, all requests together; what would exceed it is answered 503.
+    pub max_buffered_bytes: usize,
+    /// How many connections may be open; further ones wait in the kernel's queue.
+    pub max_connections: usize,
+    /// How many connections one address may hold; further ones are closed at once. Not set: no limit, because senders
+    /// behind a proxy share its address.
+    pub max_connections_per_ip: Option<usize>,
+    /// How long a new connection may stay without sending a byte.
+    pub first_byte_timeout_ms: u64,
+    /// How long the head of a request may take from its first byte.
+    pub header_timeout_ms: u64,
+    /// How long the body of a request may take.
+    pub body_timeout_ms: u64,
+    /// How long a client may take nothing of what is written to it.
+    pub write_timeout_ms: u64,
+    /// How long a connection may stay open between two requests. Keep it above the idle time of the proxies in front
+    /// (60 s is common), or they send a request into a connection that is just being closed.
+    pub idle_timeout_ms: u64,
+    /// How long requests may go on after the shutdown began.
+    pub drain_timeout_ms: u64,
+    /// The largest head of a request (HTTP/1) or list of headers (HTTP/2), bytes; at least 8192.
+    pub max_header_bytes: usize,
+    /// The largest body of sources that set no limit of their own, bytes.
+    pub max_body_bytes: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            ack_budget_ms: 2_000,
+            max_in_flight: 1_024,
+            max_buffered_bytes: 256 * 1024 * 1024,
+            max_connections: 8_192,
+            max_connections_per_ip: None,
+            first_byte_timeout_ms: 5_000,
+            header_timeout_ms: 5_000,
+            body_timeout_ms: 15_000,
+            write_timeout_ms: 15_000,
+            idle_timeout_ms: 75_000,
+            drain_timeout_ms: 20_000,
+            max_header_bytes: 16 * 1024,
+            max_body_bytes: 1024 * 1024,
+        }
+    }
+}
+
+/// A setting that ingest cannot run with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`ingest.{key}` is {value}, it must be at least {least}")]
+pub struct ConfigError {
+    /// The key.
+    pub key: &'static str,
+    /// What it is set to.
+    pub value: u64,
+    /// The smallest value that makes sense.
+    pub least: u64,
+}
+
+impl Config {
+    /// Finds the first setting that cannot be run with.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let bytes = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        let settings = [
+            ("ack_budget_ms", self.ack_budget_ms, 1),
+            ("max_in_flight", bytes(self.max_in_flight), 1),
+            (
+                "max_buffered_bytes",
+                bytes(self.max_buffered_bytes),
+                bytes(self.max_body_bytes),
+            ),
+            ("max_connections", bytes(self.max_connections), 1),
+            (
+                "max_connections_per_ip",
+                bytes(self.max_connections_per_ip.unwrap_or(1)),
+                1,
+            ),
+            ("first_byte_timeout_ms", self.first_byte_timeout_ms, 1),
+            ("header_timeout_ms", self.header_timeout_ms, 1),
+            ("body_timeout_ms", self.body_timeout_ms, 1),
+            ("write_timeout_ms", self.write_timeout_ms, 1),
+            ("idle_timeout_ms", self.idle_timeout_ms, 1),
+            // hyper refuses smaller buffers.
+            ("max_header_bytes", bytes(self.max_header_bytes), 8192),
+            ("max_body_bytes", bytes(self.max_body_bytes), 1),
+        ];
+        match settings.into_iter().find(|(_, value, least)| value < least) {
+            Some((key, value, least)) => Err(ConfigError { key, value, least }),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn ack_budget(&self) -> Duration {
+        Duration::from_millis(self.ack_budget_ms)
+    }
+
+    pub(crate) fn body_timeout(&self) -> Duration {
+        Duration::from_millis(self.body_timeout_ms)
+    }
+
+    pub(crate) fn drain_timeout(&self) -> Duration {
+        Duration::from_millis(self.drain_timeout_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_can_be_run_with_and_a_bad_setting_is_named() {
+        assert_eq!(Config::default().check(), Ok(()));
+        let config: Config = serde_json::from_str(r#"{"max_header_bytes": 100}"#).expect("a known key");
+        let error = config.check().expect_err("too small").to_string();
+        assert_eq!(error, "`ingest.max_header_bytes` is 100, it must be at least 8192");
+        let error = serde_json::from_str::<Config>(r#"{"ack_budgetms": 1}"#).expect_err("a misspelt key");
+        assert!(error.to_string().contains("unknown field `ack_budgetms`"), "{error}");
+    }
+}

@@ -1,0 +1,11 @@
+//! Ingest as its clients see it: a real listener, raw sockets, and an event log that does as it is told.
+
+mod drain;
+mod durability;
+mod framing;
+mod http2;
+mod identity;
+mod log;
+mod room;
+mod slow;
+mod status;

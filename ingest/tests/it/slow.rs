@@ -1,0 +1,161 @@
+//! A20: clients that are silent or slow. Each wait has a limit, and nobody else waits for them.
+
+use std::time::{Duration, Instant};
+
+use ingest::Config;
+
+use crate::room::{Client, Room, signed};
+
+fn short() -> Config {
+    Config {
+        first_byte_timeout_ms: 100,
+        header_timeout_ms: 200,
+        body_timeout_ms: 300,
+        idle_timeout_ms: 400,
+        write_timeout_ms: 300,
+        ..Config::default()
+    }
+}
+
+/// Sends a byte every few milliseconds until the end of the connection.
+async fn drip(client: &mut Client, byte: &[u8]) {
+    while client.stream.try_write(byte).is_ok() {
+        let next = tokio::time::timeout(Duration::from_millis(20), client.maybe_reply());
+        if let Ok(None) = next.await {
+            return;
+        }
+    }
+}
+
+/// `at_least` is the limit; the upper bound is for busy machines.
+fn assert_took(begun: Instant, at_least: u64) {
+    let took = begun.elapsed();
+    assert!(took >= Duration::from_millis(at_least), "closed too early: {took:?}");
+    assert!(
+        took < Duration::from_millis(at_least) + Duration::from_secs(5),
+        "closed late: {took:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_connection_without_a_byte_is_closed() {
+    let room = Room::start(short()).await;
+    let begun = Instant::now();
+    assert_eq!(room.connect().await.maybe_reply().await, None);
+    assert_took(begun, 99);
+    room.eventually("forebay_ingest_timed_out_connections_total 1").await;
+    room.eventually("forebay_ingest_connections 0").await;
+}
+
+#[tokio::test]
+async fn half_a_head_and_a_dripping_head_are_closed() {
+    let room = Room::start(short()).await;
+    for dripping in [false, true] {
+        let begun = Instant::now();
+        let mut client = room.connect().await;
+        client.send("POST /in/open HTTP/1.1\r\nHost: h\r\nX: ").await;
+        if dripping {
+            drip(&mut client, b"y").await;
+        } else {
+            assert_eq!(client.maybe_reply().await, None);
+        }
+        assert_took(begun, 199);
+    }
+}
+
+#[tokio::test]
+async fn half_a_preface_of_http2_is_closed() {
+    let room = Room::start(short()).await;
+    let begun = Instant::now();
+    let mut client = room.connect().await;
+    client.send("PRI * HTTP/2.0\r\n").await;
+    assert_eq!(client.maybe_reply().await, None);
+    assert_took(begun, 199);
+}
+
+#[tokio::test]
+async fn a_dripping_body_is_408() {
+    let room = Room::start(short()).await;
+    let begun = Instant::now();
+    let mut client = room.connect().await;
+    client
+        .send("POST /in/open HTTP/1.1\r\nHost: h\r\nContent-Length: 10000\r\n\r\n{")
+        .await;
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        client.send(" ").await;
+    }
+    client.reply().await.assert_refused(408, "in time");
+    assert_eq!(client.maybe_reply().await, None, "and the connection is closed");
+    assert_took(begun, 299);
+    assert_eq!(room.log.handed_over(), []);
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_kept_for_its_own_limit() {
+    let room = Room::start(short()).await;
+    let mut client = room.connect().await;
+    client.send(signed("open", "{}")).await;
+    client.reply().await.assert_accepted();
+    // Longer than a head or a first byte may take, and still welcome.
+    tokio::time::sleep(Duration::from_millis(250)).await;
+    client.send(signed("open", "[]")).await;
+    client.reply().await.assert_accepted();
+    let begun = Instant::now();
+    assert_eq!(client.maybe_reply().await, None);
+    assert_took(begun, 390);
+    assert_eq!(room.log.durable().len(), 2);
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_cut_off() {
+    let room = Room::start(short()).await;
+    let client = room.connect().await;
+    let request = "GET /in/open HTTP/1.1\r\nHost: h\r\n\r\n".repeat(1000);
+    let writing = async {
+        loop {
+            client.stream.writable().await.expect("a socket");
+            match client.stream.try_write(request.as_bytes()) {
+                Ok(_) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(_) => return,
+            }
+        }
+    };
+    tokio::time::timeout(crate::room::PATIENCE, writing)
+        .await
+        .expect("the server hangs up");
+    room.eventually("forebay_ingest_timed_out_connections_total 1").await;
+}
+
+#[tokio::test]
+async fn hundreds_of_silent_clients_do_not_keep_out_the_others() {
+    let room = Room::start(Config {
+        max_connections: 50,
+        ..short()
+    })
+    .await;
+    let mut silent = Vec::new();
+    for _ in 0..200 {
+        let mut client = room.connect().await;
+        client.send("POST /in").await;
+        silent.push(client);
+    }
+    room.exchange(signed("open", "{}")).await.assert_accepted();
+}
+
+#[tokio::test]
+async fn one_address_holds_no_more_than_its_share() {
+    let room = Room::start(Config {
+        max_connections_per_ip: Some(1),
+        ..Config::default()
+    })
+    .await;
+    let mut first = room.connect().await;
+    first.send(signed("open", "{}")).await;
+    first.reply().await.assert_accepted();
+    assert_eq!(room.connect().await.maybe_reply().await, None, "closed at once");
+    drop(first);
+    room.eventually("forebay_ingest_connections 0").await;
+    room.exchange(signed("open", "{}")).await.assert_accepted();
+}
