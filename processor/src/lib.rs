@@ -9,7 +9,7 @@
 //! ```
 //!
 //! * [`rules`]: the routing rules, read from YAML and checked; [`route`]: an event's deliveries to one sink
-//! * [`worker`]: joins the group and runs one task per partition; `partition` is that task
+//! * [`worker`]: joins the group; `tasks` starts and stops one `partition` task each
 //! * `flight`: what of a partition is under way; [`settle`]: how far it is settled, in order
 //! * [`retry`]: when to try again; [`valve`]: when to stop rather than to dead-letter everything
 //! * [`config`], [`metrics`], [`status`]: what goes in, and what can be seen from outside
@@ -21,6 +21,7 @@
 
 pub mod config;
 mod dead_letters;
+mod error;
 mod flight;
 pub mod metrics;
 mod partition;
@@ -29,11 +30,13 @@ pub mod route;
 pub mod rules;
 pub mod settle;
 pub mod status;
+mod tasks;
 pub mod valve;
 pub mod worker;
 
-pub use config::Config;
+pub use config::{Config, InvalidConfig};
+pub use error::WorkerError;
 pub use metrics::Metrics;
 pub use rules::{Problem, Rules};
 pub use status::Status;
-pub use worker::{Topics, Worker, WorkerError};
+pub use worker::{Topics, Worker};

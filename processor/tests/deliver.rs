@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use harness::{MemoryLog, ScriptedSink, each, eventually, number, record, rejected, retry, worker_with};
+use harness::log::MemoryLog;
+use harness::sink::{ScriptedSink, each, rejected, retry};
+use harness::{eventually, number, record, worker_with};
 use processor::{Config, WorkerError};
 use schemas::log::LogError;
 use schemas::name::SinkName;

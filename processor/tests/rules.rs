@@ -4,7 +4,8 @@ mod harness;
 
 use std::sync::Arc;
 
-use harness::{ScriptedSink, each, event};
+use harness::event;
+use harness::sink::{ScriptedSink, each};
 use processor::route::Router;
 use processor::{Metrics, Rules};
 use prometheus_client::encoding::text::encode;

@@ -1,0 +1,272 @@
+//! The task of one partition: read ahead, deliver, retry, write dead letters, settle in order, store progress.
+
+mod intake;
+mod outcome;
+mod progress;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use prometheus_client::metrics::gauge::Gauge;
+use schemas::log::{EventLog, LogError, PartitionReader};
+use schemas::record::{Offset, Partition};
+use schemas::sink::{Outcome, Sink, Unavailable};
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::dead_letters::{self, Written};
+use crate::error::WorkerError;
+use crate::flight::{Flight, GivenUp, Picked, Slot};
+use crate::metrics::SinkMetrics;
+use crate::retry::RetryPolicy;
+use crate::route::Router;
+use crate::status::Status;
+use crate::valve::Valve;
+use crate::worker::Topics;
+
+/// What all partitions of a worker share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) sink: Arc<dyn Sink>,
+    pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) topics: Topics,
+    pub(crate) router: Router,
+    pub(crate) config: Config,
+    pub(crate) policy: RetryPolicy,
+    pub(crate) valve: Mutex<Valve>,
+    pub(crate) metrics: SinkMetrics,
+    pub(crate) status: Arc<Status>,
+}
+
+/// Runs until `stop` is cancelled, the partition is revoked, or an error that will not pass. At `stop` the batch in hand is
+/// finished and progress is stored; whoever cannot wait for that drops the future, and then nothing is stored.
+pub(crate) async fn run(
+    reader: Box<dyn PartitionReader>,
+    shared: Arc<Shared>,
+    in_flight: Gauge,
+    stop: CancellationToken,
+) -> Result<(), WorkerError> {
+    let partition = reader.partition().clone();
+    let mut task = PartitionTask {
+        flight: Flight::new(partition.clone()),
+        partition,
+        reader,
+        shared,
+        stop,
+        in_flight,
+        stored: None,
+        known_to_sink: None,
+        checkpointed: Instant::now(),
+        read_failures: 0,
+        read_after: Instant::now(),
+        letter_failures: 0,
+    };
+    if task.begin().await? {
+        let result = task.work().await;
+        // What is settled is settled, also when an error ends the rest.
+        return result.and(task.finish().await);
+    }
+    Ok(())
+}
+
+struct PartitionTask {
+    partition: Partition,
+    reader: Box<dyn PartitionReader>,
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+    flight: Flight,
+    in_flight: Gauge,
+    /// Progress as the event log has it from us.
+    stored: Option<Offset>,
+    /// Progress as the sink has it, as far as we know.
+    known_to_sink: Option<Offset>,
+    checkpointed: Instant,
+    read_failures: u32,
+    read_after: Instant,
+    letter_failures: u32,
+}
+
+/// One turn's results.
+struct Turn {
+    /// The batch and its outcomes; no outcomes if it was interrupted.
+    delivered: Option<(Picked, Option<Vec<Outcome>>)>,
+    letters: Vec<Written>,
+}
+
+impl PartitionTask {
+    /// Finds where to begin. False: stopped before that.
+    async fn begin(&mut self) -> Result<bool, WorkerError> {
+        let mut failures = 0;
+        loop {
+            let reason = match self.shared.sink.position(&self.partition).await {
+                Ok(from) => match self.reader.begin(from).await {
+                    Ok(()) => {
+                        tracing::info!(sink = %self.shared.sink.name(), partition = %self.partition,
+                            offset = from.map(|o| o.0), "partition begun");
+                        self.known_to_sink = from;
+                        self.stalled(None);
+                        return Ok(true);
+                    }
+                    Err(LogError::Unavailable(reason)) => reason,
+                    Err(error) => return Err(error.into()),
+                },
+                Err(unavailable) => unavailable.to_string(),
+            };
+            failures += 1;
+            if failures == 1 {
+                tracing::warn!(sink = %self.shared.sink.name(), partition = %self.partition, error = reason,
+                    "partition cannot begin, trying again until it can");
+            }
+            self.stalled(Some(reason));
+            tokio::select! {
+                () = self.stop.cancelled() => return Ok(false),
+                () = sleep(self.backoff(failures)) => {}
+            }
+        }
+    }
+
+    async fn work(&mut self) -> Result<(), WorkerError> {
+        while !self.stop.is_cancelled() {
+            let now = Instant::now();
+            let config = &self.shared.config;
+            let letters = self.flight.take_letters(now, dead_letters::AT_ONCE);
+            let picked = self.flight.pick(now, config.batch_max_records, config.batch_max_bytes);
+            if letters.is_empty() && picked.is_none() {
+                if !self.wait().await? {
+                    return Ok(());
+                }
+            } else if !self.turn(picked, letters).await? {
+                return Ok(());
+            }
+            self.advance().await?;
+        }
+        Ok(())
+    }
+
+    /// Nothing can go out now: reads on, or waits for what is due next. False: the partition is no longer ours.
+    async fn wait(&mut self) -> Result<bool, WorkerError> {
+        let room = self.room();
+        let checkpoint = self
+            .owes_checkpoint()
+            .then(|| self.checkpointed + Duration::from_millis(self.shared.config.checkpoint_ms));
+        let wake = [self.flight.next_due(), checkpoint].into_iter().flatten().min();
+        let stop = self.stop.clone();
+        let (read_after, max) = (self.read_after, self.shared.config.batch_max_records);
+        let read = async {
+            sleep_until(read_after).await;
+            self.reader.next_batch(max).await
+        };
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Ok(false),
+            read = read, if room => self.take_in(read),
+            () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => Ok(true),
+        }
+    }
+
+    /// Delivers a batch and writes dead letters, and meanwhile reads the next records. False: no longer ours.
+    async fn turn(&mut self, picked: Option<Picked>, letters: Vec<(Slot, GivenUp)>) -> Result<bool, WorkerError> {
+        let shared = Arc::clone(&self.shared);
+        let partition = self.partition.clone();
+        let stop = self.stop.clone();
+        let work = async {
+            let delivered = async {
+                match picked {
+                    Some(picked) => {
+                        let outcomes = deliver(&shared, &picked, &stop).await;
+                        Some((picked, outcomes))
+                    }
+                    None => None,
+                }
+            };
+            let letters = dead_letters::write(
+                &*shared.log,
+                &shared.topics.dead_letters,
+                shared.sink.name(),
+                &partition,
+                letters,
+            );
+            let (delivered, letters) = futures_util::join!(delivered, letters);
+            Turn { delivered, letters }
+        };
+        let mut work = std::pin::pin!(work);
+        let mut ours = true;
+        let mut may_read = self.room();
+        let max = self.shared.config.batch_max_records;
+        let turn = loop {
+            let read_after = self.read_after;
+            let read = async {
+                sleep_until(read_after).await;
+                self.reader.next_batch(max).await
+            };
+            tokio::select! {
+                biased;
+                turn = &mut work => break turn,
+                read = read, if may_read => {
+                    ours = self.take_in(read)?;
+                    may_read = false;
+                }
+            }
+        };
+        self.letters_written(turn.letters)?;
+        if let Some((picked, outcomes)) = turn.delivered {
+            match outcomes {
+                Some(outcomes) => self.outcomes(picked, outcomes)?,
+                // Stopped while the sink was unavailable: these stay unsettled, and come again after the next start.
+                None => ours = false,
+            }
+        }
+        Ok(ours)
+    }
+
+    fn room(&self) -> bool {
+        self.flight.records() < self.shared.config.window_records
+            && self.flight.bytes() < self.shared.config.window_bytes
+    }
+
+    fn stalled(&self, reason: Option<String>) {
+        self.shared.status.stalled(&self.partition, reason);
+    }
+
+    fn backoff(&self, failures: u32) -> Duration {
+        backoff(&self.shared.policy, failures)
+    }
+}
+
+/// Half of the ceiling and a random part of the other half: what is tried without limit must not spin.
+pub(crate) fn backoff(policy: &RetryPolicy, failures: u32) -> Duration {
+    policy.ceiling(failures).mul_f64(0.5 + fastrand::f64() / 2.0)
+}
+
+/// Hands a batch to the sink until it takes it; `None` if stopped before. A sink that is unavailable costs no attempt.
+async fn deliver(shared: &Shared, picked: &Picked, stop: &CancellationToken) -> Option<Vec<Outcome>> {
+    let batch = &picked.batch;
+    let mut failures = 0;
+    loop {
+        let started = Instant::now();
+        match shared.sink.deliver(batch).await {
+            Ok(outcomes) => {
+                shared.metrics.batch_seconds.observe(started.elapsed().as_secs_f64());
+                if failures > 0 {
+                    tracing::info!(sink = %shared.sink.name(), partition = %batch.partition, "sink is back");
+                    shared.status.stalled(&batch.partition, None);
+                }
+                return Some(outcomes);
+            }
+            Err(Unavailable { sink, reason }) => {
+                shared.metrics.unavailable.inc();
+                failures += 1;
+                if failures == 1 {
+                    tracing::warn!(sink = %sink, partition = %batch.partition, deliveries = batch.deliveries.len(),
+                        error = reason, "sink unavailable, trying until it is back");
+                    shared.status.stalled(&batch.partition, Some(reason));
+                }
+                tokio::select! {
+                    () = stop.cancelled() => return None,
+                    () = sleep(backoff(&shared.policy, failures)) => {}
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What the sink and the dead-letter topic answered: settled, again later, or given up.
+
+use std::sync::PoisonError;
+
+use schemas::log::PublishError;
+use schemas::record::Position;
+use schemas::sink::{Delivery, Outcome};
+use tokio::time::Instant;
+
+use super::PartitionTask;
+use crate::dead_letters::Written;
+use crate::error::WorkerError;
+use crate::flight::{GivenUp, Picked};
+
+impl PartitionTask {
+    /// Settles what is delivered, plans what is retried, gives up the rest.
+    pub(super) fn outcomes(&mut self, picked: Picked, outcomes: Vec<Outcome>) -> Result<(), WorkerError> {
+        let Picked { batch, slots } = picked;
+        if outcomes.len() != slots.len() {
+            return Err(WorkerError::Contract {
+                sink: self.shared.sink.name().clone(),
+                deliveries: slots.len(),
+                outcomes: outcomes.len(),
+            });
+        }
+        if outcomes.iter().all(|outcome| *outcome == Outcome::Delivered) {
+            self.known_to_sink = self.known_to_sink.max(Some(batch.next));
+        }
+        let now = Instant::now();
+        for ((delivery, slot), outcome) in batch.deliveries.into_iter().zip(slots).zip(outcomes) {
+            let metrics = &self.shared.metrics;
+            let (reason, attempts) = match outcome {
+                Outcome::Delivered => {
+                    metrics.delivered.inc();
+                    self.note(false, "")?;
+                    self.flight.settled(slot);
+                    continue;
+                }
+                Outcome::Retry { after, reason } if !self.shared.policy.is_exhausted(delivery.attempt) => {
+                    metrics.retries.inc();
+                    let wait = self.shared.policy.delay(delivery.attempt, after, fastrand::f64());
+                    tracing::debug!(sink = %self.shared.sink.name(), event_id = %delivery.event.id(),
+                        target = %delivery.target, attempt = delivery.attempt, error = reason,
+                        wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX), "delivery failed, trying again");
+                    let next = Delivery {
+                        attempt: delivery.attempt + 1,
+                        ..delivery
+                    };
+                    self.flight.again(slot, next, now + wait);
+                    continue;
+                }
+                Outcome::Retry { reason, .. } => {
+                    metrics.exhausted.inc();
+                    let attempts = delivery.attempt;
+                    (format!("given up after {attempts} attempts: {reason}"), attempts)
+                }
+                Outcome::Rejected { reason } => {
+                    metrics.rejected.inc();
+                    (reason, delivery.attempt)
+                }
+            };
+            self.note(true, &reason)?;
+            tracing::warn!(sink = %self.shared.sink.name(), event_id = %delivery.event.id(), target = %delivery.target,
+                partition = %self.partition, offset = slot.0.0, attempt = attempts, error = reason,
+                "delivery given up: dead letter");
+            let given_up = GivenUp {
+                record: delivery.record,
+                target: Some(delivery.target),
+                reason,
+                attempts,
+                rules_version: Some(delivery.rules_version),
+                failures: 0,
+            };
+            self.flight.give_up(slot, given_up, now);
+        }
+        Ok(())
+    }
+
+    pub(super) fn letters_written(&mut self, letters: Vec<Written>) -> Result<(), WorkerError> {
+        for (slot, mut given_up, result) in letters {
+            match result {
+                Ok(()) => {
+                    self.shared.metrics.dead_letters.inc();
+                    self.flight.settled(slot);
+                    if self.letter_failures > 0 {
+                        self.letter_failures = 0;
+                        tracing::info!(sink = %self.shared.sink.name(), partition = %self.partition,
+                            topic = %self.shared.topics.dead_letters, "dead letters are written again");
+                        self.stalled(None);
+                    }
+                }
+                Err(PublishError::Unavailable { reason }) => {
+                    self.letter_failures = self.letter_failures.saturating_add(1);
+                    if self.letter_failures == 1 {
+                        tracing::error!(sink = %self.shared.sink.name(), partition = %self.partition, offset = slot.0.0,
+                            topic = %self.shared.topics.dead_letters, error = reason,
+                            "dead letter not written, trying until it is; progress waits");
+                        self.stalled(Some(format!("dead letters cannot be written: {reason}")));
+                    }
+                    given_up.failures = given_up.failures.saturating_add(1);
+                    let due = Instant::now() + self.backoff(given_up.failures);
+                    self.flight.give_up(slot, given_up, due);
+                }
+                Err(PublishError::TooLarge { limit_bytes, .. }) => {
+                    return Err(WorkerError::DeadLetterTooLarge {
+                        sink: self.shared.sink.name().clone(),
+                        topic: self.shared.topics.dead_letters.clone(),
+                        position: Position {
+                            partition: self.partition.clone(),
+                            offset: slot.0,
+                        },
+                        limit_bytes,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the valve of a final outcome. An error if it is tripped: then no further dead letter is written.
+    pub(super) fn note(&self, failed: bool, reason: &str) -> Result<(), WorkerError> {
+        let mut valve = self.shared.valve.lock().unwrap_or_else(PoisonError::into_inner);
+        if !valve.note(failed) {
+            return Ok(());
+        }
+        let (failures, outcomes) = valve.share();
+        Err(WorkerError::Valve {
+            sink: self.shared.sink.name().clone(),
+            failures,
+            outcomes,
+            reason: reason.to_owned(),
+        })
+    }
+}

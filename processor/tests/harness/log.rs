@@ -1,0 +1,279 @@
+//! An event log in memory, with one group, whose trouble the test decides.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use schemas::BoxFuture;
+use schemas::log::{
+    Change, Consumer, EventLog, LogError, PartitionReader, PublishError, Revocation, Subscription, TopicSpec,
+};
+use schemas::name::TopicName;
+use schemas::record::{Offset, Partition, Position, Record, StoredRecord};
+use tokio::sync::{Notify, mpsc};
+
+use super::partition;
+
+fn offset(at: usize) -> Offset {
+    Offset(i64::try_from(at).expect("a small number"))
+}
+
+/// Partitions in memory, one group.
+#[derive(Debug, Default)]
+pub(crate) struct MemoryLog {
+    state: Mutex<LogState>,
+    grown: Notify,
+}
+
+#[derive(Debug, Default)]
+struct LogState {
+    partitions: BTreeMap<i32, Vec<Record>>,
+    stored: HashMap<i32, Offset>,
+    /// Every progress that was ever stored.
+    stores: Vec<(i32, Offset)>,
+    dead_letters: Vec<Record>,
+    /// The next so many publishes are refused.
+    refuse: u32,
+    refused: u32,
+    too_large: bool,
+    errors: VecDeque<LogError>,
+    /// Partitions that were taken away.
+    revoked: Vec<i32>,
+    changes: Option<mpsc::UnboundedSender<Change>>,
+}
+
+impl MemoryLog {
+    pub(crate) fn new(partitions: i32) -> Arc<Self> {
+        let log = Self::default();
+        log.lock().partitions = (0..partitions).map(|index| (index, Vec::new())).collect();
+        Arc::new(log)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, LogState> {
+        self.state.lock().expect("no panic in the log")
+    }
+
+    pub(crate) fn append(&self, index: i32, record: Record) {
+        self.lock()
+            .partitions
+            .get_mut(&index)
+            .expect("the partition")
+            .push(record);
+        self.grown.notify_waiters();
+    }
+
+    pub(crate) fn stored(&self, index: i32) -> i64 {
+        self.lock().stored.get(&index).map_or(0, |offset| offset.0)
+    }
+
+    pub(crate) fn stores(&self) -> Vec<(i32, Offset)> {
+        self.lock().stores.clone()
+    }
+
+    pub(crate) fn dead_letters(&self) -> Vec<Record> {
+        self.lock().dead_letters.clone()
+    }
+
+    /// The next `count` publishes are refused.
+    pub(crate) fn refuse(&self, count: u32) {
+        self.lock().refuse = count;
+    }
+
+    pub(crate) fn refused(&self) -> u32 {
+        self.lock().refused
+    }
+
+    pub(crate) fn takes_nothing(&self) {
+        self.lock().too_large = true;
+    }
+
+    pub(crate) fn fail_reading(&self, error: LogError) {
+        self.lock().errors.push_back(error);
+    }
+
+    /// Takes partitions away; the future ends once the worker has let go.
+    pub(crate) async fn revoke(self: &Arc<Self>, indices: &[i32]) {
+        let (done, wait) = tokio::sync::oneshot::channel();
+        let revocation = Revocation::new(indices.iter().copied().map(partition).collect(), move || {
+            done.send(()).expect("the test waits");
+        });
+        self.change(Change::Revoked(revocation));
+        wait.await.expect("done is called");
+        self.lock().revoked.extend(indices);
+    }
+
+    pub(crate) fn lose(self: &Arc<Self>, index: i32) {
+        self.change(Change::Lost(vec![partition(index)]));
+    }
+
+    pub(crate) fn assign(self: &Arc<Self>, indices: &[i32]) {
+        self.lock().revoked.retain(|index| !indices.contains(index));
+        self.change(Change::Assigned(self.readers(indices)));
+    }
+
+    fn change(&self, change: Change) {
+        let changes = self.lock().changes.clone();
+        changes.expect("somebody has joined").send(change).expect("a member");
+    }
+
+    fn readers(self: &Arc<Self>, indices: &[i32]) -> Vec<Box<dyn PartitionReader>> {
+        let reader = |index: &i32| -> Box<dyn PartitionReader> {
+            Box::new(MemoryReader {
+                log: Arc::clone(self),
+                partition: partition(*index),
+                next: 0,
+            })
+        };
+        indices.iter().map(reader).collect()
+    }
+}
+
+/// The log as a trait object: the trait's methods cannot see the `Arc` that readers hold on to.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared(pub(crate) Arc<MemoryLog>);
+
+impl EventLog for Shared {
+    fn publish<'a>(&'a self, topic: &'a TopicName, record: Record) -> BoxFuture<'a, Result<Position, PublishError>> {
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            assert_eq!(topic.as_str(), "dead-letters");
+            let mut state = self.0.lock();
+            if state.too_large {
+                return Err(PublishError::TooLarge {
+                    size_bytes: record.size_bytes(),
+                    limit_bytes: 10,
+                });
+            }
+            if state.refuse > 0 {
+                state.refuse -= 1;
+                state.refused += 1;
+                return Err(PublishError::Unavailable {
+                    reason: "the test refuses".to_owned(),
+                });
+            }
+            state.dead_letters.push(record);
+            Ok(Position {
+                partition: Partition {
+                    topic: topic.clone(),
+                    index: 0,
+                },
+                offset: offset(state.dead_letters.len() - 1),
+            })
+        })
+    }
+
+    fn subscribe(&self, _: Subscription) -> BoxFuture<'_, Result<Box<dyn Consumer>, LogError>> {
+        let (sender, changes) = mpsc::unbounded_channel();
+        let indices: Vec<i32> = self.0.lock().partitions.keys().copied().collect();
+        let assigned = Change::Assigned(self.0.readers(&indices));
+        sender.send(assigned).expect("the receiver is here");
+        self.0.lock().changes = Some(sender);
+        let log = Arc::clone(&self.0);
+        Box::pin(async move { Ok(Box::new(MemoryConsumer { changes, log }) as Box<dyn Consumer>) })
+    }
+
+    fn ensure_topics<'a>(&'a self, _: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn check_topics<'a>(&'a self, _: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn ready(&self) -> BoxFuture<'_, Result<(), LogError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn flush(&self, _: Duration) -> BoxFuture<'_, Result<(), LogError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+struct MemoryConsumer {
+    changes: mpsc::UnboundedReceiver<Change>,
+    log: Arc<MemoryLog>,
+}
+
+impl Consumer for MemoryConsumer {
+    fn next(&mut self) -> BoxFuture<'_, Result<Change, LogError>> {
+        Box::pin(async {
+            match self.changes.recv().await {
+                Some(change) => Ok(change),
+                None => std::future::pending().await,
+            }
+        })
+    }
+
+    fn lag(&self) -> BoxFuture<'_, Result<Vec<(Partition, u64)>, LogError>> {
+        let state = self.log.lock();
+        let lag = |(index, records): (&i32, &Vec<Record>)| {
+            let stored = state.stored.get(index).map_or(0, |o| o.0);
+            (
+                partition(*index),
+                records.len() as u64 - u64::try_from(stored).expect("positive"),
+            )
+        };
+        let lags = state.partitions.iter().map(lag).collect();
+        Box::pin(async move { Ok(lags) })
+    }
+
+    fn close(self: Box<Self>) -> BoxFuture<'static, Result<(), LogError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+struct MemoryReader {
+    log: Arc<MemoryLog>,
+    partition: Partition,
+    next: usize,
+}
+
+impl PartitionReader for MemoryReader {
+    fn partition(&self) -> &Partition {
+        &self.partition
+    }
+
+    fn begin(&mut self, from: Option<Offset>) -> BoxFuture<'_, Result<(), LogError>> {
+        let stored = self.log.lock().stored.get(&self.partition.index).copied();
+        self.next = usize::try_from(from.or(stored).unwrap_or(Offset(0)).0).expect("an offset");
+        Box::pin(async { Ok(()) })
+    }
+
+    fn next_batch(&mut self, max: usize) -> BoxFuture<'_, Result<Option<Vec<StoredRecord>>, LogError>> {
+        Box::pin(async move {
+            loop {
+                let grown = self.log.grown.notified();
+                {
+                    let mut state = self.log.lock();
+                    if let Some(error) = state.errors.pop_front() {
+                        return Err(error);
+                    }
+                    if state.revoked.contains(&self.partition.index) {
+                        return Ok(None);
+                    }
+                    let records = &state.partitions[&self.partition.index];
+                    let batch: Vec<StoredRecord> = (self.next..)
+                        .zip(records.iter().skip(self.next))
+                        .take(max)
+                        .map(|(at, record)| StoredRecord {
+                            offset: offset(at),
+                            record: record.clone(),
+                        })
+                        .collect();
+                    if !batch.is_empty() {
+                        self.next += batch.len();
+                        return Ok(Some(batch));
+                    }
+                }
+                grown.await;
+            }
+        })
+    }
+
+    fn store(&mut self, next: Offset) -> Result<(), LogError> {
+        let mut state = self.log.lock();
+        state.stored.insert(self.partition.index, next);
+        state.stores.push((self.partition.index, next));
+        Ok(())
+    }
+}

@@ -1,0 +1,152 @@
+//! A sink that answers as it is told to.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use schemas::BoxFuture;
+use schemas::event::Event;
+use schemas::name::SinkName;
+use schemas::record::{Offset, Partition};
+use schemas::sink::{Batch, Outcome, Sink, Target, Unavailable};
+
+use super::number;
+
+/// What a scripted sink answers to a batch.
+pub(crate) type Answer = Box<dyn FnMut(&Batch) -> Result<Vec<Outcome>, Unavailable> + Send>;
+
+/// Answers as it is told to, and keeps what it delivered.
+pub(crate) struct ScriptedSink {
+    pub(crate) name: SinkName,
+    pub(crate) targets: Vec<Target>,
+    pub(crate) delay: fn(&Batch) -> Duration,
+    answer: Mutex<Answer>,
+    delivered: Mutex<Vec<Delivered>>,
+    checkpoints: Mutex<Vec<(i32, Offset)>>,
+    pub(crate) position: Mutex<Option<Offset>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Delivered {
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+    pub(crate) target: String,
+    pub(crate) attempt: u32,
+    pub(crate) rules: Vec<String>,
+}
+
+impl std::fmt::Debug for ScriptedSink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ScriptedSink")
+    }
+}
+
+impl ScriptedSink {
+    pub(crate) fn new(answer: impl FnMut(&Batch) -> Result<Vec<Outcome>, Unavailable> + Send + 'static) -> Arc<Self> {
+        Arc::new(Self::plain(answer))
+    }
+
+    pub(crate) fn plain(answer: impl FnMut(&Batch) -> Result<Vec<Outcome>, Unavailable> + Send + 'static) -> Self {
+        Self {
+            name: SinkName::new("postgres").expect("valid"),
+            targets: vec![Target::Only],
+            delay: |_| Duration::from_millis(1),
+            answer: Mutex::new(Box::new(answer)),
+            delivered: Mutex::default(),
+            checkpoints: Mutex::default(),
+            position: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn delivered(&self) -> Vec<Delivered> {
+        self.delivered.lock().expect("no panic").clone()
+    }
+
+    pub(crate) fn offsets(&self, partition: i32) -> Vec<i64> {
+        let ours = |d: &Delivered| (d.partition == partition).then_some(d.offset);
+        self.delivered().iter().filter_map(ours).collect()
+    }
+
+    pub(crate) fn checkpoints(&self) -> Vec<(i32, Offset)> {
+        self.checkpoints.lock().expect("no panic").clone()
+    }
+}
+
+impl Sink for ScriptedSink {
+    fn name(&self) -> &SinkName {
+        &self.name
+    }
+
+    fn targets(&self, _: &Event, _: Option<&str>) -> Vec<Target> {
+        self.targets.clone()
+    }
+
+    fn check_argument(&self, argument: Option<&str>) -> Result<(), String> {
+        match argument {
+            None => Ok(()),
+            Some(_) => Err("takes no argument: write its name alone".to_owned()),
+        }
+    }
+
+    fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {
+        Box::pin(async move {
+            tokio::time::sleep((self.delay)(batch)).await;
+            assert!(!batch.deliveries.is_empty());
+            let offsets: Vec<Offset> = batch.deliveries.iter().map(|d| d.record.offset).collect();
+            assert!(offsets.is_sorted(), "in order of offset");
+            let outcomes = (self.answer.lock().expect("no panic"))(batch)?;
+            let mut delivered = self.delivered.lock().expect("no panic");
+            for (delivery, outcome) in batch.deliveries.iter().zip(&outcomes) {
+                if *outcome == Outcome::Delivered {
+                    delivered.push(Delivered {
+                        partition: batch.partition.index,
+                        offset: delivery.record.offset.0,
+                        target: delivery.target.to_string(),
+                        attempt: delivery.attempt,
+                        rules: delivery.rules.iter().map(ToString::to_string).collect(),
+                    });
+                }
+            }
+            Ok(outcomes)
+        })
+    }
+
+    fn position<'a>(&'a self, _: &'a Partition) -> BoxFuture<'a, Result<Option<Offset>, Unavailable>> {
+        let position = *self.position.lock().expect("no panic");
+        Box::pin(async move { Ok(position) })
+    }
+
+    fn checkpoint<'a>(&'a self, partition: &'a Partition, next: Offset) -> BoxFuture<'a, Result<(), Unavailable>> {
+        self.checkpoints.lock().expect("no panic").push((partition.index, next));
+        Box::pin(async { Ok(()) })
+    }
+
+    fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// Every delivery gets what `judge` says of its record's number and its attempt.
+pub(crate) fn each(
+    mut judge: impl FnMut(u64, u32) -> Outcome + Send + 'static,
+) -> impl FnMut(&Batch) -> Result<Vec<Outcome>, Unavailable> + Send + 'static {
+    move |batch| {
+        let judged = batch
+            .deliveries
+            .iter()
+            .map(|d| judge(number(&d.record.record), d.attempt));
+        Ok(judged.collect())
+    }
+}
+
+pub(crate) fn retry() -> Outcome {
+    Outcome::Retry {
+        after: None,
+        reason: "the test says later".to_owned(),
+    }
+}
+
+pub(crate) fn rejected() -> Outcome {
+    Outcome::Rejected {
+        reason: "the test says no".to_owned(),
+    }
+}
