@@ -1,5 +1,5 @@
 //! Rules about the repository itself that no compiler checks: what every module opens with, how long a file may be, that the
-//! documents name files that exist.
+//! documents name files that exist and show configurations that work.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -168,15 +168,40 @@ fn what_people_run_is_executable() {
     check("these scripts are not executable", &violations);
 }
 
-#[test]
-fn the_configuration_of_the_compose_file_is_valid() {
+/// Runs `forebay check`, which must be content.
+fn check_configuration(folder: &Path, file: &str) {
+    let key = "whsec_Zm9yZWJheS1jb21wb3NlLXRyaWFsLWtleS0wMQ==";
     let output = Command::new(env!("CARGO_BIN_EXE_forebay"))
-        .args(["check", "--config", "deploy/forebay.compose.yaml"])
-        .current_dir(root())
+        .args(["check", "--config", file])
+        .current_dir(folder)
         .env("DATABASE_URL", "postgres://forebay@postgres/forebay")
-        .env("SENDER_SECRET", "whsec_Zm9yZWJheS1jb21wb3NlLXRyaWFsLWtleS0wMQ==")
-        .env("RECEIVER_SECRET", "whsec_Zm9yZWJheS1jb21wb3NlLXRyaWFsLWtleS0wMg==")
+        .envs(["SENDER_SECRET", "RECEIVER_SECRET", "CHATWOOT_SECRET", "CRM_SECRET"].map(|name| (name, key)))
         .output()
         .expect("the program starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{file}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn the_configuration_of_the_compose_file_is_valid() {
+    check_configuration(&root().join("deploy"), "forebay.compose.yaml");
+}
+
+#[test]
+fn the_configuration_and_the_rules_in_the_readme_are_valid() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("README.md is there");
+    let blocks: Vec<&str> = readme
+        .split("```yaml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    for (block, first_line, file) in [(0, "event_log:", "forebay.yaml"), (1, "rules:", "rules.yaml")] {
+        assert!(blocks[block].starts_with(first_line), "{}", blocks[block]);
+        fs::write(folder.path().join(file), blocks[block]).expect("written");
+    }
+    check_configuration(folder.path(), "forebay.yaml");
 }
