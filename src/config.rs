@@ -273,6 +273,7 @@ mod tests {
             "DIGISAC_URL_SECRET",
             "BAILEYS_TOKEN",
             "BILLING_SECRET",
+            "CRM_SECRET",
         ];
         let properties = names.map(|name| (name.to_owned(), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned()));
         let text = include_str!("../forebay.example.yaml");

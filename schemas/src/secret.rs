@@ -91,14 +91,15 @@ mod tests {
         let key = Secret::from_standard_webhooks("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
             .expect("the specification's example");
         assert_eq!(key.expose().len(), 24);
-        assert_eq!(
-            Secret::from_standard_webhooks("whsec_!").err(),
-            Some(InvalidSigningKey::NotBase64)
-        );
-        assert_eq!(
-            Secret::from_standard_webhooks("whsec_AAAA").err(),
-            Some(InvalidSigningKey::Length(3))
-        );
+        for (bad, expected) in [
+            ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS", InvalidSigningKey::NotBase64),
+            ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw==", InvalidSigningKey::NotBase64),
+            ("whsec_ MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", InvalidSigningKey::NotBase64),
+            ("whsec_MfKQ9r8GKYo=", InvalidSigningKey::Length(8)),
+            ("whsec_", InvalidSigningKey::Length(0)),
+        ] {
+            assert_eq!(Secret::from_standard_webhooks(bad).err(), Some(expected), "{bad}");
+        }
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub use client::{Client, Destination, Response, SendError};
 pub use config::{Config, ConfigError};
 pub use connect::{Resolve, SystemResolver};
 pub use guard::{Blocked, Guard, special_purpose};
-pub use sign::{decode_secret, signature};
+pub use sign::signature;
 pub use verdict::Class;
 
 use lanes::{Lane, Lanes};

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use chrono::Utc;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use schemas::secret::Secret;
 use schemas::sink::{Outcome, Sink as _, Target};
-use sinks::http::{Client, SendError, decode_secret};
+use sinks::http::{Client, SendError};
 use standardwebhooks::Webhook;
 
 use crate::receiver::{Answer, Receiver};
@@ -49,7 +50,7 @@ async fn during_rotation_the_old_and_the_new_secret_verify() {
     );
     let receiver = Receiver::start([Answer::Status(204)]).await;
     let mut crm = endpoint("crm", &receiver.url());
-    crm.secrets.push(decode_secret(old).expect("a key"));
+    crm.secrets.push(Secret::from_standard_webhooks(old).expect("a key"));
     assert_eq!(Stage::new([crm]).deliver_one("crm").await, Outcome::Delivered);
     let seen = receiver.seen().remove(0);
     let verify = |secret: &str| Webhook::new(secret).expect("a key").verify(&seen.body, &seen.headers);

@@ -13,7 +13,7 @@ use crate::receiver::{Answer, Receiver};
 use crate::resolver::Script;
 use crate::stage::{Stage, endpoint, rejected};
 
-/// Spellings that lead to the IPv4 loopback address (RELIABILITY §4.7).
+/// Spellings that lead to the IPv4 loopback address, all of which a naive parser lets through.
 const LOOPBACK_V4: &[&str] = &[
     "127.0.0.1",
     "2130706433",

@@ -9,8 +9,9 @@ use schemas::endpoint::{Endpoint, EndpointDirectory};
 use schemas::event::Event;
 use schemas::name::{EndpointId, SinkName, Tenant, TopicName};
 use schemas::record::{Offset, Partition, Record, StoredRecord};
+use schemas::secret::Secret;
 use schemas::sink::{Batch, Delivery, Outcome, Sink as _, Target};
-use sinks::http::{Client, Config, HttpSink, decode_secret};
+use sinks::http::{Client, Config, HttpSink};
 
 pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 pub(crate) const EVENT_ID: &str = "019cd7ea-8fe0-8aaa-8bbb-0123456789ab";
@@ -89,7 +90,7 @@ pub(crate) fn endpoint(id: &'static str, url: &str) -> Endpoint {
         tenant: Tenant::new("acme").expect("a tenant"),
         url: url.parse().expect("a URL"),
         events: vec![],
-        secrets: vec![decode_secret(SECRET).expect("a key")],
+        secrets: vec![Secret::from_standard_webhooks(SECRET).expect("a key")],
         timeout: Duration::from_secs(5),
         concurrency: 4,
     }

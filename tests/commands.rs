@@ -1,0 +1,176 @@
+//! The commands that people type, as they see them.
+
+mod support;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use support::forebay::{Role, free_port, run, stderr};
+use support::repository;
+use support::sender::Client;
+
+const PLATFORMS: [(&str, &str); 4] = [
+    ("baileys", "messages.upsert.text"),
+    ("chatwoot", "message_created.incoming"),
+    ("digisac", "message.created.full"),
+    ("standard", "invoice.paid"),
+];
+
+fn sample(platform: &str, name: &str) -> String {
+    repository()
+        .join(format!("tests/payloads/{platform}/{name}.json"))
+        .display()
+        .to_string()
+}
+
+fn json_lines(output: &[u8]) -> Vec<serde_json::Value> {
+    let text = String::from_utf8(output.to_vec()).expect("UTF-8");
+    text.lines()
+        .map(|line| serde_json::from_str(line).expect("each line is one JSON object"))
+        .collect()
+}
+
+#[test]
+fn normalize_turns_files_and_standard_input_into_json_lines() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (platform, name) in PLATFORMS {
+        let output = run(&["normalize", platform, &sample(platform, name)], folder.path());
+        assert!(output.status.success(), "{}", stderr(&output));
+        let events = json_lines(&output.stdout);
+        assert_eq!(events.len(), 1, "{platform}");
+        let body: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(sample(platform, name)).expect("the sample")).expect("JSON");
+        match platform {
+            "baileys" => assert_eq!(
+                events[0]["data"]["raw"], body["data"]["messages"][0],
+                "the element of the batch"
+            ),
+            "chatwoot" => {
+                let token = &events[0]["data"]["raw"]["conversation"]["contact_inbox"]["pubsub_token"];
+                assert!(token.is_null(), "a credential is blanked: {token}");
+            }
+            _ => assert_eq!(events[0]["data"]["raw"], body, "the platform's own JSON"),
+        }
+    }
+    let mut child = Command::new(env!("CARGO_BIN_EXE_forebay"))
+        .args(["normalize", "digisac", "--tenant", "acme", "--source", "sales"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    child
+        .stdin
+        .take()
+        .expect("piped")
+        .write_all(b"{\"event\":\"ticket.created\",\"data\":{\"id\":7}}")
+        .expect("written");
+    let output = child.wait_with_output().expect("ends");
+    let events = json_lines(&output.stdout);
+    assert_eq!(events[0]["type"], "ticket.created");
+    assert_eq!(events[0]["source"], "/acme/sales");
+    assert_eq!(events[0]["data"]["ticket"]["id"], "7");
+}
+
+/// `forebay dev` without a configuration of its own but for the ports.
+async fn dev(folder: &Path, client: &Client) -> (Role, String) {
+    let (port, admin) = (free_port(), free_port());
+    let config = include_str!("../src/dev.yaml");
+    let ports = format!("admin: {{ listen: \"127.0.0.1:{admin}\" }}\ningest: {{ listen: \"127.0.0.1:{port}\" }}\n");
+    std::fs::write(folder.join("forebay.yaml"), format!("{config}{ports}")).expect("written");
+    let mut role = Role::start(&["dev", "--config", "forebay.yaml"], folder, "dev", admin);
+    role.ready(client).await;
+    (role, format!("http://127.0.0.1:{port}"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn send_is_accepted_forged_is_refused_and_tail_shows_what_came() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let client = Client::default();
+    let (role, base) = dev(folder.path(), &client).await;
+    for (platform, _) in PLATFORMS {
+        let listed = run(&["send", platform, "--list"], folder.path());
+        assert!(
+            String::from_utf8_lossy(&listed.stdout).lines().count() >= 2,
+            "{platform} has samples"
+        );
+        let sent = run(&["send", platform, "--url", &base], folder.path());
+        assert!(sent.status.success(), "{platform}: {}", stderr(&sent));
+        let forged = run(&["send", platform, "--url", &base, "--forge"], folder.path());
+        let said = String::from_utf8_lossy(&forged.stdout).into_owned();
+        assert!(said.contains("401") || said.contains("404"), "{platform}: {said}");
+    }
+    let all = run(&["tail", "--from-beginning", "-n", "4"], folder.path());
+    assert!(all.status.success(), "{}", stderr(&all));
+    let mut types: Vec<String> = json_lines(&all.stdout)
+        .iter()
+        .map(|e| e["type"].as_str().expect("a type").to_owned())
+        .collect();
+    types.sort();
+    assert_eq!(
+        types,
+        ["invoice.paid", "message.created", "message.created", "message.created"]
+    );
+    let some = run(
+        &[
+            "tail",
+            "--from-beginning",
+            "-n",
+            "1",
+            "--type",
+            "invoice.*",
+            "-o",
+            "pretty",
+        ],
+        folder.path(),
+    );
+    let line = String::from_utf8_lossy(&some.stdout).into_owned();
+    assert!(
+        line.contains("invoice.paid") && line.contains("/default/standard"),
+        "{line}"
+    );
+
+    let metrics = client
+        .get(&format!("{}/metrics", role.admin))
+        .await
+        .expect("the admin port answers")
+        .1;
+    for name in ["forebay_ingest_", "forebay_processor_", "forebay_sinks_"] {
+        assert!(metrics.contains(name), "no metric begins with {name}");
+    }
+    assert_eq!(
+        client.get(&format!("{}/livez", role.admin)).await.expect("answers").0,
+        200
+    );
+}
+
+#[test]
+fn secrets_come_from_variables_and_from_the_files_that_variables_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let key = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let file = folder.path().join("mounted-secret");
+    std::fs::write(&file, format!("{key}\n")).expect("written");
+    let check = |name: &str, value: &str| {
+        Command::new(env!("CARGO_BIN_EXE_forebay"))
+            .args([
+                "check",
+                "--config",
+                &repository().join("forebay.example.yaml").display().to_string(),
+            ])
+            .envs(["CHATWOOT_SECRET", "DIGISAC_URL_SECRET", "BAILEYS_TOKEN", "CRM_SECRET"].map(|n| (n, key)))
+            .env("DATABASE_URL", "postgres://forebay@127.0.0.1/forebay")
+            .env(name, value)
+            .output()
+            .expect("runs")
+    };
+    let output = check("BILLING_SECRET_FILE", &file.display().to_string());
+    assert!(output.status.success(), "{}", stderr(&output));
+    let output = check("BILLING_SECRET_FILE", "/nowhere/secret");
+    assert_eq!(output.status.code(), Some(2));
+    let message = stderr(&output);
+    assert!(
+        message.contains("BILLING_SECRET_FILE") && message.contains("/nowhere/secret"),
+        "{message}"
+    );
+    assert!(!message.contains(key), "{message}");
+}
