@@ -1,5 +1,6 @@
 //! The one member of a group in this process, or somebody who reads alone: gets all partitions at once.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Handle;
 use super::catalog::Topic;
-use super::progress::GroupId;
+use super::progress::{self, GroupId};
 use super::reader::{Reader, Stored};
 use super::shared::Shared;
 use super::topics;
@@ -32,10 +33,16 @@ pub(super) async fn subscribe(handle: Arc<Handle>, subscription: Subscription) -
         Membership::Alone => None,
         Membership::Group(group) => Some(Seat::take(&handle, &topic, group).await?),
     };
+    let progress = match &seat {
+        None => HashMap::new(),
+        Some(seat) => progress::read(&shared.pool, seat.id)
+            .await
+            .map_err(|e| shared.read_error(&e))?,
+    };
     let stored = topic
         .partitions
         .iter()
-        .map(|p| Arc::new(Stored::new(p.extent().earliest)))
+        .map(|p| Arc::new(Stored::new(progress.get(&p.id).copied())))
         .collect();
     let ended = shared.closed.child_token();
     Ok(Box::new(JournalConsumer {
@@ -110,7 +117,7 @@ impl Consumer for JournalConsumer {
     fn lag(&self) -> BoxFuture<'_, Result<Vec<(Partition, u64)>, LogError>> {
         let lag = self.topic.partitions.iter().zip(&self.stored).map(|(state, stored)| {
             let extent = state.extent();
-            let behind = extent.end.0 - stored.get().max(extent.earliest).0;
+            let behind = extent.end.0 - stored.get().map_or(extent.earliest, |at| at.max(extent.earliest)).0;
             (state.partition.clone(), u64::try_from(behind).unwrap_or(0))
         });
         let lag = lag.collect();

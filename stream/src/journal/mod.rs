@@ -1,9 +1,9 @@
 //! The event log on local disk: embedded, durable, partitioned, for one process that writes.
 //!
 //! One folder with one SQLite file (WAL, `synchronous=FULL`). The way of a record: [`Journal`] puts it into a bounded
-//! queue; the [`writer`] takes all that is queued, writes it in one transaction, answers after the commit, and moves the
-//! ends of the partitions in the [`catalog`]; that wakes the [`reader`]s, which read over connections of their own.
-//! Progress of groups ([`progress`]) goes to disk with the next commit. [`retention`] deletes between two commits.
+//! queue; the `writer` takes all that is queued, writes it in one transaction, answers after the commit, and moves the
+//! ends of the partitions in the `catalog`; that wakes the `reader`s, which read over connections of their own.
+//! Progress of groups (`progress`) goes to disk with the next commit. `retention` deletes between two commits.
 //!
 //! Power loss keeps what was acknowledged; `kill -9` may set back a group's progress by some 200 ms, never a record.
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use schemas::record::Offset;
-use sqlx::SqliteConnection;
+use sqlx::{SqliteConnection, SqlitePool};
 use tokio::sync::Notify;
 
 use super::layout::PartitionId;
@@ -78,15 +78,13 @@ pub(super) async fn write(connection: &mut SqliteConnection, progress: &[Progres
 }
 
 /// What is on disk.
-pub(super) async fn read(
-    pool: &sqlx::SqlitePool,
-    group: GroupId,
-    partition: PartitionId,
-) -> Result<Option<Offset>, sqlx::Error> {
-    let next = sqlx::query_scalar("SELECT next FROM progress WHERE group_id = ? AND partition_id = ?")
+pub(super) async fn read(pool: &SqlitePool, group: GroupId) -> Result<HashMap<PartitionId, Offset>, sqlx::Error> {
+    let rows: Vec<(i64, i64)> = sqlx::query_as("SELECT partition_id, next FROM progress WHERE group_id = ?")
         .bind(group.0)
-        .bind(partition.0)
-        .fetch_optional(pool)
+        .fetch_all(pool)
         .await?;
-    Ok(next.map(Offset))
+    Ok(rows
+        .into_iter()
+        .map(|(partition, next)| (PartitionId(partition), Offset(next)))
+        .collect())
 }

@@ -1,7 +1,6 @@
 //! One partition, read in order; and how a process that only reads hears of what another writes.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::catalog::{Extent, PartitionState};
 use super::layout::{decode_headers, offset_of};
-use super::progress::{self, GroupId};
+use super::progress::GroupId;
 use super::shared::Shared;
 
 /// A batch ends after so many bytes, however many records were asked for.
@@ -23,21 +22,21 @@ const BATCH_BYTES: usize = 8 << 20;
 /// How often a process that only reads looks for something new.
 const POLL_EVERY: Duration = Duration::from_millis(100);
 
-/// How far a reader is: what its group has stored, or, alone, what it has read.
+/// How far a reader is: what its group has stored, or, alone, what it has read; `None` before there is either.
 #[derive(Debug)]
-pub(super) struct Stored(AtomicI64);
+pub(super) struct Stored(Mutex<Option<Offset>>);
 
 impl Stored {
-    pub(super) fn new(at: Offset) -> Self {
-        Self(AtomicI64::new(at.0))
+    pub(super) fn new(at: Option<Offset>) -> Self {
+        Self(Mutex::new(at))
     }
 
-    pub(super) fn get(&self) -> Offset {
-        Offset(self.0.load(Ordering::Relaxed))
+    pub(super) fn get(&self) -> Option<Offset> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn set(&self, at: Offset) {
-        self.0.store(at.0, Ordering::Relaxed);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(at);
     }
 }
 
@@ -76,17 +75,9 @@ impl Reader {
         }
     }
 
-    async fn begin(&mut self, from: Option<Offset>) -> Result<(), LogError> {
-        let known = match (from, self.group) {
-            (Some(from), _) => Some(from),
-            (None, Some(group)) => {
-                let read = progress::read(&self.shared.pool, group, self.state.id).await;
-                read.map_err(|e| self.shared.read_error(&e))?
-            }
-            (None, None) => None,
-        };
+    fn begin(&mut self, from: Option<Offset>) -> Result<(), LogError> {
         let extent = self.state.extent();
-        self.next = match (known, self.start) {
+        self.next = match (from.or_else(|| self.stored.get()), self.start) {
             (Some(at), _) if at < extent.earliest || at > extent.end => return Err(self.lost(at, extent)),
             (Some(at), _) => at,
             (None, Start::Earliest) => extent.earliest,
@@ -198,7 +189,7 @@ impl PartitionReader for Reader {
     }
 
     fn begin(&mut self, from: Option<Offset>) -> BoxFuture<'_, Result<(), LogError>> {
-        Box::pin(self.begin(from))
+        Box::pin(async move { self.begin(from) })
     }
 
     fn next_batch(&mut self, max: usize) -> BoxFuture<'_, Result<Option<Vec<StoredRecord>>, LogError>> {

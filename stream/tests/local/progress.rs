@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 
 use super::{close, config, events, eventually, open, sized};
-use crate::conformance::{group, join, within};
+use crate::conformance::{Member, begin, group, join, within};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stored_progress_is_on_disk_soon_without_a_close() {
@@ -45,5 +45,25 @@ async fn stored_progress_is_on_disk_soon_without_a_close() {
     within("the close", member.consumer.close())
         .await
         .expect("a clean close");
+    close(journal).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lag_is_known_before_reading_begins() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let journal = open(&config(folder.path())).await;
+    let topic = events(&journal, 1).await;
+    let group = group();
+    for n in 0..9 {
+        journal.publish(&topic, sized(n, 100)).await.expect("acknowledged");
+    }
+    for (store, lag) in [(4, 9), (9, 5), (9, 0)] {
+        let mut member = Member::join(&journal, &topic, &group, Start::Earliest, 1).await;
+        let lags = within("the lag", member.consumer.lag()).await.expect("a lag");
+        assert_eq!(lags.iter().map(|(_, lag)| *lag).collect::<Vec<_>>(), [lag]);
+        begin(member.reader()).await;
+        member.reader().store(Offset(store)).expect("stored");
+        member.close().await;
+    }
     close(journal).await;
 }

@@ -37,6 +37,11 @@ impl Writer {
         if group.is_empty() {
             return;
         }
+        // After an error this reads the ends of the partitions anew, before offsets are given out.
+        match self.take_connection().await {
+            Ok(connection) => self.connection = Some(connection),
+            Err(why) => return refuse(group, &why),
+        }
         self.newest_ms = self.newest_ms.max(now_ms());
         let mut ends: HashMap<i64, (Arc<PartitionState>, Offset)> = HashMap::new();
         let mut rows = Vec::with_capacity(group.len());
