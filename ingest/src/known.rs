@@ -97,3 +97,77 @@ impl Sources {
         Arc::ptr_eq(known, &self.stranger)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use http::{HeaderMap, HeaderValue};
+    use prometheus_client::registry::Registry;
+    use schemas::secret::Secret;
+    use schemas::source::{Scheme, TokenPlace};
+    use schemas::time::Timestamp;
+
+    use super::*;
+    use crate::authenticate::Presented;
+
+    #[derive(Debug)]
+    struct Changing(Mutex<Arc<Source>>);
+
+    impl SourceDirectory for Changing {
+        fn find(&self, id: &str) -> Option<Arc<Source>> {
+            let source = self.0.lock().expect("not poisoned");
+            (source.id.as_str() == id).then(|| Arc::clone(&source))
+        }
+    }
+
+    fn with_secret(secret: &str) -> Arc<Source> {
+        Arc::new(Source {
+            id: SourceId::new("s").expect("valid"),
+            tenant: Tenant::new("acme").expect("valid"),
+            platform: Platform::Chatwoot,
+            scheme: Some(Scheme::Token(TokenPlace::Header("x-token".into()))),
+            secrets: vec![Secret::new(secret)],
+            max_body_bytes: 1,
+        })
+    }
+
+    #[test]
+    fn a_changed_source_counts_at_once_and_an_unchanged_one_is_kept() {
+        let directory = Arc::new(Changing(Mutex::new(with_secret("the-old-secret"))));
+        let metrics = Metrics::register(&mut Registry::default());
+        let sources = Sources::new(directory.clone(), metrics);
+        let lets_in = |known: &Known, token: &'static str| {
+            let headers = HeaderMap::from_iter([(
+                http::HeaderName::from_static("x-token"),
+                HeaderValue::from_static(token),
+            )]);
+            let request = Presented {
+                headers: &headers,
+                path_secret: "",
+                query: None,
+                body: b"",
+            };
+            known.verifier.verify(&request, Timestamp::MIN).is_ok()
+        };
+        let old = sources.find("s");
+        assert!(lets_in(&old, "the-old-secret"));
+        assert!(Arc::ptr_eq(&old, &sources.find("s")));
+
+        *directory.0.lock().expect("not poisoned") = with_secret("the-new-secret");
+        let new = sources.find("s");
+        assert!(lets_in(&new, "the-new-secret") && !lets_in(&new, "the-old-secret"));
+        assert!(Arc::ptr_eq(&old.metrics, &new.metrics), "it counts on");
+    }
+
+    #[test]
+    fn who_is_not_there_is_a_stranger_that_lets_nobody_in() {
+        let directory = Arc::new(Changing(Mutex::new(with_secret("the-old-secret"))));
+        let sources = Sources::new(directory, Metrics::register(&mut Registry::default()));
+        for id in ["", "S", "unknown", "(unknown)"] {
+            let known = sources.find(id);
+            assert!(sources.is_stranger(&known), "{id}");
+            assert!(!known.verifier.verify_path("") && !known.verifier.verify_path("unknown"));
+        }
+    }
+}

@@ -18,8 +18,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::authenticate::Presented;
 use crate::known::Known;
 
-/// A complete, well-formed request to a source that exists. Who sent it is not known yet.
-#[derive(Debug)]
+/// A complete, well-formed request to a source that exists. Who sent it is not known yet. Not `Debug`: path and headers
+/// hold secrets.
 pub(crate) struct RawWebhook {
     known: Arc<Known>,
     parts: Parts,

@@ -27,7 +27,6 @@ use crate::receive::RawWebhook;
 pub const MAX_SECRETS: usize = 10;
 
 /// A webhook whose sender has proved itself. Made only by [`authenticate`].
-#[derive(Debug)]
 pub(crate) struct VerifiedWebhook {
     raw: RawWebhook,
     secret: Option<usize>,
@@ -51,8 +50,8 @@ pub(crate) fn authenticate(raw: RawWebhook) -> Result<VerifiedWebhook, Refusal> 
     Ok(VerifiedWebhook { raw, secret })
 }
 
-/// What a request shows of itself. Nothing in it is trusted.
-#[derive(Debug, Clone, Copy)]
+/// What a request shows of itself. Nothing in it is trusted. Not `Debug`: it may hold the right secret.
+#[derive(Clone, Copy)]
 pub(crate) struct Presented<'a> {
     pub(crate) headers: &'a HeaderMap,
     /// The path behind the source id, up to the next slash, as it was sent.

@@ -1,5 +1,7 @@
 //! The sender's half: signs as the source's platform would. For `forebay send`, the demo, tests and the load tool.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
@@ -18,8 +20,8 @@ use super::standard_webhooks::{ID, SIGNATURE, TIMESTAMP, key};
 use super::{InvalidSource, header_name, percent};
 use crate::normalize::preset;
 
-/// What to send, and how.
-#[derive(Debug, Clone)]
+/// What to send, and how. Its `Debug` shows the names of headers only.
+#[derive(Clone)]
 pub struct SignedRequest {
     /// What stands behind `/in/{source_id}`: nothing, `/secret`, or `?name=token`. A secret, like the headers.
     pub path_suffix: String,
@@ -27,6 +29,16 @@ pub struct SignedRequest {
     pub headers: HeaderMap,
     /// The body; other than the one given only where the token stands in it.
     pub body: Bytes,
+}
+
+impl fmt::Debug for SignedRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.headers.keys().collect();
+        f.debug_struct("SignedRequest")
+            .field("headers", &names)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// Signs `body` as sent at `now`. `id` is the sender's id of the webhook, the same for every attempt.
@@ -124,7 +136,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
         struct Collect;
         impl<'de> Visitor<'de> for Collect {
             type Value = Members<'de>;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {

@@ -203,3 +203,33 @@ async fn a_bug_of_ours_is_503_and_harms_nobody_else() {
     client.reply().await.assert_accepted();
     room.eventually("forebay_ingest_in_flight 0").await;
 }
+
+#[tokio::test]
+async fn bodies_that_would_not_fit_into_memory_together_are_503() {
+    let config = Config {
+        max_body_bytes: 20_000,
+        max_buffered_bytes: 20_000,
+        ..Config::default()
+    };
+    let room = Room::start(config).await;
+    let head = "POST /in/open HTTP/1.1\r\nHost: h\r\nContent-Length: 15000\r\n\r\n";
+    let mut large = room.connect().await;
+    large.send(head.to_owned() + &" ".repeat(14_998)).await;
+    let refused = async {
+        loop {
+            let reply = room.exchange(signed("open", " ".repeat(10_000))).await;
+            if reply.status != 200 {
+                return reply;
+            }
+        }
+    };
+    let reply = tokio::time::timeout(crate::room::PATIENCE, refused)
+        .await
+        .expect("no room for both");
+    reply.assert_refused(503, "too many bodies");
+    large.send("{}").await;
+    large.reply().await.assert_accepted();
+    room.exchange(signed("open", " ".repeat(10_000)))
+        .await
+        .assert_accepted();
+}

@@ -141,3 +141,20 @@ async fn requests_on_one_connection_are_answered_in_their_order() {
     let bodies: Vec<_> = room.log.events().iter().map(|event| event.raw().to_vec()).collect();
     assert_eq!(bodies, [b"1", b"3"]);
 }
+
+#[tokio::test]
+async fn a_chunked_body_and_one_that_was_asked_for_are_read_whole() {
+    let room = Room::start(Config::default()).await;
+    let chunked = "POST /in/open HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n\
+                   3;x=y\r\n{\"a\r\n4\r\n\":1}\r\n0\r\nX-Trailer: z\r\n\r\n";
+    assert_eq!(status(&room, chunked.as_bytes()).await, 200);
+    let mut client = room.connect().await;
+    client
+        .send("POST /in/open HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 7\r\n\r\n")
+        .await;
+    assert_eq!(client.reply().await.status, 100);
+    client.send("{\"a\":1}").await;
+    client.reply().await.assert_accepted();
+    let bodies: Vec<_> = room.log.events().iter().map(|event| event.raw().to_vec()).collect();
+    assert_eq!(bodies, [br#"{"a":1}"#, br#"{"a":1}"#]);
+}

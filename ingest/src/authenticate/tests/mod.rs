@@ -98,4 +98,3 @@ fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
 fn label(outcome: Result<Option<usize>, Refusal>) -> &'static str {
     outcome.map_or_else(|refusal| refusal.label(), |_| "accepted")
 }
-

@@ -78,3 +78,21 @@ fn a_source_that_could_not_authenticate_is_refused_with_a_reason() {
     );
     assert_eq!(check_source(&source(Scheme::None, &[])), Ok(()));
 }
+
+#[test]
+fn what_is_signed_does_not_print_its_secrets() {
+    for place in [
+        TokenPlace::Header("x-token".into()),
+        TokenPlace::Query("token".into()),
+        TokenPlace::Body("token".into()),
+    ] {
+        let source = source(Scheme::Token(place), &["hunter2-hunter2"]);
+        let signed = sign(&source, &source.secrets[0], "{}", at(NOW), "m").expect("signs");
+        let verifier = Verifier::new(&source).expect("usable");
+        let printed = format!("{signed:?} {verifier:?}");
+        assert!(
+            printed.contains("content-type") && !printed.contains("hunter2"),
+            "{printed}"
+        );
+    }
+}
