@@ -28,6 +28,9 @@ pub struct Config {
     /// How much of a target's own wish ("not before …") is honoured. Such a delivery keeps its partition's progress from
     /// moving on, hence a bound well below the 24 hours that are allowed at most. Default 300 000.
     pub retry_after_max_ms: u64,
+    /// The longest wait before asking again what is away as a whole (the sink, the event log, the dead-letter topic). That is
+    /// asked without limit, and costs no attempt. Default 5 000.
+    pub unavailable_max_ms: u64,
     /// How many final outcomes (delivered, rejected, given up) the valve looks back on; 0 switches the valve off.
     /// Default 200.
     pub valve_window: usize,
@@ -56,6 +59,7 @@ impl Default for Config {
             retry_factor: 2.0,
             retry_max_attempts: 8,
             retry_after_max_ms: 300_000,
+            unavailable_max_ms: 5_000,
             valve_window: 200,
             valve_percent: 90,
             drain_ms: 10_000,
@@ -85,6 +89,7 @@ impl Config {
             ("window_bytes", self.window_bytes as u64),
             ("retry_base_ms", self.retry_base_ms),
             ("retry_max_attempts", u64::from(self.retry_max_attempts)),
+            ("unavailable_max_ms", self.unavailable_max_ms),
             ("drain_ms", self.drain_ms),
             ("revoke_ms", self.revoke_ms),
             ("checkpoint_ms", self.checkpoint_ms),

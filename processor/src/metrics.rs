@@ -14,6 +14,7 @@ use schemas::record::Partition;
 pub struct Metrics {
     events: Family<SinkLabel, Counter>,
     deliveries: Family<OutcomeLabel, Counter>,
+    attempts: Family<SinkLabel, Counter>,
     retries: Family<SinkLabel, Counter>,
     unavailable: Family<SinkLabel, Counter>,
     dead_letters: Family<SinkLabel, Counter>,
@@ -56,7 +57,8 @@ pub(crate) struct SinkMetrics {
     pub(crate) delivered: Counter,
     pub(crate) rejected: Counter,
     pub(crate) exhausted: Counter,
-    /// Attempts that are to be repeated.
+    pub(crate) attempts: Counter,
+    /// Those that are to be repeated.
     pub(crate) retries: Counter,
     /// Whole batches that the sink could not take.
     pub(crate) unavailable: Counter,
@@ -78,6 +80,7 @@ impl Metrics {
         let metrics = Self {
             events: Family::default(),
             deliveries: Family::default(),
+            attempts: Family::default(),
             retries: Family::default(),
             unavailable: Family::default(),
             dead_letters: Family::default(),
@@ -94,6 +97,11 @@ impl Metrics {
             "deliveries",
             "Final outcomes: delivered, rejected, exhausted",
             metrics.deliveries.clone(),
+        );
+        registry.register(
+            "attempts",
+            "Deliveries that the sink has answered for",
+            metrics.attempts.clone(),
         );
         registry.register(
             "retries",
@@ -165,6 +173,7 @@ impl Metrics {
             delivered: outcome("delivered"),
             rejected: outcome("rejected"),
             exhausted: outcome("exhausted"),
+            attempts: self.attempts.get_or_create(&label).clone(),
             retries: self.retries.get_or_create(&label).clone(),
             unavailable: self.unavailable.get_or_create(&label).clone(),
             dead_letters: self.dead_letters.get_or_create(&label).clone(),

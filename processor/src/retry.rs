@@ -12,6 +12,7 @@ pub struct RetryPolicy {
     factor: f64,
     max_attempts: u32,
     max_after: Duration,
+    max_away: Duration,
 }
 
 impl RetryPolicy {
@@ -26,6 +27,7 @@ impl RetryPolicy {
             factor: config.retry_factor,
             max_attempts: config.retry_max_attempts,
             max_after: Duration::from_millis(config.retry_after_max_ms.min(Self::AFTER_LIMIT_MS)),
+            max_away: Duration::from_millis(config.unavailable_max_ms),
         }
     }
 
@@ -51,6 +53,14 @@ impl RetryPolicy {
             Some(after) => after.min(self.max_after) + jittered.min(self.base),
             None => jittered,
         }
+    }
+
+    /// The wait before asking once more what is away as a whole. This has no limit of attempts, so it must not spin: at
+    /// least half of what it is at most.
+    pub fn while_away(&self, failures: u32, random: f64) -> Duration {
+        self.ceiling(failures)
+            .min(self.max_away)
+            .mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0)
     }
 }
 
@@ -81,6 +91,13 @@ mod tests {
         let after = |seconds| policy().delay(1, Some(Duration::from_secs(seconds)), 1.0).as_secs();
         assert_eq!(after(30), 31);
         assert_eq!(after(7_200), 301, "at most `retry_after_max_ms`, and the jitter");
+    }
+
+    #[test]
+    fn what_is_away_is_asked_again_within_seconds_but_not_at_once() {
+        assert_eq!(policy().while_away(1, 0.0), Duration::from_millis(500));
+        assert_eq!(policy().while_away(1_000, 0.0), Duration::from_millis(2_500));
+        assert_eq!(policy().while_away(1_000, 1.0), Duration::from_secs(5));
     }
 
     proptest! {

@@ -162,8 +162,10 @@ impl Worker {
                     Err(LogError::Unavailable(reason)) => {
                         failures += 1;
                         self.log_is_away(failures, &reason);
+                        // Short, because a revocation is answered only by asking.
+                        let wait = backoff(&self.shared.policy, failures).min(Duration::from_secs(1));
                         tokio::select! {
-                            () = sleep(backoff(&self.shared.policy, failures)) => {}
+                            () = sleep(wait) => {}
                             () = shutdown.cancelled() => return Ok(()),
                         }
                     }

@@ -181,6 +181,8 @@ struct Fate {
     lives_ms: Vec<u64>,
     seed: u64,
     refuse: u32,
+    /// Whether the sink keeps its own position, which then wins.
+    keeps_position: bool,
 }
 
 fn fate() -> impl Strategy<Value = Fate> {
@@ -192,16 +194,20 @@ fn fate() -> impl Strategy<Value = Fate> {
         proptest::collection::vec(0_u64..5_000, 0..6),
         any::<u64>(),
         0_u32..8,
+        any::<bool>(),
     )
-        .prop_map(|(records, keys, batch, more, lives_ms, seed, refuse)| Fate {
-            records,
-            keys,
-            batch,
-            window: batch + more,
-            lives_ms,
-            seed,
-            refuse,
-        })
+        .prop_map(
+            |(records, keys, batch, more, lives_ms, seed, refuse, keeps_position)| Fate {
+                records,
+                keys,
+                batch,
+                window: batch + more,
+                lives_ms,
+                seed,
+                refuse,
+                keeps_position,
+            },
+        )
 }
 
 async fn live(fate: Fate) -> Result<(), TestCaseError> {
@@ -225,10 +231,12 @@ async fn live(fate: Fate) -> Result<(), TestCaseError> {
         ..Config::default()
     };
     let lives = fate.lives_ms.iter().map(|ms| Some(*ms)).chain([None]);
+    let position: Arc<Mutex<Option<Offset>>> = Arc::default();
     let mut checked = 0;
     for (life, lifetime) in lives.enumerate() {
         let mut random = fastrand::Rng::with_seed(fate.seed.wrapping_add(life as u64));
         let (delivered_to, ordered) = (Arc::clone(&delivered), Arc::clone(&order));
+        let kept = Arc::clone(&position);
         let sink = ScriptedSink::new(move |batch| {
             if random.u8(..) < 40 {
                 return Err(Unavailable {
@@ -256,8 +264,17 @@ async fn live(fate: Fate) -> Result<(), TestCaseError> {
                 }
                 outcome
             });
-            Ok(outcomes.collect())
+            let outcomes: Vec<Outcome> = outcomes.collect();
+            if fate.keeps_position {
+                let mut deliveries = batch.deliveries.iter().zip(&outcomes);
+                let open = deliveries.find(|(_, outcome)| **outcome != Outcome::Delivered);
+                let next = open.map_or(batch.next, |(d, _)| d.record.offset.min(batch.next));
+                let mut kept = kept.lock().expect("no panic");
+                *kept = (*kept).max(Some(next));
+            }
+            Ok(outcomes)
         });
+        *sink.position.lock().expect("no panic") = *position.lock().expect("no panic");
         let worker = worker_with(&log, &sink, None, config.clone());
         if let Some(ms) = lifetime {
             // Killed: dropped in the middle of whatever it does.
@@ -274,12 +291,14 @@ async fn live(fate: Fate) -> Result<(), TestCaseError> {
         // Progress never passed a record that was not settled.
         let letters: HashSet<u64> = log.dead_letters().iter().map(number).collect();
         let delivered = delivered.lock().expect("no panic").clone();
-        for (_, next) in &log.stores()[checked..] {
+        let stores = log.stores();
+        let positions = stores[checked..].iter().map(|(_, next)| *next);
+        for next in positions.chain(*position.lock().expect("no panic")) {
             for n in 0..u64::try_from(next.0).expect("positive") {
                 prop_assert!(delivered.contains(&n) || letters.contains(&n), "{} was skipped", n);
             }
         }
-        checked = log.stores().len();
+        checked = stores.len();
     }
     // Within one life, what was delivered of one key was delivered in order.
     let order = order.lock().expect("no panic").clone();

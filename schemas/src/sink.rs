@@ -76,7 +76,8 @@ pub struct Batch {
     /// Where the events were read.
     pub partition: Partition,
     /// Once every delivery of this batch is settled, everything before this offset is. A sink that keeps its position
-    /// with the data stores this, or the offset of the first delivery that it did not deliver if there is one.
+    /// with the data stores this, or the offset of the first delivery that it did not deliver, **whichever is smaller**:
+    /// it may lie before the batch, while something earlier waits for its next try or for its dead letter to be written.
     pub next: Offset,
     /// At least one.
     pub deliveries: Vec<Delivery>,

@@ -234,9 +234,8 @@ impl PartitionTask {
     }
 }
 
-/// Half of the ceiling and a random part of the other half: what is tried without limit must not spin.
 pub(crate) fn backoff(policy: &RetryPolicy, failures: u32) -> Duration {
-    policy.ceiling(failures).mul_f64(0.5 + fastrand::f64() / 2.0)
+    policy.while_away(failures, fastrand::f64())
 }
 
 /// Hands a batch to the sink until it takes it; `None` if stopped before. A sink that is unavailable costs no attempt.
@@ -247,6 +246,7 @@ async fn deliver(shared: &Shared, picked: &Picked, stop: &CancellationToken) -> 
         let started = Instant::now();
         match shared.sink.deliver(batch).await {
             Ok(outcomes) => {
+                shared.metrics.attempts.inc_by(batch.deliveries.len() as u64);
                 shared.metrics.batch_seconds.observe(started.elapsed().as_secs_f64());
                 if failures > 0 {
                     tracing::info!(sink = %shared.sink.name(), partition = %batch.partition, "sink is back");
