@@ -163,7 +163,7 @@ mod tests {
             (r#"{"token" : "secret","a":"#, r#"{"token" : null,"a":"#),
             (r#"{"token":secret,"#, r#"{"token":null,"#),
             (r#"{\"token\":\"secret\"}"#, r#"{\"token\":null}"#),
-            (r#"token token token: x"#, r#"token token token: null"#),
+            ("token token token: x", "token token token: null"),
             ("token", "token"),
         ] {
             assert_eq!(String::from_utf8_lossy(&TOKEN.blank_bytes(bytes.as_bytes())), blanked);

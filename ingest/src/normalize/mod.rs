@@ -1,6 +1,6 @@
 //! From a verified webhook to events: what each platform's JSON means in the vocabulary of [`schemas::data`].
 //!
-//! A platform is one file, and one line in [`adapter`]. All of them read the same way, top to bottom: how senders prove
+//! A platform is one file, and one line in `adapter`. All of them read the same way, top to bottom: how senders prove
 //! themselves, what is a test call, then the mapping of each event with its identity, ordering key and time.
 //!
 //! Nothing here fails and nothing here remembers: a surprise in one event makes that event `unmapped`, and what can only be

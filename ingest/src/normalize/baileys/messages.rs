@@ -1,16 +1,12 @@
-//! The message events: `messages.upsert`, `messages.update`, `message-receipt.update`, `messages.delete`,
-//! `messages.reaction`.
+//! Messages as they come in, `messages.upsert`, and the notices among them: reactions, edits, messages taken back.
 
-use schemas::data::{
-    Conversation, Data, DeliveryStatus, Direction, Message, MessageDeletion, MessageReaction, MessageStatus, Party,
-    PartyKind, Text,
-};
+use schemas::data::{Data, DeliveryStatus, Message, MessageDeletion, MessageReaction, Party, PartyKind, Text};
 use schemas::time::Timestamp;
 
-use super::content::{Said, essence, is_edit, said};
-use super::jid::{conversation, jid, party};
-use super::{Fact, Line, Mapped, Nothing};
-use crate::normalize::digest;
+use super::content::{Said, essence, said};
+use super::jid::party;
+use super::key::{Key, Named, delivery_status};
+use super::{Fact, Line, Mapped};
 use crate::normalize::json::{Json, object};
 
 object! {
@@ -26,17 +22,6 @@ object! {
         message: Json = "message",
     }
 
-    Key {
-        id: Json = "id",
-        remote: Json = "remoteJid",
-        remote_alt: Json = "remoteJidAlt",
-        from_me: Json = "fromMe",
-        participant: Json = "participant",
-        participant_alt: Json = "participantAlt",
-        participant_pn: Json = "participantPn",
-        sender_pn: Json = "senderPn",
-    }
-
     /// A message about a message.
     Notice {
         key: Key = "key",
@@ -45,115 +30,6 @@ object! {
         timestamp_ms: Json = "timestampMs",
         text: Json = "text",
         sender_timestamp_ms: Json = "senderTimestampMs",
-    }
-
-    Update { key: Key = "key", update: Change = "update", }
-
-    Change {
-        status: Json = "status",
-        timestamp: Json = "messageTimestamp",
-        stub: Json = "messageStubType",
-        parameters: Json = "messageStubParameters",
-        message: Json = "message",
-    }
-
-    Receipted { key: Key = "key", receipt: Receipt = "receipt", }
-
-    Receipt {
-        user: Json = "userJid",
-        delivered: Json = "receiptTimestamp",
-        read: Json = "readTimestamp",
-        played: Json = "playedTimestamp",
-    }
-
-    Deletion { keys: Json = "keys", jid: Json = "jid", all: Json = "all", }
-
-    Reacted { key: Key = "key", reaction: Notice = "reaction", }
-}
-
-/// A key that names a message.
-struct Named<'a> {
-    id: Text<'a>,
-    chat: Text<'a>,
-    /// The parts by which `WhatsApp` tells messages apart.
-    identity: [Text<'a>; 4],
-    outbound: bool,
-}
-
-impl<'a> Key<'a> {
-    fn named(&self) -> Result<Named<'a>, Nothing<'a>> {
-        let chat = jid(self.remote);
-        let (Some(id), Some(chat)) = (self.id.text(), chat.clone()) else {
-            return Err(Nothing {
-                reason: "no message key",
-                about: chat,
-            });
-        };
-        let outbound = self.from_me.flag() == Some(true);
-        Ok(Named {
-            identity: [
-                chat.clone(),
-                id.clone(),
-                if outbound { "from me" } else { "to me" }.into(),
-                jid(self.participant).unwrap_or_default(),
-            ],
-            id,
-            chat,
-            outbound,
-        })
-    }
-
-    /// Who wrote it. A key of ours names us in groups only.
-    fn sender(&self, outbound: bool, name: Option<Text<'a>>) -> Option<Party<'a>> {
-        let in_group = [self.participant, self.participant_alt, self.participant_pn];
-        if outbound {
-            party(in_group, Some(PartyKind::Agent), name)
-        } else if in_group.into_iter().any(|json| json.text().is_some()) {
-            party(in_group, Some(PartyKind::Contact), name)
-        } else {
-            party(
-                [self.remote, self.remote_alt, self.sender_pn],
-                Some(PartyKind::Contact),
-                name,
-            )
-        }
-    }
-}
-
-impl<'a> Named<'a> {
-    fn conversation(&self, line: &Line<'a>) -> Conversation<'a> {
-        conversation(line, self.chat.clone())
-    }
-
-    fn direction(&self) -> Direction {
-        if self.outbound {
-            Direction::Outbound
-        } else {
-            Direction::Inbound
-        }
-    }
-
-    fn identity(&self, of: &'static str) -> Vec<Text<'a>> {
-        [Text::Borrowed(of)]
-            .into_iter()
-            .chain(self.identity.iter().cloned())
-            .collect()
-    }
-
-    fn nothing(self, reason: &'static str) -> Nothing<'a> {
-        Nothing {
-            reason,
-            about: Some(self.chat),
-        }
-    }
-
-    fn fact(self, data: Data<'a>, identity: Vec<Text<'a>>, time: Option<Timestamp>) -> Fact<'a> {
-        Fact {
-            data,
-            identity,
-            time,
-            about: Some(self.chat),
-        }
     }
 }
 
@@ -217,131 +93,8 @@ pub(super) fn upsert<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
     }
 }
 
-pub(super) fn update<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
-    let Update { key, update } = json.read();
-    let named = key.named()?;
-    let time = update.timestamp.time();
-    if matches!(update.stub.text().as_deref(), Some("1" | "REVOKE")) {
-        return Ok(revoked(line, named.id.clone(), named, None, time));
-    }
-    if update.message.is_there() {
-        let from = key.sender(named.outbound, None);
-        let id = named.id.clone();
-        if is_edit(update.message) {
-            return edited(line, id, named, from, update.message, time);
-        }
-        // A message whose content came late.
-        let Some((kind, content)) = essence(update.message) else {
-            return Err(named.nothing("no content"));
-        };
-        let status = named.outbound.then(|| delivery_status(update.status)).flatten();
-        let to = to(&key, &named);
-        let data = Data::MessageUpdated(compose(line, id, &named, from, to, said(kind, content), status));
-        let mut identity = named.identity("messages.update");
-        identity.push(digest(update.message.raw()).into());
-        return Ok(named.fact(data, identity, time));
-    }
-    let Some(status) = delivery_status(update.status) else {
-        return Err(named.nothing("an update without a mapping"));
-    };
-    let data = Data::MessageStatus(MessageStatus {
-        id: named.id.clone(),
-        conversation: named.conversation(line),
-        status,
-        recipient: None,
-        at: None,
-        error: (status == DeliveryStatus::Failed)
-            .then(|| update.parameters.elements().find_map(Json::text))
-            .flatten(),
-    });
-    let mut identity = named.identity("status");
-    identity.push(update.status.text().unwrap_or_default());
-    Ok(named.fact(data, identity, time))
-}
-
-pub(super) fn receipt<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
-    let Receipted { key, receipt } = json.read();
-    let named = key.named()?;
-    let furthest = [
-        (DeliveryStatus::Played, "played", receipt.played),
-        (DeliveryStatus::Read, "read", receipt.read),
-        (DeliveryStatus::Delivered, "delivered", receipt.delivered),
-    ];
-    let furthest = furthest
-        .into_iter()
-        .find_map(|(status, word, at)| Some((status, word, at.time()?)));
-    let Some((status, word, time)) = furthest else {
-        return Err(named.nothing("a receipt without a time"));
-    };
-    let recipient = party(
-        [receipt.user, key.participant, key.participant_alt],
-        Some(PartyKind::Contact),
-        None,
-    );
-    let mut identity = named.identity("receipt");
-    identity.extend([
-        recipient.as_ref().map(|party| party.id.clone()).unwrap_or_default(),
-        word.into(),
-    ]);
-    let data = Data::MessageStatus(MessageStatus {
-        id: named.id.clone(),
-        conversation: named.conversation(line),
-        status,
-        recipient,
-        at: None,
-        error: None,
-    });
-    Ok(named.fact(data, identity, Some(time)))
-}
-
-/// The keys of `messages.delete`; none if a whole chat was emptied.
-pub(super) fn list_of_delete(data: Json<'_>) -> Option<Json<'_>> {
-    if !data.is_object() {
-        return Some(data);
-    }
-    let deletion: Deletion<'_> = data.read();
-    deletion.keys.is_there().then_some(deletion.keys)
-}
-
-pub(super) fn delete<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
-    let named = json.read::<Key<'a>>().named()?;
-    Ok(revoked(line, named.id.clone(), named, None, None))
-}
-
-pub(super) fn delete_all<'a>(line: &Line<'a>, data: Json<'a>) -> Mapped<'a> {
-    let deletion: Deletion<'a> = data.read();
-    let (Some(chat), Some(true)) = (jid(deletion.jid), deletion.all.flag()) else {
-        return Err(Nothing::because("no message key"));
-    };
-    Ok(Fact {
-        identity: vec!["deleted".into(), chat.clone(), "all".into()],
-        data: Data::MessageDeleted(MessageDeletion {
-            id: None,
-            conversation: conversation(line, chat.clone()),
-            by: None,
-        }),
-        time: None,
-        about: Some(chat),
-    })
-}
-
-pub(super) fn reaction<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
-    let Reacted { key, reaction } = json.read();
-    let named = reaction.key.named().map_err(|nothing| Nothing {
-        about: jid(key.remote),
-        ..nothing
-    })?;
-    match key.id.text() {
-        Some(id) => {
-            let from = reaction.key.sender(named.outbound, None);
-            Ok(reacted(line, id, named, from, &reaction, None))
-        }
-        None => Err(named.nothing("no message key")),
-    }
-}
-
 /// `named` is the reaction's own key, `id` the message that it is about.
-fn reacted<'a>(
+pub(super) fn reacted<'a>(
     line: &Line<'a>,
     id: Text<'a>,
     named: Named<'a>,
@@ -362,7 +115,7 @@ fn reacted<'a>(
 }
 
 /// A message is taken back once only, so its id is all the identity.
-fn revoked<'a>(
+pub(super) fn revoked<'a>(
     line: &Line<'a>,
     id: Text<'a>,
     named: Named<'a>,
@@ -379,7 +132,7 @@ fn revoked<'a>(
 }
 
 /// Told apart by the new text: the two events about one edit share that and the second, and little else.
-fn edited<'a>(
+pub(super) fn edited<'a>(
     line: &Line<'a>,
     id: Text<'a>,
     named: Named<'a>,
@@ -396,7 +149,7 @@ fn edited<'a>(
     Ok(named.fact(Data::MessageUpdated(message), identity, time))
 }
 
-fn compose<'a>(
+pub(super) fn compose<'a>(
     line: &Line<'a>,
     id: Text<'a>,
     named: &Named<'a>,
@@ -423,24 +176,12 @@ fn compose<'a>(
 }
 
 /// The other side of a chat that we wrote to; a group has no one side.
-fn to<'a>(key: &Key<'a>, named: &Named<'a>) -> Option<Party<'a>> {
+pub(super) fn to<'a>(key: &Key<'a>, named: &Named<'a>) -> Option<Party<'a>> {
     let chat_with_one = !named.chat.ends_with("@g.us") && !named.chat.ends_with("@broadcast");
     let addresses = [key.remote, key.remote_alt, Json::default()];
     (named.outbound && chat_with_one)
         .then(|| party(addresses, Some(PartyKind::Contact), None))
         .flatten()
-}
-
-fn delivery_status(status: Json<'_>) -> Option<DeliveryStatus> {
-    Some(match &*status.text()? {
-        "0" | "ERROR" => DeliveryStatus::Failed,
-        "1" | "PENDING" => DeliveryStatus::Pending,
-        "2" | "SERVER_ACK" => DeliveryStatus::Sent,
-        "3" | "DELIVERY_ACK" => DeliveryStatus::Delivered,
-        "4" | "READ" => DeliveryStatus::Read,
-        "5" | "PLAYED" => DeliveryStatus::Played,
-        _ => return None,
-    })
 }
 
 /// By name, or by number in `WebMessageInfo.StubType`.

@@ -9,8 +9,10 @@
 mod content;
 mod groups;
 mod jid;
+mod key;
 mod line;
 mod messages;
+mod updates;
 
 use schemas::data::{Data, Text, Unmapped};
 use schemas::source::{Scheme, TokenPlace};
@@ -80,13 +82,13 @@ pub(super) fn events<'a>(
     let scope = Scope { webhook, event, line };
     let events = match &*scope.event {
         "messages.upsert" => scope.each(messages::list_of_upsert(data), messages::upsert),
-        "messages.update" => scope.each(data, messages::update),
-        "message-receipt.update" => scope.each(data, messages::receipt),
-        "messages.delete" => match messages::list_of_delete(data) {
-            Some(keys) => scope.each(keys, messages::delete),
-            None => vec![scope.whole(messages::delete_all(line, data))],
+        "messages.update" => scope.each(data, updates::update),
+        "message-receipt.update" => scope.each(data, updates::receipt),
+        "messages.delete" => match updates::list_of_delete(data) {
+            Some(keys) => scope.each(keys, updates::delete),
+            None => vec![scope.whole(updates::delete_all(line, data))],
         },
-        "messages.reaction" => scope.each(data, messages::reaction),
+        "messages.reaction" => scope.each(data, updates::reaction),
         "group-participants.update" => vec![scope.whole(groups::participants(line, data))],
         "groups.upsert" => scope.each(data, groups::upsert),
         "groups.update" => scope.each(data, groups::update),

@@ -5,11 +5,16 @@
 //! whatever a platform may have meant: ids as numbers or text, flags as `true`, `"true"` or `1`, times in five spellings.
 //! Of equal keys the last wins. What does not fit is absent.
 
+mod cursor;
+
 use std::borrow::Cow;
 
 use schemas::data::Text;
 use schemas::time::Timestamp;
 use serde::de::IgnoredAny;
+
+use cursor::string_end;
+pub(super) use cursor::{Cursor, Read, object};
 
 /// How deep a body may nest. Its envelope nests it two deeper, and 128 is what common parsers take.
 const MAX_DEPTH: usize = 126;
@@ -52,37 +57,6 @@ fn is_too_deep(json: &[u8]) -> bool {
         }
     }
     false
-}
-
-/// The place behind the closing quote of a string whose content begins at `at`.
-fn string_end(json: &[u8], mut at: usize) -> usize {
-    loop {
-        // Eight bytes at a time until one of them is a quote or a backslash.
-        while let Some(eight) = json.get(at..).and_then(|rest| rest.first_chunk()) {
-            let word = u64::from_le_bytes(*eight);
-            let found = zeros(word ^ repeat(b'"')) | zeros(word ^ repeat(b'\\'));
-            if found != 0 {
-                at += found.trailing_zeros() as usize / 8;
-                break;
-            }
-            at += 8;
-        }
-        match json.get(at) {
-            Some(b'"') => return at + 1,
-            Some(b'\\') => at += 2,
-            Some(_) => at += 1,
-            None => return json.len(),
-        }
-    }
-}
-
-const fn repeat(byte: u8) -> u64 {
-    u64::from_ne_bytes([byte; 8])
-}
-
-/// The highest bit of the lowest byte that is zero, among others above it.
-const fn zeros(word: u64) -> u64 {
-    word.wrapping_sub(repeat(1)) & !word & repeat(0x80)
 }
 
 /// A JSON value as it was sent: its text. Empty when absent.
@@ -170,25 +144,9 @@ impl<'a> Json<'a> {
     /// The elements of an array; of anything else but `null` itself, for platforms that send one thing without its list.
     pub(super) fn elements(self) -> impl Iterator<Item = Json<'a>> {
         let mut cursor = Cursor::new(self.0);
-        let mut alone = self.is_there() && !self.0.starts_with('[');
-        if !alone {
-            cursor.at = 1;
-        }
-        let mut done = !self.is_there();
-        std::iter::from_fn(move || {
-            if std::mem::take(&mut alone) {
-                done = true;
-                return Some(self);
-            }
-            if done || matches!(cursor.peek(), b']' | 0) {
-                return None;
-            }
-            let element = cursor.skip();
-            if cursor.peek() == b',' {
-                cursor.at += 1;
-            }
-            Some(element)
-        })
+        let is_list = cursor.enter_list();
+        let mut alone = (self.is_there() && !is_list).then_some(self);
+        std::iter::from_fn(move || if is_list { cursor.next_element() } else { alone.take() })
     }
 
     /// The members of an object, in their order; nothing for anything else.
@@ -273,170 +231,86 @@ fn code_point(escape: &str) -> (char, usize) {
     )
 }
 
-/// A place in valid JSON.
-#[derive(Debug)]
-pub(super) struct Cursor<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl<'a> Cursor<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
-    }
-
-    /// How many bytes are behind it.
-    pub(super) fn position(&self) -> usize {
-        self.at
-    }
-
-    fn byte(&self) -> u8 {
-        self.text.as_bytes().get(self.at).copied().unwrap_or(0)
-    }
-
-    /// The next byte that is not white space, 0 at the end.
-    fn peek(&mut self) -> u8 {
-        while matches!(self.byte(), b' ' | b'\t' | b'\r' | b'\n') {
-            self.at += 1;
-        }
-        self.byte()
-    }
-
-    /// Steps over one value.
-    pub(super) fn skip(&mut self) -> Json<'a> {
-        let bytes = self.text.as_bytes();
-        let first = self.peek();
-        let start = self.at;
-        match first {
-            b'"' => self.at = string_end(bytes, self.at + 1),
-            b'{' | b'[' => {
-                let mut depth = 0_usize;
-                while let Some(byte) = bytes.get(self.at) {
-                    self.at += 1;
-                    match byte {
-                        b'"' => self.at = string_end(bytes, self.at),
-                        b'{' | b'[' => depth += 1,
-                        b'}' | b']' => {
-                            depth -= 1;
-                            if depth == 0 {
-                                break;
-                            }
-                        }
-                        _ => {}
-                    }
-                }
-            }
-            _ => {
-                while !matches!(self.byte(), b',' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n' | 0) {
-                    self.at += 1;
-                }
-            }
-        }
-        Json(self.text.get(start..self.at).unwrap_or_default())
-    }
-
-    /// Steps through an object: `member` gets each key, still escaped, and must step over its value. Anything else is
-    /// stepped over.
-    pub(super) fn object(&mut self, mut member: impl FnMut(&'a str, &mut Self)) {
-        if self.peek() != b'{' {
-            self.skip();
-            return;
-        }
-        self.at += 1;
-        while self.peek() == b'"' {
-            let start = self.at + 1;
-            self.at = string_end(self.text.as_bytes(), start);
-            let key = self.text.get(start..self.at - 1).unwrap_or_default();
-            if self.peek() == b':' {
-                self.at += 1;
-            }
-            self.peek();
-            member(key, self);
-            if self.peek() == b',' {
-                self.at += 1;
-            }
-        }
-        self.at += 1;
-    }
-
-    /// Goes to the value of the next member of that name, however deep, if its key is written without escapes. `Some(false)`
-    /// is a text that only looks like it.
-    pub(super) fn next_key_named(&mut self, name: &str) -> Option<bool> {
-        let found = self.at + self.text.get(self.at..)?.find(name)?;
-        let bytes = self.text.as_bytes();
-        self.at = found + name.len();
-        // Within a text a quote is escaped, and only a key has a colon behind it.
-        let quoted = self.byte() == b'"' && bytes[..found].ends_with(b"\"") && !bytes[..found].ends_with(b"\\\"");
-        if quoted {
-            self.at += 1;
-        }
-        if !quoted || self.peek() != b':' {
-            return Some(false);
-        }
-        self.at += 1;
-        self.peek();
-        Some(true)
-    }
-
-    /// Goes to the value of the next member, however deep, and gives its key, still escaped.
-    pub(super) fn next_key(&mut self) -> Option<&'a str> {
-        loop {
-            let quote = self.text.as_bytes().get(self.at..)?.iter().position(|b| *b == b'"')?;
-            let start = self.at + quote + 1;
-            self.at = string_end(self.text.as_bytes(), start);
-            let end = self.at - 1;
-            if self.peek() == b':' {
-                self.at += 1;
-                self.peek();
-                return self.text.get(start..end);
-            }
-        }
-    }
-}
-
-/// What can be read from a place in valid JSON. Never fails: what does not fit is stepped over and is `Default`.
-pub(super) trait Read<'a>: Default {
-    fn read(cursor: &mut Cursor<'a>) -> Self;
-}
-
-impl<'a> Read<'a> for Json<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Self {
-        cursor.skip()
-    }
-}
-
-/// Declares a struct of members to be read: `name: Json = "key"`, or another such struct in place of `Json`.
-macro_rules! object {
-    ($($(#[$doc:meta])* $name:ident { $($field:ident: $type:ident = $key:literal,)* })*) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Default)]
-        struct $name<'a> {
-            $($field: $type<'a>,)*
-        }
-
-        impl<'a> $crate::normalize::json::Read<'a> for $name<'a> {
-            fn read(cursor: &mut $crate::normalize::json::Cursor<'a>) -> Self {
-                let mut this = Self::default();
-                cursor.object(|key, cursor| {
-                    let unescaped;
-                    let key = if key.contains('\\') {
-                        unescaped = $crate::normalize::json::unescape(key);
-                        unescaped.as_str()
-                    } else {
-                        key
-                    };
-                    match key {
-                        $($key => this.$field = $crate::normalize::json::Read::read(cursor),)*
-                        _ => drop(cursor.skip()),
-                    }
-                });
-                this
-            }
-        }
-    )*};
-}
-pub(super) use object;
-
 object! {
     Long { low: Json = "low", high: Json = "high", }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    object! {
+        Outer { id: Json = "id", inner: Inner = "inner", list: Json = "list", }
+        Inner { text: Json = "text", }
+    }
+
+    fn json(text: &str) -> Json<'_> {
+        parse(text.as_bytes()).expect("valid JSON").1
+    }
+
+    #[test]
+    fn an_object_is_read_in_any_order_with_anything_between_and_the_last_of_equals_wins() {
+        for text in [
+            r#"{"id":1,"inner":{"text":"x"},"list":[1,2]}"#,
+            r#" { "z" : { "id" : 7 , "inner" : [ { } ] } , "list" : [ 1 , 2 ] , "inner" : { "text" : "x" } , "id" : 1 } "#,
+            r#"{"inner":{"text":"w"},"id":"0","list":[1,2],"\u0069d":1,"inner":{"y":"}]\"{[","text":"x"},"a":"\\"}"#,
+        ] {
+            let outer: Outer<'_> = json(text).read();
+            assert_eq!(outer.id.text().as_deref(), Some("1"), "{text}");
+            assert_eq!(outer.inner.text.text().as_deref(), Some("x"), "{text}");
+            assert_eq!(outer.list.elements().count(), 2, "{text}");
+        }
+        let outer: Outer<'_> = json(r#"{"inner":[{"text":"x"}],"id":{},"list":null}"#).read();
+        assert_eq!(
+            (outer.inner.text.text(), outer.id.text(), outer.list.elements().count()),
+            (None, None, 0)
+        );
+    }
+
+    #[test]
+    fn flags_and_numbers_come_in_several_spellings() {
+        for (text, flag, int) in [
+            ("true", Some(true), None),
+            ("\"true\"", Some(true), None),
+            ("1", Some(true), Some(1)),
+            ("\"1\"", Some(true), Some(1)),
+            ("0", Some(false), Some(0)),
+            ("\"false\"", Some(false), None),
+            ("\" 12 \"", None, Some(12)),
+            ("2.0", None, Some(2)),
+            ("2.5", None, None),
+            ("1e3", None, Some(1000)),
+            ("9007199254740993", None, Some(9_007_199_254_740_993)),
+            (r#"{"low":-1,"high":0,"unsigned":true}"#, None, Some(4_294_967_295)),
+            (r#"{"low":5}"#, None, None),
+            ("null", None, None),
+            ("[]", None, None),
+        ] {
+            assert_eq!((json(text).flag(), json(text).int()), (flag, int), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn texts_come_out_as_they_went_in(texts in prop::collection::vec(any::<String>(), 0..6)) {
+            let body = serde_json::to_string(&texts).expect("texts serialize");
+            let read: Vec<String> = json(&body).elements().map(|e| e.text().unwrap_or_default().into_owned()).collect();
+            prop_assert_eq!(read, texts);
+        }
+
+        #[test]
+        fn members_come_out_as_they_went_in(members in prop::collection::btree_map(any::<String>(), any::<Vec<String>>(), 0..6)) {
+            let body = serde_json::to_string_pretty(&members).expect("an object serializes");
+            let read: BTreeMap<String, Vec<String>> = json(&body)
+                .members()
+                .into_iter()
+                .map(|(key, value)| (key.into_owned(), serde_json::from_str(value.raw()).expect("a value is valid JSON")))
+                .collect();
+            prop_assert_eq!(read, members);
+        }
+    }
 }

@@ -1,0 +1,119 @@
+//! The keys by which `WhatsApp` names messages, and how far it says that they got.
+
+use schemas::data::{Conversation, Data, DeliveryStatus, Direction, Party, PartyKind, Text};
+use schemas::time::Timestamp;
+
+use super::jid::{conversation, jid, party};
+use super::{Fact, Line, Nothing};
+use crate::normalize::json::{Json, object};
+
+object! {
+    Key {
+        id: Json = "id",
+        remote: Json = "remoteJid",
+        remote_alt: Json = "remoteJidAlt",
+        from_me: Json = "fromMe",
+        participant: Json = "participant",
+        participant_alt: Json = "participantAlt",
+        participant_pn: Json = "participantPn",
+        sender_pn: Json = "senderPn",
+    }
+}
+
+/// A key that names a message.
+pub(super) struct Named<'a> {
+    pub(super) id: Text<'a>,
+    pub(super) chat: Text<'a>,
+    /// The parts by which `WhatsApp` tells messages apart.
+    identity: [Text<'a>; 4],
+    pub(super) outbound: bool,
+}
+
+impl<'a> Key<'a> {
+    pub(super) fn named(&self) -> Result<Named<'a>, Nothing<'a>> {
+        let chat = jid(self.remote);
+        let (Some(id), Some(chat)) = (self.id.text(), chat.clone()) else {
+            return Err(Nothing {
+                reason: "no message key",
+                about: chat,
+            });
+        };
+        let outbound = self.from_me.flag() == Some(true);
+        Ok(Named {
+            identity: [
+                chat.clone(),
+                id.clone(),
+                if outbound { "from me" } else { "to me" }.into(),
+                jid(self.participant).unwrap_or_default(),
+            ],
+            id,
+            chat,
+            outbound,
+        })
+    }
+
+    /// Who wrote it. A key of ours names us in groups only.
+    pub(super) fn sender(&self, outbound: bool, name: Option<Text<'a>>) -> Option<Party<'a>> {
+        let in_group = [self.participant, self.participant_alt, self.participant_pn];
+        if outbound {
+            party(in_group, Some(PartyKind::Agent), name)
+        } else if in_group.into_iter().any(|json| json.text().is_some()) {
+            party(in_group, Some(PartyKind::Contact), name)
+        } else {
+            party(
+                [self.remote, self.remote_alt, self.sender_pn],
+                Some(PartyKind::Contact),
+                name,
+            )
+        }
+    }
+}
+
+impl<'a> Named<'a> {
+    pub(super) fn conversation(&self, line: &Line<'a>) -> Conversation<'a> {
+        conversation(line, self.chat.clone())
+    }
+
+    pub(super) fn direction(&self) -> Direction {
+        if self.outbound {
+            Direction::Outbound
+        } else {
+            Direction::Inbound
+        }
+    }
+
+    pub(super) fn identity(&self, of: &'static str) -> Vec<Text<'a>> {
+        [Text::Borrowed(of)]
+            .into_iter()
+            .chain(self.identity.iter().cloned())
+            .collect()
+    }
+
+    pub(super) fn nothing(self, reason: &'static str) -> Nothing<'a> {
+        Nothing {
+            reason,
+            about: Some(self.chat),
+        }
+    }
+
+    pub(super) fn fact(self, data: Data<'a>, identity: Vec<Text<'a>>, time: Option<Timestamp>) -> Fact<'a> {
+        Fact {
+            data,
+            identity,
+            time,
+            about: Some(self.chat),
+        }
+    }
+}
+
+pub(super) fn delivery_status(status: Json<'_>) -> Option<DeliveryStatus> {
+    Some(match &*status.text()? {
+        "0" | "ERROR" => DeliveryStatus::Failed,
+        "1" | "PENDING" => DeliveryStatus::Pending,
+        "2" | "SERVER_ACK" => DeliveryStatus::Sent,
+        "3" | "DELIVERY_ACK" => DeliveryStatus::Delivered,
+        "4" | "READ" => DeliveryStatus::Read,
+        "5" | "PLAYED" => DeliveryStatus::Played,
+        _ => return None,
+    })
+}

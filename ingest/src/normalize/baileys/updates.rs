@@ -1,0 +1,159 @@
+//! What happens to messages later: `messages.update`, `message-receipt.update`, `messages.delete`, `messages.reaction`.
+
+use schemas::data::{Data, DeliveryStatus, MessageDeletion, MessageStatus, PartyKind};
+
+use super::content::{essence, is_edit, said};
+use super::jid::{conversation, jid, party};
+use super::key::{Key, delivery_status};
+use super::messages::{Notice, compose, edited, reacted, revoked, to};
+use super::{Fact, Line, Mapped, Nothing};
+use crate::normalize::digest;
+use crate::normalize::json::{Json, object};
+
+object! {
+    Update { key: Key = "key", update: Change = "update", }
+
+    Change {
+        status: Json = "status",
+        timestamp: Json = "messageTimestamp",
+        stub: Json = "messageStubType",
+        parameters: Json = "messageStubParameters",
+        message: Json = "message",
+    }
+
+    Receipted { key: Key = "key", receipt: Receipt = "receipt", }
+
+    Receipt {
+        user: Json = "userJid",
+        delivered: Json = "receiptTimestamp",
+        read: Json = "readTimestamp",
+        played: Json = "playedTimestamp",
+    }
+
+    Deletion { keys: Json = "keys", jid: Json = "jid", all: Json = "all", }
+
+    Reacted { key: Key = "key", reaction: Notice = "reaction", }
+}
+
+pub(super) fn update<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
+    let Update { key, update } = json.read();
+    let named = key.named()?;
+    let time = update.timestamp.time();
+    if matches!(update.stub.text().as_deref(), Some("1" | "REVOKE")) {
+        return Ok(revoked(line, named.id.clone(), named, None, time));
+    }
+    if update.message.is_there() {
+        let from = key.sender(named.outbound, None);
+        let id = named.id.clone();
+        if is_edit(update.message) {
+            return edited(line, id, named, from, update.message, time);
+        }
+        // A message whose content came late.
+        let Some((kind, content)) = essence(update.message) else {
+            return Err(named.nothing("no content"));
+        };
+        let status = named.outbound.then(|| delivery_status(update.status)).flatten();
+        let to = to(&key, &named);
+        let data = Data::MessageUpdated(compose(line, id, &named, from, to, said(kind, content), status));
+        let mut identity = named.identity("messages.update");
+        identity.push(digest(update.message.raw()).into());
+        return Ok(named.fact(data, identity, time));
+    }
+    let Some(status) = delivery_status(update.status) else {
+        return Err(named.nothing("an update without a mapping"));
+    };
+    let data = Data::MessageStatus(MessageStatus {
+        id: named.id.clone(),
+        conversation: named.conversation(line),
+        status,
+        recipient: None,
+        at: None,
+        error: (status == DeliveryStatus::Failed)
+            .then(|| update.parameters.elements().find_map(Json::text))
+            .flatten(),
+    });
+    let mut identity = named.identity("status");
+    identity.push(update.status.text().unwrap_or_default());
+    Ok(named.fact(data, identity, time))
+}
+
+pub(super) fn receipt<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
+    let Receipted { key, receipt } = json.read();
+    let named = key.named()?;
+    let furthest = [
+        (DeliveryStatus::Played, "played", receipt.played),
+        (DeliveryStatus::Read, "read", receipt.read),
+        (DeliveryStatus::Delivered, "delivered", receipt.delivered),
+    ];
+    let furthest = furthest
+        .into_iter()
+        .find_map(|(status, word, at)| Some((status, word, at.time()?)));
+    let Some((status, word, time)) = furthest else {
+        return Err(named.nothing("a receipt without a time"));
+    };
+    let recipient = party(
+        [receipt.user, key.participant, key.participant_alt],
+        Some(PartyKind::Contact),
+        None,
+    );
+    let mut identity = named.identity("receipt");
+    identity.extend([
+        recipient.as_ref().map(|party| party.id.clone()).unwrap_or_default(),
+        word.into(),
+    ]);
+    let data = Data::MessageStatus(MessageStatus {
+        id: named.id.clone(),
+        conversation: named.conversation(line),
+        status,
+        recipient,
+        at: None,
+        error: None,
+    });
+    Ok(named.fact(data, identity, Some(time)))
+}
+
+/// The keys of `messages.delete`; none if a whole chat was emptied.
+pub(super) fn list_of_delete(data: Json<'_>) -> Option<Json<'_>> {
+    if !data.is_object() {
+        return Some(data);
+    }
+    let deletion: Deletion<'_> = data.read();
+    deletion.keys.is_there().then_some(deletion.keys)
+}
+
+pub(super) fn delete<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
+    let named = json.read::<Key<'a>>().named()?;
+    Ok(revoked(line, named.id.clone(), named, None, None))
+}
+
+pub(super) fn delete_all<'a>(line: &Line<'a>, data: Json<'a>) -> Mapped<'a> {
+    let deletion: Deletion<'a> = data.read();
+    let (Some(chat), Some(true)) = (jid(deletion.jid), deletion.all.flag()) else {
+        return Err(Nothing::because("no message key"));
+    };
+    Ok(Fact {
+        identity: vec!["deleted".into(), chat.clone(), "all".into()],
+        data: Data::MessageDeleted(MessageDeletion {
+            id: None,
+            conversation: conversation(line, chat.clone()),
+            by: None,
+        }),
+        time: None,
+        about: Some(chat),
+    })
+}
+
+pub(super) fn reaction<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
+    let Reacted { key, reaction } = json.read();
+    let named = reaction.key.named().map_err(|nothing| Nothing {
+        about: jid(key.remote),
+        ..nothing
+    })?;
+    match key.id.text() {
+        Some(id) => {
+            let from = reaction.key.sender(named.outbound, None);
+            Ok(reacted(line, id, named, from, &reaction, None))
+        }
+        None => Err(named.nothing("no message key")),
+    }
+}

@@ -1,0 +1,221 @@
+//! Chatwoot and its forks: one event per POST, signed by newer versions.
+//!
+//! A conversation's id is its number, which is unique per account only; so the account stands in front of it, in ids and in
+//! ordering keys (`3/128`). Old versions name no account in conversation events; then the last message's account is taken,
+//! and where there is no message either, the number stands alone.
+//!
+//! The same message may arrive several times, as `message_created` and as a fork's `message_incoming` or `message_outgoing`,
+//! over an account webhook and over an inbox: all of them are one event.
+
+mod conversations;
+mod messages;
+
+use std::time::Duration;
+
+use schemas::data::{Conversation, Party, PartyKind, Text, Unmapped};
+use schemas::source::{Encoding, Hash, HmacScheme, Scheme, TemplatePart, TimestampHeader};
+
+use super::json::{Json, object};
+use super::{Adapter, Because, Normalized, Webhook, baileys};
+
+pub(super) const ADAPTER: Adapter = Adapter {
+    // Old versions do not sign: their sources say `url_secret`.
+    preset: || {
+        Scheme::Hmac(HmacScheme {
+            hash: Hash::Sha256,
+            encoding: Encoding::Hex,
+            header: "x-chatwoot-signature".to_owned(),
+            prefix: "sha256=".to_owned(),
+            template: vec![
+                TemplatePart::Timestamp,
+                TemplatePart::Text(".".to_owned()),
+                TemplatePart::Body,
+            ],
+            timestamp: Some(TimestampHeader {
+                header: "x-chatwoot-timestamp".to_owned(),
+                tolerance: Duration::from_mins(5),
+            }),
+        })
+    },
+    // Whoever has it can listen to the conversation.
+    credential: Some("pubsub_token"),
+    map,
+};
+
+object! {
+    /// The members of all events; a message, a contact and a conversation stand at the top level.
+    Body {
+        event: Json = "event",
+        id: Json = "id",
+        account: Named = "account",
+        created_at: Json = "created_at",
+        updated_at: Json = "updated_at",
+        changed_attributes: Json = "changed_attributes",
+        // Messages.
+        content: Json = "content",
+        content_type: Json = "content_type",
+        content_attributes: Json = "content_attributes",
+        message_type: Json = "message_type",
+        private: Json = "private",
+        source_id: Json = "source_id",
+        attachments: Json = "attachments",
+        conversation: Chat = "conversation",
+        inbox: Named = "inbox",
+        sender: User = "sender",
+        // Conversations.
+        inbox_id: Json = "inbox_id",
+        messages: Json = "messages",
+        labels: Json = "labels",
+        meta: Meta = "meta",
+        status: Json = "status",
+        priority: Json = "priority",
+        // Contacts.
+        name: Json = "name",
+        phone_number: Json = "phone_number",
+        email: Json = "email",
+        identifier: Json = "identifier",
+        blocked: Json = "blocked",
+        group_type: Json = "group_type",
+        // Typing.
+        user: User = "user",
+        // The fork's envelope of what its WhatsApp bridge sent.
+        provider_event: Json = "provider_event",
+        provider_event_data: Json = "provider_event_data",
+    }
+
+    /// The conversation inside of a message.
+    Chat {
+        id: Json = "id",
+        account: Named = "account",
+        account_id: Json = "account_id",
+        inbox_id: Json = "inbox_id",
+        messages: Json = "messages",
+        meta: Meta = "meta",
+        group_type: Json = "group_type",
+    }
+
+    Named { id: Json = "id", name: Json = "name", }
+
+    Meta { sender: User = "sender", assignee: User = "assignee", assignee_type: Json = "assignee_type", team: Named = "team", }
+
+    User {
+        id: Json = "id",
+        name: Json = "name",
+        phone_number: Json = "phone_number",
+        identifier: Json = "identifier",
+        kind: Json = "type",
+        group_type: Json = "group_type",
+    }
+
+    LastMessage {
+        id: Json = "id",
+        account_id: Json = "account_id",
+        updated_at: Json = "updated_at",
+        status: Json = "status",
+    }
+}
+
+fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
+    let body: Body<'a> = webhook.json.read();
+    let Some(event) = body.event.text() else {
+        return Err(Unmapped::because("no event name"));
+    };
+    let mapped = match &*event {
+        "message_created" | "message_incoming" | "message_outgoing" => body.message_created(webhook),
+        "message_updated" => body.message_updated(webhook),
+        "conversation_created"
+        | "conversation_updated"
+        | "conversation_status_changed"
+        | "conversation_opened"
+        | "conversation_resolved" => body.conversation(&event, webhook),
+        "contact_created" | "contact_updated" => body.contact(&event, webhook),
+        "conversation_typing_on" | "conversation_recording" | "conversation_typing_off" => body.typing(&event, webhook),
+        "provider_event_received" => {
+            return match body.provider_event.text() {
+                Some(event) => baileys::events(webhook, event, body.provider_event_data, &body.line()),
+                None => Err(Unmapped::because("no provider event name").of(Some(event))),
+            };
+        }
+        _ => return Err(Unmapped::because("no mapping for this event name").of(Some(event))),
+    };
+    match mapped {
+        Some(new) => Ok(Normalized::Events(vec![new])),
+        None => Err(Unmapped::because("no id, or no conversation").of(Some(event))),
+    }
+}
+
+impl<'a> Body<'a> {
+    fn chat(&self) -> Option<Conversation<'a>> {
+        let chat = &self.conversation;
+        Some(Conversation {
+            id: in_account(&self.account(), &chat.id.text()?),
+            group: is_group(
+                [chat.group_type, chat.meta.sender.group_type],
+                chat.meta.sender.identifier,
+            ),
+            channel_id: self.inbox.id.text().or_else(|| chat.inbox_id.text()),
+        })
+    }
+
+    /// The account's id, empty if no version of it is there.
+    fn account(&self) -> Text<'a> {
+        let known = [
+            self.account.id,
+            self.conversation.account.id,
+            self.conversation.account_id,
+        ];
+        let last = || self.last_message().and_then(|last| last.account_id.text());
+        known.into_iter().find_map(Json::text).or_else(last).unwrap_or_default()
+    }
+
+    fn last_message(&self) -> Option<LastMessage<'a>> {
+        let messages = if self.messages.is_there() {
+            self.messages
+        } else {
+            self.conversation.messages
+        };
+        messages.elements().last().map(Json::read)
+    }
+
+    /// The line that a provider's event came over.
+    fn line(&self) -> baileys::Line<'a> {
+        let inbox = self.inbox.id.text();
+        baileys::Line {
+            prefix: format!("{}/{}/", self.account(), inbox.as_deref().unwrap_or_default()),
+            channel_id: inbox,
+        }
+    }
+}
+
+impl<'a> User<'a> {
+    /// Agents say `"type": "user"`, bots `"type": "agent_bot"`, contacts nothing or `"contact"`.
+    fn party(&self, otherwise: Option<PartyKind>) -> Option<Party<'a>> {
+        let kind = match self.kind.text().as_deref() {
+            Some("user") => Some(PartyKind::Agent),
+            Some("contact") => Some(PartyKind::Contact),
+            Some("agent_bot" | "captain_assistant") => Some(PartyKind::Bot),
+            _ => otherwise,
+        };
+        Some(Party {
+            id: self.id.text()?,
+            kind,
+            name: self.name.text(),
+            phone: self.phone_number.text(),
+        })
+    }
+}
+
+fn in_account<'a>(account: &str, id: &Text<'a>) -> Text<'a> {
+    if account.is_empty() {
+        id.clone()
+    } else {
+        format!("{account}/{id}").into()
+    }
+}
+
+/// The fork says so; otherwise a WhatsApp group can be told by the contact's identifier.
+fn is_group(group_types: [Json<'_>; 2], identifier: Json<'_>) -> Option<bool> {
+    let told = group_types.into_iter().find_map(Json::text).map(|kind| kind == "group");
+    let identifier = identifier.text();
+    told.or_else(|| identifier.is_some_and(|id| id.ends_with("@g.us")).then_some(true))
+}
