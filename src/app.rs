@@ -109,7 +109,7 @@ async fn run(mut loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
     assemble::check_endpoints(&registry, &config.sinks, &loaded.file)?;
     let topics = config.event_log.topics()?;
     let specs = config.event_log.topic_specs()?;
-    let log = assemble::event_log(&config.event_log).await?;
+    let log = assemble::event_log(&config.event_log, &mut metrics).await?;
     let endpoints: Arc<dyn EndpointDirectory> = Arc::clone(&registry) as _;
     let sinks = assemble::sinks(&config.sinks, &topics, &log, endpoints, &mut metrics).await?;
     let rules = assemble::rules(&loaded, &sinks)?;

@@ -38,7 +38,7 @@ pub(crate) fn check_endpoints(
 }
 
 /// The event log that the configuration names.
-pub(crate) async fn event_log(config: &EventLogConfig) -> anyhow::Result<Arc<dyn EventLog>> {
+pub(crate) async fn event_log(config: &EventLogConfig, metrics: &mut Metrics) -> anyhow::Result<Arc<dyn EventLog>> {
     match (&config.kafka, &config.journal) {
         (Some(kafka), None) => {
             let mut kafka = kafka.clone();
@@ -47,11 +47,13 @@ pub(crate) async fn event_log(config: &EventLogConfig) -> anyhow::Result<Arc<dyn
                 stream::kafka::KafkaLog::connect(kafka).context("`event_log.kafka`")?,
             ))
         }
-        (None, Some(journal)) => Ok(Arc::new(
-            stream::journal::Journal::open(journal)
+        (None, Some(journal)) => {
+            let journal = stream::journal::Journal::open(journal)
                 .await
-                .context("`event_log.journal`")?,
-        )),
+                .context("`event_log.journal`")?;
+            journal.metrics().register(metrics);
+            Ok(Arc::new(journal))
+        }
         (None, None) => bail!(ConfigError(
             "`event_log` names no log: give `event_log.kafka.brokers`, or use `forebay dev`, which brings a journal"
                 .into()

@@ -20,8 +20,9 @@ pub(crate) async fn check(args: CheckArgs) -> anyhow::Result<()> {
     // Rules are checked against sinks, and sinks want a log: a journal of this check's own, which is thrown away, unless
     // the real one is to be asked.
     let scratch = Scratch::new()?;
+    let mut metrics = Metrics::default();
     let log = if args.connect {
-        assemble::event_log(&loaded.config.event_log).await?
+        assemble::event_log(&loaded.config.event_log, &mut metrics).await?
     } else {
         let journal = stream::journal::Config {
             path: scratch.0.clone(),
@@ -29,7 +30,6 @@ pub(crate) async fn check(args: CheckArgs) -> anyhow::Result<()> {
         };
         Arc::new(stream::journal::Journal::open(&journal).await?)
     };
-    let mut metrics = Metrics::default();
     let endpoints: Arc<dyn EndpointDirectory> = Arc::clone(&registry) as _;
     let mut sinks_config = std::mem::take(&mut loaded.config.sinks);
     if let Some(sqlite) = &mut sinks_config.sqlite
@@ -78,7 +78,7 @@ pub(crate) async fn migrate(args: RoleArgs) -> anyhow::Result<()> {
         .into());
     }
     if event_log.kafka.is_some() || event_log.journal.is_some() {
-        let log = assemble::event_log(event_log).await?;
+        let log = assemble::event_log(event_log, &mut Metrics::default()).await?;
         let specs = event_log.topic_specs()?;
         log.ensure_topics(&specs).await.context("event log")?;
         for spec in specs {

@@ -92,7 +92,7 @@ async fn open(loaded: &Loaded) -> anyhow::Result<Arc<dyn EventLog>> {
                 .await
                 .context("journal")?,
         )),
-        None => assemble::event_log(config).await,
+        None => assemble::event_log(config, &mut prometheus_client::registry::Registry::default()).await,
     }
 }
 

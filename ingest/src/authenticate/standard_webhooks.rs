@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use http::HeaderName;
 use schemas::secret::Secret;
 use schemas::source::{Encoding, Hash};
@@ -66,16 +64,8 @@ impl StandardVerifier {
 
 /// `whsec_` and base64, or the base64 alone. Nothing else: a secret read in two ways is two secrets.
 pub(super) fn key(secret: &Secret) -> Result<Key, String> {
-    let text = secret.expose();
-    let encoded = text.strip_prefix(b"whsec_").unwrap_or(text);
-    let bytes = BASE64.decode(encoded).map(zeroizing).map_err(|_| {
-        "a secret is not in the form of Standard Webhooks: it must be `whsec_` and base64 with padding".to_owned()
-    })?;
-    Key::new(Hash::Sha256, bytes.expose())
-}
-
-fn zeroizing(bytes: Vec<u8>) -> Secret {
-    Secret::new(bytes)
+    let key = Secret::from_standard_webhooks(secret.expose_str().unwrap_or_default()).map_err(|e| e.to_string())?;
+    Key::new(Hash::Sha256, key.expose())
 }
 
 /// The signatures of version `v1` in the space-separated list; other versions and malformed ones are passed over.

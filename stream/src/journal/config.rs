@@ -17,7 +17,7 @@ pub struct Config {
     /// when there are none, new records are refused. The file may be a few per cent larger, and the write-ahead log
     /// beside it takes up to 64 MiB. Default 4 GiB.
     pub max_bytes: u64,
-    /// How long a record is kept at most; a topic's own retention counts where it is shorter. Default 7 days.
+    /// How long a record is kept at most; a topic's own retention counts where it is shorter. Default 28 days.
     pub max_age_seconds: u64,
     /// How long a publish waits for its commit. Default 1800.
     pub publish_timeout_ms: u64,
@@ -30,7 +30,7 @@ impl Default for Config {
         Self {
             path: PathBuf::from("forebay-data/journal"),
             max_bytes: 4 << 30,
-            max_age_seconds: 7 * 24 * 3600,
+            max_age_seconds: 28 * 24 * 3600,
             publish_timeout_ms: 1800,
             queue_max_records: 8192,
         }

@@ -55,7 +55,7 @@ fn a_source_that_could_not_authenticate_is_refused_with_a_reason() {
         (Scheme::UrlSecret, &["sh0rt"], "too short"),
         (token.clone(), &["12345"], "too short"),
         (standard(), &["whsec_not base64"], "whsec_"),
-        (standard(), &["whsec_QUJD"], "too short"),
+        (standard(), &["whsec_QUJD"], "has 3 bytes"),
         (standard(), &["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS"], "whsec_"),
         (unsigned_stamp, &["a-long-secret"], "only if it is signed"),
         (no_body, &["a-long-secret"], "does not cover the body"),
