@@ -110,7 +110,6 @@ impl Worker {
                 membership: Membership::Group(self.group.clone()),
                 start: Start::Earliest,
             };
-            self.shared.status.polled();
             let subscribed = tokio::select! {
                 subscribed = self.shared.log.subscribe(subscription) => subscribed,
                 () = shutdown.cancelled() => return Ok(None),

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use harness::log::MemoryLog;
 use harness::sink::{ScriptedSink, each, rejected, retry};
-use harness::{eventually, number, record, worker_with};
+use harness::{eventually, number, record, worker_in, worker_with};
 use processor::{Config, WorkerError};
+use prometheus_client::registry::Registry;
 use proptest::prelude::*;
+use schemas::log::LogError;
 use schemas::record::Offset;
 use schemas::sink::{Outcome, Unavailable};
 use tokio::time::{Instant, sleep};
@@ -167,6 +169,87 @@ async fn the_position_that_a_sink_keeps_wins() {
     let (shutdown, run) = spawn(&log, &sink, Config::default());
     eventually("all is stored", || log.stored(0) == 10).await;
     assert_eq!(sink.offsets(0), [7, 8, 9]);
+    shutdown.cancel();
+    run.await.expect("no panic").expect("a clean end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_is_away_at_start_is_waited_for_and_a_wrong_one_is_not() {
+    let sink = ScriptedSink::new(each(|_, _| Outcome::Delivered));
+    let log = MemoryLog::new(1);
+    log.append(0, record(0, "k"));
+    (0..20).for_each(|_| log.fail_joining(LogError::Unavailable("broker away".to_owned())));
+    let worker = worker_with(&log, &sink, None, Config::default());
+    let status = worker.status();
+    let shutdown = CancellationToken::new();
+    let run = tokio::spawn(worker.run(shutdown.clone()));
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(status.snapshot().since_poll, None, "not ready while it waits");
+    eventually("it is stored", || log.stored(0) == 1).await;
+    shutdown.cancel();
+    run.await.expect("no panic").expect("a clean end");
+
+    log.fail_joining(LogError::Unavailable("broker away".to_owned()));
+    let told_to_stop = CancellationToken::new();
+    told_to_stop.cancel();
+    let worker = worker_with(&log, &sink, None, Config::default());
+    worker
+        .run(told_to_stop)
+        .await
+        .expect("a shutdown does not wait for the log");
+
+    log.fail_joining(LogError::Misconfigured("no such topic `events`".to_owned()));
+    let worker = worker_with(&log, &sink, None, Config::default());
+    let error = worker
+        .run(CancellationToken::new())
+        .await
+        .expect_err("it does not pass");
+    assert_eq!(error.to_string(), "event log misconfigured: no such topic `events`");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_happens_is_counted_and_a_partition_given_back_is_forgotten() {
+    let sink = ScriptedSink::new(each(|n, attempt| match n {
+        0 if attempt == 1 => retry(),
+        1 => rejected(),
+        2 => retry(),
+        _ => Outcome::Delivered,
+    }));
+    let log = MemoryLog::new(1);
+    (0..10).for_each(|n| log.append(0, record(n, &format!("key-{n}"))));
+    let config = Config {
+        retry_max_attempts: 2,
+        ..Config::default()
+    };
+    let mut registry = Registry::default();
+    let worker = worker_in(&mut registry, &log, &sink, None, config);
+    let shutdown = CancellationToken::new();
+    let run = tokio::spawn(worker.run(shutdown.clone()));
+    eventually("all is stored", || log.stored(0) == 10).await;
+    sleep(Duration::from_secs(11)).await;
+    let text = |registry: &Registry| {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, registry).expect("text");
+        text
+    };
+    let shown = text(&registry);
+    for line in [
+        r#"events_total{sink="postgres"} 10"#,
+        r#"attempts_total{sink="postgres"} 12"#,
+        r#"retries_total{sink="postgres"} 2"#,
+        r#"deliveries_total{sink="postgres",outcome="delivered"} 8"#,
+        r#"deliveries_total{sink="postgres",outcome="rejected"} 1"#,
+        r#"deliveries_total{sink="postgres",outcome="exhausted"} 1"#,
+        r#"dead_letters_total{sink="postgres"} 2"#,
+        r#"rule_matches_total{sink="postgres",rule="everything"} 10"#,
+        r#"lag_records{sink="postgres",partition="0"} 0"#,
+        r#"in_flight_records{sink="postgres",partition="0"} 0"#,
+    ] {
+        let line = format!("forebay_processor_{line}\n");
+        assert!(shown.contains(&line), "{line} is not in\n{shown}");
+    }
+    log.revoke(&[0]).await;
+    assert!(!text(&registry).contains("partition="), "{}", text(&registry));
     shutdown.cancel();
     run.await.expect("no panic").expect("a clean end");
 }

@@ -37,6 +37,8 @@ struct LogState {
     refused: u32,
     too_large: bool,
     errors: VecDeque<LogError>,
+    /// What joining the group answers first.
+    join_errors: VecDeque<LogError>,
     /// Partitions that were taken away.
     revoked: Vec<i32>,
     changes: Option<mpsc::UnboundedSender<Change>>,
@@ -89,6 +91,10 @@ impl MemoryLog {
 
     pub(crate) fn fail_reading(&self, error: LogError) {
         self.lock().errors.push_back(error);
+    }
+
+    pub(crate) fn fail_joining(&self, error: LogError) {
+        self.lock().join_errors.push_back(error);
     }
 
     /// Takes partitions away; the future ends once the worker has let go.
@@ -163,6 +169,9 @@ impl EventLog for Shared {
     }
 
     fn subscribe(&self, _: Subscription) -> BoxFuture<'_, Result<Box<dyn Consumer>, LogError>> {
+        if let Some(error) = self.0.lock().join_errors.pop_front() {
+            return Box::pin(async { Err(error) });
+        }
         let (sender, changes) = mpsc::unbounded_channel();
         let indices: Vec<i32> = self.0.lock().partitions.keys().copied().collect();
         let assigned = Change::Assigned(self.0.readers(&indices));

@@ -66,6 +66,17 @@ pub(crate) fn worker_with(
     rules: Option<&str>,
     config: Config,
 ) -> Worker {
+    worker_in(&mut Registry::default(), log, sink, rules, config)
+}
+
+/// A worker whose metrics can be read.
+pub(crate) fn worker_in(
+    registry: &mut Registry,
+    log: &Arc<MemoryLog>,
+    sink: &Arc<ScriptedSink>,
+    rules: Option<&str>,
+    config: Config,
+) -> Worker {
     let sink: Arc<dyn Sink> = Arc::clone(sink) as Arc<dyn Sink>;
     let rules = match rules {
         None => Rules::everything(std::slice::from_ref(&sink)),
@@ -76,7 +87,7 @@ pub(crate) fn worker_with(
         dead_letters: topic("dead-letters"),
     };
     let group = GroupName::new("forebay.postgres").expect("valid");
-    let metrics = Metrics::register(&mut Registry::default());
+    let metrics = Metrics::register(registry);
     Worker::new(
         sink,
         Arc::new(rules),
