@@ -148,6 +148,8 @@ async fn a_server_that_vanishes_without_a_word_is_noticed() {
         config.url = Secret::new(proxy.url(&database.url).as_str());
         config.connect_timeout_ms = 300;
         config.statement_timeout_ms = 1_000;
+        // A connection that is not given up would be the only one.
+        config.max_connections = 1;
         let sink = PostgresSink::connect(&config, sink_name(), Metrics::default()).expect("valid");
         // Held up by a lock, so that the silence falls while an answer is awaited.
         let mut other = database.connection().await;
@@ -157,12 +159,14 @@ async fn a_server_that_vanishes_without_a_word_is_noticed() {
             .await
             .expect("locks");
         let events = batch(0, &samples("e", 2));
+        let started = Instant::now();
         let (result, ()) = tokio::join!(sink.deliver(&events), async {
             waiting_backends(&database, "count(*)").await;
             proxy.fall_silent();
         });
         let told = reason(result);
         assert!(told.contains("no answer within 6000 ms"), "{told}");
+        assert!(started.elapsed() < Duration::from_secs(12), "{:?}", started.elapsed());
         // And so is one that takes connections and says nothing.
         let told = reason(sink.deliver(&events).await);
         assert!(told.contains("within 300 ms"), "{told}");
