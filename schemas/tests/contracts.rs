@@ -201,25 +201,25 @@ fn a_broken_example_is_refused() {
         ];
         for attribute in attributes {
             refuse(&format!("`{attribute}` is missing"), &|broken| {
-                remove(broken, attribute)
+                remove(broken, attribute);
             });
             refuse(&format!("`{attribute}` is a number"), &|broken| {
-                broken[attribute] = json!(7)
+                broken[attribute] = json!(7);
             });
         }
         refuse("its type is another", &|broken| {
-            broken["type"] = json!("message.written")
+            broken["type"] = json!("message.written");
         });
         refuse("its time has no zone", &|broken| {
-            broken["time"] = json!("2026-03-10 13:36:50")
+            broken["time"] = json!("2026-03-10 13:36:50");
         });
         refuse("its id is no UUID", &|broken| broken["id"] = json!("9001"));
         refuse("its digest is short", &|broken| broken["rawsha256"] = json!("ab"));
         refuse("its member is missing", &|broken| {
-            remove(&mut broken["data"], defined.member)
+            remove(&mut broken["data"], defined.member);
         });
         refuse("its member is text", &|broken| {
-            broken["data"][defined.member] = json!("x")
+            broken["data"][defined.member] = json!("x");
         });
         refuse("its raw part is missing", &|broken| {
             remove(&mut broken["data"], "raw");
