@@ -232,7 +232,8 @@ mod tests {
 
     #[test]
     fn settings_that_cannot_work_are_named() {
-        let wrong: [(&str, fn(&mut Config)); 5] = [
+        type Spoil = fn(&mut Config);
+        let wrong: [(&str, Spoil); 5] = [
             ("brokers", |c| c.brokers = "  ".to_owned()),
             ("publish_timeout_ms", |c| c.publish_timeout_ms = 0),
             ("max_record_bytes", |c| c.max_record_bytes = 1),

@@ -76,8 +76,8 @@ pub(super) fn subscribe(
     } else {
         let mut list = TopicPartitionList::new();
         list.add_partition_range(topic, 0, partitions - 1);
-        // As in a group: paused, until a reader says where it begins.
-        list.set_all_offsets(KafkaOffset::Offset(0))
+        // As in a group (see `membership`): paused, until a reader says where it begins.
+        list.set_all_offsets(KafkaOffset::End)
             .and_then(|()| consumer.assign(&list))
             .and_then(|()| consumer.pause(&list))
     };
@@ -144,9 +144,8 @@ impl Consumer for KafkaConsumer {
                 }
                 None => Ok(Vec::new()),
             });
-            asked
-                .await
-                .unwrap_or_else(|_| unreachable!("asking for the lag does not panic"))
+            let lags = asked.await;
+            lags.unwrap_or_else(|_| Err(LogError::Unavailable("the runtime is shutting down".to_owned())))
         })
     }
 

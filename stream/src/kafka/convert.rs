@@ -1,6 +1,7 @@
 //! Our records and librdkafka's messages.
 
 use std::borrow::Cow;
+use std::panic::AssertUnwindSafe;
 
 use bytes::{Bytes, BytesMut};
 use rdkafka::message::{BorrowedMessage, Header as KafkaHeader, Headers, Message, OwnedHeaders};
@@ -38,19 +39,14 @@ pub(super) fn headers(record: &Record) -> OwnedHeaders {
 /// Copies a message out of librdkafka's memory, all bytes of it into one allocation.
 pub(super) fn stored_record(message: &BorrowedMessage<'_>) -> StoredRecord {
     let (key, value) = (message.key().unwrap_or_default(), message.payload().unwrap_or_default());
-    let borrowed = message.headers();
-    let header_bytes: usize = borrowed
-        .into_iter()
-        .flat_map(Headers::iter)
-        .filter_map(|h| h.value)
-        .map(<[u8]>::len)
-        .sum();
+    let headers = borrowed_headers(message);
+    let header_bytes: usize = headers.iter().filter_map(|h| h.value).map(<[u8]>::len).sum();
     let mut buffer = BytesMut::with_capacity(key.len() + value.len() + header_bytes);
     let mut take = |bytes: &[u8]| {
         buffer.extend_from_slice(bytes);
         buffer.split().freeze()
     };
-    let headers = borrowed.into_iter().flat_map(Headers::iter).map(|header| Header {
+    let headers = headers.into_iter().map(|header| Header {
         name: KNOWN
             .iter()
             .find(|known| **known == header.key)
@@ -66,4 +62,22 @@ pub(super) fn stored_record(message: &BorrowedMessage<'_>) -> StoredRecord {
             value: take(value),
         },
     }
+}
+
+/// The headers; none if a foreign producer wrote a name that is not UTF-8: the binding panics on it, and one such record
+/// must not end the thread that reads all of them.
+fn borrowed_headers<'a>(message: &'a BorrowedMessage<'_>) -> Vec<KafkaHeader<'a, &'a [u8]>> {
+    let Some(headers) = message.headers() else {
+        return Vec::new();
+    };
+    std::panic::catch_unwind(AssertUnwindSafe(|| headers.iter().collect())).unwrap_or_else(|_| {
+        let (partition, offset) = (message.partition(), message.offset());
+        tracing::warn!(
+            topic = message.topic(),
+            partition,
+            offset,
+            "a header's name is not UTF-8, the headers are left out"
+        );
+        Vec::new()
+    })
 }

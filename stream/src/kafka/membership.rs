@@ -131,10 +131,11 @@ impl Events {
         Weak::clone(&self.consumer.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The partitions begin paused, at an offset that is never fetched: each reader says where it begins, and only then
-    /// it is sought and resumed. So neither a stored offset nor a pause of an earlier assignment can slip in.
+    /// The partitions begin paused: each reader says where it begins, and only then it is sought and resumed. So neither
+    /// a stored offset nor a pause of an earlier assignment can slip in. They are assigned at the end of the log because
+    /// a fetch may go out before the pause: there it cannot be out of range, which would stop the partition for good.
     fn assign(&self, consumer: &BaseConsumer<Self>, partitions: &mut TopicPartitionList) -> KafkaResult<()> {
-        partitions.set_all_offsets(KafkaOffset::Offset(0))?;
+        partitions.set_all_offsets(KafkaOffset::End)?;
         consumer.incremental_assign(partitions)?;
         consumer.pause(partitions)?;
         let indices: Vec<_> = partitions

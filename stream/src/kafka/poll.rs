@@ -157,7 +157,7 @@ impl Poll {
         let slots: Vec<_> = self.shared.slots().values().cloned().collect();
         let mut found = false;
         for slot in slots {
-            let Some(stored) = slot.fetching_at() else {
+            let Some(stored) = slot.reading_at() else {
                 continue;
             };
             match watermarks(&self.consumer, &self.shared, &slot) {

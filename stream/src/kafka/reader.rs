@@ -41,7 +41,9 @@ impl PartitionReader for Reader {
                     .map_or(Ok(()), |consumer| begin(&consumer, &shared, &slot, from))
             });
             tokio::select! {
-                result = looked_up => result.unwrap_or_else(|_| unreachable!("looking up an offset does not panic")),
+                result = looked_up => {
+                    result.unwrap_or_else(|_| Err(LogError::Unavailable("the runtime is shutting down".to_owned())))
+                }
                 // The revocation waits for the owner, and the owner perhaps for us.
                 () = self.slot.given_back() => Ok(()),
             }
