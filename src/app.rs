@@ -19,7 +19,7 @@ use tracing::{error, info, warn};
 
 use crate::admin::{Admin, Check};
 use crate::cli::{DevArgs, ProcessArgs, RoleArgs};
-use crate::config::{self, Config, ConfigError, Loaded};
+use crate::config::{self, Config, ConfigError, Loaded, Topics};
 use crate::{admin, assemble, telemetry};
 
 /// The configuration of `forebay dev` without a file.
@@ -110,9 +110,22 @@ async fn run(mut loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
     let topics = config.event_log.topics()?;
     let specs = config.event_log.topic_specs()?;
     let log = assemble::event_log(&config.event_log, &mut metrics).await?;
-    let endpoints: Arc<dyn EndpointDirectory> = Arc::clone(&registry) as _;
-    let sinks = assemble::sinks(&config.sinks, &topics, &log, endpoints, &mut metrics).await?;
-    let rules = assemble::rules(&loaded, &sinks)?;
+    // Ingest knows no sink: a fault of one is nothing to it.
+    let workers = match &roles.process {
+        None => Vec::new(),
+        Some(wanted) => {
+            let endpoints: Arc<dyn EndpointDirectory> = Arc::clone(&registry) as _;
+            let sinks = assemble::sinks(&config.sinks, &topics, &log, endpoints, &mut metrics).await?;
+            workers(
+                &loaded,
+                chosen(&sinks, wanted)?,
+                &assemble::rules(&loaded, &sinks)?,
+                &log,
+                &topics,
+                &mut metrics,
+            )?
+        }
+    };
 
     // Ports first: that one is in use shows at once, not after the services behind have been waited for.
     let admin_listener = bind(&config.admin.listen, "admin.listen").await?;
@@ -120,8 +133,22 @@ async fn run(mut loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
     let mut checks: Vec<(String, Check)> = vec![("event log".to_owned(), log_check(&log))];
     let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
 
-    if roles.ingest {
-        let listener = bind(&config.ingest.listen, "ingest.listen").await?;
+    let log_ready = CancellationToken::new();
+    let listener = if roles.ingest {
+        Some(bind(&config.ingest.listen, "ingest.listen").await?)
+    } else {
+        None
+    };
+    if roles.make_topics {
+        prepare_log(&log, &specs, true, &log_ready, &shutdown).await?;
+    } else {
+        // It may still be away, which is waited for while webhooks are answered 503; or not be as it should, which ends
+        // the program.
+        let (log, shutdown, log_ready) = (Arc::clone(&log), shutdown.clone(), log_ready.clone());
+        tasks.spawn(async move { prepare_log(&log, &specs, false, &log_ready, &shutdown).await });
+    }
+
+    if let Some(listener) = listener {
         info!(address = %listener.local_addr()?, sources = registry.sources().count(), "receiving webhooks");
         let directory: Arc<dyn SourceDirectory> = Arc::clone(&registry) as _;
         let ingest = ingest::Ingest::new(
@@ -145,45 +172,21 @@ async fn run(mut loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
         });
     }
 
-    // The log may still be away, or not be as it should: the first is waited for, the second ends the program.
-    let log_ready = CancellationToken::new();
-    {
-        let (log, shutdown, log_ready) = (Arc::clone(&log), shutdown.clone(), log_ready.clone());
-        tasks.spawn(async move { prepare_log(&log, &specs, roles.make_topics, &log_ready, &shutdown).await });
-    }
-
-    if let Some(wanted) = &roles.process {
-        let worker_metrics = processor::Metrics::register(&mut metrics);
-        for sink in chosen(&sinks, wanted)? {
-            let worker = processor::Worker::new(
-                Arc::clone(&sink),
-                Arc::clone(&rules),
-                Arc::clone(&log),
-                processor::Topics {
-                    events: topics.events.clone(),
-                    dead_letters: topics.dead_letters.clone(),
-                },
-                config.event_log.group(sink.name())?,
-                config.processor.clone(),
-                worker_metrics.clone(),
-            )
-            .map_err(|e| ConfigError(format!("`processor`: {e}")))?;
-            checks.push((format!("sink {}", sink.name()), sink_check(&sink)));
-            let status = worker.status();
-            checks.push((format!("worker {}", sink.name()), worker_check(status)));
-            let (shutdown, log_ready) = (shutdown.clone(), log_ready.clone());
-            tasks.spawn(async move {
-                tokio::select! {
-                    () = log_ready.cancelled() => {}
-                    () = shutdown.cancelled() => return Ok(()),
-                }
-                let name = sink.name().clone();
-                worker
-                    .run(shutdown)
-                    .await
-                    .with_context(|| format!("worker of sink `{name}`"))
-            });
-        }
+    for (sink, worker) in workers {
+        checks.push((format!("sink {}", sink.name()), sink_check(&sink)));
+        checks.push((format!("worker {}", sink.name()), worker_check(worker.status())));
+        let (shutdown, log_ready) = (shutdown.clone(), log_ready.clone());
+        tasks.spawn(async move {
+            tokio::select! {
+                () = log_ready.cancelled() => {}
+                () = shutdown.cancelled() => return Ok(()),
+            }
+            let name = sink.name().clone();
+            worker
+                .run(shutdown)
+                .await
+                .with_context(|| format!("worker of sink `{name}`"))
+        });
     }
 
     let ended = CancellationToken::new();
@@ -204,6 +207,40 @@ async fn run(mut loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
     admin_task.await.context("admin port")??;
     info!("stopped");
     result
+}
+
+/// A sink and the worker that delivers to it.
+type SinkWorker = (Arc<dyn Sink>, processor::Worker);
+
+/// One worker per sink, each a consumer group of its own.
+fn workers(
+    loaded: &Loaded,
+    sinks: Vec<Arc<dyn Sink>>,
+    rules: &Arc<processor::Rules>,
+    log: &Arc<dyn EventLog>,
+    topics: &Topics,
+    metrics: &mut Metrics,
+) -> Result<Vec<SinkWorker>, ConfigError> {
+    let metrics = processor::Metrics::register(metrics);
+    let build = |sink: Arc<dyn Sink>| {
+        let topics = processor::Topics {
+            events: topics.events.clone(),
+            dead_letters: topics.dead_letters.clone(),
+        };
+        let group = loaded.config.event_log.group(sink.name())?;
+        let config = loaded.config.processor.clone();
+        let worker = processor::Worker::new(
+            Arc::clone(&sink),
+            Arc::clone(rules),
+            Arc::clone(log),
+            topics,
+            group,
+            config,
+            metrics.clone(),
+        );
+        Ok((sink, worker.map_err(|e| ConfigError(format!("`processor`: {e}")))?))
+    };
+    sinks.into_iter().map(build).collect()
 }
 
 /// Waits for all tasks. The first that fails stops the others; they still drain.

@@ -97,7 +97,7 @@ pub(crate) async fn sinks(
     if let Some(topic) = &config.topic {
         let own = vec![topics.events.clone(), topics.dead_letters.clone()];
         all.push(Arc::new(sinks::topic::TopicSink::new(
-            topic.clone(),
+            *topic,
             name("topic"),
             Arc::clone(log),
             own,

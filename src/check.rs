@@ -41,7 +41,7 @@ pub(crate) async fn check(args: CheckArgs) -> anyhow::Result<()> {
     let rules = assemble::rules(&loaded, &sinks)?;
     let names: Vec<String> = sinks.iter().map(|s| s.name().to_string()).collect();
     output::line(&format!(
-        "{}: {} sources, {} endpoints, {} rules, sinks: {}",
+        "{}: sources: {}, endpoints: {}, rules: {}, sinks: {}",
         loaded.file,
         registry.sources().count(),
         endpoints.endpoints().len(),

@@ -70,7 +70,7 @@ pub(crate) async fn measure(setting: &Setting, report: &mut Report) -> anyhow::R
     );
     report.add(
         "dev 2.3 KB: CPU, all in",
-        micros_per(dev.cpu()? - before, total),
+        micros_per(dev.cpu()?.saturating_sub(before), total),
         "µs/event",
         None,
     );

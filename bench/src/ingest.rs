@@ -96,6 +96,6 @@ async fn saturate(
 ) -> anyhow::Result<(f64, f64)> {
     let before = server.cpu()?;
     let done = load::closed(port, requests, CONNECTIONS, setting.time).await?;
-    let cpu = server.cpu()? - before;
+    let cpu = server.cpu()?.saturating_sub(before);
     Ok((done as f64 / setting.time.as_secs_f64(), micros_per(cpu, done)))
 }

@@ -5,6 +5,11 @@
 //! `target/bench.json`. Latencies count from the planned start of a request (open loop), so that a stalled server is not
 //! flattered by a load that waits for it.
 
+#![expect(
+    clippy::cast_precision_loss,
+    reason = "counts and times of a measurement are far below 2^52"
+)]
+
 mod body;
 mod dev;
 mod floor;

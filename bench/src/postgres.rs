@@ -62,7 +62,7 @@ async fn compare(setting: &Setting, report: &mut Report, url: &str) -> anyhow::R
         let sink = Arc::new(PostgresSink::connect(
             &config,
             SinkName::new("postgres")?,
-            sinks::Metrics::default(),
+            sinks::table::Metrics::default(),
         )?);
         let mut rates = [Vec::new(), Vec::new()];
         let mut cpu = Duration::ZERO;
@@ -76,7 +76,7 @@ async fn compare(setting: &Setting, report: &mut Report, url: &str) -> anyhow::R
             let (before, begin) = (cpu_of("self")?, Instant::now());
             deliver(&sink, batches).await?;
             rates[0].push(rows as f64 / begin.elapsed().as_secs_f64());
-            cpu += cpu_of("self")? - before;
+            cpu += cpu_of("self")?.saturating_sub(before);
             delivered += rows as u64;
 
             let texts = copies(&pool, first - rows, rows, connections).await?;

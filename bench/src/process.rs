@@ -72,7 +72,6 @@ pub(crate) fn cpu_of(pid: &str) -> anyhow::Result<Duration> {
 }
 
 /// Microseconds of `time` per each of `count`.
-#[expect(clippy::cast_precision_loss, reason = "counts of a measurement are far below 2^52")]
 pub(crate) fn micros_per(time: Duration, count: u64) -> f64 {
     time.as_secs_f64() * 1e6 / count.max(1) as f64
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// One measured figure beside the floor's from the same run.
 #[derive(Debug, Serialize)]
-struct Figure {
+struct Row {
     name: String,
     figure: f64,
     unit: &'static str,
@@ -19,22 +19,22 @@ struct Figure {
 
 /// Collects figures.
 #[derive(Debug, Default)]
-pub(crate) struct Report(Vec<Figure>);
+pub(crate) struct Report(Vec<Row>);
 
 impl Report {
     /// Adds a figure and says it at once.
     #[expect(clippy::print_stderr, reason = "progress of a tool for people")]
     pub(crate) fn add(&mut self, name: impl Into<String>, figure: f64, unit: &'static str, floor: Option<f64>) {
         let ratio = floor.filter(|f| *f > 0.0).map(|f| figure / f);
-        let figure = Figure {
+        let row = Row {
             name: name.into(),
             figure,
             unit,
             floor,
             ratio,
         };
-        eprintln!("{}", line(&figure));
-        self.0.push(figure);
+        eprintln!("{}", line(&row));
+        self.0.push(row);
     }
 
     /// Prints the table and writes the file.
@@ -44,15 +44,15 @@ impl Report {
             "{:<52} {:>12} {:<14} {:>12} {:>7}",
             "name", "figure", "unit", "floor", "ratio"
         );
-        for figure in &self.0 {
-            println!("{}", line(figure));
+        for row in &self.0 {
+            println!("{}", line(row));
         }
         fs::create_dir_all("target")?;
         fs::write("target/bench.json", serde_json::to_string_pretty(&self.0)?).context("target/bench.json")
     }
 }
 
-fn line(f: &Figure) -> String {
+fn line(f: &Row) -> String {
     let optional = |value: Option<f64>, digits: usize| value.map_or("-".to_owned(), |v| format!("{v:.digits$}"));
     format!(
         "{:<52} {:>12.1} {:<14} {:>12} {:>7}",

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::data::Data;
@@ -168,55 +168,60 @@ fn member(out: &mut String, name: &str, value: &str) {
     }
 }
 
-/// An event read back from a record.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// The attributes of an event read back from a record.
+#[derive(Debug, Clone)]
 pub struct Attributes {
     /// The event id.
     pub id: EventId,
-    /// Present and `received` when the id's time is the moment of receipt.
-    #[serde(rename = "idtime", default = "event_time", skip_serializing_if = "is_event_time")]
+    /// Which clock the id's time comes from.
     pub id_time: IdTime,
     /// `/<tenant>/<source>`.
     pub source: String,
     /// What happened.
-    #[serde(rename = "type")]
     pub event_type: EventType,
     /// What it is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// When it happened.
     pub time: Timestamp,
     /// The schema of `data`, for event types that Forebay defines.
-    #[serde(rename = "dataschema", default, skip_serializing_if = "Option::is_none")]
     pub data_schema: Option<String>,
     /// Whose event it is.
     pub tenant: Tenant,
     /// Which dialect it was in.
     pub platform: String,
     /// When we got it.
-    #[serde(rename = "receivedtime")]
     pub received: Timestamp,
     /// `tenant/source/conversation`.
-    #[serde(rename = "partitionkey")]
     pub partition_key: String,
     /// W3C trace context.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
     /// SHA-256 of the request body, in hex.
-    #[serde(rename = "rawsha256")]
     pub raw_sha256: String,
 }
 
-fn event_time() -> IdTime {
-    IdTime::Event
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde hands skip_serializing_if a reference"
-)]
-fn is_event_time(id_time: &IdTime) -> bool {
-    *id_time == IdTime::Event
+/// A record's value as it is read: one pass, `data` unparsed. Attributes of CloudEvents that nobody reads are passed over.
+#[derive(Deserialize)]
+struct Wire<'a> {
+    id: EventId,
+    #[serde(default)]
+    idtime: Option<IdTime>,
+    source: String,
+    #[serde(rename = "type")]
+    event_type: EventType,
+    #[serde(default)]
+    subject: Option<String>,
+    time: Timestamp,
+    #[serde(default)]
+    dataschema: Option<String>,
+    tenant: Tenant,
+    platform: String,
+    receivedtime: Timestamp,
+    partitionkey: String,
+    #[serde(default)]
+    traceparent: Option<String>,
+    rawsha256: String,
+    #[serde(borrow)]
+    data: Members<'a>,
 }
 
 /// An event as the processor and the sinks see it.
@@ -251,20 +256,12 @@ pub enum DecodeError {
 impl Event {
     /// Reads the value of a record.
     pub fn decode(value: &Bytes) -> Result<Self, DecodeError> {
-        // `flatten` cannot carry a borrowed RawValue, so attributes and data are read in two passes; both only scan `data`.
-        #[derive(Deserialize)]
-        struct DataOnly<'a> {
-            #[serde(borrow)]
-            data: &'a RawValue,
-        }
-        let attributes: Attributes = serde_json::from_slice(value)?;
-        let DataOnly { data } = serde_json::from_slice(value)?;
-        let members: Members<'_> = serde_json::from_str(data.get())?;
+        let wire: Wire<'_> = serde_json::from_slice(value)?;
 
         let mut normalized = String::with_capacity(512);
         normalized.push('{');
         let mut raw = RawBody::Absent;
-        for (name, json) in members.0 {
+        for (name, json) in wire.data.0 {
             match &*name {
                 "raw" => raw = RawBody::Json(value.slice_ref(json.get().as_bytes())),
                 "raw_base64" => {
@@ -282,6 +279,21 @@ impl Event {
             }
         }
         normalized.push('}');
+        let attributes = Attributes {
+            id: wire.id,
+            id_time: wire.idtime.unwrap_or(IdTime::Event),
+            source: wire.source,
+            event_type: wire.event_type,
+            subject: wire.subject,
+            time: wire.time,
+            data_schema: wire.dataschema,
+            tenant: wire.tenant,
+            platform: wire.platform,
+            received: wire.receivedtime,
+            partition_key: wire.partitionkey,
+            traceparent: wire.traceparent,
+            raw_sha256: wire.rawsha256,
+        };
         Ok(Self {
             attributes,
             data: normalized,

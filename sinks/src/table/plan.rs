@@ -141,11 +141,13 @@ impl<'a> Plan<'a> {
         self.rejected.contains_key(&row.delivery)
     }
 
-    /// The position to store: the batch's own, or the first delivery that was not delivered.
+    /// The position to store: the batch's own, or the first delivery that was not delivered, whichever comes first.
     pub(crate) fn next(&self) -> Offset {
         (0..self.leader.len())
             .find(|&index| self.reason(index).is_some())
-            .map_or(self.batch.next, |index| self.batch.deliveries[index].record.offset)
+            .map_or(self.batch.next, |index| {
+                self.batch.next.min(self.batch.deliveries[index].record.offset)
+            })
     }
 
     pub(crate) fn outcomes(&self) -> Vec<Outcome> {
