@@ -4,6 +4,7 @@
 //! A secret in the path is looked at before the body is read, together with the source, so that a wrong secret and a
 //! source that does not exist get the same answer at the same moment.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,6 +13,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
+use futures_util::FutureExt as _;
 use http::Method;
 use http::header::EXPECT;
 use prometheus_client::registry::Registry;
@@ -26,6 +28,7 @@ use tokio_util::task::TaskTracker;
 use crate::answer::Answer;
 use crate::authenticate::{Refusal, VerifiedWebhook, authenticate};
 use crate::config::{Config, ConfigError};
+use crate::detached::Detached;
 use crate::envelope::{Enveloper, Prepared};
 use crate::known::{Known, Sources};
 use crate::metrics::Metrics;
@@ -143,11 +146,13 @@ impl Ingest {
             return Answer::Unavailable("too many webhooks at once: try again");
         };
         let received = verified.raw().received();
-        let task = self.accepting.spawn(Arc::clone(self).publish(verified, permit));
-        match timeout(self.config.ack_budget(), task).await {
+        let work = AssertUnwindSafe(Arc::clone(self).publish(verified, permit)).catch_unwind();
+        let work = Detached::new(self.accepting.track_future(work));
+        match timeout(self.config.ack_budget(), work).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(panic)) => {
-                tracing::error!(target: "ingest", source = %known.source.id, error = %panic, "a webhook broke our code");
+            // The panic itself has been logged by its hook.
+            Ok(Err(_)) => {
+                tracing::error!(target: "ingest", source = %known.source.id, "a webhook broke our code");
                 Answer::Unavailable("an internal error: try again")
             }
             Err(_) => {

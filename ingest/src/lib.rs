@@ -17,6 +17,7 @@
 mod answer;
 pub mod authenticate;
 mod config;
+mod detached;
 pub mod envelope;
 mod handler;
 mod known;

@@ -188,7 +188,7 @@ macro_rules! object {
 pub(in crate::normalize) use object;
 
 /// The place behind the closing quote of a string whose content begins at `at`.
-pub(super) fn string_end(json: &[u8], mut at: usize) -> usize {
+fn string_end(json: &[u8], mut at: usize) -> usize {
     loop {
         // Eight bytes at a time until one of them is a quote or a backslash.
         while let Some(eight) = json.get(at..).and_then(|rest| rest.first_chunk()) {
@@ -209,11 +209,11 @@ pub(super) fn string_end(json: &[u8], mut at: usize) -> usize {
     }
 }
 
-const fn repeat(byte: u8) -> u64 {
+pub(super) const fn repeat(byte: u8) -> u64 {
     u64::from_ne_bytes([byte; 8])
 }
 
 /// The highest bit of the lowest byte that is zero, among others above it.
-const fn zeros(word: u64) -> u64 {
+pub(super) const fn zeros(word: u64) -> u64 {
     word.wrapping_sub(repeat(1)) & !word & repeat(0x80)
 }

@@ -5,19 +5,16 @@
 //! whatever a platform may have meant: ids as numbers or text, flags as `true`, `"true"` or `1`, times in five spellings.
 //! Of equal keys the last wins. What does not fit is absent.
 
+mod check;
 mod cursor;
 
 use std::borrow::Cow;
 
 use schemas::data::Text;
 use schemas::time::Timestamp;
-use serde::de::IgnoredAny;
 
-use cursor::string_end;
+use check::{Fault, check};
 pub(super) use cursor::{Cursor, Read, object};
-
-/// How deep a body may nest. Its envelope nests it two deeper, and 128 is what common parsers take.
-const MAX_DEPTH: usize = 126;
 
 /// Checks a body: its text, and its JSON; or what is wrong with it.
 pub(super) fn parse(body: &[u8]) -> Result<(&str, Json<'_>), &'static str> {
@@ -26,37 +23,12 @@ pub(super) fn parse(body: &[u8]) -> Result<(&str, Json<'_>), &'static str> {
     if json.is_empty() {
         return Err("the body is empty");
     }
-    // Before the parser: it does not mind depth where it only skips, but whoever reads the event later may.
-    if is_too_deep(json.as_bytes()) {
-        return Err("the body is nested too deeply");
+    match check(json) {
+        Ok(()) => Ok((text, Json(json))),
+        // Its envelope nests it two deeper, and 128 is what common parsers take.
+        Err(Fault::TooDeep) => Err("the body is nested too deeply"),
+        Err(Fault::NotJson) => Err("the body is not JSON"),
     }
-    match serde_json::from_str::<IgnoredAny>(json) {
-        Ok(IgnoredAny) => Ok((text, Json(json))),
-        Err(_) => Err("the body is not JSON"),
-    }
-}
-
-fn is_too_deep(json: &[u8]) -> bool {
-    // Most bodies have too few brackets to be deep, and counting is many times quicker than following them: `[` and `{`
-    // differ in one bit, and a sum of bytes over short blocks is what the compiler makes vector code of.
-    let opening = |block: &[u8]| block.iter().map(|b| u8::from(b | 0x20 == b'{')).sum::<u8>();
-    if json.chunks(128).map(|block| usize::from(opening(block))).sum::<usize>() <= MAX_DEPTH {
-        return false;
-    }
-    let (mut depth, mut at) = (0_usize, 0);
-    while let Some(byte) = json.get(at) {
-        at += 1;
-        match byte {
-            b'"' => at = string_end(json, at),
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > MAX_DEPTH {
-            return true;
-        }
-    }
-    false
 }
 
 /// A JSON value as it was sent: its text. Empty when absent.
