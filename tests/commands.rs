@@ -2,13 +2,15 @@
 
 mod support;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use support::forebay::{Role, free_port, run, stderr};
-use support::repository;
 use support::sender::Client;
+use support::{eventually, repository};
 
 const PLATFORMS: [(&str, &str); 4] = [
     ("baileys", "messages.upsert.text"),
@@ -142,6 +144,58 @@ async fn send_is_accepted_forged_is_refused_and_tail_shows_what_came() {
         client.get(&format!("{}/livez", role.admin)).await.expect("answers").0,
         200
     );
+}
+
+/// Every sample there is, as its platform would send it: accepted, and stored as the event that the mapping promises.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_sample_of_every_platform_is_accepted_and_becomes_its_events() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let client = Client::default();
+    let (role, base) = dev(folder.path(), &client).await;
+    let mut promised: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut samples = 0;
+    for (platform, _) in PLATFORMS {
+        let golden = repository().join("ingest/tests/golden").join(platform);
+        for entry in std::fs::read_dir(repository().join("tests/payloads").join(platform)).expect("the samples") {
+            let path = entry.expect("an entry").path();
+            let sent = run(
+                &["send", platform, "--url", &base, "--body", &path.display().to_string()],
+                folder.path(),
+            );
+            assert!(sent.status.success(), "{}: {}", path.display(), stderr(&sent));
+            samples += 1;
+            let golden =
+                std::fs::read(golden.join(path.file_name().expect("a name"))).expect("each sample has a golden file");
+            let events: serde_json::Value = serde_json::from_slice(&golden).expect("JSON");
+            for event in events.as_array().map(Vec::as_slice).unwrap_or_default() {
+                let event_type = event["type"].as_str().expect("a type").to_owned();
+                promised
+                    .entry(event_type)
+                    .or_default()
+                    .insert(format!("{platform} {}", event["identity"]));
+            }
+        }
+    }
+    assert!(samples >= 60, "{samples} samples");
+    let promised: BTreeMap<String, i64> = promised
+        .into_iter()
+        .map(|(t, ids)| (t, i64::try_from(ids.len()).expect("few")))
+        .collect();
+    let database = folder.path().join("forebay-data/forebay.db");
+    let url = format!("sqlite://{}?mode=ro", database.display());
+    let stored = eventually("all events are rows", Duration::from_secs(30), async || {
+        let pool = sqlx::SqlitePool::connect(&url).await.ok()?;
+        let rows: Vec<(String, i64)> = sqlx::query_as("SELECT type, count(*) FROM event GROUP BY type")
+            .fetch_all(&pool)
+            .await
+            .ok()?;
+        pool.close().await;
+        let rows: BTreeMap<String, i64> = rows.into_iter().collect();
+        (rows.values().sum::<i64>() >= promised.values().sum()).then_some(rows)
+    })
+    .await;
+    assert_eq!(stored, promised);
+    assert!(!role.logs().contains("panicked"), "{}", role.logs());
 }
 
 #[test]
