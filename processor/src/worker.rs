@@ -29,6 +29,13 @@ pub struct Topics {
     pub dead_letters: TopicName,
 }
 
+/// Why a worker is done with a consumer.
+enum Left {
+    ToldToStop,
+    /// The consumer is of no more use, and a new one may be. The reason in words.
+    LogAway(String),
+}
+
 /// Carries events from the log to one sink.
 #[derive(Debug)]
 pub struct Worker {
@@ -85,25 +92,40 @@ impl Worker {
     }
 
     async fn join_and_work(self, shutdown: &CancellationToken) -> Result<(), WorkerError> {
-        let Some(mut consumer) = self.subscribe(shutdown).await? else {
-            return Ok(());
-        };
         let mut tasks = Tasks::new(Arc::clone(&self.shared), self.metrics.clone());
-        let result = self.work(&mut *consumer, &mut tasks, shutdown).await;
+        let mut failures = 0;
+        while let Some(mut consumer) = self.subscribe(&mut failures, shutdown).await? {
+            let result = self.work(&mut *consumer, &mut tasks, &mut failures, shutdown).await;
 
-        // What is in hand is finished in either case: an error of one partition takes nothing from the others.
-        let drained = tasks.stop_all(Duration::from_millis(self.shared.config.drain_ms)).await;
-        match timeout(Duration::from_secs(5), consumer.close()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(sink = %self.shared.sink.name(), error = %error, "group not left cleanly"),
-            Err(_elapsed) => tracing::warn!(sink = %self.shared.sink.name(), "group not left within 5 s"),
+            // What is in hand is finished in any case: an error of one partition takes nothing from the others.
+            let drained = tasks.stop_all(Duration::from_millis(self.shared.config.drain_ms)).await;
+            match timeout(Duration::from_secs(5), consumer.close()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::warn!(sink = %self.shared.sink.name(), error = %error, "group not left cleanly");
+                }
+                Err(_elapsed) => tracing::warn!(sink = %self.shared.sink.name(), "group not left within 5 s"),
+            }
+            let left = result?;
+            drained?;
+            match left {
+                Left::ToldToStop => break,
+                Left::LogAway(reason) => {
+                    if !self.wait_for_log(&mut failures, &reason, shutdown).await {
+                        break;
+                    }
+                }
+            }
         }
-        result.and(drained)
+        Ok(())
     }
 
     /// `None` if told to stop before it came to pass.
-    async fn subscribe(&self, shutdown: &CancellationToken) -> Result<Option<Box<dyn Consumer>>, WorkerError> {
-        let mut failures = 0;
+    async fn subscribe(
+        &self,
+        failures: &mut u32,
+        shutdown: &CancellationToken,
+    ) -> Result<Option<Box<dyn Consumer>>, WorkerError> {
         loop {
             let subscription = Subscription {
                 topic: self.shared.topics.events.clone(),
@@ -117,11 +139,8 @@ impl Worker {
             match subscribed {
                 Ok(consumer) => return Ok(Some(consumer)),
                 Err(LogError::Unavailable(reason)) => {
-                    failures += 1;
-                    self.log_is_away(failures, &reason);
-                    tokio::select! {
-                        () = sleep(backoff(&self.shared.policy, failures)) => {}
-                        () = shutdown.cancelled() => return Ok(None),
+                    if !self.wait_for_log(failures, &reason, shutdown).await {
+                        return Ok(None);
                     }
                 }
                 Err(error) => return Err(error.into()),
@@ -129,10 +148,16 @@ impl Worker {
         }
     }
 
-    fn log_is_away(&self, failures: u32, reason: &str) {
-        if failures == 1 {
+    /// The log is away, `failures` times in a row with this one. False: told to stop while waiting.
+    async fn wait_for_log(&self, failures: &mut u32, reason: &str, shutdown: &CancellationToken) -> bool {
+        *failures = failures.saturating_add(1);
+        if *failures == 1 {
             tracing::warn!(sink = %self.shared.sink.name(), group = %self.group, error = reason,
                 "event log unavailable, trying until it is back");
+        }
+        tokio::select! {
+            () = sleep(backoff(&self.shared.policy, *failures)) => true,
+            () = shutdown.cancelled() => false,
         }
     }
 
@@ -140,34 +165,25 @@ impl Worker {
         &self,
         consumer: &mut dyn Consumer,
         tasks: &mut Tasks,
+        failures: &mut u32,
         shutdown: &CancellationToken,
-    ) -> Result<(), WorkerError> {
+    ) -> Result<Left, WorkerError> {
         let mut beat = interval(Duration::from_secs(1));
         let mut lag = interval(Duration::from_millis(self.shared.config.lag_ms));
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         lag.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut failures = 0;
         loop {
             self.shared.status.polled();
             tokio::select! {
                 biased;
-                () = shutdown.cancelled() => return Ok(()),
+                () = shutdown.cancelled() => return Ok(Left::ToldToStop),
                 Some(ended) = tasks.next_ended() => tasks.ended(ended)?,
                 change = consumer.next() => match change {
                     Ok(change) => {
-                        failures = 0;
+                        *failures = 0;
                         tasks.change(change).await?;
                     }
-                    Err(LogError::Unavailable(reason)) => {
-                        failures += 1;
-                        self.log_is_away(failures, &reason);
-                        // Short, because a revocation is answered only by asking.
-                        let wait = backoff(&self.shared.policy, failures).min(Duration::from_secs(1));
-                        tokio::select! {
-                            () = sleep(wait) => {}
-                            () = shutdown.cancelled() => return Ok(()),
-                        }
-                    }
+                    Err(LogError::Unavailable(reason)) => return Ok(Left::LogAway(reason)),
                     Err(error) => return Err(error.into()),
                 },
                 _ = lag.tick() => self.measure_lag(&*consumer, tasks).await,
@@ -178,14 +194,15 @@ impl Worker {
     }
 
     async fn measure_lag(&self, consumer: &(dyn Consumer + '_), tasks: &Tasks) {
-        match timeout(Duration::from_secs(2), consumer.lag()).await {
+        // A revocation that comes meanwhile waits, and its patience must not be used up here.
+        match timeout(Duration::from_millis(500), consumer.lag()).await {
             Ok(Ok(lags)) => {
                 for (partition, records) in lags.iter().filter(|(p, _)| tasks.owns(p)) {
                     self.metrics.lag(self.shared.sink.name(), partition, *records);
                 }
             }
             Ok(Err(error)) => tracing::debug!(sink = %self.shared.sink.name(), error = %error, "lag not measured"),
-            Err(_elapsed) => tracing::debug!(sink = %self.shared.sink.name(), "lag not measured within 2 s"),
+            Err(_elapsed) => tracing::debug!(sink = %self.shared.sink.name(), "lag not measured within 500 ms"),
         }
     }
 }

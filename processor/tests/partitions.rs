@@ -208,6 +208,24 @@ async fn a_log_that_is_away_at_start_is_waited_for_and_a_wrong_one_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_consumer_that_broke_down_is_replaced() {
+    let sink = ScriptedSink::new(each(|_, _| Outcome::Delivered));
+    let log = MemoryLog::new(2);
+    log.append(0, record(0, "k"));
+    let (shutdown, run) = spawn(&log, &sink, Config::default());
+    eventually("it is stored", || log.stored(0) == 1).await;
+    for n in 1..4 {
+        log.fail_joining(LogError::Unavailable("broker away".to_owned()));
+        log.break_consumer();
+        log.append(0, record(u64::try_from(n).expect("positive"), "k"));
+        eventually("a new consumer goes on", || log.stored(0) == n + 1).await;
+    }
+    assert_eq!(sink.offsets(0), [0, 1, 2, 3], "where the old one stopped");
+    shutdown.cancel();
+    run.await.expect("no panic").expect("a clean end");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_happens_is_counted_and_a_partition_given_back_is_forgotten() {
     let sink = ScriptedSink::new(each(|n, attempt| match n {
         0 if attempt == 1 => retry(),

@@ -69,6 +69,8 @@ pub enum Start {
 /// A member of a group: hears which partitions are its own.
 pub trait Consumer: Send + Sync {
     /// Waits for the next change. Must be called all the time: a revocation is answered only here. Cancel-safe.
+    ///
+    /// After an error nothing more comes: close this consumer, and subscribe again if the error may pass.
     fn next(&mut self) -> BoxFuture<'_, Result<Change, LogError>>;
 
     /// Records between stored progress and the end of each partition that is owned now.

@@ -41,7 +41,7 @@ struct LogState {
     join_errors: VecDeque<LogError>,
     /// Partitions that were taken away.
     revoked: Vec<i32>,
-    changes: Option<mpsc::UnboundedSender<Change>>,
+    changes: Option<mpsc::UnboundedSender<Result<Change, LogError>>>,
 }
 
 impl MemoryLog {
@@ -117,7 +117,19 @@ impl MemoryLog {
         self.change(Change::Assigned(self.readers(indices)));
     }
 
+    /// The consumer's thread dies: it says so once, its readers end, and nothing more comes from it.
+    pub(crate) fn break_consumer(&self) {
+        self.tell(Err(LogError::Unavailable("the consumer has ended".to_owned())));
+        let mut state = self.lock();
+        state.revoked = state.partitions.keys().copied().collect();
+        self.grown.notify_waiters();
+    }
+
     fn change(&self, change: Change) {
+        self.tell(Ok(change));
+    }
+
+    fn tell(&self, change: Result<Change, LogError>) {
         let changes = self.lock().changes.clone();
         changes.expect("somebody has joined").send(change).expect("a member");
     }
@@ -175,8 +187,11 @@ impl EventLog for Shared {
         let (sender, changes) = mpsc::unbounded_channel();
         let indices: Vec<i32> = self.0.lock().partitions.keys().copied().collect();
         let assigned = Change::Assigned(self.0.readers(&indices));
-        sender.send(assigned).expect("the receiver is here");
-        self.0.lock().changes = Some(sender);
+        sender.send(Ok(assigned)).expect("the receiver is here");
+        let mut state = self.0.lock();
+        state.changes = Some(sender);
+        state.revoked.clear();
+        drop(state);
         let log = Arc::clone(&self.0);
         Box::pin(async move { Ok(Box::new(MemoryConsumer { changes, log }) as Box<dyn Consumer>) })
     }
@@ -199,7 +214,7 @@ impl EventLog for Shared {
 }
 
 struct MemoryConsumer {
-    changes: mpsc::UnboundedReceiver<Change>,
+    changes: mpsc::UnboundedReceiver<Result<Change, LogError>>,
     log: Arc<MemoryLog>,
 }
 
@@ -207,7 +222,7 @@ impl Consumer for MemoryConsumer {
     fn next(&mut self) -> BoxFuture<'_, Result<Change, LogError>> {
         Box::pin(async {
             match self.changes.recv().await {
-                Some(change) => Ok(change),
+                Some(change) => change,
                 None => std::future::pending().await,
             }
         })
