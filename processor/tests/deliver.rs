@@ -289,6 +289,29 @@ async fn the_valve_stops_the_worker_before_everything_is_a_dead_letter() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_another_partition_has_delivered_is_settled_when_the_valve_trips() {
+    let mut sink = ScriptedSink::plain(|batch| {
+        let healthy = batch.partition.index == 1;
+        let outcome = |_| if healthy { Outcome::Delivered } else { rejected() };
+        Ok(batch.deliveries.iter().map(outcome).collect())
+    });
+    sink.delay = |batch| Duration::from_secs(if batch.partition.index == 1 { 5 } else { 1 });
+    let log = MemoryLog::new(2);
+    for n in 0..10 {
+        log.append(0, record(n, "a"));
+        log.append(1, record(n, "b"));
+    }
+    let config = Config {
+        valve_window: 10,
+        ..Config::default()
+    };
+    let worker = worker_with(&log, &Arc::new(sink), None, config);
+    worker.run(CancellationToken::new()).await.expect_err("the valve");
+    assert_eq!((log.stored(0), log.stored(1)), (0, 10));
+    assert!(log.dead_letters().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn some_failures_do_not_trip_the_valve() {
     let sink = ScriptedSink::new(each(|n, _| if n % 10 < 8 { rejected() } else { Outcome::Delivered }));
     let (log, shutdown, run) = start(3_000, &sink, Config::default());

@@ -56,6 +56,7 @@ pub(crate) async fn run(
         stop,
         in_flight,
         stored: None,
+        store_failing: false,
         known_to_sink: None,
         checkpointed: Instant::now(),
         read_failures: 0,
@@ -79,6 +80,8 @@ struct PartitionTask {
     in_flight: Gauge,
     /// Progress as the event log has it from us.
     stored: Option<Offset>,
+    /// Whether the log did not take progress the last time; told once.
+    store_failing: bool,
     /// Progress as the sink has it, as far as we know.
     known_to_sink: Option<Offset>,
     checkpointed: Instant,

@@ -27,13 +27,15 @@ impl PartitionTask {
             self.known_to_sink = self.known_to_sink.max(Some(batch.next));
         }
         let now = Instant::now();
+        // What is delivered is settled also when the valve trips in between.
+        let mut valve = Ok(());
         for ((delivery, slot), outcome) in batch.deliveries.into_iter().zip(slots).zip(outcomes) {
             let metrics = &self.shared.metrics;
             let (reason, attempts) = match outcome {
                 Outcome::Delivered => {
                     metrics.delivered.inc();
-                    self.note(false, "")?;
                     self.flight.settled(slot);
+                    valve = valve.and(self.note(false, ""));
                     continue;
                 }
                 Outcome::Retry { after, reason } if !self.shared.policy.is_exhausted(delivery.attempt) => {
@@ -59,7 +61,10 @@ impl PartitionTask {
                     (reason, delivery.attempt)
                 }
             };
-            self.note(true, &reason)?;
+            valve = valve.and(self.note(true, &reason));
+            if valve.is_err() {
+                continue;
+            }
             tracing::warn!(sink = %self.shared.sink.name(), event_id = %delivery.event.id(), target = %delivery.target,
                 partition = %self.partition, offset = slot.0.0, attempt = attempts, error = reason,
                 "delivery given up: dead letter");
@@ -73,7 +78,7 @@ impl PartitionTask {
             };
             self.flight.give_up(slot, given_up, now);
         }
-        Ok(())
+        valve
     }
 
     pub(super) fn letters_written(&mut self, letters: Vec<Written>) -> Result<(), WorkerError> {

@@ -10,27 +10,36 @@ use super::PartitionTask;
 use crate::error::WorkerError;
 
 impl PartitionTask {
-    /// Stores progress where it has moved.
+    /// Tells log and sink how far it is, where that has moved.
     pub(super) async fn advance(&mut self) -> Result<(), WorkerError> {
-        self.in_flight
-            .set(i64::try_from(self.flight.records()).unwrap_or(i64::MAX));
-        if let Some(next) = self.flight.next().filter(|next| Some(*next) > self.stored) {
-            match self.reader.store(next) {
-                Ok(()) => {
-                    self.stored = Some(next);
-                    self.shared.metrics.progress_time.set(Timestamp::now().millis() / 1_000);
-                }
-                Err(LogError::Unavailable(reason)) => {
-                    // Nothing is lost by it but time after a restart; the next move tries again.
-                    tracing::warn!(sink = %self.shared.sink.name(), partition = %self.partition, offset = next.0,
-                        error = reason, "progress not stored");
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
+        self.store()?;
         let interval = Duration::from_millis(self.shared.config.checkpoint_ms);
         if self.owes_checkpoint() && self.checkpointed.elapsed() >= interval {
             self.checkpoint(interval).await;
+        }
+        Ok(())
+    }
+
+    fn store(&mut self) -> Result<(), WorkerError> {
+        self.in_flight
+            .set(i64::try_from(self.flight.records()).unwrap_or(i64::MAX));
+        let Some(next) = self.flight.next().filter(|next| Some(*next) > self.stored) else {
+            return Ok(());
+        };
+        match self.reader.store(next) {
+            Ok(()) => {
+                self.stored = Some(next);
+                self.store_failing = false;
+                self.shared.metrics.progress_time.set(Timestamp::now().millis() / 1_000);
+            }
+            Err(LogError::Unavailable(reason)) => {
+                // Nothing is lost by it but time after a restart; the next move tries again.
+                if !std::mem::replace(&mut self.store_failing, true) {
+                    tracing::warn!(sink = %self.shared.sink.name(), partition = %self.partition, offset = next.0,
+                        error = reason, "progress not stored, trying again until it is");
+                }
+            }
+            Err(error) => return Err(error.into()),
         }
         Ok(())
     }
@@ -56,8 +65,9 @@ impl PartitionTask {
 
     /// The last word: progress, to the log and to the sink.
     pub(super) async fn finish(&mut self) -> Result<(), WorkerError> {
-        self.advance().await?;
+        self.store()?;
         if self.owes_checkpoint() {
+            // Short: somebody else waits for the partition.
             self.checkpoint(Duration::from_secs(1)).await;
         }
         tracing::info!(sink = %self.shared.sink.name(), partition = %self.partition,
