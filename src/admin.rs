@@ -1,6 +1,7 @@
 //! The operators' port: `/livez`, `/readyz`, `/metrics`. Never the public one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -22,6 +23,10 @@ pub(crate) struct Admin {
     pub(crate) shutdown: CancellationToken,
 }
 
+/// How long an answer under way may take when the process ends. Whoever holds a connection open without asking anything
+/// must not keep a drained process from ending.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// Serves until the token is cancelled.
 pub(crate) async fn serve(admin: Admin, listener: TcpListener, ended: CancellationToken) -> std::io::Result<()> {
     let router = Router::new()
@@ -29,9 +34,14 @@ pub(crate) async fn serve(admin: Admin, listener: TcpListener, ended: Cancellati
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .with_state(Arc::new(admin));
-    axum::serve(listener, router)
-        .with_graceful_shutdown(ended.cancelled_owned())
-        .await
+    let graceful = ended.clone().cancelled_owned();
+    let serving = axum::serve(listener, router)
+        .with_graceful_shutdown(graceful)
+        .into_future();
+    tokio::select! {
+        served = serving => served,
+        () = async { ended.cancelled().await; tokio::time::sleep(GRACE).await } => Ok(()),
+    }
 }
 
 async fn readyz(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
@@ -66,5 +76,47 @@ async fn metrics(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
         )
             .into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_that_holds_its_connection_open_does_not_hold_up_the_end() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let ended = CancellationToken::new();
+        let admin = Admin {
+            metrics: Registry::default(),
+            checks: Vec::new(),
+            shutdown: CancellationToken::new(),
+        };
+        let serving = tokio::spawn(serve(admin, listener, ended.clone()));
+
+        let mut asking = TcpStream::connect(address).await.expect("connected");
+        asking
+            .write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+            .await
+            .expect("sent");
+        let mut answer = [0; 12];
+        asking.read_exact(&mut answer).await.expect("answered");
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        let mut half = TcpStream::connect(address).await.expect("connected");
+        half.write_all(b"GET /livez HTTP/1.1\r\nHo").await.expect("sent");
+        // Accepted in order, so the one before is being served when this one is answered.
+        let mut last = TcpStream::connect(address).await.expect("connected");
+        last.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+            .await
+            .expect("sent");
+        last.read_exact(&mut answer).await.expect("answered");
+
+        ended.cancel();
+        let end = tokio::time::timeout(Duration::from_secs(10), serving).await;
+        end.expect("it ends").expect("no panic").expect("no error");
     }
 }

@@ -13,17 +13,27 @@ use crate::{assemble, output, telemetry};
 /// Checks configuration and rules; with `--connect`, the services too. Says what was checked.
 pub(crate) async fn check(args: CheckArgs) -> anyhow::Result<()> {
     let mut loaded = config::load(&args.file.config)?;
-    telemetry::start(&loaded.config.logging)?;
+    if args.connect {
+        telemetry::start(&loaded.config.logging)?;
+    } else {
+        // What is built below to be checked may notice that a service is away: not asked, so not told.
+        telemetry::filter(&loaded.config.logging)?;
+    }
     let registry = assemble::registry(&mut loaded.config, &loaded.file)?;
     assemble::check_endpoints(&registry, &loaded.config.sinks, &loaded.file)?;
-    let topics = loaded.config.event_log.topics()?;
+    let event_log = &loaded.config.event_log;
+    let topics = event_log.topics()?;
     // Rules are checked against sinks, and sinks want a log: a journal of this check's own, which is thrown away, unless
     // the real one is to be asked.
     let scratch = Scratch::new()?;
     let mut metrics = Metrics::default();
     let log = if args.connect {
-        assemble::event_log(&loaded.config.event_log, &mut metrics).await?
+        assemble::event_log(event_log, &mut metrics).await?
     } else {
+        if event_log.kafka.is_some() {
+            // Its settings and properties are checked; brokers are not waited for.
+            drop(assemble::event_log(event_log, &mut metrics).await?);
+        }
         let journal = stream::journal::Config {
             path: scratch.0.clone(),
             ..stream::journal::Config::default()
@@ -32,8 +42,9 @@ pub(crate) async fn check(args: CheckArgs) -> anyhow::Result<()> {
     };
     let endpoints: Arc<dyn EndpointDirectory> = Arc::clone(&registry) as _;
     let mut sinks_config = std::mem::take(&mut loaded.config.sinks);
+    // To open a database is to make it: left to who runs it.
     if let Some(sqlite) = &mut sinks_config.sqlite
-        && sqlite.path.as_os_str().is_empty()
+        && (!args.connect || sqlite.path.as_os_str().is_empty())
     {
         sqlite.path = scratch.0.join("forebay.db");
     }
@@ -52,6 +63,10 @@ pub(crate) async fn check(args: CheckArgs) -> anyhow::Result<()> {
             names.join(", ")
         }
     ));
+    let event_log = &loaded.config.event_log;
+    if event_log.kafka.is_none() && event_log.journal.is_none() {
+        output::line("event log: none is named, so only `forebay dev` can run this");
+    }
     if args.connect {
         log.check_topics(&loaded.config.event_log.topic_specs()?)
             .await

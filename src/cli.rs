@@ -106,7 +106,7 @@ pub(crate) struct SendArgs {
     /// The configuration file; without one, that of `forebay dev`
     #[arg(short, long, env = "FOREBAY_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Spoil the signature, to see a refusal
+    /// Sign with a wrong key, to see the refusal; fails if it is accepted
     #[arg(long)]
     pub(crate) forge: bool,
 }

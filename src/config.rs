@@ -12,6 +12,8 @@ use schemas::log::TopicSpec;
 use schemas::name::{GroupName, SinkName, TopicName};
 use serde::Deserialize;
 
+use crate::yaml;
+
 /// The configuration as the file writes it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -34,6 +36,29 @@ pub(crate) struct Config {
     pub(crate) processor: processor::Config,
     /// Where events go.
     pub(crate) sinks: SinksConfig,
+}
+
+impl Config {
+    /// Finds what cannot be run with in the settings that no stage checks by itself; and checks what can be checked of the
+    /// others before they are built.
+    fn check(&self) -> Result<(), String> {
+        check_address("admin.listen", &self.admin.listen)?;
+        check_address("ingest.listen", &self.ingest.listen)?;
+        self.ingest.check().map_err(|e| e.to_string())?;
+        self.processor.check().map_err(|e| format!("`processor`: {e}"))?;
+        self.event_log.check()
+    }
+}
+
+/// Whether somebody can listen there, as far as its form tells.
+fn check_address(key: &str, address: &str) -> Result<(), String> {
+    let parts = address.rsplit_once(':');
+    match parts.filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) {
+        Some(_) => Ok(()),
+        None => Err(format!(
+            "`{key}` is `{address}`: write address and port, as in 127.0.0.1:8080"
+        )),
+    }
 }
 
 /// Logs, on standard error.
@@ -117,6 +142,12 @@ impl Default for EventLogConfig {
     }
 }
 
+/// A hundred years.
+const MAX_RETENTION_HOURS: i64 = 876_000;
+
+/// What Kafka's clients take, less what makes a dead letter larger than its record.
+const MAX_RECORD_BYTES: i64 = 48 * 1024 * 1024 - 64 * 1024;
+
 /// The topics of Forebay itself.
 #[derive(Debug, Clone)]
 pub(crate) struct Topics {
@@ -125,6 +156,40 @@ pub(crate) struct Topics {
 }
 
 impl EventLogConfig {
+    fn check(&self) -> Result<(), String> {
+        if self.kafka.is_some() && self.journal.is_some() {
+            return Err("`event_log` names two logs: keep either `kafka` or `journal`".to_owned());
+        }
+        let own = stream::kafka::Config::default().max_record_bytes;
+        if self.kafka.as_ref().is_some_and(|kafka| kafka.max_record_bytes != own) {
+            return Err(
+                "`event_log.kafka.max_record_bytes` follows from `event_log.max_record_bytes`: set that".to_owned(),
+            );
+        }
+        let ranges = [
+            ("partitions", i64::from(self.partitions), 1..=100_000),
+            ("replication", i64::from(self.replication), 1..=i64::from(i16::MAX)),
+            (
+                "retention_hours",
+                i64::try_from(self.retention_hours).unwrap_or(i64::MAX),
+                1..=MAX_RETENTION_HOURS,
+            ),
+            (
+                "max_record_bytes",
+                i64::from(self.max_record_bytes),
+                1024..=MAX_RECORD_BYTES,
+            ),
+        ];
+        match ranges.into_iter().find(|(_, value, range)| !range.contains(value)) {
+            None => Ok(()),
+            Some((key, value, range)) => Err(format!(
+                "`event_log.{key}` is {value}: give {} to {}",
+                range.start(),
+                range.end()
+            )),
+        }
+    }
+
     pub(crate) fn topics(&self) -> Result<Topics, ConfigError> {
         let name = |suffix| self.name(suffix, TopicName::new);
         Ok(Topics {
@@ -211,15 +276,16 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, ConfigError> {
 
 /// Parses a text; `file` names it in messages, `properties` are what `${NAME}` stands for.
 pub(crate) fn parse(text: &str, file: &str, properties: HashMap<String, String>) -> Result<Config, ConfigError> {
-    let options = serde_saphyr::options! {}.with_properties(properties);
     // An empty file is a configuration without settings.
-    let parsed: Option<Config> = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-        let place = error
-            .location()
-            .map_or(String::new(), |l| format!(":{}:{}", l.line(), l.column()));
-        ConfigError(format!("{file}{place}: {}", error.render()))
+    let parsed: Option<Config> = yaml::read(text, properties).map_err(|yaml::Unreadable { place, reason }| {
+        let place = place.map_or(String::new(), |(line, column)| format!(":{line}:{column}"));
+        ConfigError(format!("{file}{place}: {reason}"))
     })?;
-    Ok(parsed.unwrap_or_default())
+    let config = parsed.unwrap_or_default();
+    config
+        .check()
+        .map_err(|reason| ConfigError(format!("{file}: {reason}")))?;
+    Ok(config)
 }
 
 /// Those environment variables that `text` refers to, with `NAME_FILE` read where `NAME` is not set.
@@ -312,5 +378,51 @@ mod tests {
             .to_string();
         assert!(error.starts_with("f.yaml:2:3: "), "{error}");
         assert!(error.contains("listn") && error.contains("listen"), "{error}");
+    }
+
+    #[test]
+    fn values_that_cannot_be_run_with_are_named() {
+        for (yaml, expected) in [
+            (
+                "admin: { listen: nonsense }",
+                "`admin.listen` is `nonsense`: write address and port",
+            ),
+            (
+                "ingest: { listen: ':8080' }",
+                "`ingest.listen` is `:8080`: write address and port",
+            ),
+            ("ingest: { max_body_bytes: 0 }", "`ingest.max_body_bytes` is 0"),
+            (
+                "processor: { batch_max_records: 0 }",
+                "`processor`: `batch_max_records` is 0",
+            ),
+            (
+                "event_log: { partitions: 0 }",
+                "`event_log.partitions` is 0: give 1 to 100000",
+            ),
+            ("event_log: { replication: 0 }", "`event_log.replication` is 0"),
+            (
+                "event_log: { retention_hours: 18446744073709551615 }",
+                "`event_log.retention_hours` is ",
+            ),
+            (
+                "event_log: { max_record_bytes: 4294967295 }",
+                "`event_log.max_record_bytes` is 4294967295",
+            ),
+            (
+                "event_log: { kafka: { brokers: a, max_record_bytes: 5000 } }",
+                "set that",
+            ),
+            (
+                "event_log: { kafka: { brokers: a }, journal: { path: b } }",
+                "names two logs",
+            ),
+        ] {
+            let error = parse(yaml, "f.yaml", HashMap::new()).expect_err(yaml).to_string();
+            assert!(
+                error.starts_with("f.yaml: ") && error.contains(expected),
+                "{yaml}: {error}"
+            );
+        }
     }
 }

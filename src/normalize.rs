@@ -43,7 +43,10 @@ pub(crate) async fn normalize(args: NormalizeArgs) -> anyhow::Result<()> {
                 }
             }
             Prepared::Ping(_) => {
-                tracing::info!(file = %file.display(), "a test call of the platform: answered, nothing published");
+                output::remark(&format!(
+                    "{}: a test call of the platform: it is answered, and makes no event",
+                    file.display()
+                ));
             }
         }
     }

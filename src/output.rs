@@ -23,6 +23,11 @@ pub(crate) fn error(error: &anyhow::Error) {
     drop(writeln!(std::io::stderr(), "{text}"));
 }
 
+/// Tells people something beside the output proper.
+pub(crate) fn remark(text: &str) {
+    drop(writeln!(std::io::stderr(), "{text}"));
+}
+
 /// Whether people read standard output.
 pub(crate) fn terminal() -> bool {
     std::io::stdout().is_terminal()

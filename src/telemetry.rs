@@ -8,11 +8,7 @@ use crate::config::{ConfigError, LogFormat, Logging};
 
 /// Starts logging. librdkafka and sqlx talk through it too.
 pub(crate) fn start(logging: &Logging) -> Result<(), ConfigError> {
-    let filter = EnvFilter::try_new(&logging.filter).map_err(|e| {
-        ConfigError(format!(
-            "`logging.filter` is not valid: {e}; write for example `info,processor=debug`"
-        ))
-    })?;
+    let filter = filter(logging)?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
@@ -25,4 +21,13 @@ pub(crate) fn start(logging: &Logging) -> Result<(), ConfigError> {
     // Only a second start in one process can fail, and then the first one serves.
     drop(started);
     Ok(())
+}
+
+/// Which logs are written.
+pub(crate) fn filter(logging: &Logging) -> Result<EnvFilter, ConfigError> {
+    EnvFilter::try_new(&logging.filter).map_err(|e| {
+        ConfigError(format!(
+            "`logging.filter` is not valid: {e}; write for example `info,processor=debug`"
+        ))
+    })
 }

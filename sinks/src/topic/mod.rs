@@ -87,10 +87,8 @@ impl TopicSink {
             Err(error @ PublishError::TooLarge { .. }) => Outcome::Rejected {
                 reason: format!("topic `{topic}`: {error}"),
             },
-            Err(PublishError::Unavailable { reason }) => Outcome::Retry {
-                after: None,
-                reason: format!("topic `{topic}`: {reason}"),
-            },
+            // The reason of the log names the topic.
+            Err(PublishError::Unavailable { reason }) => Outcome::Retry { after: None, reason },
         }
     }
 }
