@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
@@ -13,6 +14,9 @@ pub(super) struct Connection {
     brokers: String,
     /// What the client is for, in logs.
     client: String,
+    /// How long nothing but refusals must have been heard before they count: a broker that is shutting down or starting
+    /// breaks off handshakes, and librdkafka tells that apart from a wrong password by nothing.
+    refusal_patience: Duration,
     /// Whether there is trouble at all; read for every record, so not behind the lock.
     troubled: AtomicBool,
     trouble: Mutex<Trouble>,
@@ -22,17 +26,18 @@ pub(super) struct Connection {
 struct Trouble {
     /// No broker could be reached when we last heard of any.
     down: bool,
-    /// Brokers refuse us: credentials, certificates.
-    refused: Option<String>,
+    /// Brokers refuse us (credentials, certificates): since when, and the last reason.
+    refused: Option<(Instant, String)>,
     /// librdkafka's last word, often with a hint.
     last: Option<String>,
 }
 
 impl Connection {
-    pub(super) fn new(brokers: &str, client: impl Into<String>) -> Self {
+    pub(super) fn new(brokers: &str, client: impl Into<String>, refusal_patience: Duration) -> Self {
         Self {
             brokers: brokers.to_owned(),
             client: client.into(),
+            refusal_patience,
             troubled: AtomicBool::new(false),
             trouble: Mutex::default(),
         }
@@ -63,7 +68,8 @@ impl Connection {
         let code = error.rdkafka_error_code();
         let mut trouble = self.trouble();
         if is_refusal(code) {
-            trouble.refused = Some(reason.to_owned());
+            let since = trouble.refused.take().map_or_else(Instant::now, |(since, _)| since);
+            trouble.refused = Some((since, reason.to_owned()));
         }
         if code != Some(Code::AllBrokersDown) || trouble.last.is_none() {
             trouble.last = Some(reason.to_owned());
@@ -94,9 +100,11 @@ impl Connection {
         self.trouble().last.clone()
     }
 
-    /// Set while brokers refuse us.
+    /// Set while brokers refuse us, and have done so for longer than the patience.
     pub(super) fn refusal(&self) -> Option<LogError> {
-        self.trouble().refused.as_ref().map(|reason| {
+        let trouble = self.trouble();
+        let (since, reason) = trouble.refused.as_ref()?;
+        (since.elapsed() >= self.refusal_patience).then(|| {
             LogError::Misconfigured(format!(
                 "kafka at `{}` refuses the connection: {reason}; check `security.protocol`, `sasl.*` and `ssl.*`",
                 self.brokers
@@ -132,5 +140,27 @@ pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
         RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
             tracing::debug!(target: "librdkafka", facility, "{message}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_counts_once_it_has_lasted_and_no_longer_than_it_lasts() {
+        let error = KafkaError::Global(Code::Authentication);
+        let patient = Connection::new("b:1", "consumer", Duration::from_mins(10));
+        patient.error(&error, "SASL PLAIN mechanism handshake failed");
+        assert!(patient.is_down() && patient.refusal().is_none());
+        let failure = patient.failure("no offsets", &error);
+        assert!(matches!(failure, LogError::Unavailable(_)), "{failure}");
+
+        let impatient = Connection::new("b:1", "producer", Duration::ZERO);
+        impatient.error(&error, "no such user");
+        let failure = impatient.failure("no offsets", &error);
+        assert!(matches!(failure, LogError::Misconfigured(_)), "{failure}");
+        impatient.reached();
+        assert!(impatient.refusal().is_none());
     }
 }

@@ -25,6 +25,9 @@ use super::slot::Slot;
 /// How long a close may take in all: a revocation under way, the last commit, leaving the group.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long brokers must refuse us, and none answer, before a consumer that was at work tells its owner to stop.
+const REFUSAL_PATIENCE: Duration = Duration::from_secs(30);
+
 /// A member of a group, or one who reads alone. Dropping it leaves the group as well, without waiting for it.
 pub(super) struct KafkaConsumer {
     shared: Arc<Shared>,
@@ -57,7 +60,7 @@ pub(super) fn subscribe(
         in_group,
         subscription.start,
         config.request_timeout(),
-        Connection::new(&config.brokers, format!("consumer of `{group}`")),
+        Connection::new(&config.brokers, format!("consumer of `{group}`"), REFUSAL_PATIENCE),
         changes,
     ));
     let consumer: BaseConsumer<Events> = config

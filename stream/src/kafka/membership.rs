@@ -32,7 +32,8 @@ pub(super) struct Shared {
     pub(super) start: Start,
     pub(super) request_timeout: Duration,
     pub(super) connection: Connection,
-    pub(super) changes: UnboundedSender<Result<Change, LogError>>,
+    /// To the owner; `None` once the thread of the consumer has ended.
+    changes: Mutex<Option<UnboundedSender<Result<Change, LogError>>>>,
     slots: Mutex<BTreeMap<i32, Arc<Slot>>>,
     /// Held during a commit: see [`commits`].
     pub(super) committing: Mutex<()>,
@@ -53,7 +54,7 @@ impl Shared {
             start,
             request_timeout,
             connection,
-            changes,
+            changes: Mutex::new(Some(changes)),
             slots: Mutex::default(),
             committing: Mutex::default(),
         }
@@ -66,7 +67,17 @@ impl Shared {
 
     /// Tells the owner; it is no error if the owner is gone.
     pub(super) fn tell(&self, change: Result<Change, LogError>) {
-        self.changes.send(change).ok();
+        if let Some(changes) = &*self.changes.lock().unwrap_or_else(PoisonError::into_inner) {
+            changes.send(change).ok();
+        }
+    }
+
+    /// There is nobody left to read or to tell: readers end, and the owner hears it behind what was told before.
+    pub(super) fn end(&self) {
+        for slot in self.slots().values() {
+            slot.end();
+        }
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// Makes slots and readers for partitions that have become ours.

@@ -43,8 +43,8 @@ pub(super) struct Poll {
 impl Poll {
     /// Polls until the consumer is closed, then commits, leaves the group and ends all readers.
     pub(super) fn run(self) -> Result<(), LogError> {
-        // Ends the readers even if this thread panics.
-        let _ended = EndReaders(Arc::clone(&self.shared));
+        // Readers and owner hear the end even if it is a panic.
+        let _ended = End(Arc::clone(&self.shared));
         let (mut looked, mut probed) = (Instant::now(), Instant::now());
         while !self.closing.load(Ordering::Acquire) {
             let mut idle = true;
@@ -75,6 +75,9 @@ impl Poll {
                     .fetch_metadata(Some(self.shared.topic.as_str()), Duration::from_millis(500));
                 if answer.is_ok() {
                     self.shared.connection.reached();
+                } else if let Err(error) = answer {
+                    // A refusal that lasts may not come by as an error again: librdkafka tells equal ones once.
+                    self.error(&error);
                 }
                 probed = Instant::now();
             }
@@ -143,12 +146,14 @@ impl Poll {
             }),
         };
         match told {
-            Some(reason) if self.told.get() != code => self.shared.tell(Err(LogError::Misconfigured(reason))),
+            Some(reason) if self.told.get() != code => {
+                self.shared.tell(Err(LogError::Misconfigured(reason)));
+                self.told.set(code);
+            }
             Some(_) => {}
             // Broken connections are told once, by `Connection`.
             None => tracing::debug!(%topic, %error, "error while consuming"),
         }
-        self.told.set(code);
         true
     }
 
@@ -229,12 +234,43 @@ impl Poll {
     }
 }
 
-struct EndReaders(Arc<Shared>);
+struct End(Arc<Shared>);
 
-impl Drop for EndReaders {
+impl Drop for End {
     fn drop(&mut self) {
-        for slot in self.0.slots().values() {
-            slot.end();
-        }
+        self.0.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use schemas::log::Start;
+    use schemas::name::TopicName;
+    use tokio::sync::mpsc::error::TryRecvError;
+
+    use super::*;
+    use crate::kafka::client::Connection;
+
+    #[test]
+    fn the_owner_hears_of_the_end_of_the_thread_behind_what_it_was_told() {
+        let (changes, mut owner) = tokio::sync::mpsc::unbounded_channel();
+        let shared = Arc::new(Shared::new(
+            TopicName::new("t").expect("valid"),
+            true,
+            Start::Earliest,
+            Duration::ZERO,
+            Connection::new("127.0.0.1:1", "consumer", Duration::ZERO),
+            changes,
+        ));
+        // What readers and the owner hold must not keep the owner waiting.
+        let _held = Arc::clone(&shared);
+        let panicked = std::thread::spawn(move || {
+            let _ended = End(Arc::clone(&shared));
+            shared.tell(Err(LogError::Unavailable("the last word".to_owned())));
+            panic!("the thread breaks down");
+        });
+        assert!(panicked.join().is_err());
+        assert!(matches!(owner.try_recv(), Ok(Err(LogError::Unavailable(_)))));
+        assert!(matches!(owner.try_recv(), Err(TryRecvError::Disconnected)));
     }
 }

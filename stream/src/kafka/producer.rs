@@ -41,7 +41,7 @@ pub(super) struct Publisher {
 
 impl Publisher {
     pub(super) fn new(config: &Config) -> Result<Self, LogError> {
-        let connection = Arc::new(Connection::new(&config.brokers, "producer"));
+        let connection = Arc::new(Connection::new(&config.brokers, "producer", Duration::ZERO));
         Ok(Self {
             current: RwLock::new(Arc::new(create(config, &connection)?)),
             config: config.clone(),
