@@ -77,16 +77,20 @@ impl Reader {
 
     fn begin(&mut self, from: Option<Offset>) -> Result<(), LogError> {
         let extent = self.state.extent();
-        self.next = match (from.or_else(|| self.stored.get()), self.start) {
-            (Some(at), _) if at < extent.earliest || at > extent.end => return Err(self.lost(at, extent)),
-            (Some(at), _) => at,
-            (None, Start::Earliest) => extent.earliest,
-            (None, Start::Latest) => {
-                // Kept, or what comes before the group stores for the first time would be skipped at the next start.
+        self.next = match from.or_else(|| self.stored.get()) {
+            Some(at) if at < extent.earliest || at > extent.end => return Err(self.lost(at, extent)),
+            Some(at) => at,
+            None => {
+                let at = match self.start {
+                    Start::Earliest => extent.earliest,
+                    Start::Latest => extent.end,
+                };
+                // Kept, or what comes or expires before the group stores for the first time would be skipped at the
+                // next start, in silence.
                 if let Some(group) = self.group {
-                    self.shared.progress.store(group, self.state.id, extent.end);
+                    self.shared.progress.store(group, self.state.id, at);
                 }
-                extent.end
+                at
             }
         };
         self.stored.set(self.next);

@@ -94,6 +94,7 @@ macro_rules! conformance_suite {
                 expired_progress_stops_loudly,
                 progress_beyond_the_end_stops_loudly,
                 a_lost_beginning_stops_loudly,
+                a_beginning_that_expired_stops_loudly,
                 progress_at_the_end_of_an_emptied_log_is_not_lost,
             }
             topics {

@@ -112,3 +112,23 @@ pub(crate) async fn progress_at_the_end_of_an_emptied_log_is_not_lost(harness: &
     assert_eq!(values(member.reader(), 1).await, ["new"]);
     member.close().await;
 }
+
+/// A group that could settle nothing has a beginning all the same: what expires behind it is not skipped.
+pub(crate) async fn a_beginning_that_expired_stops_loudly(harness: &mut impl Harness) {
+    let topic = topic(harness, 1).await;
+    let group = group();
+    let positions = publish_all(harness.log(), &topic, "k", 0..5).await;
+    let mut member = join(harness.log(), &topic, &group, Start::Earliest).await;
+    assert_eq!(values(member.reader(), 5).await, numbers(0..5));
+    member.close().await;
+    harness.trim(&positions[0].partition, positions[2].offset).await;
+    let mut member = Member::join(harness.log(), &topic, &group, Start::Earliest, 1).await;
+    let figures = (
+        &positions[0].partition,
+        positions[0].offset,
+        positions[2].offset,
+        positions[4].offset.next(),
+    );
+    lost(&mut member, None, figures).await;
+    member.close().await;
+}
