@@ -23,6 +23,8 @@ pub struct Config {
     pub publish_timeout_ms: u64,
     /// How many records may wait for the disk before publishers wait for the queue. Default 8192.
     pub queue_max_records: usize,
+    /// The same in bytes; one larger record waits alone. Default 64 MiB.
+    pub queue_max_bytes: u32,
 }
 
 impl Default for Config {
@@ -33,6 +35,7 @@ impl Default for Config {
             max_age_seconds: 28 * 24 * 3600,
             publish_timeout_ms: 1800,
             queue_max_records: 8192,
+            queue_max_bytes: 64 << 20,
         }
     }
 }
@@ -55,6 +58,8 @@ impl Config {
             "`journal.publish_timeout_ms` is 0: use at least 1".to_owned()
         } else if self.queue_max_records == 0 {
             "`journal.queue_max_records` is 0: use at least 1".to_owned()
+        } else if self.queue_max_bytes == 0 {
+            "`journal.queue_max_bytes` is 0: use at least 1".to_owned()
         } else {
             return Ok(());
         };
@@ -112,6 +117,13 @@ mod tests {
                     ..Config::default()
                 },
                 "journal.queue_max_records",
+            ),
+            (
+                Config {
+                    queue_max_bytes: 0,
+                    ..Config::default()
+                },
+                "journal.queue_max_bytes",
             ),
         ];
         for (config, key) in wrong {

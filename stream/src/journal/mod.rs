@@ -31,7 +31,7 @@ use schemas::BoxFuture;
 use schemas::log::{Consumer, EventLog, LogError, PublishError, Subscription, TopicSpec};
 use schemas::name::TopicName;
 use schemas::record::{Offset, Partition, Position, Record};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -54,6 +54,9 @@ struct Handle {
     shared: Arc<Shared>,
     /// To the writer; `None` in a process that only reads.
     queue: Option<mpsc::Sender<Command>>,
+    /// The bytes that may still be queued; of `queue_max_bytes`.
+    room: Arc<Semaphore>,
+    queue_max_bytes: u32,
     publish_timeout: Duration,
     /// Ends the poll of a process that only reads.
     _poll: Option<DropGuard>,
@@ -76,6 +79,10 @@ impl Journal {
             handle: Arc::new(Handle {
                 shared,
                 queue: Some(queue),
+                room: Arc::new(Semaphore::new(
+                    usize::try_from(config.queue_max_bytes).unwrap_or(Semaphore::MAX_PERMITS),
+                )),
+                queue_max_bytes: config.queue_max_bytes,
                 publish_timeout: config.publish_timeout(),
                 _poll: None,
             }),
@@ -93,6 +100,8 @@ impl Journal {
             handle: Arc::new(Handle {
                 shared,
                 queue: None,
+                room: Arc::new(Semaphore::new(0)),
+                queue_max_bytes: 0,
                 publish_timeout: Duration::ZERO,
                 _poll: Some(ended.drop_guard()),
             }),
@@ -176,6 +185,19 @@ impl Handle {
             });
         }
         let deadline = Instant::now() + self.publish_timeout;
+        let wanted = u32::try_from(size_bytes)
+            .unwrap_or(u32::MAX)
+            .clamp(1, self.queue_max_bytes);
+        // Both without waiting where there is room: the record is then handed over at the first poll, in the caller's
+        // order.
+        let room = match Arc::clone(&self.room).try_acquire_many_owned(wanted) {
+            Ok(room) => room,
+            Err(_) => match timeout_at(deadline, Arc::clone(&self.room).acquire_many_owned(wanted)).await {
+                Ok(Ok(room)) => room,
+                Ok(Err(_)) => return refuse("it is closed"),
+                Err(_) => return refuse(&format!("its queue of {} bytes stayed full", self.queue_max_bytes)),
+            },
+        };
         let (reply, answer) = oneshot::channel();
         let partition = Arc::clone(known.partition_for(&record.key));
         let append = Command::Append(Append {
@@ -183,8 +205,8 @@ impl Handle {
             record,
             deadline,
             reply,
+            room,
         });
-        // Without waiting where there is room: the record is then handed over at the first poll, in the caller's order.
         match queue.try_send(append) {
             Ok(()) => {}
             Err(mpsc::error::TrySendError::Closed(_)) => return refuse("it is closed"),
@@ -226,6 +248,8 @@ impl Handle {
             Some("it is closed".to_owned())
         } else if queue.capacity() == 0 {
             Some(format!("its queue of {} records is full", queue.max_capacity()))
+        } else if self.room.available_permits() == 0 {
+            Some(format!("its queue of {} bytes is full", self.queue_max_bytes))
         } else {
             self.shared.trouble()
         };

@@ -13,7 +13,7 @@ use schemas::log::{LogError, TopicSpec};
 use schemas::name::GroupName;
 use schemas::record::{Offset, Partition, Position, Record};
 use sqlx::{Connection, SqliteConnection};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::append::Inserts;
@@ -68,6 +68,8 @@ pub(super) struct Append {
     pub(super) deadline: Instant,
     /// The position, or why not.
     pub(super) reply: oneshot::Sender<Result<Position, String>>,
+    /// Its bytes of the queue's bound: given back when it is written or refused, not when its publisher gives up.
+    pub(super) room: OwnedSemaphorePermit,
 }
 
 /// See the module.

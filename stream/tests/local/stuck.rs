@@ -80,3 +80,44 @@ async fn publishing_ends_in_time_whatever_the_disk_does() {
     );
     close(journal).await;
 }
+
+/// Large records do not pile up behind a disk that hangs, also when their publishers have given up long ago.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_the_disk_is_bounded_in_bytes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = Config {
+        publish_timeout_ms: 200,
+        queue_max_bytes: 300_000,
+        ..config(folder.path())
+    };
+    let journal = open(&config).await;
+    let topic = events(&journal, 1).await;
+    let file = SqliteConnectOptions::new().filename(config.path.join("journal.db"));
+    let mut connection = file.connect().await.expect("a connection");
+    sqlx::query("BEGIN IMMEDIATE")
+        .execute(&mut connection)
+        .await
+        .expect("the write lock");
+    for round in 0..3 {
+        let records = (0..10).map(|n| journal.publish(&topic, sized(10 * round + n, 100_000)));
+        let results = within("the refusals", join_all(records)).await;
+        let waited = results
+            .iter()
+            .filter(|result| match result {
+                Err(PublishError::Unavailable { reason }) => !reason.contains("queue of 300000 bytes stayed full"),
+                other => panic!("the disk hangs, and yet: {other:?}"),
+            })
+            .count();
+        assert_eq!(waited, if round == 0 { 2 } else { 0 }, "{results:?}");
+    }
+    sqlx::query("ROLLBACK")
+        .execute(&mut connection)
+        .await
+        .expect("released");
+    connection.close().await.expect("closed");
+    eventually("a record larger than the bound is taken, alone", async || {
+        journal.publish(&topic, sized(99, 400_000)).await.is_ok()
+    })
+    .await;
+    close(journal).await;
+}

@@ -55,7 +55,7 @@ impl Writer {
             *end = offset.next();
             bytes += taken_bytes(&append.record);
             rows.push(Row::new(append.partition.id, offset, self.newest_ms, append.record));
-            answers.push((append.partition, offset, append.reply));
+            answers.push((append.partition, offset, append.reply, append.room));
         }
         let records = u64::try_from(rows.len()).unwrap_or(u64::MAX);
         match self.commit(rows).await {
@@ -69,14 +69,14 @@ impl Writer {
                 for (partition, end) in ends.into_values() {
                     partition.set_end(end);
                 }
-                for (partition, offset, reply) in answers {
+                for (partition, offset, reply, _room) in answers {
                     let partition = partition.partition.clone();
                     // A publisher may have gone; its record is kept.
                     reply.send(Ok(Position { partition, offset })).ok();
                 }
             }
             Err(why) => {
-                for (_, _, reply) in answers {
+                for (_, _, reply, _room) in answers {
                     reply.send(Err(why.clone())).ok();
                 }
             }
