@@ -250,6 +250,12 @@ fn compare(spec: &TopicSpec, shape: Shape, settings: Option<&ConfigResource>, pr
     if spec.replication >= 3 {
         at_least("min.insync.replicas", 2);
     }
+    if text("unclean.leader.election.enable") == Some("true") {
+        problems.push(format!(
+            "topic `{topic}` has `unclean.leader.election.enable` true, wanted false: a replica that lacks acknowledged \
+             records could become the leader"
+        ));
+    }
     if let Some(policy) = text("cleanup.policy")
         && policy != "delete"
     {

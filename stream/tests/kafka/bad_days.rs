@@ -190,7 +190,8 @@ async fn weaker_topics_are_refused() {
     let weak = NewTopic::new(wanted.name.as_str(), 1, TopicReplication::Fixed(1))
         .set("retention.ms", "3600000")
         .set("max.message.bytes", "100000")
-        .set("cleanup.policy", "compact");
+        .set("cleanup.policy", "compact")
+        .set("unclean.leader.election.enable", "true");
     for made in admin
         .create_topics(&[weak], &AdminOptions::new())
         .await
@@ -214,6 +215,7 @@ async fn weaker_topics_are_refused() {
             "100000",
             "200000",
             "cleanup.policy",
+            "unclean.leader.election.enable",
         ];
         for part in parts {
             assert!(error.to_string().contains(part), "`{part}` is missing in: {error}");
