@@ -269,13 +269,19 @@ async fn bind(address: &str, key: &str) -> anyhow::Result<TcpListener> {
 }
 
 async fn stop_on_signal(shutdown: CancellationToken) -> std::io::Result<()> {
+    told_to_end().await?;
+    info!("stopping: what is under way is finished first");
+    shutdown.cancel();
+    Ok(())
+}
+
+/// Waits for SIGTERM or Ctrl-C.
+pub(crate) async fn told_to_end() -> std::io::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    info!("stopping: what is under way is finished first");
-    shutdown.cancel();
     Ok(())
 }
 

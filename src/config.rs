@@ -46,7 +46,28 @@ impl Config {
         check_address("ingest.listen", &self.ingest.listen)?;
         self.ingest.check().map_err(|e| e.to_string())?;
         self.processor.check().map_err(|e| format!("`processor`: {e}"))?;
-        self.event_log.check()
+        self.event_log.check()?;
+        self.check_receipts()
+    }
+
+    /// A replay finds the receipts of everything that the log still has, or it stores events without a time of their own
+    /// a second time.
+    fn check_receipts(&self) -> Result<(), String> {
+        let kept = self.event_log.retention_hours * 3600;
+        let (postgres, sqlite) = (self.sinks.postgres.as_ref(), self.sinks.sqlite.as_ref());
+        let remembered = [
+            ("postgres", postgres.map(|p| p.receipt_retention_seconds)),
+            ("sqlite", sqlite.map(|s| s.receipt_retention_seconds)),
+        ];
+        for (sink, seconds) in remembered {
+            if let Some(seconds) = seconds.filter(|seconds| u64::from(*seconds) < kept) {
+                return Err(format!(
+                    "`sinks.{sink}.receipt_retention_seconds` is {seconds}, but `event_log.retention_hours` keeps events for \
+                     {kept} seconds: give at least that"
+                ));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -372,6 +393,79 @@ mod tests {
     }
 
     #[test]
+    fn the_example_shows_every_key_and_what_it_has_in_comments_is_right() {
+        let text = include_str!("../forebay.example.yaml");
+        for (open, close) in [
+            ("", ""),
+            ("logging: {", "}"),
+            ("admin: {", "}"),
+            ("event_log: {", "}"),
+            ("event_log: { kafka: {", "} }"),
+            ("event_log: { journal: {", "} }"),
+            ("ingest: {", "}"),
+            ("sources: [ {", "} ]"),
+            ("endpoints: [ {", "} ]"),
+            ("processor: {", "}"),
+            ("sinks: {", "}"),
+            ("sinks: { postgres: {", "} }"),
+            ("sinks: { sqlite: {", "} }"),
+            ("sinks: { http: {", "} }"),
+        ] {
+            let error = parse(&format!("{open} nonsense: 1 {close}"), "f.yaml", HashMap::new()).expect_err(open);
+            let error = error.to_string();
+            let (_, keys) = error.split_once("expected one of ").expect("it lists the keys");
+            for key in keys.split(", ") {
+                let shown = text.contains(&format!(" {key}:")) || text.contains(&format!("\n{key}:"));
+                assert!(shown, "`{open} {key}` is not in the example");
+            }
+        }
+        // One space behind the sign is a setting; three are a choice that excludes what stands there.
+        let uncommented: Vec<String> = text
+            .lines()
+            .map(|line| match line.trim_start().strip_prefix("# ") {
+                Some(setting)
+                    if line.starts_with("  ")
+                        && setting
+                            .split_once(": ")
+                            .is_some_and(|(key, _)| !key.contains([' ', '`'])) =>
+                {
+                    line.replacen("# ", "", 1)
+                }
+                _ => line.to_owned(),
+            })
+            .collect();
+        let properties = [
+            "DATABASE_URL",
+            "CHATWOOT_SECRET",
+            "DIGISAC_URL_SECRET",
+            "BAILEYS_TOKEN",
+            "BILLING_SECRET",
+            "CRM_SECRET",
+        ]
+        .map(|name| (name.to_owned(), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned()));
+        let config = parse(&uncommented.join("\n"), "uncommented", HashMap::from(properties)).expect("valid");
+        assert_eq!(
+            config.ingest.max_connections_per_ip,
+            Some(256),
+            "comments were taken away"
+        );
+        assert_eq!(
+            config.processor,
+            processor::Config::default(),
+            "the defaults are those of the program"
+        );
+        assert_eq!(
+            ingest::Config {
+                listen: ingest::Config::default().listen,
+                max_connections_per_ip: None,
+                ..config.ingest
+            },
+            ingest::Config::default(),
+            "the defaults are those of the program"
+        );
+    }
+
+    #[test]
     fn a_misspelt_key_is_named_with_its_place() {
         let error = parse("ingest:\n  listn: 127.0.0.1:80\n", "f.yaml", HashMap::new())
             .expect_err("a misspelt key")
@@ -412,6 +506,10 @@ mod tests {
             (
                 "event_log: { kafka: { brokers: a, max_record_bytes: 5000 } }",
                 "set that",
+            ),
+            (
+                "{ event_log: { retention_hours: 720 }, sinks: { postgres: { url: x } } }",
+                "`sinks.postgres.receipt_retention_seconds` is 691200",
             ),
             (
                 "event_log: { kafka: { brokers: a }, journal: { path: b } }",

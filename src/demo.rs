@@ -172,7 +172,7 @@ async fn keep(server: &Server) -> anyhow::Result<()> {
         admin = server.admin,
         db = server.folder.join("data/forebay.db").display(),
     ));
-    tokio::signal::ctrl_c().await?;
+    app::told_to_end().await?;
     Ok(())
 }
 
