@@ -21,7 +21,7 @@ impl Valve {
         Self {
             window,
             percent,
-            recent: VecDeque::with_capacity(window),
+            recent: VecDeque::new(),
             failures: 0,
             tripped: false,
         }
@@ -38,11 +38,6 @@ impl Valve {
         self.recent.push_back(failed);
         self.failures += usize::from(failed);
         self.tripped |= self.recent.len() == self.window && self.failures * 100 >= self.window * self.percent as usize;
-        self.tripped
-    }
-
-    /// Whether it has tripped.
-    pub fn is_tripped(&self) -> bool {
         self.tripped
     }
 
