@@ -13,6 +13,16 @@ use serde::Deserialize;
 /// What a record costs beyond its bytes: framing of record and batch, and lengths of headers.
 pub(super) const FRAMING_BYTES: u32 = 16 * 1024;
 
+/// librdkafka's second names of options that we set. Under two names an option would be set twice, in no certain order, so
+/// that ours might not be the one that counts.
+const ALIASES: [(&str, &str); 5] = [
+    ("compression.codec", "compression.type"),
+    ("delivery.timeout.ms", "message.timeout.ms"),
+    ("metadata.broker.list", "bootstrap.servers"),
+    ("queue.buffering.max.ms", "linger.ms"),
+    ("request.required.acks", "acks"),
+];
+
 /// Settings of the Kafka log.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -152,6 +162,10 @@ impl Config {
                     "the Kafka property `{name}` is not UTF-8 text"
                 )));
             };
+            let name = ALIASES
+                .iter()
+                .find(|(alias, _)| alias == name)
+                .map_or(name.as_str(), |(_, name)| name);
             config.set(name, value);
         }
         config.set("bootstrap.servers", self.brokers.trim());
@@ -192,6 +206,9 @@ mod tests {
     fn safety_cannot_be_switched_off() {
         let config = config(&[
             ("acks", "1"),
+            ("request.required.acks", "0"),
+            ("delivery.timeout.ms", "86400000"),
+            ("metadata.broker.list", "elsewhere:9092"),
             ("enable.idempotence", "false"),
             ("auto.offset.reset", "latest"),
         ]);
@@ -200,6 +217,10 @@ mod tests {
             (producer.get("acks"), producer.get("enable.idempotence")),
             (Some("all"), Some("true"))
         );
+        for alias in ["request.required.acks", "delivery.timeout.ms", "metadata.broker.list"] {
+            assert_eq!(producer.get(alias), None, "a second name of what we set");
+        }
+        assert_eq!(producer.get("message.timeout.ms"), Some("1800"));
         let member = config.member("g").expect("options");
         assert_eq!(member.get("auto.offset.reset"), Some("error"));
         config.check().expect("a valid configuration");
@@ -207,7 +228,7 @@ mod tests {
 
     #[test]
     fn properties_win_over_defaults() {
-        let config = config(&[("compression.type", "zstd"), ("session.timeout.ms", "6000")]);
+        let config = config(&[("compression.codec", "zstd"), ("session.timeout.ms", "6000")]);
         assert_eq!(
             config.producer().expect("options").get("compression.type"),
             Some("zstd")
