@@ -87,7 +87,7 @@ impl Reader {
                 };
                 // Kept, or what comes or expires before the group stores for the first time would be skipped at the
                 // next start, in silence.
-                if let Some(group) = self.group {
+                if let Some(group) = self.group.filter(|_| !self.ended.is_cancelled()) {
                     self.shared.progress.store(group, self.state.id, at);
                 }
                 at
