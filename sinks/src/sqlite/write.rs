@@ -14,6 +14,21 @@ impl SqliteSink {
     /// Writes what `plan` says and marks in it what was refused. Gives the number of new rows.
     pub(super) async fn write(&self, batch: &Batch, plan: &mut Plan<'_>) -> Result<u64, sqlx::Error> {
         let mut connection = self.pool.acquire().await?;
+        let written = self.write_through(&mut connection, batch, plan).await;
+        if written.is_err() {
+            // A full disk, among others, ends the transaction inside SQLite. The connection is not told, and would refuse
+            // to begin another one for ever.
+            connection.close_on_drop();
+        }
+        written
+    }
+
+    async fn write_through(
+        &self,
+        connection: &mut SqliteConnection,
+        batch: &Batch,
+        plan: &mut Plan<'_>,
+    ) -> Result<u64, sqlx::Error> {
         let mut transaction = connection.begin_with(sql::BEGIN).await?;
         let halves = plan.hash_halves();
         if !halves.is_empty() {

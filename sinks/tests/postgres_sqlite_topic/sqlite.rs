@@ -191,11 +191,15 @@ async fn a_full_disk_is_told_with_the_path_and_leaves_nothing_half() {
     );
     assert_eq!(file.values::<i64>("SELECT count(*) FROM event").await, [1]);
     assert_eq!(sink.position(&partition(0)).await, Ok(Some(Offset(1))));
+    // What has room goes through without a restart.
+    assert!(all_delivered(
+        &sink.deliver(&batch(1, &[sample("next")])).await.expect("available")
+    ));
     // More room, and the same batch goes through.
     sink.close().await;
     let sink = file.sink().await;
     assert!(all_delivered(
-        &sink.deliver(&batch(1, &large)).await.expect("available")
+        &sink.deliver(&batch(2, &large)).await.expect("available")
     ));
 }
 
