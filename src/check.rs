@@ -5,6 +5,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use prometheus_client::registry::Registry as Metrics;
 use schemas::endpoint::EndpointDirectory;
+use schemas::log::{EventLog, LogError, Membership, Start, Subscription};
+use schemas::name::TopicName;
 
 use crate::cli::{CheckArgs, RoleArgs};
 use crate::config::{self, ConfigError};
@@ -75,6 +77,35 @@ pub(crate) async fn check(args: CheckArgs) -> anyhow::Result<()> {
         for sink in &sinks {
             sink.ready().await?;
             output::line(&format!("sink {}: ready", sink.name()));
+        }
+        check_named_topics(&log, &rules).await?;
+    }
+    Ok(())
+}
+
+/// Whether the topics are there that rules send to: what is sent to one that is missing becomes dead letters.
+async fn check_named_topics(log: &Arc<dyn EventLog>, rules: &processor::Rules) -> anyhow::Result<()> {
+    for rule in rules.iter() {
+        for to in rule.to.iter().filter(|to| to.sink.as_str() == "topic") {
+            let Some(topic) = to.argument.clone().and_then(|name| TopicName::new(name).ok()) else {
+                continue;
+            };
+            // Reading it alone stores nothing and fails where the topic is not there.
+            let subscription = Subscription {
+                topic: topic.clone(),
+                membership: Membership::Alone,
+                start: Start::Latest,
+            };
+            let consumer = log.subscribe(subscription).await.map_err(|error| match error {
+                LogError::Misconfigured(_) => anyhow!(
+                    "rule `{}` sends to the topic `{topic}`, which is not there: make it (`forebay migrate` makes only \
+                     Forebay's own)",
+                    rule.name
+                ),
+                error => error.into(),
+            })?;
+            consumer.close().await?;
+            output::line(&format!("topic {topic}: there, for rule {}", rule.name));
         }
     }
     Ok(())

@@ -159,6 +159,40 @@ async fn a_topic_with_another_partition_count_is_refused() {
     }
 }
 
+#[test]
+fn a_topic_that_a_rule_names_and_nobody_made_is_found_by_check() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let prefix = unique("named");
+    let config = format!(
+        "event_log:\n  kafka:\n    brokers: {}\n  topic_prefix: {prefix}\n  partitions: 1\n  replication: 1\n\
+         rules_file: rules.yaml\nsinks: {{ topic: {{}} }}\n",
+        service("FOREBAY_TEST_KAFKA")
+    );
+    let rules = |topic: &str| format!("rules:\n  - name: vip\n    when: \"true\"\n    to: [\"topic:{topic}\"]\n");
+    write(folder.path(), "rules.yaml", &rules(&format!("{prefix}.missing")));
+    write(folder.path(), "forebay.yaml", &config);
+    let output = run(&["migrate"], folder.path());
+    assert!(output.status.success(), "{}", stderr(&output));
+    let output = run(&["check"], folder.path());
+    assert!(output.status.success(), "not asked, so not told: {}", stderr(&output));
+    let missing = format!("`{prefix}.missing`");
+    refused(
+        folder.path(),
+        &["check", "--connect"],
+        &config,
+        1,
+        &["rule `vip`", &missing, "make it"],
+    );
+    // Any topic that is there will do; another prefix's is one.
+    let other = config.replace(&prefix, &format!("{prefix}.other"));
+    write(folder.path(), "forebay.yaml", &other);
+    let output = run(&["migrate"], folder.path());
+    assert!(output.status.success(), "{}", stderr(&output));
+    write(folder.path(), "rules.yaml", &rules(&format!("{prefix}.events")));
+    let output = run(&["check", "--connect"], folder.path());
+    assert!(output.status.success(), "{}", stderr(&output));
+}
+
 #[tokio::test]
 async fn without_kafka_ingest_says_so_answers_503_and_recovers_nothing_it_did_not_promise() {
     let folder = tempfile::tempdir().expect("a folder");
