@@ -172,21 +172,12 @@ async fn run(mut loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
         });
     }
 
-    for (sink, worker) in workers {
-        checks.push((format!("sink {}", sink.name()), sink_check(&sink)));
+    for (sink, worker) in &workers {
+        checks.push((format!("sink {}", sink.name()), sink_check(sink)));
         checks.push((format!("worker {}", sink.name()), worker_check(worker.status())));
-        let (shutdown, log_ready) = (shutdown.clone(), log_ready.clone());
-        tasks.spawn(async move {
-            tokio::select! {
-                () = log_ready.cancelled() => {}
-                () = shutdown.cancelled() => return Ok(()),
-            }
-            let name = sink.name().clone();
-            worker
-                .run(shutdown)
-                .await
-                .with_context(|| format!("worker of sink `{name}`"))
-        });
+    }
+    if !workers.is_empty() {
+        tasks.spawn(deliver(workers, log_ready, shutdown.clone()));
     }
 
     let ended = CancellationToken::new();
@@ -241,6 +232,42 @@ fn workers(
         Ok((sink, worker.map_err(|e| ConfigError(format!("`processor`: {e}")))?))
     };
     sinks.into_iter().map(build).collect()
+}
+
+/// Runs the workers once the log is ready. One that fails costs only its own sink: the others go on, and `/readyz` tells;
+/// when none is left, that is the end.
+async fn deliver(
+    workers: Vec<SinkWorker>,
+    log_ready: CancellationToken,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    tokio::select! {
+        () = log_ready.cancelled() => {}
+        () = shutdown.cancelled() => return Ok(()),
+    }
+    let mut running = JoinSet::new();
+    for (sink, worker) in workers {
+        let (name, shutdown) = (sink.name().clone(), shutdown.clone());
+        running.spawn(async move {
+            let ended = worker.run(shutdown).await;
+            ended.with_context(|| format!("worker of sink `{name}`"))
+        });
+    }
+    let mut result = Ok(());
+    while let Some(ended) = running.join_next().await {
+        let ended = ended.context("a worker ended by a bug").and_then(|inner| inner);
+        if let Err(error) = &ended
+            && !running.is_empty()
+            && !shutdown.is_cancelled()
+        {
+            error!(
+                error = format!("{error:#}"),
+                "nothing is delivered to this sink until a restart; the other sinks go on"
+            );
+        }
+        result = result.and(ended);
+    }
+    result
 }
 
 /// Waits for all tasks. The first that fails stops the others; they still drain.

@@ -417,3 +417,46 @@ async fn a_database_without_its_tables_says_what_to_do() {
     assert!(checked.status.success(), "{}", stderr(&checked));
     database.drop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sink_that_fails_for_good_costs_only_itself() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let client = Client::default();
+    let gone = support::receiver::Receiver::start(&[410; 100]).await;
+    let (port, admin) = (free_port(), free_port());
+    let config = format!(
+        "logging: {{ format: json }}\nadmin:\n  listen: 127.0.0.1:{admin}\ningest:\n  listen: 127.0.0.1:{port}\n{}\
+         endpoints:\n  - {{ id: gone, url: \"{}\", secrets: [{}] }}\nprocessor: {{ valve_window: 5 }}\n\
+         sinks:\n  sqlite: {{}}\n  http: {{ allowed_networks: [127.0.0.0/8] }}\n",
+        sources(),
+        gone.url,
+        support::receiver::SECRET,
+    );
+    write(folder.path(), "forebay.yaml", &config);
+    let mut role = Role::start(&["dev", "--config", "forebay.yaml"], folder.path(), "dev", admin);
+    role.ready(&client).await;
+    let base = format!("http://127.0.0.1:{port}");
+    for number in 0..40 {
+        let answer = client.post(&base, &support::sender::webhook(0, number, number)).await;
+        assert_eq!(answer.expect("ingest answers").status, 200);
+    }
+    eventually("the other sink has everything", Duration::from_secs(30), async || {
+        (rows(folder.path()).await.len() == 40).then_some(())
+    })
+    .await;
+    let told = eventually("readiness tells", Duration::from_secs(30), async || {
+        let (status, text) = client.get(&format!("{}/readyz", role.admin)).await?;
+        (status == 503).then_some(text)
+    })
+    .await;
+    assert!(
+        told.contains("worker http: sink `http` failed") && told.contains("worker sqlite: ok"),
+        "{told}"
+    );
+    assert!(told.contains("410"), "the reason is named: {told}");
+    assert_eq!(
+        role.terminate().await,
+        Some(1),
+        "it says at the end that something was wrong"
+    );
+}

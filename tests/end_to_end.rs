@@ -189,6 +189,7 @@ async fn check_rows(database: &Database, ledger: &Ledger) {
 fn check_deliveries(receiver: &Receiver, numbers: &HashSet<usize>, what: &str) {
     let received = receiver.received();
     let mut seen: HashMap<usize, HashSet<String>> = HashMap::new();
+    let mut first_arrivals: HashMap<String, Vec<usize>> = HashMap::new();
     for delivery in &received {
         assert!(
             delivery.verified,
@@ -200,9 +201,18 @@ fn check_deliveries(receiver: &Receiver, numbers: &HashSet<usize>, what: &str) {
             "{what}: webhook-id is the event id"
         );
         let raw = delivery.event["data"]["raw"].to_string();
-        seen.entry(number_of(raw.as_bytes()))
-            .or_default()
-            .insert(delivery.webhook_id.clone());
+        let number = number_of(raw.as_bytes());
+        if !seen.contains_key(&number) {
+            let conversation = delivery.event["partitionkey"].to_string();
+            first_arrivals.entry(conversation).or_default().push(number);
+        }
+        seen.entry(number).or_default().insert(delivery.webhook_id.clone());
+    }
+    for (conversation, numbers) in first_arrivals {
+        assert!(
+            numbers.is_sorted(),
+            "{what}: {conversation} arrived out of order: {numbers:?}"
+        );
     }
     let missing: Vec<_> = numbers.iter().filter(|n| !seen.contains_key(n)).collect();
     assert!(missing.is_empty(), "{what}: never delivered: {missing:?}");

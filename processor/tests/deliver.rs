@@ -13,7 +13,7 @@ use processor::{Config, WorkerError};
 use schemas::log::LogError;
 use schemas::name::SinkName;
 use schemas::record::Offset;
-use schemas::sink::{Outcome, Target, Unavailable};
+use schemas::sink::{Batch, Outcome, Target, Unavailable};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -112,6 +112,41 @@ async fn what_a_target_asks_for_is_waited_for() {
         begin.elapsed()
     );
     stop(shutdown, run).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_held_back_has_all_its_attempts_left() {
+    // All of one key: the first fails twice, what stands behind it is not tried.
+    let sink = ScriptedSink::new(|batch: &Batch| {
+        let failing = batch
+            .deliveries
+            .iter()
+            .any(|d| number(&d.record.record) == 0 && d.attempt < 3);
+        Ok(batch
+            .deliveries
+            .iter()
+            .map(|d| match number(&d.record.record) {
+                0 if failing => retry(),
+                _ if failing => Outcome::Held,
+                _ => Outcome::Delivered,
+            })
+            .collect())
+    });
+    let log = MemoryLog::new(1);
+    for n in 0..4 {
+        log.append(0, record(n, "key"));
+    }
+    let config = Config {
+        retry_max_attempts: 3,
+        ..Config::default()
+    };
+    let shutdown = CancellationToken::new();
+    let run = tokio::spawn(worker_with(&log, &sink, None, config).run(shutdown.clone()));
+    eventually("all is stored", || log.stored(0) == 4).await;
+    stop(shutdown, run).await;
+    let attempts: Vec<(i64, u32)> = sink.delivered().iter().map(|d| (d.offset, d.attempt)).collect();
+    assert_eq!(attempts, [(0, 3), (1, 1), (2, 1), (3, 1)]);
+    assert!(log.dead_letters().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

@@ -345,12 +345,12 @@ async fn live(fate: Fate) -> Result<(), TestCaseError> {
                     reason: "away".to_owned(),
                 });
             }
-            // Like a sink that keeps order by key: what stands behind a retry is a retry.
+            // Like a sink that keeps order by key: what stands behind a retry is held.
             let mut waiting = HashSet::new();
             let outcomes = batch.deliveries.iter().map(|d| {
                 let n = number(&d.record.record);
                 let outcome = match random.u8(..) {
-                    _ if waiting.contains(&d.record.record.key) => retry(),
+                    _ if waiting.contains(&d.record.record.key) => Outcome::Held,
                     0..60 => retry(),
                     60..90 => rejected(),
                     _ => Outcome::Delivered,
@@ -361,7 +361,7 @@ async fn live(fate: Fate) -> Result<(), TestCaseError> {
                         delivered_to.lock().expect("no panic").insert(n);
                         ordered.lock().expect("no panic").push((life, n));
                     }
-                    Outcome::Rejected { .. } => {}
+                    Outcome::Rejected { .. } | Outcome::Held => {}
                 }
                 outcome
             });

@@ -27,7 +27,7 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// Delivers the batch and answers one outcome per delivery, in the same order.
     ///
     /// Batches of one partition come one after the other, in order of offset; batches of different partitions come at
-    /// the same time. A sink that keeps order by key answers [`Outcome::Retry`] for every delivery behind one that it
+    /// the same time. A sink that keeps order by key answers [`Outcome::Held`] for every delivery behind one that it
     /// has to retry, of the same key and target.
     ///
     /// `Err` means that nothing can be delivered now and nothing is wrong with the deliveries: the processor tries the
@@ -112,6 +112,8 @@ pub enum Outcome {
         /// Why, for logs and dead letters; without secrets.
         reason: String,
     },
+    /// Not tried, because it stands behind one of the same key and target that has to be retried. Costs no attempt.
+    Held,
     /// Will never go through: a dead letter.
     Rejected {
         /// Why, for logs and dead letters; without secrets.

@@ -9,6 +9,7 @@
 //! * [`topic`]: the record as it is, into a named topic of the event log
 
 pub mod http;
+mod order;
 pub mod postgres;
 pub mod sqlite;
 pub mod table;

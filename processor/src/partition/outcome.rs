@@ -1,6 +1,7 @@
 //! What the sink and the dead-letter topic answered: settled, again later, or given up.
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use schemas::log::PublishError;
 use schemas::record::Position;
@@ -11,6 +12,9 @@ use super::PartitionTask;
 use crate::dead_letters::Written;
 use crate::error::WorkerError;
 use crate::flight::{GivenUp, Picked};
+
+/// How long a delivery that was not tried waits at least.
+const HELD_PAUSE: Duration = Duration::from_millis(5);
 
 impl PartitionTask {
     /// Settles what is delivered, plans what is retried, gives up the rest.
@@ -36,6 +40,11 @@ impl PartitionTask {
                     metrics.delivered.inc();
                     self.flight.settled(slot);
                     valve = valve.and(self.note(false, ""));
+                    continue;
+                }
+                Outcome::Held => {
+                    // Its head is waiting for a retry and holds it back; the pause is for a sink that answers this alone.
+                    self.flight.again(slot, delivery, now + HELD_PAUSE);
                     continue;
                 }
                 Outcome::Retry { after, reason } if !self.shared.policy.is_exhausted(delivery.attempt) => {

@@ -3,7 +3,7 @@
 //! The way of one delivery: [`HttpSink::targets`] names the endpoints of the event's tenant that want its type; the
 //! endpoint's lane (`lanes`) gives a slot; the request is signed anew (`sign`) and posted by the pooled [`Client`], whose
 //! connector (`connect`) resolves, has every address judged by the [`Guard`], and dials one of them; the answer becomes an
-//! outcome (`verdict`). Retrying is the processor's.
+//! outcome (`verdict`). Events of one key reach an endpoint one after the other. Retrying is the processor's.
 
 mod client;
 mod config;
@@ -17,7 +17,6 @@ mod verdict;
 use std::sync::Arc;
 
 use chrono::Utc;
-use futures_util::future::join_all;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use prometheus_client::registry::Registry;
@@ -35,6 +34,7 @@ pub use guard::{Blocked, Guard, special_purpose};
 pub use sign::signature;
 pub use verdict::Class;
 
+use crate::order;
 use lanes::{Lane, Lanes};
 use metrics::Metrics;
 
@@ -151,7 +151,7 @@ impl Sink for HttpSink {
     }
 
     fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {
-        Box::pin(async move { Ok(join_all(batch.deliveries.iter().map(|delivery| self.attempt(delivery))).await) })
+        Box::pin(async move { Ok(order::by_key(batch, |delivery| self.attempt(delivery)).await) })
     }
 
     /// Always: there is no party whose absence would stop all deliveries.
@@ -193,6 +193,7 @@ fn report(lane: &Lane, delivery: &Delivery, class: Class, outcome: &Outcome) {
                 tracing::info!(%endpoint, "endpoint takes deliveries again");
             }
         }
+        Outcome::Held => {}
         Outcome::Retry { reason, .. } | Outcome::Rejected { reason } => {
             let (event_id, offset) = (delivery.event.id(), delivery.record.offset);
             let (attempt, class) = (delivery.attempt, class.as_str());

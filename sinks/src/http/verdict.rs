@@ -211,6 +211,7 @@ mod tests {
             assert_eq!(class, expected, "{status}");
             match outcome {
                 Outcome::Delivered => assert_eq!(class, Class::Delivered, "{status}"),
+                Outcome::Held => panic!("an answer holds nothing back"),
                 Outcome::Rejected { reason } => assert!(class == Class::Gone && reason.contains("410"), "{reason}"),
                 Outcome::Retry { after, reason } => {
                     assert!(class != Class::Gone && class != Class::Delivered, "{status}");

@@ -4,17 +4,16 @@
 //! keys go at the same time. Behind a failure the rest of the key is put off. What is delivered twice is published
 //! twice, with the same id.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
 use schemas::BoxFuture;
 use schemas::event::Event;
 use schemas::log::{EventLog, PublishError};
 use schemas::name::{SinkName, TopicName};
-use schemas::sink::{Batch, Outcome, Sink, Target, Unavailable};
+use schemas::sink::{Batch, Delivery, Outcome, Sink, Target, Unavailable};
 use serde::Deserialize;
+
+use crate::order;
 
 /// The section `topic` of the configuration. It has no settings: the rules name the topics.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -28,9 +27,6 @@ pub struct TopicSink {
     log: Arc<dyn EventLog>,
     own_topics: Vec<TopicName>,
 }
-
-/// The deliveries of one key and target: their places in the batch, in order.
-type Lane = Vec<usize>;
 
 impl TopicSink {
     /// `own_topics` are those that Forebay reads or writes itself (events, dead letters): a rule that sent events there
@@ -52,28 +48,7 @@ impl TopicSink {
         Ok(topic)
     }
 
-    /// Publishes one lane in order; stops at the first record that has to wait.
-    async fn publish(&self, batch: &Batch, lane: Lane) -> Vec<(usize, Outcome)> {
-        let mut outcomes = Vec::with_capacity(lane.len());
-        let mut failed: Option<String> = None;
-        for index in lane {
-            let outcome = match &failed {
-                Some(reason) => Outcome::Retry {
-                    after: None,
-                    reason: format!("an earlier record of the same key was not published: {reason}"),
-                },
-                None => self.publish_one(batch, index).await,
-            };
-            if let (None, Outcome::Retry { reason, .. }) = (&failed, &outcome) {
-                failed = Some(reason.clone());
-            }
-            outcomes.push((index, outcome));
-        }
-        outcomes
-    }
-
-    async fn publish_one(&self, batch: &Batch, index: usize) -> Outcome {
-        let delivery = &batch.deliveries[index];
+    async fn publish(&self, delivery: &Delivery) -> Outcome {
         let argument = match &delivery.target {
             Target::Named(topic) => Some(topic.as_str()),
             Target::Only => None,
@@ -111,24 +86,12 @@ impl Sink for TopicSink {
 
     fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {
         Box::pin(async move {
-            let mut lanes: HashMap<(&[u8], &Target), Lane> = HashMap::new();
-            for (index, delivery) in batch.deliveries.iter().enumerate() {
-                let key = (&*delivery.record.record.key, &delivery.target);
-                lanes.entry(key).or_default().push(index);
-            }
-            // Begun in the order of the log, as far as different keys go.
-            let mut lanes: Vec<Lane> = lanes.into_values().collect();
-            lanes.sort_unstable();
-
-            let mut outcomes = vec![Outcome::Delivered; batch.deliveries.len()];
-            let mut publishing: FuturesUnordered<_> = lanes.into_iter().map(|lane| self.publish(batch, lane)).collect();
-            while let Some(answers) = publishing.next().await {
-                for (index, outcome) in answers {
-                    outcomes[index] = outcome;
-                }
-            }
+            let outcomes = order::by_key(batch, |delivery| self.publish(delivery)).await;
             // Nothing went through: a log that is down takes no blame to the deliveries; a missing topic does.
-            if outcomes.iter().all(|o| matches!(o, Outcome::Retry { .. })) {
+            if outcomes
+                .iter()
+                .all(|o| matches!(o, Outcome::Retry { .. } | Outcome::Held))
+            {
                 self.ready().await?;
             }
             Ok(outcomes)

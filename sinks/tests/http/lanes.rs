@@ -7,7 +7,7 @@ use schemas::name::Tenant;
 use schemas::sink::{Outcome, Sink as _, Target};
 
 use crate::receiver::{Answer, Receiver};
-use crate::stage::{Stage, endpoint, event, rejected, retry};
+use crate::stage::{Stage, conversations, endpoint, event, rejected, retry};
 
 #[tokio::test]
 async fn an_endpoint_never_has_more_attempts_under_way_than_its_slots() {
@@ -173,4 +173,36 @@ async fn an_event_goes_to_the_endpoints_of_its_tenant_that_want_its_type() {
     );
     assert!(stage.sink.check_argument(Some("a/b")).is_err());
     assert_eq!(stage.sink.ready().await, Ok(()));
+}
+
+#[tokio::test]
+async fn events_of_one_conversation_reach_an_endpoint_one_after_the_other() {
+    let receiver = Receiver::start([Answer::After(Duration::from_millis(5), 200)]).await;
+    let stage = Stage::new([endpoint("crm", &receiver.url())]);
+    let same = stage
+        .sink
+        .deliver(&conversations(&[("crm", 1); 12]))
+        .await
+        .expect("available");
+    assert!(same.iter().all(|o| *o == Outcome::Delivered), "{same:?}");
+    assert_eq!(receiver.most_in_flight(), 1);
+}
+
+#[tokio::test]
+async fn behind_a_failure_its_conversation_waits_and_others_do_not() {
+    // The first request fails, whichever it is: with one slot it is the first of the batch.
+    let receiver = Receiver::start([Answer::Status(500), Answer::Status(200)]).await;
+    let other = Receiver::start([Answer::Status(200)]).await;
+    let mut crm = endpoint("crm", &receiver.url());
+    crm.concurrency = 1;
+    let stage = Stage::new([crm, endpoint("erp", &other.url())]);
+    let batch = conversations(&[("crm", 1), ("crm", 2), ("crm", 1), ("erp", 1), ("crm", 1)]);
+    let outcomes = stage.sink.deliver(&batch).await.expect("available");
+    assert!(retry(&outcomes[0]).contains("500"), "{outcomes:?}");
+    let delivered = Outcome::Delivered;
+    assert_eq!(
+        outcomes[1..],
+        [delivered.clone(), Outcome::Held, delivered, Outcome::Held]
+    );
+    assert_eq!(receiver.seen().len(), 2, "what is held is not sent");
 }

@@ -104,31 +104,38 @@ pub(crate) fn event(tenant: &str, event_type: &str) -> Event {
     Event::decode(&Bytes::from(value + "}")).expect("an event")
 }
 
+/// One delivery per target, each of a conversation of its own.
 pub(crate) fn batch(targets: &[&str]) -> Batch {
+    let named: Vec<(&str, usize)> = targets.iter().copied().zip(0..).collect();
+    conversations(&named)
+}
+
+/// One delivery per target and number of conversation.
+pub(crate) fn conversations(deliveries: &[(&str, usize)]) -> Batch {
     let event = Arc::new(event("acme", "message.created"));
-    let record = Arc::new(StoredRecord {
-        offset: Offset(7),
-        record: Record {
-            key: Bytes::from_static(b"acme/s/1"),
-            headers: vec![],
-            value: event.value().clone(),
-        },
-    });
-    let delivery = |target: &&str| Delivery {
+    let delivery = |((target, conversation), offset): (&(&str, usize), i64)| Delivery {
         event: Arc::clone(&event),
-        record: Arc::clone(&record),
+        record: Arc::new(StoredRecord {
+            offset: Offset(offset),
+            record: Record {
+                key: format!("acme/s/{conversation}").into(),
+                headers: vec![],
+                value: event.value().clone(),
+            },
+        }),
         target: Target::Named((*target).to_owned()),
         rules: vec![],
         rules_version: "test".into(),
         attempt: 1,
     };
+    let deliveries: Vec<Delivery> = deliveries.iter().zip(7..).map(delivery).collect();
     Batch {
         partition: Partition {
             topic: TopicName::new("forebay.events").expect("a name"),
             index: 0,
         },
-        next: Offset(8),
-        deliveries: targets.iter().map(delivery).collect(),
+        next: deliveries.last().map_or(Offset(0), |d| d.record.offset.next()),
+        deliveries,
     }
 }
 
