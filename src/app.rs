@@ -149,6 +149,12 @@ async fn run(mut loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
     }
 
     if let Some(listener) = listener {
+        for source in assemble::open_sources(&registry) {
+            warn!(
+                source,
+                "this source has `scheme: none`: whoever knows its URL can send to it"
+            );
+        }
         info!(address = %listener.local_addr()?, sources = registry.sources().count(), "receiving webhooks");
         let directory: Arc<dyn SourceDirectory> = Arc::clone(&registry) as _;
         let ingest = ingest::Ingest::new(

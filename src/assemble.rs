@@ -9,6 +9,7 @@ use schemas::endpoint::EndpointDirectory;
 use schemas::log::EventLog;
 use schemas::name::SinkName;
 use schemas::sink::Sink;
+use schemas::source::Scheme;
 
 use crate::config::{self, Config, ConfigError, EventLogConfig, Loaded, SinksConfig, Topics};
 
@@ -43,8 +44,9 @@ pub(crate) async fn event_log(config: &EventLogConfig, metrics: &mut Metrics) ->
         (Some(kafka), None) => {
             let mut kafka = kafka.clone();
             kafka.max_record_bytes = config.max_record_bytes + DEAD_LETTER_HEADERS_BYTES;
+            let log = stream::kafka::KafkaLog::connect(kafka);
             Ok(Arc::new(
-                stream::kafka::KafkaLog::connect(kafka).context("`event_log.kafka`")?,
+                log.map_err(|e| ConfigError(format!("`event_log.kafka`: {e}")))?,
             ))
         }
         (None, Some(journal)) => {
@@ -64,6 +66,17 @@ pub(crate) async fn event_log(config: &EventLogConfig, metrics: &mut Metrics) ->
             ))
         }
     }
+}
+
+/// The sources that anybody may send to: by explicit choice, and worth a word wherever they are used.
+pub(crate) fn open_sources(registry: &control::Registry) -> Vec<String> {
+    let mut open: Vec<String> = registry
+        .sources()
+        .filter(|source| source.scheme == Some(Scheme::None))
+        .map(|source| source.id.to_string())
+        .collect();
+    open.sort();
+    open
 }
 
 /// What a dead letter may be larger than its record.

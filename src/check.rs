@@ -65,6 +65,11 @@ pub(crate) async fn check(args: CheckArgs) -> anyhow::Result<()> {
             names.join(", ")
         }
     ));
+    for source in assemble::open_sources(&registry) {
+        output::line(&format!(
+            "source {source}: `scheme: none`, whoever knows its URL can send to it"
+        ));
+    }
     let event_log = &loaded.config.event_log;
     if event_log.kafka.is_none() && event_log.journal.is_none() {
         output::line("event log: none is named, so only `forebay dev` can run this");

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use schemas::dead_letter::header as dead_letter;
 use schemas::event::Event;
 use schemas::log::{Change, EventLog, Membership, PartitionReader, Start, Subscription};
 use schemas::record::StoredRecord;
-use serde_json::Value;
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::cli::{Output, TailArgs};
@@ -68,7 +71,7 @@ pub(crate) async fn tail(args: TailArgs) -> anyhow::Result<()> {
                 if event.as_ref().map_or(true, wanted) {
                     left -= 1;
                     let text = match format {
-                        Output::Json => output::json_line(&record.record.value).into_owned(),
+                        Output::Json => json(&record, args.dead_letters),
                         Output::Pretty => pretty(&record, event.ok().as_ref()),
                     };
                     if !output::line(&text) {
@@ -113,6 +116,35 @@ async fn read(mut reader: Box<dyn PartitionReader>, sender: mpsc::Sender<anyhow:
         // Nobody listens any more when this fails.
         drop(sender.send(Err(error)).await);
     }
+}
+
+/// One JSON object: the event as it lies in the log; of a dead letter what went wrong, and under `event` the event.
+fn json(record: &StoredRecord, is_dead_letter: bool) -> String {
+    let value = &record.record.value;
+    let event = match serde_json::from_slice::<IgnoredAny>(value) {
+        Ok(IgnoredAny) => output::json_line(value).into_owned(),
+        // Only what is no event can be no JSON either.
+        Err(_) => json!({ "value_base64": BASE64.encode(value) }).to_string(),
+    };
+    if !is_dead_letter {
+        return event;
+    }
+    let header = |name| {
+        record
+            .record
+            .header(name)
+            .map(|v| String::from_utf8_lossy(v).into_owned())
+    };
+    let trouble = json!({
+        "sink": header(dead_letter::SINK),
+        "target": header(dead_letter::TARGET),
+        "reason": header(dead_letter::REASON),
+        "attempts": header(dead_letter::ATTEMPTS).and_then(|n| n.parse::<u32>().ok()),
+        "position": header(dead_letter::POSITION),
+        "time": header(dead_letter::TIME),
+        "rules_version": header(dead_letter::RULES_VERSION),
+    });
+    format!(r#"{{"dead_letter":{trouble},"event":{event}}}"#)
 }
 
 /// One line for people: time, type, source, about what, and what it says.
