@@ -9,7 +9,6 @@ use prometheus_client::registry::Registry as Metrics;
 use schemas::endpoint::EndpointDirectory;
 use schemas::log::{EventLog, LogError, TopicSpec};
 use schemas::name::SinkName;
-use schemas::sink::Sink;
 use schemas::source::SourceDirectory;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,7 +18,8 @@ use tracing::{error, info, warn};
 
 use crate::admin::{Admin, Check};
 use crate::cli::{DevArgs, ProcessArgs, RoleArgs};
-use crate::config::{self, Config, ConfigError, Loaded, Topics};
+use crate::config::{self, Config, ConfigError, Loaded};
+use crate::workers::{chosen, deliver, sink_check, worker_check, workers};
 use crate::{admin, assemble, telemetry};
 
 /// The configuration of `forebay dev` without a file.
@@ -206,76 +206,6 @@ async fn run(mut loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
     result
 }
 
-/// A sink and the worker that delivers to it.
-type SinkWorker = (Arc<dyn Sink>, processor::Worker);
-
-/// One worker per sink, each a consumer group of its own.
-fn workers(
-    loaded: &Loaded,
-    sinks: Vec<Arc<dyn Sink>>,
-    rules: &Arc<processor::Rules>,
-    log: &Arc<dyn EventLog>,
-    topics: &Topics,
-    metrics: &mut Metrics,
-) -> Result<Vec<SinkWorker>, ConfigError> {
-    let metrics = processor::Metrics::register(metrics);
-    let build = |sink: Arc<dyn Sink>| {
-        let topics = processor::Topics {
-            events: topics.events.clone(),
-            dead_letters: topics.dead_letters.clone(),
-        };
-        let group = loaded.config.event_log.group(sink.name())?;
-        let config = loaded.config.processor.clone();
-        let worker = processor::Worker::new(
-            Arc::clone(&sink),
-            Arc::clone(rules),
-            Arc::clone(log),
-            topics,
-            group,
-            config,
-            metrics.clone(),
-        );
-        Ok((sink, worker.map_err(|e| ConfigError(format!("`processor`: {e}")))?))
-    };
-    sinks.into_iter().map(build).collect()
-}
-
-/// Runs the workers once the log is ready. One that fails costs only its own sink: the others go on, and `/readyz` tells;
-/// when none is left, that is the end.
-async fn deliver(
-    workers: Vec<SinkWorker>,
-    log_ready: CancellationToken,
-    shutdown: CancellationToken,
-) -> anyhow::Result<()> {
-    tokio::select! {
-        () = log_ready.cancelled() => {}
-        () = shutdown.cancelled() => return Ok(()),
-    }
-    let mut running = JoinSet::new();
-    for (sink, worker) in workers {
-        let (name, shutdown) = (sink.name().clone(), shutdown.clone());
-        running.spawn(async move {
-            let ended = worker.run(shutdown).await;
-            ended.with_context(|| format!("worker of sink `{name}`"))
-        });
-    }
-    let mut result = Ok(());
-    while let Some(ended) = running.join_next().await {
-        let ended = ended.context("a worker ended by a bug").and_then(|inner| inner);
-        if let Err(error) = &ended
-            && !running.is_empty()
-            && !shutdown.is_cancelled()
-        {
-            error!(
-                error = format!("{error:#}"),
-                "nothing is delivered to this sink until a restart; the other sinks go on"
-            );
-        }
-        result = result.and(ended);
-    }
-    result
-}
-
 /// Waits for all tasks. The first that fails stops the others; they still drain.
 async fn supervise(mut tasks: JoinSet<anyhow::Result<()>>, shutdown: &CancellationToken) -> anyhow::Result<()> {
     let mut result = Ok(());
@@ -356,68 +286,10 @@ async fn prepare_log(
     }
 }
 
-fn chosen(sinks: &[Arc<dyn Sink>], wanted: &[SinkName]) -> Result<Vec<Arc<dyn Sink>>, ConfigError> {
-    let known = || {
-        sinks
-            .iter()
-            .map(|s| s.name().to_string())
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    if let Some(unknown) = wanted.iter().find(|name| !sinks.iter().any(|s| s.name() == *name)) {
-        return Err(ConfigError(format!(
-            "there is no sink `{unknown}`; the configured sinks are: {}",
-            known()
-        )));
-    }
-    let chosen: Vec<_> = sinks
-        .iter()
-        .filter(|s| wanted.is_empty() || wanted.contains(s.name()))
-        .map(Arc::clone)
-        .collect();
-    if chosen.is_empty() {
-        return Err(ConfigError(
-            "no sink is configured: name at least one under `sinks`".to_owned(),
-        ));
-    }
-    Ok(chosen)
-}
-
 fn log_check(log: &Arc<dyn EventLog>) -> Check {
     let log = Arc::clone(log);
     Box::new(move || {
         let log = Arc::clone(&log);
         Box::pin(async move { log.ready().await.map_err(|e| e.to_string()) })
-    })
-}
-
-fn sink_check(sink: &Arc<dyn Sink>) -> Check {
-    let sink = Arc::clone(sink);
-    Box::new(move || {
-        let sink = Arc::clone(&sink);
-        Box::pin(async move { sink.ready().await.map_err(|e| e.reason) })
-    })
-}
-
-/// How long a worker may go without asking the event log before it counts as stuck.
-const STUCK_AFTER: Duration = Duration::from_secs(30);
-
-fn worker_check(status: Arc<processor::Status>) -> Check {
-    Box::new(move || {
-        let now = status.snapshot();
-        let verdict = if let Some(error) = now.ended {
-            Err(error)
-        } else if let Some((partition, reason)) = now.stalled.first() {
-            Err(format!("{partition} is held up: {reason}"))
-        } else {
-            match now.since_poll {
-                None => Err("waiting for the event log".to_owned()),
-                Some(since) if since > STUCK_AFTER => {
-                    Err(format!("has not asked the event log for {} s", since.as_secs()))
-                }
-                Some(_) => Ok(()),
-            }
-        };
-        Box::pin(async move { verdict })
     })
 }

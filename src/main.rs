@@ -13,6 +13,7 @@ mod samples;
 mod send;
 mod tail;
 mod telemetry;
+mod workers;
 mod yaml;
 
 use std::process::ExitCode;

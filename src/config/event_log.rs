@@ -1,0 +1,136 @@
+//! The event log's part of the configuration: which log, and what its topics are like.
+
+use std::time::Duration;
+
+use schemas::log::TopicSpec;
+use schemas::name::{GroupName, SinkName, TopicName};
+use serde::Deserialize;
+
+use super::ConfigError;
+
+/// The event log: Kafka or the journal.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct EventLogConfig {
+    /// Apache Kafka.
+    pub(crate) kafka: Option<stream::kafka::Config>,
+    /// The journal on local disk, for `forebay dev`.
+    pub(crate) journal: Option<stream::journal::Config>,
+    /// What topics and consumer groups begin with.
+    pub(crate) topic_prefix: TopicName,
+    /// Partitions of the events topic. Fixed once there are events: another count would scatter the conversations.
+    pub(crate) partitions: i32,
+    /// Replicas of each topic.
+    pub(crate) replication: i32,
+    /// How long events are kept.
+    pub(crate) retention_hours: u64,
+    /// The largest record.
+    pub(crate) max_record_bytes: u32,
+}
+
+impl Default for EventLogConfig {
+    fn default() -> Self {
+        Self {
+            kafka: None,
+            journal: None,
+            topic_prefix: TopicName::new("forebay").unwrap_or_else(|_| unreachable!("a literal name is valid")),
+            partitions: 12,
+            replication: 3,
+            retention_hours: 7 * 24,
+            max_record_bytes: 4 * 1024 * 1024,
+        }
+    }
+}
+
+/// A hundred years.
+const MAX_RETENTION_HOURS: i64 = 876_000;
+
+/// What Kafka's clients take, less what makes a dead letter larger than its record.
+const MAX_RECORD_BYTES: i64 = 48 * 1024 * 1024 - 64 * 1024;
+
+/// The topics of Forebay itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Topics {
+    pub(crate) events: TopicName,
+    pub(crate) dead_letters: TopicName,
+}
+
+impl EventLogConfig {
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.kafka.is_some() && self.journal.is_some() {
+            return Err("`event_log` names two logs: keep either `kafka` or `journal`".to_owned());
+        }
+        let own = stream::kafka::Config::default().max_record_bytes;
+        if self.kafka.as_ref().is_some_and(|kafka| kafka.max_record_bytes != own) {
+            return Err(
+                "`event_log.kafka.max_record_bytes` follows from `event_log.max_record_bytes`: set that".to_owned(),
+            );
+        }
+        let ranges = [
+            ("partitions", i64::from(self.partitions), 1..=100_000),
+            ("replication", i64::from(self.replication), 1..=i64::from(i16::MAX)),
+            (
+                "retention_hours",
+                i64::try_from(self.retention_hours).unwrap_or(i64::MAX),
+                1..=MAX_RETENTION_HOURS,
+            ),
+            (
+                "max_record_bytes",
+                i64::from(self.max_record_bytes),
+                1024..=MAX_RECORD_BYTES,
+            ),
+        ];
+        match ranges.into_iter().find(|(_, value, range)| !range.contains(value)) {
+            None => Ok(()),
+            Some((key, value, range)) => Err(format!(
+                "`event_log.{key}` is {value}: give {} to {}",
+                range.start(),
+                range.end()
+            )),
+        }
+    }
+
+    pub(crate) fn topics(&self) -> Result<Topics, ConfigError> {
+        let name = |suffix| self.name(suffix, TopicName::new);
+        Ok(Topics {
+            events: name("events")?,
+            dead_letters: name("dead-letters")?,
+        })
+    }
+
+    pub(crate) fn group(&self, sink: &SinkName) -> Result<GroupName, ConfigError> {
+        self.name(sink.as_str(), GroupName::new)
+    }
+
+    fn name<T>(
+        &self,
+        suffix: &str,
+        check: impl FnOnce(String) -> Result<T, schemas::name::InvalidName>,
+    ) -> Result<T, ConfigError> {
+        check(format!("{}.{suffix}", self.topic_prefix))
+            .map_err(|e| ConfigError(format!("`event_log.topic_prefix` is too long: {e}")))
+    }
+
+    pub(crate) fn topic_specs(&self) -> Result<Vec<TopicSpec>, ConfigError> {
+        let topics = self.topics()?;
+        let retention = Duration::from_secs(self.retention_hours * 3600);
+        Ok(vec![
+            TopicSpec {
+                name: topics.events,
+                partitions: self.partitions,
+                replication: self.replication,
+                retention,
+                max_record_bytes: self.max_record_bytes,
+            },
+            TopicSpec {
+                name: topics.dead_letters,
+                partitions: self.partitions,
+                replication: self.replication,
+                // People look at dead letters later than programs at events.
+                retention: retention * 4,
+                // A dead letter is its record with headers that say what went wrong.
+                max_record_bytes: self.max_record_bytes + 64 * 1024,
+            },
+        ])
+    }
+}

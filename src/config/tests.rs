@@ -1,0 +1,176 @@
+//! The example is complete, and what is wrong is named.
+
+use super::*;
+
+#[test]
+fn the_example_is_valid_and_names_every_section() {
+    let names = [
+        "DATABASE_URL",
+        "KAFKA_PASSWORD",
+        "CHATWOOT_SECRET",
+        "DIGISAC_URL_SECRET",
+        "BAILEYS_TOKEN",
+        "BILLING_SECRET",
+        "CRM_SECRET",
+    ];
+    let properties = names.map(|name| (name.to_owned(), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned()));
+    let text = include_str!("../../forebay.example.yaml");
+    let config = parse(text, "forebay.example.yaml", HashMap::from(properties)).expect("the example is valid");
+    let control = control::Config {
+        sources: config.sources,
+        endpoints: config.endpoints,
+    };
+    let registry = control::Registry::new(control, config.ingest.max_body_bytes).expect("its sources are valid");
+    registry
+        .check_sources(|s| ingest::check_source(s).map_err(|e| e.problem))
+        .expect("its secrets are valid");
+    assert_eq!(registry.sources().count(), 4, "one source per platform");
+    for section in [
+        "logging",
+        "admin",
+        "event_log",
+        "ingest",
+        "sources",
+        "endpoints",
+        "rules_file",
+        "processor",
+        "sinks",
+    ] {
+        assert!(
+            text.lines().any(|l| l.starts_with(&format!("{section}:"))),
+            "the example lacks `{section}`"
+        );
+    }
+}
+
+#[test]
+fn the_example_shows_every_key_and_what_it_has_in_comments_is_right() {
+    let text = include_str!("../../forebay.example.yaml");
+    for (open, close) in [
+        ("", ""),
+        ("logging: {", "}"),
+        ("admin: {", "}"),
+        ("event_log: {", "}"),
+        ("event_log: { kafka: {", "} }"),
+        ("event_log: { journal: {", "} }"),
+        ("ingest: {", "}"),
+        ("sources: [ {", "} ]"),
+        ("endpoints: [ {", "} ]"),
+        ("processor: {", "}"),
+        ("sinks: {", "}"),
+        ("sinks: { postgres: {", "} }"),
+        ("sinks: { sqlite: {", "} }"),
+        ("sinks: { http: {", "} }"),
+    ] {
+        let error = parse(&format!("{open} nonsense: 1 {close}"), "f.yaml", HashMap::new()).expect_err(open);
+        let error = error.to_string();
+        let (_, keys) = error.split_once("expected one of ").expect("it lists the keys");
+        for key in keys.split(", ") {
+            let shown = text.contains(&format!(" {key}:")) || text.contains(&format!("\n{key}:"));
+            assert!(shown, "`{open} {key}` is not in the example");
+        }
+    }
+    // One space behind the sign is a setting; three are a choice that excludes what stands there.
+    let uncommented: Vec<String> = text
+        .lines()
+        .map(|line| match line.trim_start().strip_prefix("# ") {
+            Some(setting)
+                if line.starts_with("  ")
+                    && setting
+                        .split_once(": ")
+                        .is_some_and(|(key, _)| !key.contains([' ', '`'])) =>
+            {
+                line.replacen("# ", "", 1)
+            }
+            _ => line.to_owned(),
+        })
+        .collect();
+    let properties = [
+        "DATABASE_URL",
+        "CHATWOOT_SECRET",
+        "DIGISAC_URL_SECRET",
+        "BAILEYS_TOKEN",
+        "BILLING_SECRET",
+        "CRM_SECRET",
+    ]
+    .map(|name| (name.to_owned(), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned()));
+    let config = parse(&uncommented.join("\n"), "uncommented", HashMap::from(properties)).expect("valid");
+    assert_eq!(
+        config.ingest.max_connections_per_ip,
+        Some(256),
+        "comments were taken away"
+    );
+    assert_eq!(
+        config.processor,
+        processor::Config::default(),
+        "the defaults are those of the program"
+    );
+    assert_eq!(
+        ingest::Config {
+            listen: ingest::Config::default().listen,
+            max_connections_per_ip: None,
+            ..config.ingest
+        },
+        ingest::Config::default(),
+        "the defaults are those of the program"
+    );
+}
+
+#[test]
+fn a_misspelt_key_is_named_with_its_place() {
+    let error = parse("ingest:\n  listn: 127.0.0.1:80\n", "f.yaml", HashMap::new())
+        .expect_err("a misspelt key")
+        .to_string();
+    assert!(error.starts_with("f.yaml:2:3: "), "{error}");
+    assert!(error.contains("listn") && error.contains("listen"), "{error}");
+}
+
+#[test]
+fn values_that_cannot_be_run_with_are_named() {
+    for (yaml, expected) in [
+        (
+            "admin: { listen: nonsense }",
+            "`admin.listen` is `nonsense`: write address and port",
+        ),
+        (
+            "ingest: { listen: ':8080' }",
+            "`ingest.listen` is `:8080`: write address and port",
+        ),
+        ("ingest: { max_body_bytes: 0 }", "`ingest.max_body_bytes` is 0"),
+        (
+            "processor: { batch_max_records: 0 }",
+            "`processor`: `batch_max_records` is 0",
+        ),
+        (
+            "event_log: { partitions: 0 }",
+            "`event_log.partitions` is 0: give 1 to 100000",
+        ),
+        ("event_log: { replication: 0 }", "`event_log.replication` is 0"),
+        (
+            "event_log: { retention_hours: 18446744073709551615 }",
+            "`event_log.retention_hours` is ",
+        ),
+        (
+            "event_log: { max_record_bytes: 4294967295 }",
+            "`event_log.max_record_bytes` is 4294967295",
+        ),
+        (
+            "event_log: { kafka: { brokers: a, max_record_bytes: 5000 } }",
+            "set that",
+        ),
+        (
+            "{ event_log: { retention_hours: 720 }, sinks: { postgres: { url: x } } }",
+            "`sinks.postgres.receipt_retention_seconds` is 691200",
+        ),
+        (
+            "event_log: { kafka: { brokers: a }, journal: { path: b } }",
+            "names two logs",
+        ),
+    ] {
+        let error = parse(yaml, "f.yaml", HashMap::new()).expect_err(yaml).to_string();
+        assert!(
+            error.starts_with("f.yaml: ") && error.contains(expected),
+            "{yaml}: {error}"
+        );
+    }
+}

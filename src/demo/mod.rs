@@ -1,0 +1,183 @@
+//! `forebay demo`: the main job once, for real. Starts `forebay dev` as a process of its own, posts signed webhooks of every
+//! platform and a forgery of each, and shows what came of them: verdicts, events, rows, and the signed deliveries that an
+//! endpoint received and verified. Ends with an error if any of that was not so.
+
+mod endpoint;
+mod server;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use bytes::Bytes;
+use schemas::platform::Platform;
+use schemas::source::Source;
+
+use crate::cli::DemoArgs;
+use crate::send::Sender;
+use crate::{app, output, samples};
+use endpoint::Endpoint;
+use server::Server;
+
+/// The key that the demo's endpoint shares with `forebay dev`.
+const ENDPOINT_KEY: &str = "Zm9yZWJheS1kZW1vLWVuZHBvaW50LWtleS0wMDAx";
+
+/// Runs the demo; with `--keep`, until interrupted.
+pub(crate) async fn demo(args: DemoArgs) -> anyhow::Result<()> {
+    let folder = std::env::temp_dir().join(format!("forebay-demo-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let shown = show(&args, &folder).await;
+    if shown.is_ok() {
+        drop(std::fs::remove_dir_all(&folder));
+    } else {
+        output::line(&format!("the files of this run are in {}", folder.display()));
+    }
+    shown
+}
+
+async fn show(args: &DemoArgs, folder: &Path) -> anyhow::Result<()> {
+    let endpoint = Endpoint::listen().await?;
+    let server = Server::start(folder, endpoint.port).await?;
+    output::line(&format!(
+        "forebay dev listens on {} (journal and SQLite in {})\n",
+        server.base(),
+        folder.display()
+    ));
+
+    let verdicts = post_everything(&server).await?;
+    output::line("\nevents, as `forebay tail` prints them (journal):");
+    let events = server.tail(verdicts.events)?;
+    for line in &events {
+        output::line(&format!("  {line}"));
+    }
+
+    let rows = eventually(
+        || server.rows(),
+        |rows| rows.iter().map(|r| r.1).sum::<i64>() >= i64::from(verdicts.events),
+    )
+    .await?;
+    output::line("\nrows in the table `event` (SQLite):");
+    for (event_type, count) in &rows {
+        output::line(&format!("  {count:>3}  {event_type}"));
+    }
+
+    let received = eventually(
+        async || Ok(endpoint.received()),
+        |r| r.len() >= verdicts.events as usize,
+    )
+    .await?;
+    let verified = received.iter().filter(|d| d.verified).count();
+    output::line(&format!(
+        "\ndeliveries to http://127.0.0.1:{}/hook: {} received, {verified} with a signature that verifies; the last one:",
+        endpoint.port,
+        received.len()
+    ));
+    if let Some(last) = received.last() {
+        output::line(&format!(
+            "  webhook-id: {}\n  type: {}\n  raw: {} bytes",
+            last.id, last.event_type, last.raw_bytes
+        ));
+    }
+
+    let stored: i64 = rows.iter().map(|row| row.1).sum();
+    ensure!(
+        events.len() == verdicts.events as usize,
+        "{} events in the log, {} expected",
+        events.len(),
+        verdicts.events
+    );
+    ensure!(
+        stored == i64::from(verdicts.events),
+        "{stored} rows, {} expected",
+        verdicts.events
+    );
+    ensure!(
+        verified == received.len(),
+        "{} deliveries without a valid signature",
+        received.len() - verified
+    );
+    ensure!(
+        received.len() == verdicts.events as usize,
+        "{} deliveries, {} expected",
+        received.len(),
+        verdicts.events
+    );
+    output::line(&format!(
+        "\nall as promised: {} webhooks accepted, {} forgeries refused, {} events, each stored once and delivered signed",
+        verdicts.accepted, verdicts.refused, verdicts.events
+    ));
+    if args.keep {
+        keep(&server).await?;
+    }
+    server.stop()
+}
+
+/// What the senders were told.
+#[derive(Default)]
+struct Verdicts {
+    accepted: u32,
+    refused: u32,
+    /// How many events the accepted webhooks make.
+    events: u32,
+}
+
+/// Posts every sample of every platform, and one forgery of each platform.
+async fn post_everything(server: &Server) -> anyhow::Result<Verdicts> {
+    let sender = Sender::new(&server.base())?;
+    let mut verdicts = Verdicts::default();
+    for platform in Platform::ALL {
+        let source = server.source(platform)?;
+        for (name, body) in samples::of(platform) {
+            let status = sender.send(&source, Bytes::from_static(body.as_bytes()), false).await?;
+            output::line(&format!("  {platform:<9} {name:<42} {status}"));
+            ensure!(status == 200, "{platform} {name} was answered {status}, 200 expected");
+            verdicts.accepted += 1;
+            verdicts.events += events_of(&source, body)?;
+        }
+        let (name, body) = samples::of(platform)[0];
+        let status = sender.send(&source, Bytes::from_static(body.as_bytes()), true).await?;
+        output::line(&format!("  {platform:<9} {:<42} {status}", format!("{name} (forged)")));
+        ensure!(status == 401 || status == 404, "a forgery was answered {status}");
+        verdicts.refused += 1;
+    }
+    Ok(verdicts)
+}
+
+fn events_of(source: &Source, body: &str) -> anyhow::Result<u32> {
+    let received = schemas::time::Timestamp::now();
+    let prepared =
+        ingest::envelope::Enveloper::default().prepare(source, &http::HeaderMap::new(), body.as_bytes(), received);
+    Ok(match prepared {
+        ingest::envelope::Prepared::Records(records) => u32::try_from(records.len())?,
+        ingest::envelope::Prepared::Ping(_) => 0,
+    })
+}
+
+async fn keep(server: &Server) -> anyhow::Result<()> {
+    let source = server.source(Platform::Digisac)?;
+    let secret = source.secrets.first().and_then(|s| s.expose_str()).unwrap_or_default();
+    output::line(&format!(
+        "\nstill running; Ctrl-C ends it\n  webhooks  {base}/in/<source>\n  metrics   http://127.0.0.1:{admin}/metrics\n  \
+         database  {db}\n  try       curl -i {base}/in/digisac/{secret} -d '{{\"event\":\"ticket.created\",\"data\":{{\"id\":\"1\",\"isOpen\":true}}}}'",
+        base = server.base(),
+        admin = server.admin,
+        db = server.folder.join("data/forebay.db").display(),
+    ));
+    app::told_to_end().await?;
+    Ok(())
+}
+
+/// Asks until the answer is enough, for at most 30 s; then the last answer stands.
+async fn eventually<T>(
+    mut ask: impl AsyncFnMut() -> anyhow::Result<T>,
+    enough: impl Fn(&T) -> bool,
+) -> anyhow::Result<T> {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let answer = ask().await?;
+        if enough(&answer) || Instant::now() > deadline {
+            return Ok(answer);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
