@@ -12,6 +12,8 @@
 //!
 //! * [`kafka`]: Apache Kafka through librdkafka; any number of processes
 //! * [`journal`]: one folder on local disk, one process
+//! * `headers`: the names of headers that both read back
 
+mod headers;
 pub mod journal;
 pub mod kafka;

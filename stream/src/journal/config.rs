@@ -46,20 +46,20 @@ const SMALLEST_MAX_BYTES: u64 = 1 << 20;
 impl Config {
     pub(super) fn check(&self) -> Result<(), LogError> {
         let wrong = if self.path.as_os_str().is_empty() {
-            "`journal.path` is empty: name a folder on a local disk".to_owned()
+            "`event_log.journal.path` is empty: name a folder on a local disk".to_owned()
         } else if self.max_bytes < SMALLEST_MAX_BYTES {
             format!(
-                "`journal.max_bytes` is {}: use at least {SMALLEST_MAX_BYTES} (1 MiB)",
+                "`event_log.journal.max_bytes` is {}: use at least {SMALLEST_MAX_BYTES} (1 MiB)",
                 self.max_bytes
             )
         } else if self.max_age_seconds == 0 {
-            "`journal.max_age_seconds` is 0: use at least 1".to_owned()
+            "`event_log.journal.max_age_seconds` is 0: use at least 1".to_owned()
         } else if self.publish_timeout_ms == 0 {
-            "`journal.publish_timeout_ms` is 0: use at least 1".to_owned()
+            "`event_log.journal.publish_timeout_ms` is 0: use at least 1".to_owned()
         } else if self.queue_max_records == 0 {
-            "`journal.queue_max_records` is 0: use at least 1".to_owned()
+            "`event_log.journal.queue_max_records` is 0: use at least 1".to_owned()
         } else if self.queue_max_bytes == 0 {
-            "`journal.queue_max_bytes` is 0: use at least 1".to_owned()
+            "`event_log.journal.queue_max_bytes` is 0: use at least 1".to_owned()
         } else {
             return Ok(());
         };

@@ -33,9 +33,13 @@ pub(super) fn describe(path: &Path, error: &sqlx::Error) -> String {
     format!("journal `{}`: {}", path.display(), cause(error))
 }
 
-/// The error in words.
+/// `SQLITE_FULL`: the disk has no room, or the user's quota none.
+const FULL: i32 = 13;
+
+/// The error in words; with the way out where it is always the same.
 pub(super) fn cause(error: &sqlx::Error) -> String {
     match (error.as_database_error(), code(error)) {
+        (Some(cause), Some(FULL)) => format!("{} (SQLite code {FULL}); make room on the disk", cause.message()),
         (Some(cause), Some(code)) => format!("{} (SQLite code {code})", cause.message()),
         _ => error.to_string(),
     }

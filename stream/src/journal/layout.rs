@@ -3,10 +3,10 @@
 //! The row id is the partition's id and the offset in one integer, so that the table needs no second index, a partition
 //! is read in one stretch, and retention frees whole pages.
 
-use std::borrow::Cow;
-
 use bytes::{BufMut, Bytes, BytesMut};
-use schemas::record::{Header, Offset, header};
+use schemas::record::{Header, Offset};
+
+use crate::headers::name;
 
 /// Made when the file is new, and proof that an existing one is ours: `PRAGMA user_version`.
 pub(super) const VERSION: i32 = 1;
@@ -75,28 +75,11 @@ pub(super) fn encode_headers(headers: &[Header]) -> Vec<u8> {
 pub(super) fn decode_headers(mut block: Bytes) -> Option<Vec<Header>> {
     let mut headers = Vec::new();
     while !block.is_empty() {
-        let name = name(&take_text(&mut block)?)?;
+        let name = name(std::str::from_utf8(&take_text(&mut block)?).ok()?);
         let value = take_text(&mut block)?;
         headers.push(Header { name, value });
     }
     Some(headers)
-}
-
-/// The names that Forebay writes cost no allocation.
-fn name(bytes: &[u8]) -> Option<Cow<'static, str>> {
-    const KNOWN: [&str; 6] = [
-        header::CONTENT_TYPE,
-        header::CE_ID,
-        header::CE_TYPE,
-        header::CE_SOURCE,
-        header::CE_TIME,
-        header::CE_TENANT,
-    ];
-    let text = std::str::from_utf8(bytes).ok()?;
-    Some(match KNOWN.iter().find(|known| **known == text) {
-        Some(known) => Cow::Borrowed(known),
-        None => Cow::Owned(text.to_owned()),
-    })
 }
 
 /// A length in 7-bit groups, lowest first (LEB128), and the bytes.

@@ -175,7 +175,7 @@ impl Handle {
             return refuse(&reason);
         }
         let Some(known) = self.shared.catalog.topic(topic) else {
-            return refuse("there is no such topic: run `forebay migrate`");
+            return refuse(&format!("there is no such topic: {}", topics::MISSING_HELP));
         };
         let (size_bytes, limit_bytes) = (record.size_bytes(), known.max_record_bytes());
         if size_bytes > limit_bytes {

@@ -27,7 +27,8 @@ pub(super) async fn lock(path: &Path) -> Result<File, LogError> {
             Some(lock) => return Ok(lock),
             None if tokio::time::Instant::now() >= deadline => {
                 return Err(LogError::Misconfigured(format!(
-                    "journal `{}` is in use by another process: stop that one, or name another folder in `journal.path`",
+                    "journal `{}` is in use by another process: stop that one, or name another folder in \
+                     `event_log.journal.path`",
                     path.display()
                 )));
             }
@@ -43,7 +44,7 @@ fn try_lock(path: &Path) -> Result<Option<File>, LogError> {
             return LogError::Unavailable(format!("journal `{path}`: {error}"));
         }
         LogError::Misconfigured(format!(
-            "journal `{path}`: {error}: make the folder writable, or name another in `journal.path`"
+            "journal `{path}`: {error}: make the folder writable, or name another in `event_log.journal.path`"
         ))
     };
     make_folder(path).map_err(unusable)?;
@@ -101,7 +102,7 @@ pub(super) async fn reconnect_writer(path: &Path) -> Result<SqliteConnection, sq
 pub(super) async fn connect_reader(path: &Path) -> Result<SqliteConnection, LogError> {
     if !tokio::fs::try_exists(file(path)).await.unwrap_or(false) {
         return Err(LogError::Misconfigured(format!(
-            "there is no journal in `{}`: start the process that writes it first, or correct `journal.path`",
+            "there is no journal in `{}`: start the process that writes it first, or correct `event_log.journal.path`",
             path.display()
         )));
     }
@@ -147,7 +148,7 @@ async fn check_version(connection: &mut SqliteConnection, path: &Path) -> Result
     } else {
         Err(LogError::Misconfigured(format!(
             "journal `{}` has layout {found}, this program reads layout {VERSION}: use the program that made it, or \
-             name another folder in `journal.path`",
+             name another folder in `event_log.journal.path`",
             path.display()
         )))
     }

@@ -180,14 +180,16 @@ pub(super) async fn step(connection: &mut SqliteConnection, cut: Cut) -> Result<
     .bind(STEP_BYTES)
     .fetch_one(&mut *connection)
     .await?;
-    let Some(last) = last else {
-        return Ok(cut.earliest);
+    let earliest = match (last, cut.limit) {
+        (Some(last), _) => offset_of(last).next(),
+        // A damaged file can have a hole there: it is passed, or the same cut would come up for ever.
+        (None, Limit::Offset(end)) if end > cut.earliest => end,
+        (None, _) => return Ok(cut.earliest),
     };
-    let earliest = offset_of(last).next();
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    sqlx::query("DELETE FROM record WHERE id >= ? AND id <= ?")
+    sqlx::query("DELETE FROM record WHERE id >= ? AND id < ?")
         .bind(first)
-        .bind(last)
+        .bind(cut.partition.record_id(earliest))
         .execute(&mut *transaction)
         .await?;
     sqlx::query("UPDATE topic_partition SET earliest = ? WHERE id = ?")

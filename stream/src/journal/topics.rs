@@ -14,6 +14,10 @@ const MAX_PARTITIONS: i32 = 10_000;
 /// SQLite takes no value beyond 10^9 bytes; half of it leaves room for the rest of the row.
 const MAX_RECORD_BYTES: u32 = 500_000_000;
 
+/// What to do about a topic that is not there.
+pub(super) const MISSING_HELP: &str =
+    "`forebay migrate` makes Forebay's own topics; a journal holds no others, so a rule that names one needs Kafka";
+
 /// Makes what is missing. An existing topic's retention and record size become what `topics` say (they are settings of
 /// the journal and nobody else's, so that there is nothing to refuse); its partition count must be the same.
 ///
@@ -93,7 +97,7 @@ pub(super) fn check(shared: &Shared, topics: &[TopicSpec]) -> Result<(), LogErro
 /// The refusal of a topic that is not there.
 pub(super) fn missing(shared: &Shared, topic: &TopicName) -> LogError {
     LogError::Misconfigured(format!(
-        "there is no topic `{topic}` in {}: run `forebay migrate`, or correct the name",
+        "there is no topic `{topic}` in {}: {MISSING_HELP}",
         shared.name()
     ))
 }

@@ -49,6 +49,7 @@ pub(super) fn commit(
         .collect();
     let offsets = unconfirmed.iter().map(|(slot, offset)| (slot.partition.index, *offset));
     if let Some(list) = shared.list(offsets) {
+        // An error also if only one of the partitions was refused; which one it does not say, so all are committed anew.
         consumer.commit(&list, CommitMode::Sync)?;
         shared.connection.reached();
     }
@@ -61,4 +62,55 @@ pub(super) fn commit(
 /// Waits until a commit under way is over.
 pub(super) fn settle(shared: &Shared) {
     drop(shared.committing.lock().unwrap_or_else(PoisonError::into_inner));
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::error::RDKafkaErrorCode as Code;
+    use rdkafka::mocking::MockCluster;
+    use schemas::log::Start;
+    use schemas::record::{Offset, Partition};
+
+    use super::super::client::Connection;
+    use super::super::config::Config;
+    use super::*;
+
+    #[test]
+    fn an_offset_that_was_refused_does_not_count_as_stored() {
+        let cluster = MockCluster::new(1).expect("a cluster");
+        cluster.create_topic("t", 1, 1).expect("a topic");
+        let config = Config {
+            brokers: cluster.bootstrap_servers(),
+            ..Config::default()
+        };
+        let (changes, _receiver) = tokio::sync::mpsc::unbounded_channel();
+        let topic: schemas::name::TopicName = "t".parse().expect("a name");
+        let shared = Arc::new(Shared::new(
+            topic.clone(),
+            true,
+            Start::Earliest,
+            config.request_timeout(),
+            Connection::new(&config.brokers, "test", Duration::ZERO),
+            changes,
+        ));
+        let consumer: BaseConsumer<Events> = config
+            .member("g")
+            .expect("options")
+            .create_with_context(Events::new(Arc::clone(&shared)))
+            .expect("a consumer");
+        // The broker knows only the first of them.
+        let [known, unknown] = [0, 7].map(|index| {
+            let topic = topic.clone();
+            let slot = Arc::new(Slot::new(Partition { topic, index }));
+            slot.store(Offset(5));
+            slot
+        });
+        let both = vec![Arc::clone(&unknown), Arc::clone(&known)];
+        let error = commit(&consumer, &shared, || both).expect_err("one of them was refused");
+        assert_eq!(error.rdkafka_error_code(), Some(Code::UnknownTopicOrPartition));
+        assert_eq!(unknown.unconfirmed(), Some(Offset(5)));
+
+        commit(&consumer, &shared, || vec![Arc::clone(&known)]).expect("the broker knows it");
+        assert_eq!(known.unconfirmed(), None);
+    }
 }

@@ -6,7 +6,6 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use schemas::BoxFuture;
 use schemas::log::{Change, Consumer, LogError, Membership, Start, Subscription};
@@ -16,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::client::Connection;
 use super::commits;
-use super::config::Config;
+use super::config::{Config, creation_error};
 use super::membership::{Events, Shared};
 use super::poll::Poll;
 use super::reader::{committed, watermarks};
@@ -66,10 +65,7 @@ pub(super) fn subscribe(
     let consumer: BaseConsumer<Events> = config
         .member(&group)?
         .create_with_context(Events::new(Arc::clone(&shared)))
-        .map_err(|error| match error {
-            KafkaError::ClientCreation(reason) => LogError::Misconfigured(format!("no kafka consumer: {reason}")),
-            _ => LogError::Misconfigured("no kafka consumer: a property has a wrong value".to_owned()),
-        })?;
+        .map_err(|e| creation_error("consumer", &e))?;
     let consumer = Arc::new(consumer);
     let weak = Arc::downgrade(&consumer);
     consumer.context().set_consumer(Weak::clone(&weak));

@@ -1,29 +1,12 @@
 //! Our records and librdkafka's messages.
 
-use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 
 use bytes::{Bytes, BytesMut};
 use rdkafka::message::{BorrowedMessage, Header as KafkaHeader, Headers, Message, OwnedHeaders};
-use schemas::dead_letter::header as dead_letter;
-use schemas::record::{Header, Offset, Record, StoredRecord, header};
+use schemas::record::{Header, Offset, Record, StoredRecord};
 
-/// Names that almost every record carries: no allocation for them.
-const KNOWN: [&str; 13] = [
-    header::CONTENT_TYPE,
-    header::CE_ID,
-    header::CE_TYPE,
-    header::CE_SOURCE,
-    header::CE_TIME,
-    header::CE_TENANT,
-    dead_letter::SINK,
-    dead_letter::TARGET,
-    dead_letter::REASON,
-    dead_letter::ATTEMPTS,
-    dead_letter::POSITION,
-    dead_letter::TIME,
-    dead_letter::RULES_VERSION,
-];
+use crate::headers::name;
 
 /// The headers as librdkafka wants them.
 pub(super) fn headers(record: &Record) -> OwnedHeaders {
@@ -47,10 +30,7 @@ pub(super) fn stored_record(message: &BorrowedMessage<'_>) -> StoredRecord {
         buffer.split().freeze()
     };
     let headers = headers.into_iter().map(|header| Header {
-        name: KNOWN
-            .iter()
-            .find(|known| **known == header.key)
-            .map_or_else(|| Cow::Owned(header.key.to_owned()), |known| Cow::Borrowed(*known)),
+        name: name(header.key),
         value: header.value.map_or_else(Bytes::new, &mut take),
     });
     let headers = headers.collect();

@@ -81,8 +81,9 @@ impl EventLog for KafkaLog {
             let topic = subscription.topic.clone();
             let Some(shape) = topics::shape(publisher, topic.as_str(), config.request_timeout())? else {
                 return Err(LogError::Misconfigured(format!(
-                    "topic `{topic}` is missing on kafka at `{}`: make it with `forebay migrate`",
-                    config.brokers
+                    "topic `{topic}` is missing on kafka at `{}`: {}",
+                    config.brokers,
+                    topics::MISSING_HELP
                 )));
             };
             let consumer = consumer::subscribe(config, subscription, shape.partitions)?;

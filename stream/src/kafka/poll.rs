@@ -17,6 +17,7 @@ use super::convert;
 use super::membership::{Events, Shared};
 use super::reader::watermarks;
 use super::slot::{Lost, Slot};
+use super::topics::MISSING_HELP;
 
 /// How soon a reader that begins or has made room is noticed.
 const STEP: Duration = Duration::from_millis(20);
@@ -134,9 +135,9 @@ impl Poll {
                 return false;
             }
             (_, Some(Code::AutoOffsetReset | Code::OffsetOutOfRange | Code::LogTruncation)) => return self.find_lost(),
-            (_, Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition)) => Some(format!(
-                "topic `{topic}` is not there any more: make it with `forebay migrate`"
-            )),
+            (_, Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition)) => {
+                Some(format!("topic `{topic}` is not there any more: {MISSING_HELP}"))
+            }
             (_, Some(code @ (Code::TopicAuthorizationFailed | Code::GroupAuthorizationFailed))) => Some(format!(
                 "kafka does not let us read topic `{topic}`: {code}; the ACLs of this user need Read on topic and group"
             )),

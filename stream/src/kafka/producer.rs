@@ -17,12 +17,17 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::client::{self, Connection};
-use super::config::Config;
+use super::config::{Config, creation_error};
 use super::convert;
+use super::topics::MISSING_HELP;
 
 /// How long a publish waits for room in a full queue: short, because those who wait hold memory as well.
 const QUEUE_FULL_PATIENCE: Duration = Duration::from_millis(200);
 const QUEUE_FULL_STEP: Duration = Duration::from_millis(5);
+
+/// What to ask about when no topic of ours is known yet. That a broker answers is enough, it need not be there; to ask
+/// about none would list all topics of the cluster.
+const ANY_TOPIC: &str = "__consumer_offsets";
 
 /// The partition and offset of a record, or why it has none.
 type Acknowledgement = Result<(i32, i64), Code>;
@@ -72,18 +77,7 @@ impl Publisher {
             }),
             Ok(Ok(Err(code))) => Err(self.refused(topic, &record, code)),
             Ok(Err(_)) => Err(unavailable(topic, "the producer was closed before the acknowledgement")),
-            Err(_) => {
-                let waited = self.config.publish_timeout_ms;
-                let cause = self
-                    .connection
-                    .last()
-                    .map_or_else(String::new, |last| format!(": {last}"));
-                let reason = format!(
-                    "no acknowledgement from `{}` within {waited} ms{cause}",
-                    self.config.brokers
-                );
-                Err(unavailable(topic, &reason))
-            }
+            Err(_) => Err(self.unanswered(topic)),
         }
     }
 
@@ -120,11 +114,37 @@ impl Publisher {
                 limit_bytes: self.limit(topic),
             },
             Code::QueueFull => unavailable(topic, "too many records wait for their acknowledgement"),
+            Code::UnknownTopic | Code::UnknownTopicOrPartition => {
+                let reason = format!("it is missing on kafka at `{}`: {MISSING_HELP}", self.config.brokers);
+                unavailable(topic, &reason)
+            }
+            Code::TopicAuthorizationFailed => {
+                unavailable(topic, &format!("{code}; the ACLs of this user need Write on it"))
+            }
             _ => {
                 self.rebuild_if_broken();
-                unavailable(topic, &code.to_string())
+                if code == Code::MessageTimedOut {
+                    self.unanswered(topic)
+                } else {
+                    unavailable(topic, &code.to_string())
+                }
             }
         }
+    }
+
+    /// librdkafka takes a topic for missing only after half a minute of looking (`topic.metadata.propagation.max.ms`):
+    /// until then a missing one looks like one that is slow.
+    fn unanswered(&self, topic: &TopicName) -> PublishError {
+        let cause = match self.connection.last() {
+            Some(last) => format!(": {last}"),
+            None if self.is_known(topic) => String::new(),
+            None => format!("; if the topic is missing: {MISSING_HELP}"),
+        };
+        let (brokers, waited) = (&self.config.brokers, self.config.publish_timeout_ms);
+        unavailable(
+            topic,
+            &format!("no acknowledgement from `{brokers}` within {waited} ms{cause}"),
+        )
     }
 
     /// Whether records would be taken now, by what is known and a look at the metadata.
@@ -136,10 +156,9 @@ impl Publisher {
             let limits = self.limits.read().unwrap_or_else(PoisonError::into_inner);
             limits.keys().next().cloned()
         };
+        let topic = topic.as_ref().map_or(ANY_TOPIC, TopicName::as_str);
         let producer = self.current();
-        let metadata = producer
-            .client()
-            .fetch_metadata(topic.as_ref().map(TopicName::as_str), Duration::from_secs(1));
+        let metadata = producer.client().fetch_metadata(Some(topic), Duration::from_secs(1));
         match metadata {
             Ok(_) => {
                 self.connection.reached();
@@ -168,6 +187,12 @@ impl Publisher {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(topic.clone(), limit);
+    }
+
+    /// Whether the topic was there when topics were checked.
+    fn is_known(&self, topic: &TopicName) -> bool {
+        let limits = self.limits.read().unwrap_or_else(PoisonError::into_inner);
+        limits.contains_key(topic)
     }
 
     fn limit(&self, topic: &TopicName) -> usize {
@@ -227,10 +252,7 @@ fn create(config: &Config, connection: &Arc<Connection>) -> Result<Producer, Log
     config
         .producer()?
         .create_with_context(events)
-        .map_err(|error| match error {
-            KafkaError::ClientCreation(reason) => LogError::Misconfigured(format!("no kafka producer: {reason}")),
-            _ => LogError::Misconfigured("no kafka producer: a property has a wrong value".to_owned()),
-        })
+        .map_err(|e| creation_error("producer", &e))
 }
 
 fn unavailable(topic: &TopicName, reason: &str) -> PublishError {

@@ -9,8 +9,12 @@ use rdkafka::producer::Producer as _;
 use rdkafka::types::RDKafkaRespErr;
 use schemas::log::{LogError, TopicSpec};
 
-use super::config::{Config, FRAMING_BYTES};
+use super::config::{Config, FRAMING_BYTES, creation_error};
 use super::producer::Publisher;
+
+/// What to do about a topic that is not there: which one it is, only the operator knows.
+pub(super) const MISSING_HELP: &str =
+    "`forebay migrate` makes Forebay's own topics; one that a rule names is yours to make";
 
 /// How often a topic that was made just now is looked for before its absence counts.
 const APPEARANCE_STEP: Duration = Duration::from_millis(50);
@@ -80,10 +84,8 @@ pub(super) fn check(config: &Config, publisher: &Publisher, topics: &[TopicSpec]
         .filter(|(_, shape)| shape.is_none())
         .map(|(spec, _)| spec)
         .collect();
-    let admin: AdminClient<DefaultClientContext> = config
-        .producer()?
-        .create()
-        .map_err(|_| LogError::Misconfigured("no kafka client: a property has a wrong value".to_owned()))?;
+    let admin: AdminClient<DefaultClientContext> =
+        config.producer()?.create().map_err(|e| creation_error("client", &e))?;
     if !missing.is_empty() {
         if !make {
             let names: Vec<_> = missing.iter().map(|spec| format!("`{}`", spec.name)).collect();

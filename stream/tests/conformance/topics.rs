@@ -72,6 +72,8 @@ pub(crate) async fn a_subscription_to_a_missing_topic_is_refused(harness: &mut i
         let result = within("the refusal", harness.log().subscribe(subscription)).await;
         let error = result.err().expect("there is no such topic");
         assert!(matches!(error, LogError::Misconfigured(_)), "{error}");
-        assert!(error.to_string().contains(name.as_str()), "{error}");
+        for part in [name.as_str(), "`forebay migrate`", "a rule"] {
+            assert!(error.to_string().contains(part), "`{part}` is missing in: {error}");
+        }
     }
 }

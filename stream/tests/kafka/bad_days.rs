@@ -180,6 +180,37 @@ async fn refused_credentials_are_a_matter_of_settings() {
     }
 }
 
+/// librdkafka looks for it for half a minute, the publisher does not wait as long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn publishing_to_a_missing_topic_tells_who_makes_topics() {
+    let log = KafkaLog::connect(Config {
+        publish_timeout_ms: 1000,
+        ..config()
+    })
+    .expect("valid settings");
+    let topic = spec(1, 1000).name;
+    let error = log
+        .publish(&topic, record("k", "v"))
+        .await
+        .expect_err("there is no such topic");
+    let text = error.to_string();
+    for part in [topic.as_str(), &brokers(), "missing", "`forebay migrate`", "a rule"] {
+        assert!(text.contains(part), "`{part}` is missing in: {text}");
+    }
+}
+
+/// Ready means that a broker answers, also before any topic is known.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_without_topics_is_ready() {
+    let cluster = MockCluster::new(1).expect("a cluster");
+    let config = Config {
+        brokers: cluster.bootstrap_servers(),
+        ..config()
+    };
+    let log = KafkaLog::connect(config).expect("valid settings");
+    within("ready", log.ready()).await.expect("a broker answers");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn weaker_topics_are_refused() {
     let admin: AdminClient<DefaultClientContext> = ClientConfig::new()

@@ -114,7 +114,9 @@ async fn an_unknown_topic_and_a_closed_journal_are_named() {
         panic!("there is no such topic");
     };
     assert!(
-        reason.contains("`unknown`") && reason.contains("no such topic"),
+        ["`unknown`", "no such topic", "`forebay migrate`", "a rule"]
+            .iter()
+            .all(|part| reason.contains(part)),
         "{reason}"
     );
     let topic = events(&journal, 1).await;

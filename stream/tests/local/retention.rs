@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use schemas::log::{EventLog, LogError, PublishError, Start, TopicSpec};
 use schemas::record::Offset;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 use stream::journal::Config;
 
 use super::{close, config, events, eventually, number, open, sized, spec};
-use crate::conformance::{group, join, read, within};
+use crate::conformance::{Member, group, join, read, within};
 
 const BYTES: usize = 2300;
 
@@ -79,7 +81,12 @@ async fn a_full_journal_refuses_rather_than_loses_what_is_unread_and_goes_on_onc
         }
         assert!(written < 2000, "more than fits was taken");
     };
-    for part in ["journal full", "max_bytes", "events"] {
+    for part in [
+        "journal full",
+        "`event_log.journal.max_bytes`",
+        "start the sink",
+        "events",
+    ] {
         assert!(reason.contains(part), "`{part}` is missing in: {reason}");
     }
     assert!(written > 500, "only {written} records of 2.3 KB in 2 MiB");
@@ -160,6 +167,48 @@ async fn records_that_no_group_reads_yet_are_not_thrown_away_for_space() {
     let mut member = join(&journal, &topic, &group(), Start::Earliest).await;
     let records = read(member.reader(), written).await;
     assert_eq!(records[0].offset, Offset(0));
+    member.close().await;
+    close(journal).await;
+}
+
+/// Damage that leaves a hole must not keep the writer busy for ever, nor what lies before it alive.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hole_in_the_offsets_does_not_stop_the_deletion() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = config(folder.path());
+    let journal = open(&config).await;
+    let topic = events(&journal, 1).await;
+    let mut last = None;
+    for n in 0..10 {
+        last = Some(journal.publish(&topic, sized(n, 100)).await.expect("acknowledged"));
+    }
+    let partition = last.expect("ten records").partition;
+    close(journal).await;
+    let file = SqliteConnectOptions::new().filename(config.path.join("journal.db"));
+    let mut connection = file.connect().await.expect("a connection");
+    let gone = sqlx::query("DELETE FROM record WHERE id & 0xff BETWEEN 3 AND 7")
+        .execute(&mut connection)
+        .await
+        .expect("deleted");
+    assert_eq!(gone.rows_affected(), 5);
+    connection.close().await.expect("closed");
+
+    let journal = open(&config).await;
+    within("the trim", journal.trim(&partition, Offset(6)))
+        .await
+        .expect("trimmed");
+    let mut member = Member::join(&journal, &topic, &group(), Start::Earliest, 1).await;
+    match within("the beginning", member.reader().begin(Some(Offset(5)))).await {
+        Err(LogError::ProgressLost { earliest, end, .. }) => assert_eq!((earliest, end), (Offset(6), Offset(10))),
+        other => panic!("before the earliest: {other:?}"),
+    }
+    member.close().await;
+    within("the second trim", journal.trim(&partition, Offset(9)))
+        .await
+        .expect("trimmed");
+    let mut member = join(&journal, &topic, &group(), Start::Earliest).await;
+    let records = read(member.reader(), 1).await;
+    assert_eq!(records.iter().map(|r| r.offset).collect::<Vec<_>>(), [Offset(9)]);
     member.close().await;
     close(journal).await;
 }

@@ -66,7 +66,8 @@ impl Writer {
                 "there is no partition {partition} in {name}"
             )));
         };
-        while state.extent().earliest < before.min(state.extent().end) {
+        let before = before.min(state.extent().end);
+        while state.extent().earliest < before {
             let cut = Cut {
                 partition: state.id,
                 earliest: state.extent().earliest,

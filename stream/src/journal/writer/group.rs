@@ -28,7 +28,8 @@ impl Writer {
         if !whole {
             let why = format!(
                 "journal full: {} of {} bytes are records younger than their retention that not every group of their \
-                 topic has read; raise `journal.max_bytes`, or let the groups catch up",
+                 topic has read: start the sink that has not read, or make room by raising \
+                 `event_log.journal.max_bytes`",
                 self.used_bytes, self.max_bytes
             );
             self.shared.set_trouble(&why);
