@@ -68,7 +68,7 @@ fn a_wrong_file_gives_one_clear_message_with_its_place() {
             "rules.yaml:3:32: rule `vip`: there is no function `beginsWith` with 1 argument in CEL",
         ),
         (
-            rule("    when: event.type.matches(event.data.pattern)\n    to: [postgres]\n"),
+            rule("    when: event.type.matches(event.data.raw.pattern)\n    to: [postgres]\n"),
             "rules.yaml:3:29: rule `vip`: `matches` takes a regular expression in quotes, and nothing computed",
         ),
         (
@@ -76,8 +76,28 @@ fn a_wrong_file_gives_one_clear_message_with_its_place() {
             "rules.yaml:3:29: rule `vip`: `(` is not a regular expression: error: unclosed group",
         ),
         (
-            rule("    when: event.data.l.exists(a, event.data.l.exists(b, a == b))\n    to: [postgres]\n"),
-            "rules.yaml:3:53: rule `vip`: a loop inside a loop: ",
+            rule("    when: event.data.raw.l.exists(a, event.data.raw.l.exists(b, a == b))\n    to: [postgres]\n"),
+            "rules.yaml:3:61: rule `vip`: a loop inside a loop: ",
+        ),
+        (
+            rule("    when: event.typ == \"x\"\n    to: [postgres]\n"),
+            "rules.yaml:3:17: rule `vip`: there is no member `typ` of `event`; there are type, id, time, data, tenant, \
+             source, platform, subject",
+        ),
+        (
+            rule("    when: event.data.mesage.id == \"x\"\n    to: [postgres]\n"),
+            "rules.yaml:3:22: rule `vip`: there is no member `mesage` of `event.data`; there are message, presence, \
+             raw, group, ticket, contact, command, unmapped, connection",
+        ),
+        (
+            rule("    when: \"1 + 1\"\n    to: [postgres]\n"),
+            "rules.yaml:3:11: rule `vip`: `when` gives a value of type int for an event of type `message.created`, and \
+             must give true or false: compare it with something, for example `event.type == \"message.created\"`",
+        ),
+        (
+            rule("    when: event.data.ticket.department\n    to: [postgres]\n"),
+            "rules.yaml:3:11: rule `vip`: `when` gives a value of type string for an event of type `ticket.created`, and \
+             must give true or false: compare it with something, for example `event.type == \"message.created\"`",
         ),
         (
             rule("    when: \"\"\n    to: [postgres]\n"),
@@ -114,6 +134,79 @@ fn a_wrong_file_gives_one_clear_message_with_its_place() {
             other => other == [expected],
         };
         assert!(right, "{yaml}\nfound    {found:#?}\nexpected {expected}");
+    }
+}
+
+#[test]
+fn a_member_that_does_not_exist_is_refused_however_it_is_written() {
+    for (when, member) in [
+        ("event.typ == 'x'", "`typ` of `event`"),
+        ("event.receivedtime == 'x'", "`receivedtime` of `event`"),
+        ("event.tenant == 'a' && has(event.typ)", "`typ` of `event`"),
+        ("event.?typ.orValue('') == 'x'", "`typ` of `event`"),
+        ("event['typ'] == 'x'", "`typ` of `event`"),
+        ("event[?'typ'].orValue('') == 'x'", "`typ` of `event`"),
+        ("has(event.data.mesage)", "`mesage` of `event.data`"),
+        ("has(event.data.mesage.id)", "`mesage` of `event.data`"),
+        ("event.data.?mesage.id.orValue('') == 'x'", "`mesage` of `event.data`"),
+        ("event['data']['mesage'].id == 'x'", "`mesage` of `event.data`"),
+        ("event.?data.?mesage.id.orValue('') == 'x'", "`mesage` of `event.data`"),
+        ("'mesage' in event.data", "`mesage` of `event.data`"),
+        ("event.data.raw_base64 == 'x'", "`raw_base64` of `event.data`"),
+        ("[1].all(i, event.data.mesage.n == i)", "`mesage` of `event.data`"),
+    ] {
+        let name = member.split('`').nth(1).expect("a name in backticks");
+        let at = when
+            .find(&format!("'{name}'"))
+            .or_else(|| when.find(name))
+            .expect("the name");
+        // The text begins behind the quotation mark in column 11.
+        let column = 12 + at;
+        let found = problems(&one(when));
+        let expected = format!("rules.yaml:4:{column}: rule `r`: there is no member {member}; there are ");
+        assert!(
+            found.len() == 1 && found[0].starts_with(&expected),
+            "{when}\n{found:?}\n{expected}"
+        );
+    }
+    for when in [
+        "event.data.raw.mesage == 'x' && event.data.message.whatever == 1",
+        "event.data[event.type] == 1",
+        "'ticket' in event.data",
+        "[{'typ': true}].all(event, event.typ)",
+    ] {
+        assert_eq!(problems(&one(when)), Vec::<String>::new(), "{when}");
+    }
+}
+
+#[test]
+fn a_condition_that_is_neither_true_nor_false_is_refused() {
+    for when in [
+        "event.type",
+        "event.time",
+        "event.data",
+        "null",
+        "[true]",
+        "event.data.message.text",
+        "event.data.message.?internal",
+        "event.type == 'ticket.closed' ? event.data.ticket.id : false",
+        "has(event.data.message) ? 1 : true",
+        "event.type.startsWith('sample.') || event.type == 'x' ? 'yes' : 'no'",
+    ] {
+        let found = problems(&one(when));
+        assert!(
+            found.len() == 1 && found[0].starts_with("rules.yaml:4:11: rule `r`: `when` gives a value of type "),
+            "{when}\n{found:?}"
+        );
+    }
+    // What the sender decides is known only once it is there.
+    for when in [
+        "event.data.raw.flag",
+        "event.data.message.internal",
+        "1 / 0",
+        "event.type == 'a' ? event.data.raw.x : false",
+    ] {
+        assert_eq!(problems(&one(when)), Vec::<String>::new(), "{when}");
     }
 }
 
@@ -162,7 +255,7 @@ fn conditions_at_every_limit_run_on_a_small_stack() {
         |n| format!("{}event.type{} == ''", "string(".repeat(n), ")".repeat(n)),
         |n| format!("{}true", "true ? !false && ".repeat(n)) + &" : false".repeat(n),
         |n| format!("[1].exists(x, {}x{} == 1)", "int(".repeat(n), ")".repeat(n)),
-        |n| format!("event.data{} == 1", ".?a".repeat(n)),
+        |n| format!("event.data.raw{} == 1", ".?a".repeat(n)),
         |n| format!("{{'a': {}1{}}} != null", "{'a': ".repeat(n), "}".repeat(n)),
     ];
     for shape in shapes {
@@ -216,9 +309,8 @@ fn a_condition_sees_the_event() {
     for when in [
         "event.type == 'ticket.closed'",
         "event.data.message.id == 'x'",
-        "event.nothing == 1",
         "event.data.ticket.n == 'text'",
-        "event.data.ticket.department",
+        "event.data.raw.s",
         "event + 1 == 2",
         "[event] == []",
         "event == event",
@@ -296,7 +388,7 @@ fn several_rules_to_one_target_are_one_delivery_and_errors_are_counted() {
     let yaml = r#"
 rules:
   - { name: a, when: 'event.type == "x"', to: [postgres, http] }
-  - { name: b, when: 'event.data.missing == 1', to: [postgres] }
+  - { name: b, when: 'event.data.raw.missing == 1', to: [postgres] }
   - { name: c, when: "true", to: [postgres, postgres] }
   - { name: d, when: "true", to: [http] }
 "#;
@@ -340,8 +432,9 @@ fn condition() -> impl Strategy<Value = String> {
         types.clone().prop_map(|t| format!("event.type != '{t}'")),
         types.clone().prop_map(|t| format!("event.type.startsWith('{t}')")),
         (types.clone(), types).prop_map(|(a, b)| format!("event.type in ['{a}', '{b}']")),
-        Just("event.data.missing == 1".to_owned()),
-        Just("event.data.n == 1".to_owned()),
+        Just("event.data.raw.missing == 1".to_owned()),
+        Just("event.data.raw.n == 1".to_owned()),
+        Just("event.data.raw.n".to_owned()),
         Just("1".to_owned()),
         Just("false".to_owned()),
         Just("true".to_owned()),
@@ -353,6 +446,9 @@ fn condition() -> impl Strategy<Value = String> {
             (inner.clone(), inner.clone(), inner.clone()).prop_map(|(a, b, c)| format!("({a} ? {b} : {c})")),
             inner.prop_map(|a| format!("!({a})")),
         ]
+    })
+    .prop_filter("gives a boolean", |when| {
+        !problems(&one(when)).iter().any(|p| p.contains("`when` gives"))
     })
 }
 
@@ -371,7 +467,7 @@ proptest! {
         }
         let sinks = sinks();
         let rules = Arc::new(Rules::parse(&yaml, "rules.yaml", &sinks).map_err(|p| TestCaseError::fail(p[0].to_string()))?);
-        let event = event(event_type, r#"{"n":1}"#);
+        let event = event(event_type, r#"{"raw":{"n":1}}"#);
         let plain: Vec<String> = rules.matching(&event).iter().map(ToString::to_string).collect();
         let mut registry = Registry::default();
         let router = Router::new(Arc::clone(&rules), Arc::clone(&sinks[0]), &Metrics::register(&mut registry));

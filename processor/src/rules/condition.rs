@@ -1,21 +1,21 @@
 //! One CEL condition: compiled, checked for what could hurt at run time, evaluated.
 //!
 //! The CEL library has neither a type checker nor a cost limit, and nested or long expressions overflow the stack, which
-//! aborts the process. So the length is capped before compiling and the tree is walked once after it.
+//! aborts the process. So the length is capped before compiling, and after it the tree is walked once (`walk`) and tried on
+//! sample events (`sample`).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue};
-use cel::{Context, Env, ExecutionError, Program, Value};
+use cel::{Context, Env, Program, Value};
 
+use super::sample;
 use super::types::{TypePattern, type_patterns};
+use super::view::EventView;
+use super::walk;
 
 /// The longest condition, bytes.
 pub(super) const MAX_BYTES: usize = 2_048;
-/// The deepest tree. Evaluating one level takes some 40 KiB of stack in a build without optimization, and tasks run on
-/// stacks of 2 MiB.
-const MAX_DEPTH: usize = 24;
 
 /// A condition that passed all checks.
 #[derive(Debug)]
@@ -72,35 +72,56 @@ impl Condition {
             faults.truncate(1);
             faults
         })?;
-        let mut walk = Walk {
-            env,
-            program: &program,
-            scopes: Vec::new(),
-            loops: 0,
-            faults: Vec::new(),
-        };
-        walk.expression(program.expression(), 1);
-        if !walk.faults.is_empty() {
-            return Err(walk.faults);
+        let faults = walk::faults(&program, env);
+        if !faults.is_empty() {
+            return Err(faults);
         }
         let types = type_patterns(program.expression());
-        Ok(Self {
+        let condition = Self {
             types,
             refers_to_raw: text.contains("raw"),
             program: Some(program),
+        };
+        match condition.no_boolean(env) {
+            Some(reason) => fault(reason),
+            None => Ok(condition),
+        }
+    }
+
+    /// Tries the condition on the sample events. That it cannot be evaluated for one of them is normal; a value that is no
+    /// boolean is not.
+    fn no_boolean(&self, env: &Arc<Env>) -> Option<String> {
+        sample::events().iter().find_map(|event| {
+            let mut context = Context::with_env(Arc::clone(env));
+            context.add_variable_as_val("event", Box::new(EventView::new(event, false)));
+            match self.value(&context) {
+                Ok(Value::Bool(_)) | Err(_) => None,
+                Ok(other) => Some(format!(
+                    "`when` gives a value of type {} for an event of type `{}`, and must give true or false: compare it \
+                     with something, for example `event.type == \"message.created\"`",
+                    other.type_of(),
+                    event.event_type()
+                )),
+            }
         })
     }
 
     /// Whether it is true of the event in `context`. The error says why it could not be told, for counting and for
     /// debugging: such an event does not match.
     pub(crate) fn evaluate(&self, context: &Context<'_, '_>) -> Result<bool, String> {
+        match self.value(context)? {
+            Value::Bool(matches) => Ok(matches),
+            other => Err(format!("the result is not a boolean but of type {}", other.type_of())),
+        }
+    }
+
+    fn value(&self, context: &Context<'_, '_>) -> Result<Value, String> {
         let Some(program) = &self.program else {
-            return Ok(true);
+            return Ok(Value::Bool(true));
         };
         // A panic of the library is one event's trouble with one rule, not the partition's.
         match catch_unwind(AssertUnwindSafe(|| program.execute(context))) {
-            Ok(Ok(Value::Bool(matches))) => Ok(matches),
-            Ok(Ok(other)) => Err(format!("the result is not a boolean but of type {:?}", other.type_of())),
+            Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_panic) => Err("the CEL library panicked".to_owned()),
         }
@@ -140,175 +161,4 @@ fn character(text: &str, (line, column): (isize, isize)) -> usize {
     let column = usize::try_from(column).unwrap_or(0).saturating_sub(1);
     let before: usize = text.split_inclusive('\n').take(line).map(|l| l.chars().count()).sum();
     (before + column).min(text.trim_end().chars().count())
-}
-
-struct Walk<'p> {
-    env: &'p Arc<Env>,
-    program: &'p Program,
-    /// Names that loops around the current place have bound.
-    scopes: Vec<&'p str>,
-    loops: usize,
-    faults: Vec<Fault>,
-}
-
-impl<'p> Walk<'p> {
-    fn fault(&mut self, expression: &IdedExpr, reason: String) {
-        let at = self.program.source_info().offset_for(expression.id);
-        self.faults.push(Fault {
-            at: at.map(|(start, _)| start as usize),
-            reason,
-        });
-    }
-
-    fn expression(&mut self, expression: &'p IdedExpr, depth: usize) {
-        if depth > MAX_DEPTH {
-            if !self.faults.iter().any(|f| f.reason.contains("levels deep")) {
-                self.fault(
-                    expression,
-                    format!("`when` is more than {MAX_DEPTH} levels deep: split the rule, or use `in [\u{2026}]`"),
-                );
-            }
-            return;
-        }
-        let next = depth + 1;
-        match &expression.expr {
-            Expr::Unspecified | Expr::Literal(_) => {}
-            Expr::Ident(name) => self.variable(expression, name),
-            Expr::Select(select) => self.expression(&select.operand, next),
-            Expr::List(list) => list.elements.iter().for_each(|e| self.expression(e, next)),
-            Expr::Map(map) => self.entries(map.entries.iter().map(|e| &e.expr), next),
-            Expr::Struct(message) => self.fault(
-                expression,
-                format!("there is no type `{}`: compare fields one by one", message.type_name),
-            ),
-            Expr::Call(call) => {
-                let optional = matches!(
-                    call.target.as_deref(), Some(IdedExpr { expr: Expr::Ident(name), .. }) if name == "optional"
-                );
-                if let Some(target) = call.target.as_deref().filter(|_| !optional) {
-                    self.expression(target, next);
-                }
-                call.args.iter().for_each(|e| self.expression(e, next));
-                if !self.knows_function(&call.func_name, optional) {
-                    self.fault(
-                        expression,
-                        format!(
-                            "there is no function `{}` with {} in CEL",
-                            call.func_name,
-                            arguments(call.args.len())
-                        ),
-                    );
-                } else if call.func_name == "matches" {
-                    self.pattern(expression, call.args.last());
-                }
-            }
-            Expr::Comprehension(comprehension) => {
-                self.expression(&comprehension.iter_range, next);
-                if self.loops > 0 {
-                    self.fault(
-                        expression,
-                        "a loop inside a loop: `all`, `exists`, `exists_one`, `map` and `filter` must not be nested, \
-                         because the cost grows with the square of what a sender sends"
-                            .to_owned(),
-                    );
-                    return;
-                }
-                self.expression(&comprehension.accu_init, next);
-                let outer = self.scopes.len();
-                self.scopes.push(&comprehension.accu_var);
-                self.scopes.push(&comprehension.iter_var);
-                self.scopes.extend(comprehension.iter_var2.as_deref());
-                self.loops += 1;
-                self.expression(&comprehension.loop_cond, next);
-                self.expression(&comprehension.loop_step, next);
-                self.loops -= 1;
-                self.expression(&comprehension.result, next);
-                self.scopes.truncate(outer);
-            }
-        }
-    }
-
-    fn entries(&mut self, entries: impl Iterator<Item = &'p EntryExpr>, depth: usize) {
-        for entry in entries {
-            match entry {
-                EntryExpr::StructField(field) => self.expression(&field.value, depth),
-                EntryExpr::MapEntry(entry) => {
-                    self.expression(&entry.key, depth);
-                    self.expression(&entry.value, depth);
-                }
-            }
-        }
-    }
-
-    fn variable(&mut self, expression: &IdedExpr, name: &str) {
-        const TYPES: [&str; 11] = [
-            "bool",
-            "bytes",
-            "double",
-            "duration",
-            "int",
-            "list",
-            "map",
-            "null_type",
-            "string",
-            "type",
-            "uint",
-        ];
-        if name != "event" && !self.scopes.contains(&name) && !TYPES.contains(&name) {
-            self.fault(
-                expression,
-                format!("there is no variable `{name}`: a condition sees `event`, for example `event.type`"),
-            );
-        }
-    }
-
-    /// Asks the library itself, by calling the function wrongly: a known one complains of its arguments.
-    fn knows_function(&self, name: &str, optional: bool) -> bool {
-        let is_operator = |c: char| !c.is_ascii_alphanumeric();
-        if name.starts_with(is_operator) {
-            return true;
-        }
-        let known = |call: &str| {
-            let Ok(program) = self.env.compile(call) else {
-                return false;
-            };
-            let result = program.execute(&Context::with_env(Arc::clone(self.env)));
-            !matches!(result, Err(ExecutionError::UndeclaredReference(_)))
-        };
-        if optional {
-            known(&format!("optional.{name}()"))
-        } else {
-            known(&format!("{name}()")) || known(&format!("null.{name}()"))
-        }
-    }
-
-    /// A regular expression out of an event would be compiled per event, at the sender's will.
-    fn pattern(&mut self, call: &IdedExpr, pattern: Option<&IdedExpr>) {
-        let Some(Expr::Literal(LiteralValue::String(pattern))) = pattern.map(|p| &p.expr) else {
-            self.fault(
-                call,
-                "`matches` takes a regular expression in quotes, and nothing computed".to_owned(),
-            );
-            return;
-        };
-        let mut context = Context::with_env(Arc::clone(self.env));
-        context.add_variable_from_value("pattern", pattern.inner().to_owned());
-        let result = self.env.compile("''.matches(pattern)").map(|p| p.execute(&context));
-        if let Ok(Err(error)) = result {
-            let reason = error.to_string();
-            let reason = reason.lines().last().unwrap_or_default().trim();
-            self.fault(
-                call,
-                format!("`{}` is not a regular expression: {reason}", pattern.inner()),
-            );
-        }
-    }
-}
-
-fn arguments(count: usize) -> String {
-    match count {
-        0 => "no argument".to_owned(),
-        1 => "1 argument".to_owned(),
-        n => format!("{n} arguments"),
-    }
 }

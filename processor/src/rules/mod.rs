@@ -16,13 +16,19 @@
 //! evaluated (`event.data.ticket` of a message, say) does not match; that is counted in `rule_errors`. Write
 //! `has(event.data.ticket) && …` or `event.data.?ticket.department.orValue("")` where absence is normal.
 //!
+//! What can never be true is refused at load: a member that neither `event` nor `event.data` has in any type of event, and
+//! a condition that gives something else than true or false for one of the built-in sample events.
+//!
 //! A condition is bounded: 2 KB of text, 24 levels, no loop (`all`, `exists`, `map`, `filter`) inside another, regular
 //! expressions only as literals. Without any rules file everything goes to every sink: [`Rules::everything`].
 
 mod condition;
 mod file;
+mod members;
+mod sample;
 mod types;
 mod view;
+mod walk;
 
 use std::fmt;
 use std::sync::Arc;
