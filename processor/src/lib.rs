@@ -11,7 +11,8 @@
 //! * [`rules`]: the routing rules, read from YAML and checked; [`route`]: an event's deliveries to one sink
 //! * [`worker`]: joins the group; `tasks` starts and stops one `partition` task each
 //! * `flight`: what of a partition is under way; [`settle`]: how far it is settled, in order
-//! * [`retry`]: when to try again; [`valve`]: when to stop rather than to dead-letter everything
+//! * [`retry`]: when to try again; `trouble`: what of that is told; [`valve`]: when to stop rather than to dead-letter
+//!   everything
 //! * [`config`], [`metrics`], [`status`]: what goes in, and what can be seen from outside
 //!
 //! What is promised: an offset is stored only when every delivery of every record before it is settled, that is
@@ -31,6 +32,7 @@ pub mod rules;
 pub mod settle;
 pub mod status;
 mod tasks;
+mod trouble;
 pub mod valve;
 pub mod worker;
 

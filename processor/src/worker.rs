@@ -18,6 +18,7 @@ use crate::route::Router;
 use crate::rules::Rules;
 use crate::status::Status;
 use crate::tasks::Tasks;
+use crate::trouble::Trouble;
 use crate::valve::Valve;
 
 /// The topics that a worker has to do with.
@@ -61,6 +62,7 @@ impl Worker {
             metrics: metrics.sink(sink.name()),
             policy: RetryPolicy::new(&config),
             valve: Mutex::new(Valve::new(config.valve_window, config.valve_percent)),
+            trouble: Trouble::default(),
             status: Arc::default(),
             sink,
             log,

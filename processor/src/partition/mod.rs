@@ -22,6 +22,7 @@ use crate::metrics::SinkMetrics;
 use crate::retry::RetryPolicy;
 use crate::route::Router;
 use crate::status::Status;
+use crate::trouble::Trouble;
 use crate::valve::Valve;
 use crate::worker::Topics;
 
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) policy: RetryPolicy,
     pub(crate) valve: Mutex<Valve>,
+    pub(crate) trouble: Trouble,
     pub(crate) metrics: SinkMetrics,
     pub(crate) status: Arc<Status>,
 }

@@ -39,6 +39,10 @@ impl PartitionTask {
                 Outcome::Delivered => {
                     metrics.delivered.inc();
                     self.flight.settled(slot);
+                    if self.shared.trouble.delivered(&delivery.target, now) {
+                        tracing::info!(sink = %self.shared.sink.name(), target = %delivery.target,
+                            "target takes deliveries again");
+                    }
                     valve = valve.and(self.note(false, ""));
                     continue;
                 }
@@ -50,9 +54,7 @@ impl PartitionTask {
                 Outcome::Retry { after, reason } if !self.shared.policy.is_exhausted(delivery.attempt) => {
                     metrics.retries.inc();
                     let wait = self.shared.policy.delay(delivery.attempt, after, fastrand::f64());
-                    tracing::debug!(sink = %self.shared.sink.name(), event_id = %delivery.event.id(),
-                        target = %delivery.target, attempt = delivery.attempt, error = reason,
-                        wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX), "delivery failed, trying again");
+                    self.tell_retry(&delivery, &reason, wait, now);
                     let next = Delivery {
                         attempt: delivery.attempt + 1,
                         ..delivery
@@ -88,6 +90,19 @@ impl PartitionTask {
             self.flight.give_up(slot, given_up, now);
         }
         valve
+    }
+
+    /// Tells of a retry: at the beginning of a target's trouble aloud.
+    fn tell_retry(&self, delivery: &Delivery, reason: &str, wait: Duration, now: Instant) {
+        let (sink, target) = (self.shared.sink.name(), &delivery.target);
+        let (event_id, attempt) = (delivery.event.id(), delivery.attempt);
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        if self.shared.trouble.failed(target, now) {
+            tracing::warn!(%sink, %target, %event_id, attempt, error = reason, wait_ms,
+                "delivery failed, trying again; further failures of this target are told at debug level");
+        } else {
+            tracing::debug!(%sink, %target, %event_id, attempt, error = reason, wait_ms, "delivery failed, trying again");
+        }
     }
 
     pub(super) fn letters_written(&mut self, letters: Vec<Written>) -> Result<(), WorkerError> {

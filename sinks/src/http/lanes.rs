@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -14,9 +14,6 @@ use tokio::time::{Instant, timeout};
 
 use super::client::{Client, Destination, SendError};
 use super::metrics::{EndpointMetrics, Metrics};
-
-/// At most one warning per endpoint in this time.
-const WARN_EVERY: Duration = Duration::from_mins(1);
 
 /// The lanes of all enabled endpoints, kept in step with the directory.
 #[derive(Debug)]
@@ -193,14 +190,9 @@ impl Lane {
         &self.slots.metrics
     }
 
-    /// Notes a success; `true` if trouble was told before, so that its end should be.
-    pub(super) fn succeeded(&self) -> bool {
-        self.slots.health.succeeded(self.slots.now())
-    }
-
-    /// Notes a failure; `true` if it is to be told aloud: the first one, and no more than one a minute.
-    pub(super) fn failed(&self) -> bool {
-        self.slots.health.failed(self.slots.now())
+    /// Notes that the endpoint took a delivery.
+    pub(super) fn delivered(&self) {
+        self.slots.health.delivered(self.slots.now());
     }
 }
 
@@ -211,29 +203,15 @@ impl Slots {
     }
 }
 
-/// When an endpoint last took a delivery, and whether its trouble was told. Times are those of [`Slots::now`].
+/// When an endpoint last took a delivery. Times are those of [`Slots::now`].
 #[derive(Debug, Default)]
 struct Health {
     delivered: AtomicU64,
-    warned: AtomicU64,
-    in_trouble: AtomicBool,
 }
 
 impl Health {
-    fn succeeded(&self, now: u64) -> bool {
+    fn delivered(&self, now: u64) {
         self.delivered.store(now, Ordering::Relaxed);
-        // The load first: a swap would have all slots of a healthy endpoint write to one place.
-        self.in_trouble.load(Ordering::Relaxed) && self.in_trouble.swap(false, Ordering::Relaxed)
-    }
-
-    fn failed(&self, now: u64) -> bool {
-        let warned = self.warned.load(Ordering::Relaxed);
-        let due = warned == 0 || now.saturating_sub(warned) >= millis(WARN_EVERY);
-        let first = due && !self.in_trouble.swap(true, Ordering::Relaxed);
-        if first {
-            self.warned.store(now, Ordering::Relaxed);
-        }
-        first
     }
 
     fn delivered_within(&self, time: Duration, now: u64) -> bool {
@@ -251,23 +229,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn trouble_is_told_once_and_at_most_once_a_minute() {
-        let health = Health::default();
-        assert!(!health.succeeded(1), "nothing was wrong");
-        assert!(health.failed(2), "the first failure");
-        assert!(!health.failed(3), "the second is the same trouble");
-        assert!(health.succeeded(4), "the end is told");
-        assert!(!health.succeeded(5));
-        assert!(!health.failed(60_001), "a flapping endpoint does not fill the log");
-        assert!(health.failed(60_002), "but after a minute it is told again");
-    }
-
-    #[test]
     fn an_endpoint_counts_as_alive_for_a_while_after_a_success() {
         let health = Health::default();
         let time = Duration::from_secs(5);
         assert!(!health.delivered_within(time, 1), "never yet");
-        health.succeeded(10);
+        health.delivered(10);
         assert!(health.delivered_within(time, 5_009));
         assert!(!health.delivered_within(time, 5_010));
     }

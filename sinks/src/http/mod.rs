@@ -183,27 +183,18 @@ fn headers(endpoint: &Endpoint, event: &Event) -> Result<HeaderMap, SendError> {
     Ok(headers)
 }
 
-/// Counts an attempt, and tells of it: every failure at `debug`, the beginning and the end of trouble aloud.
+/// Counts an attempt. A failure is told at `debug` only: that a target is in trouble, and when it is over, tells the
+/// processor, which sees every outcome.
 fn report(lane: &Lane, delivery: &Delivery, class: Class, outcome: &Outcome) {
     lane.metrics().count(class);
-    let endpoint = &lane.endpoint.id;
     match outcome {
-        Outcome::Delivered => {
-            if lane.succeeded() {
-                tracing::info!(%endpoint, "endpoint takes deliveries again");
-            }
-        }
+        Outcome::Delivered => lane.delivered(),
         Outcome::Held => {}
         Outcome::Retry { reason, .. } | Outcome::Rejected { reason } => {
+            let endpoint = &lane.endpoint.id;
             let (event_id, offset) = (delivery.event.id(), delivery.record.offset);
             let (attempt, class) = (delivery.attempt, class.as_str());
             tracing::debug!(%endpoint, %event_id, %offset, attempt, class, error = reason, "attempt failed");
-            if lane.failed() {
-                tracing::warn!(
-                    %endpoint, %event_id, attempt, class, error = reason,
-                    "endpoint is in trouble; further failures are told at debug level"
-                );
-            }
         }
     }
 }
