@@ -1,30 +1,18 @@
 //! The settings of the Kafka log, and the librdkafka options that come of them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::KafkaError;
 use schemas::log::LogError;
 use schemas::secret::Secret;
 use serde::Deserialize;
 
+use super::properties;
+
 /// What a record costs beyond its bytes: framing of record and batch, and lengths of headers.
 pub(super) const FRAMING_BYTES: u32 = 16 * 1024;
-
-/// A file or a folder, or `probe` for the system's own.
-const CA_LOCATION: &str = "ssl.ca.location";
-
-/// The properties that name files which librdkafka reads when a client is made.
-const FILES: [&str; 5] = [
-    CA_LOCATION,
-    "ssl.certificate.location",
-    "ssl.crl.location",
-    "ssl.key.location",
-    "ssl.keystore.location",
-];
 
 /// librdkafka's second names of options that we set. Under two names an option would be set twice, in no certain order, so
 /// that ours might not be the one that counts.
@@ -108,35 +96,11 @@ impl Config {
             return refuse("`request_timeout_ms` must be at least 100");
         }
         for config in [self.producer()?, self.member("check")?] {
-            config.create_native_config().map_err(|e| property_error(&e))?;
+            config
+                .create_native_config()
+                .map_err(|e| properties::property_error(&e))?;
         }
-        self.check_files()
-    }
-
-    /// librdkafka's own word for a missing file is one of OpenSSL's numbers. Without TLS it reads none of them.
-    fn check_files(&self) -> Result<(), LogError> {
-        let text = |name: &str| self.properties.get(name).and_then(Secret::expose_str);
-        if !text("security.protocol").is_some_and(|protocol| protocol.to_lowercase().contains("ssl")) {
-            return Ok(());
-        }
-        for name in FILES {
-            let Some(path) = text(name).map(Path::new) else {
-                continue;
-            };
-            let folder = name == CA_LOCATION && path.is_dir();
-            let unsaid = path.as_os_str().is_empty() || name == CA_LOCATION && path == Path::new("probe");
-            if unsaid || folder {
-                continue;
-            }
-            // The path is not shown: somebody may have put the key itself there.
-            if let Err(error) = std::fs::read(path) {
-                return Err(LogError::Misconfigured(format!(
-                    "the file that `{name}` in `event_log.kafka.properties` names cannot be read: {error}; correct the \
-                     path, or let this user read it"
-                )));
-            }
-        }
-        Ok(())
+        properties::check_files(&self.properties)
     }
 
     /// Options of the producer, and of the clients that only ask.
@@ -213,36 +177,6 @@ impl Config {
     }
 }
 
-/// For a client that librdkafka does not make, although each property for itself is valid.
-pub(super) fn creation_error(client: &str, error: &KafkaError) -> LogError {
-    LogError::Misconfigured(match error {
-        KafkaError::ClientCreation(reason) => {
-            let reason = reason.trim_end_matches([':', ' ']);
-            format!("no kafka {client}: {reason}; correct this in `event_log.kafka.properties`")
-        }
-        _ => format!("no kafka {client}: a value in `event_log.kafka.properties` is wrong"),
-    })
-}
-
-/// Names the property, and never shows its value: it may be a secret.
-fn property_error(error: &KafkaError) -> LogError {
-    LogError::Misconfigured(match error {
-        KafkaError::ClientConfig(_, description, name, _) if description.starts_with("No such") => {
-            format!(
-                "`event_log.kafka.properties` has `{name}`, which is no property of librdkafka: correct the name, or take \
-                 it out; its CONFIGURATION.md lists them"
-            )
-        }
-        KafkaError::ClientConfig(_, _, name, _) => {
-            format!(
-                "`event_log.kafka.properties` has a value for `{name}` that librdkafka does not take: its CONFIGURATION.md \
-                 tells which it does"
-            )
-        }
-        _ => "`event_log.kafka.properties` hold a NUL character".to_owned(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -293,39 +227,6 @@ mod tests {
             config.member("g").expect("options").get("session.timeout.ms"),
             Some("6000")
         );
-    }
-
-    #[test]
-    fn a_bad_property_is_named_and_its_value_is_not_shown() {
-        for (name, value) in [("sasl.pasword", "hunter2"), ("linger.ms", "hunter2")] {
-            let error = config(&[(name, value)])
-                .check()
-                .expect_err("a bad property")
-                .to_string();
-            assert!(error.contains(name) && !error.contains(value), "{error}");
-        }
-        assert!(!format!("{:?}", config(&[("sasl.password", "hunter2")])).contains("hunter2"));
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_read_is_told_by_its_property_and_only_where_tls_wants_it() {
-        let file = tempfile::NamedTempFile::new().expect("a file");
-        let there = file.path().to_str().expect("text").to_owned();
-        for name in FILES {
-            let missing = [("security.protocol", "SASL_SSL"), (name, "/nowhere/hunter2.pem")];
-            let error = config(&missing).check().expect_err("no such file").to_string();
-            assert!(error.contains(name) && error.contains("No such file"), "{error}");
-            assert!(!error.contains("hunter2"), "{error}");
-            config(&missing[1..]).check().expect("not read without TLS");
-            config(&[("security.protocol", "ssl"), (name, &there)])
-                .check()
-                .expect("it is there");
-        }
-        for special in ["probe", std::env::temp_dir().to_str().expect("text")] {
-            config(&[("security.protocol", "ssl"), (CA_LOCATION, special)])
-                .check()
-                .expect("no file");
-        }
     }
 
     #[test]

@@ -15,9 +15,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::client::Connection;
 use super::commits;
-use super::config::{Config, creation_error};
+use super::config::Config;
 use super::membership::{Events, Shared};
 use super::poll::Poll;
+use super::properties::creation_error;
 use super::reader::{committed, watermarks};
 use super::slot::Slot;
 

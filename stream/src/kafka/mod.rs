@@ -3,6 +3,7 @@
 //! What is where, in the order in which a record passes:
 //!
 //! * `config`: the settings; the options on which safety rests are set after the operator's own
+//! * `properties`: what is wrong with the operator's own options
 //! * `producer`: publishing, bounded in time and memory; a broken producer is replaced
 //! * `topics`: making and checking topics
 //! * `consumer`, `poll`: a subscription has a thread of its own that polls librdkafka all the time
@@ -22,6 +23,7 @@ mod convert;
 mod membership;
 mod poll;
 mod producer;
+mod properties;
 mod reader;
 mod slot;
 mod topics;

@@ -17,8 +17,9 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::client::{self, Connection};
-use super::config::{Config, creation_error};
+use super::config::Config;
 use super::convert;
+use super::properties::creation_error;
 use super::topics::MISSING_HELP;
 
 /// How long a publish waits for room in a full queue: short, because those who wait hold memory as well.

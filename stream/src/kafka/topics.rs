@@ -9,8 +9,9 @@ use rdkafka::producer::Producer as _;
 use rdkafka::types::RDKafkaRespErr;
 use schemas::log::{LogError, TopicSpec};
 
-use super::config::{Config, FRAMING_BYTES, creation_error};
+use super::config::{Config, FRAMING_BYTES};
 use super::producer::Publisher;
+use super::properties::creation_error;
 
 /// What to do about a topic that is not there: which one it is, only the operator knows.
 pub(super) const MISSING_HELP: &str =

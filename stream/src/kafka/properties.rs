@@ -1,0 +1,156 @@
+//! What is wrong with the operator's own librdkafka options, told by the name of the option; a value may be a secret and
+//! is never shown.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rdkafka::error::KafkaError;
+use schemas::log::LogError;
+use schemas::secret::Secret;
+
+/// A file or a folder, or `probe` for the system's own.
+const CA_LOCATION: &str = "ssl.ca.location";
+
+/// The properties that name files which librdkafka reads when a client is made.
+const FILES: [&str; 5] = [
+    CA_LOCATION,
+    "ssl.certificate.location",
+    "ssl.crl.location",
+    "ssl.key.location",
+    "ssl.keystore.location",
+];
+
+/// librdkafka's own word for a missing file is one of OpenSSL's numbers. Without TLS it reads none of them.
+pub(super) fn check_files(properties: &BTreeMap<String, Secret>) -> Result<(), LogError> {
+    let text = |name: &str| properties.get(name).and_then(Secret::expose_str);
+    if !text("security.protocol").is_some_and(|protocol| protocol.to_lowercase().contains("ssl")) {
+        return Ok(());
+    }
+    for name in FILES {
+        let Some(path) = text(name).map(Path::new) else {
+            continue;
+        };
+        let folder = name == CA_LOCATION && path.is_dir();
+        let unsaid = path.as_os_str().is_empty() || name == CA_LOCATION && path == Path::new("probe");
+        if unsaid || folder {
+            continue;
+        }
+        // The path is not shown: somebody may have put the key itself there.
+        if let Err(error) = std::fs::read(path) {
+            return Err(LogError::Misconfigured(format!(
+                "the file that `{name}` in `event_log.kafka.properties` names cannot be read: {error}; correct the \
+                 path, or let this user read it"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// For a client that librdkafka does not make, although each property for itself is valid.
+pub(super) fn creation_error(client: &str, error: &KafkaError) -> LogError {
+    LogError::Misconfigured(match error {
+        // What librdkafka takes where nothing is said, and its advice is to build it anew.
+        KafkaError::ClientCreation(reason) if reason.contains("SASL mechanism GSSAPI") => format!(
+            "no kafka {client}: Kerberos (GSSAPI) is not built in; set `sasl.mechanism` in `event_log.kafka.properties` to \
+             PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER"
+        ),
+        KafkaError::ClientCreation(reason) => {
+            let reason = reason.trim_end_matches([':', ' ']);
+            format!("no kafka {client}: {reason}; correct this in `event_log.kafka.properties`")
+        }
+        _ => format!("no kafka {client}: a value in `event_log.kafka.properties` is wrong"),
+    })
+}
+
+/// Names the property, and never shows its value: it may be a secret.
+pub(super) fn property_error(error: &KafkaError) -> LogError {
+    LogError::Misconfigured(match error {
+        KafkaError::ClientConfig(_, description, name, _) if description.starts_with("No such") => {
+            format!(
+                "`event_log.kafka.properties` has `{name}`, which is no property of librdkafka: correct the name, or take \
+                 it out; its CONFIGURATION.md lists them"
+            )
+        }
+        KafkaError::ClientConfig(_, _, name, _) => {
+            format!(
+                "`event_log.kafka.properties` has a value for `{name}` that librdkafka does not take: its CONFIGURATION.md \
+                 tells which it does"
+            )
+        }
+        _ => "`event_log.kafka.properties` hold a NUL character".to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::KafkaLog;
+    use super::super::config::Config;
+    use super::*;
+
+    fn config(properties: &[(&str, &str)]) -> Config {
+        Config {
+            brokers: "127.0.0.1:1".to_owned(),
+            properties: properties
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), Secret::new(*v)))
+                .collect(),
+            ..Config::default()
+        }
+    }
+
+    #[test]
+    fn a_bad_property_is_named_and_its_value_is_not_shown() {
+        for (name, value) in [("sasl.pasword", "hunter2"), ("linger.ms", "hunter2")] {
+            let error = config(&[(name, value)])
+                .check()
+                .expect_err("a bad property")
+                .to_string();
+            assert!(error.contains(name) && !error.contains(value), "{error}");
+        }
+        assert!(!format!("{:?}", config(&[("sasl.password", "hunter2")])).contains("hunter2"));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_told_by_its_property_and_only_where_tls_wants_it() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let there = file.path().to_str().expect("text").to_owned();
+        for name in FILES {
+            let missing = [("security.protocol", "SASL_SSL"), (name, "/nowhere/hunter2.pem")];
+            let error = config(&missing).check().expect_err("no such file").to_string();
+            assert!(error.contains(name) && error.contains("No such file"), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+            config(&missing[1..]).check().expect("not read without TLS");
+            config(&[("security.protocol", "ssl"), (name, &there)])
+                .check()
+                .expect("it is there");
+        }
+        for special in ["probe", std::env::temp_dir().to_str().expect("text")] {
+            config(&[("security.protocol", "ssl"), (CA_LOCATION, special)])
+                .check()
+                .expect("no file");
+        }
+    }
+
+    #[test]
+    fn what_only_a_client_finds_wrong_names_the_property_and_where_it_is_set() {
+        let file = tempfile::NamedTempFile::new().expect("a file that holds no certificate");
+        let file = file.path().to_str().expect("text");
+        let wrong = [
+            (("security.protocol", "ssl"), (CA_LOCATION, file), CA_LOCATION),
+            (
+                ("security.protocol", "sasl_ssl"),
+                (CA_LOCATION, "probe"),
+                "set `sasl.mechanism`",
+            ),
+        ];
+        for (protocol, location, part) in wrong {
+            let error = KafkaLog::connect(config(&[protocol, location])).expect_err("no client");
+            let text = error.to_string();
+            assert!(matches!(error, LogError::Misconfigured(_)), "{text}");
+            assert!(
+                text.contains(part) && text.contains("`event_log.kafka.properties`"),
+                "{text}"
+            );
+        }
+    }
+}
