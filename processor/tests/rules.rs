@@ -199,6 +199,8 @@ fn a_condition_that_is_neither_true_nor_false_is_refused() {
             "{when}\n{found:?}"
         );
     }
+    let optional = problems(&one("event.data.message.?internal"));
+    assert!(optional[0].contains("a value of type optional for"), "{optional:?}");
     // What the sender decides is known only once it is there.
     for when in [
         "event.data.raw.flag",

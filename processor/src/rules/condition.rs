@@ -7,6 +7,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use cel::objects::ValueType;
 use cel::{Context, Env, Program, Value};
 
 use super::sample;
@@ -99,7 +100,11 @@ impl Condition {
                 Ok(other) => Some(format!(
                     "`when` gives a value of type {} for an event of type `{}`, and must give true or false: compare it \
                      with something, for example `event.type == \"message.created\"`",
-                    other.type_of(),
+                    match other.type_of() {
+                        // The only one of CEL's standard library.
+                        ValueType::Opaque => "optional".to_owned(),
+                        other => other.to_string(),
+                    },
                     event.event_type()
                 )),
             }
