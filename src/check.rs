@@ -102,11 +102,9 @@ async fn check_named_topics(log: &Arc<dyn EventLog>, rules: &processor::Rules) -
                 start: Start::Latest,
             };
             let consumer = log.subscribe(subscription).await.map_err(|error| match error {
-                LogError::Misconfigured(_) => anyhow!(
-                    "rule `{}` sends to the topic `{topic}`, which is not there: make it (`forebay migrate` makes only \
-                     Forebay's own)",
-                    rule.name
-                ),
+                LogError::Misconfigured(reason) => {
+                    anyhow!("rule `{}` sends to the topic `{topic}`: {reason}", rule.name)
+                }
                 error => error.into(),
             })?;
             consumer.close().await?;

@@ -181,7 +181,7 @@ fn a_topic_that_a_rule_names_and_nobody_made_is_found_by_check() {
         &["check", "--connect"],
         &config,
         1,
-        &["rule `vip`", &missing, "make it"],
+        &["rule `vip`", &missing, "yours to make"],
     );
     // Any topic that is there will do; another prefix's is one.
     let other = config.replace(&prefix, &format!("{prefix}.other"));
