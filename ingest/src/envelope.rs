@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use moka::sync::Cache;
+use schemas::data::Data;
 use schemas::event::Envelope;
 use schemas::id::{EventId, HashHalf, IdTime};
 use schemas::record::Record;
@@ -20,6 +21,12 @@ use crate::normalize::{NewEvent, Normalized, normalize};
 /// Longer than the retries of the platforms that send such events (baileys-api gives up after about a minute), short enough
 /// not to swallow a genuine repeat, such as a member added again.
 pub const MEMORY: Duration = Duration::from_mins(10);
+
+/// Events that tell how something stands now (somebody types, a line is up) come again and again, each time the same, and
+/// are no repeats: told again in another span of this length, such an event is a new one. A platform's retry within the
+/// span is still the same event; a later one becomes a second event that says the same, which harms nobody, while
+/// swallowing the second `open` of open–closed–open would leave a line closed for good.
+const STATE_SPAN_MS: i64 = 10_000;
 
 /// How many such events a replica remembers at most; about 100 bytes each.
 const REMEMBERED: u64 = 200_000;
@@ -102,7 +109,12 @@ impl Enveloper {
     }
 
     fn id(&self, source: &Source, event: &NewEvent<'_>, received: Timestamp) -> (EventId, IdTime) {
-        let identity: Vec<&str> = event.identity.iter().map(AsRef::as_ref).collect();
+        let mut identity: Vec<&str> = event.identity.iter().map(AsRef::as_ref).collect();
+        let span;
+        if event.time.is_none() && matches!(event.data, Data::ConnectionUpdated(_) | Data::PresenceUpdated(_)) {
+            span = (received.millis() / STATE_SPAN_MS).to_string();
+            identity.push(&span);
+        }
         let derive = |time| EventId::derive(time, &source.tenant, &source.id, &identity);
         if let Some(time) = event.time.filter(|time| is_credible(*time, received)) {
             return (derive(time), IdTime::Event);
@@ -182,6 +194,20 @@ mod tests {
         let other_replica = Enveloper::default().id(&source(), &event(None), later).0;
         assert_ne!(other_replica, id);
         assert_eq!(other_replica.hash_half(), id.hash_half(), "the sink can still tell");
+    }
+
+    #[test]
+    fn a_state_that_is_told_again_later_is_told_again() {
+        let enveloper = Enveloper::default();
+        let open = NewEvent {
+            data: Data::ConnectionUpdated(schemas::data::Connection::default()),
+            ..event(None)
+        };
+        let id = |text| enveloper.id(&source(), &open, Timestamp::parse(text).expect("valid")).0;
+        let first = id("2026-03-10T13:00:00Z");
+        assert_eq!(id("2026-03-10T13:00:05Z"), first, "a retry of the platform");
+        let again = id("2026-03-10T13:01:00Z");
+        assert_ne!(again.hash_half(), first.hash_half(), "a line that came up again");
     }
 
     #[test]
