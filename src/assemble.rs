@@ -38,34 +38,26 @@ pub(crate) fn check_endpoints(
     checked.map_err(|problems| config::problems(file, &problems))
 }
 
-/// The event log that the configuration names.
+/// The event log that the configuration names; it was checked to name at most one.
 pub(crate) async fn event_log(config: &EventLogConfig, metrics: &mut Metrics) -> anyhow::Result<Arc<dyn EventLog>> {
-    match (&config.kafka, &config.journal) {
-        (Some(kafka), None) => {
-            let mut kafka = kafka.clone();
-            kafka.max_record_bytes = config.max_record_bytes + DEAD_LETTER_HEADERS_BYTES;
-            let log = stream::kafka::KafkaLog::connect(kafka);
-            Ok(Arc::new(
-                log.map_err(|e| ConfigError(format!("`event_log.kafka`: {e}")))?,
-            ))
-        }
-        (None, Some(journal)) => {
-            let journal = stream::journal::Journal::open(journal)
-                .await
-                .context("`event_log.journal`")?;
-            journal.metrics().register(metrics);
-            Ok(Arc::new(journal))
-        }
-        (None, None) => bail!(ConfigError(
-            "`event_log` names no log: give `event_log.kafka.brokers`, or use `forebay dev`, which brings a journal"
-                .into()
-        )),
-        (Some(_), Some(_)) => {
-            bail!(ConfigError(
-                "`event_log` names two logs: keep either `kafka` or `journal`".into()
-            ))
-        }
+    if let Some(kafka) = &config.kafka {
+        let mut kafka = kafka.clone();
+        kafka.max_record_bytes = config.max_dead_letter_bytes();
+        let log = stream::kafka::KafkaLog::connect(kafka);
+        return Ok(Arc::new(
+            log.map_err(|e| ConfigError(format!("`event_log.kafka`: {e}")))?,
+        ));
     }
+    if let Some(journal) = &config.journal {
+        let journal = stream::journal::Journal::open(journal)
+            .await
+            .context("`event_log.journal`")?;
+        journal.metrics().register(metrics);
+        return Ok(Arc::new(journal));
+    }
+    bail!(ConfigError(
+        "`event_log` names no log: give `event_log.kafka.brokers`, or use `forebay dev`, which brings a journal".into()
+    ))
 }
 
 /// The sources that anybody may send to: by explicit choice, and worth a word wherever they are used.
@@ -78,9 +70,6 @@ pub(crate) fn open_sources(registry: &control::Registry) -> Vec<String> {
     open.sort();
     open
 }
-
-/// What a dead letter may be larger than its record.
-pub(crate) const DEAD_LETTER_HEADERS_BYTES: u32 = 64 * 1024;
 
 /// The sinks that the configuration names, in the order of their names.
 pub(crate) async fn sinks(

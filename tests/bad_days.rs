@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
 
-use support::forebay::{Role, free_port, run, stderr};
+use support::forebay::{Role, dev, free_port, run, stderr};
 use support::sender::{BAILEYS_TOKEN, Client, DIGISAC_SECRET, Webhook, sources};
 use support::{Database, eventually, service, unique};
 
@@ -233,17 +233,9 @@ async fn without_kafka_ingest_says_so_answers_503_and_recovers_nothing_it_did_no
     );
 }
 
-/// `forebay dev` on a folder of its own.
-async fn dev(folder: &Path, client: &Client) -> (Role, String) {
-    let (port, admin) = (free_port(), free_port());
-    let config = format!(
-        "logging: {{ format: json }}\nadmin:\n  listen: 127.0.0.1:{admin}\ningest:\n  listen: 127.0.0.1:{port}\n{}sinks:\n  sqlite: {{}}\n",
-        sources()
-    );
-    write(folder, "forebay.yaml", &config);
-    let mut role = Role::start(&["dev", "--config", "forebay.yaml"], folder, "dev", admin);
-    role.ready(client).await;
-    (role, format!("http://127.0.0.1:{port}"))
+/// One source per platform, and no sink but the table.
+fn plain() -> String {
+    format!("logging: {{ format: json }}\n{}sinks:\n  sqlite: {{}}\n", sources())
 }
 
 async fn rows(folder: &Path) -> Vec<(String, Vec<u8>, String)> {
@@ -262,7 +254,7 @@ async fn rows(folder: &Path) -> Vec<(String, Vec<u8>, String)> {
 async fn hostile_bodies_are_accepted_kept_to_the_byte_and_harm_nobody() {
     let folder = tempfile::tempdir().expect("a folder");
     let client = Client::default();
-    let (mut role, base) = dev(folder.path(), &client).await;
+    let (mut role, base) = dev(folder.path(), &client, &plain()).await;
     let digisac = |body: String| Webhook {
         path: format!("/in/digisac/{DIGISAC_SECRET}"),
         headers: vec![],
@@ -360,7 +352,7 @@ async fn post_bytes(base: &str, path: &str, body: &[u8]) -> String {
 async fn a_killed_dev_process_has_kept_everything_that_it_acknowledged() {
     let folder = tempfile::tempdir().expect("a folder");
     let client = Client::default();
-    let (mut role, base) = dev(folder.path(), &client).await;
+    let (mut role, base) = dev(folder.path(), &client, &plain()).await;
     let mut accepted = 0;
     for number in 0..200 {
         if client
@@ -374,7 +366,7 @@ async fn a_killed_dev_process_has_kept_everything_that_it_acknowledged() {
         }
     }
     role.kill();
-    let (mut role, _) = dev(folder.path(), &client).await;
+    let (mut role, _) = dev(folder.path(), &client, &plain()).await;
     eventually("all of them are rows", Duration::from_secs(30), async || {
         (rows(folder.path()).await.len() == accepted).then_some(())
     })
@@ -387,7 +379,7 @@ async fn a_killed_dev_process_has_kept_everything_that_it_acknowledged() {
 async fn a_second_process_on_one_journal_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let client = Client::default();
-    let (_role, _) = dev(folder.path(), &client).await;
+    let (_role, _) = dev(folder.path(), &client, &plain()).await;
     let config = "admin: { listen: \"127.0.0.1:0\" }\ningest: { listen: \"127.0.0.1:0\" }\nsinks:\n  sqlite: {}\n";
     refused(
         folder.path(),
@@ -423,19 +415,14 @@ async fn a_sink_that_fails_for_good_costs_only_itself() {
     let folder = tempfile::tempdir().expect("a folder");
     let client = Client::default();
     let gone = support::receiver::Receiver::start(&[410; 100]).await;
-    let (port, admin) = (free_port(), free_port());
     let config = format!(
-        "logging: {{ format: json }}\nadmin:\n  listen: 127.0.0.1:{admin}\ningest:\n  listen: 127.0.0.1:{port}\n{}\
-         endpoints:\n  - {{ id: gone, url: \"{}\", secrets: [{}] }}\nprocessor: {{ valve_window: 5 }}\n\
+        "logging: {{ format: json }}\n{}endpoints:\n  - {{ id: gone, url: \"{}\", secrets: [{}] }}\nprocessor: {{ valve_window: 5 }}\n\
          sinks:\n  sqlite: {{}}\n  http: {{ allowed_networks: [127.0.0.0/8] }}\n",
         sources(),
         gone.url,
         support::receiver::SECRET,
     );
-    write(folder.path(), "forebay.yaml", &config);
-    let mut role = Role::start(&["dev", "--config", "forebay.yaml"], folder.path(), "dev", admin);
-    role.ready(&client).await;
-    let base = format!("http://127.0.0.1:{port}");
+    let (mut role, base) = dev(folder.path(), &client, &config).await;
     for number in 0..40 {
         let answer = client.post(&base, &support::sender::webhook(0, number, number)).await;
         assert_eq!(answer.expect("ingest answers").status, 200);

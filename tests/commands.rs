@@ -4,11 +4,10 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use support::forebay::{Role, free_port, run, stderr};
+use support::forebay::{dev, run, stderr};
 use support::sender::Client;
 use support::{eventually, repository};
 
@@ -74,22 +73,14 @@ fn normalize_turns_files_and_standard_input_into_json_lines() {
     assert_eq!(events[0]["data"]["ticket"]["id"], "7");
 }
 
-/// `forebay dev` without a configuration of its own but for the ports.
-async fn dev(folder: &Path, client: &Client) -> (Role, String) {
-    let (port, admin) = (free_port(), free_port());
-    let config = include_str!("../src/dev.yaml");
-    let ports = format!("admin: {{ listen: \"127.0.0.1:{admin}\" }}\ningest: {{ listen: \"127.0.0.1:{port}\" }}\n");
-    std::fs::write(folder.join("forebay.yaml"), format!("{config}{ports}")).expect("written");
-    let mut role = Role::start(&["dev", "--config", "forebay.yaml"], folder, "dev", admin);
-    role.ready(client).await;
-    (role, format!("http://127.0.0.1:{port}"))
-}
+/// What `forebay dev` runs without a configuration of its own.
+const DEV: &str = include_str!("../src/dev.yaml");
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn send_is_accepted_forged_is_refused_and_tail_shows_what_came() {
     let folder = tempfile::tempdir().expect("a folder");
     let client = Client::default();
-    let (role, base) = dev(folder.path(), &client).await;
+    let (role, base) = dev(folder.path(), &client, DEV).await;
     for (platform, _) in PLATFORMS {
         let listed = run(&["send", platform, "--list"], folder.path());
         assert!(
@@ -151,7 +142,7 @@ async fn send_is_accepted_forged_is_refused_and_tail_shows_what_came() {
 async fn every_sample_of_every_platform_is_accepted_and_becomes_its_events() {
     let folder = tempfile::tempdir().expect("a folder");
     let client = Client::default();
-    let (role, base) = dev(folder.path(), &client).await;
+    let (role, base) = dev(folder.path(), &client, DEV).await;
     let mut promised: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut samples = 0;
     for (platform, _) in PLATFORMS {

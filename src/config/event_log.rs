@@ -45,8 +45,11 @@ impl Default for EventLogConfig {
 /// A hundred years.
 const MAX_RETENTION_HOURS: i64 = 876_000;
 
+/// What a dead letter may be larger than its record: the headers that say what went wrong.
+const DEAD_LETTER_HEADERS_BYTES: u32 = 64 * 1024;
+
 /// What Kafka's clients take, less what makes a dead letter larger than its record.
-const MAX_RECORD_BYTES: i64 = 48 * 1024 * 1024 - 64 * 1024;
+const MAX_RECORD_BYTES: u32 = 48 * 1024 * 1024 - DEAD_LETTER_HEADERS_BYTES;
 
 /// The topics of Forebay itself.
 #[derive(Debug, Clone)]
@@ -77,7 +80,7 @@ impl EventLogConfig {
             (
                 "max_record_bytes",
                 i64::from(self.max_record_bytes),
-                1024..=MAX_RECORD_BYTES,
+                1024..=i64::from(MAX_RECORD_BYTES),
             ),
         ];
         match ranges.into_iter().find(|(_, value, range)| !range.contains(value)) {
@@ -111,6 +114,11 @@ impl EventLogConfig {
             .map_err(|e| ConfigError(format!("`event_log.topic_prefix` is too long: {e}")))
     }
 
+    /// The largest record of all: the dead letter of the largest event.
+    pub(crate) fn max_dead_letter_bytes(&self) -> u32 {
+        self.max_record_bytes + DEAD_LETTER_HEADERS_BYTES
+    }
+
     pub(crate) fn topic_specs(&self) -> Result<Vec<TopicSpec>, ConfigError> {
         let topics = self.topics()?;
         let retention = Duration::from_secs(self.retention_hours * 3600);
@@ -128,8 +136,7 @@ impl EventLogConfig {
                 replication: self.replication,
                 // People look at dead letters later than programs at events.
                 retention: retention * 4,
-                // A dead letter is its record with headers that say what went wrong.
-                max_record_bytes: self.max_record_bytes + 64 * 1024,
+                max_record_bytes: self.max_dead_letter_bytes(),
             },
         ])
     }

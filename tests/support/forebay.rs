@@ -37,6 +37,16 @@ pub(crate) fn free_port() -> u16 {
         .port()
 }
 
+/// `forebay dev` on `<folder>/forebay.yaml`, which is `config` and the ports; ready, and the base URL of its ingest.
+pub(crate) async fn dev(folder: &Path, client: &Client, config: &str) -> (Role, String) {
+    let (port, admin) = (free_port(), free_port());
+    let ports = format!("admin: {{ listen: \"127.0.0.1:{admin}\" }}\ningest: {{ listen: \"127.0.0.1:{port}\" }}\n");
+    std::fs::write(folder.join("forebay.yaml"), format!("{config}{ports}")).expect("written");
+    let mut role = Role::start(&["dev", "--config", "forebay.yaml"], folder, "dev", admin);
+    role.ready(client).await;
+    (role, format!("http://127.0.0.1:{port}"))
+}
+
 /// A role of the program that runs until it is stopped; killed at the latest when dropped.
 pub(crate) struct Role {
     child: Child,

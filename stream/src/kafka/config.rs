@@ -178,10 +178,11 @@ impl Config {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn config(properties: &[(&str, &str)]) -> Config {
+    /// Nobody is at that address.
+    pub(in crate::kafka) fn config(properties: &[(&str, &str)]) -> Config {
         Config {
             brokers: "127.0.0.1:1".to_owned(),
             properties: properties

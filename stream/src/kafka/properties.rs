@@ -84,19 +84,8 @@ pub(super) fn property_error(error: &KafkaError) -> LogError {
 #[cfg(test)]
 mod tests {
     use super::super::KafkaLog;
-    use super::super::config::Config;
+    use super::super::config::tests::config;
     use super::*;
-
-    fn config(properties: &[(&str, &str)]) -> Config {
-        Config {
-            brokers: "127.0.0.1:1".to_owned(),
-            properties: properties
-                .iter()
-                .map(|(k, v)| ((*k).to_owned(), Secret::new(*v)))
-                .collect(),
-            ..Config::default()
-        }
-    }
 
     #[test]
     fn a_bad_property_is_named_and_its_value_is_not_shown() {
