@@ -24,6 +24,7 @@ pub(crate) async fn normalize(args: NormalizeArgs) -> anyhow::Result<()> {
         platform: args.platform,
         scheme: Some(Scheme::None),
         secrets: Vec::new(),
+        verify_token: None,
         max_body_bytes: usize::MAX,
     };
     let files = if args.files.is_empty() {
@@ -42,7 +43,7 @@ pub(crate) async fn normalize(args: NormalizeArgs) -> anyhow::Result<()> {
                     }
                 }
             }
-            Prepared::Ping(_) => {
+            Prepared::Reply(_) => {
                 output::remark(&format!(
                     "{}: a test call of the platform: it is answered, and makes no event",
                     file.display()

@@ -169,6 +169,7 @@ fn delivery(number: usize) -> anyhow::Result<Delivery> {
     // Times as they come in: growing, with a little disorder.
     let time = Timestamp::from_millis(1_773_149_810_000 + i64::try_from(number ^ 7)?).unwrap_or(Timestamp::MIN);
     let record = Envelope {
+        account: None,
         id: EventId::derive(time, &tenant, &source, &["message_created", &id]),
         id_time: IdTime::Event,
         tenant: &tenant,

@@ -34,6 +34,9 @@ pub struct SourceConfig {
     /// The active secrets, newest first.
     #[serde(default)]
     pub secrets: Vec<Secret>,
+    /// What the platform shows, or asks for, when it makes sure of us (Meta's `hub.verify_token`, Huggy's token).
+    #[serde(default)]
+    pub verify_token: Option<Secret>,
     /// The largest body it may send; left out, the limit of ingest.
     #[serde(default)]
     pub max_body_bytes: Option<usize>,
@@ -60,6 +63,15 @@ pub enum AuthConfig {
         /// The header that holds the signed time stamp, if the template has one.
         #[serde(default)]
         timestamp_header: Option<String>,
+        /// How it is written: `seconds` since the epoch, or `iso8601`.
+        #[serde(default)]
+        timestamp_format: TimeFormatConfig,
+        /// Where the header is a list such as `t=1,v1=abc`: the key of the digests.
+        #[serde(default)]
+        signature_key: Option<String>,
+        /// And that of the time stamp, in place of `timestamp_header`.
+        #[serde(default)]
+        timestamp_key: Option<String>,
         /// How far the time stamp may be off, both ways.
         #[serde(default = "five_minutes")]
         tolerance_seconds: u64,
@@ -74,6 +86,23 @@ pub enum AuthConfig {
     Token(TokenConfig),
     /// A fixed text in the path behind the source id.
     UrlSecret,
+    /// `Authorization: Basic`; each secret is `user:password`.
+    Basic,
+    /// A JSON Web Token signed with HS256.
+    Jwt {
+        /// The header that holds it; a leading `Bearer ` is taken off.
+        #[serde(default = "authorization")]
+        header: String,
+        /// How long after `exp`, and before `nbf`, it still counts.
+        #[serde(default = "one_minute")]
+        leeway_seconds: u64,
+    },
+    /// Twilio's own.
+    Twilio {
+        /// Scheme, host and port of our URL as Twilio knows it; left out, `https` and the request's host.
+        #[serde(default)]
+        url: Option<String>,
+    },
     /// Anybody may send.
     None,
 }
@@ -97,6 +126,15 @@ pub enum HashConfig {
     Sha1,
     Sha256,
     Sha512,
+}
+
+/// See [`schemas::source::TimeFormat`].
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeFormatConfig {
+    #[default]
+    Seconds,
+    Iso8601,
 }
 
 /// See [`schemas::source::Encoding`].
@@ -140,6 +178,14 @@ fn default_tenant() -> Tenant {
 
 fn body_only() -> String {
     "{body}".to_owned()
+}
+
+fn authorization() -> String {
+    "authorization".to_owned()
+}
+
+fn one_minute() -> u64 {
+    60
 }
 
 fn five_minutes() -> u64 {

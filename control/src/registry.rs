@@ -7,12 +7,15 @@ use std::time::Duration;
 use schemas::endpoint::{Endpoint, EndpointDirectory};
 use schemas::secret::Secret;
 use schemas::source::{
-    Encoding, Hash, HmacScheme, Scheme, Source, SourceDirectory, TemplatePart, TimestampHeader, TokenPlace,
+    Encoding, Hash, HmacScheme, JwtScheme, Scheme, SignedTime, Source, SourceDirectory, TemplatePart, TimeFormat,
+    TimePlace, TokenPlace,
 };
 use serde_saphyr::{Location, Spanned};
 use url::Url;
 
-use crate::config::{AuthConfig, Config, EncodingConfig, EndpointConfig, HashConfig, SourceConfig, TokenConfig};
+use crate::config::{
+    AuthConfig, Config, EncodingConfig, EndpointConfig, HashConfig, SourceConfig, TimeFormatConfig, TokenConfig,
+};
 
 /// What is wrong with one source or endpoint, and where in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,6 +173,7 @@ fn build_source(config: SourceConfig, default_max_body_bytes: usize) -> Result<S
         platform: config.platform,
         scheme,
         secrets: config.secrets,
+        verify_token: config.verify_token,
         max_body_bytes: config.max_body_bytes.unwrap_or(default_max_body_bytes),
     })
 }
@@ -177,6 +181,12 @@ fn build_source(config: SourceConfig, default_max_body_bytes: usize) -> Result<S
 fn build_scheme(auth: AuthConfig) -> Result<Scheme, String> {
     Ok(match auth {
         AuthConfig::None => Scheme::None,
+        AuthConfig::Basic => Scheme::Basic,
+        AuthConfig::Jwt { header, leeway_seconds } => Scheme::Jwt(JwtScheme {
+            header: header.to_ascii_lowercase(),
+            leeway: Duration::from_secs(leeway_seconds),
+        }),
+        AuthConfig::Twilio { url } => Scheme::Twilio { url },
         AuthConfig::UrlSecret => Scheme::UrlSecret,
         AuthConfig::StandardWebhooks { tolerance_seconds } => Scheme::StandardWebhooks {
             tolerance: Duration::from_secs(tolerance_seconds),
@@ -204,16 +214,24 @@ fn build_scheme(auth: AuthConfig) -> Result<Scheme, String> {
             prefix,
             template,
             timestamp_header,
+            timestamp_format,
+            signature_key,
+            timestamp_key,
             tolerance_seconds,
         } => {
             let template = parse_template(&template)?;
-            let timestamp = timestamp_header.map(|name| TimestampHeader {
-                header: name.to_ascii_lowercase(),
-                tolerance: Duration::from_secs(tolerance_seconds),
-            });
-            if template.contains(&TemplatePart::Timestamp) != timestamp.is_some() {
+            let place = match (timestamp_header, timestamp_key) {
+                (Some(_), Some(_)) => {
+                    return Err("a time stamp stands in one place: `timestamp_header` or `timestamp_key`".into());
+                }
+                (Some(name), None) => Some(TimePlace::Header(name.to_ascii_lowercase())),
+                (None, key) => key.map(TimePlace::Key),
+            };
+            if template.contains(&TemplatePart::Timestamp) != place.is_some() {
                 return Err(
-                    "`{timestamp}` in `template` and `timestamp_header` go together: give both or neither".into(),
+                    "`{timestamp}` in `template` and `timestamp_header` (or `timestamp_key`) go together: give both or \
+                     neither"
+                        .into(),
                 );
             }
             Scheme::Hmac(HmacScheme {
@@ -227,9 +245,17 @@ fn build_scheme(auth: AuthConfig) -> Result<Scheme, String> {
                     EncodingConfig::Base64 => Encoding::Base64,
                 },
                 header: header.to_ascii_lowercase(),
+                signature_key,
                 prefix,
                 template,
-                timestamp,
+                timestamp: place.map(|place| SignedTime {
+                    place,
+                    format: match timestamp_format {
+                        TimeFormatConfig::Seconds => TimeFormat::Seconds,
+                        TimeFormatConfig::Iso8601 => TimeFormat::Iso8601,
+                    },
+                    tolerance: Duration::from_secs(tolerance_seconds),
+                }),
             })
         }
     })

@@ -8,7 +8,9 @@ use std::borrow::Cow;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+
+use crate::normalize::Reply;
 
 /// What a request is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,14 +18,14 @@ pub(crate) enum Answer {
     /// Durable in the event log.
     Accepted,
     /// A test call or a handshake; nothing was published.
-    Pong(Cow<'static, str>),
+    Reply(Reply),
     /// Malformed HTTP: says what.
     BadRequest(&'static str),
     /// No such source, or a wrong secret in the path: one answer for both.
     NotFound,
     /// The sender did not prove itself. The reason is in the log, not in the answer.
     Unauthorized,
-    /// Webhooks come by POST; no platform of today sends a challenge by GET.
+    /// Webhooks come by POST, and this platform asks nothing by another method.
     MethodNotAllowed,
     /// The body took too long.
     RequestTimeout,
@@ -43,13 +45,15 @@ pub(crate) enum Answer {
     Unavailable(&'static str),
 }
 
+const FORBIDDEN: &str = "this is not the handshake that was agreed on: compare the verify token here and there";
 const NOT_FOUND: &str = "there is no webhook address like this: use the source's whole ingest URL, with its secret";
 
 impl Answer {
     /// Its status code.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::Accepted | Self::Pong(_) => StatusCode::OK,
+            Self::Reply(Reply::Forbidden) => StatusCode::FORBIDDEN,
+            Self::Accepted | Self::Reply(_) => StatusCode::OK,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
@@ -63,7 +67,8 @@ impl Answer {
 
     fn error(&self) -> Cow<'static, str> {
         match self {
-            Self::Accepted | Self::Pong(_) => Cow::Borrowed(""),
+            Self::Reply(Reply::Forbidden) => Cow::Borrowed(FORBIDDEN),
+            Self::Accepted | Self::Reply(_) => Cow::Borrowed(""),
             Self::BadRequest(what) | Self::Unavailable(what) => Cow::Borrowed(what),
             Self::NotFound => Cow::Borrowed(NOT_FOUND),
             Self::Unauthorized => Cow::Borrowed("unauthorized"),
@@ -82,23 +87,34 @@ impl Answer {
     }
 }
 
+/// A body. What a handshake has us repeat is somebody else's text: nobody may take it for a page.
+fn said(text: &str, content_type: &'static str) -> Response {
+    let mut response = Response::new(Body::from(text.to_owned()));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         let mut response = match &self {
             Self::Accepted => Response::new(Body::empty()),
-            Self::Pong(text) if text.is_empty() => Response::new(Body::empty()),
-            Self::Pong(text) => {
-                let mut response = Response::new(Body::from(text.clone().into_owned()));
-                let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-                response.headers_mut().insert(CONTENT_TYPE, plain);
+            Self::Reply(Reply::Empty) => Response::new(Body::empty()),
+            Self::Reply(Reply::Text(text)) => said(text, "text/plain; charset=utf-8"),
+            Self::Reply(Reply::Json(json)) => said(json, "application/json"),
+            Self::Reply(Reply::Headers(headers)) => {
+                let mut response = Response::new(Body::empty());
+                for (name, value) in headers {
+                    if let Ok(value) = HeaderValue::from_str(value) {
+                        response.headers_mut().insert(name, value);
+                    }
+                }
                 response
             }
             refused => {
                 let error = serde_json::Value::from(refused.error());
-                let mut response = Response::new(Body::from(format!("{{\"error\":{error}}}")));
-                let json = HeaderValue::from_static("application/json");
-                response.headers_mut().insert(CONTENT_TYPE, json);
-                response
+                said(&format!("{{\"error\":{error}}}"), "application/json")
             }
         };
         *response.status_mut() = self.status();

@@ -1,6 +1,5 @@
 //! What only ingest knows of an event: its id, when it came, the digest of the bytes it came in. From there to records.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -14,7 +13,7 @@ use schemas::time::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use crate::metrics::EventFamily;
-use crate::normalize::{NewEvent, Normalized, normalize};
+use crate::normalize::{NewEvent, Normalized, Reply, normalize};
 
 /// How long a replica remembers the first receipt of an event whose payload has no time.
 ///
@@ -42,8 +41,8 @@ const AHEAD_MS: i64 = 24 * 3600 * 1000;
 pub enum Prepared {
     /// To be published in this order. Never empty.
     Records(Vec<Record>),
-    /// A test call or handshake, to be answered with this text; nothing to publish.
-    Ping(Cow<'static, str>),
+    /// A test call or handshake, to be answered with this; nothing to publish.
+    Reply(Reply),
 }
 
 /// Makes records of events, and remembers for [`MEMORY`] when it first saw those whose payload has no time.
@@ -76,7 +75,7 @@ impl Enveloper {
         count: impl FnMut(EventFamily),
     ) -> Prepared {
         let events = match normalize(source, headers, body) {
-            Normalized::Ping(text) => return Prepared::Ping(text),
+            Normalized::Reply(reply) => return Prepared::Reply(reply),
             Normalized::Events(events) => events,
         };
         let raw_sha256 = Sha256::digest(body).into();
@@ -91,6 +90,7 @@ impl Enveloper {
                 tenant: &source.tenant,
                 source: &source.id,
                 platform: source.platform,
+                account: event.account.as_deref(),
                 subject: event.subject.as_deref(),
                 time: match id_time {
                     IdTime::Event => id.time(),
@@ -168,6 +168,7 @@ mod tests {
             platform: Platform::Standard,
             scheme: Some(Scheme::None),
             secrets: vec![],
+            verify_token: None,
             max_body_bytes: 1,
         }
     }
@@ -178,6 +179,7 @@ mod tests {
             identity: vec!["a".into(), "1".into()],
             time,
             ordering_key: "k".into(),
+            account: None,
             subject: None,
             raw: Raw::Json("{}".into()),
         }

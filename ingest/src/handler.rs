@@ -14,8 +14,8 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use futures_util::FutureExt as _;
-use http::Method;
 use http::header::EXPECT;
+use http::{Method, StatusCode};
 use prometheus_client::registry::Registry;
 use schemas::log::{EventLog, PublishError};
 use schemas::name::TopicName;
@@ -32,6 +32,7 @@ use crate::detached::Detached;
 use crate::envelope::{Enveloper, Prepared};
 use crate::known::{Known, Sources};
 use crate::metrics::Metrics;
+use crate::normalize::handshake;
 use crate::publish::publish_all;
 use crate::receive::{Address, BodyError, Budget, RawWebhook, check_framing, discard, is_plain, read_body};
 
@@ -106,18 +107,25 @@ impl Ingest {
         let asks_first = parts.headers.contains_key(EXPECT);
         let refused = if let Err(what) = check_framing(&parts) {
             Some(("framing", Answer::BadRequest(what)))
-        } else if parts.method != Method::POST {
-            Some(("method", Answer::MethodNotAllowed))
         } else if !known.verifier.verify_path(address.path_secret) {
             self.log_stranger(&known, address, received);
             Some(("not_found", Answer::NotFound))
+        } else if parts.method != Method::POST {
+            Some(
+                handshake(&known.source, &parts.method, &parts.headers, parts.uri.query())
+                    .map_or(("method", Answer::MethodNotAllowed), |reply| {
+                        ("handshake", Answer::Reply(reply))
+                    }),
+            )
         } else if !is_plain(&parts.headers) {
             Some(("content_encoding", Answer::UnsupportedEncoding))
         } else {
             None
         };
         if let Some((reason, answer)) = refused {
-            known.metrics.refused(reason);
+            if answer.status() != StatusCode::OK {
+                known.metrics.refused(reason);
+            }
             discard(body, asks_first, self.config.body_timeout()).await;
             return Err(answer);
         }
@@ -180,7 +188,7 @@ impl Ingest {
                 });
         let received = raw.received();
         let records = match prepared {
-            Prepared::Ping(text) => return Answer::Pong(text),
+            Prepared::Reply(reply) => return Answer::Reply(reply),
             Prepared::Records(records) => records,
         };
         // The body is in the records now.

@@ -40,6 +40,7 @@ impl Sources {
             platform: Platform::Standard,
             scheme: None,
             secrets: Vec::new(),
+            verify_token: None,
             max_body_bytes: 0,
         };
         let stranger = Arc::new(Known {
@@ -128,6 +129,7 @@ mod tests {
             platform: Platform::Chatwoot,
             scheme: Some(Scheme::Token(TokenPlace::Header("x-token".into()))),
             secrets: vec![Secret::new(secret)],
+            verify_token: None,
             max_body_bytes: 1,
         })
     }
@@ -143,6 +145,8 @@ mod tests {
                 HeaderValue::from_static(token),
             )]);
             let request = Presented {
+                authority: None,
+                path: "",
                 headers: &headers,
                 path_secret: "",
                 query: None,

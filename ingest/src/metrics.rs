@@ -260,6 +260,7 @@ impl EventFamily {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use schemas::data::Foreign;
     use schemas::data::Unmapped;
     use schemas::name::EventType;
 
@@ -275,7 +276,9 @@ mod tests {
         source.verified(Some(MAX_SECRETS));
         source.refused("no_match");
         source.published(EventFamily::of(&Data::Unmapped(Unmapped::default())));
-        source.published(EventFamily::of(&Data::Foreign(EventType::new("a.b").expect("valid"))));
+        source.published(EventFamily::of(&Data::Foreign(Foreign::new(
+            EventType::new("a.b").expect("valid"),
+        ))));
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).expect("a string takes everything");
         for line in [

@@ -56,6 +56,8 @@ impl RawWebhook {
     pub(crate) fn presented(&self) -> Presented<'_> {
         Presented {
             headers: &self.parts.headers,
+            authority: self.parts.uri.authority().map(Authority::as_str),
+            path: self.parts.uri.path(),
             path_secret: Address::of(self.parts.uri.path()).path_secret,
             query: self.parts.uri.query(),
             body: &self.body.bytes,

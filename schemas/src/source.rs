@@ -21,6 +21,8 @@ pub struct Source {
     pub scheme: Option<Scheme>,
     /// The active secrets, newest first; any of them authenticates. Never empty unless the scheme is [`Scheme::None`].
     pub secrets: Vec<Secret>,
+    /// What it shows, or asks for, when it makes sure of us before it sends (Meta's `hub.verify_token`, Huggy's token).
+    pub verify_token: Option<Secret>,
     /// The largest body it may send, bytes.
     pub max_body_bytes: usize,
 }
@@ -37,6 +39,15 @@ pub enum Scheme {
     },
     /// A fixed text that the sender repeats.
     Token(TokenPlace),
+    /// `Authorization: Basic` (RFC 7617); each secret is `user:password`.
+    Basic,
+    /// A JSON Web Token (RFC 7519) signed with HS256. It does not cover the body.
+    Jwt(JwtScheme),
+    /// Twilio's: the URL and the form are signed, not the body's bytes.
+    Twilio {
+        /// Scheme, host and port of our URL as the sender knows it; `None`: `https` and the request's own host.
+        url: Option<String>,
+    },
     /// A fixed text in the path, behind the source id.
     UrlSecret,
     /// Anybody may send. Only ever by explicit choice.
@@ -52,21 +63,67 @@ pub struct HmacScheme {
     pub encoding: Encoding,
     /// The header that holds it, in lower case.
     pub header: String,
+    /// Where the header is a list such as `t=1,v1=abc,v1=def`: the key of the digests, any of which may match.
+    pub signature_key: Option<String>,
     /// What stands before the digest, for example `sha256=`.
     pub prefix: String,
     /// What is hashed.
     pub template: Vec<TemplatePart>,
     /// The signed time stamp, if the template has one.
-    pub timestamp: Option<TimestampHeader>,
+    pub timestamp: Option<SignedTime>,
 }
 
-/// A header that holds seconds since the epoch, and how far they may be off.
+impl HmacScheme {
+    /// The plainest: a digest of the body alone in that header. What differs is set on it.
+    pub fn of_body(hash: Hash, encoding: Encoding, header: &str) -> Self {
+        Self {
+            hash,
+            encoding,
+            header: header.to_owned(),
+            signature_key: None,
+            prefix: String::new(),
+            template: vec![TemplatePart::Body],
+            timestamp: None,
+        }
+    }
+}
+
+/// A signed time stamp, and how far it may be off.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TimestampHeader {
-    /// Its name, in lower case.
-    pub header: String,
+pub struct SignedTime {
+    /// Where it stands.
+    pub place: TimePlace,
+    /// How it is written.
+    pub format: TimeFormat,
     /// How far it may be off, both ways.
     pub tolerance: Duration,
+}
+
+/// Where a signed time stamp stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TimePlace {
+    /// In this header, in lower case.
+    Header(String),
+    /// Under this key of the signature's header, where that is a list.
+    Key(String),
+}
+
+/// How a signed time stamp is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeFormat {
+    /// Whole seconds since the epoch.
+    Seconds,
+    /// ISO 8601 with a zone.
+    Iso8601,
+}
+
+/// The details of [`Scheme::Jwt`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JwtScheme {
+    /// The header that holds the token (lower case); a leading `Bearer ` is taken off.
+    pub header: String,
+    /// How long after `exp`, and before `nbf`, the token still counts.
+    pub leeway: Duration,
 }
 
 /// A piece of what is hashed, such as `{timestamp}.{body}`.
@@ -74,7 +131,7 @@ pub struct TimestampHeader {
 pub enum TemplatePart {
     /// The raw body.
     Body,
-    /// The time stamp header's text, as sent.
+    /// The time stamp's text, as sent.
     Timestamp,
     /// Fixed text.
     Text(String),

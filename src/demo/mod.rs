@@ -149,7 +149,7 @@ fn events_of(source: &Source, body: &str) -> anyhow::Result<u32> {
         ingest::envelope::Enveloper::default().prepare(source, &http::HeaderMap::new(), body.as_bytes(), received);
     Ok(match prepared {
         ingest::envelope::Prepared::Records(records) => u32::try_from(records.len())?,
-        ingest::envelope::Prepared::Ping(_) => 0,
+        ingest::envelope::Prepared::Reply(_) => 0,
     })
 }
 

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::HeaderName;
 use schemas::secret::Secret;
-use schemas::source::{Encoding, Hash, HmacScheme, TemplatePart};
+use schemas::source::{Encoding, Hash, HmacScheme, TemplatePart, TimeFormat, TimePlace};
 use schemas::time::Timestamp;
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
@@ -81,10 +81,27 @@ pub(crate) struct HmacVerifier {
     prefix: String,
     encoding: Encoding,
     digest_len: usize,
+    signature_key: Option<String>,
     template: Vec<TemplatePart>,
-    timestamp: Option<(HeaderName, i64)>,
+    time: Option<Time>,
     keys: Vec<Key>,
 }
+
+#[derive(Debug)]
+struct Time {
+    place: Place,
+    format: TimeFormat,
+    tolerance_seconds: i64,
+}
+
+#[derive(Debug)]
+enum Place {
+    Header(HeaderName),
+    Key(String),
+}
+
+/// How many entries a list of signatures may have: each costs a comparison with every secret.
+const MAX_ENTRIES: usize = 20;
 
 impl HmacVerifier {
     pub(super) fn new(scheme: &HmacScheme, secrets: &[Secret]) -> Result<Self, String> {
@@ -99,10 +116,19 @@ impl HmacVerifier {
                     .to_owned(),
             );
         }
-        let timestamp = match &scheme.timestamp {
-            Some(stamp) => Some((header_name(&stamp.header)?, whole_seconds(stamp.tolerance))),
-            None => None,
-        };
+        let time = scheme.timestamp.as_ref().map(|stamp| {
+            Ok::<_, String>(Time {
+                place: match &stamp.place {
+                    TimePlace::Header(name) => Place::Header(header_name(name)?),
+                    TimePlace::Key(_) if scheme.signature_key.is_none() => {
+                        return Err("its time stamp has a key, but its signature has none: set both keys".to_owned());
+                    }
+                    TimePlace::Key(key) => Place::Key(key.clone()),
+                },
+                format: stamp.format,
+                tolerance_seconds: whole_seconds(stamp.tolerance),
+            })
+        });
         Ok(Self {
             header: header_name(&scheme.header)?,
             prefix: scheme.prefix.clone(),
@@ -112,8 +138,9 @@ impl HmacVerifier {
                 Hash::Sha256 => 32,
                 Hash::Sha512 => 64,
             },
+            signature_key: scheme.signature_key.clone(),
             template: scheme.template.clone(),
-            timestamp,
+            time: time.transpose()?,
             keys: secrets
                 .iter()
                 .map(|secret| Key::new(scheme.hash, secret.expose()))
@@ -124,30 +151,84 @@ impl HmacVerifier {
     pub(super) fn verify(&self, request: &Presented<'_>, now: Timestamp) -> Result<usize, Refusal> {
         let malformed = || Refusal::Malformed(format!("`{}` is not a signature of the configured form", self.header));
         let shown = the_only(request.headers, &self.header)?;
-        let digits = shown.strip_prefix(self.prefix.as_bytes()).ok_or_else(malformed)?;
-        let mut buffer = [0_u8; 66];
-        let tag = decode(self.encoding, digits, self.digest_len, &mut buffer).ok_or_else(malformed)?;
-        let stamp = match &self.timestamp {
-            Some((name, tolerance)) => Some((the_only(request.headers, name)?, name, *tolerance)),
-            None => None,
+        let tags: Vec<[u8; 66]> = match &self.signature_key {
+            None => vec![self.tag(shown).ok_or_else(malformed)?],
+            Some(key) => entries(shown, key)
+                .filter_map(|digits| self.tag(digits))
+                .take(MAX_ENTRIES)
+                .collect(),
         };
-        let stamp_text = stamp.map_or(&b""[..], |(text, ..)| text);
+        if tags.is_empty() {
+            return Err(malformed());
+        }
+        let stamp = match &self.time {
+            None => &b""[..],
+            Some(Time {
+                place: Place::Header(name),
+                ..
+            }) => the_only(request.headers, name)?,
+            Some(Time {
+                place: Place::Key(key), ..
+            }) => {
+                let mut stamps = entries(shown, key);
+                match (stamps.next(), stamps.next()) {
+                    (Some(stamp), None) => stamp,
+                    (None, _) => return Err(Refusal::Missing(format!("{}: {key}=", self.header))),
+                    (Some(_), Some(_)) => return Err(Refusal::Repeated(format!("{}: {key}=", self.header))),
+                }
+            }
+        };
 
         let mut matched = None;
         for (index, key) in self.keys.iter().enumerate() {
             let mut key = key.clone();
-            feed(&mut key, &self.template, stamp_text, request.body);
-            // No way out of the loop: the time must not tell which secret it was.
-            if key.verify(tag) && matched.is_none() {
-                matched = Some(index);
+            feed(&mut key, &self.template, stamp, request.body);
+            for tag in &tags {
+                // No way out of the loops: the time must not tell which secret it was.
+                if key.clone().verify(&tag[..self.digest_len]) && matched.is_none() {
+                    matched = Some(index);
+                }
             }
         }
         let matched = matched.ok_or(Refusal::NoMatch(self.keys.len()))?;
-        if let Some((text, name, tolerance)) = stamp {
-            within(epoch_seconds(text, name)?, tolerance, now)?;
+        if let Some(time) = &self.time {
+            within(time.seconds(stamp)?, time.tolerance_seconds, now)?;
         }
         Ok(matched)
     }
+
+    /// The digest that is written there, in the first bytes.
+    fn tag(&self, shown: &[u8]) -> Option<[u8; 66]> {
+        let digits = shown.strip_prefix(self.prefix.as_bytes())?;
+        let mut buffer = [0_u8; 66];
+        decode(self.encoding, digits, self.digest_len, &mut buffer)?;
+        Some(buffer)
+    }
+}
+
+impl Time {
+    fn seconds(&self, stamp: &[u8]) -> Result<i64, Refusal> {
+        let place = match &self.place {
+            Place::Header(name) => name.as_str(),
+            Place::Key(key) => key,
+        };
+        match self.format {
+            TimeFormat::Seconds => epoch_seconds(stamp, place),
+            TimeFormat::Iso8601 => std::str::from_utf8(stamp)
+                .ok()
+                .and_then(Timestamp::parse)
+                .map(|time| time.millis().div_euclid(1000))
+                .ok_or_else(|| Refusal::Malformed(format!("`{place}` is not a time such as 2026-03-10T13:36:50Z"))),
+        }
+    }
+}
+
+/// The values under a key in a list such as `t=1,v1=abc,v1=def`.
+fn entries<'l>(list: &'l [u8], key: &str) -> impl Iterator<Item = &'l [u8]> {
+    list.split(|byte| *byte == b',').filter_map(move |entry| {
+        let (name, value) = entry.split_at(entry.iter().position(|byte| *byte == b'=')?);
+        (name.trim_ascii() == key.as_bytes()).then(|| value[1..].trim_ascii())
+    })
 }
 
 /// Hashes what the template says.

@@ -6,19 +6,23 @@
 //! for our log.
 
 mod hmac;
+mod jwt;
 mod percent;
 mod sign;
 mod standard_webhooks;
 mod token;
+mod twilio;
 
 #[cfg(test)]
 mod tests;
 
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName};
 use schemas::source::{Scheme, Source, TokenPlace};
 use schemas::time::Timestamp;
 
 pub use self::sign::{SignedRequest, sign};
+pub(crate) use self::{percent::decode as percent_decoded, standard_webhooks::names as standard_names};
 
 use crate::normalize::preset;
 use crate::receive::RawWebhook;
@@ -54,6 +58,10 @@ pub(crate) fn authenticate(raw: RawWebhook) -> Result<VerifiedWebhook, Refusal> 
 #[derive(Clone, Copy)]
 pub(crate) struct Presented<'a> {
     pub(crate) headers: &'a HeaderMap,
+    /// The host, where the request names it in its target (HTTP/2).
+    pub(crate) authority: Option<&'a str>,
+    /// The whole path, as it was sent.
+    pub(crate) path: &'a str,
     /// The path behind the source id, up to the next slash, as it was sent.
     pub(crate) path_secret: &'a str,
     /// The query, as it was sent.
@@ -120,6 +128,9 @@ pub(crate) enum Verifier {
         place: Place,
         tokens: token::Tokens,
     },
+    Basic(token::Tokens),
+    Jwt(jwt::JwtVerifier),
+    Twilio(twilio::TwilioVerifier),
     UrlSecret(token::Tokens),
     /// By explicit choice.
     Anybody,
@@ -168,6 +179,16 @@ impl Verifier {
                 },
                 tokens: token::Tokens::new(&source.secrets, 6)?,
             },
+            Scheme::Basic => {
+                if source.secrets.iter().any(|secret| !secret.expose().contains(&b':')) {
+                    return Err(
+                        "a secret of the scheme `basic` is `user:password`: one of them has no colon".to_owned(),
+                    );
+                }
+                Self::Basic(token::Tokens::new(&source.secrets, 8)?)
+            }
+            Scheme::Jwt(scheme) => Self::Jwt(jwt::JwtVerifier::new(&scheme, &source.secrets)?),
+            Scheme::Twilio { url } => Self::Twilio(twilio::TwilioVerifier::new(url.as_deref(), &source.secrets)?),
             Scheme::UrlSecret => Self::UrlSecret(token::Tokens::new(&source.secrets, 8)?),
             Scheme::None => unreachable!("handled above"),
         })
@@ -186,6 +207,12 @@ impl Verifier {
                 };
                 matched.map(Some).ok_or_else(|| tokens.no_match())
             }
+            Self::Basic(tokens) => {
+                let shown = token::basic(the_only(request.headers, &AUTHORIZATION)?)?;
+                tokens.find(&shown).map(Some).ok_or_else(|| tokens.no_match())
+            }
+            Self::Jwt(verifier) => verifier.verify(request, now).map(Some),
+            Self::Twilio(verifier) => verifier.verify(request).map(Some),
             Self::UrlSecret(tokens) => {
                 let matched = tokens.find(&percent::decode(request.path_secret));
                 matched.map(Some).ok_or_else(|| tokens.no_match())
@@ -236,13 +263,13 @@ fn the_only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<&'a [u8], R
 }
 
 /// Reads seconds since the epoch: digits only, no sign, no fraction, no blank.
-fn epoch_seconds(text: &[u8], header: &HeaderName) -> Result<i64, Refusal> {
+fn epoch_seconds(text: &[u8], place: &str) -> Result<i64, Refusal> {
     let digits = text.iter().all(u8::is_ascii_digit) && (1..=12).contains(&text.len());
     std::str::from_utf8(text)
         .ok()
         .filter(|_| digits)
         .and_then(|text| text.parse().ok())
-        .ok_or_else(|| Refusal::Malformed(format!("`{header}` is not in whole seconds since the epoch")))
+        .ok_or_else(|| Refusal::Malformed(format!("`{place}` is not in whole seconds since the epoch")))
 }
 
 /// Whether a signed time stamp is near enough to our clock, both ways, the boundary included.

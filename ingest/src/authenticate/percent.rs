@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// Decodes; what is not two hexadecimal digits behind a percent sign stays as it is.
-pub(super) fn decode(text: &str) -> Cow<'_, [u8]> {
+pub(crate) fn decode(text: &str) -> Cow<'_, [u8]> {
     let bytes = text.as_bytes();
     if !bytes.contains(&b'%') {
         return Cow::Borrowed(bytes);

@@ -5,11 +5,11 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use schemas::platform::Platform;
 use schemas::secret::Secret;
-use schemas::source::{Encoding, Scheme, Source, TemplatePart, TokenPlace};
+use schemas::source::{Encoding, HmacScheme, Scheme, Source, TimeFormat, TimePlace, TokenPlace};
 use schemas::time::Timestamp;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 
 use super::hmac::{Key, feed};
 use super::standard_webhooks::{ID, SIGNATURE, TIMESTAMP, key};
-use super::{InvalidSource, header_name, percent};
+use super::{InvalidSource, header_name, jwt, percent, twilio};
 use crate::normalize::preset;
 
 /// What to send, and how. Its `Debug` shows the names of headers only.
@@ -56,7 +56,15 @@ pub fn sign(
 }
 
 fn signed(source: &Source, secret: &Secret, body: Bytes, now: Timestamp, id: &str) -> Result<SignedRequest, String> {
-    let stamp = (now.millis() / 1000).to_string();
+    let scheme = source.scheme.clone().unwrap_or_else(|| preset(source.platform));
+    let mut stamp = (now.millis() / 1000).to_string();
+    if let Scheme::Hmac(HmacScheme {
+        timestamp: Some(time), ..
+    }) = &scheme
+        && time.format == TimeFormat::Iso8601
+    {
+        stamp = now.to_string();
+    }
     let mut request = SignedRequest {
         path_suffix: String::new(),
         headers: HeaderMap::new(),
@@ -68,7 +76,7 @@ fn signed(source: &Source, secret: &Secret, body: Bytes, now: Timestamp, id: &st
         let name = HeaderName::from_static("x-chatwoot-delivery");
         request.headers.insert(name, header_value(id.as_bytes())?);
     }
-    match source.scheme.clone().unwrap_or_else(|| preset(source.platform)) {
+    match scheme {
         Scheme::Hmac(scheme) => {
             let mut key = Key::new(scheme.hash, secret.expose())?;
             feed(&mut key, &scheme.template, stamp.as_bytes(), &request.body);
@@ -76,13 +84,20 @@ fn signed(source: &Source, secret: &Secret, body: Bytes, now: Timestamp, id: &st
                 Encoding::Hex => hex::encode(key.finish()),
                 Encoding::Base64 => BASE64.encode(key.finish()),
             };
-            let value = header_value(format!("{}{digest}", scheme.prefix).as_bytes())?;
-            request.headers.insert(header_name(&scheme.header)?, value);
-            if let Some(timestamp) = scheme.timestamp
-                && scheme.template.contains(&TemplatePart::Timestamp)
-            {
-                let value = header_value(stamp.as_bytes())?;
-                request.headers.insert(header_name(&timestamp.header)?, value);
+            let mut value = format!("{}{digest}", scheme.prefix);
+            if let Some(key) = &scheme.signature_key {
+                value = format!("{key}={value}");
+                if let Some(TimePlace::Key(key)) = scheme.timestamp.as_ref().map(|time| &time.place) {
+                    value = format!("{key}={stamp},{value}");
+                }
+            }
+            request
+                .headers
+                .insert(header_name(&scheme.header)?, header_value(value.as_bytes())?);
+            if let Some(TimePlace::Header(name)) = scheme.timestamp.map(|time| time.place) {
+                request
+                    .headers
+                    .insert(header_name(&name)?, header_value(stamp.as_bytes())?);
             }
         }
         Scheme::StandardWebhooks { .. } => {
@@ -96,15 +111,34 @@ fn signed(source: &Source, secret: &Secret, body: Bytes, now: Timestamp, id: &st
             request.headers.insert(SIGNATURE, header_value(signature.as_bytes())?);
         }
         Scheme::Token(TokenPlace::Header(name)) => {
-            let mut value = header_value(secret.expose())?;
-            value.set_sensitive(true);
-            request.headers.insert(header_name(&name)?, value);
+            request.headers.insert(header_name(&name)?, sensitive(secret.expose())?);
         }
         Scheme::Token(TokenPlace::Query(name)) => {
             let (name, token) = (percent::encode(name.as_bytes()), percent::encode(secret.expose()));
             request.path_suffix = format!("?{name}={token}");
         }
         Scheme::Token(TokenPlace::Body(name)) => request.body = with_member(&request.body, &name, secret)?,
+        Scheme::Basic => {
+            let value = format!("Basic {}", BASE64.encode(secret.expose()));
+            request.headers.insert(AUTHORIZATION, sensitive(value.as_bytes())?);
+        }
+        Scheme::Jwt(scheme) => {
+            let value = format!("Bearer {}", jwt::token(secret, now)?);
+            request
+                .headers
+                .insert(header_name(&scheme.header)?, sensitive(value.as_bytes())?);
+        }
+        Scheme::Twilio { url } => {
+            let url =
+                url.ok_or("Twilio signs the URL: say `auth: { scheme: twilio, url: https://… }` to sign for it")?;
+            let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+            request.headers.insert(CONTENT_TYPE, form);
+            let url = format!("{}/in/{}", url.trim_end_matches('/'), source.id);
+            let signature = BASE64.encode(twilio::signature(secret, &url, &request.body)?);
+            request
+                .headers
+                .insert(twilio::SIGNATURE, header_value(signature.as_bytes())?);
+        }
         Scheme::UrlSecret => request.path_suffix = format!("/{}", percent::encode(secret.expose())),
         Scheme::None => {}
     }
@@ -149,6 +183,12 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
         }
         deserializer.deserialize_map(Collect)
     }
+}
+
+fn sensitive(bytes: &[u8]) -> Result<HeaderValue, String> {
+    let mut value = header_value(bytes)?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 fn header_value(bytes: &[u8]) -> Result<HeaderValue, String> {

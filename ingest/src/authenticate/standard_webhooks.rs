@@ -1,8 +1,11 @@
 //! Standard Webhooks 1.0 (standardwebhooks.com, "Webhook headers" and "Signature scheme"), symmetric signatures `v1`.
+//!
+//! Svix, where the specification comes from, still sends the same under the names `svix-…`; they count where there is no
+//! `webhook-signature`.
 
 use std::time::Duration;
 
-use http::HeaderName;
+use http::{HeaderMap, HeaderName};
 use schemas::secret::Secret;
 use schemas::source::{Encoding, Hash};
 use schemas::time::Timestamp;
@@ -13,6 +16,15 @@ use super::{Presented, Refusal, epoch_seconds, the_only, whole_seconds, within};
 pub(super) const ID: HeaderName = HeaderName::from_static("webhook-id");
 pub(super) const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 pub(super) const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+
+/// The names that count in this request: id, time stamp, signature.
+pub(crate) fn names(headers: &HeaderMap) -> [HeaderName; 3] {
+    if headers.contains_key(SIGNATURE) || !headers.contains_key("svix-signature") {
+        [ID, TIMESTAMP, SIGNATURE]
+    } else {
+        ["svix-id", "svix-timestamp", "svix-signature"].map(HeaderName::from_static)
+    }
+}
 
 /// How many signatures a list may have: each costs a comparison with every secret.
 const MAX_SIGNATURES: usize = 10;
@@ -33,14 +45,15 @@ impl StandardVerifier {
     }
 
     pub(super) fn verify(&self, request: &Presented<'_>, now: Timestamp) -> Result<usize, Refusal> {
-        let id = the_only(request.headers, &ID)?;
-        let stamp = the_only(request.headers, &TIMESTAMP)?;
-        let list = the_only(request.headers, &SIGNATURE)?;
+        let [id_name, stamp_name, list_name] = names(request.headers);
+        let id = the_only(request.headers, &id_name)?;
+        let stamp = the_only(request.headers, &stamp_name)?;
+        let list = the_only(request.headers, &list_name)?;
         if id.is_empty() || id.contains(&b'.') {
             // The dot parts what is signed: with dots in ids, one signature would fit two readings of the same bytes.
-            return Err(Refusal::Malformed(format!("`{ID}` is empty or has a dot in it")));
+            return Err(Refusal::Malformed(format!("`{id_name}` is empty or has a dot in it")));
         }
-        let seconds = epoch_seconds(stamp, &TIMESTAMP)?;
+        let seconds = epoch_seconds(stamp, stamp_name.as_str())?;
 
         let mut tags = [[0_u8; 32]; MAX_SIGNATURES];
         let tags = signatures(list, &mut tags)?;

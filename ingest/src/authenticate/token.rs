@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use schemas::secret::Secret;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use sha2::{Digest as _, Sha256};
@@ -63,6 +65,15 @@ pub(super) fn without_bearer(value: &[u8]) -> &[u8] {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => token,
         _ => value,
     }
+}
+
+/// What `Basic` credentials decode to: `user:password` (RFC 7617 §2; the word in any case).
+pub(super) fn basic(value: &[u8]) -> Result<Vec<u8>, Refusal> {
+    value
+        .split_at_checked(6)
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"basic "))
+        .and_then(|(_, digits)| BASE64.decode(digits.trim_ascii()).ok())
+        .ok_or_else(|| Refusal::Malformed("`authorization` is not `Basic` and base64".to_owned()))
 }
 
 /// The value of a query parameter that must be there exactly once.

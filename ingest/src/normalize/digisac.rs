@@ -13,11 +13,12 @@ use schemas::source::Scheme;
 use schemas::time::Timestamp;
 
 use super::json::{Json, object};
-use super::{Adapter, Because, NewEvent, Normalized, Webhook, digest};
+use super::{Adapter, Because, NewEvent, Normalized, Reply, Webhook, digest, handshake};
 
 pub(super) const ADAPTER: Adapter = Adapter {
     // Digisac documents no signature and no token.
     preset: || Scheme::UrlSecret,
+    handshake: handshake::none,
     credential: None,
     map,
 };
@@ -33,6 +34,7 @@ object! {
         contact_id: Json = "contactId",
         service_id: Json = "serviceId",
         user_id: Json = "userId",
+        account_id: Json = "accountId",
         // Messages.
         timestamp: Json = "timestamp",
         deleted_at: Json = "deletedAt",
@@ -80,10 +82,10 @@ object! {
 }
 
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
-    let body: Body<'a> = webhook.json.read();
+    let body: Body<'a> = webhook.json()?.read();
     let Some(event) = body.event.text() else {
         if body.test.is_there() {
-            return Ok(Normalized::Ping("".into()));
+            return Ok(Normalized::Reply(Reply::Empty));
         }
         return Err(Unmapped::because("no event name"));
     };
@@ -130,6 +132,7 @@ fn one<'a>(event: &Text<'a>, json: Json<'a>, raw: Raw<'a>) -> Result<NewEvent<'a
         identity,
         time: entity.time(event),
         ordering_key: ordering_key.unwrap_or(id).into_owned(),
+        account: entity.account_id.text(),
         subject: Some(subject),
         raw,
     })
@@ -297,6 +300,7 @@ impl<'a> Entity<'a> {
             identity: vec![event.clone(), told_apart_by, name.clone()],
             time: self.timestamp.time().or_else(|| self.message.timestamp.time()),
             ordering_key: ordering_key.into_owned(),
+            account: self.account_id.text(),
             subject: contact.clone(),
             data: Data::BotCommand(BotCommand {
                 name,

@@ -1,7 +1,8 @@
 //! From a verified webhook to events: what each platform's JSON means in the vocabulary of [`schemas::data`].
 //!
-//! A platform is one file, and one line in `adapter`. All of them read the same way, top to bottom: how senders prove
-//! themselves, what is a test call, then the mapping of each event with its identity, ordering key and time.
+//! A platform is one file here, its `mod` line, and one line in [`schemas::platforms`]. All of them read the same way, top to
+//! bottom: how senders prove themselves, the handshake, what tells events apart, the ordering key, the time, whose account
+//! it is, then the mapping of each event.
 //!
 //! Nothing here fails and nothing here remembers: a surprise in one event makes that event `unmapped`, and what can only be
 //! told by knowing earlier events (a ticket reopened without the platform saying so, a status that must not be lowered, a
@@ -9,22 +10,44 @@
 
 mod baileys;
 mod chatwoot;
+mod cloudevents;
 mod credentials;
 mod digisac;
+mod evolution;
+mod form;
+mod github;
+mod handshake;
+mod huggy;
+mod intercom;
 mod json;
+mod line;
+mod shopify;
+mod slack;
 mod standard;
+mod stripe;
+mod telegram;
+mod twilio;
+mod twitter;
+mod waha;
+mod web1on1;
+mod whatsapp_cloud;
+mod zendesk;
 
 use std::borrow::Cow;
 
-use http::HeaderMap;
-use schemas::data::{Data, Unmapped};
+use http::{HeaderMap, Method};
+use schemas::data::{Data, Unmapped, is_defined};
 use schemas::event::Raw;
+use schemas::name::EventType;
 use schemas::platform::Platform;
 use schemas::source::{Scheme, Source};
 use schemas::time::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use credentials::Credentials;
+use form::Form;
+use handshake::Handshake;
+pub use handshake::Reply;
 use json::Json;
 
 /// What a verified webhook turned out to be.
@@ -32,8 +55,8 @@ use json::Json;
 pub enum Normalized<'a> {
     /// To be published, in this order. Never empty.
     Events(Vec<NewEvent<'a>>),
-    /// A test call of the platform, or a handshake: answered 200 with this text body (empty for most), nothing published.
-    Ping(Cow<'static, str>),
+    /// A test call of the platform, or a handshake: answered, and nothing published.
+    Reply(Reply),
 }
 
 /// An event without what only ingest knows (id, receipt, digest).
@@ -47,6 +70,8 @@ pub struct NewEvent<'a> {
     pub time: Option<Timestamp>,
     /// The conversation, group or contact whose order is kept.
     pub ordering_key: String,
+    /// The platform's own account, organization or workspace that it came from.
+    pub account: Option<Cow<'a, str>>,
     /// What it is about, in the platform's own words.
     pub subject: Option<Cow<'a, str>>,
     /// What the platform sent: the whole body, or the element of a batch. Credentials are blanked, all else is verbatim.
@@ -57,17 +82,11 @@ pub struct NewEvent<'a> {
 pub fn normalize<'a>(source: &Source, headers: &HeaderMap, body: &'a [u8]) -> Normalized<'a> {
     let adapter = adapter(source.platform);
     let credentials = Credentials::of(adapter, source);
-    let (text, json) = match json::parse(body) {
-        Ok(parsed) => parsed,
-        Err(surprise) => {
-            let raw = Raw::Bytes(credentials.blank_bytes(body));
-            return Normalized::Events(vec![unmapped(Unmapped::because(surprise), body, raw)]);
-        }
-    };
     let webhook = Webhook {
+        source,
         headers,
-        body: text,
-        json,
+        body,
+        parsed: json::parse(body),
         credentials,
     };
     match (adapter.map)(&webhook) {
@@ -75,6 +94,7 @@ pub fn normalize<'a>(source: &Source, headers: &HeaderMap, body: &'a [u8]) -> No
             Normalized::Events(vec![webhook.unmapped(Unmapped::because("an empty list"))])
         }
         Ok(normalized) => normalized,
+        // Not JSON, or JSON that says nothing of what its platform's events say.
         Err(reason) => Normalized::Events(vec![webhook.unmapped(reason)]),
     }
 }
@@ -84,31 +104,47 @@ pub fn preset(platform: Platform) -> Scheme {
     (adapter(platform).preset)()
 }
 
+/// What a platform asks by another method than POST before it sends. `None`: nothing that it would ask.
+pub(crate) fn handshake(source: &Source, method: &Method, headers: &HeaderMap, query: Option<&str>) -> Option<Reply> {
+    (adapter(source.platform).handshake)(&Handshake {
+        source,
+        method,
+        headers,
+        query,
+    })
+}
+
 /// What a platform has to say for itself.
 struct Adapter {
     preset: fn() -> Scheme,
+    /// How it makes sure of us by GET, HEAD or OPTIONS; by POST it does so in `map`.
+    handshake: fn(&Handshake<'_>) -> Option<Reply>,
     /// The name of the JSON members that hold a credential.
     credential: Option<&'static str>,
     /// `Err` makes the whole body one `unmapped` event.
     map: for<'a> fn(&Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>>,
 }
 
-fn adapter(platform: Platform) -> &'static Adapter {
-    match platform {
-        Platform::Baileys => &baileys::ADAPTER,
-        Platform::Chatwoot => &chatwoot::ADAPTER,
-        Platform::Digisac => &digisac::ADAPTER,
-        Platform::Standard => &standard::ADAPTER,
-    }
+macro_rules! adapters {
+    ($($variant:ident $module:ident $doc:literal;)*) => {
+        fn adapter(platform: Platform) -> &'static Adapter {
+            match platform {
+                $(Platform::$variant => &$module::ADAPTER,)*
+            }
+        }
+    };
 }
 
-/// A verified webhook whose body is JSON.
+schemas::platforms!(adapters);
+
+/// A verified webhook.
 struct Webhook<'a, 'h> {
+    source: &'h Source,
     headers: &'h HeaderMap,
     /// The body, byte for byte.
-    body: &'a str,
-    /// The same without surrounding white space.
-    json: Json<'a>,
+    body: &'a [u8],
+    /// The same as text, and as JSON without surrounding white space; or why it is not JSON.
+    parsed: Result<(&'a str, Json<'a>), &'static str>,
     credentials: Credentials<'h>,
 }
 
@@ -118,9 +154,41 @@ impl<'a> Webhook<'a, '_> {
         self.headers.get(name)?.to_str().ok().filter(|text| !text.is_empty())
     }
 
+    /// The body as JSON.
+    fn json(&self) -> Result<Json<'a>, Unmapped<'a>> {
+        self.parsed
+            .as_ref()
+            .map(|(_, json)| *json)
+            .map_err(|surprise| Unmapped::because(surprise))
+    }
+
+    /// The body as a form.
+    fn form(&self) -> Form<'a> {
+        Form::of(self.body)
+    }
+
+    /// The headers that belong to the event: those whose names begin so, in the order of their names.
+    fn headers_of_event(&self, prefixes: &[&str], except: &[&str]) -> Vec<(String, String)> {
+        let ours = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix)) && !except.contains(&name);
+        let mut found: Vec<_> = self
+            .headers
+            .iter()
+            .filter(|(name, _)| ours(name.as_str()))
+            .filter_map(|(name, value)| {
+                Some((name.to_string(), std::str::from_utf8(value.as_bytes()).ok()?.to_owned()))
+            })
+            .collect();
+        found.sort();
+        found.dedup_by(|later, first| later.0 == first.0);
+        found
+    }
+
     /// The whole body, for an event that is alone in it.
     fn whole(&self) -> Raw<'a> {
-        Raw::Json(self.credentials.blank(self.body))
+        match self.parsed {
+            Ok((text, _)) => Raw::Json(self.credentials.blank(text)),
+            Err(_) => Raw::Bytes(self.credentials.blank_bytes(self.body)),
+        }
     }
 
     /// A part of the body, for an event that is one of several.
@@ -130,7 +198,7 @@ impl<'a> Webhook<'a, '_> {
 
     /// The whole body, unmapped.
     fn unmapped(&self, reason: Unmapped<'a>) -> NewEvent<'a> {
-        unmapped(reason, self.body.as_bytes(), self.whole())
+        unmapped(reason, self.body, self.whole())
     }
 
     /// A part of the body, unmapped, in the order of the conversation that it belongs to, if that is known.
@@ -149,8 +217,19 @@ fn unmapped<'a>(reason: Unmapped<'a>, bytes: &[u8], raw: Raw<'a>) -> NewEvent<'a
         identity: vec!["unmapped".into(), digest(bytes).into()],
         time: None,
         ordering_key: "unmapped".to_owned(),
+        account: None,
         subject: None,
         raw,
+    }
+}
+
+/// A type that the sender names itself. One that Forebay defines gets the platform's name in front, for its data does not
+/// look like ours.
+fn foreign_type(platform: &str, name: &str) -> Option<EventType> {
+    if is_defined(name) {
+        EventType::new(format!("{platform}.{name}")).ok()
+    } else {
+        EventType::new(name.to_owned()).ok()
     }
 }
 

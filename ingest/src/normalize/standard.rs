@@ -9,18 +9,19 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use schemas::data::{Data, Unmapped, is_defined};
-use schemas::name::EventType;
+use schemas::data::{Data, Foreign, Unmapped};
 use schemas::source::Scheme;
 
 use super::json::{Json, object};
-use super::{Adapter, Because, NewEvent, Normalized, Webhook, digest};
+use super::{Adapter, Because, NewEvent, Normalized, Webhook, digest, foreign_type, handshake};
+use crate::authenticate::standard_names;
 
 pub(super) const ADAPTER: Adapter = Adapter {
     // Five minutes, as the specification's libraries have it.
     preset: || Scheme::StandardWebhooks {
         tolerance: Duration::from_mins(5),
     },
+    handshake: handshake::none,
     credential: None,
     map,
 };
@@ -32,30 +33,26 @@ object! {
 }
 
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
-    let body: Body<'a> = webhook.json.read();
+    let body: Body<'a> = webhook.json()?.read();
     let Some(name) = body.event.text() else {
         return Err(Unmapped::because("no event type"));
     };
-    let event_type = if is_defined(&name) {
-        EventType::new(format!("standard.{name}"))
-    } else {
-        EventType::new(name.clone().into_owned())
-    };
-    let Ok(event_type) = event_type else {
+    let Some(event_type) = foreign_type("standard", &name) else {
         return Err(Unmapped::because("not a valid event type").of(Some(name)));
     };
 
-    let id: Cow<'a, str> = match webhook.header("webhook-id") {
+    let id: Cow<'a, str> = match webhook.header(standard_names(webhook.headers)[0].as_str()) {
         Some(id) => id.to_owned().into(),
         None => digest(webhook.body).into(),
     };
     let thing = body.data.id.text().or_else(|| body.data.object.id.text());
     Ok(Normalized::Events(vec![NewEvent {
-        data: Data::Foreign(event_type),
+        data: Data::Foreign(Foreign::new(event_type)),
         ordering_key: thing.as_deref().unwrap_or(&id).to_owned(),
         identity: vec!["webhook-id".into(), id],
         // Not `webhook-timestamp`: that is the time of the attempt, another one in every redelivery.
         time: body.timestamp.time(),
+        account: None,
         subject: thing,
         raw: webhook.whole(),
     }]))

@@ -40,6 +40,7 @@ fn source(id: &'static str, platform: Platform, scheme: Option<Scheme>, secret: 
         platform,
         scheme,
         secrets: vec![Secret::new(secret)],
+        verify_token: None,
         max_body_bytes: 20_000,
     }
 }

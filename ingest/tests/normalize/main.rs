@@ -9,7 +9,7 @@ mod pairs;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use ingest::normalize::{NewEvent, Normalized, normalize};
 use schemas::name::{SourceId, Tenant};
 use schemas::platform::Platform;
@@ -22,6 +22,7 @@ fn source(platform: Platform) -> Source {
         platform,
         scheme: None,
         secrets: vec![],
+        verify_token: None,
         max_body_bytes: 1 << 20,
     }
 }
@@ -40,11 +41,43 @@ fn headers() -> HeaderMap {
     headers
 }
 
+/// A sample: a file `<name>.json`, `.form` or `.bin`, and perhaps `<name>.headers` beside it, a `Name: value` a line.
+#[derive(Debug, Clone)]
+struct Sample {
+    platform: Platform,
+    name: String,
+    body: Vec<u8>,
+    headers: HeaderMap,
+}
+
+fn samples_of(platform: Platform) -> Vec<Sample> {
+    let of = |file: PathBuf| {
+        let mut headers = headers();
+        for line in fs::read_to_string(file.with_extension("headers"))
+            .unwrap_or_default()
+            .lines()
+        {
+            let (name, value) = line.split_once(": ").expect("a header is `Name: value`");
+            let name = HeaderName::from_bytes(name.as_bytes()).expect("a name");
+            headers.insert(name, HeaderValue::from_str(value).expect("a value"));
+        }
+        Sample {
+            platform,
+            name: file.file_stem().expect("a name").to_string_lossy().into_owned(),
+            body: fs::read(&file).expect("a readable sample"),
+            headers,
+        }
+    };
+    let files = files_of(&below("../tests/payloads").join(platform.as_str()));
+    let is_body = |file: &PathBuf| file.extension().is_some_and(|extension| extension != "headers");
+    files.into_iter().filter(is_body).map(of).collect()
+}
+
 /// The events of a body that is not a ping.
 fn events(platform: Platform, body: &[u8]) -> Vec<NewEvent<'_>> {
     match normalize(&source(platform), &headers(), body) {
         Normalized::Events(events) => events,
-        Normalized::Ping(_) => panic!("a ping: {}", String::from_utf8_lossy(body)),
+        Normalized::Reply(_) => panic!("a ping: {}", String::from_utf8_lossy(body)),
     }
 }
 

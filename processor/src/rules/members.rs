@@ -7,7 +7,9 @@ use schemas::data::TYPES;
 
 use super::condition::Fault;
 
-const OF_EVENT: [&str; 8] = ["type", "id", "source", "tenant", "platform", "subject", "time", "data"];
+const OF_EVENT: [&str; 9] = [
+    "type", "id", "source", "tenant", "platform", "account", "subject", "time", "data",
+];
 
 #[derive(Clone, Copy, PartialEq)]
 enum Object {
@@ -44,7 +46,7 @@ impl Object {
         match self {
             Self::Event => OF_EVENT.to_vec(),
             Self::Data => {
-                let mut members: Vec<&str> = TYPES.iter().map(|t| t.member).chain(["raw"]).collect();
+                let mut members: Vec<&str> = TYPES.iter().map(|t| t.member).chain(["headers", "raw"]).collect();
                 // Types of one family stand together.
                 members.dedup();
                 members

@@ -102,6 +102,7 @@ impl Indexer for EventView<'_> {
             "source" => text(&attributes.source),
             "tenant" => text(attributes.tenant.as_str()),
             "platform" => text(&attributes.platform),
+            "account" => text(attributes.account.as_deref().unwrap_or_default()),
             "subject" => text(attributes.subject.as_deref().unwrap_or_default()),
             "time" => Ok(CowVal::owned(CelTimestamp::from(
                 attributes.time.to_datetime().fixed_offset(),

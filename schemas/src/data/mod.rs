@@ -22,7 +22,7 @@ pub use message::{
     Attachment, Conversation, DeliveryStatus, Direction, Message, MessageDeletion, MessageReaction, MessageStatus,
     Quoted,
 };
-pub use other::{BotCommand, Presence, PresenceOf, Unmapped};
+pub use other::{BotCommand, Foreign, Presence, PresenceOf, Unmapped};
 pub use ticket::{Ticket, TicketStatus};
 
 use crate::name::EventType;
@@ -61,13 +61,13 @@ pub enum PartyKind {
 }
 
 macro_rules! data {
-    ($($(#[$doc:meta])* $variant:ident($type:ident) = $name:literal, $member:literal, $version:literal;)*) => {
+    ($($(#[doc = $doc:literal])* $variant:ident($type:ident) = $name:literal, $member:literal, $version:literal;)*) => {
         /// The normalized part of an event: one variant per event type that Forebay defines, and one for the others.
         #[derive(Debug, Clone, PartialEq)]
         pub enum Data<'a> {
-            $($(#[$doc])* $variant($type<'a>),)*
-            /// A type that the sender names itself (Standard Webhooks); nothing is normalized.
-            Foreign(EventType),
+            $($(#[doc = $doc])* $variant($type<'a>),)*
+            /// A type that the sender names itself; nothing is normalized.
+            Foreign(Foreign),
         }
 
         /// Every event type that Forebay defines.
@@ -75,6 +75,7 @@ macro_rules! data {
             name: $name,
             member: $member,
             version: $version,
+            meaning: concat!($($doc),*).trim_ascii(),
             schema: |generator| generator.subschema_for::<$type<'static>>(),
             parse: |json| serde_json::from_str::<$type<'_>>(json).map(drop),
         },)*];
@@ -84,7 +85,7 @@ macro_rules! data {
             pub fn event_type(&self) -> EventType {
                 match self {
                     $(Self::$variant(_) => EventType::new($name).unwrap_or_else(|_| unreachable!("a literal type name is valid")),)*
-                    Self::Foreign(name) => name.clone(),
+                    Self::Foreign(foreign) => foreign.event_type.clone(),
                 }
             }
 
@@ -92,7 +93,7 @@ macro_rules! data {
             pub fn to_member(&self) -> Option<(&'static str, String)> {
                 match self {
                     $(Self::$variant(value) => Some(($member, to_json(value))),)*
-                    Self::Foreign(_) => None,
+                    Self::Foreign(foreign) => foreign.to_member(),
                 }
             }
 
@@ -167,6 +168,8 @@ pub struct DataType {
     pub member: &'static str,
     /// Raised when a change would break a reader.
     pub version: u32,
+    /// What such an event says, in one sentence.
+    pub meaning: &'static str,
     /// The JSON Schema of the member.
     pub(crate) schema: fn(&mut SchemaGenerator) -> Schema,
     /// See [`Self::check`].

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Conversation, Party, Text};
+use crate::name::EventType;
 
 /// `presence.updated`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -52,4 +53,35 @@ pub struct Unmapped<'a> {
     /// The platform's own name of the event, if it could be read.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub event: Option<Text<'a>>,
+}
+
+/// An event of a type that the sender names itself (`github.push`, `invoice.paid`): its content is under `raw` alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreign {
+    /// The sender's type.
+    pub event_type: EventType,
+    /// The sender's headers that belong to the event (`ce-subject`, `x-github-event`), names in lower case, for senders that
+    /// say there what others say in the body. Under `data` they are the member `headers`; none, and it is absent.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Foreign {
+    /// Of that type, with nothing said in headers.
+    pub fn new(event_type: EventType) -> Self {
+        Self {
+            event_type,
+            headers: Vec::new(),
+        }
+    }
+
+    /// The member under `data`, if there is one.
+    pub(super) fn to_member(&self) -> Option<(&'static str, String)> {
+        let text = |text: &String| serde_json::Value::from(text.as_str()).to_string();
+        let members: Vec<_> = self
+            .headers
+            .iter()
+            .map(|(name, value)| format!("{}:{}", text(name), text(value)))
+            .collect();
+        (!members.is_empty()).then(|| ("headers", format!("{{{}}}", members.join(","))))
+    }
 }

@@ -30,6 +30,8 @@ pub struct Envelope<'a> {
     pub source: &'a SourceId,
     /// Which dialect it was in.
     pub platform: Platform,
+    /// The platform's own account, organization or workspace that it came from, where the platform says.
+    pub account: Option<&'a str>,
     /// What it is about: the conversation, group or contact in the platform's own words.
     pub subject: Option<&'a str>,
     /// When it happened; the moment of receipt where the platform does not say.
@@ -88,6 +90,9 @@ impl Envelope<'_> {
         }
         member(&mut out, "tenant", self.tenant.as_str());
         member(&mut out, "platform", self.platform.as_str());
+        if let Some(account) = self.account {
+            member(&mut out, "account", account);
+        }
         if self.received == self.time {
             member(&mut out, "receivedtime", &time);
         } else {

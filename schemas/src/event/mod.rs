@@ -41,6 +41,8 @@ pub struct Attributes {
     pub tenant: Tenant,
     /// Which dialect it was in.
     pub platform: String,
+    /// The platform's own account, organization or workspace, where it says.
+    pub account: Option<String>,
     /// When we got it.
     pub received: Timestamp,
     /// `tenant/source/conversation`.
@@ -67,6 +69,8 @@ struct Wire<'a> {
     dataschema: Option<String>,
     tenant: Tenant,
     platform: String,
+    #[serde(default)]
+    account: Option<String>,
     receivedtime: Timestamp,
     partitionkey: String,
     #[serde(default)]
@@ -141,6 +145,7 @@ impl Event {
             data_schema: wire.dataschema,
             tenant: wire.tenant,
             platform: wire.platform,
+            account: wire.account,
             received: wire.receivedtime,
             partition_key: wire.partitionkey,
             traceparent: wire.traceparent,
@@ -225,6 +230,7 @@ mod tests {
     fn envelope<'a>(data: &'a Data<'a>, raw: Raw<'a>, tenant: &'a Tenant, source: &'a SourceId) -> Record {
         let time = Timestamp::parse("2026-03-10T13:36:50.912Z").expect("valid");
         Envelope {
+            account: None,
             id: EventId::derive(time, tenant, source, &["message_created", "3", "9001"]),
             id_time: IdTime::Event,
             tenant,

@@ -124,6 +124,8 @@ fn tokens_are_taken_from_their_place_only() {
         let query = signed.path_suffix.strip_prefix('?');
         let present = |headers, query, body| {
             let request = Presented {
+                authority: None,
+                path: "",
                 headers,
                 path_secret: "",
                 query,

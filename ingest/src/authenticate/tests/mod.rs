@@ -12,7 +12,9 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use schemas::name::{SourceId, Tenant};
 use schemas::platform::Platform;
 use schemas::secret::Secret;
-use schemas::source::{Encoding, Hash, HmacScheme, Scheme, Source, TemplatePart, TimestampHeader, TokenPlace};
+use schemas::source::{
+    Encoding, Hash, HmacScheme, Scheme, SignedTime, Source, TemplatePart, TimeFormat, TimePlace, TokenPlace,
+};
 use schemas::time::Timestamp;
 
 use super::{Presented, Refusal, Verifier, check_source, hmac as keyed, sign};
@@ -31,6 +33,7 @@ fn source(scheme: Scheme, secrets: &[&str]) -> Source {
         platform: Platform::Standard,
         scheme: Some(scheme),
         secrets: secrets.iter().map(|text| Secret::new(*text)).collect(),
+        verify_token: None,
         max_body_bytes: 1024,
     }
 }
@@ -50,8 +53,10 @@ fn hmac(hash: Hash, encoding: Encoding, header: &str, prefix: &str, template: &s
         encoding,
         header: header.to_owned(),
         prefix: prefix.to_owned(),
-        timestamp: template.contains("{timestamp}").then(|| TimestampHeader {
-            header: "x-timestamp".to_owned(),
+        signature_key: None,
+        timestamp: template.contains("{timestamp}").then(|| SignedTime {
+            place: TimePlace::Header("x-timestamp".to_owned()),
+            format: TimeFormat::Seconds,
             tolerance: Duration::from_mins(5),
         }),
         template: parts,
@@ -75,6 +80,8 @@ fn standard() -> Scheme {
 
 fn verify(source: &Source, headers: &HeaderMap, body: &[u8], now: i64) -> Result<Option<usize>, Refusal> {
     let request = Presented {
+        authority: None,
+        path: "",
         headers,
         path_secret: "",
         query: None,

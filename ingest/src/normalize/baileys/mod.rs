@@ -19,10 +19,11 @@ use schemas::source::{Scheme, TokenPlace};
 use schemas::time::Timestamp;
 
 use super::json::{Json, object};
-use super::{Adapter, Because, NewEvent, Normalized, Webhook};
+use super::{Adapter, Because, NewEvent, Normalized, Webhook, handshake};
 
 pub(super) const ADAPTER: Adapter = Adapter {
     preset: || Scheme::Token(TokenPlace::Body(TOKEN.to_owned())),
+    handshake: handshake::none,
     credential: Some(TOKEN),
     map,
 };
@@ -34,7 +35,7 @@ object! {
 }
 
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
-    let body: Body<'a> = webhook.json.read();
+    let body: Body<'a> = webhook.json()?.read();
     match body.event.text() {
         Some(event) => events(webhook, event, body.data, &Line::default()),
         None => Err(Unmapped::because("no event name")),
@@ -47,6 +48,7 @@ pub(super) struct Line<'a> {
     /// Stands in front of ordering keys, and among the parts of identities.
     pub(super) prefix: String,
     pub(super) channel_id: Option<Text<'a>>,
+    pub(super) account: Option<Text<'a>>,
 }
 
 /// What an event or an element of a list says.
@@ -156,6 +158,7 @@ impl<'a> Scope<'a, '_, '_> {
             identity,
             time: fact.time,
             ordering_key: self.ordering_key(fact.about.as_deref()),
+            account: self.line.account.clone(),
             subject: fact.about,
             // Set by the caller, which knows how much of the body it is.
             raw: schemas::event::Raw::Json("null".into()),

@@ -67,6 +67,7 @@ impl<'a> Body<'a> {
             identity: vec![event.clone(), account, number, version],
             time: self.updated_at.time(),
             ordering_key: id.clone().into_owned(),
+            account: self.known_account(),
             subject: Some(id),
             raw: webhook.whole(),
         })
@@ -101,6 +102,7 @@ impl<'a> Body<'a> {
             identity: vec![event.clone(), account.clone(), id.clone(), digest(webhook.body).into()],
             time: updated_at,
             ordering_key: in_account(&account, &format!("contact/{id}").into()).into_owned(),
+            account: self.known_account(),
             subject: Some(id),
             raw: webhook.whole(),
         })
@@ -122,6 +124,7 @@ impl<'a> Body<'a> {
             identity: vec![event.clone(), account, number, delivery.into()],
             time: None,
             ordering_key: conversation.id.clone().into_owned(),
+            account: self.known_account(),
             subject: Some(conversation.id.clone()),
             data: Data::PresenceUpdated(Presence {
                 conversation,

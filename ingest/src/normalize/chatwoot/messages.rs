@@ -34,6 +34,7 @@ impl<'a> Body<'a> {
             identity: vec!["message_created".into(), self.account(), id.clone()],
             time: self.created_at.time(),
             ordering_key: conversation.id.clone().into_owned(),
+            account: self.known_account(),
             subject: Some(conversation.id.clone()),
             data: Data::MessageCreated(self.message(id, conversation, None)),
             raw: webhook.whole(),
@@ -96,6 +97,7 @@ impl<'a> Body<'a> {
             identity,
             time: last.and_then(|last| last.updated_at.time()),
             ordering_key,
+            account: self.known_account(),
             subject,
             raw: webhook.whole(),
         })

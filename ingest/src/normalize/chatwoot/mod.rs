@@ -13,30 +13,30 @@ mod messages;
 use std::time::Duration;
 
 use schemas::data::{Conversation, Party, PartyKind, Text, Unmapped};
-use schemas::source::{Encoding, Hash, HmacScheme, Scheme, TemplatePart, TimestampHeader};
+use schemas::source::{Encoding, Hash, HmacScheme, Scheme, SignedTime, TemplatePart, TimeFormat, TimePlace};
 
 use super::json::{Json, object};
-use super::{Adapter, Because, Normalized, Webhook, baileys};
+use super::{Adapter, Because, Normalized, Webhook, baileys, handshake};
 
 pub(super) const ADAPTER: Adapter = Adapter {
     // Old versions do not sign: their sources say `url_secret`.
     preset: || {
         Scheme::Hmac(HmacScheme {
-            hash: Hash::Sha256,
-            encoding: Encoding::Hex,
-            header: "x-chatwoot-signature".to_owned(),
             prefix: "sha256=".to_owned(),
             template: vec![
                 TemplatePart::Timestamp,
                 TemplatePart::Text(".".to_owned()),
                 TemplatePart::Body,
             ],
-            timestamp: Some(TimestampHeader {
-                header: "x-chatwoot-timestamp".to_owned(),
+            timestamp: Some(SignedTime {
+                place: TimePlace::Header("x-chatwoot-timestamp".to_owned()),
+                format: TimeFormat::Seconds,
                 tolerance: Duration::from_mins(5),
             }),
+            ..HmacScheme::of_body(Hash::Sha256, Encoding::Hex, "x-chatwoot-signature")
         })
     },
+    handshake: handshake::none,
     // Whoever has it can listen to the conversation.
     credential: Some("pubsub_token"),
     map,
@@ -116,7 +116,7 @@ object! {
 }
 
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
-    let body: Body<'a> = webhook.json.read();
+    let body: Body<'a> = webhook.json()?.read();
     let Some(event) = body.event.text() else {
         return Err(Unmapped::because("no event name"));
     };
@@ -183,7 +183,12 @@ impl<'a> Body<'a> {
         baileys::Line {
             prefix: format!("{}/{}/", self.account(), inbox.as_deref().unwrap_or_default()),
             channel_id: inbox,
+            account: self.known_account(),
         }
+    }
+
+    fn known_account(&self) -> Option<Text<'a>> {
+        Some(self.account()).filter(|account| !account.is_empty())
     }
 }
 

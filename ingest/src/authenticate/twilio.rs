@@ -1,0 +1,175 @@
+//! Twilio's own scheme (Twilio docs, "Webhooks security"): base64 of HMAC-SHA1 over the URL as Twilio knows it, followed, for
+//! a form, by its parameters in the order of their names, each name and value joined. A body that is not a form is covered
+//! by its digest in the query (`bodySHA256`), which is part of the URL.
+//!
+//! We are rarely told our own URL: a proxy ends TLS and may rename us. So the configured one counts, else `https` and the
+//! request's host. The port may or may not be part of what was signed; both are tried, as Twilio's own libraries do.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use http::header::{CONTENT_TYPE, HOST};
+use http::{HeaderMap, HeaderName};
+use schemas::secret::Secret;
+use schemas::source::{Encoding, Hash};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use url::Url;
+
+use super::hmac::{Key, decode};
+use super::{Presented, Refusal, percent, the_only, token};
+
+pub(super) const SIGNATURE: HeaderName = HeaderName::from_static("x-twilio-signature");
+
+/// How many parameters a form may have: sorting them is the only work here that grows faster than the body.
+const MAX_PARAMETERS: usize = 1000;
+
+/// What the digest of a body that is no form is called in the query.
+const BODY_DIGEST: &str = "bodySHA256";
+
+#[derive(Debug)]
+pub(crate) struct TwilioVerifier {
+    url: Option<String>,
+    keys: Vec<Key>,
+}
+
+impl TwilioVerifier {
+    pub(super) fn new(url: Option<&str>, secrets: &[Secret]) -> Result<Self, String> {
+        Ok(Self {
+            url: url.map(origin).transpose()?,
+            keys: secrets
+                .iter()
+                .map(|secret| Key::new(Hash::Sha1, secret.expose()))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    pub(super) fn verify(&self, request: &Presented<'_>) -> Result<usize, Refusal> {
+        let malformed = || Refusal::Malformed(format!("`{SIGNATURE}` is not a signature of the configured form"));
+        let shown = the_only(request.headers, &SIGNATURE)?;
+        let mut buffer = [0_u8; 66];
+        let tag = decode(Encoding::Base64, shown, 20, &mut buffer).ok_or_else(malformed)?;
+        let parameters = covered(request)?;
+        let urls = candidates(self.url.as_deref(), request)?;
+
+        let mut matched = None;
+        for (index, key) in self.keys.iter().enumerate() {
+            for url in &urls {
+                let mut key = key.clone();
+                key.update(url.as_bytes());
+                key.update(parameters.as_bytes());
+                // No way out of the loop: the time must not tell which secret it was.
+                if key.verify(tag) && matched.is_none() {
+                    matched = Some(index);
+                }
+            }
+        }
+        matched.ok_or(Refusal::NoMatch(self.keys.len()))
+    }
+}
+
+/// Scheme, host and port of a URL, without a slash at the end.
+fn origin(url: &str) -> Result<String, String> {
+    let wrong = || format!("`{url}` is not a URL such as `https://hooks.example.com`");
+    let parsed = Url::parse(url).map_err(|_| wrong())?;
+    if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() || !matches!(parsed.path(), "/" | "")
+    {
+        return Err(wrong());
+    }
+    Ok(url.trim_end_matches('/').to_owned())
+}
+
+/// What is signed behind the URL: the joined parameters of a form, or nothing for a body that the query has the digest of.
+fn covered(request: &Presented<'_>) -> Result<String, Refusal> {
+    if is_form(request.headers) {
+        return joined(request.body);
+    }
+    let digest = match token::in_query(request.query, BODY_DIGEST) {
+        Ok(digest) => digest,
+        Err(Refusal::Missing(_)) if request.body.is_empty() => return Ok(String::new()),
+        Err(refusal) => return Err(refusal),
+    };
+    let ours = hex::encode(Sha256::digest(request.body));
+    if bool::from(ours.as_bytes().ct_eq(&digest.to_ascii_lowercase())) {
+        Ok(String::new())
+    } else {
+        Err(Refusal::Malformed(format!(
+            "`?{BODY_DIGEST}=` is not the digest of the body"
+        )))
+    }
+}
+
+pub(super) fn is_form(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+    let form = b"application/x-www-form-urlencoded";
+    content_type
+        .get(..form.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(form))
+}
+
+/// Names and values joined, in the order of the names; of a name that is there more than once, each different value once,
+/// in their order (as Twilio's libraries do).
+pub(super) fn joined(form: &[u8]) -> Result<String, Refusal> {
+    let malformed = |what: &str| Refusal::Malformed(format!("the form {what}"));
+    let form = std::str::from_utf8(form).map_err(|_| malformed("is not text"))?;
+    let mut parameters = BTreeSet::new();
+    for pair in form.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        parameters.insert((plus_decoded(name), plus_decoded(value)));
+        if parameters.len() > MAX_PARAMETERS {
+            return Err(malformed("has too many parameters"));
+        }
+    }
+    let mut joined = Vec::with_capacity(form.len());
+    for (name, value) in parameters {
+        joined.extend_from_slice(&name);
+        joined.extend_from_slice(&value);
+    }
+    String::from_utf8(joined).map_err(|_| malformed("is not text"))
+}
+
+fn plus_decoded(text: &str) -> Vec<u8> {
+    let text = if text.contains('+') {
+        Cow::Owned(text.replace('+', " "))
+    } else {
+        Cow::Borrowed(text)
+    };
+    percent::decode(&text).into_owned()
+}
+
+/// The URLs that may have been signed.
+fn candidates(configured: Option<&str>, request: &Presented<'_>) -> Result<Vec<String>, Refusal> {
+    let origin = match configured {
+        Some(url) => url.to_owned(),
+        None => format!(
+            "https://{}",
+            host(request).ok_or_else(|| Refusal::Missing("host".to_owned()))?
+        ),
+    };
+    let query = request.query.map(|query| format!("?{query}")).unwrap_or_default();
+    let (scheme, authority) = origin.split_once("://").unwrap_or(("https", &origin));
+    let port = authority
+        .rsplit_once(':')
+        .filter(|(_, port)| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()));
+    let other = match port {
+        Some((host, _)) => host.to_owned(),
+        None => format!("{authority}:{}", if scheme == "http" { 80 } else { 443 }),
+    };
+    let url = |authority: &str| format!("{scheme}://{authority}{}{query}", request.path);
+    Ok(vec![url(authority), url(&other)])
+}
+
+fn host<'a>(request: &Presented<'a>) -> Option<&'a str> {
+    request
+        .headers
+        .get(HOST)
+        .map_or(request.authority, |host| host.to_str().ok())
+}
+
+/// The signature of a request as Twilio would send it.
+pub(super) fn signature(secret: &Secret, url: &str, form: &[u8]) -> Result<Vec<u8>, String> {
+    let mut key = Key::new(Hash::Sha1, secret.expose())?;
+    key.update(url.as_bytes());
+    key.update(joined(form).map_err(|refusal| refusal.to_string())?.as_bytes());
+    Ok(key.finish())
+}

@@ -1,0 +1,18 @@
+//! telegram
+
+use schemas::data::Unmapped;
+use schemas::source::{Scheme, TokenPlace};
+
+use super::{Adapter, Because, Normalized, Webhook, handshake};
+
+pub(super) const ADAPTER: Adapter = Adapter {
+    preset: || Scheme::Token(TokenPlace::Header("x-telegram-bot-api-secret-token".to_owned())),
+    handshake: handshake::none,
+    credential: None,
+    map,
+};
+
+fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
+    webhook.json()?;
+    Err(Unmapped::because("no mapping for this event name"))
+}

@@ -1,0 +1,23 @@
+//! whatsapp_cloud
+
+use schemas::data::Unmapped;
+use schemas::source::{Encoding, Hash, HmacScheme, Scheme};
+
+use super::{Adapter, Because, Normalized, Webhook, handshake};
+
+pub(super) const ADAPTER: Adapter = Adapter {
+    preset: || {
+        Scheme::Hmac(HmacScheme {
+            prefix: "sha256=".to_owned(),
+            ..HmacScheme::of_body(Hash::Sha256, Encoding::Hex, "x-hub-signature-256")
+        })
+    },
+    handshake: handshake::none,
+    credential: None,
+    map,
+};
+
+fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
+    webhook.json()?;
+    Err(Unmapped::because("no mapping for this event name"))
+}
