@@ -58,7 +58,7 @@ pub(crate) struct RoleArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DevArgs {
-    /// The configuration file; without one, four sources with well-known secrets on 127.0.0.1
+    /// The configuration file; without one, a source per platform with well-known secrets on 127.0.0.1
     #[arg(short, long, env = "FOREBAY_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Where journal and database lie when the configuration does not say
@@ -86,11 +86,14 @@ pub(crate) struct CheckArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct SendArgs {
-    /// The platform to speak as: baileys, chatwoot, digisac, standard
+    /// The platform to speak as, for example chatwoot
     pub(crate) platform: Platform,
     /// Post this body instead of a sample; `-` is standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) body: Option<PathBuf>,
+    /// Send this header too, for example `X-GitHub-Event: push` (may be repeated)
+    #[arg(long = "header", value_name = "NAME: VALUE")]
+    pub(crate) headers: Vec<String>,
     /// Which sample to post; `--list` names them
     #[arg(long, value_name = "NAME", conflicts_with = "body")]
     pub(crate) sample: Option<String>,
@@ -113,11 +116,14 @@ pub(crate) struct SendArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct NormalizeArgs {
-    /// The platform that the bodies are from: baileys, chatwoot, digisac, standard
+    /// The platform that the bodies are from, for example chatwoot
     pub(crate) platform: Platform,
     /// Bodies; standard input if none is named
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    /// A header that came with the bodies, for example `X-GitHub-Event: push` (may be repeated)
+    #[arg(long = "header", value_name = "NAME: VALUE")]
+    pub(crate) headers: Vec<String>,
     /// The tenant to write into the events
     #[arg(long, default_value = "default")]
     pub(crate) tenant: Tenant,

@@ -2,14 +2,13 @@
 
 use std::path::PathBuf;
 
-use http::HeaderMap;
 use ingest::envelope::{Enveloper, Prepared};
 use schemas::name::SourceId;
 use schemas::source::{Scheme, Source};
 use schemas::time::Timestamp;
 
 use crate::cli::NormalizeArgs;
-use crate::{output, send};
+use crate::{output, samples, send};
 
 /// Prints the events of each body, in order.
 #[expect(clippy::unused_async, reason = "every subcommand is called alike")]
@@ -32,10 +31,11 @@ pub(crate) async fn normalize(args: NormalizeArgs) -> anyhow::Result<()> {
     } else {
         args.files
     };
+    let headers = samples::headers(args.headers.iter().map(String::as_str))?;
     let enveloper = Enveloper::default();
     for file in files {
         let body = send::read(&file)?;
-        match enveloper.prepare(&source, &HeaderMap::new(), &body, Timestamp::now()) {
+        match enveloper.prepare(&source, &headers, &body, Timestamp::now()) {
             Prepared::Records(records) => {
                 for record in records {
                     if !output::line(&output::json_line(&record.value)) {

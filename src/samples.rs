@@ -1,38 +1,59 @@
-//! Sample bodies of every platform, for `forebay send` and the demo.
+//! Sample bodies of every platform, for `forebay send` and the demo: the files in `tests/payloads`.
 
+use anyhow::Context as _;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use schemas::platform::Platform;
 
-/// Name and body.
-pub(crate) type Sample = (&'static str, &'static str);
-
-macro_rules! samples {
-    ($platform:literal: $($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../tests/payloads/", $platform, "/", $name, ".json")))),*]
-    };
+/// What a platform posts, but for what proves the sender.
+#[derive(Debug)]
+pub(crate) struct Sample {
+    /// The platform's name of the event, mostly.
+    pub(crate) name: &'static str,
+    /// The body.
+    pub(crate) body: &'static [u8],
+    /// The headers that say something about it, as lines `Name: value`.
+    headers: &'static str,
 }
 
-const BAILEYS: &[Sample] = samples!("baileys":
-    "messages.upsert.text", "messages.upsert.batch", "messages.upsert.group_lid", "messages.upsert.image_with_media",
-    "messages.update.status", "messages.reaction", "group-participants.update.add", "group-participants.update.promote",
-    "group.join-request.created", "groups.upsert", "groups.update.subject", "connection.update.open", "presence.update");
+const ALL: &[(&str, &[Sample])] = include!(concat!(env!("OUT_DIR"), "/samples.rs"));
 
-const CHATWOOT: &[Sample] = samples!("chatwoot":
-    "message_created.incoming", "message_created.outgoing", "message_created.private_note", "message_updated",
-    "conversation_created", "conversation_updated.assignee", "conversation_status_changed.resolved",
-    "conversation_status_changed.reopened", "contact_created", "contact_updated", "fazer_ai.provider_event_received");
-
-const DIGISAC: &[Sample] = samples!("digisac":
-    "message.created.full", "message.created.group", "message.updated", "ticket.created", "ticket.updated.closed",
-    "ticket.updated.transferred", "contact.created", "contact.updated", "bot.command", "test_ping");
-
-const STANDARD: &[Sample] = samples!("standard": "invoice.paid", "contact.created");
-
-/// The samples of a platform; the first is what `forebay send` posts when none is named.
-pub(crate) fn of(platform: Platform) -> &'static [Sample] {
-    match platform {
-        Platform::Baileys => BAILEYS,
-        Platform::Chatwoot => CHATWOOT,
-        Platform::Digisac => DIGISAC,
-        Platform::Standard => STANDARD,
+impl Sample {
+    /// The headers that say something about it.
+    pub(crate) fn headers(&self) -> anyhow::Result<HeaderMap> {
+        headers(self.headers.lines())
     }
+}
+
+/// The samples of a platform, in the order of their names.
+pub(crate) fn of(platform: Platform) -> &'static [Sample] {
+    let found = ALL.iter().find(|(name, _)| *name == platform.as_str());
+    found.map_or(&[], |(_, samples)| samples)
+}
+
+/// The one that `forebay send` posts when none is named: a message, where the platform has such.
+pub(crate) fn first(platform: Platform) -> anyhow::Result<&'static Sample> {
+    let samples = of(platform);
+    let message = samples
+        .iter()
+        .find(|sample| sample.name.to_lowercase().contains("message"));
+    message
+        .or(samples.first())
+        .with_context(|| format!("there are no samples of {platform}"))
+}
+
+/// Reads `Name: value`, one each.
+pub(crate) fn headers<'l>(lines: impl IntoIterator<Item = &'l str>) -> anyhow::Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    for line in lines {
+        let wrong = || {
+            format!(
+                "`{}` is not a header: write `Name: value`",
+                line.split(':').next().unwrap_or_default()
+            )
+        };
+        let (name, value) = line.split_once(':').with_context(wrong)?;
+        let name = HeaderName::from_bytes(name.trim().as_bytes()).with_context(wrong)?;
+        headers.append(name, HeaderValue::from_str(value.trim()).with_context(wrong)?);
+    }
+    Ok(headers)
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use bytes::Bytes;
+use http::HeaderMap;
 use schemas::secret::Secret;
 use schemas::source::{Source, SourceDirectory as _};
 use schemas::time::Timestamp;
@@ -27,24 +28,28 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub(crate) async fn send(args: SendArgs) -> anyhow::Result<()> {
     let samples = samples::of(args.platform);
     if args.list {
-        for (name, body) in samples {
-            output::line(&format!("{name}  ({} bytes)", body.len()));
+        for sample in samples {
+            output::line(&format!("{}  ({} bytes)", sample.name, sample.body.len()));
         }
         return Ok(());
     }
     let source = find_source(&args)?;
-    let body: Bytes = match (&args.body, &args.sample) {
-        (Some(file), _) => read(file)?.into(),
-        (None, None) => samples[0].1.into(),
-        (None, Some(name)) => {
-            let sample = samples.iter().find(|(known, _)| known == name);
-            let sample =
-                sample.ok_or_else(|| anyhow!("{} has no sample `{name}`; --list names them", args.platform))?;
-            sample.1.into()
+    let (body, mut headers): (Bytes, _) = match (&args.body, &args.sample) {
+        (Some(file), _) => (read(file)?.into(), HeaderMap::new()),
+        (None, name) => {
+            let sample = match name {
+                None => samples::first(args.platform)?,
+                Some(name) => samples
+                    .iter()
+                    .find(|sample| sample.name == name)
+                    .ok_or_else(|| anyhow!("{} has no sample `{name}`; --list names them", args.platform))?,
+            };
+            (sample.body.into(), sample.headers()?)
         }
     };
+    headers.extend(samples::headers(args.headers.iter().map(String::as_str))?);
     let sender = Sender::new(&args.url)?;
-    let status = sender.send(&source, body, args.forge).await?;
+    let status = sender.send(&source, body, &headers, args.forge).await?;
     output::line(&format!("{} {status}", source.id));
     match (args.forge, status < 300) {
         (false, false) => bail!("ingest answered {status}"),
@@ -121,15 +126,25 @@ impl Sender {
         Ok(Self { client, base })
     }
 
-    /// Signs with the newest secret and posts; returns the status. `forge` signs with a key that is not the source's.
-    pub(crate) async fn send(&self, source: &Source, body: Bytes, forge: bool) -> anyhow::Result<u16> {
+    /// Signs with the newest secret and posts, with `headers` besides those that prove the sender; returns the status.
+    /// `forge` signs with a key that is not the source's.
+    pub(crate) async fn send(
+        &self,
+        source: &Source,
+        body: Bytes,
+        headers: &HeaderMap,
+        forge: bool,
+    ) -> anyhow::Result<u16> {
         let none = Secret::new("");
         let forged = Secret::new(FORGERS_KEY);
         let secret = if forge { Some(&forged) } else { source.secrets.first() };
         let now = Timestamp::now();
         // Sender's ids of webhooks are unique; a counter is not, across runs.
         let id = format!("msg_{:x}", fastrand::u64(..));
-        let request = ingest::sign(source, secret.unwrap_or(&none), body, now, &id)?;
+        let mut request = ingest::sign(source, secret.unwrap_or(&none), body, now, &id)?;
+        for (name, value) in headers {
+            request.headers.insert(name, value.clone());
+        }
         // A base URL with a path is one behind a proxy.
         let base = self.base.as_str().trim_end_matches('/');
         let url = Url::parse(&format!("{base}/in/{}{}", source.id, request.path_suffix))?;

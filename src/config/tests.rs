@@ -10,6 +10,7 @@ fn the_example_is_valid_and_names_every_section() {
         "CHATWOOT_SECRET",
         "DIGISAC_URL_SECRET",
         "BAILEYS_TOKEN",
+        "VERIFY_TOKEN",
         "BILLING_SECRET",
         "CRM_SECRET",
     ];
@@ -90,6 +91,7 @@ fn the_example_shows_every_key_and_what_it_has_in_comments_is_right() {
         "CHATWOOT_SECRET",
         "DIGISAC_URL_SECRET",
         "BAILEYS_TOKEN",
+        "VERIFY_TOKEN",
         "BILLING_SECRET",
         "CRM_SECRET",
     ]

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use bytes::Bytes;
+use http::HeaderMap;
 use schemas::platform::Platform;
 use schemas::source::Source;
 
@@ -121,32 +122,43 @@ struct Verdicts {
     events: u32,
 }
 
-/// Posts every sample of every platform, and one forgery of each platform.
+/// How many samples of each platform the demo posts.
+const SAMPLES: usize = 3;
+
+/// Posts samples of every platform, and one forgery of each.
 async fn post_everything(server: &Server) -> anyhow::Result<Verdicts> {
     let sender = Sender::new(&server.base())?;
     let mut verdicts = Verdicts::default();
     for platform in Platform::ALL {
         let source = server.source(platform)?;
-        for (name, body) in samples::of(platform) {
-            let status = sender.send(&source, Bytes::from_static(body.as_bytes()), false).await?;
-            output::line(&format!("  {platform:<9} {name:<42} {status}"));
+        let samples = samples::of(platform);
+        for sample in samples.iter().step_by(samples.len().div_ceil(SAMPLES).max(1)) {
+            let (name, headers) = (sample.name, sample.headers()?);
+            let status = sender
+                .send(&source, Bytes::from_static(sample.body), &headers, false)
+                .await?;
+            output::line(&format!("  {platform:<14} {name:<42} {status}"));
             ensure!(status == 200, "{platform} {name} was answered {status}, 200 expected");
             verdicts.accepted += 1;
-            verdicts.events += events_of(&source, body)?;
+            verdicts.events += events_of(&source, &headers, sample.body)?;
         }
-        let (name, body) = samples::of(platform)[0];
-        let status = sender.send(&source, Bytes::from_static(body.as_bytes()), true).await?;
-        output::line(&format!("  {platform:<9} {:<42} {status}", format!("{name} (forged)")));
+        let sample = samples::first(platform)?;
+        let status = sender
+            .send(&source, Bytes::from_static(sample.body), &sample.headers()?, true)
+            .await?;
+        output::line(&format!(
+            "  {platform:<14} {:<42} {status}",
+            format!("{} (forged)", sample.name)
+        ));
         ensure!(status == 401 || status == 404, "a forgery was answered {status}");
         verdicts.refused += 1;
     }
     Ok(verdicts)
 }
 
-fn events_of(source: &Source, body: &str) -> anyhow::Result<u32> {
+fn events_of(source: &Source, headers: &HeaderMap, body: &[u8]) -> anyhow::Result<u32> {
     let received = schemas::time::Timestamp::now();
-    let prepared =
-        ingest::envelope::Enveloper::default().prepare(source, &http::HeaderMap::new(), body.as_bytes(), received);
+    let prepared = ingest::envelope::Enveloper::default().prepare(source, headers, body, received);
     Ok(match prepared {
         ingest::envelope::Prepared::Records(records) => u32::try_from(records.len())?,
         ingest::envelope::Prepared::Reply(_) => 0,
