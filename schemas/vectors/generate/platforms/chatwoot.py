@@ -1,0 +1,133 @@
+"""Chatwoot and the fazer-ai fork. Shapes: Chatwoot's source code, see the notes of the samples."""
+
+from vectors import ugly
+from vectors.senders import Hmac, Token, UrlSecret, b64, digest, plain
+from vectors.sheet import CLOCK, Request, compact, event, later, sample, seconds, unmapped
+
+DELIVERY = "6f0d3b54-0000-4000-8000-000000000001"
+
+
+def own(delivery=DELIVERY):
+    return (("Accept", "application/json"), ("X-Chatwoot-Delivery", delivery))
+
+
+def said(id, *, type="message.created", chat="3/128", time="2026-03-10T13:36:50.912Z", **more):
+    return event(type, subject=chat, key=chat, time=time, account="3",
+                 message={"id": id, "conversation": {"id": chat, "channel_id": "5"}, **more})
+
+
+def ticket(type, time, **more):
+    return event(type, subject="3/128", key="3/128", time=time, ticket={"id": "3/128", "channel_id": "5", **more})
+
+
+def build(sheet):
+    s = Hmac(scheme="hmac-sha256, hex, header x-chatwoot-signature, prefix sha256=, signed time stamp", prefix="sha256=",
+             header="X-Chatwoot-Signature", template="{timestamp}.{body}", stamp_header="X-Chatwoot-Timestamp",
+             own_headers=own(), secrets=("cw-secret-exemplo",))
+    plain(sheet)
+
+    def accept(name, value, events, delivery=None, at=CLOCK, **more):
+        value = sample(f"chatwoot/{value}") if isinstance(value, str) else value
+        body = value if isinstance(value, bytes) else compact(value)
+        delivery = delivery or f"6f0d3b54-0000-4000-8000-{len(sheet.cases):012}"
+        sheet.case(name, s, s.request(body, own=own(delivery), at=at), events=events, clock=at, **more)
+
+    accept("a message comes in", "message_created.incoming.json",
+           [said("9001", direction="inbound", internal=False, text="Olá, bom dia", ticket_id="3/128",
+                 **{"from": {"id": "41", "kind": "contact", "name": "Ana Exemplo"}})], DELIVERY)
+    accept("the same delivery again", "message_created.incoming.json", [said("9001")], DELIVERY, at=later(9),
+           redelivery_of="a message comes in")
+    accept("the same message over another hook has another delivery and is the same event",
+           "message_created.incoming.json", [said("9001")], "6f0d3b54-0000-4000-8000-00000000aaaa",
+           redelivery_of="a message comes in")
+    value = {**sample("chatwoot/message_created.incoming.json"), "event": "message_incoming"}
+    accept("the fork's message_incoming is the same message once more", value, [said("9001")],
+           redelivery_of="a message comes in")
+    accept("an image comes in without a text", "message_created.incoming_image.json",
+           [said("9002", time="2026-03-10T13:37:01.100Z", kind="image",
+                 attachments=[{"kind": "image", "size_bytes": 20480}])])
+    accept("an agent answers", "message_created.outgoing.json",
+           [said("9003", time="2026-03-10T13:37:10.000Z", direction="outbound", **{"from": {"id": "7", "kind": "agent"}})])
+    value = {**sample("chatwoot/message_created.outgoing.json"), "event": "message_outgoing"}
+    accept("the fork's message_outgoing is the same answer once more", value, [said("9003", time="2026-03-10T13:37:10.000Z")],
+           redelivery_of="an agent answers")
+    value = sample("chatwoot/message_created.outgoing.json")
+    value.update(id=9010, message_type="template", content="Como foi o atendimento?")
+    accept("a template goes out", value, [said("9010", time="2026-03-10T13:37:10.000Z", direction="outbound")])
+    accept("a private note is internal", "message_created.private_note.json",
+           [said("9004", time="2026-03-10T13:37:30.000Z", internal=True, text="nota interna")])
+    accept("a message in a group, over the fork", "fazer_ai.message_created.group.json",
+           [said("9101", chat="3/140", conversation={"id": "3/140", "group": True, "channel_id": "5"},
+                 text="mensagem no grupo")])
+    accept("one of our messages was delivered", "message_updated.json",
+           [said("9003", type="message.status", time="2026-03-10T13:37:14.300Z", status="delivered")])
+    value = sample("chatwoot/message_updated.json")
+    value.update(content_attributes={"deleted": True}, content="This message was deleted")
+    accept("a message was deleted", value, [said("9003", type="message.deleted", time=None)])
+    value = sample("chatwoot/message_created.incoming.json")
+    value.update(event="message_updated", content="Olá, boa tarde")
+    accept("a message of the customer changed", value, [said("9001", type="message.updated", time=None, text="Olá, boa tarde")])
+    accept("a conversation is opened", "conversation_created.json",
+           [ticket("ticket.created", "2026-03-10T13:36:50.912Z", status="open", contact={"id": "41"})])
+    accept("a conversation is resolved", "conversation_status_changed.resolved.json",
+           [ticket("ticket.closed", "2026-03-10T14:42:00.104Z", status="closed", previous_status="open")], at=later(3900))
+    accept("a resolved conversation is opened again", "conversation_status_changed.reopened.json",
+           [ticket("ticket.reopened", "2026-03-10T15:50:44.010Z", status="open", previous_status="closed")], at=later(8000))
+    value = sample("chatwoot/conversation_status_changed.resolved.json")
+    value.update(status="snoozed", changed_attributes=[{"status": {"current_value": "snoozed", "previous_value": "open"}}])
+    accept("a conversation is put off", value, [ticket("ticket.updated", "2026-03-10T14:42:00.104Z", status="snoozed")],
+           at=later(3900))
+    accept("a conversation goes to an agent and a team", "conversation_updated.assignee.json",
+           [ticket("ticket.transferred", "2026-03-10T13:40:02.500Z", team="vendas", assignee={"id": "7", "kind": "agent"})],
+           at=later(120))
+    value = sample("chatwoot/conversation_updated.assignee.json")
+    value["changed_attributes"] = [{"label_list": {"current_value": ["vip"], "previous_value": []}}]
+    value["labels"] = ["vip"]
+    accept("a conversation gets a label", value, [ticket("ticket.updated", "2026-03-10T13:40:02.500Z", labels=["vip"])],
+           at=later(120))
+    accept("a contact comes in", "contact_created.json",
+           [event("contact.created", subject="41", account="3", contact={"id": "41", "phone": "+5511900000001"})])
+    accept("a contact changes", "contact_updated.json",
+           [event("contact.updated", subject="41", account="3", time="2026-03-10T13:45:00.000Z",
+                  contact={"id": "41", "email": "ana@example.com"})], at=later(420))
+    accept("an agent types", "conversation_typing_on.json",
+           [event("presence.updated", subject="3/128", key="3/128", presence={"parties": [{"id": "7", "state": "typing"}]})])
+    accept("the fork's bridge tells of a group", "fazer_ai.provider_event_received.json",
+           [event("group.participants.updated", subject="120363000000000001@g.us", account="3",
+                  group={"id": "120363000000000001@g.us", "action": "added", "participants": [{"id": "271000000000002@lid"}]})])
+    accept("an event without a mapping is kept under its name", "webwidget_triggered.json", [unmapped("webwidget_triggered")])
+    value = sample("chatwoot/message_created.incoming.json")
+    value.update(id=9007199254740993, content="👋 日本語 \"x\" \\ \n")
+    accept("an id of 2^53+1 keeps its last digit, in any script", value,
+           [said("9007199254740993", text="👋 日本語 \"x\" \\ \n")])
+    accept("Ruby escapes what could end a script", compact({**value, "id": 9012, "content": "<b>&"}).replace(b"<", b"\\u003c")
+           .replace(b">", b"\\u003e").replace(b"&", b"\\u0026"), [said("9012", text="<b>&")])
+
+    small = compact({"event": "message_created", "id": 9020, "content": "oi", "message_type": "incoming", "private": False,
+                     "created_at": "2026-03-10T13:36:50.912Z", "account": {"id": 3}, "inbox": {"id": 5},
+                     "conversation": {"id": 128}, "sender": {"id": 41}})
+    events = [said("9020", text="oi")]
+    ugly.hmac(sheet, s, small, events)
+    ugly.stamped(sheet, s, small, events, malformed=ugly.NOT_SECONDS)
+    ugly.bodies(sheet, s)
+    good = s.request(small)
+    value = s.encode(digest("sha256", s.secret.encode(), small))
+    sheet.case("a signature over the body alone leaves the time stamp open", s, good.with_header(s.header, value),
+               reason="no_match")
+    sheet.case("the delivery's id is not signed and need not be there", s, good.without("X-Chatwoot-Delivery"), events=events)
+    sheet.case("a signature in base64 under the right prefix", s, good.with_header(s.header, "sha256=" + b64(b"\0" * 32)),
+               reason="malformed")
+    sheet.case("a version that does not sign is not taken where signing is asked for", s,
+               good.without(s.header, s.stamp_header), reason="missing")
+    sheet.case("Chatwoot asks nothing by GET", s, Request("GET", "/in/line-1"), status=405)
+
+    u = UrlSecret(scheme="secret in the path", auth={"scheme": "url_secret"}, secrets=("s3cret-of-chatwoot",),
+                  foreign="s3cret-of-another-chatwoot", own_headers=())
+    sheet.case("an old version has its secret in the path", u, u.request(small), events=events)
+    sheet.case("an API inbox whose signing key nobody can see has its secret in the path", u, u.request(
+        small, own=own()).with_header("X-Chatwoot-Signature", "sha256=" + "0" * 64).with_header(
+        "X-Chatwoot-Timestamp", str(seconds(CLOCK))), events=events)
+    sheet.case("an old version with a wrong secret in the path", u, u.request(small, secret=u.foreign), reason="not_found")
+    t = Token(scheme="token in the query", auth={"scheme": "token", "query": "token"}, place="query", name="token")
+    sheet.case("an agent bot has its token in the query", t, t.request(small), events=events)
+    sheet.case("an agent bot with a wrong token in the query", t, t.request(small, secret="guess-guess"), reason="no_match")

@@ -1,0 +1,167 @@
+"""Meta's WhatsApp Cloud API. Shapes: Meta's documents "Webhooks > Components" and "Payload examples"."""
+
+from pywa.utils import webhook_updates_validator
+
+from vectors import ugly
+from vectors.libraries import Node, npm, pypi
+from vectors.senders import Hmac, b64, plain
+from vectors.sheet import Request, compact, event, later, unmapped
+
+WABA, LINE, ANA = "102290129340398", "106540352242922", "5511900000001"
+HEADER = "X-Hub-Signature-256"
+
+
+def body(*changes, account=WABA):
+    return {"object": "whatsapp_business_account", "entry": [{"id": account, "changes": list(changes)}]}
+
+
+def messages(*list_, line=LINE, field="messages", **more):
+    value = {"messaging_product": "whatsapp",
+             "metadata": {"display_phone_number": "5511900000009", "phone_number_id": line},
+             "contacts": [{"profile": {"name": "Ana Exemplo"}, "wa_id": ANA}], "messages": list(list_), **more}
+    return {"value": value, "field": field}
+
+
+def statuses(*list_):
+    return {"value": {"messaging_product": "whatsapp",
+                      "metadata": {"display_phone_number": "5511900000009", "phone_number_id": LINE},
+                      "statuses": list(list_)}, "field": "messages"}
+
+
+def text(id="wamid.HBgNNTUxMTkwMDAwMDAwMRUCABIYFjNFQjBBMUIyQzNENEU1RjYwMDAxAA==", said="Olá, bom dia", at="1773149810", **more):
+    return {"from": ANA, "id": id, "timestamp": at, "type": "text", "text": {"body": said}, **more}
+
+
+def expected(id, said=None, at="2026-03-10T13:36:50.000Z", type="message.created", **more):
+    message = {"id": id, "conversation": {"id": ANA, "channel_id": LINE}, "direction": "inbound", **more}
+    if said is not None:
+        message["text"] = said
+    return event(type, subject=ANA, time=at, key=f"{LINE}/{ANA}", account=WABA, message=message)
+
+
+def build(sheet):
+    def pywa(request, secret, clock):
+        signature = request.get(HEADER)
+        return None if signature is None else webhook_updates_validator(secret, request.body, signature)
+
+    def octokit(request, secret, clock):
+        signature = request.get(HEADER)
+        if not signature or not request.body:
+            return None
+        return Node.call("octokit_verify", secret=secret, body=request.body, signature=signature)
+
+    s = Hmac(scheme="hmac-sha256, hex, header x-hub-signature-256, prefix sha256=", header=HEADER, prefix="sha256=",
+             verify_token="token-of-the-app-dashboard", own_headers=(("User-Agent", "facebookexternalua"),),
+             libraries={pypi("pywa"): pywa, npm("@octokit/webhooks-methods"): octokit})
+    plain(sheet)
+    wamid = text()["id"]
+    one = compact(body(messages(text())))
+    events = [expected(wamid, "Olá, bom dia", kind="text", **{"from": {"id": ANA, "name": "Ana Exemplo"}})]
+
+    def accept(name, value, events, **more):
+        sheet.case(name, s, s.request(value if isinstance(value, bytes) else compact(value)), events=events, **more)
+
+    accept("a text message comes in", one, events)
+    sheet.case("the same webhook is delivered again an hour later", s, s.request(one), events=events, clock=later(3600),
+               redelivery_of="a text message comes in")
+    accept("an image comes in with a caption", body(messages(
+        {"from": ANA, "id": "wamid.IMG", "timestamp": "1773149841", "type": "image",
+         "image": {"caption": "foto", "mime_type": "image/jpeg", "sha256": "AAAA", "id": "1234567890",
+                   "url": "https://lookaside.fbsbx.com/whatsapp_business/attachments/?mid=1234567890"}})),
+        [expected("wamid.IMG", "foto", "2026-03-10T13:37:21.000Z", kind="image")])
+    accept("a reply quotes an earlier message", body(messages(
+        text("wamid.REPLY", "sim", context={"from": "5511900000009", "id": "wamid.EARLIER"}))),
+        [expected("wamid.REPLY", "sim", quoted={"id": "wamid.EARLIER"})])
+    accept("a customer reacts to a message", body(messages(
+        {"from": ANA, "id": "wamid.REACTION", "timestamp": "1773149950", "type": "reaction",
+         "reaction": {"message_id": "wamid.EARLIER", "emoji": "👍"}})),
+        [event("message.reaction", subject=ANA, time="2026-03-10T13:39:10.000Z", key=f"{LINE}/{ANA}", account=WABA,
+               message={"id": "wamid.EARLIER", "direction": "inbound", "emoji": "👍", "conversation": {"id": ANA}})],
+        clock=later(60))
+    accept("a message in a group belongs to the group", body(messages(
+        text("wamid.GROUP", "mensagem no grupo", group_id="120363000000000001"))),
+        [event("message.created", subject="120363000000000001", key=f"{LINE}/120363000000000001", account=WABA,
+               time="2026-03-10T13:36:50.000Z",
+               message={"id": "wamid.GROUP", "conversation": {"id": "120363000000000001", "group": True},
+                        "from": {"id": ANA}})])
+    for word, at in (("sent", 1773149831), ("delivered", 1773149834), ("read", 1773149899), ("played", 1773149899)):
+        accept(f"one of our messages was {word}", body(statuses(
+            {"id": "wamid.OURS", "status": word, "timestamp": str(at), "recipient_id": ANA,
+             "conversation": {"id": "c0ffee", "origin": {"type": "utility"}},
+             "pricing": {"billable": True, "pricing_model": "CBP", "category": "utility"}})),
+            [event("message.status", subject=ANA, key=f"{LINE}/{ANA}", account=WABA,
+                   time={1773149831: "2026-03-10T13:37:11.000Z", 1773149834: "2026-03-10T13:37:14.000Z",
+                         1773149899: "2026-03-10T13:38:19.000Z"}[at],
+                   message={"id": "wamid.OURS", "status": word, "conversation": {"id": ANA, "channel_id": LINE}})])
+    accept("one of our messages failed, with the reason", body(statuses(
+        {"id": "wamid.OURS2", "status": "failed", "timestamp": "1773149840", "recipient_id": ANA,
+         "errors": [{"code": 131026, "title": "Message undeliverable", "message": "Message undeliverable",
+                     "error_data": {"details": "Message Undeliverable."}}]})),
+        [event("message.status", subject=ANA, key=f"{LINE}/{ANA}", time="2026-03-10T13:37:20.000Z",
+               message={"id": "wamid.OURS2", "status": "failed", "error": "Message undeliverable"})])
+    accept("a message was deleted", body(statuses(
+        {"id": "wamid.GONE", "status": "deleted", "timestamp": "1773149840", "recipient_id": ANA})),
+        [event("message.deleted", subject=ANA, key=f"{LINE}/{ANA}", message={"id": "wamid.GONE"})])
+    accept("our own message, written on the phone, is echoed", body(
+        {"field": "smb_message_echoes", "value": {
+            "messaging_product": "whatsapp",
+            "metadata": {"display_phone_number": "5511900000009", "phone_number_id": LINE},
+            "message_echoes": [{"from": "5511900000009", "to": ANA, "id": "wamid.ECHO", "timestamp": "1773149830",
+                                "type": "text", "text": {"body": "Bom dia! Em que posso ajudar?"}}]}}),
+        [event("message.created", subject=ANA, key=f"{LINE}/{ANA}", time="2026-03-10T13:37:10.000Z", account=WABA,
+               message={"id": "wamid.ECHO", "direction": "outbound", "text": "Bom dia! Em que posso ajudar?",
+                        "conversation": {"id": ANA, "channel_id": LINE}})])
+    accept("two messages and a status in one webhook are three events", body(
+        messages(text("wamid.A", "um"), text("wamid.B", "dois", "1773149811")),
+        statuses({"id": "wamid.OURS", "status": "read", "timestamp": "1773149812", "recipient_id": ANA})),
+        [expected("wamid.A", "um"), expected("wamid.B", "dois", "2026-03-10T13:36:51.000Z"),
+         event("message.status", subject=ANA, message={"id": "wamid.OURS", "status": "read"})])
+    accept("two accounts in one webhook keep apart", {"object": "whatsapp_business_account", "entry": [
+        {"id": WABA, "changes": [messages(text("wamid.A", "um"))]},
+        {"id": "999999999999999", "changes": [messages(text("wamid.B", "dois"), line="888")]}]},
+        [expected("wamid.A", "um"),
+         event("message.created", subject=ANA, key=f"888/{ANA}", account="999999999999999", message={"id": "wamid.B"})])
+    accept("a change of another field is kept under its name", body(
+        {"field": "account_update", "value": {"phone_number": "5511900000009", "event": "VERIFIED_ACCOUNT"}}),
+        [unmapped("account_update")])
+    accept("a message and a template's new status are two events", body(
+        messages(text("wamid.A", "um")),
+        {"field": "message_template_status_update", "value": {"event": "APPROVED", "message_template_id": 12345678,
+                                                              "message_template_name": "boas_vindas"}}),
+        [expected("wamid.A", "um"), unmapped("message_template_status_update")])
+    escaped = compact(body(messages(text("wamid.ESC", "Olá 👋 <b>&\"\\\n"))), ascii_only=True).replace(b"/", b"\\/")
+    accept("Meta escapes slashes and what is not ASCII, and signs that", escaped,
+           [expected("wamid.ESC", "Olá 👋 <b>&\"\\\n")])
+    accept("the same text unescaped", body(messages(text("wamid.UNI", "Olá 👋 日本語 \u200d\u2028"))),
+           [expected("wamid.UNI", "Olá 👋 日本語 \u200d\u2028")])
+    accept("an id of 2^53+1, sent as a number, keeps its last digit",
+           compact(body(messages(text("wamid.BIG", "oi")))).replace(b'"wamid.BIG"', b"9007199254740993"),
+           [expected("9007199254740993", "oi")])
+    accept("time stamps sent as numbers are time stamps", body(messages(text("wamid.NUM", "oi", 1773149810))),
+           [expected("wamid.NUM", "oi")])
+
+    small = compact(body(messages(text("wamid.S", "oi"))))
+    ugly.hmac(sheet, s, small, [expected("wamid.S", "oi")])
+    ugly.bodies(sheet, s)
+    old = s.request(small).without(HEADER).with_header(
+        "X-Hub-Signature", "sha1=" + __import__("hmac").new(s.secret.encode(), small, "sha1").hexdigest())
+    sheet.case("the older header with SHA-1 alone is not enough", s, old, reason="missing")
+    sheet.case("the older header with SHA-1 beside the newer one does not matter", s,
+               s.request(small).with_header("X-Hub-Signature", "sha1=00"), events=[expected("wamid.S", "oi")])
+    sheet.case("a signature in base64 behind the right prefix is no signature", s, s.request(small).with_header(
+        HEADER, "sha256=" + b64(b"\0" * 32)), reason="malformed")
+
+    hello = "/in/line-1?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token="
+    ugly.handshake_get(sheet, s, "Meta asks to subscribe and knows the verify token", hello + s.verify_token, "1158201444")
+    ugly.handshake_get(sheet, s, "Meta asks to subscribe, with dots percent-encoded",
+                       f"/in/line-1?hub%2Emode=subscribe&hub%2Everify_token={s.verify_token}&hub%2Echallenge=42", "42")
+    ugly.refused_get(sheet, s, "somebody asks to subscribe with a wrong verify token", hello + "guess", reason="forbidden")
+    ugly.refused_get(sheet, s, "somebody asks to subscribe without a verify token",
+                     "/in/line-1?hub.mode=subscribe&hub.challenge=1158201444", reason="forbidden")
+    ugly.refused_get(sheet, s, "somebody asks to subscribe where no verify token is configured", hello,
+                     source={**s.source(), "verify_token": None}, reason="forbidden")
+    ugly.refused_get(sheet, s, "the app secret is not the verify token", hello + s.secret, reason="forbidden")
+    ugly.refused_get(sheet, s, "another mode is nothing to subscribe to",
+                     f"/in/line-1?hub.mode=unsubscribe&hub.challenge=1&hub.verify_token={s.verify_token}",
+                     reason="forbidden")
+    sheet.case("a webhook sent by DELETE is not taken", s, Request("DELETE", "/in/line-1"), status=405, sdk=None)
