@@ -1,67 +1,17 @@
-//! The contracts as files: the JSON Schemas under `json/` are those of the Rust types, and the envelopes under `examples/`
-//! are valid, readable and complete.
-//!
-//! `UPDATE_SCHEMAS=1 cargo test -p schemas --test contracts committed` writes the schemas anew. The examples are not generated: they
-//! stay as they are, for a reader that was built for them must go on working.
+//! The envelopes under `examples/` are valid, readable and complete. They are not generated: they stay as they are, for a
+//! reader that was built for them must go on working.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use jsonschema::Validator;
 use schemas::data::{Data, DataType, TYPES};
 use schemas::event::Event;
 use schemas::id::IdTime;
 use schemas::json_schema;
 use serde_json::{Value, json};
 
-fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
-}
-
-/// Name and content of each file in a folder.
-fn files(name: &str) -> BTreeMap<String, String> {
-    fs::read_dir(folder(name))
-        .unwrap_or_else(|error| panic!("schemas/{name}: {error}"))
-        .map(|entry| {
-            let path = entry.expect("a readable folder").path();
-            let content = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            let name = path
-                .file_name()
-                .and_then(|name| name.to_str())
-                .expect("a plain file name");
-            (name.to_owned(), content)
-        })
-        .collect()
-}
-
-fn examples() -> BTreeMap<String, Value> {
-    let parse = |(name, text): (String, String)| {
-        let value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("schemas/examples/{name}: {error}"));
-        (name, value)
-    };
-    files("examples").into_iter().map(parse).collect()
-}
-
-/// The validators of the committed schemas by event type.
-fn validators() -> BTreeMap<&'static str, Validator> {
-    let committed = files("json");
-    let validator = |t: &DataType| {
-        let file = format!("{}.v{}.json", t.name, t.version);
-        let text = committed
-            .get(&file)
-            .unwrap_or_else(|| panic!("schemas/json/{file} is missing"));
-        let schema: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{file}: {error}"));
-        jsonschema::draft202012::meta::validate(&schema).unwrap_or_else(|error| panic!("{file}: {error}"));
-        let options = jsonschema::draft202012::options().should_validate_formats(true);
-        (
-            t.name,
-            options.build(&schema).unwrap_or_else(|error| panic!("{file}: {error}")),
-        )
-    };
-    TYPES.iter().map(validator).collect()
-}
+use crate::all_examples as examples;
+use crate::validity::{errors, validators};
 
 fn type_of(example: &Value) -> &'static DataType {
     let name = example["type"].as_str().expect("an example has a type");
@@ -71,34 +21,8 @@ fn type_of(example: &Value) -> &'static DataType {
         .unwrap_or_else(|| panic!("`{name}` is not a type of ours"))
 }
 
-#[test]
-fn the_committed_schemas_are_those_of_the_types() {
-    let made: BTreeMap<String, String> = json_schema::all().into_iter().collect();
-    if std::env::var_os("UPDATE_SCHEMAS").is_some() {
-        for (name, content) in &made {
-            fs::write(folder("json").join(name), content).expect("a writable schema");
-        }
-    }
-    let committed = files("json");
-    let names = |files: &BTreeMap<String, String>| files.keys().cloned().collect::<BTreeSet<_>>();
-    assert_eq!(
-        names(&committed),
-        names(&made),
-        "one file for each event type, and no others, in schemas/json"
-    );
-    for (name, content) in &made {
-        // Compared as values: the order of members depends on how serde_json was built.
-        let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!(
-            parse(&committed[name]),
-            parse(content),
-            "schemas/json/{name} is not the schema of its type: run `UPDATE_SCHEMAS=1 cargo test -p schemas --test contracts committed`"
-        );
-    }
-}
-
 /// What was read of the attributes, as the envelope writes them; null where there is none.
-fn attributes(event: &Event) -> [(&'static str, Value); 13] {
+fn attributes(event: &Event) -> [(&'static str, Value); 14] {
     let a = &event.attributes;
     let id_time = (a.id_time == IdTime::Received).then_some(a.id_time);
     [
@@ -111,6 +35,7 @@ fn attributes(event: &Event) -> [(&'static str, Value); 13] {
         ("dataschema", json!(a.data_schema)),
         ("tenant", json!(a.tenant)),
         ("platform", json!(a.platform)),
+        ("account", json!(a.account)),
         ("receivedtime", json!(a.received)),
         ("partitionkey", json!(a.partition_key)),
         ("traceparent", json!(a.traceparent)),
@@ -123,7 +48,6 @@ fn every_event_type_has_a_schema_and_an_example() {
     let shown: BTreeSet<&str> = examples().values().map(|example| type_of(example).name).collect();
     let defined: BTreeSet<&str> = TYPES.iter().map(|t| t.name).collect();
     assert_eq!(shown, defined);
-    assert_eq!(validators().into_keys().collect::<BTreeSet<_>>(), defined);
 }
 
 #[test]
@@ -133,11 +57,10 @@ fn every_example_is_valid_and_reads_back_as_it_was_written() {
         let defined = type_of(&example);
         let name = defined.name;
         assert!(file.starts_with(&format!("{name}.")), "{file} is named for its type");
-        let errors: Vec<String> = validators[name]
-            .iter_errors(&example)
-            .map(|error| error.to_string())
-            .collect();
-        assert!(errors.is_empty(), "{file}: {errors:?}");
+        for contract in [name, "envelope"] {
+            let errors = errors(&validators[contract], &example);
+            assert!(errors.is_empty(), "{file} as {contract}: {errors:?}");
+        }
 
         let event = Event::decode(&Bytes::from(example.to_string())).unwrap_or_else(|error| panic!("{file}: {error}"));
         assert_eq!(event.event_type().as_str(), name, "{file}");
@@ -199,13 +122,20 @@ fn a_broken_example_is_refused() {
     let validators = validators();
     for (file, example) in examples() {
         let defined = type_of(&example);
-        let validator = &validators[defined.name];
-        let refuse = |what: &str, change: &dyn Fn(&mut Value)| {
+        let refuse_as = |contracts: &[&str], what: &str, change: &dyn Fn(&mut Value)| {
             let mut broken = example.clone();
             change(&mut broken);
             assert_ne!(broken, example, "{file}: nothing changes though {what}");
-            assert!(!validator.is_valid(&broken), "{file} is valid though {what}");
+            for contract in contracts {
+                assert!(
+                    !validators[*contract].is_valid(&broken),
+                    "{file} is a valid {contract} though {what}"
+                );
+            }
         };
+        let both = [defined.name, "envelope"];
+        let refuse = |what: &str, change: &dyn Fn(&mut Value)| refuse_as(&both, what, change);
+        let refuse_type = |what: &str, change: &dyn Fn(&mut Value)| refuse_as(&both[..1], what, change);
         let remove = |value: &mut Value, member: &str| {
             value.as_object_mut().expect("an object").remove(member);
         };
@@ -216,7 +146,6 @@ fn a_broken_example_is_refused() {
             "type",
             "time",
             "datacontenttype",
-            "dataschema",
             "tenant",
             "platform",
             "receivedtime",
@@ -232,7 +161,14 @@ fn a_broken_example_is_refused() {
                 broken[attribute] = json!(7);
             });
         }
-        refuse("its type is another", &|broken| {
+        refuse_type("`dataschema` is missing", &|broken| remove(broken, "dataschema"));
+        refuse("`dataschema` is a number", &|broken| broken["dataschema"] = json!(7));
+        refuse("`account` is a number", &|broken| broken["account"] = json!(7));
+        refuse("its tenant is empty", &|broken| broken["tenant"] = json!(""));
+        refuse("its source has no tenant", &|broken| {
+            broken["source"] = json!("/chatwoot-1");
+        });
+        refuse_type("its type is another", &|broken| {
             broken["type"] = json!("message.written");
         });
         refuse("its time has no zone", &|broken| {
@@ -240,10 +176,10 @@ fn a_broken_example_is_refused() {
         });
         refuse("its id is no UUID", &|broken| broken["id"] = json!("9001"));
         refuse("its digest is short", &|broken| broken["rawsha256"] = json!("ab"));
-        refuse("its member is missing", &|broken| {
+        refuse_type("its member is missing", &|broken| {
             remove(&mut broken["data"], defined.member);
         });
-        refuse("its member is text", &|broken| {
+        refuse_type("its member is text", &|broken| {
             broken["data"][defined.member] = json!("x");
         });
         refuse("its raw part is missing", &|broken| {

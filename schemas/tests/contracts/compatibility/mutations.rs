@@ -1,0 +1,401 @@
+//! The checker itself: every kind of change that breaks a reader is refused, every other passes.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::checker::{breaks, same};
+
+/// A schema with one of everything that ours have.
+fn promised() -> Value {
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:example:1",
+        "title": "sample",
+        "type": "object",
+        "required": ["id", "data"],
+        "properties": {
+            "id": { "type": "string", "format": "uuid", "description": "an id" },
+            "specversion": { "const": "1.0" },
+            "digest": { "type": "string", "pattern": "^[0-9a-f]{64}$" },
+            "count": { "type": ["integer", "null"], "minimum": 0, "format": "uint64" },
+            "internal": { "type": "boolean", "default": false },
+            "labels": { "type": "array", "items": { "type": "string" } },
+            "from": { "anyOf": [{ "$ref": "#/$defs/Party" }, { "type": "null" }] },
+            "data": {
+                "type": "object",
+                "required": ["status"],
+                "properties": {
+                    "status": { "$ref": "#/$defs/Status", "description": "how it stands" },
+                    "description": { "type": "string" },
+                    "raw": { "description": "anything" }
+                },
+                "oneOf": [{ "required": ["raw"] }, { "required": ["raw_base64"] }]
+            }
+        },
+        "$defs": {
+            "Party": {
+                "type": "object",
+                "required": ["id"],
+                "properties": { "id": { "type": "string" }, "name": { "type": ["string", "null"] } }
+            },
+            "Status": {
+                "oneOf": [
+                    { "type": "string", "const": "open", "description": "being worked on" },
+                    { "type": "string", "const": "closed" }
+                ]
+            }
+        }
+    })
+}
+
+/// One change: the place (a JSON pointer) and what stands there afterwards; null takes it away.
+type Change = (&'static str, Value);
+
+fn changed(changes: &[Change]) -> Value {
+    let mut schema = promised();
+    for (pointer, value) in changes {
+        let (parent, key) = pointer.rsplit_once('/').expect("a pointer");
+        let parent = schema
+            .pointer_mut(parent)
+            .unwrap_or_else(|| panic!("{pointer} is not there"));
+        match parent {
+            Value::Object(members) if value.is_null() => {
+                members.remove(key).unwrap_or_else(|| panic!("{pointer} is not there"));
+            }
+            Value::Object(members) => {
+                members.insert(key.to_owned(), value.clone());
+            }
+            other => panic!("{pointer}: {other}"),
+        }
+    }
+    assert_ne!(schema, promised(), "{changes:?} change nothing");
+    schema
+}
+
+#[test]
+fn every_change_that_breaks_a_reader_is_refused_with_its_place() {
+    let null = Value::Null;
+    let string = json!({ "type": "string" });
+    let cases: Vec<(&str, Vec<Change>, &str)> = vec![
+        (
+            "a new required member",
+            vec![
+                ("/properties/new", string.clone()),
+                ("/required", json!(["id", "data", "new"])),
+            ],
+            "the whole: the new member `new` is required",
+        ),
+        (
+            "a new required member deep inside, behind a reference and null",
+            vec![
+                ("/$defs/Party/properties/phone", string.clone()),
+                ("/$defs/Party/required", json!(["id", "phone"])),
+            ],
+            "`from`: the new member `phone` is required",
+        ),
+        (
+            "a member that is required without being described",
+            vec![("/required", json!(["id", "data", "x"]))],
+            "new member `x`",
+        ),
+        (
+            "a removed required member",
+            vec![("/properties/id", null.clone()), ("/required", json!(["data"]))],
+            "`id` was removed",
+        ),
+        (
+            "a removed optional member",
+            vec![("/properties/digest", null.clone())],
+            "`digest` was removed",
+        ),
+        (
+            "a removed member that is called as a keyword",
+            vec![("/properties/data/properties/description", null.clone())],
+            "`data.description` was removed",
+        ),
+        (
+            "a renamed member",
+            vec![
+                ("/$defs/Party/properties/name", null.clone()),
+                ("/$defs/Party/properties/full_name", string.clone()),
+            ],
+            "`from.name` was removed",
+        ),
+        (
+            "an optional member that becomes required",
+            vec![("/required", json!(["id", "data", "digest"]))],
+            "`digest` was not required and is",
+        ),
+        (
+            "a required member that becomes optional",
+            vec![("/required", json!(["data"]))],
+            "`id` was required and is not",
+        ),
+        (
+            "a narrowed type",
+            vec![("/properties/count/type", json!("integer"))],
+            "`count`: its type was integer or null and is integer",
+        ),
+        (
+            "a widened type",
+            vec![("/properties/internal/type", json!(["boolean", "null"]))],
+            "`internal`: its type was boolean and is boolean or null",
+        ),
+        (
+            "another type",
+            vec![("/properties/count/type", json!(["number", "null"]))],
+            "its type was integer or null and is null or number",
+        ),
+        (
+            "a type where there was none",
+            vec![("/properties/data/properties/raw/type", json!("object"))],
+            "`data.raw`: its type was any and is object",
+        ),
+        (
+            "a type that is no longer said",
+            vec![("/properties/digest/type", null.clone())],
+            "its type was string and is any",
+        ),
+        (
+            "an optional object that may no longer be null",
+            vec![("/properties/from", json!({ "$ref": "#/$defs/Party" }))],
+            "`from`: its type was null or object and is object",
+        ),
+        (
+            "another type of the elements",
+            vec![("/properties/labels/items", json!({ "type": "integer" }))],
+            "`labels[]`: its type was string and is integer",
+        ),
+        (
+            "elements of any type",
+            vec![("/properties/labels/items", null.clone())],
+            "`labels`: what its elements are was added or removed",
+        ),
+        (
+            "one in the place of a list",
+            vec![("/properties/labels", string.clone())],
+            "`labels`: its type was array and is string",
+        ),
+        (
+            "a removed value",
+            vec![("/$defs/Status/oneOf", json!([{ "const": "open" }]))],
+            "`data.status`: the value \"closed\" was removed",
+        ),
+        (
+            "a new value in a closed list",
+            vec![(
+                "/$defs/Status/oneOf",
+                json!([{ "const": "open" }, { "const": "closed" }, { "const": "lost" }]),
+            )],
+            "`data.status`: the value \"lost\" was added to a closed list",
+        ),
+        (
+            "a closed list that is opened",
+            vec![("/$defs/Status", string.clone())],
+            "`data.status`: its list of values was closed and is open",
+        ),
+        (
+            "an open text that is closed",
+            vec![("/$defs/Party/properties/id/enum", json!(["a"]))],
+            "`from.id`: it has a closed list of values now",
+        ),
+        (
+            "another constant",
+            vec![("/properties/specversion/const", json!("1.1"))],
+            "`specversion`: the value \"1.0\" was removed",
+        ),
+        (
+            "another format",
+            vec![("/properties/id/format", json!("date-time"))],
+            "`id`: its `format` was \"uuid\" and is \"date-time\"",
+        ),
+        (
+            "a format that is gone",
+            vec![("/properties/id/format", null.clone())],
+            "`id`: its `format` was \"uuid\" and is absent",
+        ),
+        (
+            "a format that is new",
+            vec![("/$defs/Party/properties/id/format", json!("uri"))],
+            "`from.id`: its `format` was absent and is \"uri\"",
+        ),
+        (
+            "another pattern",
+            vec![("/properties/digest/pattern", json!("^[0-9A-F]{64}$"))],
+            "`digest`: its `pattern` was",
+        ),
+        (
+            "another minimum",
+            vec![("/properties/count/minimum", json!(1))],
+            "`count`: its `minimum` was 0 and is 1",
+        ),
+        (
+            "a maximum",
+            vec![("/properties/count/maximum", json!(9))],
+            "`count`: its `maximum` was absent and is 9",
+        ),
+        (
+            "a length",
+            vec![("/$defs/Party/properties/id/maxLength", json!(64))],
+            "its `maxLength` was absent",
+        ),
+        (
+            "a least number of elements",
+            vec![("/properties/labels/minItems", json!(1))],
+            "its `minItems` was absent",
+        ),
+        (
+            "another meaning of what is left out",
+            vec![("/properties/internal/default", json!(true))],
+            "its `default` was false and is true",
+        ),
+        (
+            "unknown members forbidden",
+            vec![("/$defs/Party/additionalProperties", json!(false))],
+            "`from`: its `additionalProperties` was absent",
+        ),
+        (
+            "another choice",
+            vec![("/properties/data/oneOf", json!([{ "required": ["raw"] }]))],
+            "`data`: the choices that it allows changed",
+        ),
+        (
+            "a choice that is gone",
+            vec![("/properties/data/oneOf", null.clone())],
+            "`data`: the choices that it allows changed",
+        ),
+        (
+            "a keyword that nobody here knows",
+            vec![("/properties/labels/uniqueItems", json!(true))],
+            "its `uniqueItems` was absent and is true",
+        ),
+        (
+            "a member that nothing fits",
+            vec![("/properties/digest", json!(false))],
+            "`digest`: its `schema` was absent and is false",
+        ),
+    ];
+    for (what, changes, expected) in cases {
+        let found = breaks(&promised(), &changed(&changes));
+        assert!(
+            found.iter().any(|place| place.contains(expected)),
+            "{what}: expected `{expected}`, found {found:?}"
+        );
+    }
+}
+
+#[test]
+fn every_change_that_breaks_nobody_passes() {
+    let string = json!({ "type": "string" });
+    let party = promised()["$defs"]["Party"].clone();
+    // What is promised, whether it is the same promise, and the changes.
+    let cases: Vec<(&str, bool, Vec<Change>)> = vec![
+        (
+            "a new optional member",
+            false,
+            vec![("/properties/account", string.clone())],
+        ),
+        (
+            "a new optional member deep inside",
+            false,
+            vec![("/$defs/Party/properties/phone", string.clone())],
+        ),
+        (
+            "a new optional object with required members",
+            false,
+            vec![("/properties/to", json!({ "$ref": "#/$defs/Party" }))],
+        ),
+        (
+            "other words",
+            true,
+            vec![
+                ("/properties/id/description", json!("the id")),
+                ("/title", json!("other")),
+                ("/$id", json!("urn:x")),
+            ],
+        ),
+        (
+            "words of a value",
+            true,
+            vec![(
+                "/$defs/Status/oneOf",
+                json!([{ "const": "closed", "description": "done" }, { "const": "open" }]),
+            )],
+        ),
+        ("an example", true, vec![("/properties/id/examples", json!(["x"]))]),
+        (
+            "a member that is deprecated",
+            true,
+            vec![("/properties/digest/deprecated", json!(true))],
+        ),
+        (
+            "another order of what is required",
+            true,
+            vec![("/required", json!(["data", "id"]))],
+        ),
+        (
+            "another order of types",
+            true,
+            vec![("/properties/count/type", json!(["null", "integer"]))],
+        ),
+        (
+            "values written as a list",
+            true,
+            vec![("/$defs/Status", json!({ "type": "string", "enum": ["closed", "open"] }))],
+        ),
+        (
+            "a constant with its type",
+            true,
+            vec![("/properties/specversion/type", json!("string"))],
+        ),
+        ("a definition that nobody uses", true, vec![("/$defs/Spare", string)]),
+        (
+            "a definition written out in its place",
+            true,
+            vec![("/properties/from", json!({ "oneOf": [{ "type": "null" }, party] }))],
+        ),
+    ];
+    assert_eq!(breaks(&promised(), &promised()), [""; 0]);
+    for (what, is_same, changes) in cases {
+        let now = changed(&changes);
+        assert_eq!(breaks(&promised(), &now), [""; 0], "{what}");
+        assert_eq!(same(&promised(), &now), is_same, "{what}");
+    }
+}
+
+#[test]
+fn the_checker_sees_every_member_of_every_schema() {
+    for contract in schemas::json_schema::all() {
+        let mut places = Vec::new();
+        pointers(&contract.schema, &mut String::new(), &mut places);
+        assert!(places.len() > 3, "{}: {places:?}", contract.name);
+        for place in places {
+            let mut without = contract.schema.clone();
+            let (parent, name) = place.rsplit_once('/').expect("a pointer");
+            let parent = without
+                .pointer_mut(parent)
+                .and_then(Value::as_object_mut)
+                .expect("an object");
+            parent.remove(name).expect("a member");
+            let found = breaks(&contract.schema, &without);
+            assert!(!found.is_empty(), "{}: nobody misses {place}", contract.name);
+        }
+    }
+}
+
+/// The places of all described members.
+fn pointers(schema: &Value, place: &mut String, found: &mut Vec<String>) {
+    let Some(keywords) = schema.as_object() else { return };
+    let length = place.len();
+    for group in ["properties", "$defs"] {
+        for (name, member) in keywords.get(group).and_then(Value::as_object).into_iter().flatten() {
+            write!(place, "/{group}/{name}").expect("text");
+            if group == "properties" {
+                found.push(place.clone());
+            }
+            pointers(member, place, found);
+            place.truncate(length);
+        }
+    }
+}
