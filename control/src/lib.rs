@@ -4,8 +4,11 @@
 //! [`Registry`] the checked snapshot. Ingest and the HTTP sink see it only through the traits
 //! [`SourceDirectory`](schemas::source::SourceDirectory) and [`EndpointDirectory`](schemas::endpoint::EndpointDirectory),
 //! so that a registry in a database can take its place without either of them knowing.
+//!
+//! [`connect`] registers a source's URL with its platform.
 
 mod config;
+pub mod connect;
 mod registry;
 
 pub use config::{AuthConfig, Config, EndpointConfig, SourceConfig, TokenConfig};
