@@ -4,6 +4,7 @@ mod batches;
 mod damage;
 mod dirty;
 mod golden;
+mod huggy;
 mod pairs;
 
 use std::fs;
