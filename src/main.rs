@@ -6,6 +6,7 @@ mod assemble;
 mod check;
 mod cli;
 mod config;
+mod connect;
 mod demo;
 mod normalize;
 mod output;
@@ -48,5 +49,6 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Normalize(args) => normalize::normalize(args).await,
         Command::Tail(args) => tail::tail(args).await,
         Command::Demo(args) => demo::demo(args).await,
+        Command::Sources(args) => connect::sources(args).await,
     }
 }

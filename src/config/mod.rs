@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use schemas::secret::Secret;
 use serde::Deserialize;
 
 use crate::yaml;
@@ -202,6 +203,26 @@ fn environment(text: &str) -> Result<HashMap<String, String>, ConfigError> {
         properties.insert(name, content.trim_end_matches(['\r', '\n']).to_owned());
     }
     Ok(properties)
+}
+
+/// A secret from the environment variable `name`, or from the file that `name`_FILE names.
+pub(crate) fn secret_from_environment(name: &str) -> Result<Option<Secret>, ConfigError> {
+    let file = format!("{name}_FILE");
+    if let Some(value) = std::env::var_os(name) {
+        let value = value.into_string();
+        let value = value.map_err(|_| ConfigError(format!("the environment variable {name} is not UTF-8")))?;
+        return Ok(Some(Secret::new(value.trim_end_matches(['\r', '\n']))));
+    }
+    let Some(path) = std::env::var_os(&file).map(PathBuf::from) else {
+        return Ok(None);
+    };
+    let content = std::fs::read_to_string(&path).map_err(|e| {
+        ConfigError(format!(
+            "cannot read `{}`, named by the environment variable {file}: {e}",
+            path.display()
+        ))
+    })?;
+    Ok(Some(Secret::new(content.trim_end_matches(['\r', '\n']))))
 }
 
 /// Several problems of one file in one message, a line each.

@@ -38,7 +38,8 @@ use order::Task;
 pub use api::{Exchange, Fate};
 pub use client::{Client, ClientError};
 pub use error::ConnectError;
-pub use order::{Order, Outcome, Report};
+pub use order::{Keep, Order, Outcome, Report};
+pub use place::{scheme_name, shown_path};
 
 /// Does what `order` asks for, and `tell`s every request as soon as it is answered (or left out, in a dry run).
 ///

@@ -6,7 +6,7 @@ use subtle::ConstantTimeEq as _;
 use url::Url;
 
 use super::error::ConnectError;
-use super::place::{Place, Way};
+use super::place::{self, Place, Way};
 
 /// What is asked for.
 #[derive(Debug)]
@@ -163,7 +163,7 @@ impl<'a> Task<'a> {
         ConnectError::Order(format!(
             "source `{}` has `scheme: {}`, which {} cannot do: {can}",
             self.source.id,
-            self.way.name(),
+            place::scheme_name(self.source),
             self.platform()
         ))
     }
@@ -179,6 +179,7 @@ impl<'a> Task<'a> {
         )))
     }
 
+    /// A report without remarks, but for a URL that is not encrypted.
     pub(super) fn report(&self, outcome: Outcome) -> Report {
         let mut remarks = Vec::new();
         if !self.place.is_encrypted() && !matches!(outcome, Outcome::ByHand(_)) {

@@ -64,17 +64,31 @@ impl Way {
             },
         }
     }
+}
 
-    /// Its name in the configuration, for messages.
-    pub(super) fn name(&self) -> &'static str {
-        match self {
-            Self::UrlSecret => "url_secret",
-            Self::Query(_) | Self::Header(_) | Self::Body(_) => "token",
-            Self::Basic => "basic",
-            Self::Jwt(_) => "jwt",
-            Self::Signature => "hmac",
-            Self::Open => "none",
-        }
+/// The name in the configuration of how `source` proves itself: its own scheme's, or its platform's.
+pub fn scheme_name(source: &Source) -> &'static str {
+    match (Way::of(source), &source.scheme) {
+        (Way::UrlSecret, _) => "url_secret",
+        (Way::Query(_) | Way::Header(_) | Way::Body(_), _) => "token",
+        (Way::Basic, _) => "basic",
+        (Way::Jwt(_), _) => "jwt",
+        (Way::Open, _) => "none",
+        (Way::Signature, Some(Scheme::StandardWebhooks { .. })) => "standard_webhooks",
+        (Way::Signature, Some(Scheme::Twilio { .. })) => "twilio",
+        (Way::Signature, None) if source.platform == Platform::Standard => "standard_webhooks",
+        (Way::Signature, None) if source.platform == Platform::Twilio => "twilio",
+        (Way::Signature, _) => "hmac",
+    }
+}
+
+/// The path of our URL for `source`, behind the public base URL, without the secret in it.
+pub fn shown_path(source: &Source) -> String {
+    let path = format!("/in/{}", source.id);
+    match Way::of(source) {
+        Way::UrlSecret => format!("{path}/[redacted]"),
+        Way::Query(name) => format!("{path}?{}=[redacted]", percent_encoded(name.as_bytes())),
+        _ => path,
     }
 }
 
