@@ -15,7 +15,7 @@ use schemas::record::{Offset, Partition, Record, StoredRecord};
 use schemas::secret::Secret;
 use schemas::sink::{Batch, Delivery, Outcome, Sink as _, Target};
 use sinks::postgres::{self, PostgresSink};
-use sqlx::{AssertSqlSafe, Column as _, Row as _};
+use sqlx::{AssertSqlSafe, Row as _};
 use support::{Database, repository};
 
 /// One page: its name, its example, and its query.
@@ -129,7 +129,7 @@ async fn the_query_of_every_page_finds_the_example_of_the_page_by_the_primary_ke
             .await;
         let rows = rows.unwrap_or_else(|error| panic!("{name}: {error}\n{sql}"));
         assert!(!rows.is_empty(), "{name} finds nothing:\n{sql}");
-        let columns: BTreeSet<&str> = rows[0].columns().iter().map(|column| column.name()).collect();
+        let columns: BTreeSet<&str> = rows[0].columns().iter().map(sqlx::Column::name).collect();
         assert_eq!(
             columns.len(),
             rows[0].columns().len(),

@@ -215,7 +215,7 @@ fn dead_letters() -> String {
 fn platforms(senders: &Senders) -> String {
     let mut out = format!(
         "{GENERATED}# Platforms and events\n\n\
-         From the golden files of ingest's adapters (`ingest/tests/golden`, one per sample body, named for the platform's event) and from the vectors. \
+         From the golden files of ingest's adapters (one for each sample body, named for the platform's event) and from the vectors ([vectors](../vectors)). \
          A number counts the samples and vectors that show it; nothing means that none does.\n\n"
     );
     let names: Vec<&str> = senders.keys().map(String::as_str).collect();
