@@ -3,6 +3,7 @@
 mod batches;
 mod damage;
 mod dirty;
+mod evolution;
 mod golden;
 mod huggy;
 mod pairs;
@@ -107,10 +108,11 @@ fn sample(platform: Platform, name: &str) -> String {
 }
 
 /// The made-up credentials in the samples.
-const CREDENTIALS: [&str; 3] = [
+const CREDENTIALS: [&str; 4] = [
     "verify-token-exemplo",
     "EXAMPLEtokenEXAMPLEtoken0",
     "EXAMPLEtokenEXAMPLEtoken1",
+    "apikey-de-exemplo",
 ];
 
 /// The body as it may be stored: credentials blanked.

@@ -24,6 +24,9 @@ object! {
     Context { id: Json = "stanzaId", message: Json = "quotedMessage", mentioned: Json = "mentionedJid", }
 
     Wrapper { message: Json = "message", }
+
+    /// What Evolution puts beside the content.
+    Stored { url: Json = "mediaUrl", }
 }
 
 /// What a message says, in our words.
@@ -41,7 +44,10 @@ pub(super) fn essence(message: Json<'_>) -> Option<(Text<'_>, Json<'_>)> {
     // Wrappers are in one another twice at the most.
     for _ in 0..4 {
         let (name, value) = message.members().into_iter().find(|(name, value)| {
-            let beside = matches!(&**name, "messageContextInfo" | "senderKeyDistributionMessage");
+            let beside = matches!(
+                &**name,
+                "messageContextInfo" | "senderKeyDistributionMessage" | "mediaUrl" | "base64" | "speechToText"
+            );
             value.is_there() && !beside
         })?;
         match &*name {
@@ -59,6 +65,11 @@ pub(super) fn essence(message: Json<'_>) -> Option<(Text<'_>, Json<'_>)> {
         }
     }
     None
+}
+
+/// Where Evolution has put the file, which the network's own address serves encrypted only.
+pub(super) fn stored_at(message: Json<'_>) -> Option<Text<'_>> {
+    message.read::<Stored<'_>>().url.text()
 }
 
 /// Whether the message replaces an earlier one.

@@ -9,7 +9,7 @@ use super::Line;
 use crate::normalize::json::Json;
 
 /// The address without its device and in the new spelling, so that one person or chat has one id.
-pub(super) fn jid(json: Json<'_>) -> Option<Text<'_>> {
+pub(in crate::normalize) fn jid(json: Json<'_>) -> Option<Text<'_>> {
     let text = json.text()?;
     let Some((user, server)) = text.split_once('@') else {
         return Some(text);
@@ -23,7 +23,7 @@ pub(super) fn jid(json: Json<'_>) -> Option<Text<'_>> {
 }
 
 /// The phone number in the first of the addresses that has one.
-pub(super) fn phone<'a>(addresses: impl IntoIterator<Item = Json<'a>>) -> Option<Text<'a>> {
+pub(in crate::normalize) fn phone<'a>(addresses: impl IntoIterator<Item = Json<'a>>) -> Option<Text<'a>> {
     addresses.into_iter().find_map(|json| {
         let address = jid(json)?;
         let user = address.strip_suffix("@s.whatsapp.net").unwrap_or(&address);
@@ -40,7 +40,7 @@ pub(super) fn phone<'a>(addresses: impl IntoIterator<Item = Json<'a>>) -> Option
 }
 
 /// Somebody under the first address, with the phone number from any of them.
-pub(super) fn party<'a>(
+pub(in crate::normalize) fn party<'a>(
     addresses: [Json<'a>; 3],
     kind: Option<PartyKind>,
     name: Option<Text<'a>>,
@@ -54,7 +54,7 @@ pub(super) fn party<'a>(
 }
 
 /// The chat of that address.
-pub(super) fn conversation<'a>(line: &Line<'a>, id: Text<'a>) -> Conversation<'a> {
+pub(in crate::normalize) fn conversation<'a>(line: &Line<'a>, id: Text<'a>) -> Conversation<'a> {
     Conversation {
         group: match id.split_once('@') {
             Some((_, "g.us")) => Some(true),

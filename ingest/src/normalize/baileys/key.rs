@@ -21,16 +21,16 @@ object! {
 }
 
 /// A key that names a message.
-pub(super) struct Named<'a> {
-    pub(super) id: Text<'a>,
-    pub(super) chat: Text<'a>,
+pub(in crate::normalize) struct Named<'a> {
+    pub(in crate::normalize) id: Text<'a>,
+    pub(in crate::normalize) chat: Text<'a>,
     /// The parts by which `WhatsApp` tells messages apart.
     identity: [Text<'a>; 4],
-    pub(super) outbound: bool,
+    pub(in crate::normalize) outbound: bool,
 }
 
 impl<'a> Key<'a> {
-    pub(super) fn named(&self) -> Result<Named<'a>, Nothing<'a>> {
+    pub(in crate::normalize) fn named(&self) -> Result<Named<'a>, Nothing<'a>> {
         let chat = jid(self.remote);
         let (Some(id), Some(chat)) = (self.id.text(), chat.clone()) else {
             return Err(Nothing {
@@ -44,7 +44,8 @@ impl<'a> Key<'a> {
                 chat.clone(),
                 id.clone(),
                 if outbound { "from me" } else { "to me" }.into(),
-                jid(self.participant).unwrap_or_default(),
+                // Ours need none: a line is one sender, and who reports them does not always name it.
+                jid(self.participant).filter(|_| !outbound).unwrap_or_default(),
             ],
             id,
             chat,
@@ -53,7 +54,7 @@ impl<'a> Key<'a> {
     }
 
     /// Who wrote it. A key of ours names us in groups only.
-    pub(super) fn sender(&self, outbound: bool, name: Option<Text<'a>>) -> Option<Party<'a>> {
+    pub(in crate::normalize) fn sender(&self, outbound: bool, name: Option<Text<'a>>) -> Option<Party<'a>> {
         let in_group = [self.participant, self.participant_alt, self.participant_pn];
         if outbound {
             party(in_group, Some(PartyKind::Agent), name)
@@ -70,11 +71,11 @@ impl<'a> Key<'a> {
 }
 
 impl<'a> Named<'a> {
-    pub(super) fn conversation(&self, line: &Line<'a>) -> Conversation<'a> {
+    pub(in crate::normalize) fn conversation(&self, line: &Line<'a>) -> Conversation<'a> {
         conversation(line, self.chat.clone())
     }
 
-    pub(super) fn direction(&self) -> Direction {
+    pub(in crate::normalize) fn direction(&self) -> Direction {
         if self.outbound {
             Direction::Outbound
         } else {
@@ -82,21 +83,26 @@ impl<'a> Named<'a> {
         }
     }
 
-    pub(super) fn identity(&self, of: &'static str) -> Vec<Text<'a>> {
+    pub(in crate::normalize) fn identity(&self, of: &'static str) -> Vec<Text<'a>> {
         [Text::Borrowed(of)]
             .into_iter()
             .chain(self.identity.iter().cloned())
             .collect()
     }
 
-    pub(super) fn nothing(self, reason: &'static str) -> Nothing<'a> {
+    pub(in crate::normalize) fn nothing(self, reason: &'static str) -> Nothing<'a> {
         Nothing {
             reason,
             about: Some(self.chat),
         }
     }
 
-    pub(super) fn fact(self, data: Data<'a>, identity: Vec<Text<'a>>, time: Option<Timestamp>) -> Fact<'a> {
+    pub(in crate::normalize) fn fact(
+        self,
+        data: Data<'a>,
+        identity: Vec<Text<'a>>,
+        time: Option<Timestamp>,
+    ) -> Fact<'a> {
         Fact {
             data,
             identity,
@@ -106,7 +112,7 @@ impl<'a> Named<'a> {
     }
 }
 
-pub(super) fn delivery_status(status: Json<'_>) -> Option<DeliveryStatus> {
+pub(in crate::normalize) fn delivery_status(status: Json<'_>) -> Option<DeliveryStatus> {
     Some(match &*status.text()? {
         "0" | "ERROR" => DeliveryStatus::Failed,
         "1" | "PENDING" => DeliveryStatus::Pending,

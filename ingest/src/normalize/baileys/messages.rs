@@ -3,7 +3,7 @@
 use schemas::data::{Data, DeliveryStatus, Message, MessageDeletion, MessageReaction, Party, PartyKind, Text};
 use schemas::time::Timestamp;
 
-use super::content::{Said, essence, said};
+use super::content::{Said, essence, said, stored_at};
 use super::jid::party;
 use super::key::{Key, Named, delivery_status};
 use super::{Fact, Line, Mapped};
@@ -34,7 +34,7 @@ object! {
 }
 
 /// The messages of `messages.upsert`, with or without the object around them.
-pub(super) fn list_of_upsert(data: Json<'_>) -> Json<'_> {
+pub(in crate::normalize) fn list_of_upsert(data: Json<'_>) -> Json<'_> {
     if !data.is_object() {
         return data;
     }
@@ -42,7 +42,7 @@ pub(super) fn list_of_upsert(data: Json<'_>) -> Json<'_> {
     if upsert.key.is_there() { data } else { upsert.messages }
 }
 
-pub(super) fn upsert<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
+pub(in crate::normalize) fn upsert<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
     let message: WebMessage<'a> = json.read();
     let named = message.key.named()?;
     if let Some(stub) = message.stub.text() {
@@ -86,7 +86,11 @@ pub(super) fn upsert<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
             let status = named.outbound.then(|| delivery_status(message.status)).flatten();
             let id = named.id.clone();
             let to = to(&message.key, &named);
-            let data = Data::MessageCreated(compose(line, id, &named, from, to, said(kind, content), status));
+            let mut said = said(kind, content);
+            if let (Some(file), Some(url)) = (said.attachments.first_mut(), stored_at(message.message)) {
+                file.url = Some(url);
+            }
+            let data = Data::MessageCreated(compose(line, id, &named, from, to, said, status));
             let identity = named.identity("message");
             Ok(named.fact(data, identity, time))
         }
@@ -115,7 +119,7 @@ pub(super) fn reacted<'a>(
 }
 
 /// A message is taken back once only, so its id is all the identity.
-pub(super) fn revoked<'a>(
+pub(in crate::normalize) fn revoked<'a>(
     line: &Line<'a>,
     id: Text<'a>,
     named: Named<'a>,
@@ -132,7 +136,7 @@ pub(super) fn revoked<'a>(
 }
 
 /// Told apart by the new text: the two events about one edit share that and the second, and little else.
-pub(super) fn edited<'a>(
+pub(in crate::normalize) fn edited<'a>(
     line: &Line<'a>,
     id: Text<'a>,
     named: Named<'a>,
@@ -189,6 +193,7 @@ fn is_group_change(stub: &str) -> bool {
     stub.starts_with("GROUP_") || matches!(stub.parse(), Ok(20_u8..=33 | 71))
 }
 
-fn whole_second(time: Option<Timestamp>) -> Option<Timestamp> {
+/// One of the two events about an edit has milliseconds, the other has not.
+pub(in crate::normalize) fn whole_second(time: Option<Timestamp>) -> Option<Timestamp> {
     time.and_then(|time| Timestamp::from_millis(time.millis() / 1000 * 1000))
 }

@@ -8,11 +8,11 @@
 
 mod content;
 mod groups;
-mod jid;
-mod key;
+pub(super) mod jid;
+pub(super) mod key;
 mod line;
-mod messages;
-mod updates;
+pub(super) mod messages;
+pub(super) mod updates;
 
 use schemas::data::{Data, Text, Unmapped};
 use schemas::source::{Scheme, TokenPlace};
@@ -37,7 +37,7 @@ object! {
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     let body: Body<'a> = webhook.json()?.read();
     match body.event.text() {
-        Some(event) => events(webhook, event, body.data, &Line::default()),
+        Some(event) => Ok(Normalized::Events(events(webhook, event, body.data, &Line::default()))),
         None => Err(Unmapped::because("no event name")),
     }
 }
@@ -52,27 +52,27 @@ pub(super) struct Line<'a> {
 }
 
 /// What an event or an element of a list says.
-struct Fact<'a> {
-    data: Data<'a>,
-    identity: Vec<Text<'a>>,
-    time: Option<Timestamp>,
+pub(super) struct Fact<'a> {
+    pub(super) data: Data<'a>,
+    pub(super) identity: Vec<Text<'a>>,
+    pub(super) time: Option<Timestamp>,
     /// The chat, group or contact; none for the line itself.
-    about: Option<Text<'a>>,
+    pub(super) about: Option<Text<'a>>,
 }
 
 /// Why there is nothing to say, and whose order it belongs to, if that is known.
-struct Nothing<'a> {
-    reason: &'static str,
-    about: Option<Text<'a>>,
+pub(super) struct Nothing<'a> {
+    pub(super) reason: &'static str,
+    pub(super) about: Option<Text<'a>>,
 }
 
 impl Nothing<'_> {
-    fn because(reason: &'static str) -> Self {
+    pub(super) fn because(reason: &'static str) -> Self {
         Self { reason, about: None }
     }
 }
 
-type Mapped<'a> = Result<Fact<'a>, Nothing<'a>>;
+pub(super) type Mapped<'a> = Result<Fact<'a>, Nothing<'a>>;
 
 /// The events of a body, whoever wrapped it.
 pub(super) fn events<'a>(
@@ -80,9 +80,9 @@ pub(super) fn events<'a>(
     event: Text<'a>,
     data: Json<'a>,
     line: &Line<'a>,
-) -> Result<Normalized<'a>, Unmapped<'a>> {
+) -> Vec<NewEvent<'a>> {
     let scope = Scope { webhook, event, line };
-    let events = match &*scope.event {
+    match &*scope.event {
         "messages.upsert" => scope.each(messages::list_of_upsert(data), messages::upsert),
         "messages.update" => scope.each(data, updates::update),
         "message-receipt.update" => scope.each(data, updates::receipt),
@@ -99,19 +99,20 @@ pub(super) fn events<'a>(
         "presence.update" => vec![scope.whole(line::presence(line, data))],
         "contacts.upsert" => scope.each(data, line::contact_created),
         "contacts.update" => scope.each(data, line::contact_updated),
-        _ => return Err(Unmapped::because("no mapping for this event name").of(Some(scope.event))),
-    };
-    Ok(Normalized::Events(events))
+        _ => vec![scope.whole(Err(Nothing::because("no mapping for this event name")))],
+    }
 }
 
-struct Scope<'a, 's, 'h> {
-    webhook: &'s Webhook<'a, 'h>,
-    event: Text<'a>,
-    line: &'s Line<'a>,
+/// Makes events of facts.
+pub(super) struct Scope<'a, 's, 'h> {
+    pub(super) webhook: &'s Webhook<'a, 'h>,
+    pub(super) event: Text<'a>,
+    pub(super) line: &'s Line<'a>,
 }
 
 impl<'a> Scope<'a, '_, '_> {
-    fn each(&self, list: Json<'a>, map: fn(&Line<'a>, Json<'a>) -> Mapped<'a>) -> Vec<NewEvent<'a>> {
+    /// One event for each element of a list, with that element as its raw part.
+    pub(super) fn each(&self, list: Json<'a>, map: impl Fn(&Line<'a>, Json<'a>) -> Mapped<'a>) -> Vec<NewEvent<'a>> {
         let one = |element| match map(self.line, element) {
             Ok(fact) => NewEvent {
                 raw: self.webhook.part(element),
@@ -119,20 +120,27 @@ impl<'a> Scope<'a, '_, '_> {
             },
             Err(nothing) => {
                 let key = nothing.about.as_deref().map(|about| self.ordering_key(Some(about)));
-                self.webhook.unmapped_part(self.reason(&nothing), element, key)
+                NewEvent {
+                    account: self.line.account.clone(),
+                    ..self.webhook.unmapped_part(self.reason(&nothing), element, key)
+                }
             }
         };
         list.elements().map(one).collect()
     }
 
-    fn whole(&self, mapped: Mapped<'a>) -> NewEvent<'a> {
+    /// One event for the whole body.
+    pub(super) fn whole(&self, mapped: Mapped<'a>) -> NewEvent<'a> {
         match mapped {
             Ok(fact) => NewEvent {
                 raw: self.webhook.whole(),
                 ..self.known(fact)
             },
             Err(nothing) => {
-                let event = self.webhook.unmapped(self.reason(&nothing));
+                let event = NewEvent {
+                    account: self.line.account.clone(),
+                    ..self.webhook.unmapped(self.reason(&nothing))
+                };
                 match nothing.about.as_deref() {
                     Some(about) => NewEvent {
                         ordering_key: self.ordering_key(Some(about)),

@@ -1,10 +1,11 @@
 //! What happens to messages later: `messages.update`, `message-receipt.update`, `messages.delete`, `messages.reaction`.
 
-use schemas::data::{Data, DeliveryStatus, MessageDeletion, MessageStatus, PartyKind};
+use schemas::data::{Data, DeliveryStatus, MessageDeletion, MessageStatus, PartyKind, Text};
+use schemas::time::Timestamp;
 
 use super::content::{essence, is_edit, said};
 use super::jid::{conversation, jid, party};
-use super::key::{Key, delivery_status};
+use super::key::{Key, Named, delivery_status};
 use super::messages::{Notice, compose, edited, reacted, revoked, to};
 use super::{Fact, Line, Mapped, Nothing};
 use crate::normalize::digest;
@@ -35,7 +36,7 @@ object! {
     Reacted { key: Key = "key", reaction: Notice = "reaction", }
 }
 
-pub(super) fn update<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
+pub(in crate::normalize) fn update<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
     let Update { key, update } = json.read();
     let named = key.named()?;
     let time = update.timestamp.time();
@@ -59,7 +60,19 @@ pub(super) fn update<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
         identity.push(digest(update.message.raw()).into());
         return Ok(named.fact(data, identity, time));
     }
-    let Some(status) = delivery_status(update.status) else {
+    let error = update.parameters.elements().find_map(Json::text);
+    status(line, named, update.status, error, time)
+}
+
+/// How far a message got; `error` counts if it failed.
+pub(in crate::normalize) fn status<'a>(
+    line: &Line<'a>,
+    named: Named<'a>,
+    told: Json<'a>,
+    error: Option<Text<'a>>,
+    time: Option<Timestamp>,
+) -> Mapped<'a> {
+    let Some(status) = delivery_status(told) else {
         return Err(named.nothing("an update without a mapping"));
     };
     let data = Data::MessageStatus(MessageStatus {
@@ -68,12 +81,10 @@ pub(super) fn update<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
         status,
         recipient: None,
         at: None,
-        error: (status == DeliveryStatus::Failed)
-            .then(|| update.parameters.elements().find_map(Json::text))
-            .flatten(),
+        error: error.filter(|_| status == DeliveryStatus::Failed),
     });
     let mut identity = named.identity("status");
-    identity.push(update.status.text().unwrap_or_default());
+    identity.push(told.text().unwrap_or_default());
     Ok(named.fact(data, identity, time))
 }
 
@@ -113,7 +124,7 @@ pub(super) fn receipt<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
 }
 
 /// The keys of `messages.delete`; none if a whole chat was emptied.
-pub(super) fn list_of_delete(data: Json<'_>) -> Option<Json<'_>> {
+pub(in crate::normalize) fn list_of_delete(data: Json<'_>) -> Option<Json<'_>> {
     if !data.is_object() {
         return Some(data);
     }
@@ -121,7 +132,7 @@ pub(super) fn list_of_delete(data: Json<'_>) -> Option<Json<'_>> {
     deletion.keys.is_there().then_some(deletion.keys)
 }
 
-pub(super) fn delete<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
+pub(in crate::normalize) fn delete<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
     let named = json.read::<Key<'a>>().named()?;
     Ok(revoked(line, named.id.clone(), named, None, None))
 }

@@ -132,7 +132,12 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
         "conversation_typing_on" | "conversation_recording" | "conversation_typing_off" => body.typing(&event, webhook),
         "provider_event_received" => {
             return match body.provider_event.text() {
-                Some(event) => baileys::events(webhook, event, body.provider_event_data, &body.line()),
+                Some(event) => Ok(Normalized::Events(baileys::events(
+                    webhook,
+                    event,
+                    body.provider_event_data,
+                    &body.line(),
+                ))),
                 None => Err(Unmapped::because("no provider event name").of(Some(event))),
             };
         }
