@@ -7,6 +7,7 @@ mod evolution;
 mod golden;
 mod huggy;
 mod pairs;
+mod whatsapp_cloud;
 
 use std::fs;
 use std::path::{Path, PathBuf};
