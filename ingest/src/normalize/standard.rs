@@ -34,20 +34,19 @@ object! {
 
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     let body: Body<'a> = webhook.json()?.read();
-    let Some(name) = body.event.text() else {
-        return Err(Unmapped::because("no event type"));
+    let name = body.event.text();
+    let data = match name.as_ref().map(|name| foreign_type("standard", name)) {
+        Some(Some(event_type)) => Data::Foreign(Foreign::new(event_type)),
+        Some(None) => Data::Unmapped(Unmapped::because("not a valid event type").of(name)),
+        None => Data::Unmapped(Unmapped::because("no event type")),
     };
-    let Some(event_type) = foreign_type("standard", &name) else {
-        return Err(Unmapped::because("not a valid event type").of(Some(name)));
-    };
-
     let id: Cow<'a, str> = match webhook.header(standard_names(webhook.headers)[0].as_str()) {
         Some(id) => id.to_owned().into(),
         None => digest(webhook.body).into(),
     };
     let thing = body.data.id.text().or_else(|| body.data.object.id.text());
     Ok(Normalized::Events(vec![NewEvent {
-        data: Data::Foreign(Foreign::new(event_type)),
+        data,
         ordering_key: thing.as_deref().unwrap_or(&id).to_owned(),
         identity: vec!["webhook-id".into(), id],
         // Not `webhook-timestamp`: that is the time of the attempt, another one in every redelivery.

@@ -4,6 +4,7 @@ mod batches;
 mod damage;
 mod dirty;
 mod evolution;
+mod foreign;
 mod golden;
 mod huggy;
 mod pairs;

@@ -248,8 +248,12 @@ fn a_standard_event_is_told_apart_by_its_webhook_id_and_a_foreign_type_keeps_its
             "standard.unmapped",
             "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W",
         ),
-        (r#"{"type":"not a type"}"#, "unmapped", "unmapped"),
-        (r#"{"type":{}}"#, "unmapped", "unmapped"),
+        (
+            r#"{"type":"not a type"}"#,
+            "unmapped",
+            "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W",
+        ),
+        (r#"{"type":{}}"#, "unmapped", "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W"),
     ] {
         let event = one(Platform::Standard, body);
         assert_eq!(event.data.event_type().as_str(), event_type, "{body}");

@@ -1,0 +1,368 @@
+//! Senders whose events keep their own type: GitHub, Stripe, Shopify, `CloudEvents`, Standard Webhooks. What tells their
+//! events apart, what is kept of the headers, and what a stripped or odd webhook becomes.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use ingest::normalize::{NewEvent, Normalized, Reply, normalize};
+use schemas::data::Data;
+use schemas::event::Raw;
+use schemas::platform::Platform;
+
+use crate::{samples_of, source};
+
+fn sent<'a>(platform: Platform, headers: &[(&str, &str)], body: &'a [u8]) -> Vec<NewEvent<'a>> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        map.insert(
+            HeaderName::from_bytes(name.as_bytes()).expect("a name"),
+            HeaderValue::from_bytes(value.as_bytes()).expect("a value"),
+        );
+    }
+    match normalize(&source(platform), &map, body) {
+        Normalized::Events(events) => events,
+        Normalized::Reply(reply) => panic!("a reply: {reply:?}"),
+    }
+}
+
+fn only<'a>(platform: Platform, headers: &[(&str, &str)], body: &'a str) -> NewEvent<'a> {
+    let mut events = sent(platform, headers, body.as_bytes());
+    assert_eq!(events.len(), 1, "{body}");
+    events.remove(0)
+}
+
+fn headers_of(event: &NewEvent<'_>) -> Vec<(String, String)> {
+    match &event.data {
+        Data::Foreign(foreign) => foreign.headers.clone(),
+        other => panic!("a foreign type: {other:?}"),
+    }
+}
+
+#[test]
+fn a_second_delivery_is_the_same_event_and_another_of_equal_content_is_not() {
+    let github = |delivery| {
+        let headers = [("x-github-event", "push"), ("x-github-delivery", delivery)];
+        only(Platform::Github, &headers, r#"{"repository":{"id":1}}"#).identity
+    };
+    let shopify = |webhook, event| {
+        let headers = [
+            ("x-shopify-topic", "orders/paid"),
+            ("x-shopify-webhook-id", webhook),
+            ("x-shopify-event-id", event),
+        ];
+        only(Platform::Shopify, &headers, r#"{"id":1}"#).identity
+    };
+    let stripe = |id: &'static str, pending: u8| {
+        let body = format!(r#"{{"id":"{id}","type":"invoice.paid","pending_webhooks":{pending}}}"#);
+        let events = sent(Platform::Stripe, &[], body.as_bytes());
+        events[0].identity.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let binary = |id, time| {
+        let headers = [
+            ("ce-specversion", "1.0"),
+            ("ce-id", id),
+            ("ce-source", "/s"),
+            ("ce-type", "not a type"),
+            ("ce-time", time),
+        ];
+        only(Platform::Cloudevents, &headers, "{}").identity
+    };
+    let standard = |id, stamp| {
+        let headers = [
+            ("svix-id", id),
+            ("svix-timestamp", stamp),
+            ("svix-signature", "v1,AA=="),
+        ];
+        only(Platform::Standard, &headers, r#"{"hello":"world"}"#).identity
+    };
+    assert_eq!(github("a"), github("a"));
+    assert_ne!(github("a"), github("b"));
+    assert_eq!(shopify("a", "e"), shopify("a", "e"));
+    assert_ne!(shopify("a", "e"), shopify("b", "e"));
+    assert_eq!(stripe("evt_1", 1), stripe("evt_1", 0));
+    assert_ne!(stripe("evt_1", 1), stripe("evt_2", 1));
+    assert_eq!(binary("a", "2026-03-10T13:36:50Z"), binary("a", "2026-03-10T13:36:50Z"));
+    assert_ne!(binary("a", "2026-03-10T13:36:50Z"), binary("b", "2026-03-10T13:36:50Z"));
+    assert_eq!(standard("msg_1", "1"), standard("msg_1", "2"), "another attempt");
+    assert_ne!(
+        standard("msg_1", "1"),
+        standard("msg_2", "1"),
+        "also when it has no type"
+    );
+}
+
+#[test]
+fn what_lacks_an_attribute_is_told_apart_by_all_that_it_says() {
+    let binary = |subject| {
+        let headers = [("ce-specversion", "1.0"), ("ce-source", "/s"), ("ce-subject", subject)];
+        only(Platform::Cloudevents, &headers, "{}")
+    };
+    assert_eq!(binary("a").identity, binary("a").identity);
+    assert_ne!(binary("a").identity, binary("b").identity, "of the same data");
+    assert_eq!(binary("a").ordering_key, "/s/a", "kept in its order");
+    assert_eq!(binary("a").data.event_type().as_str(), "unmapped");
+}
+
+#[test]
+fn the_senders_headers_are_kept_and_its_signatures_are_not() {
+    for platform in [Platform::Github, Platform::Shopify, Platform::Cloudevents] {
+        for sample in samples_of(platform) {
+            let Normalized::Events(events) = normalize(&source(platform), &sample.headers, &sample.body) else {
+                continue;
+            };
+            for event in &events {
+                let Data::Foreign(foreign) = &event.data else { continue };
+                for (name, value) in &foreign.headers {
+                    assert!(
+                        !name.contains("signature") && !name.contains("hmac") && name != "authorization",
+                        "{name}: {value}"
+                    );
+                    assert_eq!(*name, name.to_lowercase());
+                }
+            }
+        }
+    }
+    let event = only(
+        Platform::Github,
+        &[
+            ("X-GitHub-Event", "push"),
+            ("X-Hub-Signature-256", "sha256=00"),
+            ("Authorization", "Bearer x"),
+        ],
+        "{}",
+    );
+    assert_eq!(
+        headers_of(&event),
+        [("x-github-event".to_owned(), "push".to_owned())],
+        "only what is GitHub's own"
+    );
+    assert_eq!(
+        event.data.to_member(),
+        Some(("headers", r#"{"x-github-event":"push"}"#.to_owned()))
+    );
+}
+
+#[test]
+fn a_github_hook_may_send_forms_and_a_form_without_a_payload_is_unmapped() {
+    let headers = [
+        ("x-github-event", "issues"),
+        ("x-github-delivery", "d"),
+        ("content-type", "application/x-www-form-urlencoded"),
+    ];
+    let body = b"payload=%7B%22repository%22%3A%7B%22id%22%3A9007199254740993%2C%22full_name%22%3A%22a%2Fb%22%7D%7D";
+    let events = sent(Platform::Github, &headers, body);
+    assert_eq!(events[0].data.event_type().as_str(), "github.issues");
+    assert_eq!(events[0].ordering_key, "9007199254740993");
+    assert_eq!(events[0].subject.as_deref(), Some("a/b"));
+    assert!(matches!(&events[0].raw, Raw::Bytes(raw) if **raw == body[..]));
+    for body in ["payload=", "payload=%7B", "other=1", "payload"] {
+        assert_eq!(
+            only(Platform::Github, &headers, body).data.event_type().as_str(),
+            "unmapped",
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn a_github_ping_is_answered_and_not_published() {
+    let mut headers = HeaderMap::new();
+    headers.insert("x-github-event", HeaderValue::from_static("ping"));
+    for body in [&br#"{"zen":"Keep it logically awesome."}"#[..], b"payload=%7B%7D"] {
+        let normalized = normalize(&source(Platform::Github), &headers, body);
+        assert!(matches!(normalized, Normalized::Reply(Reply::Empty)), "{normalized:?}");
+    }
+}
+
+#[test]
+fn odd_names_of_events_are_unmapped_and_keep_their_order_and_their_name() {
+    for (platform, headers, body, name, key) in [
+        (
+            Platform::Github,
+            vec![("x-github-event", "a b")],
+            r#"{"repository":{"id":1}}"#,
+            Some("a b"),
+            "1",
+        ),
+        (Platform::Github, vec![], r#"{"repository":{"id":1}}"#, None, "1"),
+        (
+            Platform::Stripe,
+            vec![],
+            r#"{"id":"evt_1","type":"a b","data":{"object":{"id":"in_1"}}}"#,
+            Some("a b"),
+            "in_1",
+        ),
+        (
+            Platform::Stripe,
+            vec![],
+            r#"{"type":"invoice.paid","data":{"object":{"id":"in_1"}}}"#,
+            Some("invoice.paid"),
+            "in_1",
+        ),
+        (
+            Platform::Stripe,
+            vec![],
+            r#"{"id":"evt_1","type":null,"data":[]}"#,
+            None,
+            "evt_1",
+        ),
+        (
+            Platform::Shopify,
+            vec![("x-shopify-topic", "orders/a b")],
+            r#"{"id":1}"#,
+            Some("orders/a b"),
+            "orders/1",
+        ),
+        (
+            Platform::Cloudevents,
+            vec![],
+            r#"{"specversion":"1.0","id":"1","source":"/s","type":"a/b"}"#,
+            Some("a/b"),
+            "/s",
+        ),
+        (
+            Platform::Cloudevents,
+            vec![],
+            r#"{"specversion":"1.0","id":"","source":"/s","type":"a","partitionkey":"p"}"#,
+            Some("a"),
+            "p",
+        ),
+    ] {
+        let event = only(platform, &headers, body);
+        let Data::Unmapped(unmapped) = &event.data else {
+            panic!("unmapped: {event:?}")
+        };
+        assert_eq!(unmapped.event.as_deref(), name, "{body}");
+        assert_eq!(event.ordering_key, key, "{body}");
+        assert!(matches!(&event.raw, Raw::Json(raw) if raw == body), "{body}");
+    }
+}
+
+#[test]
+fn a_type_of_ours_in_a_foreign_mouth_is_theirs() {
+    for (platform, headers, body, expected) in [
+        (
+            Platform::Cloudevents,
+            vec![],
+            r#"{"specversion":"1.0","id":"1","source":"/s","type":"unmapped"}"#,
+            "cloudevents.unmapped",
+        ),
+        (
+            Platform::Stripe,
+            vec![],
+            r#"{"id":"evt_1","type":"message.created"}"#,
+            "stripe.message.created",
+        ),
+        (
+            Platform::Shopify,
+            vec![("x-shopify-topic", "message/created")],
+            "{}",
+            "shopify.message.created",
+        ),
+    ] {
+        assert_eq!(only(platform, &headers, body).data.event_type().as_str(), expected);
+    }
+}
+
+#[test]
+fn brackets_in_a_stripe_type_become_dots() {
+    for (name, expected) in [
+        (
+            "v2.core.account[identity].updated",
+            "stripe.v2.core.account.identity.updated",
+        ),
+        (
+            "v2.core.account[configuration.merchant].capability_status_updated",
+            "stripe.v2.core.account.configuration.merchant.capability_status_updated",
+        ),
+        ("charge.succeeded", "stripe.charge.succeeded"),
+    ] {
+        let body = format!(r#"{{"id":"evt_1","type":"{name}"}}"#);
+        assert_eq!(only(Platform::Stripe, &[], &body).data.event_type().as_str(), expected);
+    }
+}
+
+#[test]
+fn the_mode_of_a_cloud_event_is_told_by_its_media_type_then_by_its_headers_then_by_its_body() {
+    const EVENT: &str = r#"{"specversion":"1.0","id":"1","source":"/s","type":"in.body"}"#;
+    let binary = [
+        ("ce-specversion", "1.0"),
+        ("ce-id", "1"),
+        ("ce-source", "/s"),
+        ("ce-type", "in.headers"),
+    ];
+    let list = format!("[{EVENT},{EVENT}]");
+    for (media_type, with_headers, body, expected) in [
+        ("application/cloudevents+json", false, EVENT, "in.body"),
+        ("Application/CloudEvents+JSON; charset=utf-8", true, EVENT, "in.body"),
+        ("application/json", true, EVENT, "in.headers"),
+        ("application/json", false, EVENT, "in.body"),
+        ("", true, "", "in.headers"),
+        ("application/cloudevents+avro", true, "\0", "in.headers"),
+        ("application/cloudevents+avro", false, "\0", "unmapped"),
+        ("application/cloudevents-batch+json", true, &list, "in.body in.body"),
+        ("application/cloudevents+json", false, &list, "in.body in.body"),
+        ("application/json", false, &list, "in.body in.body"),
+        ("application/cloudevents-batch+json", false, EVENT, "in.body"),
+        ("application/cloudevents-batch+json", false, "[]", "unmapped"),
+        ("text/plain", false, "hello", "unmapped"),
+    ] {
+        let mut headers = vec![("content-type", media_type)];
+        if with_headers {
+            headers.extend(binary);
+        }
+        let events = sent(Platform::Cloudevents, &headers, body.as_bytes());
+        let types: Vec<_> = events.iter().map(|event| event.data.event_type().to_string()).collect();
+        assert_eq!(types.join(" "), expected, "{media_type} {with_headers} {body}");
+    }
+}
+
+#[test]
+fn a_binary_cloud_event_keeps_its_data_and_all_its_attributes() {
+    let headers = [
+        ("content-type", "text/plain"),
+        ("ce-specversion", "1.0"),
+        ("ce-id", "1"),
+        ("ce-source", "/s"),
+        ("ce-type", "a.b"),
+        ("ce-comment", "Euro%20%E2%82%AC"),
+        ("ce-odd", "%ff"),
+        ("ce-raw", "ol\u{e1}"),
+    ];
+    let events = sent(Platform::Cloudevents, &headers, b"\xff\0");
+    assert!(matches!(&events[0].raw, Raw::Bytes(raw) if **raw == b"\xff\0"[..]));
+    let kept = headers_of(&events[0]);
+    let get = |name: &str| {
+        kept.iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    };
+    assert_eq!(get("ce-comment"), Some("Euro \u{20ac}"));
+    assert_eq!(
+        get("ce-odd"),
+        Some("%ff"),
+        "what cannot be decoded stays as it was sent"
+    );
+    assert_eq!(get("ce-raw"), Some("ol\u{e1}"));
+    assert_eq!(get("content-type"), Some("text/plain"));
+    assert_eq!(kept.len(), headers.len());
+}
+
+#[test]
+fn each_event_of_a_batch_has_its_own_part_of_the_body() {
+    let elements: Vec<String> = (0..1000)
+        .map(|n| format!(r#"{{"specversion":"1.0","id":"{n}","source":"/s","type":"a.b","data":{n}}}"#))
+        .collect();
+    let body = format!("[{}, 7, null, {{}}]", elements.join(" , "));
+    let events = sent(
+        Platform::Cloudevents,
+        &[("content-type", "application/cloudevents-batch+json")],
+        body.as_bytes(),
+    );
+    assert_eq!(events.len(), 1003);
+    for (event, element) in events.iter().zip(&elements) {
+        assert!(matches!(&event.raw, Raw::Json(raw) if raw == element));
+        assert_eq!(event.data.event_type().as_str(), "a.b");
+    }
+    for event in &events[1000..] {
+        assert_eq!(event.data.event_type().as_str(), "unmapped");
+    }
+}
