@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use schemas::data::{Data, DataType, TYPES};
-use schemas::event::Event;
+use schemas::event::{Envelope, Event, Raw, partition_key};
 use schemas::id::IdTime;
 use schemas::json_schema;
+use schemas::name::SourceId;
 use serde_json::{Value, json};
 
-use crate::all_examples as examples;
 use crate::validity::{errors, validators};
+use crate::{all_examples as examples, records};
 
 fn type_of(example: &Value) -> &'static DataType {
     let name = example["type"].as_str().expect("an example has a type");
@@ -114,6 +115,47 @@ fn the_examples_together_show_every_member_of_every_type() {
         let definition = schema.pointer(reference.trim_start_matches('#')).expect("a definition");
         let known = definition["properties"].as_object().expect("an object").keys().cloned();
         assert_eq!(shown[defined.name], known.collect::<BTreeSet<_>>(), "{}", defined.name);
+    }
+}
+
+#[test]
+fn what_the_program_writes_of_an_example_is_the_example() {
+    let validators = validators();
+    for (file, example) in examples() {
+        let event = Event::decode(&Bytes::from(example.to_string())).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let a = &event.attributes;
+        let (_, source) = a.source.rsplit_once('/').expect("a source");
+        let source = SourceId::new(source.to_owned()).expect("a source id");
+        let members: Value = serde_json::from_str(event.data()).expect("JSON");
+        let member = members[type_of(&example).member].to_string();
+        let raw_sha256: Vec<u8> = hex::decode(&a.raw_sha256).expect("hex");
+        let prefix = partition_key(&a.tenant, &source, "");
+        let record = Envelope {
+            id: a.id,
+            id_time: a.id_time,
+            tenant: &a.tenant,
+            source: &source,
+            platform: a.platform.parse().expect("a platform"),
+            account: a.account.as_deref(),
+            subject: a.subject.as_deref(),
+            time: a.time,
+            received: a.received,
+            ordering_key: a.partition_key.strip_prefix(&prefix).expect("a key of that source"),
+            traceparent: a.traceparent.as_deref(),
+            raw_sha256: raw_sha256.try_into().expect("a SHA-256"),
+            data: &Data::from_member(event.event_type(), &member)
+                .expect("a defined type")
+                .expect("valid data"),
+            raw: match event.raw_json() {
+                Some(json) => Raw::Json(json.into()),
+                None => Raw::Bytes(event.raw().into()),
+            },
+        }
+        .to_record();
+        assert_eq!(records::value(&record), example, "{file}");
+        assert_eq!(record.key, a.partition_key, "{file}");
+        let headers = records::headers(&record);
+        assert_eq!(errors(&validators["event.headers"], &headers), [""; 0], "{file}");
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jsonschema::Validator;
+use schemas::data::{TYPES, is_defined};
 use schemas::json_schema;
 use serde_json::{Value, json};
 
@@ -105,6 +106,46 @@ fn the_headers_of_what_is_published_are_as_promised() {
         // Shown all of them, so that none is renamed or dropped unnoticed.
         for name in schema["properties"].as_object().expect("an object").keys() {
             assert!(headers.get(name).is_some(), "{contract}: no record shows `{name}`");
+        }
+    }
+}
+
+/// What ingest makes of every sample, as an event; the golden files say all but the attributes that ingest adds.
+fn golden_events() -> Vec<(String, Value)> {
+    let mut events = Vec::new();
+    for (file, golden) in crate::pages::golden_files() {
+        for event in golden.as_array().into_iter().flatten() {
+            let mut whole = records::value(&records::own_type());
+            let name = event["type"].as_str().expect("a type");
+            let given = |member: &str| event.get(member).filter(|value| !value.is_null());
+            for attribute in ["type", "time", "subject", "account"] {
+                if let Some(value) = given(attribute) {
+                    whole[attribute] = value.clone();
+                }
+            }
+            if let Some(defined) = TYPES.iter().find(|t| t.name == name) {
+                whole["dataschema"] = json!(format!("urn:forebay:schema:{name}:{}", defined.version));
+            }
+            let key = event["ordering_key"].as_str().expect("an ordering key");
+            whole["partitionkey"] = json!(format!("acme/github-1/{key}"));
+            whole["data"] = given("data").cloned().unwrap_or_else(|| json!({}));
+            whole["data"]["raw"] = json!({});
+            events.push((file.clone(), whole));
+        }
+    }
+    events
+}
+
+#[test]
+fn what_ingest_makes_of_every_sample_is_as_promised() {
+    let validators = validators();
+    let events = golden_events();
+    assert!(events.len() > 50, "only {} events were found", events.len());
+    for (file, event) in events {
+        let name = event["type"].as_str().expect("a type");
+        assert_eq!(errors(&validators["envelope"], &event), [""; 0], "{file}");
+        if is_defined(name) {
+            assert_eq!(errors(&validators[name], &event), [""; 0], "{file}");
         }
     }
 }

@@ -16,6 +16,8 @@ use crate::{all_examples, check_generated, records};
 use fields::{Field, Kind};
 use senders::Senders;
 
+pub(crate) use senders::golden_files;
+
 const GENERATED: &str = "<!-- Generated: `UPDATE_SCHEMAS=1 cargo test -p schemas --test contracts` -->\n\n";
 
 fn pages() -> BTreeMap<String, String> {

@@ -20,20 +20,30 @@ pub(super) struct Evidence {
 /// By platform, then by event type.
 pub(super) type Senders = BTreeMap<String, BTreeMap<String, Evidence>>;
 
-/// Where the golden files are, seen from the crate.
-pub(super) const GOLDEN: &str = "../ingest/tests/golden";
+/// Ingest's golden files by `platform/file`: what it makes of every sample body.
+pub(crate) fn golden_files() -> Vec<(String, Value)> {
+    let root = below("../ingest/tests/golden");
+    let mut found = Vec::new();
+    for platform in names(&root) {
+        for file in names(&root.join(&platform)) {
+            let golden = read(&root.join(&platform).join(&file));
+            found.push((format!("{platform}/{file}"), golden));
+        }
+    }
+    found
+}
 
 /// Everything that is there now.
 pub(super) fn found() -> Senders {
     let mut senders = Senders::new();
-    for platform in names(&below(GOLDEN)) {
-        for file in names(&below(GOLDEN).join(&platform)) {
-            let golden = read(&below(GOLDEN).join(&platform).join(&file));
-            let sample = file.trim_end_matches(".json");
-            add(&mut senders, &platform, &golden, |evidence| {
-                evidence.samples.insert(sample.to_owned());
-            });
-        }
+    for (file, golden) in golden_files() {
+        let (platform, sample) = file
+            .trim_end_matches(".json")
+            .split_once('/')
+            .expect("a folder for each platform");
+        add(&mut senders, platform, &golden, |evidence| {
+            evidence.samples.insert(sample.to_owned());
+        });
     }
     let vectors = below("vectors");
     let files = names(&vectors).into_iter().map(|file| vectors.join(file));
