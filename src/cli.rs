@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use schemas::endpoint::EventTypePattern;
 use schemas::name::{SinkName, SourceId, Tenant};
 use schemas::platform::Platform;
+use schemas::time::Timestamp;
 use url::Url;
 
 /// Takes in webhooks, proves who sent them, and carries them as one vocabulary of events to Kafka, Postgres and HTTP endpoints.
@@ -32,6 +33,8 @@ pub(crate) enum Command {
     Send(SendArgs),
     /// Turn bodies into canonical events, one JSON line each; no server needed
     Normalize(NormalizeArgs),
+    /// Say whether a captured request passes, and if not, exactly why
+    Verify(VerifyArgs),
     /// Print events as they arrive: readable on a terminal, JSON lines in a pipe
     Tail(TailArgs),
     /// Run the main job once, with real signed webhooks, and show what happened
@@ -133,6 +136,27 @@ pub(crate) struct NormalizeArgs {
     /// The source to write into the events; the platform's name if left out
     #[arg(long, value_name = "ID")]
     pub(crate) source: Option<SourceId>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The request: the bytes of HTTP/1.1 as captured, or JSON with `method`, `path`, `headers` and `body` (or
+    /// `body_base64`); `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The source to judge it for; the one that its path names if left out
+    #[arg(long, value_name = "ID")]
+    pub(crate) source: Option<SourceId>,
+    /// The time to judge it at, for example 2026-03-10T13:36:50Z; now if left out
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) at: Option<Timestamp>,
+    /// The configuration file; without one, that of `forebay dev`
+    #[arg(short, long, env = "FOREBAY_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).ok_or_else(|| "write date, time and zone, for example 2026-03-10T13:36:50Z".to_owned())
 }
 
 #[derive(Debug, Args)]

@@ -14,6 +14,7 @@ mod samples;
 mod send;
 mod tail;
 mod telemetry;
+mod verify;
 mod workers;
 mod yaml;
 
@@ -47,6 +48,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Migrate(args) => check::migrate(args).await,
         Command::Send(args) => send::send(args).await,
         Command::Normalize(args) => normalize::normalize(args).await,
+        Command::Verify(args) => verify::verify(args).await,
         Command::Tail(args) => tail::tail(args).await,
         Command::Demo(args) => demo::demo(args).await,
         Command::Sources(args) => connect::sources(args).await,

@@ -99,8 +99,7 @@ fn said(text: &str, content_type: &'static str) -> Response {
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         let mut response = match &self {
-            Self::Accepted => Response::new(Body::empty()),
-            Self::Reply(Reply::Empty) => Response::new(Body::empty()),
+            Self::Accepted | Self::Reply(Reply::Empty) => Response::new(Body::empty()),
             Self::Reply(Reply::Text(text)) => said(text, "text/plain; charset=utf-8"),
             Self::Reply(Reply::Json(json)) => said(json, "application/json"),
             Self::Reply(Reply::Headers(headers)) => {

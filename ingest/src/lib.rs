@@ -10,6 +10,7 @@
 //! * [`serve`]: the accept loop and the deadlines of a connection
 //! * [`Ingest`]: the one handler; its module tells the order of work, the module `answer` the whole status table
 //! * [`authenticate`]: the schemes by which a sender proves itself; [`sign`] does the sender's half
+//! * [`judge`]: the same decision without a server; [`explain`] says why
 //! * [`normalize`]: one adapter per platform
 //! * [`envelope`]: ids, receipt, digest: from a normalized event to a record
 //! * [`Config`], [`Metrics`]: what can be set, what can be watched
@@ -20,6 +21,7 @@ mod config;
 mod detached;
 pub mod envelope;
 mod handler;
+mod judge;
 mod known;
 mod metrics;
 pub mod normalize;
@@ -28,8 +30,9 @@ mod quiet;
 mod receive;
 mod server;
 
-pub use authenticate::{InvalidSource, SignedRequest, check_source, sign};
+pub use authenticate::{Explanation, InvalidSource, SignedRequest, check_source, explain, sign};
 pub use config::{Config, ConfigError};
 pub use handler::Ingest;
+pub use judge::{Captured, Verdict, judge};
 pub use metrics::Metrics;
 pub use server::{Drained, serve};

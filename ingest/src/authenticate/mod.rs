@@ -5,6 +5,7 @@
 //! there exactly once; an empty secret authenticates nobody. The client learns only "unauthorized"; the typed reason is
 //! for our log.
 
+mod explain;
 mod hmac;
 mod jwt;
 mod percent;
@@ -21,6 +22,7 @@ use http::{HeaderMap, HeaderName};
 use schemas::source::{Scheme, Source, TokenPlace};
 use schemas::time::Timestamp;
 
+pub use self::explain::{Explanation, explain};
 pub use self::sign::{SignedRequest, sign};
 pub(crate) use self::{percent::decode as percent_decoded, standard_webhooks::names as standard_names};
 

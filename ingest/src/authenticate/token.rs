@@ -35,6 +35,11 @@ impl Tokens {
         ))
     }
 
+    /// One token, whatever its length.
+    pub(super) fn of(secret: &Secret) -> Self {
+        Self(vec![Sha256::digest(secret.expose()).into()])
+    }
+
     /// One token that nobody has.
     pub(super) fn decoy() -> Self {
         let mut digest = [0_u8; 32];

@@ -1,5 +1,6 @@
 //! A01, A04 to A08: what is authentic, and everything that is not.
 
+mod explain;
 mod forms;
 mod sources;
 mod tampering;

@@ -1,0 +1,272 @@
+//! Every mistake that people make when they connect a sender is named, and no secret with it.
+
+use bytes::Bytes;
+use http::Method;
+use schemas::secret::Secret;
+use schemas::source::JwtScheme;
+
+use super::*;
+use crate::authenticate::{SignedRequest, explain};
+use crate::judge::{Captured, Verdict};
+
+const SECRET: &str = "s3cret-of-the-source";
+const BODY: &str = r#"{"id":1,"name":"José","list":[1,2]}"#;
+
+fn captured(request: SignedRequest) -> Captured {
+    Captured {
+        method: Method::POST,
+        target: format!("/in/s{}", request.path_suffix),
+        headers: request.headers,
+        body: request.body,
+    }
+}
+
+/// A request as a sender makes it who means `scheme` and `secret`.
+fn sent(scheme: Scheme, secret: &str, body: &str) -> Captured {
+    let sender = source(scheme, &[secret]);
+    let request = sign(
+        &sender,
+        &Secret::new(secret),
+        Bytes::from(body.to_owned()),
+        at(NOW),
+        "msg_1",
+    )
+    .expect("signs");
+    captured(request)
+}
+
+/// What is said of it at `source`, all on one line.
+fn said(source: &Source, others: &[Source], captured: &Captured, now: i64) -> String {
+    let others: Vec<_> = others.iter().cloned().map(std::sync::Arc::new).collect();
+    let explanation = explain(source, &others, captured, at(now));
+    let said = format!(
+        "{:?} {} {}",
+        explanation.verdict,
+        explanation.scheme,
+        explanation.findings.join(" | ")
+    );
+    for secret in source
+        .secrets
+        .iter()
+        .chain(others.iter().flat_map(|other| &other.secrets))
+    {
+        assert!(!said.contains(secret.expose_str().expect("text")), "{said}");
+    }
+    said
+}
+
+fn plain() -> HmacScheme {
+    hmac(Hash::Sha256, Encoding::Hex, "x-signature", "sha256=", "{body}")
+}
+
+#[test]
+fn what_passes_passes_without_a_remark() {
+    for scheme in [
+        Scheme::Hmac(plain()),
+        stamped(),
+        Scheme::UrlSecret,
+        Scheme::Token(TokenPlace::Header("x-t".into())),
+    ] {
+        let request = sent(scheme.clone(), SECRET, BODY);
+        let explanation = explain(&source(scheme, &["another-secret", SECRET]), &[], &request, at(NOW));
+        assert_eq!(explanation.verdict, Verdict::Accepted { secret: Some(1) });
+        assert_eq!(explanation.findings, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_digest_that_would_match_otherwise_is_told_how() {
+    let ours = source(Scheme::Hmac(plain()), &[SECRET]);
+    let with = |change: fn(&mut HmacScheme)| {
+        let mut scheme = plain();
+        change(&mut scheme);
+        Scheme::Hmac(scheme)
+    };
+    for (scheme, expected) in [
+        (with(|s| s.hash = Hash::Sha1), "the digest matches with sha1"),
+        (
+            with(|s| s.encoding = Encoding::Base64),
+            "the digest matches written as base64",
+        ),
+        (with(|s| s.prefix = String::new()), "only the form of the header is not"),
+        (
+            with(|s| s.header = "x-hub-signature".into()),
+            "in the header `x-hub-signature`",
+        ),
+        (stamped(), "over the template `{timestamp}.{body}`"),
+    ] {
+        let said = said(&ours, &[], &sent(scheme, SECRET, BODY), NOW);
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+}
+
+#[test]
+fn a_body_that_was_written_again_is_seen() {
+    let ours = source(Scheme::Hmac(plain()), &[SECRET]);
+    let signed = sent(Scheme::Hmac(plain()), SECRET, BODY);
+    for (body, expected) in [
+        (r#"{"id": 1, "name": "José", "list": [1, 2]}"#, "the JSON written again"),
+        (
+            "{\n  \"id\": 1,\n  \"name\": \"Jos\\u00e9\",\n  \"list\": [\n    1,\n    2\n  ]\n}",
+            "escapes of letters undone",
+        ),
+        ("{\"id\":1,\"name\":\"José\",\"list\":[1,2]}\n", "without the line end"),
+    ] {
+        let body = Bytes::from(body.to_owned());
+        let said = said(&ours, &[], &Captured { body, ..signed.clone() }, NOW);
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+    let other = Captured {
+        body: Bytes::from_static(b"{\"id\":2}"),
+        ..signed
+    };
+    assert!(said(&ours, &[], &other, NOW).contains("matches none of the 1 secret(s)"));
+}
+
+#[test]
+fn the_secret_of_another_source_and_a_secret_read_otherwise_are_seen() {
+    let ours = source(Scheme::Hmac(plain()), &[SECRET]);
+    let mut other = source(Scheme::Hmac(plain()), &["secret-of-the-other"]);
+    other.id = SourceId::new("other").expect("valid");
+    let found = said(
+        &ours,
+        &[other],
+        &sent(Scheme::Hmac(plain()), "secret-of-the-other", BODY),
+        NOW,
+    );
+    assert!(found.contains("with the secret of the source `other`"), "{found}");
+
+    // The key is what the configured text is base64 of.
+    let encoded = source(Scheme::Hmac(plain()), &["czNjcmV0LW9mLXRoZS1zb3VyY2U="]);
+    let found = said(&encoded, &[], &sent(Scheme::Hmac(plain()), SECRET, BODY), NOW);
+    assert!(found.contains("decoded from base64"), "{found}");
+    let newline = source(Scheme::Hmac(plain()), &["s3cret-of-the-source\n"]);
+    let found = said(&newline, &[], &sent(Scheme::Hmac(plain()), SECRET, BODY), NOW);
+    assert!(found.contains("without the white space around it"), "{found}");
+}
+
+#[test]
+fn headers_that_are_missing_or_doubled_are_named() {
+    let ours = source(Scheme::Hmac(plain()), &[SECRET]);
+    let mut request = sent(Scheme::Hmac(plain()), SECRET, BODY);
+    let value = request.headers.remove("x-signature").expect("there");
+    assert!(said(&ours, &[], &request, NOW).contains("does the sender sign at all?"));
+    request.headers.append("x-signature", value.clone());
+    request.headers.append("x-signature", value);
+    assert!(said(&ours, &[], &request, NOW).contains("is there 2 times"));
+}
+
+#[test]
+fn a_clock_that_is_off_is_measured() {
+    let ours = source(stamped(), &[SECRET]);
+    let request = sent(stamped(), SECRET, BODY);
+    let late = said(&ours, &[], &request, NOW + 3600);
+    assert!(
+        late.contains("outside_tolerance") && late.contains("60 min 0 s behind"),
+        "{late}"
+    );
+    let early = said(&ours, &[], &request, NOW - 301);
+    assert!(early.contains("5 min 1 s ahead of"), "{early}");
+
+    let mut millis = request;
+    let value = HeaderValue::from_str(&format!("{NOW}000")).expect("digits");
+    millis.headers.insert("x-timestamp", value);
+    assert!(said(&ours, &[], &millis, NOW).contains("in milliseconds"));
+}
+
+#[test]
+fn a_token_in_the_wrong_place_is_found_there() {
+    let in_header = || Scheme::Token(TokenPlace::Header("x-token".into()));
+    let ours = source(in_header(), &[SECRET]);
+    for (scheme, place) in [
+        (
+            Scheme::Token(TokenPlace::Query("t".into())),
+            "stands in the query as `t=`",
+        ),
+        (Scheme::Token(TokenPlace::Body("t".into())), "stands in the body as `t`"),
+        (Scheme::UrlSecret, "stands in part 3 of the path"),
+        (
+            Scheme::Token(TokenPlace::Header("x-other".into())),
+            "stands in the header `x-other`",
+        ),
+    ] {
+        let said = said(&ours, &[], &sent(scheme, SECRET, BODY), NOW);
+        assert!(said.contains(place), "{place}: {said}");
+    }
+    let none = said(&ours, &[], &sent(in_header(), "quite-another-token", BODY), NOW);
+    assert!(none.contains("none of the 1 secret(s)"), "{none}");
+    let url = source(Scheme::UrlSecret, &[SECRET]);
+    let none = said(&url, &[], &sent(Scheme::UrlSecret, "quite-another-token", BODY), NOW);
+    assert!(
+        none.contains("not_found") && none.contains("none of the 1 secret(s)"),
+        "{none}"
+    );
+}
+
+#[test]
+fn halves_of_basic_and_claims_of_jwt_are_told_apart() {
+    let ours = source(Scheme::Basic, &["user:password-1"]);
+    for (shown, expected) in [
+        ("user:password-2", "the user is that of secret number 1"),
+        ("person:password-1", "the password is that of secret number 1"),
+        ("person:password-2", "neither user nor password"),
+    ] {
+        let said = said(&ours, &[], &sent(Scheme::Basic, shown, BODY), NOW);
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+
+    let scheme = || {
+        Scheme::Jwt(JwtScheme {
+            header: "authorization".to_owned(),
+            leeway: Duration::from_mins(1),
+        })
+    };
+    let ours = source(scheme(), &[SECRET]);
+    let expired = said(&ours, &[], &sent(scheme(), SECRET, BODY), NOW + 700);
+    assert!(
+        expired.contains("outside_tolerance") && expired.contains("it expired 100 s before"),
+        "{expired}"
+    );
+    let mut other = source(scheme(), &["secret-of-the-other"]);
+    other.id = SourceId::new("other").expect("valid");
+    let foreign = said(&ours, &[other], &sent(scheme(), "secret-of-the-other", BODY), NOW);
+    assert!(
+        foreign.contains("it is signed with the secret of the source `other`"),
+        "{foreign}"
+    );
+}
+
+#[test]
+fn the_url_that_twilio_signed_is_found() {
+    let scheme = |url: &str| Scheme::Twilio {
+        url: Some(url.to_owned()),
+    };
+    let ours = source(scheme("https://hooks.example.com"), &[SECRET]);
+    let mut request = sent(scheme("http://inside.example.com:8080"), SECRET, "b=2&a=1");
+    request
+        .headers
+        .insert("host", HeaderValue::from_static("inside.example.com:8080"));
+    let found = said(&ours, &[], &request, NOW);
+    assert!(
+        found.contains("a signature for `http://inside.example.com:8080`"),
+        "{found}"
+    );
+}
+
+#[test]
+fn a_body_that_is_not_the_one_that_was_sent_is_noticed() {
+    let ours = source(Scheme::Hmac(plain()), &[SECRET]);
+    let mut request = sent(
+        Scheme::Hmac(plain()),
+        "quite-another-secret",
+        "\u{feff}{\n  \"a\": 1\n}",
+    );
+    request.headers.insert("content-length", HeaderValue::from_static("9"));
+    request
+        .headers
+        .insert("content-encoding", HeaderValue::from_static("gzip"));
+    let found = said(&ours, &[], &request, NOW);
+    for expected in ["Content-Length says 9 bytes", "compressed", "byte order mark"] {
+        assert!(found.contains(expected), "{expected}: {found}");
+    }
+}

@@ -1,0 +1,255 @@
+//! `forebay verify`: whether a captured request passes, and if not, exactly why.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow, bail, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use ingest::normalize::Reply;
+use ingest::{Captured, Verdict};
+use schemas::source::{Source, SourceDirectory as _};
+use schemas::time::Timestamp;
+use serde_json::Value;
+
+use crate::cli::VerifyArgs;
+use crate::config::ConfigError;
+use crate::{app, assemble, config, output, send};
+
+/// Judges one captured request and says why; fails unless it passes.
+#[expect(clippy::unused_async, reason = "every subcommand is called alike")]
+pub(crate) async fn verify(args: VerifyArgs) -> anyhow::Result<()> {
+    let captured = read(&send::read(&args.file)?).with_context(|| format!("`{}`", args.file.display()))?;
+    let mut loaded = match &args.config {
+        Some(file) => config::load(file)?,
+        None => app::load_dev(None, Path::new("forebay-data"))?,
+    };
+    let registry = assemble::registry(&mut loaded.config, &loaded.file)?;
+    let id = args
+        .source
+        .as_ref()
+        .map_or_else(|| captured.source_id(), |id| id.as_str());
+    let source = registry.find(id).ok_or_else(|| {
+        ConfigError(format!(
+            "{} has no source `{id}`, which {}; name one with --source",
+            loaded.file,
+            if args.source.is_some() {
+                "--source names"
+            } else {
+                "the path of the request names"
+            }
+        ))
+    })?;
+    let all: Vec<Arc<Source>> = registry.sources().cloned().collect();
+    let now = args.at.unwrap_or_else(Timestamp::now);
+    let explanation = ingest::explain(&source, &all, &captured, now);
+
+    output::line(&format!(
+        "source {} ({}): {}",
+        source.id, source.platform, explanation.scheme
+    ));
+    let passes = match &explanation.verdict {
+        Verdict::Accepted { secret: Some(index) } => {
+            output::line(&format!("passes, with secret number {}", index + 1));
+            true
+        }
+        Verdict::Accepted { secret: None } => {
+            output::line("passes: this source asks for no proof");
+            true
+        }
+        Verdict::Replied(reply) => {
+            output::line(&format!(
+                "passes: a handshake or test call, answered {}",
+                in_words(reply)
+            ));
+            true
+        }
+        Verdict::Refused { status, reason, detail } => {
+            output::line(&format!("does not pass: {} ({reason}): {detail}", status.as_u16()));
+            false
+        }
+    };
+    for finding in &explanation.findings {
+        output::line(&format!("- {finding}"));
+    }
+    ensure!(passes, "the request does not pass");
+    Ok(())
+}
+
+fn in_words(reply: &Reply) -> String {
+    match reply {
+        Reply::Empty => "200 without a body".to_owned(),
+        Reply::Text(text) => format!("200 with a text of {} bytes", text.len()),
+        Reply::Json(_) => "200 with JSON".to_owned(),
+        Reply::Headers(headers) => {
+            let names: Vec<_> = headers.iter().map(|(name, _)| format!("`{name}`")).collect();
+            format!("200 with {}", names.join(", "))
+        }
+        Reply::Forbidden => "403".to_owned(),
+    }
+}
+
+/// Reads a captured request: the bytes of an HTTP/1.1 request as they went over the wire, or a JSON object
+/// `{"method", "path", "headers": {…} or [[name, value], …], "body" or "body_base64"}`.
+fn read(bytes: &[u8]) -> anyhow::Result<Captured> {
+    if bytes.trim_ascii_start().starts_with(b"{") {
+        return read_json(bytes);
+    }
+    read_http(bytes)
+}
+
+fn read_json(bytes: &[u8]) -> anyhow::Result<Captured> {
+    let value: Value = serde_json::from_slice(bytes).context("begins like JSON, but is not")?;
+    let text = |name: &str| value.get(name).and_then(Value::as_str);
+    let mut headers = HeaderMap::new();
+    let mut add = |name: &str, value: &Value| {
+        let value = value
+            .as_str()
+            .ok_or_else(|| anyhow!("the value of the header `{name}` is not a text"))?;
+        headers.append(header_name(name)?, header_value(name, value.as_bytes())?);
+        anyhow::Ok(())
+    };
+    match value.get("headers") {
+        Some(Value::Object(members)) => {
+            for (name, value) in members {
+                for value in value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice) {
+                    add(name, value)?;
+                }
+            }
+        }
+        Some(Value::Array(pairs)) => {
+            for pair in pairs {
+                match pair.as_array().map(Vec::as_slice) {
+                    Some([Value::String(name), value]) => add(name, value)?,
+                    _ => bail!("`headers` is a list, but not of pairs [name, value]"),
+                }
+            }
+        }
+        _ => bail!("`headers` is missing: an object, or a list of pairs [name, value]"),
+    }
+    let body = match (text("body"), text("body_base64")) {
+        (Some(body), None) => body.as_bytes().to_vec(),
+        (None, Some(base64)) => BASE64.decode(base64).context("`body_base64` is not base64")?,
+        (None, None) => Vec::new(),
+        (Some(_), Some(_)) => bail!("`body` and `body_base64` are both there: leave one out"),
+    };
+    let target = text("path").context("`path` is missing: path and query of the request")?;
+    captured(text("method").unwrap_or("POST"), target, headers, body)
+}
+
+fn read_http(bytes: &[u8]) -> anyhow::Result<Captured> {
+    let mut rest = bytes;
+    let mut line = || -> anyhow::Result<&[u8]> {
+        let end = rest
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .context("ends before the empty line behind the headers")?;
+        let line = &rest[..end];
+        rest = &rest[end + 1..];
+        Ok(line.strip_suffix(b"\r").unwrap_or(line))
+    };
+    let request = std::str::from_utf8(line()?)
+        .context("the first line is not text")?
+        .to_owned();
+    let mut words = request.split(' ');
+    let (Some(method), Some(target), Some(version)) = (words.next(), words.next(), words.next()) else {
+        bail!("the first line is not `METHOD /path HTTP/1.1`, and the file is not a JSON object");
+    };
+    ensure!(
+        version.starts_with("HTTP/"),
+        "the first line does not end with `HTTP/1.1`"
+    );
+    let mut headers = HeaderMap::new();
+    loop {
+        let line = line()?;
+        if line.is_empty() {
+            break;
+        }
+        let colon = line
+            .iter()
+            .position(|byte| *byte == b':')
+            .context("a header line has no colon")?;
+        let name = String::from_utf8_lossy(&line[..colon]).into_owned();
+        headers.append(
+            header_name(&name)?,
+            header_value(&name, line[colon + 1..].trim_ascii())?,
+        );
+    }
+    if headers.get(TRANSFER_ENCODING).is_some() && !headers.contains_key(CONTENT_LENGTH) {
+        bail!(
+            "the body is captured in chunks (`Transfer-Encoding`): put it together, and replace that header by Content-Length"
+        );
+    }
+    // A body ends where its length says; behind it stands what an editor put there.
+    let length = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let body = rest.get(..length.unwrap_or(rest.len())).unwrap_or(rest);
+    captured(method, target, headers, body.to_vec())
+}
+
+fn captured(method: &str, target: &str, headers: HeaderMap, body: Vec<u8>) -> anyhow::Result<Captured> {
+    // A whole URL is taken too.
+    let target = match target.split_once("://") {
+        Some((_, rest)) => rest.find('/').map_or("/", |slash| &rest[slash..]),
+        None => target,
+    };
+    ensure!(target.starts_with('/'), "the path does not begin with a slash");
+    Ok(Captured {
+        method: Method::from_bytes(method.as_bytes()).context("the method is not one of HTTP")?,
+        target: target.to_owned(),
+        headers,
+        body: body.into(),
+    })
+}
+
+fn header_name(name: &str) -> anyhow::Result<HeaderName> {
+    HeaderName::from_bytes(name.trim().as_bytes()).with_context(|| format!("`{name}` is not a name of a header"))
+}
+
+fn header_value(name: &str, value: &[u8]) -> anyhow::Result<HeaderValue> {
+    HeaderValue::from_bytes(value).with_context(|| format!("the value of `{name}` cannot stand in a header"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_read_from_the_wire_and_from_json() {
+        let wire = b"POST /in/a/secret?x=1 HTTP/1.1\r\nHost: h\r\nX-A:  b \r\nContent-Length: 7\r\n\r\n{\"a\":1}\n";
+        let json = br#"{"method":"POST","path":"https://h/in/a/secret?x=1","headers":{"Host":"h","X-A":["b"],"Content-Length":"7"},"body":"{\"a\":1}"}"#;
+        let pairs = br#"{"path":"/in/a/secret?x=1","headers":[["host","h"],["x-a","b"],["content-length","7"]],"body_base64":"eyJhIjoxfQ=="}"#;
+        for bytes in [&wire[..], json, pairs] {
+            let captured = read(bytes).expect("a request");
+            assert_eq!(captured.source_id(), "a");
+            assert_eq!(captured.target, "/in/a/secret?x=1");
+            assert_eq!(captured.headers.get("x-a").map(HeaderValue::as_bytes), Some(&b"b"[..]));
+            assert_eq!(captured.method, Method::POST);
+            assert_eq!(&captured.body[..], br#"{"a":1}"#);
+        }
+    }
+
+    #[test]
+    fn what_is_no_request_is_refused_with_the_reason() {
+        for (bytes, reason) in [
+            (&b"{}"[..], "`headers` is missing"),
+            (br#"{"headers":{},"body":"x","path":"x"}"#, "begin with a slash"),
+            (br#"{"headers":{"a":1},"path":"/"}"#, "not a text"),
+            (br#"{"headers":[["a"]],"path":"/"}"#, "pairs"),
+            (br#"{"headers":{},"path":"/","body_base64":"%"}"#, "not base64"),
+            (b"hello", "ends before"),
+            (b"hello\n\n", "METHOD"),
+            (b"POST / HTTP/1.1\r\nno colon\r\n\r\n", "no colon"),
+            (
+                b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+                "in chunks",
+            ),
+        ] {
+            let Err(error) = read(bytes) else { panic!("{reason}") };
+            assert!(format!("{error:#}").contains(reason), "{error:#}");
+        }
+    }
+}
