@@ -190,3 +190,37 @@ async fn the_query_of_a_page_shows_what_the_example_says() {
     drop(connection);
     database.drop().await;
 }
+
+#[test]
+fn the_topics_of_the_asyncapi_document_are_as_configured_by_default() {
+    let text = |file: &str| fs::read_to_string(repository().join(file)).expect("a readable file");
+    let example = text("forebay.example.yaml");
+    let configured = |key: &str| -> i64 {
+        let opening = format!("  {key}: ");
+        let value = example
+            .lines()
+            .find_map(|line| line.strip_prefix(&opening))
+            .unwrap_or_else(|| panic!("no `{key}`"));
+        value
+            .split_whitespace()
+            .next()
+            .and_then(|value| value.parse().ok())
+            .expect("a number")
+    };
+    let prefix = example
+        .lines()
+        .find_map(|line| line.strip_prefix("  topic_prefix: "))
+        .expect("a prefix");
+    let prefix = prefix.split_whitespace().next().expect("a word");
+    let document: serde_json::Value = serde_json::from_str(&text("schemas/asyncapi.json")).expect("JSON");
+    // Dead letters are kept four times as long (`src/config/event_log.rs`).
+    for (channel, kept) in [("events", 1), ("dead-letters", 4)] {
+        let channel_object = &document["channels"][channel];
+        assert_eq!(channel_object["address"], format!("{prefix}.{channel}"));
+        let topic = &channel_object["bindings"]["kafka"];
+        assert_eq!(topic["partitions"], configured("partitions"), "{channel}");
+        assert_eq!(topic["replicas"], configured("replication"), "{channel}");
+        let retention_ms = configured("retention_hours") * kept * 3_600_000;
+        assert_eq!(topic["topicConfiguration"]["retention.ms"], retention_ms, "{channel}");
+    }
+}

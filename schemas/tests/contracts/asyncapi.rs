@@ -134,7 +134,7 @@ fn event(name: &str, meaning: &str) -> Value {
                 "content-type": CONTENT_TYPE, "ce_id": event["id"], "ce_type": event["type"], "ce_source": event["source"],
                 "ce_time": event["time"], "ce_tenant": event["tenant"]
             });
-            json!({ "name": file.trim_end_matches(".json"), "headers": headers, "payload": event })
+            json!({ "name": file.strip_suffix(".json"), "headers": headers, "payload": event })
         })
         .collect();
     message

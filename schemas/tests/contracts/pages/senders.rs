@@ -37,10 +37,8 @@ pub(crate) fn golden_files() -> Vec<(String, Value)> {
 pub(super) fn found() -> Senders {
     let mut senders = Senders::new();
     for (file, golden) in golden_files() {
-        let (platform, sample) = file
-            .trim_end_matches(".json")
-            .split_once('/')
-            .expect("a folder for each platform");
+        let file = file.strip_suffix(".json").unwrap_or(&file);
+        let (platform, sample) = file.split_once('/').expect("a folder for each platform");
         add(&mut senders, platform, &golden, |evidence| {
             evidence.samples.insert(sample.to_owned());
         });
@@ -117,7 +115,7 @@ impl Evidence {
             .vectors
             .iter()
             .take(SHOWN)
-            .map(|name| name.replace('|', "\\|"))
+            .map(|name| name.replace('|', "\\|").replace('<', "&lt;"))
             .collect();
         if self.vectors.len() > SHOWN {
             vectors.push(format!("and {} more", self.vectors.len() - SHOWN));
