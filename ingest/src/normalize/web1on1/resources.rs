@@ -1,0 +1,93 @@
+//! Conversations, contacts and services as they stand.
+
+use schemas::data::{Connection, ConnectionState, Contact, Data, Party, PartyKind, Ticket, TicketStatus};
+
+use super::{Participant, Resource, kind_of, party, resource};
+use crate::normalize::json::Json;
+
+pub(super) fn conversation<'a>(conversation: &Resource<'a>, action: &str) -> Option<Data<'a>> {
+    let ticket = ticket(conversation)?;
+    Some(match (action, ticket.status) {
+        ("create", _) => Data::TicketCreated(ticket),
+        (_, Some(TicketStatus::Closed)) => Data::TicketClosed(ticket),
+        _ => Data::TicketUpdated(ticket),
+    })
+}
+
+pub(super) fn contact<'a>(contact: &Resource<'a>, action: &str) -> Option<Data<'a>> {
+    let contact = Contact {
+        id: contact.id.text()?,
+        name: contact.profile.name.text().or_else(|| contact.name.text()),
+        phone: contact.profile.telephone.text(),
+        email: contact.profile.email.text(),
+        ..Contact::default()
+    };
+    Some(match action {
+        "create" => Data::ContactCreated(contact),
+        _ => Data::ContactUpdated(contact),
+    })
+}
+
+pub(super) fn service<'a>(service: &Resource<'a>, action: &str) -> Option<Data<'a>> {
+    let status = service.status.text();
+    let state = match status.as_deref() {
+        _ if action == "delete" => Some(ConnectionState::Closed),
+        Some("active") => Some(ConnectionState::Open),
+        Some("queued" | "unverified") => Some(ConnectionState::Connecting),
+        Some("disabled" | "pendingArchive" | "archived") => Some(ConnectionState::Closed),
+        _ => None,
+    };
+    Some(Data::ConnectionUpdated(Connection {
+        id: Some(service.id.text()?),
+        state,
+        reason: status.filter(|_| state != Some(ConnectionState::Open)),
+        ..Connection::default()
+    }))
+}
+
+pub(super) fn ticket<'a>(conversation: &Resource<'a>) -> Option<Ticket<'a>> {
+    // Whoever accepted it answers for it.
+    let assignee = conversation
+        .participants
+        .elements()
+        .map(Json::read::<Participant<'a>>)
+        .filter(|who| who.accepted.flag() == Some(true) && who.active.flag() != Some(false))
+        .find_map(|who| {
+            let kind = kind_of(&who.role.text()?).filter(|kind| *kind != PartyKind::Contact)?;
+            Some(Party {
+                name: who.name.text(),
+                ..party(who.user.text()?, kind)
+            })
+        });
+    Some(Ticket {
+        id: conversation.id.text()?,
+        status: conversation.status.text().and_then(|status| match &*status {
+            "queued" => Some(TicketStatus::Pending),
+            "active" => Some(TicketStatus::Open),
+            "closed" => Some(TicketStatus::Closed),
+            _ => None,
+        }),
+        contact: customer(conversation, Json::default()),
+        assignee,
+        channel_id: conversation.touchpoint.text(),
+        labels: conversation.category.text().into_iter().collect(),
+        opened_at: conversation.created_at.time(),
+        ..Ticket::default()
+    })
+}
+
+/// The customer of a conversation; `told` is the same contact with its members, where the event has it.
+pub(super) fn customer<'a>(conversation: &Resource<'a>, told: Json<'a>) -> Option<Party<'a>> {
+    let contact = resource(conversation.contact);
+    let id = contact.id.text()?;
+    let told = resource(told);
+    let profiles = [&contact.profile, &told.profile];
+    let mut people = conversation.participants.elements().map(Json::read::<Participant<'a>>);
+    let mut participant = || people.find(|who| who.role.text().is_some_and(|role| role == "contact"));
+    let name = profiles.into_iter().find_map(|profile| profile.name.text());
+    Some(Party {
+        name: name.or_else(|| participant().and_then(|who| who.name.text())),
+        phone: profiles.into_iter().find_map(|profile| profile.telephone.text()),
+        ..party(id, PartyKind::Contact)
+    })
+}

@@ -1,0 +1,160 @@
+//! What is peculiar to Web1on1: names of events that go on, commands, who the customer is, its keys.
+
+use schemas::data::{Data, Direction, TicketStatus};
+use schemas::event::Raw;
+use schemas::platform::Platform;
+
+use crate::{one, sample};
+
+fn said(event: &str, message: &str) -> String {
+    format!(
+        r#"{{"id":"e1","event":"{event}","organization":"o","data":{{"conversation":{{"id":"c","type":"contact","contact":"k","status":"active"}},
+        "message":{{"id":"m","user":"u",{message}}}}}}}"#
+    )
+}
+
+#[test]
+fn a_message_is_asked_what_it_is_not_the_name_of_its_event() {
+    for event in [
+        "message.create.contact.chat",
+        "message.create.contact.chat.contact",
+        "message.create.system.hologram",
+        "message.create",
+        "conversation.message",
+    ] {
+        let body = said(event, r#""type":"chat","role":"contact","text":"x""#);
+        let event = one(Platform::Web1on1, &body);
+        assert_eq!(event.data.event_type().as_str(), "message.created", "{body}");
+        assert_eq!(event.identity, ["message", "chat", "m"], "however it is called");
+        assert_eq!(event.ordering_key, "c");
+    }
+}
+
+#[test]
+fn commands_are_told_as_what_they_do_to_the_ticket() {
+    for (command, expected) in [
+        ("/assign", "ticket.transferred"),
+        ("/assign to somebody", "ticket.transferred"),
+        ("/notify", "ticket.transferred"),
+        ("/accept", "ticket.updated"),
+        ("/join", "ticket.updated"),
+        ("/leave", "ticket.updated"),
+        ("/assigned", "ticket.updated"),
+        ("> help", "ticket.updated"),
+        ("", "ticket.updated"),
+    ] {
+        let message = format!(r#""type":"command","role":"agent","text":"{command}","meta":{{"users":["u2"]}}"#);
+        let body = said("message.create.contact.command", &message);
+        let event = one(Platform::Web1on1, &body);
+        assert_eq!(event.data.event_type().as_str(), expected, "{command}");
+        if let Data::TicketTransferred(ticket) = event.data {
+            assert_eq!(ticket.id, "c");
+            let to = ticket.assignee.map(|assignee| assignee.id.into_owned());
+            assert_eq!(
+                to.as_deref(),
+                command.starts_with("/assign").then_some("u2"),
+                "{command}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_customer_is_the_contact_and_everybody_else_their_user() {
+    for (role, direction, id) in [
+        (r#""contact""#, Direction::Inbound, "k"),
+        (r#""agent""#, Direction::Outbound, "u"),
+        (r#""bot""#, Direction::Outbound, "u"),
+        ("null", Direction::Inbound, "k"),
+    ] {
+        let body = said("message.create.contact.chat", &format!(r#""role":{role},"text":"x""#));
+        let Data::MessageCreated(message) = one(Platform::Web1on1, &body).data else {
+            panic!("a message")
+        };
+        assert_eq!(message.direction, direction, "{role}");
+        assert_eq!(
+            message.from.map(|from| from.id.into_owned()).as_deref(),
+            Some(id),
+            "{role}"
+        );
+    }
+}
+
+#[test]
+fn what_is_made_anew_for_each_attempt_does_not_tell_events_apart() {
+    for name in [
+        "message.create.contact.chat.json",
+        "conversation.update.json",
+        "message.delete.json",
+    ] {
+        let body = sample(Platform::Web1on1, name);
+        let again = body.replacen("\"timestamp\": \"2026-03-10T13:", "\"timestamp\": \"2026-03-10T23:", 1);
+        assert_ne!(body, again, "{name}");
+        let (first, second) = (one(Platform::Web1on1, &body), one(Platform::Web1on1, &again));
+        assert_eq!((&first.identity, first.time), (&second.identity, second.time), "{name}");
+    }
+    // Without an id, what it says does.
+    let body = |status: &str, timestamp: &str| {
+        format!(
+            r#"{{"event":"conversation.update","timestamp":"{timestamp}","data":{{"conversation":{{"id":"c","status":"{status}"}}}}}}"#
+        )
+    };
+    let identity = |body: String| one(Platform::Web1on1, &body).identity.join("/");
+    assert_eq!(identity(body("queued", "1")), identity(body("queued", "2")));
+    assert_ne!(identity(body("queued", "1")), identity(body("active", "1")));
+}
+
+#[test]
+fn a_resource_may_lie_in_data_itself_or_be_there_by_its_id() {
+    let alone = one(
+        Platform::Web1on1,
+        r#"{"id":"e","event":"conversation.update","data":{"id":"c","status":"closed"}}"#,
+    );
+    let Data::TicketClosed(ticket) = alone.data else {
+        panic!("closed")
+    };
+    assert_eq!((&*ticket.id, ticket.status), ("c", Some(TicketStatus::Closed)));
+
+    let by_id = one(
+        Platform::Web1on1,
+        r#"{"id":"e","event":"message.create.contact.chat","data":{"message":{"id":9007199254740993,"conversation":"c"}}}"#,
+    );
+    assert_eq!(by_id.ordering_key, "c");
+    assert_eq!(by_id.identity, ["message", "", "9007199254740993"]);
+
+    let contact = one(Platform::Web1on1, r#"{"event":"contact.update","data":{"id":"k"}}"#);
+    assert_eq!(contact.data.event_type().as_str(), "contact.updated");
+}
+
+#[test]
+fn what_has_no_mapping_keeps_its_conversations_order() {
+    for (body, key) in [
+        (
+            r#"{"id":"e","event":"channel.notify","organization":"o","data":{"conversation":{"id":"c"}}}"#,
+            "c",
+        ),
+        (
+            r#"{"id":"e","event":"message.pin","organization":"o","data":{"message":{"id":"m","conversation":"c"}}}"#,
+            "c",
+        ),
+        (
+            r#"{"id":"e","event":"message.update","organization":"o","data":{"conversation":{"id":"c"}}}"#,
+            "c",
+        ),
+        (
+            r#"{"id":"e","event":"contact.delete","organization":"o","data":{"contact":{"id":"k"}}}"#,
+            "unmapped",
+        ),
+        (
+            r#"{"id":"e","event":"contact.create","organization":"o","data":[]}"#,
+            "unmapped",
+        ),
+        (r#"{"id":"e","event":"nonsense","organization":"o"}"#, "unmapped"),
+    ] {
+        let event = one(Platform::Web1on1, body);
+        assert_eq!(event.data.event_type().as_str(), "unmapped", "{body}");
+        assert_eq!(event.ordering_key, key, "{body}");
+        assert_eq!(event.account.as_deref(), Some("o"), "{body}");
+        assert!(matches!(&event.raw, Raw::Json(raw) if raw == body), "{body}");
+    }
+}
