@@ -90,17 +90,13 @@ fn envelope() -> Contract {
         } }),
         &[],
     );
-    Contract {
-        name: "envelope",
-        version: 1,
-        schema: object(
-            "envelope",
-            1,
-            "What every event shares: a CloudEvent 1.0 in structured JSON.",
-            &properties,
-            &REQUIRED,
-        ),
-    }
+    contract(
+        "envelope",
+        1,
+        "What every event shares: a CloudEvent 1.0 in structured JSON.",
+        &properties,
+        &REQUIRED,
+    )
 }
 
 /// The attributes of CloudEvents and our extensions, without `data`.
@@ -187,17 +183,13 @@ fn event_headers() -> Contract {
     }
     let required: Vec<String> = properties.keys().cloned().collect();
     let required: Vec<&str> = required.iter().map(String::as_str).collect();
-    Contract {
-        name: "event.headers",
-        version: 1,
-        schema: object(
-            "event.headers",
-            1,
-            "The headers of an event's record: repeats of attributes, so that a consumer can filter without parsing.",
-            &Value::Object(properties),
-            &required,
-        ),
-    }
+    contract(
+        "event.headers",
+        1,
+        "The headers of an event's record: repeats of attributes, so that a consumer can filter without parsing.",
+        &Value::Object(properties),
+        &required,
+    )
 }
 
 /// The headers that a dead letter has beside those of the original record, which may be any.
@@ -223,22 +215,26 @@ fn dead_letter_headers() -> Contract {
             "description": "The version of the set of rules that routed it; absent when it never got so far."
         }
     });
+    contract(
+        "dead_letter.headers",
+        1,
+        "The headers that a dead letter adds to those of the original record.",
+        &properties,
+        &[
+            header::SINK,
+            header::REASON,
+            header::ATTEMPTS,
+            header::POSITION,
+            header::TIME,
+        ],
+    )
+}
+
+fn contract(name: &'static str, version: u32, description: &str, properties: &Value, required: &[&str]) -> Contract {
     Contract {
-        name: "dead_letter.headers",
-        version: 1,
-        schema: object(
-            "dead_letter.headers",
-            1,
-            "The headers that a dead letter adds to those of the original record.",
-            &properties,
-            &[
-                header::SINK,
-                header::REASON,
-                header::ATTEMPTS,
-                header::POSITION,
-                header::TIME,
-            ],
-        ),
+        name,
+        version,
+        schema: object(name, version, description, properties, required),
     }
 }
 
