@@ -10,16 +10,20 @@ use crate::normalize::json::Json;
 
 /// The address without its device and in the new spelling, so that one person or chat has one id.
 pub(in crate::normalize) fn jid(json: Json<'_>) -> Option<Text<'_>> {
-    let text = json.text()?;
-    let Some((user, server)) = text.split_once('@') else {
-        return Some(text);
+    Some(spelled(json.text()?, "c.us", "s.whatsapp.net"))
+}
+
+/// The address without its device, with the server `instead` of `server`.
+pub(in crate::normalize) fn spelled<'a>(text: Text<'a>, server: &str, instead: &str) -> Text<'a> {
+    let Some((user, network)) = text.split_once('@') else {
+        return text;
     };
     let person = user.split_once(':').map_or(user, |(person, _device)| person);
-    let network = if server == "c.us" { "s.whatsapp.net" } else { server };
-    if (person, network) == (user, server) {
-        return Some(text);
+    let spelled = if network == server { instead } else { network };
+    if (person, spelled) == (user, network) {
+        return text;
     }
-    Some(format!("{person}@{network}").into())
+    format!("{person}@{spelled}").into()
 }
 
 /// The phone number in the first of the addresses that has one.
@@ -58,7 +62,7 @@ pub(in crate::normalize) fn conversation<'a>(line: &Line<'a>, id: Text<'a>) -> C
     Conversation {
         group: match id.split_once('@') {
             Some((_, "g.us")) => Some(true),
-            Some((_, "s.whatsapp.net" | "lid" | "hosted" | "hosted.lid")) => Some(false),
+            Some((_, "s.whatsapp.net" | "c.us" | "lid" | "hosted" | "hosted.lid")) => Some(false),
             _ => None,
         },
         id,

@@ -1,0 +1,206 @@
+//! WAHA, one `WhatsApp` line per session: `{"id": "evt_…", "timestamp", "event", "session", "me", "payload", "engine"}`.
+//!
+//! WAHA runs over several engines that fill the payload differently; `_data` is what the engine said and is read for names
+//! and authors only. Addresses are spelled WAHA's way (`@c.us`). Messages are named `<from us>_<chat>_<id>` with the
+//! participant behind it in groups; where an edit or a deletion gives the bare id, the whole name is put together again.
+//!
+//! `message.any` has all messages, `message` those of customers, so these come under both names: the same event. Sources:
+//! the events page of waha.devlike.pro and the sender's data types.
+
+mod groups;
+mod messages;
+
+use schemas::data::{Connection, ConnectionState, Data, Party, PartyKind, Presence, PresenceOf, Text, Unmapped};
+use schemas::source::{Encoding, Hash, HmacScheme, Scheme};
+use schemas::time::Timestamp;
+
+use super::baileys::jid::{conversation, phone, spelled};
+use super::baileys::{Fact, Line, Mapped, Nothing, Scope};
+use super::json::{Json, object};
+use super::{Adapter, Because, Normalized, Webhook, digest, handshake};
+
+pub(super) const ADAPTER: Adapter = Adapter {
+    preset: || Scheme::Hmac(HmacScheme::of_body(Hash::Sha512, Encoding::Hex, "x-webhook-hmac")),
+    handshake: handshake::none,
+    credential: None,
+    map,
+};
+
+object! {
+    Body {
+        id: Json = "id",
+        timestamp: Json = "timestamp",
+        event: Json = "event",
+        session: Json = "session",
+        me: Me = "me",
+        payload: Json = "payload",
+    }
+
+    /// The number that the session is logged in with.
+    Me { id: Json = "id", name: Json = "pushName", }
+
+    Session { name: Json = "name", status: Json = "status", }
+
+    /// What an engine says of itself: a word, or one of these.
+    State { state: Json = "state", connection: Json = "connection", }
+
+    Present { id: Json = "id", presences: Json = "presences", }
+
+    Known { participant: Json = "participant", presence: Json = "lastKnownPresence", }
+}
+
+fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
+    let body: Body<'a> = webhook.json()?.read();
+    let Some(event) = body.event.text() else {
+        return Err(Unmapped::because("no event name"));
+    };
+    let line = &Line {
+        prefix: body
+            .session
+            .text()
+            .map_or_else(String::new, |session| format!("{session}/")),
+        channel_id: body.session.text(),
+        account: body.session.text(),
+    };
+    let mapped = match &*event {
+        "message" | "message.any" => body.message(line),
+        "message.edited" => body.edited(line),
+        "message.revoked" => body.revoked(line),
+        "message.reaction" => body.reaction(line),
+        "message.ack" | "message.ack.group" => body.ack(line),
+        "session.status" => body.session_status(line),
+        "state.change" => body.engine_state(line),
+        "presence.update" => body.presence(line),
+        "group.join" => body.joined_or_left("join"),
+        "group.leave" => body.joined_or_left("leave"),
+        "group.v2.join" => body.we_joined(),
+        "group.v2.leave" => body.we_left(),
+        "group.v2.update" => body.group_updated(),
+        "group.v2.participants" => body.participants(),
+        "group.v2.participants.join-request" | "group.v2.participants.join_request" => body.join_request(),
+        _ => Err(Nothing::because("no mapping for this event name")),
+    };
+    let scope = Scope { webhook, event, line };
+    Ok(Normalized::Events(vec![scope.whole(mapped)]))
+}
+
+impl<'a> Body<'a> {
+    /// What tells the webhook apart where its payload has no name of its own: every retry repeats it.
+    fn own_identity(&self, event: &'static str) -> Vec<Text<'a>> {
+        let id = self.id.text();
+        vec![event.into(), id.unwrap_or_else(|| digest(self.payload.raw()).into())]
+    }
+
+    /// When WAHA made the webhook.
+    fn time(&self) -> Option<Timestamp> {
+        self.timestamp.time()
+    }
+
+    fn we(&self) -> Option<Party<'a>> {
+        party([self.me.id, Json::default()], PartyKind::Agent, self.me.name.text())
+    }
+
+    fn session_status(&self, line: &Line<'a>) -> Mapped<'a> {
+        let session: Session<'a> = self.payload.read();
+        let (state, pairing) = match session.status.text().as_deref() {
+            Some("WORKING") => (ConnectionState::Open, None),
+            Some("STARTING") => (ConnectionState::Connecting, None),
+            Some("SCAN_QR_CODE" | "PASSKEY_REQUIRED" | "PASSKEY_CONFIRMATION_REQUIRED") => {
+                (ConnectionState::Connecting, Some(true))
+            }
+            Some("STOPPED" | "FAILED") => (ConnectionState::Closed, None),
+            _ => return Err(Nothing::because("no status")),
+        };
+        let closed = state == ConnectionState::Closed;
+        Ok(self.connection(
+            "session.status",
+            Connection {
+                id: session.name.text().or_else(|| line.channel_id.clone()),
+                state: Some(state),
+                pairing,
+                reason: session.status.text().filter(|_| closed),
+                ..Connection::default()
+            },
+        ))
+    }
+
+    /// The engine's own state, in the words of the browser or of the library.
+    fn engine_state(&self, line: &Line<'a>) -> Mapped<'a> {
+        let state: State<'a> = self.payload.read();
+        let words = [self.payload, state.state, state.connection];
+        let word = words.into_iter().find_map(Json::text);
+        let (state, pairing) = match word.as_deref() {
+            Some("CONNECTED" | "open") => (ConnectionState::Open, None),
+            Some("OPENING" | "connecting") => (ConnectionState::Connecting, None),
+            Some("PAIRING") => (ConnectionState::Connecting, Some(true)),
+            Some(
+                "CONFLICT" | "DEPRECATED_VERSION" | "PROXYBLOCK" | "SMB_TOS_BLOCK" | "TIMEOUT" | "TOS_BLOCK"
+                | "UNLAUNCHED" | "UNPAIRED" | "UNPAIRED_IDLE" | "close",
+            ) => (ConnectionState::Closed, None),
+            _ => return Err(Nothing::because("no state")),
+        };
+        let closed = state == ConnectionState::Closed;
+        Ok(self.connection(
+            "state.change",
+            Connection {
+                id: line.channel_id.clone(),
+                state: Some(state),
+                pairing,
+                reason: word.filter(|word| closed && word != "close"),
+                ..Connection::default()
+            },
+        ))
+    }
+
+    fn connection(&self, event: &'static str, connection: Connection<'a>) -> Fact<'a> {
+        Fact {
+            data: Data::ConnectionUpdated(connection),
+            identity: self.own_identity(event),
+            time: self.time(),
+            about: None,
+        }
+    }
+
+    fn presence(&self, line: &Line<'a>) -> Mapped<'a> {
+        let present: Present<'a> = self.payload.read();
+        let Some(chat) = address(present.id) else {
+            return Err(Nothing::because("no chat id"));
+        };
+        let of = |json: Json<'a>| {
+            let known: Known<'a> = json.read();
+            let state = known.presence.text()?;
+            Some(PresenceOf {
+                id: address(known.participant)?,
+                state: match &*state {
+                    "online" => "available".into(),
+                    "offline" => "unavailable".into(),
+                    _ => state,
+                },
+            })
+        };
+        Ok(Fact {
+            data: Data::PresenceUpdated(Presence {
+                conversation: conversation(line, chat.clone()),
+                parties: present.presences.elements().filter_map(of).collect(),
+            }),
+            identity: self.own_identity("presence.update"),
+            time: self.time(),
+            about: Some(chat),
+        })
+    }
+}
+
+/// An address as WAHA spells it, whatever the engine does.
+fn address(json: Json<'_>) -> Option<Text<'_>> {
+    Some(spelled(json.text()?, "s.whatsapp.net", "c.us"))
+}
+
+/// Somebody under the first address, with the phone number from any of them.
+fn party<'a>(addresses: [Json<'a>; 2], kind: PartyKind, name: Option<Text<'a>>) -> Option<Party<'a>> {
+    Some(Party {
+        id: addresses.into_iter().find_map(address)?,
+        kind: Some(kind),
+        name,
+        phone: phone(addresses),
+    })
+}
