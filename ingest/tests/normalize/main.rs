@@ -8,6 +8,7 @@ mod foreign;
 mod golden;
 mod huggy;
 mod pairs;
+mod service_desks;
 mod waha;
 mod web1on1;
 mod whatsapp_cloud;
