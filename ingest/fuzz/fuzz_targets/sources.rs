@@ -1,0 +1,42 @@
+//! A source of every platform with its preset, and one of every scheme that is no preset.
+
+use std::time::Duration;
+
+use schemas::name::{SourceId, Tenant};
+use schemas::platform::Platform;
+use schemas::secret::Secret;
+use schemas::source::{JwtScheme, Scheme, Source, TokenPlace};
+
+pub const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+pub const USER: &str = "user:MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+pub fn all() -> Vec<Source> {
+    let source = |platform, scheme: Option<Scheme>| Source {
+        id: SourceId::new("line-1").expect("a name"),
+        tenant: Tenant::new("acme").expect("a name"),
+        platform,
+        secrets: vec![
+            Secret::new(if scheme == Some(Scheme::Basic) { USER } else { SECRET }),
+            Secret::new(if scheme == Some(Scheme::Basic) { USER } else { SECRET }),
+        ],
+        scheme,
+        verify_token: Some(Secret::new("verify-token")),
+        max_body_bytes: usize::MAX,
+    };
+    let others = [
+        Scheme::Token(TokenPlace::Header("x-token".to_owned())),
+        Scheme::Token(TokenPlace::Query("token".to_owned())),
+        Scheme::Token(TokenPlace::Body("token".to_owned())),
+        Scheme::Basic,
+        Scheme::Jwt(JwtScheme {
+            header: "authorization".to_owned(),
+            leeway: Duration::from_secs(60),
+        }),
+        Scheme::Twilio {
+            url: Some("https://hooks.example.com".to_owned()),
+        },
+        Scheme::UrlSecret,
+    ];
+    let presets = Platform::ALL.into_iter().map(|platform| source(platform, None));
+    presets.chain(others.into_iter().map(|scheme| source(Platform::Standard, Some(scheme)))).collect()
+}
