@@ -96,7 +96,9 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
 }
 
 fn path(account: &str) -> Result<String, ConnectError> {
-    let name = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    let name = |text: &str| {
+        !matches!(text, "" | "." | "..") && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    };
     match account.split_once('/') {
         Some((owner, repo)) if name(owner) && name(repo) => Ok(format!("/repos/{owner}/{repo}/hooks")),
         None if name(account) => Ok(format!("/orgs/{account}/hooks")),

@@ -119,12 +119,12 @@ fn wanted_events(task: &Task<'_>, there: &BTreeSet<String>, defaults: &[&str], a
     if all.is_some_and(|all| there.contains(all)) {
         return there.iter().cloned().collect();
     }
-    let mut events: Vec<String> = there.iter().cloned().collect();
+    let mut events: Vec<String> = defaults.iter().map(|&event| event.to_owned()).collect();
     events.extend(
-        defaults
+        there
             .iter()
-            .filter(|&&event| !there.contains(event))
-            .map(|&e| e.to_owned()),
+            .filter(|there| !defaults.contains(&there.as_str()))
+            .cloned(),
     );
     events
 }

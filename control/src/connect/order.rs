@@ -148,14 +148,12 @@ impl<'a> Task<'a> {
 
     /// The account, or an error that says `what` it is.
     pub(super) fn account(&self, what: &str) -> Result<&'a str, ConnectError> {
-        let account = self.order.account.as_deref().filter(|text| !text.is_empty());
-        account.ok_or_else(|| ConnectError::Order(format!("--account is missing: {what}")))
+        given(self.order.account.as_deref(), "--account", what)
     }
 
     /// The instance, or an error that says `what` it is.
     pub(super) fn instance(&self, what: &str) -> Result<&'a str, ConnectError> {
-        let instance = self.order.instance.as_deref().filter(|text| !text.is_empty());
-        instance.ok_or_else(|| ConnectError::Order(format!("--instance is missing: {what}")))
+        given(self.order.instance.as_deref(), "--instance", what)
     }
 
     /// The scheme of this source cannot be set up at its platform; `can` says which can.
@@ -191,6 +189,15 @@ impl<'a> Task<'a> {
             remarks,
             keep: None,
         }
+    }
+}
+
+fn given<'a>(text: Option<&'a str>, option: &str, what: &str) -> Result<&'a str, ConnectError> {
+    match text {
+        None | Some("") => Err(ConnectError::Order(format!("{option} is missing: {what}"))),
+        // They become a part of paths, where these two mean another part, even percent-encoded.
+        Some("." | "..") => Err(ConnectError::Order(format!("{option} cannot be dots only: {what}"))),
+        Some(text) => Ok(text),
     }
 }
 

@@ -45,9 +45,25 @@ impl Redactor {
 
     /// Takes out `secret`, too, from here on.
     pub(super) fn learn(&mut self, secret: &Secret) {
-        let Some(text) = secret.expose_str().filter(|text| !text.is_empty()) else {
+        let Some(text) = secret.expose_str() else { return };
+        self.learn_text(text);
+        if let Some((user, password)) = text.split_once(':') {
+            // As it stands in front of a host, where other characters are encoded than in a path; and alone.
+            if let Ok(mut url) = url::Url::parse("http://a.example")
+                && url.set_username(user).is_ok()
+                && url.set_password(Some(password)).is_ok()
+            {
+                self.learn_text(url.password().unwrap_or_default());
+            }
+            self.learn_text(password);
+        }
+        self.known.sort_by_key(|known| std::cmp::Reverse(known.len()));
+    }
+
+    fn learn_text(&mut self, text: &str) {
+        if text.is_empty() {
             return;
-        };
+        }
         let json = Value::String(text.to_owned()).to_string();
         for spelling in [
             text.to_owned(),
@@ -60,7 +76,6 @@ impl Redactor {
                 self.known.push(Zeroizing::new(spelling));
             }
         }
-        self.known.sort_by_key(|known| std::cmp::Reverse(known.len()));
     }
 
     /// `text` without the known secrets.
@@ -148,6 +163,14 @@ mod tests {
                 "{shown}"
             );
         }
+    }
+
+    #[test]
+    fn a_password_is_taken_out_in_front_of_a_host_too() {
+        let secret = Secret::new("user:p@ss w!rd");
+        let redactor = Redactor::new([&secret].into_iter());
+        let shown = redactor.text("https://user:p%40ss%20w!rd@a.example/ and p@ss w!rd");
+        assert_eq!(shown, "https://user:[redacted]@a.example/ and [redacted]");
     }
 
     #[test]

@@ -1,0 +1,35 @@
+//! Platforms whose webhooks are set by hand.
+
+use control::connect::{Keep, Outcome};
+use schemas::platform::Platform as Name;
+
+use super::fake::{SECRET, order, run, source};
+
+#[tokio::test]
+async fn platforms_that_are_set_by_hand_get_directions_with_the_url_and_without_the_secret() {
+    for platform in [
+        Name::Huggy,
+        Name::Slack,
+        Name::WhatsappCloud,
+        Name::Intercom,
+        Name::Twitter,
+        Name::Cloudevents,
+        Name::Standard,
+    ] {
+        let by_hand = source(platform, None);
+        let report = run(&order(&by_hand)).await.0.expect("directions");
+        let Outcome::ByHand(steps) = &report.outcome else {
+            panic!("{report:?}")
+        };
+        assert!(
+            steps.iter().any(|s| s.contains("https://hooks.example.com/in/line-1")),
+            "{platform}: {steps:?}"
+        );
+        let kept = report.keep.as_ref().map(|keep| match keep {
+            Keep::Url(url) => url.expose_str().unwrap_or_default().to_owned(),
+            Keep::SigningSecret(_) => panic!("{platform} makes no secret"),
+        });
+        let expected = (platform == Name::Huggy).then(|| format!("https://hooks.example.com/in/line-1/{SECRET}"));
+        assert_eq!(kept, expected, "{platform}");
+    }
+}
