@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// List the sources, and register their URLs with their platforms
     Sources(SourcesArgs),
+    /// Bring rules of other systems along
+    Rules(RulesArgs),
 }
 
 #[derive(Debug, Args)]
@@ -262,6 +264,43 @@ pub(crate) struct ConnectArgs {
     /// Certificates (PEM) to trust beside the public ones, for a platform behind a private authority
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RulesArgs {
+    #[command(subcommand)]
+    pub(crate) command: RulesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// Turn workflow rules of Web1on1 or automation rules of Chatwoot into rules; exits with 3 if something was lost
+    Import(RulesImportArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RulesImportArgs {
+    /// Whose rules they are
+    #[arg(long, value_enum, value_name = "PLATFORM")]
+    pub(crate) from: RulesOf,
+    /// Their JSON: a rule, a list of rules, or what the platform's API answers; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Where rules go whose actions do not say it (may be repeated); a webhook goes to `http`
+    #[arg(long, value_name = "SINK", default_value = "postgres")]
+    pub(crate) to: Vec<SinkName>,
+    /// Write the rules into this file, which must not be there yet
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RulesOf {
+    /// Organization workflows
+    #[value(name = "web1on1")]
+    Web1on1,
+    /// Automation rules
+    Chatwoot,
 }
 
 #[cfg(test)]

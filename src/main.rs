@@ -10,6 +10,7 @@ mod connect;
 mod demo;
 mod normalize;
 mod output;
+mod rules;
 mod samples;
 mod send;
 mod tail;
@@ -34,7 +35,13 @@ async fn main() -> ExitCode {
         Err(error) => {
             output::error(&error);
             // 2 for what the caller has to mend before trying again, as clap does; 1 for everything else.
-            ExitCode::from(if error.is::<config::ConfigError>() { 2 } else { 1 })
+            ExitCode::from(if error.is::<config::ConfigError>() {
+                2
+            } else if error.is::<rules::Incomplete>() {
+                3
+            } else {
+                1
+            })
         }
     }
 }
@@ -52,5 +59,6 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Tail(args) => tail::tail(args).await,
         Command::Demo(args) => demo::demo(args).await,
         Command::Sources(args) => connect::sources(args).await,
+        Command::Rules(args) => rules::rules(args).await,
     }
 }

@@ -28,7 +28,7 @@ struct RuleText {
 
 /// Parsing and walking an expression takes stack in proportion to its nesting, and so does dropping it; a thread with
 /// plenty of it makes that no concern of the caller's, who may be on a small one.
-const STACK_BYTES: usize = 32 << 20;
+pub(super) const STACK_BYTES: usize = 32 << 20;
 
 pub(super) fn parse(
     text: &str,

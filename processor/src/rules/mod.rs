@@ -24,6 +24,7 @@
 
 mod condition;
 mod file;
+pub mod import;
 mod members;
 mod sample;
 mod types;

@@ -1,0 +1,384 @@
+//! The chain of conditions of an automation rule: `AND` before `OR`, as in the SQL that Chatwoot makes of it.
+
+use serde_json::{Map, Value};
+
+use super::Trigger;
+use super::attribute::{self, Attribute};
+use crate::rules::import::draft::{Draft, kind, plain};
+use crate::rules::import::pattern;
+use crate::rules::import::text::{literal, member, one_of, quoted, scalar};
+use crate::rules::import::tree::Tree;
+
+const CONDITION: [&str; 5] = [
+    "attribute_key",
+    "filter_operator",
+    "query_operator",
+    "values",
+    "custom_attribute_type",
+];
+
+/// One condition of a group that AND joins. Tests of labels wait for those beside them.
+enum Part {
+    Done(Tree),
+    /// What has to hold of one label, `l`.
+    Label(String),
+}
+
+pub(super) fn chain(draft: &mut Draft, conditions: &[Value], trigger: Trigger) -> Tree {
+    let mut groups: Vec<Vec<Part>> = vec![Vec::new()];
+    let mut changed = false;
+    for (value, number) in conditions.iter().zip(1..) {
+        let Some(condition) = value.as_object() else {
+            return draft.lose(
+                format!("condition {number}"),
+                format!("it is {}, not an object", kind(Some(value))),
+            );
+        };
+        let key = condition.get("attribute_key").and_then(plain).unwrap_or_default();
+        let operator = condition.get("filter_operator").and_then(plain).unwrap_or_default();
+        let what = format!("condition {number} ({key} {operator})");
+        changed |= operator == "attribute_changed";
+        let part = part(draft, &what, &key, &operator, condition, trigger);
+        if let Some(group) = groups.last_mut() {
+            group.push(part);
+        }
+        let joined = condition
+            .get("query_operator")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let last = number == conditions.len();
+        match joined.to_ascii_uppercase().as_str() {
+            "AND" | "OR" if last => draft.note(&format!(
+                "{what}: nothing follows its query_operator, which Chatwoot itself cannot run; read as if it were not there"
+            )),
+            "OR" => groups.push(Vec::new()),
+            "AND" => {}
+            "" if last => {}
+            other => {
+                return draft.lose(what, format!("its query_operator is {}, and not AND or OR", quoted(other)));
+            }
+        }
+    }
+    if changed && groups.len() > 1 {
+        return draft.lose(
+            "attribute_changed",
+            "beside an OR Chatwoot means neither one thing nor the other with it: make two rules of it",
+        );
+    }
+    Tree::Any(
+        groups
+            .into_iter()
+            .map(|group| group_of(draft, group, trigger))
+            .collect(),
+    )
+}
+
+/// Chatwoot looks at one label at a time: `labels = a AND labels = b` is never true of any.
+fn group_of(draft: &mut Draft, parts: Vec<Part>, trigger: Trigger) -> Tree {
+    let mut labels = Vec::new();
+    let mut all = Vec::new();
+    for part in parts {
+        match part {
+            Part::Done(tree) => all.push(tree),
+            Part::Label(test) => labels.push(test),
+        }
+    }
+    if !labels.is_empty() {
+        let cel = format!(
+            "{}.labels.exists(l, {})",
+            attribute::conversation(trigger),
+            labels.join(" && ")
+        );
+        let tree = draft.test("labels", cel, false);
+        all.push(tree);
+    }
+    Tree::All(all)
+}
+
+fn part(
+    draft: &mut Draft,
+    what: &str,
+    key: &str,
+    operator: &str,
+    condition: &Map<String, Value>,
+    trigger: Trigger,
+) -> Part {
+    if !draft.only(what, condition, &CONDITION) {
+        return Part::Done(Tree::Lost);
+    }
+    let values = condition.get("values");
+    if operator == "attribute_changed" {
+        return Part::Done(match changed(key, values, trigger) {
+            Ok(cel) => draft.test(what, cel, false),
+            Err(why) => draft.lose(what, why),
+        });
+    }
+    let custom = condition.get("custom_attribute_type").and_then(Value::as_str);
+    let attribute = match attribute::find(key, custom, trigger) {
+        Ok(attribute) => attribute,
+        Err(why) => return Part::Done(draft.lose(what, why)),
+    };
+    if let Attribute::Labels(_) = attribute
+        && matches!(operator, "equal_to" | "not_equal_to")
+    {
+        let sign = if operator == "equal_to" { "==" } else { "!=" };
+        // Chatwoot looks at the first value only.
+        return match texts(values).as_deref() {
+            Ok([first, ..]) => Part::Label(format!("l {sign} {}", literal(first))),
+            Ok([]) => Part::Done(draft.lose(what, "it has no values")),
+            Err(why) => Part::Done(draft.lose(what, why)),
+        };
+    }
+    attribute::tell(&attribute, operator, values, draft);
+    Part::Done(match compare(&attribute, operator, values) {
+        Ok(cel) => draft.test(what, cel, false),
+        Err(why) => draft.lose(what, why),
+    })
+}
+
+/// `changed_attributes` is a list of objects with one member each.
+fn changed(key: &str, values: Option<&Value>, trigger: Trigger) -> Result<String, String> {
+    if trigger == Trigger::Message {
+        return Err("the webhook of a message does not tell what changed".to_owned());
+    }
+    let list = |name: &str| {
+        let list = values.and_then(|values| values.get(name)).and_then(Value::as_array);
+        let list: Option<Vec<String>> = list.and_then(|list| list.iter().map(scalar).collect());
+        list.ok_or_else(|| format!("its values have no list `{name}`"))
+    };
+    let (from, to, key) = (list("from")?, list("to")?, member(key));
+    Ok(format!(
+        "event.data.raw.changed_attributes.exists(c, c{key}.previous_value in [{}] && c{key}.current_value in [{}])",
+        from.join(", "),
+        to.join(", ")
+    ))
+}
+
+fn compare(attribute: &Attribute, operator: &str, values: Option<&Value>) -> Result<String, String> {
+    match attribute {
+        Attribute::Id { x, guard, optional } => {
+            let cel = match operator {
+                "is_present" | "is_not_present" if !optional => return Err(no_such(operator)),
+                "is_present" => format!("{x} != null"),
+                "is_not_present" => return Ok(format!("{} == null", attribute::holder(x))),
+                "equal_to" => one_of(x, &numbers(values)?),
+                "not_equal_to" => format!("type({x}) == int && !({})", one_of(x, &numbers(values)?)),
+                _ => return Err(no_such(operator)),
+            };
+            Ok(guard.as_ref().map_or(cel.clone(), |guard| format!("{guard} && {cel}")))
+        }
+        Attribute::Word { x, words } => {
+            let values = texts(values)?;
+            let all = *words == attribute::STATUSES && values.iter().any(|value| value == "all");
+            let words: Vec<&str> = if all {
+                words.to_vec()
+            } else {
+                values.iter().map(String::as_str).collect()
+            };
+            words_of(attribute, &words)?;
+            among(x, operator, &words.iter().map(|word| literal(word)).collect::<Vec<_>>())
+        }
+        Attribute::Text { x } => match operator {
+            "equal_to" | "not_equal_to" => {
+                let values = texts(values)?;
+                among(
+                    x,
+                    operator,
+                    &values.iter().map(|value| literal(value)).collect::<Vec<_>>(),
+                )
+            }
+            _ => search(x, operator, values, ""),
+        },
+        Attribute::Content { x } => match operator {
+            "equal_to" | "not_equal_to" => {
+                let not = if operator == "equal_to" { "" } else { "!" };
+                Ok(format!("{not}{x}.matches({})", literal(&whole(&texts(values)?))))
+            }
+            _ => search(x, operator, values, "i"),
+        },
+        Attribute::Flag { x } => {
+            let flags = values.and_then(Value::as_array).ok_or("its values are no list")?;
+            let flags: Option<Vec<String>> = flags
+                .iter()
+                .map(|flag| match flag {
+                    Value::Bool(flag) => Some(flag.to_string()),
+                    Value::String(text) if matches!(text.as_str(), "true" | "false") => Some(text.clone()),
+                    _ => None,
+                })
+                .collect();
+            let flags = flags
+                .filter(|flags| !flags.is_empty())
+                .ok_or("its values are not true or false")?;
+            match operator {
+                "equal_to" => Ok(one_of(x, &flags)),
+                "not_equal_to" => Ok(format!("type({x}) == bool && !({})", one_of(x, &flags))),
+                _ => Err(no_such(operator)),
+            }
+        }
+        Attribute::Labels(x) => match operator {
+            "is_present" => Ok(format!("size({x}) > 0")),
+            "is_not_present" => Ok(format!("size({x}) == 0")),
+            _ => Err(no_such(operator)),
+        },
+        Attribute::Epoch { x } => {
+            let sign = match operator {
+                "is_greater_than" => ">",
+                "is_less_than" => "<",
+                "days_before" => return Err("it counts from today, and rules have no calendar".to_owned()),
+                _ => return Err(no_such(operator)),
+            };
+            let date = texts(values)?.into_iter().next().ok_or("it has no values")?;
+            let day = schemas::time::Timestamp::parse(&format!("{date}T00:00:00Z"));
+            let seconds = day.ok_or_else(|| format!("{} is not a date", quoted(&date)))?.millis() / 1_000;
+            // Zero is Chatwoot's word for none.
+            Ok(format!("{x} > 0 && {x} {sign} {seconds}"))
+        }
+        Attribute::Custom { holder, name } => custom(holder, name, operator, values),
+    }
+}
+
+/// A custom attribute. What its type is, only Chatwoot's settings say; a text is compared without regard to case.
+fn custom(holder: &str, name: &str, operator: &str, values: Option<&Value>) -> Result<String, String> {
+    let x = format!("{holder}[{}]", literal(name));
+    match operator {
+        "is_present" => Ok(format!("{} in {holder} && {x} != null", literal(name))),
+        "is_not_present" => Ok(format!("(!({} in {holder}) || {x} == null)", literal(name))),
+        "equal_to" | "not_equal_to" => {
+            let values = values.and_then(Value::as_array).ok_or("its values are no list")?;
+            let texts: Option<Vec<String>> = values
+                .iter()
+                .map(|value| plain(value).or_else(|| value.as_bool().map(|flag| flag.to_string())))
+                .collect();
+            let texts = texts
+                .filter(|texts| !texts.is_empty())
+                .ok_or("its values are not text, numbers, true or false")?;
+            let pattern = literal(&whole(&texts));
+            let listed = one_of(
+                &format!("string({x})"),
+                &texts.iter().map(|text| literal(text)).collect::<Vec<_>>(),
+            );
+            if operator == "equal_to" {
+                return Ok(format!("(type({x}) == string ? {x}.matches({pattern}) : {listed})"));
+            }
+            // A number that is kept as text has more than one spelling.
+            let of_text = if texts.iter().any(|text| text.trim().parse::<f64>().is_ok()) {
+                "false".to_owned()
+            } else {
+                format!("!{x}.matches({pattern})")
+            };
+            Ok(format!("(type({x}) == string ? {of_text} : !({listed}))"))
+        }
+        "is_greater_than" | "is_less_than" => {
+            let value = values
+                .and_then(|values| values.get(0))
+                .and_then(plain)
+                .unwrap_or_default();
+            let number: f64 = value
+                .parse()
+                .ok()
+                .filter(|number: &f64| number.is_finite())
+                .ok_or_else(|| {
+                    format!(
+                        "{} is not a number, and dates in custom attributes are not compared",
+                        quoted(&value)
+                    )
+                })?;
+            let sign = if operator == "is_greater_than" { ">" } else { "<" };
+            Ok(format!(
+                "double({x}) {sign} {number:?} && !string({x}).matches(\"[nN]\")"
+            ))
+        }
+        "days_before" => Err("it counts from today, and rules have no calendar".to_owned()),
+        _ => search(&x, operator, values, "i"),
+    }
+}
+
+/// `x IN (…)` and `x NOT IN (…)`, which are neither true where `x` is null.
+fn among(x: &str, operator: &str, values: &[String]) -> Result<String, String> {
+    match operator {
+        _ if values.is_empty() => Err("it has no values".to_owned()),
+        "equal_to" => Ok(one_of(x, values)),
+        "not_equal_to" => Ok(format!("type({x}) == string && !({})", one_of(x, values))),
+        _ => Err(no_such(operator)),
+    }
+}
+
+/// `ILIKE` and `LIKE`.
+fn search(x: &str, operator: &str, values: Option<&Value>, starts_flag: &str) -> Result<String, String> {
+    let values = match values {
+        Some(Value::String(text)) => vec![text.clone()],
+        other => texts(other)?,
+    };
+    let first = values.first().ok_or("it has no values")?;
+    let refused = || "a value ends in a backslash, which PostgreSQL refuses".to_owned();
+    match operator {
+        "contains" | "does_not_contain" => {
+            let patterns: Option<Vec<String>> = values
+                .iter()
+                .map(|value| pattern::like(&format!("%{}%", value.trim())))
+                .collect();
+            let patterns = patterns.ok_or_else(refused)?;
+            let not = if operator == "contains" { "" } else { "!" };
+            Ok(format!(
+                "{not}{x}.matches({})",
+                literal(&format!("(?is){}", patterns.join("|")))
+            ))
+        }
+        "starts_with" => {
+            let pattern = pattern::like(&format!("{}%", first.to_lowercase())).ok_or_else(refused)?;
+            Ok(format!(
+                "{x}.matches({})",
+                literal(&format!("(?{starts_flag}s){pattern}"))
+            ))
+        }
+        _ => Err(no_such(operator)),
+    }
+}
+
+/// Any of `texts`, whole, in whatever case.
+fn whole(texts: &[String]) -> String {
+    let texts: Vec<String> = texts.iter().map(|text| pattern::plain(text)).collect();
+    format!("(?is)^(?:{})$", texts.join("|"))
+}
+
+fn words_of(attribute: &Attribute, values: &[&str]) -> Result<(), String> {
+    let Attribute::Word { words, .. } = attribute else {
+        return Ok(());
+    };
+    match values.iter().find(|value| !words.contains(value)) {
+        Some(unknown) => Err(format!(
+            "Chatwoot has no {} there, only {}",
+            quoted(unknown),
+            words.join(", ")
+        )),
+        None => Ok(()),
+    }
+}
+
+fn texts(values: Option<&Value>) -> Result<Vec<String>, String> {
+    let list = values.and_then(Value::as_array);
+    let list = list.ok_or_else(|| format!("its values are {}, not a list", kind(values)))?;
+    let texts: Option<Vec<String>> = list.iter().map(|value| value.as_str().map(str::to_owned)).collect();
+    let texts = texts.ok_or("one of its values is not text")?;
+    if texts.is_empty() {
+        return Err("it has no values".to_owned());
+    }
+    Ok(texts)
+}
+
+/// Ids, which Chatwoot writes as numbers or as text.
+fn numbers(values: Option<&Value>) -> Result<Vec<String>, String> {
+    let list = values.and_then(Value::as_array);
+    let list = list.ok_or_else(|| format!("its values are {}, not a list", kind(values)))?;
+    let numbers: Option<Vec<String>> = list
+        .iter()
+        .map(|value| Some(plain(value)?.trim().parse::<i64>().ok()?.to_string()))
+        .collect();
+    numbers
+        .filter(|numbers| !numbers.is_empty())
+        .ok_or_else(|| "its values are not ids".to_owned())
+}
+
+fn no_such(operator: &str) -> String {
+    format!("Chatwoot has no operator {} for it", quoted(operator))
+}

@@ -1,0 +1,378 @@
+//! Workflows of Web1on1: `json-rules-engine` with the operator `match`, a regular expression.
+//!
+//! A fact is taken from the webhook's own JSON: `conversation.category` is `event.data.raw.data.conversation.category`. Which
+//! facts there are, and when a workflow runs, the platform's documents do not say; so a rule is read narrowly: about a
+//! message, when one is created; about a contact, when one is created or updated; otherwise when a conversation is created.
+//! Semantics of the engine: <https://github.com/CacheControl/json-rules-engine> (docs/rules.md, src/condition.js).
+
+use std::sync::Arc;
+
+use cel::Env;
+use serde_json::{Map, Value};
+
+use super::draft::{Draft, kind, plain};
+use super::text::{member, one_of, quoted, scalar};
+use super::tree::Tree;
+use super::{pattern, text};
+
+const WORKFLOW: [&str; 9] = [
+    "id",
+    "organization",
+    "name",
+    "enabled",
+    "rules",
+    "organizations",
+    "organizationTags",
+    "createdAt",
+    "updatedAt",
+];
+
+/// What a rule is about, which decides the events that it sees.
+#[derive(Clone, Copy, PartialEq)]
+enum About {
+    Message,
+    Contact,
+    Conversation,
+}
+
+/// A workflow, a rule of one, or a list of either.
+pub(super) fn drafts(value: &Value, env: &Arc<Env>) -> Vec<Draft> {
+    let elements = match value {
+        Value::Array(elements) => elements.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    let numbered = elements.iter().zip(1..);
+    numbered
+        .flat_map(
+            |(element, number)| match (element.get("rules"), element.get("conditions")) {
+                (Some(rules), _) => workflow(element, rules, number, env),
+                (None, Some(_)) => {
+                    let mut draft = Draft::new("Web1on1 rule", number, element, env);
+                    rule(&mut draft, element);
+                    vec![draft]
+                }
+                (None, None) => vec![broken(element, number, "it is no workflow and no rule of one", env)],
+            },
+        )
+        .collect()
+}
+
+fn broken(element: &Value, number: usize, why: &str, env: &Arc<Env>) -> Draft {
+    let mut draft = Draft::new("Web1on1 workflow", number, element, env);
+    draft.lose("all of it", why);
+    draft
+}
+
+fn workflow(workflow: &Value, rules: &Value, number: usize, env: &Arc<Env>) -> Vec<Draft> {
+    let Some(rules) = rules.as_array() else {
+        let why = format!("`rules` is {}, not a list", kind(Some(rules)));
+        return vec![broken(workflow, number, &why, env)];
+    };
+    let numbered = rules.iter().zip(1..);
+    numbered
+        .map(|(element, place)| {
+            let mut draft = Draft::new("Web1on1 workflow", number, workflow, env);
+            if rules.len() > 1 {
+                draft.title = format!("{}, rule {place}", draft.title);
+                draft.name = format!("{} {place}", draft.name);
+            }
+            draft.off = workflow.get("enabled") == Some(&Value::Bool(false));
+            if let Some(members) = workflow.as_object() {
+                draft.only("the workflow", members, &WORKFLOW);
+            }
+            rule(&mut draft, element);
+            organizations(&mut draft, workflow);
+            draft
+        })
+        .collect()
+}
+
+/// Where a workflow runs: in the organizations that it lists.
+fn organizations(draft: &mut Draft, workflow: &Value) {
+    let list = |name: &str| {
+        workflow
+            .get(name)
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    };
+    let mut ids: Vec<String> = list("organizations").iter().filter_map(scalar).collect();
+    if !list("organizationTags").is_empty() {
+        draft.lose(
+            "organizationTags",
+            "which organizations are in a group is not in a webhook; name them in `organizations`",
+        );
+    }
+    if ids.is_empty() {
+        ids.extend(
+            workflow
+                .get("organization")
+                .and_then(plain)
+                .map(|id| text::literal(&id)),
+        );
+        draft.note("it lists no organizations: read as the one that it belongs to, and none below it");
+    }
+    if ids.is_empty() {
+        draft.body = draft.lose("organizations", "none is named, so it cannot be told where it runs");
+    } else {
+        draft.guards.push(one_of("event.data.raw.organization", &ids));
+    }
+}
+
+fn rule(draft: &mut Draft, rule: &Value) {
+    action(draft, rule.get("event"));
+    let (Some(members), Some(conditions)) = (rule.as_object(), rule.get("conditions")) else {
+        draft.lose("the rule", "it has no conditions");
+        return;
+    };
+    draft.only("the rule", members, &["id", "conditions", "event", "priority", "name"]);
+    let mut facts = Vec::new();
+    collect_facts(conditions, &mut facts);
+    let names = |resource: &str| {
+        let within = |fact: &&str| {
+            fact.strip_prefix(resource)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        facts.iter().any(within)
+    };
+    let about = if names("message") {
+        About::Message
+    } else if names("contact") && !names("conversation") {
+        About::Contact
+    } else {
+        About::Conversation
+    };
+    let types = match about {
+        About::Message => vec![text::literal("message.created")],
+        About::Contact => vec![text::literal("contact.created"), text::literal("contact.updated")],
+        About::Conversation => vec![text::literal("ticket.created")],
+    };
+    draft.note(&format!(
+        "a workflow does not say when it runs: read as at {}",
+        types.join(" and ")
+    ));
+    draft
+        .guards
+        .extend([one_of("event.type", &types), "event.platform == \"web1on1\"".to_owned()]);
+    let conditions = group(draft, "conditions", conditions, about, true);
+    if conditions.negates_inexact() {
+        draft.lose(
+            "`not`",
+            "it negates a test that is narrower here (match, or an order of numbers), which would be wider",
+        );
+    }
+    draft.body = conditions;
+    if rule
+        .get("priority")
+        .and_then(Value::as_f64)
+        .is_some_and(|priority| priority > 1.0)
+    {
+        draft.note("`priority` is not needed: every rule that matches counts");
+    }
+}
+
+fn action(draft: &mut Draft, event: Option<&Value>) {
+    let Some(event) = event.filter(|event| !event.is_null()) else {
+        return;
+    };
+    let name = event.get("type").and_then(plain).unwrap_or_default();
+    let params = event.get("params").and_then(Value::as_object).into_iter().flatten();
+    let params: Vec<String> = params
+        .map(|(name, value)| format!("{name}: {}", quoted(&plain(value).unwrap_or_else(|| value.to_string()))))
+        .collect();
+    draft.lose(
+        format!("action {} ({})", quoted(&name), params.join(", ")),
+        "Forebay routes events, and does nothing in Web1on1",
+    );
+}
+
+fn collect_facts<'v>(conditions: &'v Value, facts: &mut Vec<&'v str>) {
+    match conditions {
+        Value::Array(elements) => elements.iter().for_each(|element| collect_facts(element, facts)),
+        Value::Object(members) => {
+            facts.extend(members.get("fact").and_then(Value::as_str));
+            let groups = ["any", "all", "not"].iter().filter_map(|name| members.get(*name));
+            groups.for_each(|group| collect_facts(group, facts));
+        }
+        _ => {}
+    }
+}
+
+/// `{any: […]}`, `{all: […]}`, `{not: {…}}` or a test. At the top Web1on1 writes `any` and `all`, of which one may be empty.
+fn group(draft: &mut Draft, place: &str, value: &Value, about: About, top: bool) -> Tree {
+    let Some(members) = value.as_object() else {
+        return draft.lose(place, format!("it is {}, not an object", kind(Some(value))));
+    };
+    if members.contains_key("fact") {
+        return test(draft, place, members, about);
+    }
+    if !draft.only(place, members, &["any", "all", "not", "priority", "name"]) {
+        return Tree::Lost;
+    }
+    let mut parts = Vec::new();
+    for name in ["all", "any"] {
+        let place = format!("{place}.{name}");
+        match members.get(name) {
+            None => {}
+            Some(Value::Array(elements)) if elements.is_empty() && top => {}
+            Some(Value::Array(elements)) if elements.is_empty() => return draft.lose(place, "it is empty"),
+            Some(Value::Array(elements)) => {
+                let branches = elements
+                    .iter()
+                    .zip(1..)
+                    .map(|(element, number)| group(draft, &format!("{place}[{number}]"), element, about, false))
+                    .collect();
+                parts.push(if name == "all" {
+                    Tree::All(branches)
+                } else {
+                    Tree::Any(branches)
+                });
+            }
+            Some(other) => return draft.lose(place, format!("it is {}, not a list", kind(Some(other)))),
+        }
+    }
+    if let Some(inner) = members.get("not") {
+        let inner = group(draft, &format!("{place}.not"), inner, about, false);
+        parts.push(Tree::Not(Box::new(inner)));
+    }
+    if parts.len() > 1 {
+        draft.note("where `any` and `all` stand side by side, both have to hold");
+    }
+    if parts.is_empty() {
+        return draft.lose(
+            place,
+            "there is no condition, and nothing says whether that means always or never",
+        );
+    }
+    Tree::All(parts)
+}
+
+fn test(draft: &mut Draft, place: &str, condition: &Map<String, Value>, about: About) -> Tree {
+    let fact = condition.get("fact").and_then(Value::as_str).unwrap_or_default();
+    let operator = condition.get("operator").and_then(Value::as_str).unwrap_or_default();
+    let what = format!("{place} (fact {}, operator {})", quoted(fact), quoted(operator));
+    if !draft.only(
+        &what,
+        condition,
+        &["fact", "operator", "value", "path", "priority", "name", "id", "_id"],
+    ) {
+        return Tree::Lost;
+    }
+    let x = match operand(fact, condition.get("path"), about) {
+        Ok(x) => x,
+        Err(why) => return draft.lose(what, why),
+    };
+    match compare(&x, operator, condition.get("value")) {
+        Ok((cel, exact)) => draft.test(&what, cel, exact),
+        Err(why) => draft.lose(what, why),
+    }
+}
+
+/// The fact, and what `path` picks of it.
+fn operand(fact: &str, path: Option<&Value>, about: About) -> Result<String, String> {
+    let (resource, rest) = fact.split_once('.').unwrap_or((fact, ""));
+    let known = match resource {
+        "organization" if rest.is_empty() => return Ok("event.data.raw.organization".to_owned()),
+        "conversation" => about != About::Contact,
+        "message" => about == About::Message,
+        "contact" => about == About::Contact,
+        _ => return Err("no webhook is known that has this fact".to_owned()),
+    };
+    if !known {
+        return Err("no webhook has this fact together with the others of the rule".to_owned());
+    }
+    let mut x = format!("event.data.raw.data.{resource}");
+    x.extend(rest.split('.').filter(|name| !name.is_empty()).map(member));
+    let path = match path {
+        None | Some(Value::Null) => return Ok(x),
+        Some(Value::String(path)) => steps(path)?,
+        Some(other) => return Err(format!("`path` is {}, not text", kind(Some(other)))),
+    };
+    if path.is_empty() || rest.is_empty() {
+        return Ok(x + &path);
+    }
+    // The engine takes the fact itself where it is no object.
+    Ok(format!("(type({x}) in [map, list] ? {x}{path} : {x})"))
+}
+
+/// `.a`, `$.a.b`, `a[0]`, `$["a"]` as CEL.
+fn steps(path: &str) -> Result<String, String> {
+    let wrong = || format!("the path {} is more than names and numbers", quoted(path));
+    let mut rest = path.strip_prefix('$').unwrap_or(path);
+    let mut out = String::new();
+    while !rest.is_empty() {
+        if let Some(inner) = rest.strip_prefix('[') {
+            let (key, behind) = inner.split_once(']').ok_or_else(wrong)?;
+            let quoted = ['"', '\'']
+                .into_iter()
+                .find_map(|q| key.strip_prefix(q)?.strip_suffix(q));
+            match quoted {
+                Some(name) if !name.contains(['"', '\'', '\\']) => out.push_str(&member(name)),
+                None if !key.is_empty() && key.len() < 10 && key.bytes().all(|b| b.is_ascii_digit()) => {
+                    out.extend(["[", key, "]"]);
+                }
+                _ => return Err(wrong()),
+            }
+            rest = behind;
+        } else {
+            let name = rest.strip_prefix('.').unwrap_or(rest);
+            let end = name.find(['.', '[']).unwrap_or(name.len());
+            let (name, behind) = name.split_at(end);
+            if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-')) {
+                return Err(wrong());
+            }
+            out.push_str(&member(name));
+            rest = behind;
+        }
+    }
+    Ok(out)
+}
+
+/// One comparison, and whether it is true everywhere where the engine's is.
+fn compare(x: &str, operator: &str, value: Option<&Value>) -> Result<(String, bool), String> {
+    let one = || match value.map(scalar) {
+        Some(Some(one)) => Ok(one),
+        _ if value.is_some_and(|value| value.get("fact").is_some()) => Err("it compares with another fact".to_owned()),
+        _ => Err(format!(
+            "its value is {}, not text, a number, true, false or null",
+            kind(value)
+        )),
+    };
+    let several = || {
+        let elements = value.and_then(Value::as_array);
+        let elements = elements.ok_or_else(|| format!("its value is {}, not a list", kind(value)))?;
+        let elements: Option<Vec<String>> = elements.iter().map(scalar).collect();
+        elements.ok_or_else(|| "its list holds something else than text, numbers, true, false and null".to_owned())
+    };
+    let ordered = |sign: &str| match value {
+        // A text that is a number counts as one in JavaScript, but for `inf` and `nan`.
+        Some(Value::Number(number)) => {
+            let number = number.as_f64().ok_or("its value is no number that can be compared")?;
+            Ok((
+                format!("double({x}) {sign} {number:?} && !string({x}).matches(\"[nN]\")"),
+                false,
+            ))
+        }
+        other => Err(format!("its value is {}, not a number", kind(other))),
+    };
+    Ok(match operator {
+        "equal" => (format!("{x} == {}", one()?), true),
+        "notEqual" => (format!("{x} != {}", one()?), true),
+        "in" => (format!("{x} in [{}]", several()?.join(", ")), true),
+        "notIn" => (format!("!({x} in [{}])", several()?.join(", ")), true),
+        "contains" => (format!("type({x}) == list && {} in {x}", one()?), true),
+        "doesNotContain" => (format!("type({x}) == list && !({} in {x})", one()?), true),
+        "lessThan" => ordered("<")?,
+        "lessThanInclusive" => ordered("<=")?,
+        "greaterThan" => ordered(">")?,
+        "greaterThanInclusive" => ordered(">=")?,
+        "match" => match value {
+            Some(Value::String(text)) => (
+                format!("{x}.matches({})", text::literal(&pattern::javascript(text)?)),
+                false,
+            ),
+            other => return Err(format!("its value is {}, not a regular expression", kind(other))),
+        },
+        _ => return Err("there is no such operator in json-rules-engine, and Web1on1's own is `match`".to_owned()),
+    })
+}

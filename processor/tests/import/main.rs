@@ -1,0 +1,93 @@
+//! Rules of Web1on1 and Chatwoot become ours: what comes out is a rules file that loads, matches what the original matches
+//! and nothing else, and what is lost is told.
+
+mod chatwoot;
+#[path = "../harness/mod.rs"]
+mod harness;
+mod hostile;
+mod web1on1;
+
+use std::sync::Arc;
+
+use harness::sink::{ScriptedSink, each};
+use processor::Rules;
+use processor::rules::import::{Dialect, Imported, import};
+use schemas::event::Event;
+use schemas::name::SinkName;
+use schemas::sink::{Outcome, Sink};
+use serde_json::{Value, json};
+
+fn sinks() -> Vec<Arc<dyn Sink>> {
+    let sink = |name: &'static str| -> Arc<dyn Sink> {
+        let mut sink = ScriptedSink::plain(each(|_, _| Outcome::Delivered));
+        sink.name = SinkName::new(name).expect("valid");
+        Arc::new(sink)
+    };
+    vec![sink("postgres"), sink("http")]
+}
+
+fn imported(dialect: Dialect, rules: &Value) -> Imported {
+    let files = [("rules.json".to_owned(), rules.to_string())];
+    import(dialect, &files, &["postgres".to_owned()]).expect("it is JSON")
+}
+
+/// What the loader makes of it.
+fn loaded(imported: &Imported) -> Rules {
+    Rules::parse(&imported.yaml, "rules.yaml", &sinks())
+        .unwrap_or_else(|problems| panic!("{problems:?}\n{}", imported.yaml))
+}
+
+fn event(platform: &str, event_type: &str, data: &Value) -> Event {
+    let value = json!({
+        "specversion": "1.0", "id": "019cd7f6-f0e0-82b2-9fbf-000000000001", "source": "/acme/s", "type": event_type,
+        "subject": "c1", "time": "2026-03-10T13:36:50.912Z", "tenant": "acme", "platform": platform,
+        "receivedtime": "2026-03-10T13:36:51.000Z", "partitionkey": "acme/s/k", "rawsha256": "00", "data": data,
+    });
+    Event::decode(&value.to_string().into()).expect("an event")
+}
+
+/// A webhook of a message or a conversation of Chatwoot, normalized as the adapter does it.
+fn webhook(raw: &Value) -> Event {
+    let account = raw["account"]["id"].as_i64().unwrap_or(3);
+    if raw["event"] == "message_created" {
+        let mut message = json!({
+            "id": raw["id"].to_string(),
+            "conversation": {"id": format!("{account}/{}", raw["conversation"]["id"])},
+            "direction": if raw["message_type"] == "incoming" { "inbound" } else { "outbound" },
+            "internal": raw["private"],
+        });
+        if raw["content"].is_string() {
+            message["text"] = raw["content"].clone();
+        }
+        return event("chatwoot", "message.created", &json!({"message": message, "raw": raw}));
+    }
+    let status = match raw["status"].as_str().expect("a status") {
+        "resolved" => "closed",
+        other => other,
+    };
+    let event_type = match (raw["event"].as_str().expect("a name"), status) {
+        ("conversation_created", _) => "ticket.created",
+        ("conversation_status_changed", "closed") => "ticket.closed",
+        ("conversation_status_changed", "open") => "ticket.reopened",
+        _ => "ticket.updated",
+    };
+    let ticket = json!({"id": format!("{account}/{}", raw["id"]), "status": status});
+    event("chatwoot", event_type, &json!({"ticket": ticket, "raw": raw}))
+}
+
+fn sample(name: &str) -> Value {
+    let path = format!("{}/../tests/payloads/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(path).expect("the sample")).expect("JSON")
+}
+
+/// A rule about messages with these conditions.
+fn rule(conditions: &Value) -> Value {
+    json!({
+        "id": 7, "account_id": 3, "name": "VIP", "event_name": "message_created", "active": true, "conditions": conditions,
+        "actions": [{"action_name": "send_webhook_event", "action_params": ["https://crm.example.com/in?key=hunter2"]}],
+    })
+}
+
+fn condition(key: &str, operator: &str, values: &Value) -> Value {
+    json!({"attribute_key": key, "filter_operator": operator, "values": values, "query_operator": null})
+}

@@ -1,0 +1,68 @@
+//! `forebay rules import`: rules of other systems in, our rules out, and on standard error what could not be carried over.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+use processor::rules::import::{Dialect, import};
+
+use crate::cli::{RulesArgs, RulesCommand, RulesImportArgs, RulesOf};
+use crate::config::ConfigError;
+use crate::{output, send};
+
+/// Rules were written, and not all of what was in the originals is in them.
+#[derive(Debug, thiserror::Error)]
+#[error("{lost} of {rules} rules could not be carried over in full: see above")]
+pub(crate) struct Incomplete {
+    lost: usize,
+    rules: usize,
+}
+
+#[expect(clippy::unused_async, reason = "every subcommand is called alike")]
+pub(crate) async fn rules(args: RulesArgs) -> anyhow::Result<()> {
+    match args.command {
+        RulesCommand::Import(args) => import_rules(&args),
+    }
+}
+
+fn import_rules(args: &RulesImportArgs) -> anyhow::Result<()> {
+    let dialect = match args.from {
+        RulesOf::Web1on1 => Dialect::Web1on1,
+        RulesOf::Chatwoot => Dialect::Chatwoot,
+    };
+    let files = args
+        .files
+        .iter()
+        .map(|file| {
+            let name = if file == Path::new("-") {
+                "standard input".to_owned()
+            } else {
+                file.display().to_string()
+            };
+            let text = String::from_utf8(send::read(file)?)
+                .map_err(|error| ConfigError(format!("{name} is not UTF-8: {}", error.utf8_error())))?;
+            Ok((name, text))
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let to: Vec<String> = args.to.iter().map(ToString::to_string).collect();
+    let imported = import(dialect, &files, &to).map_err(ConfigError)?;
+    match &args.output {
+        None => drop(output::line(imported.yaml.trim_end())),
+        Some(file) => {
+            // Rules are edited after they were imported; nobody's work is written over.
+            let written = std::fs::File::create_new(file).and_then(|mut out| out.write_all(imported.yaml.as_bytes()));
+            written.with_context(|| format!("cannot make `{}`", file.display()))?;
+        }
+    }
+    for remark in &imported.remarks {
+        output::remark(remark);
+    }
+    if imported.complete() {
+        return Ok(());
+    }
+    Err(Incomplete {
+        lost: imported.rules - imported.whole,
+        rules: imported.rules,
+    }
+    .into())
+}
