@@ -9,6 +9,7 @@ mod golden;
 mod huggy;
 mod pairs;
 mod service_desks;
+mod slack;
 mod waha;
 mod web1on1;
 mod whatsapp_cloud;

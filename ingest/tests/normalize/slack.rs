@@ -1,0 +1,198 @@
+//! What Slack says twice, forms, and what it puts up with.
+
+use ingest::normalize::{Normalized, Reply, normalize};
+use schemas::data::Data;
+use schemas::event::Raw;
+use schemas::platform::Platform;
+
+use crate::{events, headers, one, sample, source};
+
+fn callback(event: &str) -> String {
+    format!(r#"{{"type":"event_callback","team_id":"T1","event_id":"Ev1","event_time":1773149810,"event":{event}}}"#)
+}
+
+#[test]
+fn a_message_that_mentions_the_app_comes_twice_and_is_one_event() {
+    let (message, mention) = (
+        sample(Platform::Slack, "message.json"),
+        sample(Platform::Slack, "app_mention.json"),
+    );
+    let (first, second) = (one(Platform::Slack, &message), one(Platform::Slack, &mention));
+    assert_eq!(first.identity, second.identity);
+    assert_eq!(first.time, second.time);
+    assert_eq!(first.data, second.data);
+    let elsewhere = message.replace("C00GERAL01", "C00OUTRO01");
+    assert_ne!(
+        first.identity,
+        one(Platform::Slack, &elsewhere).identity,
+        "a time stamp is unique within its channel only"
+    );
+}
+
+#[test]
+fn the_challenge_is_the_answer() {
+    for (body, expected) in [
+        (
+            r#"{"type":"url_verification","challenge":"3eZbrw1a"}"#,
+            Some("3eZbrw1a"),
+        ),
+        (r#"{"challenge":"a \"b\"","type":"url_verification"}"#, Some("a \"b\"")),
+        (r#"{"type":"url_verification"}"#, None),
+        (r#"{"type":"event_callback","challenge":"x"}"#, None),
+    ] {
+        let reply = match normalize(&source(Platform::Slack), &headers(), body.as_bytes()) {
+            Normalized::Reply(Reply::Text(text)) => Some(text),
+            Normalized::Reply(other) => panic!("{other:?}"),
+            Normalized::Events(events) => {
+                assert_eq!(events[0].data.event_type().as_str(), "unmapped", "{body}");
+                None
+            }
+        };
+        assert_eq!(reply.as_deref(), expected, "{body}");
+    }
+}
+
+#[test]
+fn what_is_odd_about_an_event_costs_no_more_than_it_must() {
+    for (event, expected) in [
+        (r#"{"type":"message","channel":"C1","ts":"1.5"}"#, "message.created C1"),
+        (
+            r#"{"type":"message","channel":{"id":"C1"},"ts":1773149810.5,"user":7}"#,
+            "message.created C1",
+        ),
+        (
+            r#"{"type":"message","channel":"C1","ts":"1","text":[],"files":7,"user":null}"#,
+            "message.created C1",
+        ),
+        (
+            r#"{"type":"message","channel":"C1","ts":"1","subtype":"of_tomorrow"}"#,
+            "message.created C1",
+        ),
+        (r#"{"type":"message","channel":"C1"}"#, "unmapped C1"),
+        (r#"{"type":"message","ts":"1"}"#, "unmapped unmapped"),
+        (
+            r#"{"type":"message","channel":"C1","subtype":"message_changed","ts":"1"}"#,
+            "unmapped C1",
+        ),
+        (
+            r#"{"type":"message","channel":"C1","subtype":"message_deleted","ts":"1"}"#,
+            "unmapped C1",
+        ),
+        (
+            r#"{"type":"message","channel":"C1","subtype":"message_deleted","previous_message":{"ts":"1"}}"#,
+            "message.deleted C1",
+        ),
+        (
+            r#"{"type":"reaction_added","item":{"channel":"C1","ts":"1"}}"#,
+            "message.reaction C1",
+        ),
+        (r#"{"type":"reaction_added","item":{"channel":"C1"}}"#, "unmapped C1"),
+        (r#"{"type":"reaction_added","item":"C1"}"#, "unmapped unmapped"),
+        (r#"{"type":"member_joined_channel","channel":"C1"}"#, "unmapped C1"),
+        (r#"{"type":"team_join","user":"U1"}"#, "unmapped unmapped"),
+        (r#"{"type":"presence_change","presence":"active"}"#, "unmapped unmapped"),
+        (r#"{"type":"presence_change","users":["U1"]}"#, "unmapped unmapped"),
+        (r#"{"type":7}"#, "unmapped unmapped"),
+        ("null", "unmapped unmapped"),
+        ("[]", "unmapped unmapped"),
+    ] {
+        let body = callback(event);
+        let found = one(Platform::Slack, &body);
+        let told = format!("{} {}", found.data.event_type(), found.ordering_key);
+        assert_eq!(told, expected, "{event}");
+        assert_eq!(found.account.as_deref(), Some("T1"), "{event}");
+    }
+}
+
+#[test]
+fn a_group_is_told_by_the_kind_of_the_channel_or_by_the_letter_of_its_id() {
+    for (channel, channel_type, expected) in [
+        ("C1", r#""channel""#, Some(true)),
+        ("C1", r#""group""#, Some(true)),
+        ("G1", r#""mpim""#, Some(true)),
+        ("D1", r#""im""#, Some(false)),
+        ("D1", r#""app_home""#, Some(false)),
+        ("D1", "null", Some(false)),
+        ("C1", "null", Some(true)),
+        ("G1", r#""C""#, Some(true)),
+        ("X1", "null", None),
+    ] {
+        let event = format!(r#"{{"type":"message","channel":"{channel}","channel_type":{channel_type},"ts":"1"}}"#);
+        let body = callback(&event);
+        let Data::MessageCreated(message) = one(Platform::Slack, &body).data else {
+            panic!("a message: {event}")
+        };
+        assert_eq!(message.conversation.group, expected, "{event}");
+    }
+}
+
+#[test]
+fn who_is_mentioned_is_named_once() {
+    for (text, expected) in [
+        ("<@U2> <@U1|ana> <@U2>", &["U1", "U2"][..]),
+        ("<@> <@U1 <@U-1> <!here> <#C1> @U1", &[]),
+        ("<@U1", &[]),
+        ("é<@W1>é", &["W1"]),
+    ] {
+        let body = callback(&format!(
+            r#"{{"type":"message","channel":"C1","ts":"1","text":"{text}"}}"#
+        ));
+        let Data::MessageCreated(message) = one(Platform::Slack, &body).data else {
+            panic!("a message: {text}")
+        };
+        assert_eq!(message.mentions, expected, "{text}");
+    }
+}
+
+#[test]
+fn forms_are_commands_or_interactions_or_kept_as_they_are() {
+    let pressed = "payload=%7B%22type%22%3A%22block_actions%22%2C%22trigger_id%22%3A%22t%22%2C%22actions%22%3A%5B%7B%22action_id%22%3A%22a%2Bb%20%5Cu0063%22%7D%5D%7D";
+    for (body, expected, identity) in [
+        ("command=%2Fpedido&trigger_id=1.2", "bot.command /pedido", Some("1.2")),
+        (
+            "command=/pedido&trigger_id=1.2&text=payload%3D1",
+            "bot.command /pedido",
+            Some("1.2"),
+        ),
+        (pressed, "bot.command a+b c", Some("t")),
+        (
+            "payload=%7B%22type%22%3A%22shortcut%22%7D",
+            "unmapped no mapping for this interaction",
+            None,
+        ),
+        (
+            "payload=%7B%22type%22%3A%22block_actions%22%7D",
+            "unmapped no mapping for this interaction",
+            None,
+        ),
+        ("payload=%7B", "unmapped the payload is not JSON", None),
+        ("payload=%FF", "unmapped the body is not JSON", None),
+        ("payload=", "unmapped the body is not JSON", None),
+        ("ssl_check=1&token=x", "unmapped the body is not JSON", None),
+        ("command=&trigger_id=1.2", "unmapped the body is not JSON", None),
+    ] {
+        let events = events(Platform::Slack, body.as_bytes());
+        let [event] = events.as_slice() else {
+            panic!("one event")
+        };
+        let said = match &event.data {
+            Data::BotCommand(command) => &command.name,
+            Data::Unmapped(unmapped) => &unmapped.reason,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(format!("{} {said}", event.data.event_type()), expected, "{body}");
+        assert!(
+            matches!(&event.raw, Raw::Bytes(raw) if **raw == *body.as_bytes()),
+            "{body}"
+        );
+        if let Some(identity) = identity {
+            assert_eq!(event.identity, [identity], "{body}");
+        }
+    }
+    let (first, second) = ("command=/a&text=1", "command=/a&text=2");
+    assert_ne!(
+        one(Platform::Slack, first).identity,
+        one(Platform::Slack, second).identity,
+        "without a trigger the content tells them apart"
+    );
+}
