@@ -1,9 +1,29 @@
-//! twitter
+//! The Account Activity API of Twitter (X): `{"for_user_id", "<what>_events": […], "users": {…}}`, one kind of event a call as a
+//! rule (X, "Account Activity data objects", "Securing webhooks").
+//!
+//! Direct messages are mapped; each element of the other lists is an event of the type `twitter.<what>`, nothing normalized.
+//! Two accounts of ours that write to each other are told of the same message, each from its side: those are two events.
+//!
+//! The answer to a `crc_token` is the token's signature under the secret that signs the bodies too, and anybody may ask. So
+//! a token that could be read as a body with something in it (JSON that is a text, a list or an object) is not signed.
 
-use schemas::data::Unmapped;
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::Method;
+use schemas::data::{
+    Attachment, Conversation, Data, DeliveryStatus, Direction, Foreign, Message, MessageStatus, Party, PartyKind,
+    Presence, PresenceOf, Text, Unmapped,
+};
+use schemas::name::EventType;
 use schemas::source::{Encoding, Hash, HmacScheme, Scheme};
+use sha2::Sha256;
 
-use super::{Adapter, Because, Normalized, Webhook, handshake};
+use super::handshake::Handshake;
+use super::json::{Json, object};
+use super::{Adapter, Because, NewEvent, Normalized, Reply, Webhook, digest};
 
 pub(super) const ADAPTER: Adapter = Adapter {
     preset: || {
@@ -12,12 +32,380 @@ pub(super) const ADAPTER: Adapter = Adapter {
             ..HmacScheme::of_body(Hash::Sha256, Encoding::Base64, "x-twitter-webhooks-signature")
         })
     },
-    handshake: handshake::none,
+    handshake: crc,
     credential: None,
     map,
 };
 
+/// The longest `crc_token` that is signed, bytes; they have about 50.
+const MAX_TOKEN: usize = 256;
+
+/// `GET ?crc_token=…`: signed with the newest secret.
+fn crc(ask: &Handshake<'_>) -> Option<Reply> {
+    if ask.method != Method::GET {
+        return None;
+    }
+    let harmless = |token: &str| token.len() <= MAX_TOKEN && !token.contains(['{', '[', '"']);
+    let token = ask.parameter("crc_token").filter(|token| harmless(token));
+    let (Some(token), Some(secret)) = (token, ask.source.secrets.first()) else {
+        return Some(Reply::Forbidden);
+    };
+    // An HMAC takes keys of every length.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose()) else {
+        return Some(Reply::Forbidden);
+    };
+    mac.update(token.as_bytes());
+    let signature = BASE64.encode(mac.finalize().into_bytes());
+    Some(Reply::Json(format!(r#"{{"response_token":"sha256={signature}"}}"#)))
+}
+
+object! {
+    Body { for_user_id: Json = "for_user_id", users: Json = "users", }
+
+    User { name: Json = "name", screen_name: Json = "screen_name", }
+
+    /// The members of all events of direct messages.
+    Direct {
+        id: Json = "id",
+        kind: Json = "type",
+        created: Json = "created_timestamp",
+        message: Create = "message_create",
+        // Typing and reading.
+        sender_id: Json = "sender_id",
+        target: Target = "target",
+        last_read_event_id: Json = "last_read_event_id",
+    }
+
+    Create { sender_id: Json = "sender_id", target: Target = "target", data: Content = "message_data", }
+
+    Target { recipient_id: Json = "recipient_id", }
+
+    Content { text: Json = "text", entities: Entities = "entities", attachment: Attached = "attachment", }
+
+    Entities { mentions: Json = "user_mentions", }
+
+    Attached { media: Media = "media", }
+
+    Media { kind: Json = "type", url: Json = "media_url_https", }
+
+    /// Anything else that has an id.
+    Thing {
+        id_str: Json = "id_str",
+        id: Json = "id",
+        timestamp_ms: Json = "timestamp_ms",
+        created: Json = "created_timestamp",
+    }
+}
+
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
-    webhook.json()?;
-    Err(Unmapped::because("no mapping for this event name"))
+    let json = webhook.json()?;
+    let body: Body<'a> = json.read();
+    let users = body.users.members().into_iter();
+    let account = Account {
+        webhook,
+        id: body.for_user_id.text(),
+        names: users
+            .filter_map(|(id, user)| {
+                let User { name, screen_name } = user.read();
+                Some((id, name.text().or_else(|| screen_name.text())?))
+            })
+            .collect(),
+    };
+    let mut events = Vec::new();
+    for (name, list) in json.members() {
+        let each = |map: &dyn Fn(Json<'a>) -> Mapped<'a>| -> Vec<_> {
+            list.elements()
+                .map(|element| account.known(map(element), &name, element))
+                .collect()
+        };
+        events.extend(match &*name {
+            "direct_message_events" => each(&|element| account.message(element)),
+            "direct_message_indicate_typing_events" => each(&|element| account.typing(element)),
+            "direct_message_mark_read_events" => each(&|element| account.read(element)),
+            _ => match name.strip_suffix("_events").or_else(|| name.strip_suffix("_event")) {
+                Some(what) if !what.is_empty() => each(&|element| account.foreign(what, element)),
+                _ => continue,
+            },
+        });
+    }
+    if events.is_empty() {
+        return Err(Unmapped::because("no list of events, or nothing in it"));
+    }
+    Ok(Normalized::Events(events))
+}
+
+/// The account of ours that is told.
+struct Account<'a, 's, 'h> {
+    webhook: &'s Webhook<'a, 'h>,
+    id: Option<Text<'a>>,
+    names: BTreeMap<Text<'a>, Text<'a>>,
+}
+
+type Mapped<'a> = Result<NewEvent<'a>, &'static str>;
+
+/// Who wrote, typed or read, and in the conversation with whom.
+struct Sides<'a> {
+    sender: Text<'a>,
+    recipient: Option<Text<'a>>,
+    direction: Direction,
+    conversation: Conversation<'a>,
+}
+
+impl<'a> Account<'a, '_, '_> {
+    fn known(&self, mapped: Mapped<'a>, name: &Text<'a>, element: Json<'a>) -> NewEvent<'a> {
+        mapped.unwrap_or_else(|reason| {
+            let reason = Unmapped::because(reason).of(Some(name.clone()));
+            NewEvent {
+                account: self.id.clone(),
+                ..self
+                    .webhook
+                    .unmapped_part(reason, element, self.id.clone().map(Text::into_owned))
+            }
+        })
+    }
+
+    fn event(
+        &self,
+        data: Data<'a>,
+        identity: [Text<'a>; 3],
+        moment: Json<'a>,
+        about: Text<'a>,
+        element: Json<'a>,
+    ) -> NewEvent<'a> {
+        NewEvent {
+            data,
+            identity: identity.into(),
+            time: moment.time(),
+            ordering_key: match &self.id {
+                Some(line) => format!("{line}/{about}"),
+                None => about.clone().into_owned(),
+            },
+            account: self.id.clone(),
+            subject: Some(about),
+            raw: self.webhook.part(element),
+        }
+    }
+
+    fn our_side(&self) -> Text<'a> {
+        self.id.clone().unwrap_or_default()
+    }
+
+    fn sides(&self, sender: Json<'a>, target: &Target<'a>) -> Result<Sides<'a>, &'static str> {
+        let sender = sender.text().ok_or("no sender")?;
+        let recipient = target.recipient_id.text();
+        let ours = self.id.as_ref() == Some(&sender);
+        let other = if ours { recipient.clone() } else { Some(sender.clone()) };
+        Ok(Sides {
+            conversation: Conversation {
+                id: other.ok_or("no recipient")?,
+                group: Some(false),
+                channel_id: self.id.clone(),
+            },
+            direction: if ours { Direction::Outbound } else { Direction::Inbound },
+            sender,
+            recipient,
+        })
+    }
+
+    fn message(&self, element: Json<'a>) -> Mapped<'a> {
+        let direct: Direct<'a> = element.read();
+        if direct.kind.text().as_deref() != Some("message_create") {
+            return Err("no mapping for this type");
+        }
+        let id = direct.id.text().ok_or("no message id")?;
+        let sides = self.sides(direct.message.sender_id, &direct.message.target)?;
+        let about = sides.conversation.id.clone();
+        let Content {
+            text,
+            entities,
+            attachment,
+        } = direct.message.data;
+        let attachment = attached(&attachment.media);
+        let mentioned = entities.mentions.elements().map(Json::read::<Thing<'a>>);
+        let message = Message {
+            id: id.clone(),
+            conversation: sides.conversation,
+            direction: sides.direction,
+            internal: false,
+            from: Some(self.party(sides.sender)),
+            to: sides.recipient.map(|id| self.party(id)),
+            kind: Some(
+                attachment
+                    .as_ref()
+                    .and_then(|file| file.kind.clone())
+                    .unwrap_or_else(|| "text".into()),
+            ),
+            text: text.text(),
+            attachments: attachment.into_iter().collect(),
+            mentions: mentioned
+                .filter_map(|user| user.id_str.text().or_else(|| user.id.text()))
+                .collect(),
+            quoted: None,
+            status: None,
+            ticket_id: None,
+        };
+        let identity = ["message".into(), self.our_side(), id];
+        Ok(self.event(Data::MessageCreated(message), identity, direct.created, about, element))
+    }
+
+    fn typing(&self, element: Json<'a>) -> Mapped<'a> {
+        let direct: Direct<'a> = element.read();
+        let sides = self.sides(direct.sender_id, &direct.target)?;
+        let about = sides.conversation.id.clone();
+        let moment = direct.created.text().unwrap_or_default();
+        let identity = [
+            "typing".into(),
+            format!("{}/{}", self.our_side(), sides.sender).into(),
+            moment,
+        ];
+        let presence = Presence {
+            conversation: sides.conversation,
+            parties: vec![PresenceOf {
+                id: sides.sender,
+                state: "typing".into(),
+            }],
+        };
+        Ok(self.event(
+            Data::PresenceUpdated(presence),
+            identity,
+            direct.created,
+            about,
+            element,
+        ))
+    }
+
+    /// The sender is the one who read, up to this message.
+    fn read(&self, element: Json<'a>) -> Mapped<'a> {
+        let direct: Direct<'a> = element.read();
+        let id = direct
+            .last_read_event_id
+            .text()
+            .ok_or("no id of the message that was read")?;
+        let sides = self.sides(direct.sender_id, &direct.target)?;
+        let about = sides.conversation.id.clone();
+        let identity = [
+            "read".into(),
+            format!("{}/{}", self.our_side(), sides.sender).into(),
+            id.clone(),
+        ];
+        let status = MessageStatus {
+            id,
+            conversation: sides.conversation,
+            status: DeliveryStatus::Read,
+            recipient: Some(self.party(sides.sender)),
+            at: None,
+            error: None,
+        };
+        Ok(self.event(Data::MessageStatus(status), identity, direct.created, about, element))
+    }
+
+    fn foreign(&self, what: &str, element: Json<'a>) -> Mapped<'a> {
+        let event_type = EventType::new(format!("twitter.{what}")).map_err(|_| "not a valid event type")?;
+        let thing: Thing<'a> = element.read();
+        let id = thing.id_str.text().or_else(|| thing.id.text());
+        let told_apart_by = id.clone().unwrap_or_else(|| digest(element.raw()).into());
+        let moment = thing.timestamp_ms.time().or_else(|| thing.created.time());
+        Ok(NewEvent {
+            data: Data::Foreign(Foreign::new(event_type)),
+            identity: vec![what.to_owned().into(), self.our_side(), told_apart_by],
+            time: moment,
+            ordering_key: self.id.as_deref().unwrap_or(what).to_owned(),
+            account: self.id.clone(),
+            subject: id,
+            raw: self.webhook.part(element),
+        })
+    }
+
+    fn party(&self, id: Text<'a>) -> Party<'a> {
+        Party {
+            kind: Some(if self.id.as_ref() == Some(&id) {
+                PartyKind::Agent
+            } else {
+                PartyKind::Contact
+            }),
+            name: self.names.get(&id).cloned(),
+            id,
+            phone: None,
+        }
+    }
+}
+
+fn attached<'a>(media: &Media<'a>) -> Option<Attachment<'a>> {
+    let kind = media.kind.text()?;
+    Some(Attachment {
+        kind: Some(match &*kind {
+            "photo" => "image".into(),
+            "animated_gif" => "video".into(),
+            _ => kind,
+        }),
+        url: media.url.text(),
+        ..Attachment::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+    use schemas::name::{SourceId, Tenant};
+    use schemas::platform::Platform;
+    use schemas::secret::Secret;
+    use schemas::source::Source;
+
+    use super::*;
+
+    fn ask(secrets: &[&str], method: &Method, query: Option<&str>) -> Option<Reply> {
+        let source = Source {
+            id: SourceId::new("line-1").expect("valid"),
+            tenant: Tenant::new("acme").expect("valid"),
+            platform: Platform::Twitter,
+            scheme: None,
+            secrets: secrets.iter().map(|text| Secret::new(*text)).collect(),
+            verify_token: None,
+            max_body_bytes: 1024,
+        };
+        crc(&Handshake {
+            source: &source,
+            method,
+            headers: &HeaderMap::new(),
+            query,
+        })
+    }
+
+    #[test]
+    fn a_crc_is_the_signature_of_the_token_under_the_newest_secret() {
+        // printf 'a-b_c.d~e+/=' | openssl dgst -sha256 -hmac consumer-secret-exemplo -binary | base64
+        let expected = r#"{"response_token":"sha256=7wB+jQBq8tLt/4bOcgHAtWeG4kpkfTz9XlxJPjFRHXs="}"#;
+        let query = Some("nonce=1&crc_token=a-b_c.d~e%2B%2F%3D");
+        let reply = ask(&["consumer-secret-exemplo", "an-older-secret"], &Method::GET, query);
+        assert_eq!(reply, Some(Reply::Json(expected.to_owned())));
+        let other = ask(&["an-older-secret", "consumer-secret-exemplo"], &Method::GET, query);
+        assert_ne!(other, reply, "the newest secret only");
+    }
+
+    #[test]
+    fn nothing_is_signed_that_could_be_sent_as_a_body() {
+        let long = format!("crc_token={}", "a".repeat(257));
+        for query in [
+            None,
+            Some(""),
+            Some("crc_token="),
+            Some("token=x"),
+            Some("crc_token=%7B%22for_user_id%22%3A1%7D"),
+            Some("crc_token=%20%5B%5D"),
+            Some("crc_token=%22x%22"),
+            Some("crc_token=%ff"),
+            Some(&*long),
+        ] {
+            let reply = ask(&["consumer-secret-exemplo"], &Method::GET, query);
+            assert_eq!(reply, Some(Reply::Forbidden), "{query:?}");
+        }
+        assert_eq!(ask(&[], &Method::GET, Some("crc_token=x")), Some(Reply::Forbidden));
+        assert_eq!(
+            ask(&["consumer-secret-exemplo"], &Method::HEAD, Some("crc_token=x")),
+            None
+        );
+        let longest = format!("crc_token={}", "a".repeat(256));
+        let reply = ask(&["consumer-secret-exemplo"], &Method::GET, Some(&longest));
+        assert!(matches!(reply, Some(Reply::Json(_))), "{reply:?}");
+    }
 }

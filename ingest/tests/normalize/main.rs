@@ -10,6 +10,7 @@ mod huggy;
 mod pairs;
 mod service_desks;
 mod slack;
+mod twitter;
 mod waha;
 mod web1on1;
 mod whatsapp_cloud;
