@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use control::connect::{self, Client, ConnectError, Exchange, Fate, Keep, Order, Outcome, Report};
 use schemas::source::{Source, SourceDirectory as _};
+use url::{Host, Url};
 
 use crate::cli::{ConfigArg, ConnectArgs, SourcesArgs, SourcesCommand};
 use crate::config::{self, ConfigError};
@@ -62,6 +63,12 @@ fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
 
 async fn register(args: ConnectArgs) -> anyhow::Result<()> {
     let source = find_source(&args)?;
+    if let Some(api) = args.api.as_ref().filter(|api| travels_in_the_open(api)) {
+        let host = api.host_str().unwrap_or_default();
+        output::remark(&format!(
+            "note: the token goes to {host} without encryption: --api is not https"
+        ));
+    }
     let client = Client::new(args.ca_file.as_deref()).map_err(|e| ConfigError(format!("--ca-file: {e}")))?;
     let token = config::secret_from_environment(TOKEN)?;
     // Before anything is registered: what a platform tells once must have a place to go.
@@ -75,7 +82,12 @@ async fn register(args: ConnectArgs) -> anyhow::Result<()> {
         api: args.api,
         account: args.account,
         instance: args.instance,
-        events: args.events.into_iter().filter(|event| !event.is_empty()).collect(),
+        events: args
+            .events
+            .iter()
+            .map(|event| event.trim().to_owned())
+            .filter(|event| !event.is_empty())
+            .collect(),
         token,
         dry_run: args.dry_run,
         force: args.force,
@@ -109,6 +121,17 @@ async fn register(args: ConnectArgs) -> anyhow::Result<()> {
         _ => {}
     }
     Ok(())
+}
+
+/// Whether what is sent there can be read on the way.
+fn travels_in_the_open(api: &Url) -> bool {
+    let here = match api.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => true,
+    };
+    api.scheme() == "http" && !here
 }
 
 fn name_of(keep: &Keep) -> &'static str {
