@@ -13,6 +13,7 @@ mod refusals;
 mod shopify;
 mod stripe;
 mod telegram;
+mod tls;
 mod twilio;
 mod waha;
 mod web1on1;
