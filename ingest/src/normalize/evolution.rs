@@ -117,7 +117,7 @@ fn deleted<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
         return delete(line, flat.key);
     }
     let named = flat.key().named()?;
-    Ok(revoked(line, named.id.clone(), named, None, None))
+    Ok(revoked(line, named.id.clone(), named, None))
 }
 
 /// The notice as its author's device wrote it, which calls the chat by the name of the other side: of a customer's edit
@@ -137,7 +137,7 @@ fn rewritten<'a>(line: &Line<'a>, json: Json<'a>, ours: Option<Text<'a>>) -> Map
             edited(line, id, named, from, content, time)
         }
         // Some versions tell every notice under this name.
-        (None, Some("0" | "REVOKE")) => Ok(revoked(line, id, named, None, None)),
+        (None, Some("0" | "REVOKE")) => Ok(revoked(line, id, named, None)),
         _ => Err(named.nothing("no content")),
     }
 }

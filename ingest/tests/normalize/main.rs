@@ -6,6 +6,7 @@ mod dirty;
 mod evolution;
 mod foreign;
 mod golden;
+mod group_changes;
 mod huggy;
 mod pairs;
 mod service_desks;

@@ -38,6 +38,17 @@ fn the_two_events_about_one_edit_are_one() {
 }
 
 #[test]
+fn the_two_events_about_one_deletion_are_one() {
+    let as_message = r#"{"event":"messages.upsert","data":{"messages":[{"key":{"remoteJid":"5511900000001@s.whatsapp.net",
+        "fromMe":false,"id":"3EB0A1B2C3D4E5F60009"},"messageTimestamp":"1773150020","message":{"protocolMessage":{"key":
+        {"remoteJid":"5511900000009@s.whatsapp.net","fromMe":true,"id":"3EB0A1B2C3D4E5F60001"},"type":"REVOKE"}}}]}}"#;
+    let as_event = sample(Platform::Baileys, "messages.update.revoke.json");
+    let (first, second) = (one(Platform::Baileys, as_message), one(Platform::Baileys, &as_event));
+    assert_eq!(first.identity, second.identity);
+    assert_eq!((first.time, second.time), (None, None));
+}
+
+#[test]
 fn who_is_named_first_does_not_tell_group_changes_apart() {
     let change = |participants: &str, author: &str| {
         format!(

@@ -1,4 +1,7 @@
 //! The group events: `group-participants.update`, `groups.upsert`, `groups.update`, `group.join-request`.
+//!
+//! They have no ids and no times. Each is told apart by what it says, in such a way that the message without content
+//! about the same change (see `stubs`) says the same: people are named by their phone number where that is known.
 
 use schemas::data::{
     Data, Group, GroupJoinRequest, GroupParticipants, JoinRequestAction, Participant, ParticipantsAction, Party, Text,
@@ -29,53 +32,78 @@ object! {
         owner_pn: Json = "ownerPn",
     }
 
-    Person { id: Json = "id", jid: Json = "jid", lid: Json = "lid", phone: Json = "phoneNumber", admin: Json = "admin", }
+    Person {
+        id: Json = "id",
+        jid: Json = "jid",
+        lid: Json = "lid",
+        phone: Json = "phoneNumber",
+        pn: Json = "pn",
+        admin: Json = "admin",
+    }
 }
 
-/// Has neither id nor time: told apart by what it says, in whatever order it names the participants.
+/// Who made a change: one person under several addresses, or nobody.
+pub(super) struct Author<'a>(pub(super) [Json<'a>; 3]);
+
+/// Somebody whom a change happened to.
+pub(super) struct Member<'a> {
+    pub(super) participant: Participant<'a>,
+    is_author: bool,
+}
+
 pub(super) fn participants<'a>(_line: &Line<'a>, data: Json<'a>) -> Mapped<'a> {
     let change: GroupChange<'a> = data.read();
-    let group = change.group()?;
+    let author = change.author();
+    let members = change.participants.elements().filter_map(|json| member(json, &author));
+    changed_participants(
+        change.group()?,
+        &change.action.text().unwrap_or_default(),
+        members.collect(),
+        &author,
+    )
+}
+
+/// `word` is Baileys' own for what happened.
+pub(super) fn changed_participants<'a>(
+    group: Text<'a>,
+    word: &str,
+    members: Vec<Member<'a>>,
+    author: &Author<'a>,
+) -> Mapped<'a> {
     let nothing = |reason| Nothing {
         reason,
         about: Some(group.clone()),
     };
-    let people: Vec<(Participant<'a>, bool)> = change
-        .participants
-        .elements()
-        .filter_map(|json| person(json, &change))
-        .collect();
-    if people.is_empty() {
+    if members.is_empty() {
         return Err(nothing("no participants"));
     }
-    let word = change.action.text().unwrap_or_default();
-    let by_themselves = people.iter().all(|(_, is_author)| *is_author);
-    let action = match &*word {
-        "add" if by_themselves || change.author.text().is_none() => ParticipantsAction::Joined,
-        "add" => ParticipantsAction::Added,
-        "remove" if by_themselves => ParticipantsAction::Left,
-        "remove" => ParticipantsAction::Removed,
-        "promote" => ParticipantsAction::Promoted,
-        "demote" => ParticipantsAction::Demoted,
-        "modify" => ParticipantsAction::Changed,
+    let by_themselves = members.iter().all(|member| member.is_author);
+    let (word, action) = match word {
+        "add" if by_themselves || author.name().is_empty() => ("add", ParticipantsAction::Joined),
+        "add" => ("add", ParticipantsAction::Added),
+        "remove" if by_themselves => ("remove", ParticipantsAction::Left),
+        "remove" => ("remove", ParticipantsAction::Removed),
+        "promote" => ("promote", ParticipantsAction::Promoted),
+        "demote" => ("demote", ParticipantsAction::Demoted),
+        "modify" => ("modify", ParticipantsAction::Changed),
         _ => return Err(nothing("unknown action")),
     };
-    let participants: Vec<Participant<'a>> = people.into_iter().map(|(participant, _)| participant).collect();
-    let mut ids: Vec<Text<'a>> = participants.iter().map(|participant| participant.id.clone()).collect();
-    ids.sort_unstable();
+    let participants: Vec<Participant<'a>> = members.into_iter().map(|member| member.participant).collect();
+    let mut names: Vec<Text<'a>> = participants.iter().map(name).collect();
+    names.sort_unstable();
     let mut identity = vec![
         "group-participants.update".into(),
         group.clone(),
-        word,
-        jid(change.author).unwrap_or_default(),
+        word.into(),
+        author.name(),
     ];
-    identity.append(&mut ids);
+    identity.append(&mut names);
     Ok(Fact {
         data: Data::GroupParticipantsUpdated(GroupParticipants {
             id: group.clone(),
             action,
             participants,
-            actor: change.actor(),
+            actor: author.party(),
         }),
         identity,
         time: None,
@@ -85,77 +113,110 @@ pub(super) fn participants<'a>(_line: &Line<'a>, data: Json<'a>) -> Mapped<'a> {
 
 /// Not at the time of `creation`: it may be we who came into an old group.
 pub(super) fn upsert<'a>(_line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
-    group_event(json, "groups.upsert", Data::GroupCreated)
+    let change: GroupChange<'a> = json.read();
+    let id = change.group()?;
+    let identity = vec!["groups.upsert".into(), id.clone(), digest(json.raw()).into()];
+    Ok(fact(Data::GroupCreated(change.into_group(id.clone())), identity, id))
 }
 
 pub(super) fn update<'a>(_line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
-    group_event(json, "groups.update", Data::GroupUpdated)
-}
-
-fn group_event<'a>(json: Json<'a>, event: &'static str, data: fn(Group<'a>) -> Data<'a>) -> Mapped<'a> {
     let change: GroupChange<'a> = json.read();
     let id = change.group()?;
-    Ok(Fact {
-        identity: vec![event.into(), id.clone(), digest(json.raw()).into()],
-        data: data(Group {
-            id: id.clone(),
-            subject: change.subject.text(),
-            description: change.description.text(),
-            owner: party([change.owner, change.owner_pn, Json::default()], None, None),
-            announce: change.announce.flag(),
-            restrict: change.restrict.flag(),
-            participants: change
-                .participants
-                .elements()
-                .filter_map(|json| person(json, &change))
-                .map(|(participant, _)| participant)
-                .collect(),
-            actor: change.actor(),
-        }),
-        time: None,
-        about: Some(id),
-    })
+    let identity = match only_change(json) {
+        Some((name, value)) => identity_of_update(&id, name, value, &change.author()),
+        None => vec!["groups.update".into(), id.clone(), digest(json.raw()).into()],
+    };
+    Ok(fact(Data::GroupUpdated(change.into_group(id.clone())), identity, id))
+}
+
+/// What tells the change of one thing about a group apart.
+pub(super) fn identity_of_update<'a>(
+    group: &Text<'a>,
+    name: Text<'a>,
+    value: Text<'a>,
+    author: &Author<'a>,
+) -> Vec<Text<'a>> {
+    vec!["groups.update".into(), group.clone(), name, value, author.name()]
+}
+
+/// The one thing that an update is about, if it is about one and says nothing else.
+fn only_change(json: Json<'_>) -> Option<(Text<'_>, Text<'_>)> {
+    let mut changes = json
+        .members()
+        .into_iter()
+        .filter(|(name, _)| !matches!(&**name, "id" | "author" | "authorPn" | "authorUsername"));
+    let (name, value) = changes.next().filter(|_| changes.next().is_none())?;
+    let value = match &*name {
+        "subject" | "desc" | "inviteCode" => value.text()?,
+        "announce" | "restrict" | "memberAddMode" | "joinApprovalMode" => flag_text(value.flag()?),
+        _ => return None,
+    };
+    Some((name, value))
+}
+
+pub(super) fn flag_text(flag: bool) -> Text<'static> {
+    if flag { "true".into() } else { "false".into() }
 }
 
 pub(super) fn join_request<'a>(_line: &Line<'a>, data: Json<'a>) -> Mapped<'a> {
     let change: GroupChange<'a> = data.read();
     let group = change.group()?;
-    let nothing = |reason| Nothing {
-        reason,
-        about: Some(group.clone()),
+    let author = change.author();
+    let Some(Member { mut participant, .. }) = member(change.participant, &author) else {
+        return Err(Nothing {
+            reason: "no participant",
+            about: Some(group),
+        });
     };
+    participant.phone = participant.phone.or_else(|| phone([change.participant_pn]));
     let word = change.action.text().unwrap_or_default();
+    requested(group, participant, word, change.method.text(), &author)
+}
+
+pub(super) fn requested<'a>(
+    group: Text<'a>,
+    participant: Participant<'a>,
+    word: Text<'a>,
+    method: Option<Text<'a>>,
+    author: &Author<'a>,
+) -> Mapped<'a> {
     let action = match &*word {
         "created" => JoinRequestAction::Created,
         "revoked" => JoinRequestAction::Revoked,
         "rejected" => JoinRequestAction::Rejected,
         "approved" => JoinRequestAction::Approved,
-        _ => return Err(nothing("unknown action")),
+        _ => {
+            return Err(Nothing {
+                reason: "unknown action",
+                about: Some(group),
+            });
+        }
     };
-    let Some((mut participant, _)) = person(change.participant, &change) else {
-        return Err(nothing("no participant"));
-    };
-    participant.phone = participant.phone.or_else(|| phone([change.participant_pn]));
     let identity = vec![
         "group.join-request".into(),
         group.clone(),
-        participant.id.clone(),
+        name(&participant),
         word,
-        change.method.text().unwrap_or_default(),
-        jid(change.author).unwrap_or_default(),
+        method.clone().unwrap_or_default(),
+        author.name(),
     ];
-    Ok(Fact {
-        data: Data::GroupJoinRequest(GroupJoinRequest {
-            id: group.clone(),
-            action,
-            participant,
-            method: change.method.text(),
-            actor: change.actor(),
-        }),
+    let data = Data::GroupJoinRequest(GroupJoinRequest {
+        id: group.clone(),
+        action,
+        participant,
+        method,
+        actor: author.party(),
+    });
+    Ok(fact(data, identity, group))
+}
+
+pub(super) fn fact<'a>(data: Data<'a>, identity: Vec<Text<'a>>, group: Text<'a>) -> Fact<'a> {
+    Fact {
+        data,
         identity,
         time: None,
         about: Some(group),
-    })
+    }
 }
 
 impl<'a> GroupChange<'a> {
@@ -163,21 +224,53 @@ impl<'a> GroupChange<'a> {
         jid(self.id).ok_or(Nothing::because("no group id"))
     }
 
-    fn actor(&self) -> Option<Party<'a>> {
-        party([self.author, self.author_pn, Json::default()], None, None)
+    fn author(&self) -> Author<'a> {
+        Author([self.author, self.author_pn, Json::default()])
     }
 
-    fn is_author(&self, addresses: [Json<'a>; 4]) -> bool {
-        let authors = [jid(self.author), jid(self.author_pn)];
-        addresses
-            .into_iter()
-            .filter_map(jid)
-            .any(|address| authors.iter().flatten().any(|author| *author == address))
+    fn into_group(self, id: Text<'a>) -> Group<'a> {
+        let author = self.author();
+        let members = self.participants.elements().filter_map(|json| member(json, &author));
+        Group {
+            id,
+            subject: self.subject.text(),
+            description: self.description.text(),
+            owner: party([self.owner, self.owner_pn, Json::default()], None, None),
+            announce: self.announce.flag(),
+            restrict: self.restrict.flag(),
+            participants: members.map(|member| member.participant).collect(),
+            actor: author.party(),
+        }
     }
 }
 
+impl<'a> Author<'a> {
+    pub(super) fn party(&self) -> Option<Party<'a>> {
+        party(self.0, None, None)
+    }
+
+    /// What they are told apart by; empty for nobody.
+    fn name(&self) -> Text<'a> {
+        phone(self.0)
+            .or_else(|| self.0.into_iter().find_map(jid))
+            .unwrap_or_default()
+    }
+
+    fn is_one_of(&self, addresses: [Json<'_>; 5]) -> bool {
+        let authors = self.0.map(jid);
+        let mut known = addresses.into_iter().filter_map(jid);
+        known.any(|address| authors.iter().flatten().any(|author| *author == address))
+    }
+}
+
+/// What a participant is told apart by. An event that knows the phone number and one that knows the hidden id only do not
+/// meet; both kinds come from the same place and know the same.
+fn name<'a>(participant: &Participant<'a>) -> Text<'a> {
+    participant.phone.clone().unwrap_or_else(|| participant.id.clone())
+}
+
 /// A participant, and whether it is they who made the change. Newer versions send objects, older ones addresses.
-fn person<'a>(json: Json<'a>, change: &GroupChange<'a>) -> Option<(Participant<'a>, bool)> {
+pub(super) fn member<'a>(json: Json<'a>, author: &Author<'_>) -> Option<Member<'a>> {
     let person = if json.is_object() {
         json.read()
     } else {
@@ -186,15 +279,33 @@ fn person<'a>(json: Json<'a>, change: &GroupChange<'a>) -> Option<(Participant<'
             ..Person::default()
         }
     };
-    let addresses = [person.id, person.jid, person.lid, person.phone];
+    let addresses = [person.id, person.jid, person.lid, person.phone, person.pn];
     let participant = Participant {
         id: addresses.into_iter().find_map(jid)?,
-        phone: phone([person.phone, person.id, person.jid]),
+        phone: phone([person.phone, person.pn, person.id, person.jid]),
         admin: match person.admin.text().as_deref() {
             Some("admin" | "superadmin") => Some(true),
             _ if person.admin.raw() == "null" => Some(false),
             _ => person.admin.flag(),
         },
     };
-    Some((participant, change.is_author(addresses)))
+    Some(Member {
+        participant,
+        is_author: author.is_one_of(addresses),
+    })
+}
+
+impl Member<'_> {
+    /// The same without the text that it was read from.
+    pub(super) fn into_owned<'a>(self) -> Member<'a> {
+        let Participant { id, phone, admin } = self.participant;
+        Member {
+            participant: Participant {
+                id: id.into_owned().into(),
+                phone: phone.map(|phone| phone.into_owned().into()),
+                admin,
+            },
+            is_author: self.is_author,
+        }
+    }
 }

@@ -4,8 +4,10 @@ use schemas::data::{Data, DeliveryStatus, Message, MessageDeletion, MessageReact
 use schemas::time::Timestamp;
 
 use super::content::{Said, essence, said, stored_at};
+use super::groups::Author;
 use super::jid::party;
 use super::key::{Key, Named, delivery_status};
+use super::stubs::{group_change, is_group_change};
 use super::{Fact, Line, Mapped};
 use crate::normalize::json::{Json, object};
 
@@ -17,7 +19,9 @@ object! {
         key: Key = "key",
         timestamp: Json = "messageTimestamp",
         push_name: Json = "pushName",
+        participant: Json = "participant",
         stub: Json = "messageStubType",
+        parameters: Json = "messageStubParameters",
         status: Json = "status",
         message: Json = "message",
     }
@@ -48,9 +52,18 @@ pub(in crate::normalize) fn upsert<'a>(line: &Line<'a>, json: Json<'a>) -> Mappe
     if let Some(stub) = message.stub.text() {
         match &*stub {
             "0" | "UNKNOWN" => {}
-            "1" | "REVOKE" => return Ok(revoked(line, named.id.clone(), named, None, message.timestamp.time())),
+            "1" | "REVOKE" => return Ok(revoked(line, named.id.clone(), named, None)),
             "2" | "CIPHERTEXT" => return Err(named.nothing("not decrypted yet: the message comes again")),
-            _ if is_group_change(&stub) => return Err(named.nothing("group change, told by its own event")),
+            _ if is_group_change(&stub) => {
+                let key = &message.key;
+                let alternative = if key.participant_alt.is_there() {
+                    key.participant_alt
+                } else {
+                    key.participant_pn
+                };
+                let author = Author([key.participant, message.participant, alternative]);
+                return group_change(named, &author, &stub, message.parameters);
+            }
             _ => return Err(named.nothing("a notice, not a message")),
         }
     }
@@ -74,7 +87,7 @@ pub(in crate::normalize) fn upsert<'a>(line: &Line<'a>, json: Json<'a>) -> Mappe
             };
             match notice.kind.text().as_deref() {
                 // Protocol Buffers leave a 0 out.
-                None | Some("0" | "REVOKE") => Ok(revoked(line, id, named, from, time)),
+                None | Some("0" | "REVOKE") => Ok(revoked(line, id, named, from)),
                 Some("14" | "MESSAGE_EDIT") => {
                     let time = whole_second(notice.timestamp_ms.time()).or(time);
                     edited(line, id, named, from, notice.edited, time)
@@ -118,13 +131,13 @@ pub(super) fn reacted<'a>(
     named.fact(data, identity, notice.sender_timestamp_ms.time().or(time))
 }
 
-/// A message is taken back once only, so its id is all the identity.
+/// A message is taken back once only, so its id is all the identity. It is told twice, as a message with a time and as an
+/// update without one; so the time is that of receipt.
 pub(in crate::normalize) fn revoked<'a>(
     line: &Line<'a>,
     id: Text<'a>,
     named: Named<'a>,
     by: Option<Party<'a>>,
-    time: Option<Timestamp>,
 ) -> Fact<'a> {
     let identity = vec!["deleted".into(), named.chat.clone(), id.clone()];
     let data = Data::MessageDeleted(MessageDeletion {
@@ -132,7 +145,7 @@ pub(in crate::normalize) fn revoked<'a>(
         conversation: named.conversation(line),
         by,
     });
-    named.fact(data, identity, time)
+    named.fact(data, identity, None)
 }
 
 /// Told apart by the new text: the two events about one edit share that and the second, and little else.
@@ -186,11 +199,6 @@ pub(super) fn to<'a>(key: &Key<'a>, named: &Named<'a>) -> Option<Party<'a>> {
     (named.outbound && chat_with_one)
         .then(|| party(addresses, Some(PartyKind::Contact), None))
         .flatten()
-}
-
-/// By name, or by number in `WebMessageInfo.StubType`.
-fn is_group_change(stub: &str) -> bool {
-    stub.starts_with("GROUP_") || matches!(stub.parse(), Ok(20_u8..=33 | 71))
 }
 
 /// One of the two events about an edit has milliseconds, the other has not.

@@ -3,8 +3,8 @@
 //! The body names no line: that is the source. Each element of a list is an event of its own, and its raw part is that
 //! element only; media that baileys-api sends along in `extra.media` is not kept.
 //!
-//! A change in a group comes twice, as its own event and as a message without content (a stub). The former is mapped, the
-//! latter is `unmapped`. Edits and reactions come twice too, as messages and as events: those have equal identities.
+//! A change in a group comes twice, as its own event and as a message without content (a stub); edits and reactions come
+//! twice too, as messages and as events. All of these have equal identities, so each is one event.
 
 mod content;
 mod groups;
@@ -12,6 +12,7 @@ pub(super) mod jid;
 pub(super) mod key;
 mod line;
 pub(super) mod messages;
+mod stubs;
 pub(super) mod updates;
 
 use schemas::data::{Data, Text, Unmapped};

@@ -41,7 +41,7 @@ pub(in crate::normalize) fn update<'a>(line: &Line<'a>, json: Json<'a>) -> Mappe
     let named = key.named()?;
     let time = update.timestamp.time();
     if matches!(update.stub.text().as_deref(), Some("1" | "REVOKE")) {
-        return Ok(revoked(line, named.id.clone(), named, None, time));
+        return Ok(revoked(line, named.id.clone(), named, None));
     }
     if update.message.is_there() {
         let from = key.sender(named.outbound, None);
@@ -134,7 +134,7 @@ pub(in crate::normalize) fn list_of_delete(data: Json<'_>) -> Option<Json<'_>> {
 
 pub(in crate::normalize) fn delete<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
     let named = json.read::<Key<'a>>().named()?;
-    Ok(revoked(line, named.id.clone(), named, None, None))
+    Ok(revoked(line, named.id.clone(), named, None))
 }
 
 pub(super) fn delete_all<'a>(line: &Line<'a>, data: Json<'a>) -> Mapped<'a> {
