@@ -15,6 +15,7 @@ use schemas::data::{
     Attachment, Contact, Conversation, Data, DeliveryStatus, Direction, Message, Party, PartyKind, Text, Ticket,
     TicketStatus, Unmapped,
 };
+use schemas::event::Raw;
 use schemas::source::Scheme;
 use schemas::time::Timestamp;
 
@@ -111,15 +112,13 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     let each = |(event, json): (Text<'a>, Json<'a>)| {
         let item: Item<'a> = json.read();
         let chat = item.chat_of(&event, json);
-        let mut new = item.event(&event, json, &chat, webhook).unwrap_or_else(|reason| {
-            let mut new = webhook.unmapped_part(reason.of(Some(event.clone())), json, chat.key());
-            new.identity.push(event);
-            new
-        });
-        if alone {
-            new.raw = webhook.whole();
-        }
-        new
+        let raw = || if alone { webhook.whole() } else { webhook.part(json) };
+        item.event(&event, json, &chat, raw).unwrap_or_else(|reason| {
+            let mut unmapped = webhook.unmapped_part(reason.of(Some(event.clone())), json, chat.key());
+            unmapped.identity.push(event);
+            unmapped.raw = raw();
+            unmapped
+        })
     };
     Ok(Normalized::Events(items.into_iter().map(each).collect()))
 }
@@ -130,7 +129,7 @@ impl<'a> Item<'a> {
         event: &Text<'a>,
         json: Json<'a>,
         chat: &Chat<'a>,
-        webhook: &Webhook<'a, '_>,
+        raw: impl FnOnce() -> Raw<'a>,
     ) -> Result<NewEvent<'a>, Unmapped<'a>> {
         let version = |moment: Json<'a>| moment.text().unwrap_or_else(|| digest(json.raw()).into());
         let ticket = || self.ticket(chat).ok_or_else(|| Unmapped::because("no chat"));
@@ -205,7 +204,7 @@ impl<'a> Item<'a> {
             ordering_key,
             account: companies.into_iter().find_map(Json::text),
             subject,
-            raw: webhook.part(json),
+            raw: raw(),
         })
     }
 

@@ -11,6 +11,7 @@ mod huggy;
 mod pairs;
 mod service_desks;
 mod slack;
+mod telegram;
 mod twitter;
 mod waha;
 mod web1on1;

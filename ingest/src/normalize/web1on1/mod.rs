@@ -125,28 +125,25 @@ object! {
 }
 
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
-    let json = webhook.json()?;
-    let body: Body<'a> = json.read();
+    let body: Body<'a> = webhook.json()?.read();
     let Some(event) = body.event.text() else {
         return Err(Unmapped::because("no event name"));
     };
     let about = About::of(&body);
     let new = about.event(&event, &body, webhook).unwrap_or_else(|reason| {
-        let unmapped = webhook.unmapped_part(reason.of(Some(event)), json, about.conversation_key());
+        let unmapped = webhook.unmapped(reason.of(Some(event)));
         NewEvent {
             identity: match body.id.text() {
                 Some(id) => vec!["id".into(), id],
                 None => unmapped.identity,
             },
             time: body.activity.published.time(),
+            ordering_key: about.conversation_key().unwrap_or(unmapped.ordering_key),
             account: body.organization.text(),
             ..unmapped
         }
     });
-    Ok(Normalized::Events(vec![NewEvent {
-        raw: webhook.whole(),
-        ..new
-    }]))
+    Ok(Normalized::Events(vec![new]))
 }
 
 /// What an event is about.

@@ -1,0 +1,218 @@
+//! What is peculiar to Telegram: one update a call, several deletions in it, members' standings, offsets in UTF-16.
+
+use schemas::data::{Data, Direction};
+use schemas::event::Raw;
+use schemas::platform::Platform;
+
+use crate::{events, one, sample};
+
+fn update(kind: &str, content: &str) -> String {
+    format!(r#"{{"update_id":9007199254740993,"{kind}":{{{content}}}}}"#)
+}
+
+#[test]
+fn an_update_is_told_apart_by_its_id_alone_with_every_digit() {
+    for (kind, content) in [
+        (
+            "message",
+            r#""message_id":1,"chat":{"id":5,"type":"private"},"date":1773149810,"text":"x""#,
+        ),
+        (
+            "message_reaction",
+            r#""chat":{"id":5},"message_id":1,"new_reaction":[]"#,
+        ),
+        ("poll", r#""id":"1""#),
+    ] {
+        let body = update(kind, content);
+        assert_eq!(
+            one(Platform::Telegram, &body).identity,
+            ["update", "9007199254740993"],
+            "{kind}"
+        );
+    }
+    let as_text = r#"{"message":{"message_id":"1","chat":{"id":"5"}},"update_id":"9007199254740993"}"#;
+    let event = one(Platform::Telegram, as_text);
+    assert_eq!(event.identity, ["update", "9007199254740993"]);
+    assert_eq!(event.ordering_key, "5");
+}
+
+#[test]
+fn each_deleted_message_is_an_event_and_a_bad_id_does_not_take_the_others_with_it() {
+    let body = update(
+        "deleted_business_messages",
+        r#""business_connection_id":"b","chat":{"id":5,"type":"private"},"message_ids":[41,null,"42",{}]"#,
+    );
+    let events = events(Platform::Telegram, body.as_bytes());
+    let found: Vec<_> = events
+        .iter()
+        .map(|event| format!("{} {}", event.data.event_type(), event.ordering_key))
+        .collect();
+    assert_eq!(
+        found,
+        ["message.deleted 5", "unmapped 5", "message.deleted 5", "unmapped 5"]
+    );
+    assert_eq!(events[0].identity, ["update", "9007199254740993", "41"]);
+    assert_eq!(events[2].identity, ["update", "9007199254740993", "42"]);
+
+    let alone = update("deleted_business_messages", r#""chat":{"id":5},"message_ids":[41]"#);
+    let event = one(Platform::Telegram, &alone);
+    assert!(
+        matches!(&event.raw, Raw::Json(raw) if *raw == alone),
+        "one alone keeps all of it"
+    );
+
+    for content in [r#""chat":{"id":5},"message_ids":[]"#, r#""message_ids":[1]"#] {
+        let body = update("deleted_business_messages", content);
+        assert_eq!(one(Platform::Telegram, &body).data.event_type().as_str(), "unmapped");
+    }
+}
+
+#[test]
+fn what_happened_to_a_member_is_told_by_their_standing_before_and_after() {
+    let action = |old: &str, new: &str, from: u8| {
+        let member = |status: &str| {
+            let (status, inside) = status.split_once('/').unwrap_or((status, "null"));
+            format!(r#"{{"user":{{"id":2}},"status":"{status}","is_member":{inside}}}"#)
+        };
+        let body = update(
+            "chat_member",
+            &format!(
+                r#""chat":{{"id":-5,"type":"supergroup"}},"from":{{"id":{from}}},"date":1773149810,"old_chat_member":{},"new_chat_member":{}"#,
+                member(old),
+                member(new)
+            ),
+        );
+        match one(Platform::Telegram, &body).data {
+            Data::GroupParticipantsUpdated(change) => format!("{:?}", change.action),
+            other => panic!("{other:?}"),
+        }
+    };
+    for (old, new, from, expected) in [
+        ("left", "member", 2, "Joined"),
+        ("left", "member", 1, "Added"),
+        ("kicked", "member", 2, "Joined"),
+        ("left", "administrator", 1, "Added"),
+        ("left", "restricted/true", 2, "Joined"),
+        ("restricted/false", "member", 2, "Joined"),
+        ("member", "left", 2, "Left"),
+        ("administrator", "left", 2, "Left"),
+        ("member", "left", 1, "Removed"),
+        ("member", "restricted/false", 2, "Left"),
+        ("member", "kicked", 1, "Removed"),
+        ("left", "kicked", 1, "Removed"),
+        ("member", "administrator", 1, "Promoted"),
+        ("restricted/true", "administrator", 1, "Promoted"),
+        ("member", "creator", 1, "Promoted"),
+        ("administrator", "member", 1, "Demoted"),
+        ("administrator", "restricted/true", 1, "Demoted"),
+        ("administrator", "administrator", 1, "Changed"),
+        ("administrator", "creator", 1, "Changed"),
+        ("member", "restricted/true", 1, "Changed"),
+        ("kicked", "left", 1, "Changed"),
+    ] {
+        assert_eq!(action(old, new, from), expected, "{old} -> {new} by {from}");
+    }
+}
+
+#[test]
+fn only_a_business_writes_outbound() {
+    for (kind, from, connection, expected) in [
+        ("message", r#""from":{"id":5,"is_bot":false},"#, "", Direction::Inbound),
+        ("message", r#""from":{"id":6,"is_bot":true},"#, "", Direction::Inbound),
+        ("channel_post", "", "", Direction::Inbound),
+        (
+            "business_message",
+            r#""from":{"id":5},"#,
+            r#""business_connection_id":"b","#,
+            Direction::Inbound,
+        ),
+        (
+            "business_message",
+            r#""from":{"id":6},"#,
+            r#""business_connection_id":"b","#,
+            Direction::Outbound,
+        ),
+        (
+            "business_message",
+            "",
+            r#""business_connection_id":"b","#,
+            Direction::Inbound,
+        ),
+    ] {
+        let body = update(
+            kind,
+            &format!(r#""message_id":1,{from}{connection}"chat":{{"id":5}},"text":"x""#),
+        );
+        let Data::MessageCreated(message) = one(Platform::Telegram, &body).data else {
+            panic!("a message")
+        };
+        assert_eq!(message.direction, expected, "{body}");
+    }
+}
+
+#[test]
+fn a_mention_is_cut_out_by_utf_16_and_one_beyond_the_text_is_none() {
+    let body = |offset: &str, length: &str| {
+        update(
+            "message",
+            &format!(
+                r#""message_id":1,"chat":{{"id":5}},"text":"😀@ana","entities":[{{"type":"mention","offset":{offset},"length":{length}}}]"#
+            ),
+        )
+    };
+    for (offset, length, expected) in [
+        ("2", "4", &["@ana"][..]),
+        ("\"2\"", "4.0", &["@ana"]),
+        ("2", "5", &[]),
+        ("1", "4", &[]),
+        ("-1", "4", &[]),
+        ("9223372036854775807", "9223372036854775807", &[]),
+        ("null", "4", &[]),
+    ] {
+        let body = body(offset, length);
+        let Data::MessageCreated(message) = one(Platform::Telegram, &body).data else {
+            panic!("a message")
+        };
+        assert_eq!(message.mentions, expected, "{offset} {length}");
+    }
+}
+
+#[test]
+fn a_surprise_keeps_its_chats_order_and_the_updates_id() {
+    for (body, key) in [
+        (update("new_kind", r#""chat":{"id":-5}"#), "-5"),
+        (update("message", r#""chat":{"id":-5}"#), "-5"),
+        (update("message", r#""message_id":1,"chat":[]"#), "unmapped"),
+        (update("callback_query", r#""from":{"id":7}"#), "7"),
+        (update("chat_member", r#""chat":{"id":-5}"#), "-5"),
+    ] {
+        let event = one(Platform::Telegram, &body);
+        assert_eq!(event.data.event_type().as_str(), "unmapped", "{body}");
+        assert_eq!(event.ordering_key, key, "{body}");
+        assert_eq!(event.identity, ["update", "9007199254740993"], "{body}");
+    }
+    for body in [
+        r#"{"update_id":1}"#,
+        r#"{"update_id":1,"message":[]}"#,
+        r#"{"message":{"message_id":1,"chat":{"id":5}}}"#,
+    ] {
+        assert_eq!(
+            one(Platform::Telegram, body).data.event_type().as_str(),
+            "unmapped",
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn a_redelivery_is_the_same_event() {
+    let body = sample(Platform::Telegram, "message.text.json");
+    let compact = serde_json::from_str::<serde_json::Value>(&body)
+        .expect("JSON")
+        .to_string();
+    let (first, second) = (one(Platform::Telegram, &body), one(Platform::Telegram, &compact));
+    assert_eq!(
+        (&first.identity, first.time, &first.data),
+        (&second.identity, second.time, &second.data)
+    );
+}
