@@ -3,9 +3,16 @@
 use std::fmt;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
+
+/// Base64 (RFC 4648 §4) whose padding may be left out.
+const SIGNING_KEY: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// The bytes of a secret: wiped from memory on drop, `[redacted]` in `Debug`, without `Display` and `Serialize`, so that
 /// it cannot reach a log, a metric, an error or a dump by accident.
@@ -20,11 +27,12 @@ impl Secret {
         Self(Zeroizing::new(bytes.into()))
     }
 
-    /// Decodes a signing key as Standard Webhooks writes it: base64, with or without `whsec_` in front. The
+    /// Decodes a signing key as Standard Webhooks writes it: base64, with or without `whsec_` in front, with or without the
+    /// padding at its end (some tools that copy lose it). The
     /// specification asks for 24 to 64 bytes; shorter keys, down to 16, are taken because senders hand them out.
     pub fn from_standard_webhooks(text: &str) -> Result<Self, InvalidSigningKey> {
         let encoded = text.strip_prefix("whsec_").unwrap_or(text);
-        let key = Self::new(BASE64.decode(encoded).map_err(|_| InvalidSigningKey::NotBase64)?);
+        let key = Self::new(SIGNING_KEY.decode(encoded).map_err(|_| InvalidSigningKey::NotBase64)?);
         match key.expose().len() {
             16..=64 => Ok(key),
             len => Err(InvalidSigningKey::Length(len)),
