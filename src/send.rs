@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow, bail, ensure};
 use bytes::Bytes;
 use http::HeaderMap;
+use http::header::CONTENT_TYPE;
 use schemas::secret::Secret;
 use schemas::source::{Source, SourceDirectory as _};
 use schemas::time::Timestamp;
@@ -142,8 +143,11 @@ impl Sender {
         // Sender's ids of webhooks are unique; a counter is not, across runs.
         let id = format!("msg_{:x}", fastrand::u64(..));
         let mut request = ingest::sign(source, secret.unwrap_or(&none), body, now, &id)?;
+        // What proves the sender is not replaced, or no sample of a signed request could be sent.
         for (name, value) in headers {
-            request.headers.insert(name, value.clone());
+            if name == CONTENT_TYPE || !request.headers.contains_key(name) {
+                request.headers.insert(name, value.clone());
+            }
         }
         // A base URL with a path is one behind a proxy.
         let base = self.base.as_str().trim_end_matches('/');
