@@ -98,6 +98,7 @@ impl<'a> Api<'a> {
     ) -> Result<Self, ConnectError> {
         let order = task.order;
         let platform = task.platform();
+        task.own_signature()?;
         let wrong = |reason: String| Err(ConnectError::Order(reason));
         let mut base = match (&order.api, access.base) {
             (Some(base), _) => base.clone(),

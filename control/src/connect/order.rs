@@ -1,7 +1,8 @@
 //! What is asked for, and what came of it.
 
+use schemas::platform::Platform;
 use schemas::secret::Secret;
-use schemas::source::Source;
+use schemas::source::{Scheme, Source};
 use subtle::ConstantTimeEq as _;
 use url::Url;
 
@@ -164,6 +165,17 @@ impl<'a> Task<'a> {
             place::scheme_name(self.source),
             self.platform()
         ))
+    }
+
+    /// A signature is the platform's own; those that have a specification of their own are made by their own senders only.
+    pub(super) fn own_signature(&self) -> Result<(), ConnectError> {
+        match &self.source.scheme {
+            Some(Scheme::StandardWebhooks { .. }) => Err(self.unfit("leave `auth` out for what it can do")),
+            Some(Scheme::Twilio { .. }) if self.source.platform != Platform::Twilio => {
+                Err(self.unfit("leave `auth` out for what it can do"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Platforms that post over TLS only would refuse the URL, some of them in riddles.

@@ -41,11 +41,14 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
         Way::UrlSecret | Way::Query(_) | Way::Open => None,
         _ => return Err(task.unfit("leave `auth` out for its secret token, or use url_secret")),
     };
-    task.needs_https()?;
-    if !matches!(task.place.port(), Some(443 | 80 | 88 | 8443)) {
-        return Err(ConnectError::Order(
-            "telegram sends to the ports 443, 80, 88 and 8443 only: give such a URL with --url".to_owned(),
-        ));
+    // A Bot API server of one's own, which --api leads to, may have other rules; and words of its own.
+    if task.order.api.is_none() {
+        task.needs_https()?;
+        if !matches!(task.place.port(), Some(443 | 80 | 88 | 8443)) {
+            return Err(ConnectError::Order(
+                "telegram sends to the ports 443, 80, 88 and 8443 only: give such a URL with --url".to_owned(),
+            ));
+        }
     }
     // The token is checked for what would make another path of it.
     if !api

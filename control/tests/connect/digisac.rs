@@ -185,3 +185,21 @@ async fn a_scheme_that_the_platform_cannot_do_is_refused_before_anything_is_sent
         assert!(running.take_seen().is_empty(), "{platform}");
     }
 }
+
+#[tokio::test]
+async fn a_signature_that_the_platform_does_not_make_is_not_expected_of_it() {
+    let standard = || Scheme::StandardWebhooks {
+        tolerance: std::time::Duration::from_mins(5),
+    };
+    for (platform, scheme) in [
+        (Name::Chatwoot, standard()),
+        (Name::Github, standard()),
+        (Name::Stripe, Scheme::Twilio { url: None }),
+    ] {
+        let running = Running::start(Digisac::new()).await;
+        let unfit = source(platform, Some(scheme));
+        let error = run(&running.order(&unfit)).await.0.expect_err("it signs otherwise");
+        assert!(matches!(error, ConnectError::Order(_)), "{platform}: {error:?}");
+        assert!(running.take_seen().is_empty(), "{platform}");
+    }
+}

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::conformance::{Platform, conforms, split};
-use super::fake::{Answer, Fake, OTHERS_SECRET, Running, SECRET, Seen, TOKEN, run, source};
+use super::fake::{Answer, Fake, OTHERS_SECRET, Running, SECRET, Seen, TOKEN, order, run, source};
 
 /// By the Bot API: answers are `{ok, result}` or `{ok, error_code, description}`.
 struct Telegram {
@@ -103,16 +103,24 @@ async fn what_telegram_would_refuse_is_told_before_and_a_bot_is_not_taken_from_a
         ("http://hooks.example.com", "https"),
         ("https://hooks.example.com:9443", "8443"),
     ] {
-        let order = Order {
-            base: Url::parse(base).expect("a URL"),
+        let base = Url::parse(base).expect("a URL");
+        let public = Order {
+            base: base.clone(),
+            ..order(&bot)
+        };
+        let error = run(&public).await.0.expect_err("not sent at all");
+        assert!(matches!(error, ConnectError::Order(_)), "{error:?}");
+        assert!(error.to_string().contains(expected), "{error}");
+        let own_server = Order {
+            base,
+            replace: true,
             ..running.order(&bot)
         };
-        let error = run(&order).await.0.expect_err(base);
-        assert!(
-            matches!(error, ConnectError::Order(_)) && error.to_string().contains(expected),
-            "{error}"
-        );
+        let error = run(&own_server).await.0.expect_err("refused there");
+        assert!(matches!(error, ConnectError::Rejected { .. }), "{error:?}");
+        assert!(error.to_string().to_lowercase().contains(expected), "{error}");
     }
+    running.take_seen();
     bot.secrets.insert(0, Secret::new("not fit!"));
     let error = run(&running.order(&bot)).await.0.expect_err("not fit");
     assert!(error.to_string().contains("letters, digits"), "{error}");
