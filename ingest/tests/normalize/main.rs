@@ -8,6 +8,7 @@ mod foreign;
 mod golden;
 mod group_changes;
 mod huggy;
+mod line;
 mod pairs;
 mod service_desks;
 mod slack;
