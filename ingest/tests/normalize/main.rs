@@ -13,6 +13,7 @@ mod pairs;
 mod service_desks;
 mod slack;
 mod telegram;
+mod twilio;
 mod twitter;
 mod waha;
 mod web1on1;
