@@ -93,6 +93,13 @@ def build(sheet):
     accept("somebody leaves by themselves", value, [event("group.participants.updated", subject=GROUP, group={"action": "left"})])
     accept("the same change of a group again is the same event", "group-participants.update.add.json",
            [event("group.participants.updated")], redelivery_of="participants of a group: added")
+    value = sample("baileys/group-participants.update.add.json")
+    value["data"]["participants"] = value["data"]["participants"][:1]
+    accept("one participant is added, told as an event", value, [event(
+        "group.participants.updated", subject=GROUP, key=GROUP, group={"action": "added", "participants": [{"id": "271000000000002@lid"}]})])
+    accept("the same change told as a message without content is the same event", "messages.upsert.stub_participant_add.json",
+           [event("group.participants.updated", subject=GROUP, group={"action": "added"})],
+           redelivery_of="one participant is added, told as an event")
     accept("a group gets another name", "groups.update.subject.json", [event(
         "group.updated", subject=GROUP, key=GROUP, group={"id": GROUP, "subject": "Condomínio Exemplo - Bloco B"})])
     accept("a group is made", "groups.upsert.json", [event(

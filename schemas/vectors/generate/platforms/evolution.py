@@ -12,7 +12,7 @@ ACCOUNT = "suporte-exemplo"
 
 
 def said(id="3EB0A1B2C3D4E5F60001", chat=ANA, time=TIME, type="message.created", **more):
-    return event(type, subject=chat, time=time, account=ACCOUNT, message={"id": id, "conversation": {"id": chat}, **more})
+    return event(type, subject=chat, key=f"{ACCOUNT}/{chat}", time=time, account=ACCOUNT, message={"id": id, "conversation": {"id": chat}, **more})
 
 
 def told(name, data):
@@ -90,7 +90,7 @@ def build(sheet):
         accept(f"a participant of a group: {action}", value,
                [event("group.participants.updated", subject=GROUP, group={"id": GROUP, "action": ours})])
     accept("a group is made", "groups.upsert.json",
-           [event("group.created", subject=GROUP, account=ACCOUNT, group={"id": GROUP, "subject": "Condomínio Exemplo"})])
+           [event("group.created", subject=GROUP, key=f"{ACCOUNT}/{GROUP}", account=ACCOUNT, group={"id": GROUP, "subject": "Condomínio Exemplo"})])
     accept("a group gets another name", "groups.update.json",
            [event("group.updated", subject=GROUP, account=ACCOUNT, group={"id": GROUP, "subject": "Condomínio Exemplo - Bloco B"})])
     contact = {"remoteJid": ANA, "pushName": "Ana Exemplo", "profilePicUrl": None, "instanceId": "0f3c2b1a"}

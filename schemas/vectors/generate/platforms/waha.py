@@ -19,7 +19,8 @@ def message(id, **more):
 
 
 def expected(type, time=TIME, account="default", subject=None, **data):
-    return event(type, time=time, account=account, subject=subject, **data)
+    key = None if subject is None else f"{account}/{subject}"
+    return event(type, time=time, account=account, subject=subject, key=key, **data)
 
 
 def build(sheet):

@@ -2,7 +2,7 @@
 
 from vectors import ugly
 from vectors.libraries import Node, is_text, npm
-from vectors.senders import Hmac, plain
+from vectors.senders import Hmac, UrlSecret, plain
 from vectors.sheet import Request, compact, event, later, sample, unmapped
 
 CONVERSATION, ORGANIZATION = "65ef0000aaaa000000000101", "5aaf1e5f2d7a1c0001000001"
@@ -106,4 +106,11 @@ def build(sheet):
     ugly.refused_get(sheet, s, "a GET that subscribes to nothing", "/in/line-1", reason="forbidden")
     ugly.refused_get(sheet, s, "a GET with a challenge alone", "/in/line-1?challenge=6f3b1c", reason="forbidden")
     ugly.refused_get(sheet, s, "a GET of another type", "/in/line-1?type=unsubscribe&challenge=6f3b1c", reason="forbidden")
+    u = UrlSecret(scheme="secret in the path", auth={"scheme": "url_secret"}, secrets=("s3cret-of-web1on1",))
+    ask = "?type=subscribe&challenge=6f3b1c"
+    ugly.handshake_get(sheet, u, "Web1on1 makes sure of an address with a secret in it", f"/in/line-1/{u.secret}{ask}", "6f3b1c")
+    ugly.refused_get(sheet, u, "a challenge to an address with a wrong secret in it", f"/in/line-1/guess-guess{ask}",
+                     reason="not_found")
+    ugly.refused_get(sheet, u, "a challenge to an address without its secret", f"/in/line-1{ask}", reason="not_found")
+    sheet.case("a service without a signing secret has a secret in the path", u, u.request(small), events=[said(text="oi")])
     sheet.case("a webhook sent by DELETE is not taken", s, Request("DELETE", "/in/line-1"), status=405, sdk=None)

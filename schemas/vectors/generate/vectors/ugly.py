@@ -90,6 +90,8 @@ def hmac(sheet, s, body, events, *, other=None):
     add("a hash without a key proves nothing", good.with_header(s.header, s.encode(keyless)), reason="no_match")
     add("a query behind the path changes nothing", good.with_path(good.path + "?utm_source=test"), events=events)
     add("a suffix behind the source changes nothing", good.with_path(good.path + "/some/suffix"), events=events)
+    add("JSON that is sent as plain text is JSON all the same", good.with_header("Content-Type", "text/plain"), events=events)
+    add("JSON that is sent without a content type is JSON all the same", good.without("Content-Type"), events=events)
     add("header names in upper case are the same headers",
         type(good)(good.method, good.path, tuple((n.upper(), v) for n, v in good.headers), good.body), events=events)
     add("a webhook sent by PUT is not taken", good.with_method("PUT"), status=405, sdk=True)
