@@ -1,6 +1,7 @@
 //! The platform adapters: every sample against its golden file, tables of what they put up with, and arbitrary damage.
 
 mod batches;
+mod chatwoot;
 mod damage;
 mod dirty;
 mod evolution;

@@ -55,16 +55,23 @@ impl<'a> Body<'a> {
         let data = match &**event {
             "conversation_created" => Data::TicketCreated(ticket),
             "conversation_updated" if handed_over => Data::TicketTransferred(ticket),
-            "conversation_updated" => Data::TicketUpdated(ticket),
             "conversation_resolved" => Data::TicketClosed(ticket),
-            _ if closed => Data::TicketClosed(ticket),
-            _ if reopened => Data::TicketReopened(ticket),
+            "conversation_status_changed" if closed => Data::TicketClosed(ticket),
+            "conversation_status_changed" if reopened => Data::TicketReopened(ticket),
+            // Bots are not told what was before `conversation_opened`. Automation rules and macros tell how the conversation
+            // stands; what became of it is told by the events above.
             _ => Data::TicketUpdated(ticket),
+        };
+        // Bots hear of the same change by another name.
+        let event = if event == "conversation_resolved" {
+            Text::Borrowed("conversation_status_changed")
+        } else {
+            event.clone()
         };
         let version = self.updated_at.text().unwrap_or_else(|| digest(webhook.body).into());
         Some(NewEvent {
             data,
-            identity: vec![event.clone(), account, number, version],
+            identity: vec![event, account, number, version],
             time: self.updated_at.time(),
             ordering_key: id.clone().into_owned(),
             account: self.known_account(),

@@ -13,6 +13,7 @@ object! {
     ContentAttributes {
         deleted: Json = "deleted",
         in_reply_to: Json = "in_reply_to",
+        in_reply_to_external: Json = "in_reply_to_external_id",
         external_error: Json = "external_error",
         is_edited: Json = "is_edited",
     }
@@ -128,8 +129,11 @@ impl<'a> Body<'a> {
             kind,
             text: self.content.text(),
             attachments,
-            mentions: Vec::new(),
-            quoted: attributes.in_reply_to.text().map(|id| Quoted { id, text: None }),
+            mentions: self.content.text().as_deref().map(mentions).unwrap_or_default(),
+            quoted: [attributes.in_reply_to, attributes.in_reply_to_external]
+                .into_iter()
+                .find_map(Json::text)
+                .map(|id| Quoted { id, text: None }),
             status,
             ticket_id: Some(conversation.id.clone()),
             conversation,
@@ -143,6 +147,16 @@ impl<'a> Body<'a> {
             _ => Direction::Outbound,
         }
     }
+}
+
+/// The agents mentioned in a private note: `[@Name](mention://user/7/Name)`.
+fn mentions<'a>(content: &str) -> Vec<Text<'a>> {
+    let after_each = content.split("](mention://user/").skip(1);
+    after_each
+        .filter_map(|rest| rest.split('/').next())
+        .filter(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()))
+        .map(|id| id.to_owned().into())
+        .collect()
 }
 
 fn delivery_status(status: Json<'_>) -> Option<DeliveryStatus> {

@@ -1,11 +1,12 @@
-//! Chatwoot and its forks: one event per POST, signed by newer versions.
+//! Chatwoot and its forks: one event per POST, from account webhooks, API inboxes, agent bots, automation rules and macros.
+//! Newer versions sign, but not for automation rules and macros. Source: the sender's code.
 //!
 //! A conversation's id is its number, which is unique per account only; so the account stands in front of it, in ids and in
-//! ordering keys (`3/128`). Old versions name no account in conversation events; then the last message's account is taken,
-//! and where there is no message either, the number stands alone.
+//! ordering keys (`3/128`). Old versions name no account in conversation events; then that of the last message or of a person
+//! is taken. Where nobody has one either, which is a conversation that nobody wrote into yet, the number stands alone.
 //!
 //! The same message may arrive several times, as `message_created` and as a fork's `message_incoming` or `message_outgoing`,
-//! over an account webhook and over an inbox: all of them are one event.
+//! over an account webhook, an inbox and a bot: all of them are one event.
 
 mod conversations;
 mod messages;
@@ -16,7 +17,7 @@ use schemas::data::{Conversation, Party, PartyKind, Text, Unmapped};
 use schemas::source::{Encoding, Hash, HmacScheme, Scheme, SignedTime, TemplatePart, TimeFormat, TimePlace};
 
 use super::json::{Json, object};
-use super::{Adapter, Because, Normalized, Webhook, baileys, handshake};
+use super::{Adapter, Because, NewEvent, Normalized, Webhook, baileys, handshake};
 
 pub(super) const ADAPTER: Adapter = Adapter {
     // Old versions do not sign: their sources say `url_secret`.
@@ -48,6 +49,7 @@ object! {
         event: Json = "event",
         id: Json = "id",
         account: Named = "account",
+        account_id: Json = "account_id",
         created_at: Json = "created_at",
         updated_at: Json = "updated_at",
         changed_attributes: Json = "changed_attributes",
@@ -86,6 +88,8 @@ object! {
     /// The conversation inside of a message.
     Chat {
         id: Json = "id",
+        // The oldest versions.
+        display_id: Json = "display_id",
         account: Named = "account",
         account_id: Json = "account_id",
         inbox_id: Json = "inbox_id",
@@ -105,6 +109,7 @@ object! {
         identifier: Json = "identifier",
         kind: Json = "type",
         group_type: Json = "group_type",
+        account: Named = "account",
     }
 
     LastMessage {
@@ -127,7 +132,10 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
         | "conversation_updated"
         | "conversation_status_changed"
         | "conversation_opened"
-        | "conversation_resolved" => body.conversation(&event, webhook),
+        | "conversation_resolved"
+        | "macro.executed" => body.conversation(&event, webhook),
+        // Some forks have rules about other things than conversations.
+        _ if event.starts_with("automation_event.") && body.messages.is_there() => body.conversation(&event, webhook),
         "contact_created" | "contact_updated" => body.contact(&event, webhook),
         "conversation_typing_on" | "conversation_recording" | "conversation_typing_off" => body.typing(&event, webhook),
         "provider_event_received" => {
@@ -138,22 +146,32 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
                     body.provider_event_data,
                     &body.line(),
                 ))),
-                None => Err(Unmapped::because("no provider event name").of(Some(event))),
+                None => Ok(body.unmapped("no provider event name", event, webhook)),
             };
         }
-        _ => return Err(Unmapped::because("no mapping for this event name").of(Some(event))),
+        _ => return Ok(body.unmapped("no mapping for this event name", event, webhook)),
     };
-    match mapped {
-        Some(new) => Ok(Normalized::Events(vec![new])),
-        None => Err(Unmapped::because("no id, or no conversation").of(Some(event))),
-    }
+    Ok(match mapped {
+        Some(new) => Normalized::Events(vec![new]),
+        None => body.unmapped("no id, or no conversation", event, webhook),
+    })
 }
 
 impl<'a> Body<'a> {
+    /// Kept with its account, and in its conversation's order if it names one.
+    fn unmapped(&self, reason: &'static str, event: Text<'a>, webhook: &Webhook<'a, '_>) -> Normalized<'a> {
+        let unmapped = webhook.unmapped(Unmapped::because(reason).of(Some(event)));
+        Normalized::Events(vec![NewEvent {
+            account: self.known_account(),
+            ordering_key: self.chat().map_or(unmapped.ordering_key, |chat| chat.id.into_owned()),
+            ..unmapped
+        }])
+    }
+
     fn chat(&self) -> Option<Conversation<'a>> {
         let chat = &self.conversation;
         Some(Conversation {
-            id: in_account(&self.account(), &chat.id.text()?),
+            id: in_account(&self.account(), &chat.id.text().or_else(|| chat.display_id.text())?),
             group: is_group(
                 [chat.group_type, chat.meta.sender.group_type],
                 chat.meta.sender.identifier,
@@ -164,10 +182,15 @@ impl<'a> Body<'a> {
 
     /// The account's id, empty if no version of it is there.
     fn account(&self) -> Text<'a> {
+        let chat = &self.conversation;
         let known = [
             self.account.id,
-            self.conversation.account.id,
-            self.conversation.account_id,
+            self.account_id,
+            chat.account.id,
+            chat.account_id,
+            self.sender.account.id,
+            self.meta.sender.account.id,
+            chat.meta.sender.account.id,
         ];
         let last = || self.last_message().and_then(|last| last.account_id.text());
         known.into_iter().find_map(Json::text).or_else(last).unwrap_or_default()
