@@ -89,18 +89,30 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
         }
         return Err(Unmapped::because("no event name"));
     };
-    if body.data.is_object() {
-        return Ok(Normalized::Events(vec![one(&event, body.data, webhook.whole())?]));
-    }
+    let alone = body.data.is_object();
     let each = |data: Json<'a>| {
-        one(&event, data, webhook.part(data)).unwrap_or_else(|reason| webhook.unmapped_part(reason, data, None))
+        let entity: Entity<'a> = data.read();
+        let raw = if alone { webhook.whole() } else { webhook.part(data) };
+        one(&event, &entity, data, raw).unwrap_or_else(|reason| {
+            let unmapped = if alone {
+                webhook.unmapped(reason)
+            } else {
+                webhook.unmapped_part(reason, data, None)
+            };
+            NewEvent {
+                account: entity.account_id.text(),
+                ordering_key: entity
+                    .conversation_key()
+                    .map_or(unmapped.ordering_key, Text::into_owned),
+                ..unmapped
+            }
+        })
     };
     Ok(Normalized::Events(body.data.elements().map(each).collect()))
 }
 
-fn one<'a>(event: &Text<'a>, json: Json<'a>, raw: Raw<'a>) -> Result<NewEvent<'a>, Unmapped<'a>> {
+fn one<'a>(event: &Text<'a>, entity: &Entity<'a>, json: Json<'a>, raw: Raw<'a>) -> Result<NewEvent<'a>, Unmapped<'a>> {
     let unmapped = |reason| Unmapped::because(reason).of(Some(event.clone()));
-    let entity: Entity<'a> = json.read();
     let (data, ordering_key) = match &**event {
         "bot.command" => return entity.command(event, json, raw).ok_or_else(|| unmapped("no command")),
         "message.created" | "message.updated" | "message.deleted" => (entity.message(event), entity.conversation_key()),
@@ -116,7 +128,13 @@ fn one<'a>(event: &Text<'a>, json: Json<'a>, raw: Raw<'a>) -> Result<NewEvent<'a
     };
 
     // Something is created once; an update is told apart by its moment, or else by what it says.
-    let mut identity = vec![event.clone(), id.clone()];
+    let name = if let Data::TicketClosed(_) = data {
+        // The same under either name, should both ever come.
+        "ticket.updated".into()
+    } else {
+        event.clone()
+    };
+    let mut identity = vec![name, id.clone()];
     let created = event.ends_with(".created");
     if !created {
         identity.push(entity.updated_at.text().unwrap_or_else(|| digest(json.raw()).into()));

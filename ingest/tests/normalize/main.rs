@@ -3,6 +3,7 @@
 mod batches;
 mod chatwoot;
 mod damage;
+mod digisac;
 mod dirty;
 mod evolution;
 mod foreign;
