@@ -3,6 +3,7 @@
 mod drain;
 mod durability;
 mod framing;
+mod handshakes;
 mod http2;
 mod identity;
 mod log;

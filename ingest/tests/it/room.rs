@@ -70,6 +70,23 @@ pub(crate) fn sources() -> Vec<Source> {
             token(TokenPlace::Query("token".into())),
             "s3cret-token",
         ),
+        source("web1on1", Platform::Web1on1, None, SECRET),
+        source("twitter", Platform::Twitter, None, SECRET),
+        source("slack", Platform::Slack, None, SECRET),
+        source("intercom", Platform::Intercom, None, SECRET),
+        source("cloudevents", Platform::Cloudevents, None, SECRET),
+        source("line", Platform::Line, None, SECRET),
+        source("github", Platform::Github, None, SECRET),
+        source("huggy", Platform::Huggy, None, "url-secret-1"),
+        Source {
+            verify_token: Some(Secret::new("huggys-token")),
+            ..source("huggy-strict", Platform::Huggy, None, "url-secret-1")
+        },
+        Source {
+            verify_token: Some(Secret::new("metas token")),
+            ..source("whatsapp", Platform::WhatsappCloud, None, SECRET)
+        },
+        source("whatsapp-open", Platform::WhatsappCloud, None, SECRET),
         source("open", Platform::Chatwoot, Some(Scheme::None), ""),
         source("broken", Platform::Chatwoot, None, ""),
     ]
