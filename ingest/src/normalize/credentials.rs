@@ -10,21 +10,28 @@ use super::json::{Cursor, unescape};
 
 /// The names of the JSON members whose values are credentials, wherever in the body they stand.
 pub(super) struct Credentials<'h> {
-    names: [Option<&'h str>; 2],
+    /// Separated by spaces.
+    of_platform: &'static str,
+    of_source: Option<&'h str>,
 }
 
 impl<'h> Credentials<'h> {
-    /// Those that the platform always sends, and the one that this source proves itself with.
+    /// Those that the platform sends, and the one that this source proves itself with.
     pub(super) fn of(adapter: &Adapter, source: &'h Source) -> Self {
-        let token = match &source.scheme {
-            Some(Scheme::Token(TokenPlace::Body(name))) if !name.is_empty() && adapter.credential != Some(name) => {
-                Some(name.as_str())
-            }
+        let of_platform = adapter.credential.unwrap_or_default();
+        let of_source = match &source.scheme {
+            Some(Scheme::Token(TokenPlace::Body(name))) => Some(name.as_str()),
             _ => None,
         };
         Self {
-            names: [adapter.credential, token],
+            of_platform,
+            of_source: of_source.filter(|name| !name.is_empty() && of_platform.split(' ').all(|known| known != *name)),
         }
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'h str> {
+        let of_platform = self.of_platform.split(' ').filter(|name| !name.is_empty());
+        of_platform.chain(self.of_source)
     }
 
     /// `json` with the credentials blanked. `json` must be valid JSON.
@@ -33,10 +40,19 @@ impl<'h> Credentials<'h> {
         let mut kept = 0;
         let mut cursor = Cursor::new(json);
         // Looking for one name as it stands is many times quicker than looking at all keys, but misses escaped ones.
-        let quick = match self.names {
-            [None, None] => return Cow::Borrowed(json),
-            [Some(name), None] | [None, Some(name)] if !json.contains("\\u00") => Some(name),
-            _ => None,
+        let mut names = self.names();
+        let quick = match (names.next(), names.next()) {
+            (None, _) => return Cow::Borrowed(json),
+            _ if json.contains("\\u00") => None,
+            (name, None) => name,
+            _ => {
+                let mut there = self.names().filter(|name| json.contains(name));
+                match (there.next(), there.next()) {
+                    (None, _) => return Cow::Borrowed(json),
+                    (name, None) => name,
+                    _ => None,
+                }
+            }
         };
         loop {
             let found = match quick {
@@ -66,7 +82,7 @@ impl<'h> Credentials<'h> {
     /// a text up to its closing quote or the end, or anything else up to the next comma, bracket or the end.
     pub(super) fn blank_bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
         let mut all = Cow::Borrowed(bytes);
-        for name in self.names.into_iter().flatten() {
+        for name in self.names() {
             let mut blanked = Vec::new();
             let mut kept = 0;
             while let Some((start, end)) = guess_value(&all, name.as_bytes(), kept) {
@@ -83,7 +99,7 @@ impl<'h> Credentials<'h> {
     }
 
     fn is_credential(&self, key: &str) -> bool {
-        let is = |key: &str| self.names.into_iter().flatten().any(|name| name == key);
+        let is = |key: &str| self.names().any(|name| name == key);
         if key.contains('\\') {
             is(&unescape(key))
         } else {
@@ -128,7 +144,8 @@ mod tests {
     use super::*;
 
     const TOKEN: Credentials<'static> = Credentials {
-        names: [Some("token"), None],
+        of_platform: "token",
+        of_source: None,
     };
 
     #[test]
@@ -153,6 +170,36 @@ mod tests {
         assert!(
             matches!(TOKEN.blank("{\"a\":\"token\"}"), Cow::Borrowed(_)),
             "nothing to blank, nothing copied"
+        );
+    }
+
+    #[test]
+    fn each_of_several_is_blanked_and_a_name_that_is_part_of_another_is_not_it() {
+        let several = Credentials {
+            of_platform: "secret password",
+            of_source: Some("key"),
+        };
+        for (json, blanked) in [
+            (
+                r#"{"secret":"a","x":{"password":"b"},"key":1}"#,
+                r#"{"secret":null,"x":{"password":null},"key":null}"#,
+            ),
+            (
+                r#"{"password":"b","text":"the secret"}"#,
+                r#"{"password":null,"text":"the secret"}"#,
+            ),
+            (r#"{"passwor\u0064":"b"}"#, r#"{"passwor\u0064":null}"#),
+            (
+                r#"{"keys":1,"a_key":2,"secret password":3}"#,
+                r#"{"keys":1,"a_key":2,"secret password":3}"#,
+            ),
+            (r#"{"a":1}"#, r#"{"a":1}"#),
+        ] {
+            assert_eq!(several.blank(json), blanked);
+        }
+        assert_eq!(
+            &*several.blank_bytes(br#"{"secret":"a","key":"b"#),
+            br#"{"secret":null,"key":null"#
         );
     }
 

@@ -119,7 +119,7 @@ struct Adapter {
     preset: fn() -> Scheme,
     /// How it makes sure of us by GET, HEAD or OPTIONS; by POST it does so in `map`.
     handshake: fn(&Handshake<'_>) -> Option<Reply>,
-    /// The name of the JSON members that hold a credential.
+    /// The names of the JSON members that hold a credential, separated by spaces.
     credential: Option<&'static str>,
     /// `Err` makes the whole body one `unmapped` event.
     map: for<'a> fn(&Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>>,

@@ -216,3 +216,19 @@ fn a_redelivery_is_the_same_event() {
         (&second.identity, second.time, &second.data)
     );
 }
+
+#[test]
+fn overlapping_mentions_do_not_add_up_to_more_than_the_body() {
+    let (text, entity) = ("x".repeat(1000), r#"{"type":"mention","offset":0,"length":1000}"#);
+    let body = update(
+        "message",
+        &format!(
+            r#""message_id":1,"chat":{{"id":5}},"text":"{text}","entities":[{}]"#,
+            vec![entity; 1000].join(",")
+        ),
+    );
+    let Data::MessageCreated(message) = one(Platform::Telegram, &body).data else {
+        panic!("a message")
+    };
+    assert!(message.mentions.is_empty(), "no name is that long");
+}

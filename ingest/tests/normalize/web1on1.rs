@@ -158,3 +158,20 @@ fn what_has_no_mapping_keeps_its_conversations_order() {
         assert!(matches!(&event.raw, Raw::Json(raw) if raw == body), "{body}");
     }
 }
+
+#[test]
+fn what_services_and_users_log_in_with_is_not_kept() {
+    let event = one(
+        Platform::Web1on1,
+        r#"{"id":"e","event":"service.update","data":{"service":{"id":"s","status":"active","params":{"jid":"j","password":"p1","secret":"p2"}}}}"#,
+    );
+    assert!(
+        matches!(&event.raw, Raw::Json(raw) if raw.contains(r#"{"jid":"j","password":null,"secret":null}"#)),
+        "{event:?}"
+    );
+    let event = one(
+        Platform::Web1on1,
+        r#"{"id":"e","event":"user.update","data":{"user":{"apiToken":"p3"}}}"#,
+    );
+    assert!(matches!(&event.raw, Raw::Json(raw) if !raw.contains("p3")), "{event:?}");
+}

@@ -217,7 +217,11 @@ impl<'a> Message<'a> {
                     // Offsets count UTF-16.
                     let units = units.get_or_insert_with(|| text.unwrap_or_default().encode_utf16().collect());
                     let start = usize::try_from(entity.offset.int()?).ok()?;
-                    let end = start.checked_add(usize::try_from(entity.length.int()?).ok()?)?;
+                    // Names have 32 characters at most; longer ones could add up to far more than the body.
+                    let length = usize::try_from(entity.length.int()?)
+                        .ok()
+                        .filter(|length| *length <= 64)?;
+                    let end = start.checked_add(length)?;
                     String::from_utf16(units.get(start..end)?).ok().map(Text::Owned)
                 }
                 _ => None,

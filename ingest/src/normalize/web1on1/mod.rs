@@ -32,8 +32,8 @@ pub(super) const ADAPTER: Adapter = Adapter {
         })
     },
     handshake: subscribe,
-    // Services carry the keys that they are signed with.
-    credential: Some("secret"),
+    // Services carry what they connect with, users what they log in with.
+    credential: Some("secret password access_token apiToken"),
     map,
 };
 
