@@ -27,7 +27,7 @@ pub(super) const ADAPTER: Adapter = Adapter {
     preset: || Scheme::UrlSecret,
     // By POST: see `map`.
     handshake: handshake::none,
-    // Some bodies have had it beside `messages`.
+    // Consumers have looked for it beside `messages` too.
     credential: Some("token"),
     map,
 };
