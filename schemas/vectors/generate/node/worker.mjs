@@ -1,4 +1,5 @@
 // Signs and verifies with the vendors' JavaScript libraries: one JSON request per line in, one answer per line out.
+import { createHmac } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 
@@ -46,6 +47,7 @@ const shopify = (secret) =>
   });
 
 const operations = {
+  hmac: ({ hash, secret, body, encoding }) => createHmac(hash, secret).update(bytes(body)).digest(encoding),
   octokit_sign: ({ secret, body }) => octokitSign(secret, bytes(body).toString()),
   octokit_verify: ({ secret, body, signature }) => succeeds(() => octokitVerify(secret, bytes(body).toString(), signature)),
   stripe_sign: ({ secret, body, timestamp }) =>

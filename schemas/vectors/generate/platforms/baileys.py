@@ -2,6 +2,7 @@
 
 import json
 
+from vectors import ugly
 from vectors.senders import Sender, UrlSecret
 from vectors.sheet import Request, compact, event, later, sample, unmapped
 
@@ -170,6 +171,9 @@ def build(sheet):
         events=[unmapped()])
     deep = f'{{"{NAME}":"{s.secret}","a":'.encode() + b"[" * 200 + b"]" * 200 + b"}"
     add("an authentic body nested two hundred deep is kept", deep, events=[unmapped()])
+    ugly.strange(sheet, s, sample("baileys/messages.upsert.text.json"), [said("3EB0A1B2C3D4E5F60001", text="Olá, bom dia")], spare=(NAME,))
+    ugly.times(sheet, s, lambda at: {"event": "messages.upsert", NAME: s.secret, "data": {"messages": [
+        {**small["data"]["messages"][0], "messageTimestamp": at}]}}, [said("S1", time=None, text="oi")])
     sheet.case("the token in a header instead is not looked for", s,
                s.request(put(small, None)).with_header(NAME, s.secret), reason="missing")
     sheet.case("the token in the query instead is not looked for", s,

@@ -110,6 +110,8 @@ def build(sheet):
     ugly.hmac(sheet, s, small, events)
     ugly.stamped(sheet, s, small, events, malformed=ugly.NOT_SECONDS)
     ugly.bodies(sheet, s)
+    ugly.strange(sheet, s, sample("chatwoot/message_created.incoming.json"), [said("9001", text="Olá, bom dia")])
+    ugly.times(sheet, s, lambda at: {**sample("chatwoot/message_created.incoming.json"), "created_at": at}, [said("9001", time=None)])
     good = s.request(small)
     value = s.encode(digest("sha256", s.secret.encode(), small))
     sheet.case("a signature over the body alone leaves the time stamp open", s, good.with_header(s.header, value),

@@ -135,6 +135,9 @@ def build(sheet):
             ("authentic bytes that are not UTF-8 are kept", b'{"id":"\xff"}', unmapped_bytes(b'{"id":"\xff"}'))):
         sheet.case(name, t, t.request(raw), events=[one_event])
 
+    ugly.strange(sheet, t, json.loads(one), [expected()])
+    ugly.times(sheet, t, lambda at: {**attributes("T1"), "time": at}, [expected(time=None)])
+
     q = Token(scheme="token in the query", auth={"scheme": "token", "query": "access_token"}, place="query", name="access_token")
     sheet.case("the token in the query, as the webhook specification allows", q, q.request(small, content_type=STRUCTURED),
                events=events)

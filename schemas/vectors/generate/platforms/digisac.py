@@ -91,6 +91,10 @@ def build(sheet):
     events = [said("8030", account=None, text="oi")]
     ugly.url_secret(sheet, s, small, events)
     ugly.bodies(sheet, s)
+    ugly.strange(sheet, s, sample("digisac/message.created.full.json"), [said("8002", text="Olá, bom dia")])
+    value = {"event": "message.created", "data": {"id": ID + "8040", "isFromMe": False, "contactId": ANA, "ticketId": TICKET,
+                                                  "serviceId": SERVICE}}
+    ugly.times(sheet, s, lambda at: {**value, "data": {**value["data"], "timestamp": at}}, [said("8040", account=None, time=None)])
 
     q = Token(scheme="token in the query", auth={"scheme": "token", "query": "secret"}, place="query", name="secret",
               secrets=("token-of-digisac",), newer="newer-token-of-digisac", foreign="token-of-another-digisac")

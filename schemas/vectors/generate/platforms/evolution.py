@@ -115,6 +115,8 @@ def build(sheet):
     events = [said("S1", text="oi")]
     ugly.url_secret(sheet, s, body, events)
     ugly.bodies(sheet, s)
+    ugly.strange(sheet, s, sample("evolution/messages.upsert.json"), [said(text="Olá, bom dia")])
+    ugly.times(sheet, s, lambda at: told("messages.upsert", {**one, "messageTimestamp": at}), [said(time=None)])
     sheet.case("Evolution asks nothing by GET", s, Request("GET", f"/in/line-1/{s.secret}"), status=405)
 
     def shown(request):

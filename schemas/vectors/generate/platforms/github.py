@@ -125,6 +125,7 @@ def build(sheet):
                        ("authentic bytes that are not UTF-8 are kept", b'{"ref":"\xff\xfe"}')):
         sheet.case(name, s, s.request(body), sdk=None,
                    events=[unmapped_bytes(body) if body else event("unmapped", unmapped={})])
+    ugly.strange(sheet, s, push(), [expected("push")], own=headers("push"))
     old = "sha1=" + __import__("hmac").new(s.secret.encode(), small, "sha1").hexdigest()
     sheet.case("the older header with SHA-1 alone is not enough", s,
                s.request(small).without(HEADER).with_header("X-Hub-Signature", old), reason="missing")

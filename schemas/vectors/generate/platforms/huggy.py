@@ -88,5 +88,6 @@ def build(sheet):
     small = compact({"messages": {"receivedMessage": [{"id": 880020, "body": "oi", "chat": {"id": 5500123}}]}})
     ugly.url_secret(sheet, s, small, [said("880020", "oi")])
     ugly.bodies(sheet, s)
+    ugly.strange(sheet, s, sample("huggy/receivedMessage.json"), [said("880001", "Olá, bom dia")], closed=("messages", ""))
     sheet.case("the closing of a chat a day later", s, s.request(compact(sample("huggy/closedChat.json"))), clock=later(86_400),
                events=[ticket("ticket.closed")])

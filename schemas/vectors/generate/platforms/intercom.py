@@ -98,6 +98,9 @@ def build(sheet):
                      "created_at": 1773149810, "data": {"item": {"type": "conversation", "id": CONVERSATION}}})
     ugly.hmac(sheet, s, small, [ticket("ticket.closed")])
     ugly.bodies(sheet, s)
+    ugly.strange(sheet, s, first, two)
+    ugly.times(sheet, s, lambda at: {**notify("conversation.admin.closed", {"type": "conversation", "id": CONVERSATION}, "n51"),
+                                     "created_at": at}, [{n: v for n, v in ticket("ticket.closed").items() if n != "time"}])
     newer = "sha256=" + __import__("hmac").new(s.secret.encode(), small, "sha256").hexdigest()
     sheet.case("a digest of SHA-256 in a header to come is not looked for", s,
                s.request(small).without("X-Hub-Signature").with_header("X-Hub-Signature-256", newer), reason="missing")

@@ -117,4 +117,8 @@ def build(sheet):
     small = compact(body(one("30", "message", message={"type": "text", "id": "30", "text": "oi"})))
     ugly.hmac(sheet, s, small, [said("30", text="oi")])
     ugly.bodies(sheet, s)
+    value = body(one("31", "message", message=text(), **reply))
+    ugly.strange(sheet, s, value, [said(text="Olá, bom dia")])
+    ugly.times(sheet, s, lambda at: body({**one("32", "message", message=text()), "timestamp": at}),
+               [{n: v for n, v in said().items() if n != "time"}])
     sheet.case("LINE asks nothing by GET", s, Request("GET", "/in/line-1"), status=405, sdk=None)

@@ -85,6 +85,7 @@ def build(sheet):
 
     small = compact({"id": 820982911946154508, "note": "oi"})
     ugly.hmac(sheet, s, small, [expected("orders/create", key, subject)])
+    ugly.strange(sheet, s, order, [expected("orders/create", key, subject)])
     for name, body in (("an authentic body of nothing is kept", b""),
                        ("an authentic body that is not JSON is kept", b"hello, not JSON"),
                        ("authentic bytes that are not UTF-8 are kept", b'{"id":"\xff\xfe"}')):

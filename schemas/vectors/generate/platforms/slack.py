@@ -174,6 +174,7 @@ def build(sheet):
     ugly.hmac(sheet, s, small, events)
     ugly.stamped(sheet, s, small, events, malformed=ugly.NOT_SECONDS)
     ugly.bodies(sheet, s)
+    ugly.strange(sheet, s, callback(message()), [said(text="Olá, bom dia")])
     value = s.request(small)
     stamp = value.get("X-Slack-Request-Timestamp")
     wrong = s.encode(__import__("hmac").new(s.secret.encode(), f"v0.{stamp}.".encode() + small, "sha256").digest())

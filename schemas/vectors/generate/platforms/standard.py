@@ -9,7 +9,7 @@ from freezegun import freeze_time
 
 from vectors import ugly
 from vectors.libraries import Node, is_text, npm, pypi, succeeds
-from vectors.senders import Sender, b64, digest, plain
+from vectors.senders import Sender, b64, digest
 from vectors.sheet import CLOCK, Request, compact, event, later, seconds, unmapped, unmapped_bytes
 
 ID = "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W"
@@ -81,7 +81,7 @@ def build(sheet):
                             pypi("svix"): with_python(svix.webhooks.Webhook),
                             npm("standardwebhooks"): with_javascript})
     sheet.made(npm("svix"))
-    plain(sheet)
+    sheet.made("Python's own hmac, compared with the libraries")
 
     def accept(name, value, events, id=ID, **more):
         body = value if isinstance(value, bytes) else compact(value)
@@ -197,5 +197,7 @@ def build(sheet):
             ("an authentic body that is not JSON is kept", b"hello, not JSON", unmapped_bytes(b"hello, not JSON")),
             ("authentic bytes that are not UTF-8 are kept", b'{"type":"\xff"}', unmapped_bytes(b'{"type":"\xff"}'))):
         add(name, s.request(raw), events=[expected], sdk="as the verdict" if is_text(raw) and raw else None)
+    ugly.strange(sheet, s, invoice, [paid])
+    ugly.times(sheet, s, lambda at: {**invoice, "timestamp": at}, [event("invoice.paid", key="inv_1")])
     add("a webhook sent by PUT is not taken", good.with_method("PUT"), status=405, sdk=True)
     add("Standard Webhooks ask nothing by GET", Request("GET", "/in/line-1"), status=405, sdk=None)

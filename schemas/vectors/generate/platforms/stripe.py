@@ -4,7 +4,7 @@ import stripe
 
 from vectors import ugly
 from vectors.libraries import Node, npm, pypi, succeeds
-from vectors.senders import Sender, b64, digest, plain
+from vectors.senders import Sender, b64, digest
 from vectors.sheet import CLOCK, Request, compact, event, later, seconds, unmapped, unmapped_bytes
 
 HEADER = "Stripe-Signature"
@@ -14,8 +14,7 @@ def customer(id="evt_1MqqbKLt4dXK03v5qaIbiNCC", type="customer.created", object=
     return {"id": id, "object": "event", "api_version": "2025-03-31.basil", "created": 1773149810,
             "data": {"object": object or {"id": "cus_NhD8HD2bY8dP3V", "object": "customer", "email": "ana@example.com",
                                           "created": 1773149809, "name": "Ana Exemplo", "livemode": False}},
-            "livemode": False, "pending_webhooks": 1, "request": {"id": "req_Example", "idempotency_key": None}, "type": type,
-            **more}
+            "livemode": False, "pending_webhooks": 1, "request": {"id": "req_Example", "idempotency_key": None}, "type": type, **more}
 
 
 def expected(type="customer.created", thing="cus_NhD8HD2bY8dP3V", time="2026-03-10T13:36:50.000Z", account=None):
@@ -59,7 +58,7 @@ def build(sheet):
         return Node.call("stripe_verify", secret=secret, body=request.body, signature=value, tolerance=300, now=seconds(clock))
 
     s = Stripe(libraries={pypi("stripe"): python, npm("stripe"): javascript})
-    plain(sheet)
+    sheet.made("Python's own hmac, compared with the libraries")
 
     def accept(name, value, events, **more):
         sheet.case(name, s, s.request(value if isinstance(value, bytes) else compact(value)), events=events, **more)
@@ -151,6 +150,8 @@ def build(sheet):
         reason="no_match")
     for name, text in ugly.NOT_SECONDS:
         add(name, header(f"t={text},v1={tag(s.secret, text, body)}"), reason="malformed", sdk=None)
+    ugly.strange(sheet, s, customer("evt_s1"), [expected()])
+    ugly.times(sheet, s, lambda at: customer("evt_s2", created=at), [expected(time=None)])
     add("an authentic body of nothing is kept", s.request(b""), events=[unmapped()])
     for name, raw in (("an authentic body that is not JSON is kept", b"hello, not JSON"),
                       ("authentic bytes that are not UTF-8 are kept", b'{"id":"\xff\xfe"}')):

@@ -132,6 +132,8 @@ def build(sheet):
     events = [expected(id="59", text="oi")]
     ugly.token_header(sheet, s, small, events)
     ugly.bodies(sheet, s)
+    ugly.strange(sheet, s, update(10050, message=message()), [expected(id="51", text="Olá, bom dia")])
+    ugly.times(sheet, s, lambda at: update(10051, message={**message(), "date": at}), [expected(id="51", time=None)])
     sheet.case("the token in another header is not looked for", s,
                s.request(small).without(s.name).with_header("X-Token", s.secret), reason="missing")
     sheet.case("Telegram asks nothing by GET", s, Request("GET", "/in/line-1"), status=405)

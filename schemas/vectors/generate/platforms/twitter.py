@@ -78,6 +78,8 @@ def build(sheet):
     small = compact(activity(direct_message_events=[message("9", said="oi")]))
     ugly.hmac(sheet, s, small, [said("9", text="oi")])
     ugly.bodies(sheet, s)
+    ugly.strange(sheet, s, dm, [said()])
+    ugly.times(sheet, s, lambda at: activity(direct_message_events=[{**message(), "created_timestamp": at}]), [said(time=None)])
 
     def crc(name, token, path=None, secret=None, **more):
         answer = "sha256=" + b64(digest("sha256", (secret or s.secret).encode(), token.encode()))

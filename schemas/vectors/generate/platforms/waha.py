@@ -86,6 +86,10 @@ def build(sheet):
     events = [expected("message.created", message={"text": "oi"})]
     ugly.hmac(sheet, s, small, events)
     ugly.bodies(sheet, s)
+    ugly.strange(sheet, s, sample("waha/message.json"), [expected("message.created", message={"text": "Olá, bom dia"})])
+    ugly.times(sheet, s, lambda at: {"event": "message", "session": "default", "payload": {
+        "id": f"false_{ANA}_T1", "timestamp": at, "from": ANA, "fromMe": False, "body": "oi"}},
+        [expected("message.created", time=None, message={"text": "oi"})])
     sheet.case("the algorithm's name in its header is not followed", s,
                s.request(small).with_header("X-Webhook-Hmac-Algorithm", "none"), events=events)
     sheet.case("without the algorithm's name", s, s.request(small).without("X-Webhook-Hmac-Algorithm"), events=events)

@@ -97,6 +97,10 @@ def build(sheet):
                          "id": MESSAGE, "type": "chat", "role": "contact", "text": "oi", "createdAt": TIME}}})
     ugly.hmac(sheet, s, small, [said(text="oi")])
     ugly.bodies(sheet, s)
+    ugly.strange(sheet, s, sample("web1on1/message.create.contact.chat.json"), [said(text="Hello, is the car still available?")])
+    value = {"id": "id-time", "event": "message.create.contact.chat", "organization": ORGANIZATION, "data": {
+        "conversation": {"id": CONVERSATION}, "message": {"id": MESSAGE, "type": "chat", "role": "contact", "text": "oi"}}}
+    ugly.times(sheet, s, lambda at: {**value, "timestamp": at}, [said(text="oi", time=None)])
     newer = "sha256=" + __import__("hmac").new(s.secret.encode(), small, "sha256").hexdigest()
     sheet.case("a digest of SHA-256 under its own name is not of this form", s, s.request(small).with_header(HEADER, newer),
                reason="malformed")

@@ -143,6 +143,8 @@ def build(sheet):
     small = compact(body(messages(text("wamid.S", "oi"))))
     ugly.hmac(sheet, s, small, [expected("wamid.S", "oi")])
     ugly.bodies(sheet, s)
+    ugly.strange(sheet, s, body(messages(text())), events)
+    ugly.times(sheet, s, lambda at: body(messages(text("wamid.T", "oi", at))), [expected("wamid.T", "oi", None)])
     old = s.request(small).without(HEADER).with_header(
         "X-Hub-Signature", "sha1=" + __import__("hmac").new(s.secret.encode(), small, "sha1").hexdigest())
     sheet.case("the older header with SHA-1 alone is not enough", s, old, reason="missing")

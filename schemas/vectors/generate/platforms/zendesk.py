@@ -97,6 +97,9 @@ def build(sheet):
         ("a local time without a zone is no moment", "2026-03-10T13:38:20"),
         ("a date without a time is no moment", "2026-03-10"), ("a month that there is not", "2026-13-10T13:38:20Z")))
     ugly.bodies(sheet, s)
+    ugly.strange(sheet, s, body("ticket.comment_added", comment("906", "oi", False), "30"), [said("906", "oi", "inbound")])
+    ugly.times(sheet, s, lambda at: {**body("ticket.created", id="31"), "time": at},
+               [{n: v for n, v in ticket("ticket.created").items() if n != "time"}])
     good = s.request(small)
     for name, text in (("a time stamp with a fraction of a second", "2026-03-10T13:38:20.500Z"),
                        ("a time stamp in another zone is the same moment", "2026-03-10T10:38:20-03:00"),

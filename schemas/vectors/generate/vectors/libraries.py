@@ -45,7 +45,7 @@ def npm(name):
     return f"{name} {package['version']} (npm)"
 
 
-PLAIN = "Python's own hmac, hashlib and base64"
+PLAIN = "Python's own hmac, compared with Node's own crypto"
 
 
 def is_text(body: bytes) -> bool:

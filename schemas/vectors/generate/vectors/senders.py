@@ -5,7 +5,7 @@ import hashlib
 import hmac as mac
 from urllib.parse import quote
 
-from .libraries import PLAIN
+from .libraries import PLAIN, Node
 from .sheet import CLOCK, Request, seconds
 
 JSON = ("Content-Type", "application/json")
@@ -93,7 +93,11 @@ class Hmac(Sender):
         return self.prefix + (tag.hex() if self.encoding == "hex" else b64(tag))
 
     def signature(self, secret, body, stamp="", hash=None):
-        plain = self.encode(digest(hash or self.hash, secret.encode(), self.message(stamp, body)))
+        message = self.message(stamp, body)
+        plain = self.encode(digest(hash or self.hash, secret.encode(), message))
+        other = Node.call("hmac", hash=hash or self.hash, secret=secret, body=message, encoding=self.encoding)
+        if plain != self.prefix + other:
+            raise AssertionError(f"Node signs {other}, not {plain}")
         if self.vendor is not None and hash is None:
             signed = self.vendor(secret, stamp, body)
             if signed is not None and signed != plain:

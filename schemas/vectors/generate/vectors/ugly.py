@@ -154,7 +154,61 @@ def bodies(sheet, s, *, empty=True, objects=True, lists=True, own=None, deep=Tru
         add("an authentic body nested two hundred deep is kept", body, event=unmapped_bytes(body))
 
 
-def url_secret(sheet, s, body, events, *, empty_handshake=None):
+def strange(sheet, s, value, events, *, own=None, spare=(), closed=()):
+    """The same webhook as another version or another language would write it: all of them mean the same. `spare`: members
+    of the top level that stay as they are, `closed`: objects that get no unknown members because every member of them means
+    something."""
+    events = [{**e, "data": {n: v for n, v in e["data"].items() if n != "raw"}} for e in events]
+    add = lambda name, body: sheet.case(name, s, s.request(body, own=own), events=events)  # noqa: E731
+    top = lambda change: {n: v if n in spare else change(v) for n, v in value.items()}  # noqa: E731
+
+    def grown(v):
+        if isinstance(v, list):
+            return [grown(x) for x in v]
+        if not isinstance(v, dict):
+            return v
+        more = {n: x if n in closed and isinstance(x, dict) and not any(isinstance(y, (dict, list)) for y in x.values())
+                else {m: grown(y) for m, y in x.items()} if n in closed and isinstance(x, dict) else grown(x) for n, x in v.items()}
+        return {**more, "x_since_2027": {"n": [1, {"id": None}], "text": "}]\\\""}}
+
+    def texts(v):
+        if isinstance(v, (list, dict)):
+            return [texts(x) for x in v] if isinstance(v, list) else {n: texts(x) for n, x in v.items()}
+        return str(v) if isinstance(v, int) and not isinstance(v, bool) else v
+
+    def numbers(v):
+        if isinstance(v, (list, dict)):
+            return [numbers(x) for x in v] if isinstance(v, list) else {n: numbers(x) for n, x in v.items()}
+        return int(v) if isinstance(v, str) and re.fullmatch("[1-9][0-9]*", v) else v
+
+    add("written over many lines, with carriage returns", json.dumps(value, ensure_ascii=False, indent=4).replace("\n", "\r\n").encode())
+    add("white space before and behind all", b" \n\t" + compact(value) + b"\r\n ")
+    add("every character that may be escaped is escaped", re.sub(
+        rb'"((?:[^"\\]|\\.)*)"', lambda m: b'"' + (m[1] if b"\\" in m[1] else b"".join(b"\\u%04x" % c for c in m[1])) + b'"',
+        compact(value, ascii_only=True)))
+    add("members that nobody knows yet, everywhere", compact({**{n: v if n in spare else grown({n: v})[n] for n, v in value.items()},
+                                                             **({} if "" in closed else {"x_since_2027": [{}]})}))
+    add("all numbers written as texts", compact(top(texts)))
+    add("all texts of digits written as numbers", compact(top(numbers)))
+    nulls = ",".join(f"{json.dumps(n)}:null" for n in value if n not in spare)
+    add("every member of the top level there twice: the last one counts", f"{{{nulls},".encode() + compact(value)[1:])
+    backwards = lambda v: {n: backwards(v[n]) for n in reversed(v)} if isinstance(v, dict) else \
+        [backwards(x) for x in v] if isinstance(v, list) else v  # noqa: E731
+    if not closed:
+        add("all members in the opposite order", compact(backwards(value)))
+
+
+def times(sheet, s, make, events, *, own=None):
+    """`make` puts a time into the body; where it is none, the event happened when it was received."""
+    now = CLOCK.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    for name, value in (("null", None), ("0, which is none", 0), ("beyond all calendars", 10**30), ("negative", -1),
+                        ("an empty text", ""), ("a word", "yesterday"), ("local, without a zone", "2026-03-10T10:36:50"),
+                        ("a list", [1773149810])):
+        sheet.case(f"the event's time is {name}", s, s.request(compact(make(value)), own=own),
+                   events=[{**e, "time": now} for e in events])
+
+
+def url_secret(sheet, s, body, events):
     """A secret in the path."""
     add = lambda name, request, **more: sheet.case(name, s, request, **more)  # noqa: E731
     good = s.request(body)
