@@ -10,7 +10,7 @@ use schemas::secret::Secret;
 use schemas::source::{Hash, JwtScheme};
 use schemas::time::Timestamp;
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny};
 
 use super::hmac::Key;
 use super::{Presented, Refusal, header_name, the_only, token, whole_seconds};
@@ -24,11 +24,15 @@ pub(crate) struct JwtVerifier {
 }
 
 #[derive(Deserialize)]
-struct Header<'a> {
+struct Header {
     alg: String,
-    /// Extensions that must be understood (RFC 7515 §4.1.11); we understand none.
-    #[serde(borrow, default)]
-    crit: Option<&'a RawValue>,
+    /// Whether there are extensions that must be understood (RFC 7515 §4.1.11), whatever they are: we understand none.
+    #[serde(default, deserialize_with = "is_there")]
+    crit: bool,
+}
+
+fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 
 #[derive(Deserialize)]
@@ -37,6 +41,12 @@ struct Claims {
     exp: Option<f64>,
     #[serde(default)]
     nbf: Option<f64>,
+}
+
+/// A JSON object; a list of the same values, which `serde` would take for one, is none.
+fn object<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
+    let is_object = json.trim_ascii_start().starts_with(b"{");
+    serde_json::from_slice(json).ok().filter(|_| is_object)
 }
 
 impl JwtVerifier {
@@ -62,8 +72,8 @@ impl JwtVerifier {
         let signed = &token[..header.len() + 1 + claims.len()];
         let decoded = |part: &[u8]| BASE64URL.decode(part).map_err(|_| malformed());
         let (header_json, claims_json, tag) = (decoded(header)?, decoded(claims)?, decoded(tag)?);
-        let header: Header<'_> = serde_json::from_slice(&header_json).map_err(|_| malformed())?;
-        if header.alg != "HS256" || header.crit.is_some() {
+        let header: Header = object(&header_json).ok_or_else(malformed)?;
+        if header.alg != "HS256" || header.crit {
             return Err(malformed());
         }
 
@@ -76,7 +86,7 @@ impl JwtVerifier {
             }
         }
         let matched = matched.ok_or(Refusal::NoMatch(self.keys.len()))?;
-        let claims: Claims = serde_json::from_slice(&claims_json).map_err(|_| malformed())?;
+        let claims: Claims = object(&claims_json).ok_or_else(malformed)?;
         self.check_times(&claims, now).map(|()| matched)
     }
 

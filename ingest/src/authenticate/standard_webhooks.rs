@@ -56,7 +56,7 @@ impl StandardVerifier {
         let seconds = epoch_seconds(stamp, stamp_name.as_str())?;
 
         let mut tags = [[0_u8; 32]; MAX_SIGNATURES];
-        let tags = signatures(list, &mut tags)?;
+        let tags = signatures(list, &list_name, &mut tags)?;
         let mut matched = None;
         for (index, key) in self.keys.iter().enumerate() {
             let mut key = key.clone();
@@ -82,12 +82,16 @@ pub(super) fn key(secret: &Secret) -> Result<Key, String> {
 }
 
 /// The signatures of version `v1` in the space-separated list; other versions and malformed ones are passed over.
-fn signatures<'t>(list: &[u8], tags: &'t mut [[u8; 32]; MAX_SIGNATURES]) -> Result<&'t [[u8; 32]], Refusal> {
+fn signatures<'t>(
+    list: &[u8],
+    name: &HeaderName,
+    tags: &'t mut [[u8; 32]; MAX_SIGNATURES],
+) -> Result<&'t [[u8; 32]], Refusal> {
     let mut found = 0;
     for (count, entry) in list.split(|byte| *byte == b' ').enumerate() {
         if count >= MAX_SIGNATURES {
             return Err(Refusal::Malformed(format!(
-                "`{SIGNATURE}` has more than {MAX_SIGNATURES} signatures"
+                "`{name}` has more than {MAX_SIGNATURES} signatures"
             )));
         }
         let mut buffer = [0_u8; 66];
@@ -100,9 +104,7 @@ fn signatures<'t>(list: &[u8], tags: &'t mut [[u8; 32]; MAX_SIGNATURES]) -> Resu
         }
     }
     if found == 0 {
-        return Err(Refusal::Malformed(format!(
-            "`{SIGNATURE}` has no signature of version `v1`"
-        )));
+        return Err(Refusal::Malformed(format!("`{name}` has no signature of version `v1`")));
     }
     Ok(&tags[..found])
 }

@@ -72,8 +72,9 @@ impl TwilioVerifier {
 fn origin(url: &str) -> Result<String, String> {
     let wrong = || format!("`{url}` is not a URL such as `https://hooks.example.com`");
     let parsed = Url::parse(url).map_err(|_| wrong())?;
-    if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() || !matches!(parsed.path(), "/" | "")
-    {
+    // What stands behind the host comes from the request.
+    let only_an_origin = matches!(parsed.path(), "/" | "") && parsed.query().is_none() && parsed.fragment().is_none();
+    if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() || !only_an_origin {
         return Err(wrong());
     }
     Ok(url.trim_end_matches('/').to_owned())

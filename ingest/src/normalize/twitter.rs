@@ -122,7 +122,7 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
             "direct_message_events" => each(&|element| account.message(element)),
             "direct_message_indicate_typing_events" => each(&|element| account.typing(element)),
             "direct_message_mark_read_events" => each(&|element| account.read(element)),
-            _ => match name.strip_suffix("_events").or_else(|| name.strip_suffix("_event")) {
+            _ => match name.strip_suffix("_events") {
                 Some(what) if !what.is_empty() => each(&|element| account.foreign(what, element)),
                 _ => continue,
             },

@@ -1,10 +1,16 @@
 //! A01, A04 to A08: what is authentic, and everything that is not.
 
+mod basic;
 mod explain;
 mod forms;
+mod iso8601;
+mod jwt;
+mod lists;
 mod sources;
+mod svix;
 mod tampering;
 mod times;
+mod twilio;
 mod vectors;
 
 use std::time::Duration;
