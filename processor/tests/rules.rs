@@ -82,7 +82,7 @@ fn a_wrong_file_gives_one_clear_message_with_its_place() {
         (
             rule("    when: event.typ == \"x\"\n    to: [postgres]\n"),
             "rules.yaml:3:17: rule `vip`: there is no member `typ` of `event`; there are type, id, time, data, tenant, \
-             source, platform, subject",
+             source, platform, account, subject",
         ),
         (
             rule("    when: event.data.mesage.id == \"x\"\n    to: [postgres]\n"),

@@ -12,13 +12,12 @@ use super::write::within;
 use crate::table::SetupError;
 
 fn migrations() -> Vec<Migration> {
-    vec![Migration::new(
-        1,
-        "event".into(),
-        MigrationType::Simple,
-        include_str!("../../migrations/postgres/0001_event.sql").into_sql_str(),
-        false,
-    )]
+    let event = include_str!("../../migrations/postgres/0001_event.sql").into_sql_str();
+    let views = include_str!("../../migrations/postgres/0002_views.sql").into_sql_str();
+    vec![
+        Migration::new(1, "event".into(), MigrationType::Simple, event, false),
+        Migration::new(2, "views".into(), MigrationType::Simple, views, false),
+    ]
 }
 
 /// Brings the database up to date: `forebay migrate`. Does nothing where nothing is to be done; several at once wait for

@@ -98,14 +98,7 @@ impl SqliteSink {
             forgetting: Forgetting::default(),
             metrics,
         };
-        let migration = Migration::new(
-            1,
-            "event".into(),
-            MigrationType::Simple,
-            include_str!("../../migrations/sqlite/0001_event.sql").into_sql_str(),
-            false,
-        );
-        let migrated = Migrator::with_migrations(vec![migration]).run(&sink.pool).await;
+        let migrated = Migrator::with_migrations(migrations()).run(&sink.pool).await;
         migrated.map_err(|error| match error {
             MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
                 SetupError::Unavailable(explain::explain(&sink.config, &error))
@@ -130,6 +123,15 @@ impl SqliteSink {
             reason: explain::explain(&self.config, error),
         }
     }
+}
+
+fn migrations() -> Vec<Migration> {
+    let event = include_str!("../../migrations/sqlite/0001_event.sql").into_sql_str();
+    let views = include_str!("../../migrations/sqlite/0002_views.sql").into_sql_str();
+    vec![
+        Migration::new(1, "event".into(), MigrationType::Simple, event, false),
+        Migration::new(2, "views".into(), MigrationType::Simple, views, false),
+    ]
 }
 
 fn check(config: &Config) -> Result<(), SetupError> {

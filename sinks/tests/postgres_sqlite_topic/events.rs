@@ -17,6 +17,7 @@ pub(crate) const TIME_MS: i64 = 1_773_149_810_912;
 #[derive(Debug, Clone)]
 pub(crate) struct Sample {
     pub(crate) identity: String,
+    pub(crate) event_type: String,
     pub(crate) time_ms: i64,
     pub(crate) received: bool,
     pub(crate) subject: String,
@@ -29,6 +30,7 @@ pub(crate) struct Sample {
 pub(crate) fn sample(identity: impl Into<String>) -> Sample {
     Sample {
         identity: identity.into(),
+        event_type: "message.created".into(),
         time_ms: TIME_MS,
         received: false,
         subject: "conversation 128".into(),
@@ -64,9 +66,10 @@ impl Sample {
         let text = |text: &str| serde_json::to_string(text).expect("a string");
         let time = Timestamp::from_millis(self.time_ms).expect("in range");
         let value = format!(
-            r#"{{"specversion":"1.0","id":"{}",{}"source":"/acme/wa-1","type":"message.created","subject":{},"time":"{time}","tenant":"acme","platform":"baileys","receivedtime":"{time}","partitionkey":{},"rawsha256":{},"data":{{{},"raw":{}}}}}"#,
+            r#"{{"specversion":"1.0","id":"{}",{}"source":"/acme/wa-1","type":"{}","subject":{},"time":"{time}","tenant":"acme","platform":"baileys","receivedtime":"{time}","partitionkey":{},"rawsha256":{},"data":{{{},"raw":{}}}}}"#,
             self.id(),
             if self.received { r#""idtime":"received","# } else { "" },
+            self.event_type,
             text(&self.subject),
             text(&self.partition_key()),
             text(&self.rawsha256),

@@ -10,3 +10,4 @@ mod proxy;
 mod receipts;
 mod sqlite;
 mod topic;
+mod views;

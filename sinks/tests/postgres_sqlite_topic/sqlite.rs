@@ -67,6 +67,17 @@ impl File {
     }
 }
 
+impl File {
+    /// How SQLite would go about a query.
+    pub(crate) async fn plan(&self, query: &str) -> Vec<String> {
+        let rows = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {query}")))
+            .fetch_all(&mut self.connection().await)
+            .await
+            .expect("a valid query");
+        rows.iter().map(|row| row.get("detail")).collect()
+    }
+}
+
 async fn open(config: &Config) -> Result<SqliteSink, SetupError> {
     SqliteSink::open(config, SinkName::new("sqlite").expect("valid"), Metrics::default()).await
 }
