@@ -116,6 +116,32 @@ def build(sheet):
         "connection.updated", connection={"state": "connecting", "pairing": True})])
     accept("somebody types", "presence.update.json", [event(
         "presence.updated", subject=ANA, key=ANA, presence={"parties": [{"id": ANA, "state": "typing"}]})])
+    def written(id, content, **key):
+        return {"event": "messages.upsert", "data": {"type": "notify", "messages": [
+            {"key": {"remoteJid": ANA, "fromMe": False, "id": id, **key}, "messageTimestamp": 1773149810, "message": content}]}}
+
+    accept("a text that quotes and mentions", written("Q1", {"extendedTextMessage": {"text": "@271 sim", "contextInfo": {
+        "stanzaId": "3EB0A1B2C3D4E5F60001", "participant": ANA, "quotedMessage": {"conversation": "Olá"},
+        "mentionedJid": ["271000000000001@lid"]}}}),
+        [said("Q1", text="@271 sim", quoted={"id": "3EB0A1B2C3D4E5F60001", "text": "Olá"}, mentions=["271000000000001@lid"])])
+    accept("a text that vanishes is within a wrapper", written("E1", {"ephemeralMessage": {"message": {
+        "extendedTextMessage": {"text": "oi"}}}}), [said("E1", text="oi", kind="text")])
+    for kind in ("audio", "video", "document", "sticker"):
+        accept(f"a message of kind {kind}", written(f"K-{kind}", {f"{kind}Message": {"mimetype": "x/y", "fileLength": "20480"}}),
+               [said(f"K-{kind}", kind=kind, attachments=[{"mime_type": "x/y", "size_bytes": 20480}])])
+    accept("a message of a kind that is newer than Forebay", written("K-new", {"telepathyMessage": {"x": 1}}), [said("K-new")])
+    accept("a message is taken back, told as a message", written("R1", {"protocolMessage": {"key": {
+        "remoteJid": ANA, "fromMe": False, "id": "3EB0A1B2C3D4E5F60001"}, "type": "REVOKE"}}),
+        [event("message.deleted", subject=ANA, message={"id": "3EB0A1B2C3D4E5F60001"})])
+    accept("an address with a device and one in the old spelling are the same person",
+           written("J1", {"conversation": "oi"}, remoteJid="5511900000001:12@c.us"), [said("J1", text="oi")])
+    accept("a time as the object that JavaScript's Long becomes", {"event": "messages.upsert", "data": {"messages": [
+        {"key": {"remoteJid": ANA, "fromMe": False, "id": "L1"}, "message": {"conversation": "oi"},
+         "messageTimestamp": {"low": 1773149810, "high": 0, "unsigned": True}}]}}, [said("L1", text="oi")])
+    accept("contacts come in", {"event": "contacts.upsert", "data": [{"id": ANA, "name": "Ana Exemplo"}]},
+           [event("contact.created", subject=ANA, contact={"id": ANA, "name": "Ana Exemplo", "phone": "5511900000001"})])
+    accept("contacts change", {"event": "contacts.update", "data": [{"id": ANA, "notify": "Ana"}]},
+           [event("contact.updated", subject=ANA, contact={"id": ANA})])
     accept("an event without a mapping is kept under its name", "groups.activity.json", [unmapped("groups.activity")])
     one = sample("baileys/messages.upsert.batch.json")
     one["data"]["messages"] = one["data"]["messages"][:1]

@@ -95,6 +95,20 @@ def build(sheet):
     accept("the fork's bridge tells of a group", "fazer_ai.provider_event_received.json",
            [event("group.participants.updated", subject="120363000000000001@g.us", account="3",
                   group={"id": "120363000000000001@g.us", "action": "added", "participants": [{"id": "271000000000002@lid"}]})])
+    accept("an agent has stopped typing", {**sample("chatwoot/conversation_typing_on.json"), "event": "conversation_typing_off"},
+           [event("presence.updated", subject="3/128", presence={"parties": [{"id": "7", "state": "paused"}]})])
+    accept("a bot is told that a conversation was resolved", {**sample("chatwoot/conversation_status_changed.resolved.json"),
+           "event": "conversation_resolved"}, [ticket("ticket.closed", "2026-03-10T14:42:00.104Z")], at=later(3900))
+    value = sample("baileys/messages.upsert.text.json")
+    accept("the fork's bridge tells of a message", {"event": "provider_event_received", "inbox": {"id": 5}, "account": {"id": 3},
+           "provider_event": "messages.upsert", "provider_event_data": value["data"]},
+           [event("message.created", subject="5511900000001@s.whatsapp.net", account="3", time="2026-03-10T13:36:50.000Z",
+                  message={"id": "3EB0A1B2C3D4E5F60001", "text": "Olá, bom dia"})])
+    for name in ("inbox_created", "inbox_updated", "agent_added", "internal_chat_message_created"):
+        accept(f"{name} has no mapping and is kept under its name", {"event": name, "account": {"id": 3}, "id": 1}, [unmapped(name)])
+    value = sample("chatwoot/contact_created.json")
+    value.update(id=55, identifier="120363000000000001@g.us", group_type="group", name="Condomínio Exemplo")
+    accept("the fork's group is a contact", value, [event("contact.created", subject="55", contact={"id": "55", "group": True})])
     accept("an event without a mapping is kept under its name", "webwidget_triggered.json", [unmapped("webwidget_triggered")])
     value = sample("chatwoot/message_created.incoming.json")
     value.update(id=9007199254740993, content="👋 日本語 \"x\" \\ \n")

@@ -70,6 +70,16 @@ def build(sheet):
     both = {"event": "message.created", "data": [sample("digisac/message.created.json")["data"],
                                                  sample("digisac/message.created.full.json")["data"]]}
     accept("a list of two messages is two events", both, [said("8001", account=None), said("8002")])
+    for name, type in (("ticket.closed", "ticket.closed"), ("ticket.transferred", "ticket.transferred"), ("ticket.reopened", "ticket.reopened")):
+        value = {**sample("digisac/ticket.updated.transferred.json"), "event": name}
+        value["data"]["updatedAt"] = "2026-03-10T13:38:00.000Z"
+        accept(f"should {name} ever come, it is what it says", value, [event(type, subject=TICKET, key=TICKET, ticket={"id": TICKET})])
+    value = sample("digisac/message.created.full.json")
+    value["data"].update(id=ID + "8022", isFromMe=True, isFromBot=False, origin="bot", fromId=None)
+    accept("a bot that only its origin tells of", value, [said("8022", direction="outbound")])
+    value = sample("digisac/contact.created.json")
+    value["data"].update(id=ID + "3100", isGroup=True, name="Condomínio Exemplo")
+    accept("a group is a contact", value, [event("contact.created", subject=ID + "3100", contact={"group": True})])
     accept("an event without a mapping is kept under its name", {"event": "campaign.finished", "data": {"id": "1"}},
            [unmapped("campaign.finished")])
     accept("a message without an id is kept", {"event": "message.created", "data": {"text": "oi"}}, [unmapped("message.created")])

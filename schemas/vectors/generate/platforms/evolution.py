@@ -93,6 +93,11 @@ def build(sheet):
            [event("group.created", subject=GROUP, key=f"{ACCOUNT}/{GROUP}", account=ACCOUNT, group={"id": GROUP, "subject": "Condomínio Exemplo"})])
     accept("a group gets another name", "groups.update.json",
            [event("group.updated", subject=GROUP, account=ACCOUNT, group={"id": GROUP, "subject": "Condomínio Exemplo - Bloco B"})])
+    accept("a message is edited", told("messages.edited", {"key": {"remoteJid": ANA, "fromMe": False, "id": "3EB0A1B2C3D4E5F60001"},
+           "editedMessage": {"conversation": "Olá, boa tarde"}, "messageTimestamp": 1773150020, "timestampMs": "1773150020000",
+           "type": 14}), [event("message.updated", subject=ANA, account=ACCOUNT, message={})], clock=later(180))
+    for name in ("call", "typebot.start", "labels.association", "application.startup", "status.instance"):
+        accept(f"{name} has no mapping and is kept under its name", told(name, {"id": "1"}), [unmapped(name)])
     contact = {"remoteJid": ANA, "pushName": "Ana Exemplo", "profilePicUrl": None, "instanceId": "0f3c2b1a"}
     accept("contacts in a list", told("contacts.upsert", [contact]), [event("contact.created", subject=ANA, contact={"id": ANA})])
     accept("one contact out of its list", told("contacts.update", contact), [event("contact.updated", subject=ANA, contact={"id": ANA})])

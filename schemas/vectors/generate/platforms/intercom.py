@@ -68,6 +68,9 @@ def build(sheet):
     accept("a conversation is put off", notify("conversation.admin.snoozed", conversation(state="snoozed"), "n9"),
            [ticket("ticket.updated")])
     accept("a conversation is rated", notify("conversation.rating.added", conversation(), "n10"), [ticket("ticket.updated")])
+    accept("a part of a conversation gets a tag", notify("conversation_part.tag.created", {
+        "type": "conversation_part", "id": "507", "conversation_id": CONVERSATION, "conversation": {"type": "conversation", "id": CONVERSATION}},
+        "n11"), [event("ticket.updated", account=APP, ticket={})])
     contact = {"type": "contact", "id": "6430", "role": "user", "name": "Ana Exemplo", "email": "ana@example.com",
                "phone": "+5511900000001", "external_id": "25", "created_at": 1773149800}
     for at, (topic, type) in enumerate((("contact.created", "contact.created"), ("contact.user.created", "contact.created"),

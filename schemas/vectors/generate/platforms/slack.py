@@ -122,6 +122,11 @@ def build(sheet):
     accept("a channel is archived", callback({"type": "channel_archive", "channel": "C0002EXAMP", "user": USER,
                                               "event_ts": "1773149802.000100"}, "Ev32"),
            [event("group.updated", subject="C0002EXAMP", account=TEAM, group={"id": "C0002EXAMP"})])
+    for at, verb in enumerate(("unarchive", "deleted")):
+        accept(f"a channel is back or gone: channel_{verb}", callback({"type": f"channel_{verb}", "channel": "C0002EXAMP", "user": USER,
+               "event_ts": "1773149802.000100"}, f"Ev4{at}"), [event("group.updated", subject="C0002EXAMP", group={"id": "C0002EXAMP"})])
+    for at, subtype in enumerate(("thread_broadcast", "me_message", "bot_message")):
+        accept(f"a message of subtype {subtype} is a message", callback(message(subtype=subtype), f"Ev5{at}"), [said(text="Olá, bom dia")])
     user = {"id": "U0002EXAMP", "team_id": TEAM, "name": "bruno", "real_name": "Bruno Exemplo",
             "profile": {"email": "bruno@example.com", "real_name": "Bruno Exemplo"}}
     accept("somebody comes into the team", callback({"type": "team_join", "user": user, "event_ts": "1773149803.000100"}, "Ev33"),

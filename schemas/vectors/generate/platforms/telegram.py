@@ -83,6 +83,19 @@ def build(sheet):
            [people("left", "271000002")])
     accept("a group is made", update(10015, message=message(64, {**GROUP, "type": "group"}, group_chat_created=True)),
            [event("group.created", subject="-1001234567890", key="-1001234567890", time=TIME, group={"id": "-1001234567890"})])
+    for word in ("supergroup_chat_created", "channel_chat_created"):
+        accept(f"a group is made: {word}", update(10060 + len(word), message=message(66, GROUP, **{word: True})),
+               [event("group.created", subject="-1001234567890", group={"id": "-1001234567890"})])
+    for word, what in (("new_chat_photo", [{"file_id": "x"}]), ("delete_chat_photo", True)):
+        accept(f"a group changes: {word}", update(10160 + len(word), message=message(67, GROUP, **{word: what})),
+               [event("group.updated", subject="-1001234567890", group={"id": "-1001234567890"})])
+    accept("a business message is edited", update(10061, edited_business_message=message(
+        81, text="oi!", edit_date=AT + 60, business_connection_id="b1")),
+        [expected("message.updated", id="81", text="oi!", time="2026-03-10T13:37:50.000Z")])
+    for word, what in (("sticker", {"file_id": "x"}), ("voice", {"file_id": "x", "mime_type": "audio/ogg"}),
+                       ("document", {"file_id": "x", "file_name": "fatura.pdf", "mime_type": "application/pdf", "file_size": 20480}),
+                       ("contact", {"phone_number": "+5511900000002", "first_name": "Bruno"}), ("telepathy", {"x": 1})):
+        accept(f"a message with {word} is a message", update(10070 + len(word), message=message(68, **{word: what})), [expected(id="68")])
     accept("a group gets another title", update(10016, message=message(65, GROUP, new_chat_title="Bloco B")),
            [event("group.updated", subject="-1001234567890", time=TIME, group={"id": "-1001234567890", "subject": "Bloco B"})])
     accept("somebody reacts to a message", update(10017, message_reaction={

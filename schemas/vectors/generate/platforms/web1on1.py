@@ -79,6 +79,10 @@ def build(sheet):
                                  contact={"id": CONTACT, "name": "Ana Exemplo", "phone": "+5511900000001"})
     accept("a contact comes in", "contact.create.json", [contact("contact.created")])
     accept("a contact changes", changed("contact.create.json", "id-con", {}, "contact.update"), [contact("contact.updated")])
+    for action in ("create", "update"):
+        value = sample("web1on1/contact.create.json")
+        value.update(id=f"id-service-{action}", event=f"service.{action}", data={"service": {"id": "s1", "type": "webhook", "status": "active"}})
+        accept(f"a service: {action}", value, [event("connection.updated", account=ORGANIZATION, connection={})])
     value = changed("message.create.contact.chat.json", "id-below", {})
     value["organization"] = "5aaf1e5f2d7a1c0001000002"
     accept("an organization below ours", value, [{**said(), "account": "5aaf1e5f2d7a1c0001000002"}])

@@ -78,6 +78,22 @@ def build(sheet):
         [event("message.reaction", subject=ANA, time="2026-03-10T13:39:10.000Z", key=f"{LINE}/{ANA}", account=WABA,
                message={"id": "wamid.EARLIER", "direction": "inbound", "emoji": "👍", "conversation": {"id": ANA}})],
         clock=later(60))
+    for kind, more, attachment in (
+            ("document", {"document": {"caption": "segue", "filename": "fatura.pdf", "mime_type": "application/pdf", "id": "77"}},
+             {"mime_type": "application/pdf", "name": "fatura.pdf"}),
+            ("audio", {"audio": {"mime_type": "audio/ogg; codecs=opus", "id": "78", "voice": True}}, {"mime_type": "audio/ogg; codecs=opus"}),
+            ("sticker", {"sticker": {"mime_type": "image/webp", "id": "79", "animated": False}}, {"mime_type": "image/webp"})):
+        accept(f"a message of type {kind}", body(messages({"from": ANA, "id": f"wamid.{kind}", "timestamp": "1773149810",
+                                                          "type": kind, **more})), [expected(f"wamid.{kind}", kind=kind, attachments=[attachment])])
+    accept("a quick reply is pressed", body(messages({"from": ANA, "id": "wamid.B", "timestamp": "1773149810", "type": "button",
+           "button": {"text": "Sim", "payload": "sim"}, "context": {"from": "5511900000009", "id": "wamid.EARLIER"}})),
+           [expected("wamid.B", "Sim", quoted={"id": "wamid.EARLIER"})])
+    for kind in ("location", "contacts", "order", "system", "unsupported", "telepathy"):
+        accept(f"a message of type {kind} is a message all the same", body(messages(
+            {"from": ANA, "id": f"wamid.{kind}", "timestamp": "1773149810", "type": kind, kind: {"body": "x"}})),
+            [expected(f"wamid.{kind}")])
+    accept("a reaction is taken back", body(messages({"from": ANA, "id": "wamid.R2", "timestamp": "1773149810", "type": "reaction",
+           "reaction": {"message_id": "wamid.EARLIER"}})), [event("message.reaction", subject=ANA, message={"id": "wamid.EARLIER"})])
     accept("a message in a group belongs to the group", body(messages(
         text("wamid.GROUP", "mensagem no grupo", group_id="120363000000000001"))),
         [event("message.created", subject="120363000000000001", key=f"{LINE}/120363000000000001", account=WABA,
@@ -93,6 +109,9 @@ def build(sheet):
                    time={1773149831: "2026-03-10T13:37:11.000Z", 1773149834: "2026-03-10T13:37:14.000Z",
                          1773149899: "2026-03-10T13:38:19.000Z"}[at],
                    message={"id": "wamid.OURS", "status": word, "conversation": {"id": ANA, "channel_id": LINE}})])
+    accept("the same status again, without the price, is the same event", body(statuses(
+        {"id": "wamid.OURS", "status": "read", "timestamp": "1773149899", "recipient_id": ANA})),
+        [event("message.status")], redelivery_of="one of our messages was read")
     accept("one of our messages failed, with the reason", body(statuses(
         {"id": "wamid.OURS2", "status": "failed", "timestamp": "1773149840", "recipient_id": ANA,
          "errors": [{"code": 131026, "title": "Message undeliverable", "message": "Message undeliverable",

@@ -35,6 +35,12 @@ def hmac(sheet, s, body, events, *, other=None):
     add("the secret of another source signs for that source only", s.request(body, secret=s.foreign), reason="no_match")
     add("the secret with its last letter missing is another secret", s.request(body, secret=s.secret[:-1]),
         reason="no_match")
+    add("the oldest of three active secrets still signs", good, events=events, source=s.source(s.newer, s.foreign, s.secret))
+    for name, secret in (("a secret of other letters than ASCII's is taken as UTF-8", "ségrédo-da-fonte-çãõ-日本"),
+                         ("a secret with blanks at its ends keeps them", "  secret with blanks  "),
+                         ("a secret of eight bytes is long enough", "8 bytes!"),
+                         ("a secret longer than the hash's block is a secret like any other", "long secret " * 20)):
+        add(name, s.request(body, secret=secret), events=events, source=s.source(secret))
     add("one wrong byte in the body breaks the signature", good.with_body(damaged(body)), reason="no_match")
     add("one byte less at the end of the body breaks the signature", good.with_body(body[:-1]), reason="no_match")
     add("a newline appended on the way breaks the signature", good.with_body(body + b"\n"), reason="no_match")
@@ -70,6 +76,10 @@ def hmac(sheet, s, body, events, *, other=None):
     flipped = bytes([(bytes.fromhex(tag) if s.encoding == "hex" else __import__("base64").b64decode(tag))[0] ^ 1])
     whole = bytes.fromhex(tag) if s.encoding == "hex" else __import__("base64").b64decode(tag)
     add("one bit of the signature is wrong", good.with_header(s.header, s.encode(flipped + whole[1:])), reason="no_match")
+    add("a blank before the digest makes it no signature", good.with_header(s.header, s.prefix + " " + tag), reason="malformed",
+        sdk=None)
+    add("two signatures in one header are none where one is wanted", good.with_header(s.header, f"{value}, {value}"),
+        reason="malformed", sdk=None)
     if s.prefix:
         # pywa takes it without.
         add("the signature without its prefix is not of this form", good.with_header(s.header, tag), reason="malformed",
