@@ -1,6 +1,7 @@
 """Evolution API. Shapes: its source code; JSON Web Tokens by the library that it uses itself."""
 
 import jwt
+from freezegun import freeze_time
 
 from vectors import ugly
 from vectors.libraries import Node, npm, pypi, succeeds
@@ -131,7 +132,6 @@ def build(sheet):
     def python(request, secret, clock):
         if (token := shown(request)) is None:
             return None
-        from freezegun import freeze_time
         with freeze_time(clock.replace(tzinfo=None)):
             return succeeds(lambda: bool(jwt.decode(token, secret, algorithms=["HS256"], leeway=1800, options={"verify_iat": False})))
 

@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 from vectors import ugly
 from vectors.libraries import Node, npm
-from vectors.senders import Hmac, plain
+from vectors.senders import Hmac, digest, plain
 from vectors.sheet import Request, compact, event, unmapped_bytes
 
 HEADER = "X-Hub-Signature-256"
@@ -126,7 +126,7 @@ def build(sheet):
         sheet.case(name, s, s.request(body), sdk=None,
                    events=[unmapped_bytes(body) if body else event("unmapped", unmapped={})])
     ugly.strange(sheet, s, push(), [expected("push")], own=headers("push"))
-    old = "sha1=" + __import__("hmac").new(s.secret.encode(), small, "sha1").hexdigest()
+    old = "sha1=" + digest("sha1", s.secret.encode(), small).hex()
     sheet.case("the older header with SHA-1 alone is not enough", s,
                s.request(small).without(HEADER).with_header("X-Hub-Signature", old), reason="missing")
     sheet.case("both headers, as GitHub sends them", s, s.request(small).with_header("X-Hub-Signature", old),

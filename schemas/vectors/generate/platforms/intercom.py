@@ -1,7 +1,7 @@
 """Intercom. Shapes: developers.intercom.com, "Webhook topics" and "Conversations"."""
 
 from vectors import ugly
-from vectors.senders import Hmac, plain
+from vectors.senders import Hmac, digest, plain
 from vectors.sheet import Request, compact, event, later, unmapped
 
 APP, CONVERSATION, TIME = "ecahpwf5", "1122334455", "2026-03-10T13:36:50.000Z"
@@ -104,6 +104,6 @@ def build(sheet):
     ugly.strange(sheet, s, first, two)
     ugly.times(sheet, s, lambda at: {**notify("conversation.admin.closed", {"type": "conversation", "id": CONVERSATION}, "n51"),
                                      "created_at": at}, [{n: v for n, v in ticket("ticket.closed").items() if n != "time"}])
-    newer = "sha256=" + __import__("hmac").new(s.secret.encode(), small, "sha256").hexdigest()
+    newer = "sha256=" + digest("sha256", s.secret.encode(), small).hex()
     sheet.case("a digest of SHA-256 in a header to come is not looked for", s,
                s.request(small).without("X-Hub-Signature").with_header("X-Hub-Signature-256", newer), reason="missing")

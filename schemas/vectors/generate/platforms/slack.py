@@ -7,7 +7,7 @@ from slack_sdk.signature import SignatureVerifier
 
 from vectors import ugly
 from vectors.libraries import pypi
-from vectors.senders import Hmac, plain
+from vectors.senders import Hmac, digest, plain
 from vectors.sheet import CLOCK, Request, compact, event, later, seconds, unmapped
 
 TEAM, CHANNEL, DIRECT, USER = "T0001EXAMP", "C0001EXAMP", "D0001EXAMP", "U0001EXAMP"
@@ -182,10 +182,10 @@ def build(sheet):
     ugly.strange(sheet, s, callback(message()), [said(text="Olá, bom dia")])
     value = s.request(small)
     stamp = value.get("X-Slack-Request-Timestamp")
-    wrong = s.encode(__import__("hmac").new(s.secret.encode(), f"v0.{stamp}.".encode() + small, "sha256").digest())
+    wrong = s.encode(digest("sha256", s.secret.encode(), f"v0.{stamp}.".encode() + small))
     sheet.case("dots where colons belong sign something else", s, value.with_header("X-Slack-Signature", wrong),
                reason="no_match")
-    wrong = s.encode(__import__("hmac").new(s.secret.encode(), small, "sha256").digest())
+    wrong = s.encode(digest("sha256", s.secret.encode(), small))
     sheet.case("a signature over the body alone leaves the time stamp open", s, value.with_header("X-Slack-Signature", wrong),
                reason="no_match")
     sheet.case("Slack asks nothing by GET", s, Request("GET", "/in/line-1"), status=405, sdk=None)

@@ -1,6 +1,7 @@
 """Standard Webhooks 1.0 (standardwebhooks.com) and Svix, where it comes from."""
 
 import base64
+import json
 from datetime import timezone
 
 import standardwebhooks
@@ -72,7 +73,7 @@ def build(sheet):
         if headers is None or "webhook-id" not in headers and "svix-id" in headers:
             return None
         try:
-            __import__("json").loads(request.body)
+            json.loads(request.body)
         except ValueError:
             return None  # it parses what it has verified
         return Node.call("standardwebhooks_verify", secret=secret, body=request.body, headers=headers, now=seconds(clock))

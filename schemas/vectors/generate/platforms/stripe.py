@@ -1,6 +1,9 @@
 """Stripe, snapshot and thin events. Shapes: docs.stripe.com, "The Event object", "Event destinations"."""
 
+import json
+
 import stripe
+from freezegun import freeze_time
 
 from vectors import ugly
 from vectors.libraries import Node, npm, pypi, succeeds
@@ -48,7 +51,6 @@ def build(sheet):
     def python(request, secret, clock):
         if (value := request.get(HEADER)) is None:
             return None
-        from freezegun import freeze_time
         with freeze_time(clock.replace(tzinfo=None)):
             return succeeds(lambda: stripe.WebhookSignature.verify_header(request.body.decode(), value, secret, 300))
 
@@ -81,7 +83,7 @@ def build(sheet):
             "related_object": {"id": "mtr_test_61Example", "type": "billing.meter", "url": "/v1/billing/meters/mtr_test_61Example"}}
     accept("a thin event names the object that it is about", thin,
            [expected("v1.billing.meter.error_report_triggered", "mtr_test_61Example", "2026-03-10T13:36:50.912Z")])
-    accept("Stripe writes its bodies with line breaks", (__import__("json").dumps(customer("evt_6"), indent=2) + "\n").encode(),
+    accept("Stripe writes its bodies with line breaks", (json.dumps(customer("evt_6"), indent=2) + "\n").encode(),
            [expected()])
     accept("emoji and other scripts in a name", customer("evt_7", object={
         "id": "cus_2", "name": "👋 日本語 \u2028 \"x\" \\ \n"}), [expected(thing="cus_2")])

@@ -1,5 +1,6 @@
 """Twilio: messages, status callbacks, Conversations, Event Streams. Shapes: twilio.com/docs; signatures: "Webhooks security"."""
 
+import base64
 import hashlib
 from urllib.parse import parse_qsl, urlencode
 
@@ -246,7 +247,7 @@ def build(sheet):
     add("the same signature in two headers is one too many", good.and_header(HEADER, value), reason="repeated")
     add("the signature header is empty", header(""), reason="malformed")
     add("a truncated signature is no signature", header(value[:-4]), reason="malformed")
-    add("hexadecimal where base64 belongs is no signature", header(__import__("base64").b64decode(value).hex()), reason="malformed")
+    add("hexadecimal where base64 belongs is no signature", header(base64.b64decode(value).hex()), reason="malformed")
     add("base64 without its padding is not canonical", header(value.rstrip("=")), reason="malformed")
     pairs = "".join(n + v for n, v in sorted(parse_qsl(small.decode())))
     url = "https://hooks.example.com/in/line-1"

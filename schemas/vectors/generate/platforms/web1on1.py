@@ -2,7 +2,7 @@
 
 from vectors import ugly
 from vectors.libraries import Node, is_text, npm
-from vectors.senders import Hmac, UrlSecret, plain
+from vectors.senders import Hmac, UrlSecret, digest, plain
 from vectors.sheet import Request, compact, event, later, sample, unmapped
 
 CONVERSATION, ORGANIZATION = "65ef0000aaaa000000000101", "5aaf1e5f2d7a1c0001000001"
@@ -105,7 +105,7 @@ def build(sheet):
     value = {"id": "id-time", "event": "message.create.contact.chat", "organization": ORGANIZATION, "data": {
         "conversation": {"id": CONVERSATION}, "message": {"id": MESSAGE, "type": "chat", "role": "contact", "text": "oi"}}}
     ugly.times(sheet, s, lambda at: {**value, "timestamp": at}, [said(text="oi", time=None)])
-    newer = "sha256=" + __import__("hmac").new(s.secret.encode(), small, "sha256").hexdigest()
+    newer = "sha256=" + digest("sha256", s.secret.encode(), small).hex()
     sheet.case("a digest of SHA-256 under its own name is not of this form", s, s.request(small).with_header(HEADER, newer),
                reason="malformed")
     ugly.handshake_get(sheet, s, "Web1on1 makes sure of the address", "/in/line-1?type=subscribe&challenge=6f3b1c", "6f3b1c")

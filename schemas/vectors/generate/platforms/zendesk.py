@@ -1,5 +1,7 @@
 """Zendesk's webhooks: events, and the free bodies of triggers. Shapes: developer.zendesk.com, "Event types for webhooks"."""
 
+import base64
+
 from vectors import ugly
 from vectors.senders import Hmac, Token, digest, plain
 from vectors.sheet import CLOCK, Request, compact, event, later, unmapped
@@ -108,7 +110,7 @@ def build(sheet):
     glued = "2026-03-10T13:38:20Z"
     dotted = s.encode(digest("sha256", s.secret.encode(), f"{glued}.".encode() + small))
     sheet.case("a dot between time stamp and body signs something else", s, good.with_header(s.header, dotted), reason="no_match")
-    decoded = s.encode(digest("sha256", __import__("base64").b64decode(s.secret), glued.encode() + small))
+    decoded = s.encode(digest("sha256", base64.b64decode(s.secret), glued.encode() + small))
     sheet.case("the secret decoded from base64 is another secret", s, good.with_header(s.header, decoded), reason="no_match")
     sheet.case("Zendesk asks nothing by GET", s, Request("GET", "/in/line-1"), status=405)
     t = Token(scheme="token, header x-api-key", auth={"scheme": "token", "header": "x-api-key"}, name="X-Api-Key")

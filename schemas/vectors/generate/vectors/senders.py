@@ -1,7 +1,6 @@
 """The schemes by which senders prove themselves, from the senders' side."""
 
 import base64
-import hashlib
 import hmac as mac
 from urllib.parse import quote
 
@@ -170,6 +169,3 @@ class Open(Sender):
 
 def plain(sheet):
     sheet.made(PLAIN)
-
-
-__all__ = ["JSON", "Basic", "Hmac", "Open", "Sender", "Token", "UrlSecret", "b64", "digest", "hashlib", "plain"]

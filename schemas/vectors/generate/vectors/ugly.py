@@ -1,10 +1,12 @@
 """The ugly cases that every platform of a kind has: what breaks between a sender and a receiver, and what attackers try."""
 
+import base64
+import hashlib
 import json
 import re
 
-from .senders import JSON, b64, digest
-from .sheet import CLOCK, compact, event, later, seconds, unmapped, unmapped_bytes
+from .senders import b64, digest
+from .sheet import CLOCK, Request, compact, later, seconds, unmapped, unmapped_bytes
 
 
 def reserialize(body: bytes) -> bytes:
@@ -58,6 +60,7 @@ def hmac(sheet, s, body, events, *, other=None):
     add("a signature with something behind it is no signature", good.with_header(s.header, value + "00000000"),
         reason="malformed", sdk=None if s.encoding == "base64" else "as the verdict")
     tag = value[len(s.prefix):]
+    whole = bytes.fromhex(tag) if s.encoding == "hex" else base64.b64decode(tag)
     if s.encoding == "hex":
         # Libraries compare text, and so take one spelling only; a digest is a number and has both.
         add("hexadecimal in upper case is the same digest", good.with_header(s.header, s.prefix + tag.upper()),
@@ -67,15 +70,13 @@ def hmac(sheet, s, body, events, *, other=None):
         add("a letter that is no hexadecimal digit makes no signature",
             good.with_header(s.header, s.prefix + "g" + tag[1:]), reason="malformed")
     else:
-        raw = __import__("base64").b64decode(tag)
-        add("hexadecimal where base64 belongs is no signature", good.with_header(s.header, s.prefix + raw.hex()),
+        add("hexadecimal where base64 belongs is no signature", good.with_header(s.header, s.prefix + whole.hex()),
             reason="malformed")
         # Some libraries decode what is not canonical.
         add("base64 without its padding is not canonical", good.with_header(s.header, s.prefix + tag.rstrip("=")),
             reason="malformed", sdk=None)
-    flipped = bytes([(bytes.fromhex(tag) if s.encoding == "hex" else __import__("base64").b64decode(tag))[0] ^ 1])
-    whole = bytes.fromhex(tag) if s.encoding == "hex" else __import__("base64").b64decode(tag)
-    add("one bit of the signature is wrong", good.with_header(s.header, s.encode(flipped + whole[1:])), reason="no_match")
+    flipped = bytes([whole[0] ^ 1]) + whole[1:]
+    add("one bit of the signature is wrong", good.with_header(s.header, s.encode(flipped)), reason="no_match")
     add("a blank before the digest makes it no signature", good.with_header(s.header, s.prefix + " " + tag), reason="malformed",
         sdk=None)
     add("two signatures in one header are none where one is wanted", good.with_header(s.header, f"{value}, {value}"),
@@ -95,7 +96,6 @@ def hmac(sheet, s, body, events, *, other=None):
     cut = digest("sha512", s.foreign.encode() + s.secret.encode(), s.message(stamp, body))[:length]
     add("a digest of the right length under a key glued together does not match", good.with_header(
         s.header, s.encode(cut)), reason="no_match")
-    import hashlib
     keyless = hashlib.new(s.hash, s.message(stamp, body)).digest()
     add("a hash without a key proves nothing", good.with_header(s.header, s.encode(keyless)), reason="no_match")
     add("a query behind the path changes nothing", good.with_path(good.path + "?utm_source=test"), events=events)
@@ -310,15 +310,9 @@ def basic(sheet, s, body, events):
 
 def handshake_get(sheet, s, name, path, answer, **more):
     """A GET that is answered with a text."""
-    from .sheet import Request
     sheet.case(name, s, Request("GET", path), verdict="handshake",
                answer={"content_type": "text/plain", "body": answer}, sdk=None, **more)
 
 
 def refused_get(sheet, s, name, path, **more):
-    from .sheet import Request
     sheet.case(name, s, Request("GET", path), sdk=None, **more)
-
-
-__all__ = ["JSON", "NOT_SECONDS", "basic", "bodies", "compact", "damaged", "event", "handshake_get", "hmac", "re",
-           "refused_get", "reserialize", "stamped", "token_header", "url_secret"]
