@@ -75,9 +75,24 @@ fn rules_from_standard_input_pass_the_check_and_match_a_normalized_webhook() {
         "{checked:?}"
     );
 
-    let sample = repository().join("tests/payloads/chatwoot/message_created.incoming.json");
-    let normalized = run(&["normalize", "chatwoot", &sample.display().to_string()], folder.path());
-    let event = Event::decode(&normalized.stdout.trim_ascii().to_vec().into()).expect("an event");
+    let event = normalized(folder.path(), "chatwoot/message_created.incoming");
+    assert_eq!(matching(&rules, &event), ["bom-dia-1"]);
+    let input = chatwoot(&says("does_not_contain"));
+    let output = import(folder.path(), &["--from", "chatwoot", "-"], &input);
+    assert!(matching(&String::from_utf8_lossy(&output.stdout), &event).is_empty());
+}
+
+/// The event that `forebay normalize` makes of a sample.
+fn normalized(folder: &Path, sample: &str) -> Event {
+    let platform = sample.split('/').next().expect("a folder");
+    let file = repository().join(format!("tests/payloads/{sample}.json"));
+    let output = run(&["normalize", platform, &file.display().to_string()], folder);
+    assert!(output.status.success(), "{}", stderr(&output));
+    Event::decode(&output.stdout.trim_ascii().to_vec().into()).expect("one event")
+}
+
+/// The rules of the file that match `event`.
+fn matching(rules: &str, event: &Event) -> Vec<String> {
     let registry = control::Registry::new(control::Config::default(), 1 << 20).expect("nothing is registered");
     let http = sinks::http::HttpSink::new(
         &sinks::http::Config::default(),
@@ -86,19 +101,55 @@ fn rules_from_standard_input_pass_the_check_and_match_a_normalized_webhook() {
         &mut Registry::default(),
     );
     let sinks: Vec<Arc<dyn Sink>> = vec![Arc::new(http.expect("the defaults are valid"))];
-    let matching = |text: &str| {
-        processor::Rules::parse(text, "rules.yaml", &sinks)
-            .expect("valid")
-            .matching(&event)
-            .len()
-    };
-    assert_eq!(matching(&rules), 1);
-    let output = import(
-        folder.path(),
-        &["--from", "chatwoot", "-"],
-        &chatwoot(&says("does_not_contain")),
+    let rules = processor::Rules::parse(rules, "rules.yaml", &sinks).expect("valid");
+    rules.matching(event).iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn each_trigger_matches_the_webhooks_that_tell_of_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let triggers = [
+        ("message_created", "chatwoot/message_created.outgoing"),
+        ("conversation_created", "chatwoot/conversation_created"),
+        ("conversation_updated", "chatwoot/conversation_updated.assignee"),
+        ("conversation_opened", "chatwoot/conversation_status_changed.reopened"),
+        ("conversation_resolved", "chatwoot/conversation_status_changed.resolved"),
+    ];
+    let rules: Vec<serde_json::Value> = triggers
+        .iter()
+        .map(|(trigger, _)| json!({"name": trigger, "event_name": trigger, "account_id": 3, "conditions": []}))
+        .collect();
+    let input = serde_json::Value::from(rules).to_string();
+    let output = import(folder.path(), &["--from", "chatwoot", "--to", "http", "-"], &input);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let rules = String::from_utf8(output.stdout).expect("UTF-8");
+    for (trigger, sample) in triggers {
+        assert_eq!(
+            matching(&rules, &normalized(folder.path(), sample)),
+            [trigger],
+            "{sample}"
+        );
+    }
+    let of_the_bridge = normalized(folder.path(), "chatwoot/fazer_ai.provider_event_received");
+    assert!(
+        matching(&rules, &of_the_bridge).is_empty(),
+        "no message of Chatwoot's own"
     );
-    assert_eq!(matching(&String::from_utf8_lossy(&output.stdout)), 0);
+}
+
+#[test]
+fn a_workflow_matches_the_conversation_that_it_is_about() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let workflow = repository()
+        .join("processor/tests/import/workflow.json")
+        .display()
+        .to_string();
+    let output = import(folder.path(), &["--from", "web1on1", &workflow, "--to", "http"], "");
+    let rules = String::from_utf8(output.stdout).expect("UTF-8");
+    let created = normalized(folder.path(), "web1on1/conversation.create");
+    assert_eq!(matching(&rules, &created), ["roteamento-vendas"]);
+    let chat = normalized(folder.path(), "web1on1/message.create.contact.chat");
+    assert!(matching(&rules, &chat).is_empty());
 }
 
 #[test]

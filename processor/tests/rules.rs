@@ -87,7 +87,7 @@ fn a_wrong_file_gives_one_clear_message_with_its_place() {
         (
             rule("    when: event.data.mesage.id == \"x\"\n    to: [postgres]\n"),
             "rules.yaml:3:22: rule `vip`: there is no member `mesage` of `event.data`; there are message, presence, \
-             raw, group, ticket, contact, command, unmapped, connection",
+             headers, raw, group, ticket, contact, command, unmapped, connection",
         ),
         (
             rule("    when: \"1 + 1\"\n    to: [postgres]\n"),
