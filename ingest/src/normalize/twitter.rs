@@ -1,8 +1,8 @@
 //! The Account Activity API of Twitter (X): `{"for_user_id", "<what>_events": […], "users": {…}}`, one kind of event a call as a
 //! rule (X, "Account Activity data objects", "Securing webhooks").
 //!
-//! Direct messages are mapped; each element of the other lists is an event of the type `twitter.<what>`, nothing normalized;
-//! so is `user_event`, which is no list.
+//! Direct messages are mapped; each element of the other lists is an event of the type `twitter.<what>`, nothing normalized.
+//! What is no such list (`user_event`: somebody takes the permission back) is `unmapped`.
 //! Two accounts of ours that write to each other are told of the same message, each from its side: those are two events.
 //!
 //! The answer to a `crc_token` is the token's signature under the secret that signs the bodies too, and anybody may ask. So
@@ -95,13 +95,7 @@ object! {
         id: Json = "id",
         timestamp_ms: Json = "timestamp_ms",
         created: Json = "created_timestamp",
-        // An account of ours that is no longer told of anything; it stands nowhere else.
-        revoke: Revoke = "revoke",
     }
-
-    Revoke { source: Revoker = "source", }
-
-    Revoker { user_id: Json = "user_id", }
 }
 
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
@@ -129,7 +123,7 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
             "direct_message_events" => each(&|element| account.message(element)),
             "direct_message_indicate_typing_events" => each(&|element| account.typing(element)),
             "direct_message_mark_read_events" => each(&|element| account.read(element)),
-            _ => match name.strip_suffix("_events").or_else(|| name.strip_suffix("_event")) {
+            _ => match name.strip_suffix("_events") {
                 Some(what) if !what.is_empty() => each(&|element| account.foreign(what, element)),
                 _ => continue,
             },
@@ -311,17 +305,12 @@ impl<'a> Account<'a, '_, '_> {
         let thing: Thing<'a> = element.read();
         let id = thing.id_str.text().or_else(|| thing.id.text());
         let told_apart_by = id.clone().unwrap_or_else(|| digest(element.raw()).into());
-        let account = self.id.clone().or_else(|| thing.revoke.source.user_id.text());
         Ok(NewEvent {
             data: Data::Foreign(Foreign::new(event_type)),
-            identity: vec![
-                what.to_owned().into(),
-                account.clone().unwrap_or_default(),
-                told_apart_by,
-            ],
+            identity: vec![what.to_owned().into(), self.our_side(), told_apart_by],
             time: thing.timestamp_ms.time().or_else(|| thing.created.time()),
-            ordering_key: account.as_deref().unwrap_or(what).to_owned(),
-            account,
+            ordering_key: self.id.as_deref().unwrap_or(what).to_owned(),
+            account: self.id.clone(),
             subject: id,
             raw: self.webhook.part(element),
         })
