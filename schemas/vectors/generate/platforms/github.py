@@ -131,4 +131,8 @@ def build(sheet):
                s.request(small).without(HEADER).with_header("X-Hub-Signature", old), reason="missing")
     sheet.case("both headers, as GitHub sends them", s, s.request(small).with_header("X-Hub-Signature", old),
                events=[expected("push")])
+    published = Request("POST", "/in/line-1", (("Content-Type", "application/json"), *headers("push"), (
+        HEADER, "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17")), b"Hello, World!")
+    sheet.case("the example that GitHub's documents give", s, published, source=s.source("It's a Secret to Everybody"),
+               events=[unmapped_bytes(b"Hello, World!")])
     sheet.case("GitHub asks nothing by GET", s, Request("GET", "/in/line-1"), status=405, sdk=None)

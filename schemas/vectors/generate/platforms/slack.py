@@ -1,6 +1,7 @@
 """Slack's Events API, slash commands and interactivity. Shapes: api.slack.com, "Events API", "Slash commands"."""
 
 import json
+from datetime import datetime, timezone
 from urllib.parse import urlencode
 
 from slack_sdk.signature import SignatureVerifier
@@ -188,5 +189,15 @@ def build(sheet):
     wrong = s.encode(digest("sha256", s.secret.encode(), small))
     sheet.case("a signature over the body alone leaves the time stamp open", s, value.with_header("X-Slack-Signature", wrong),
                reason="no_match")
+    published = Request("POST", "/in/line-1", (
+        FORM, ("X-Slack-Request-Timestamp", "1531420618"),
+        ("X-Slack-Signature", "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503")), (
+        b"token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar"
+        b"&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com"
+        b"%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121."
+        b"803a0bc887a14d10d2c447fce8b6703c"))
+    sheet.case("the example that Slack's documents give", s, published, source=s.source("8f742231b10e8888abcd99yyyzzz85a5"),
+               clock=datetime(2018, 7, 12, 18, 36, 58, tzinfo=timezone.utc),
+               events=[event("bot.command", account="T1DC2JH3J", command={"name": "/webhook-collect"})])
     sheet.case("Slack asks nothing by GET", s, Request("GET", "/in/line-1"), status=405, sdk=None)
     assert seconds(CLOCK) == 1773149900

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from datetime import timezone
+from datetime import datetime, timezone
 
 import standardwebhooks
 import svix.webhooks
@@ -92,6 +92,13 @@ def build(sheet):
                "data": {"id": "inv_1", "amount": 4200, "currency": "BRL"}}
     paid = event("invoice.paid", subject="inv_1", key="inv_1", time="2026-03-10T13:36:50.912Z")
     accept("an invoice is paid", invoice, [paid])
+    published = Request("POST", "/in/line-1", (
+        ("Content-Type", "application/json"), ("webhook-id", "msg_loFOjxBNrRLzqYUf"), ("webhook-timestamp", "1731705121"),
+        ("webhook-signature", "v1,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0=")),
+        b'{"event_type":"ping","data":{"success":true}}')
+    sheet.case("the example that Svix's documents give: its type stands elsewhere, so it is kept", s, published,
+               source=s.source("whsec_plJ3nmyCDGBKInavdOK15jsl"), clock=datetime(2024, 11, 15, 21, 12, 1, tzinfo=timezone.utc),
+               events=[unmapped()])
     sheet.case("the same message an hour later: another time stamp, the same id", s,
                s.request(compact(invoice), at=later(3600)), clock=later(3600), events=[paid], redelivery_of="an invoice is paid")
     accept("the id of what it is about stands deeper", {"type": "user.created", "timestamp": "2026-03-10T13:36:50Z",
