@@ -93,6 +93,9 @@ pub fn normalize<'a>(source: &Source, headers: &HeaderMap, body: &'a [u8]) -> No
         Ok(Normalized::Events(events)) if events.is_empty() => {
             Normalized::Events(vec![webhook.unmapped(Unmapped::because("an empty list"))])
         }
+        Ok(Normalized::Events(events)) if events.len() > json::MAX_ELEMENTS => Normalized::Events(vec![
+            webhook.unmapped(Unmapped::because("more than 10000 events in one body")),
+        ]),
         Ok(normalized) => normalized,
         // Not JSON, or JSON that says nothing of what its platform's events say.
         Err(reason) => Normalized::Events(vec![webhook.unmapped(reason)]),

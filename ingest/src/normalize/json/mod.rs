@@ -64,6 +64,11 @@ impl<'a> Json<'a> {
         (first == b'-' || first.is_ascii_digit()).then_some(Cow::Borrowed(self.0))
     }
 
+    /// The text of an id that every event of a batch repeats; absent if it is too long to be one.
+    pub(super) fn id(self) -> Option<Text<'a>> {
+        self.text().filter(|id| id.len() <= MAX_ID)
+    }
+
     /// `true`, `"true"`, `1`, `"1"` and their opposites.
     pub(super) fn flag(self) -> Option<bool> {
         match self.0 {
@@ -114,11 +119,13 @@ impl<'a> Json<'a> {
     }
 
     /// The elements of an array; of anything else but `null` itself, for platforms that send one thing without its list.
+    /// At most one more than [`MAX_ELEMENTS`].
     pub(super) fn elements(self) -> impl Iterator<Item = Json<'a>> {
         let mut cursor = Cursor::new(self.0);
         let is_list = cursor.enter_list();
         let mut alone = (self.is_there() && !is_list).then_some(self);
-        std::iter::from_fn(move || if is_list { cursor.next_element() } else { alone.take() })
+        let all = std::iter::from_fn(move || if is_list { cursor.next_element() } else { alone.take() });
+        all.take(MAX_ELEMENTS + 1)
     }
 
     /// The members of an object, in their order; nothing for anything else.
@@ -202,6 +209,13 @@ fn code_point(escape: &str) -> (char, usize) {
         5,
     )
 }
+
+/// How many elements of a list are looked at. No platform sends so many, and what three bytes of body can become (an event
+/// with its envelope) takes a thousand.
+pub(super) const MAX_ELEMENTS: usize = 10_000;
+
+/// How long a text may be that is an id, bytes. What is longer is no id, and would stand in every event of a batch.
+const MAX_ID: usize = 1024;
 
 object! {
     Long { low: Json = "low", high: Json = "high", }
