@@ -83,7 +83,7 @@ object! {
 
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     let body: Body<'a> = webhook.json()?.read();
-    let Some(event) = body.event.text() else {
+    let Some(event) = body.event.short() else {
         if body.test.is_there() {
             return Ok(Normalized::Reply(Reply::Empty));
         }

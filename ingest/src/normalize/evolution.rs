@@ -64,16 +64,16 @@ object! {
 
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     let body: Body<'a> = webhook.json()?.read();
-    let Some(event) = body.event.text() else {
+    let Some(event) = body.event.short() else {
         return Err(Unmapped::because("no event name"));
     };
     let line = &Line {
         prefix: body
             .instance
-            .text()
+            .short()
             .map_or_else(String::new, |instance| format!("{instance}/")),
-        channel_id: body.instance.text(),
-        account: body.instance.text(),
+        channel_id: body.instance.short(),
+        account: body.instance.short(),
     };
     let data = body.data;
     let scope = Scope {

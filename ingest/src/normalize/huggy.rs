@@ -89,6 +89,9 @@ object! {
     File { url: Json = "url", name: Json = "name", mime_type: Json = "mimeType", size: Json = "size", }
 }
 
+/// How long the name of an event may be, bytes: each item of its list repeats it.
+const MAX_NAME: usize = 256;
+
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     let body: Body<'a> = webhook.json()?.read();
     if !body.messages.is_there() {
@@ -106,6 +109,16 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
         .messages
         .elements()
         .flat_map(Json::members)
+        .map(|(event, items)| {
+            (
+                if event.len() > MAX_NAME {
+                    "a name that is too long".into()
+                } else {
+                    event
+                },
+                items,
+            )
+        })
         .flat_map(|(event, items)| items.elements().map(move |item| (event.clone(), item)))
         .collect();
     let alone = items.len() == 1;

@@ -68,7 +68,7 @@ object! {
 
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     let body: Body<'a> = webhook.json()?.read();
-    let destination = body.destination.text();
+    let destination = body.destination.short();
     if !body.events.is_there() {
         return Err(Unmapped::because("no `events`"));
     }

@@ -34,7 +34,7 @@ object! {
 
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     let body: Body<'a> = webhook.json()?.read();
-    let name = body.event.text();
+    let name = body.event.short();
     let data = match name.as_ref().map(|name| foreign_type("standard", name)) {
         Some(Some(event_type)) => Data::Foreign(Foreign::new(event_type)),
         Some(None) => Data::Unmapped(Unmapped::because("not a valid event type").of(name)),

@@ -53,7 +53,7 @@ object! {
 
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     let body: Body<'a> = webhook.json()?.read();
-    let name = body.event.text();
+    let name = body.event.short();
     let event_type = |name: &Text<'_>| foreign_type("stripe", &format!("stripe.{}", without_brackets(name)));
     let data = match (name.as_ref().map(event_type), body.id.text().is_some()) {
         (Some(Some(event_type)), true) => Data::Foreign(Foreign::new(event_type)),

@@ -104,11 +104,11 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     let users = body.users.members().into_iter();
     let account = Account {
         webhook,
-        id: body.for_user_id.text(),
+        id: body.for_user_id.short(),
         names: users
             .filter_map(|(id, user)| {
                 let User { name, screen_name } = user.read();
-                Some((id, name.text().or_else(|| screen_name.text())?))
+                Some((id, name.short().or_else(|| screen_name.short())?))
             })
             .collect(),
     };

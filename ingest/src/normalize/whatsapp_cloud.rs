@@ -149,14 +149,14 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
         let before = events.len();
         for json in changes.elements() {
             let change: Change<'a> = json.read();
-            let line = Line::new(webhook, id.text(), &change);
+            let line = Line::new(webhook, id.short(), &change);
             line.events(json, &change, &mut events);
         }
         if events.len() == before {
             let reason = Unmapped::because("an entry without changes").of(body.kind.text());
             let event = webhook.unmapped_part(reason, entry, None);
             events.push(NewEvent {
-                account: id.text(),
+                account: id.short(),
                 ..event
             });
         }
@@ -194,7 +194,12 @@ impl<'a, 's, 'h> Line<'a, 's, 'h> {
     fn new(webhook: &'s Webhook<'a, 'h>, account: Option<Text<'a>>, change: &Change<'a>) -> Self {
         let mut names = BTreeMap::new();
         for contact in change.value.contacts.elements().map(Json::read::<Contact<'a>>) {
-            let Some(name) = contact.profile.name.text().or_else(|| contact.profile.username.text()) else {
+            let Some(name) = contact
+                .profile
+                .name
+                .short()
+                .or_else(|| contact.profile.username.short())
+            else {
                 continue;
             };
             for id in [contact.wa_id, contact.user_id].into_iter().filter_map(Json::text) {
@@ -204,9 +209,9 @@ impl<'a, 's, 'h> Line<'a, 's, 'h> {
         Self {
             webhook,
             account,
-            field: change.field.text(),
-            channel_id: change.value.metadata.phone_number_id.text(),
-            phone: change.value.metadata.display_phone_number.text(),
+            field: change.field.short(),
+            channel_id: change.value.metadata.phone_number_id.short(),
+            phone: change.value.metadata.display_phone_number.short(),
             names,
         }
     }

@@ -68,7 +68,7 @@ object! {
 
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     let body: Body<'a> = webhook.json()?.read();
-    let name = body.event.text().filter(|name| name.starts_with(PREFIX));
+    let name = body.event.short().filter(|name| name.starts_with(PREFIX));
     let id = body.id.text().filter(|_| name.is_some());
     let data = match name {
         Some(name) => body

@@ -37,7 +37,7 @@ object! {
 
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     let body: Body<'a> = webhook.json()?.read();
-    match body.event.text() {
+    match body.event.short() {
         Some(event) => Ok(Normalized::Events(events(webhook, event, body.data, &Line::default()))),
         None => Err(Unmapped::because("no event name")),
     }

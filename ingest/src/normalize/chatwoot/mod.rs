@@ -122,7 +122,7 @@ object! {
 
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     let body: Body<'a> = webhook.json()?.read();
-    let Some(event) = body.event.text() else {
+    let Some(event) = body.event.short() else {
         return Err(Unmapped::because("no event name"));
     };
     let mapped = match &*event {
@@ -139,7 +139,7 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
         "contact_created" | "contact_updated" => body.contact(&event, webhook),
         "conversation_typing_on" | "conversation_recording" | "conversation_typing_off" => body.typing(&event, webhook),
         "provider_event_received" => {
-            return match body.provider_event.text() {
+            return match body.provider_event.short() {
                 Some(event) => Ok(Normalized::Events(baileys::events(
                     webhook,
                     event,
@@ -192,8 +192,12 @@ impl<'a> Body<'a> {
             self.meta.sender.account.id,
             chat.meta.sender.account.id,
         ];
-        let last = || self.last_message().and_then(|last| last.account_id.text());
-        known.into_iter().find_map(Json::text).or_else(last).unwrap_or_default()
+        let last = || self.last_message().and_then(|last| last.account_id.short());
+        known
+            .into_iter()
+            .find_map(Json::short)
+            .or_else(last)
+            .unwrap_or_default()
     }
 
     fn last_message(&self) -> Option<LastMessage<'a>> {
@@ -207,7 +211,7 @@ impl<'a> Body<'a> {
 
     /// The line that a provider's event came over.
     fn line(&self) -> baileys::Line<'a> {
-        let inbox = self.inbox.id.text();
+        let inbox = self.inbox.id.short();
         baileys::Line {
             prefix: format!("{}/{}/", self.account(), inbox.as_deref().unwrap_or_default()),
             channel_id: inbox,

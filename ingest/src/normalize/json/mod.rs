@@ -64,9 +64,9 @@ impl<'a> Json<'a> {
         (first == b'-' || first.is_ascii_digit()).then_some(Cow::Borrowed(self.0))
     }
 
-    /// The text of an id that every event of a batch repeats; absent if it is too long to be one.
-    pub(super) fn id(self) -> Option<Text<'a>> {
-        self.text().filter(|id| id.len() <= MAX_ID)
+    /// A text that every event of a batch may repeat; absent if it is too long for that.
+    pub(super) fn short(self) -> Option<Text<'a>> {
+        self.text().filter(|text| text.len() <= MAX_SHORT)
     }
 
     /// `true`, `"true"`, `1`, `"1"` and their opposites.
@@ -214,8 +214,9 @@ fn code_point(escape: &str) -> (char, usize) {
 /// with its envelope) takes a thousand.
 pub(super) const MAX_ELEMENTS: usize = 10_000;
 
-/// How long a text may be that is an id, bytes. What is longer is no id, and would stand in every event of a batch.
-const MAX_ID: usize = 1024;
+/// How long a text may be that stands once in a body and again in each of its events, bytes: names of events, ids of accounts
+/// and lines, names of people. What is longer is none of these.
+const MAX_SHORT: usize = 1024;
 
 object! {
     Long { low: Json = "low", high: Json = "high", }

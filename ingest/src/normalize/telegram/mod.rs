@@ -84,7 +84,7 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     let identity = vec!["update".into(), id];
     if kind == "deleted_business_messages" {
         let update: Update<'a> = content.read();
-        if update.chat.id.text().is_some() && update.message_ids.elements().next().is_some() {
+        if update.chat.id.short().is_some() && update.message_ids.elements().next().is_some() {
             return Ok(Normalized::Events(update.deletions(&identity, webhook)));
         }
     }
@@ -146,7 +146,7 @@ fn fact<'a>(kind: &str, content: Json<'a>) -> Fact<'a> {
         data,
         time: update.date.time(),
         // A callback in an inline message has no chat but who pressed it; of other updates that person says nothing.
-        chat: update.chat.id.text().or_else(|| {
+        chat: update.chat.id.short().or_else(|| {
             let pressed = update.message.chat.id.text().or_else(|| update.from.id.text());
             pressed.filter(|_| kind == "callback_query")
         }),
@@ -234,7 +234,7 @@ impl<'a> Chat<'a> {
         Some(Conversation {
             id: self.id.text()?,
             group: self.is_group(),
-            channel_id: business_connection_id.text(),
+            channel_id: business_connection_id.short(),
         })
     }
 

@@ -51,16 +51,16 @@ object! {
 
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     let body: Body<'a> = webhook.json()?.read();
-    let Some(event) = body.event.text() else {
+    let Some(event) = body.event.short() else {
         return Err(Unmapped::because("no event name"));
     };
     let line = &Line {
         prefix: body
             .session
-            .text()
+            .short()
             .map_or_else(String::new, |session| format!("{session}/")),
-        channel_id: body.session.text(),
-        account: body.session.text(),
+        channel_id: body.session.short(),
+        account: body.session.short(),
     };
     let mapped = match &*event {
         "message" | "message.any" => body.message(line),

@@ -126,7 +126,7 @@ object! {
 
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     let body: Body<'a> = webhook.json()?.read();
-    let Some(event) = body.event.text() else {
+    let Some(event) = body.event.short() else {
         return Err(Unmapped::because("no event name"));
     };
     let about = About::of(&body);
