@@ -99,3 +99,18 @@ fn an_empty_list_is_still_an_event() {
         assert!(matches!(&event.raw, Raw::Json(raw) if raw == body), "{body}");
     }
 }
+
+#[test]
+fn more_events_than_any_platform_sends_are_kept_as_one() {
+    let body = format!(
+        r#"{{"event":"message.created","data":[{}]}}"#,
+        vec!["{}"; 10_001].join(",")
+    );
+    let events = events(Platform::Digisac, body.as_bytes());
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].data.event_type().as_str(), "unmapped");
+    let schemas::event::Raw::Json(raw) = &events[0].raw else {
+        panic!("JSON")
+    };
+    assert_eq!(**raw, *body, "nothing of it is lost");
+}
