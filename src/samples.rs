@@ -2,7 +2,12 @@
 
 use anyhow::Context as _;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use ingest::envelope::{Enveloper, Prepared};
+use schemas::event::Event;
 use schemas::platform::Platform;
+use schemas::record::Record;
+use schemas::source::Source;
+use schemas::time::Timestamp;
 
 /// What a platform posts, but for what proves the sender.
 #[derive(Debug)]
@@ -31,14 +36,45 @@ pub(crate) fn of(platform: Platform) -> &'static [Sample] {
 }
 
 /// The one that `forebay send` posts when none is named: a message, where the platform has such.
-pub(crate) fn first(platform: Platform) -> anyhow::Result<&'static Sample> {
-    let samples = of(platform);
-    let message = samples
-        .iter()
-        .find(|sample| sample.name.to_lowercase().contains("message"));
-    message
-        .or(samples.first())
-        .with_context(|| format!("there are no samples of {platform}"))
+pub(crate) fn first(source: &Source) -> anyhow::Result<&'static Sample> {
+    let samples = of(source.platform);
+    let mut mapped = None;
+    for sample in samples {
+        let types = types(source, sample)?;
+        if types == ["message.created"] {
+            return Ok(sample);
+        }
+        if mapped.is_none() && is_mapped(&types) {
+            mapped = Some(sample);
+        }
+    }
+    mapped.with_context(|| format!("there are no samples of {}", source.platform))
+}
+
+/// At most `count` samples that become events, from all over the list.
+pub(crate) fn some(source: &Source, count: usize) -> anyhow::Result<Vec<&'static Sample>> {
+    let mut mapped = Vec::new();
+    for sample in of(source.platform) {
+        if is_mapped(&types(source, sample)?) {
+            mapped.push(sample);
+        }
+    }
+    let step = mapped.len().div_ceil(count).max(1);
+    Ok(mapped.into_iter().step_by(step).collect())
+}
+
+fn is_mapped(types: &[String]) -> bool {
+    !types.is_empty() && types.iter().all(|name| name != "unmapped")
+}
+
+/// The types of the events that it becomes.
+fn types(source: &Source, sample: &Sample) -> anyhow::Result<Vec<String>> {
+    let records = match Enveloper::default().prepare(source, &sample.headers()?, sample.body, Timestamp::now()) {
+        Prepared::Records(records) => records,
+        Prepared::Reply(_) => Vec::new(),
+    };
+    let event = |record: &Record| Ok(Event::decode(&record.value)?.event_type().to_string());
+    records.iter().map(event).collect()
 }
 
 /// Reads `Name: value`, one each.

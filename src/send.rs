@@ -39,7 +39,7 @@ pub(crate) async fn send(args: SendArgs) -> anyhow::Result<()> {
         (Some(file), _) => (read(file)?.into(), HeaderMap::new()),
         (None, name) => {
             let sample = match name {
-                None => samples::first(args.platform)?,
+                None => samples::first(&source)?,
                 Some(name) => samples
                     .iter()
                     .find(|sample| sample.name == name)

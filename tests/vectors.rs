@@ -42,6 +42,8 @@ struct Case {
     reason: Option<String>,
     answer: Option<Answer>,
     #[serde(default)]
+    answer_headers: Vec<(String, String)>,
+    #[serde(default)]
     events: Vec<Value>,
     #[serde(default)]
     redelivery_of: Option<String>,
@@ -120,6 +122,17 @@ fn compare(case: &Case, verdict: &Verdict) -> Result<(), String> {
     let same = found.0 == expected.0 && found.1 == expected.1 && (found.2 == expected.2 || found.1 == 405);
     if !same {
         return Err(format!("expected {expected:?}, found {found:?}: {verdict:?}"));
+    }
+    for (name, value) in &case.answer_headers {
+        let answered = match verdict {
+            Verdict::Replied(Reply::Headers(headers)) => headers
+                .iter()
+                .find(|(found, _)| found.as_str().eq_ignore_ascii_case(name)),
+            _ => None,
+        };
+        if answered.map(|(_, found)| found) != Some(value) {
+            return Err(format!("answered {answered:?}, expected `{name}: {value}`"));
+        }
     }
     let (Verdict::Replied(reply), Some(answer)) = (verdict, &case.answer) else {
         return Ok(());
