@@ -33,22 +33,30 @@ const TYPICAL: [(Platform, &str); 20] = [
     (Platform::Standard, "invoice.paid.json"),
     (Platform::Stripe, "invoice.paid.json"),
     (Platform::Telegram, "message.text.json"),
-    (Platform::Twilio, "message.form"),
-    (Platform::Twitter, "direct_message.json"),
+    (Platform::Twilio, "message.whatsapp.text.form"),
+    (Platform::Twitter, "direct_message_events.received.json"),
     (Platform::Waha, "message.json"),
     (Platform::Web1on1, "message.create.contact.chat.json"),
     (Platform::WhatsappCloud, "messages.text.json"),
     (Platform::Zendesk, "ticket.comment_added.customer.json"),
 ];
 
-/// A body as long as real ones: the sample, where its text and where its attributes are.
+/// A body as long as real ones: the sample, where its text is, and where else it grows.
 struct Long {
     platform: Platform,
     size: &'static str,
     bytes: usize,
     sample: &'static str,
     text: &'static str,
-    attributes: &'static str,
+    rest: Rest,
+}
+
+/// What long bodies have beside text.
+enum Rest {
+    /// Attributes, many and small, in that object.
+    Attributes(&'static str),
+    /// A file in base64 there.
+    File(&'static str),
 }
 
 const fn chatwoot(size: &'static str, bytes: usize) -> Long {
@@ -58,7 +66,7 @@ const fn chatwoot(size: &'static str, bytes: usize) -> Long {
         bytes,
         sample: "message_created.incoming.json",
         text: "/content",
-        attributes: "/conversation/additional_attributes",
+        rest: Rest::Attributes("/conversation/additional_attributes"),
     }
 }
 
@@ -69,7 +77,7 @@ const fn digisac(size: &'static str, bytes: usize) -> Long {
         bytes,
         sample: "message.created.full.json",
         text: "/data/text",
-        attributes: "/data/data",
+        rest: Rest::Attributes("/data/data"),
     }
 }
 
@@ -80,11 +88,11 @@ const fn baileys(size: &'static str, bytes: usize) -> Long {
         bytes,
         sample: "messages.upsert.text.json",
         text: "/data/messages/0/message/conversation",
-        attributes: "/data/messages/0/message/messageContextInfo",
+        rest: Rest::Attributes("/data/messages/0/message/messageContextInfo"),
     }
 }
 
-const LONG: [Long; 9] = [
+const LONG: [Long; 10] = [
     digisac("1KB", 1000),
     // No message of Chatwoot is that short.
     Long {
@@ -93,7 +101,7 @@ const LONG: [Long; 9] = [
         bytes: 1000,
         sample: "contact_updated.json",
         text: "/name",
-        attributes: "/custom_attributes",
+        rest: Rest::Attributes("/custom_attributes"),
     },
     baileys("1KB", 1000),
     digisac("2.3KB", 2300),
@@ -101,7 +109,16 @@ const LONG: [Long; 9] = [
     baileys("2.3KB", 2300),
     digisac("20KB", 20_000),
     chatwoot("20KB", 20_000),
-    baileys("20KB", 20_000),
+    // What makes a message of WhatsApp that long is a file; the many small attributes are the hard case.
+    Long {
+        platform: Platform::Baileys,
+        size: "20KB",
+        bytes: 20_000,
+        sample: "messages.upsert.image_with_media.json",
+        text: "/data/messages/0/message/imageMessage/caption",
+        rest: Rest::File("/extra/media/3EB0A1B2C3D4E5F60003"),
+    },
+    baileys("20KB_attributes", 20_000),
 ];
 
 fn main() {
@@ -159,10 +176,10 @@ fn pair(criterion: &mut Criterion, name: &str, platform: Platform, headers: &Hea
     group.finish();
 }
 
-/// Sentences and attributes in turn until it is long enough.
+/// Sentences, and attributes or a piece of the file, in turn until it is long enough.
 fn lengthened(long: &Long, sample: &[u8]) -> Vec<u8> {
     let mut body: Value = serde_json::from_slice(sample).expect("the sample is JSON");
-    let mut text = String::new();
+    let (mut text, mut file) = (String::new(), String::new());
     for n in 0.. {
         let have = compact(&body);
         if have.len() >= long.bytes {
@@ -171,12 +188,20 @@ fn lengthened(long: &Long, sample: &[u8]) -> Vec<u8> {
         if n % 2 == 0 {
             text.push_str("Olá, a loja \"São João\" abre às 9h e fecha às 18h \u{1F44B}.\nQualquer dúvida é só chamar por aqui.\n");
             *body.pointer_mut(long.text).expect("the sample has a text") = json!(text);
-        } else {
-            let attributes = body.pointer_mut(long.attributes).and_then(Value::as_object_mut);
-            attributes.expect("the sample has attributes").insert(
-                format!("campo_{n}"),
-                json!({"valor": "Rua das Flores, 100", "atualizado_em": "2026-03-10T13:36:50.912Z", "versao": n}),
-            );
+            continue;
+        }
+        match long.rest {
+            Rest::Attributes(at) => {
+                let attributes = body.pointer_mut(at).and_then(Value::as_object_mut);
+                attributes.expect("the sample has attributes").insert(
+                    format!("campo_{n}"),
+                    json!({"valor": "Rua das Flores, 100", "atualizado_em": "2026-03-10T13:36:50.912Z", "versao": n}),
+                );
+            }
+            Rest::File(at) => {
+                file.push_str("x4Qk9vY2tldC9wbGFpbi10ZXh0LWluLWJhc2U2NC1mb3ItYS1maWxlLw0KAAECAwQFBgcICQoLDA0ODxAREhMU");
+                *body.pointer_mut(at).expect("the sample has a file") = json!(file);
+            }
         }
     }
     unreachable!("the loop has no end")
