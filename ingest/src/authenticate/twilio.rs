@@ -1,6 +1,7 @@
 //! Twilio's own scheme (Twilio docs, "Webhooks security"): base64 of HMAC-SHA1 over the URL as Twilio knows it, followed, for
 //! a form, by its parameters in the order of their names, each name and value joined. A body that is not a form is covered
-//! by its digest in the query (`bodySHA256`), which is part of the URL.
+//! by its digest in the query (`bodySHA256`), which is part of the URL. Accounts with shared keys sign with HMAC-SHA256
+//! instead (`X-Twilio-Webhooks-Signature-Settings` names the key); both are taken, told apart by their length.
 //!
 //! We are rarely told our own URL: a proxy ends TLS and may rename us. So the configured one counts, else `https` and the
 //! request's host. The port may or may not be part of what was signed; both are tried, as Twilio's own libraries do.
@@ -30,7 +31,8 @@ const BODY_DIGEST: &str = "bodySHA256";
 #[derive(Debug)]
 pub(crate) struct TwilioVerifier {
     url: Option<String>,
-    keys: Vec<Key>,
+    /// Each secret as a key of either hash.
+    keys: Vec<[Key; 2]>,
 }
 
 impl TwilioVerifier {
@@ -39,8 +41,11 @@ impl TwilioVerifier {
             url: url.map(origin).transpose()?,
             keys: secrets
                 .iter()
-                .map(|secret| Key::new(Hash::Sha1, secret.expose()))
-                .collect::<Result<_, _>>()?,
+                .map(|secret| {
+                    let key = |hash| Key::new(hash, secret.expose());
+                    Ok([key(Hash::Sha1)?, key(Hash::Sha256)?])
+                })
+                .collect::<Result<_, String>>()?,
         })
     }
 
@@ -48,14 +53,16 @@ impl TwilioVerifier {
         let malformed = || Refusal::Malformed(format!("`{SIGNATURE}` is not a signature of the configured form"));
         let shown = the_only(request.headers, &SIGNATURE)?;
         let mut buffer = [0_u8; 66];
-        let tag = decode(Encoding::Base64, shown, 20, &mut buffer).ok_or_else(malformed)?;
+        // 20 bytes of SHA-1 are 28 characters, 32 of SHA-256 are 44.
+        let (hash, length) = if shown.len() == 44 { (1, 32) } else { (0, 20) };
+        let tag = decode(Encoding::Base64, shown, length, &mut buffer).ok_or_else(malformed)?;
         let parameters = covered(request)?;
         let urls = candidates(self.url.as_deref(), request)?;
 
         let mut matched = None;
         for (index, key) in self.keys.iter().enumerate() {
             for url in &urls {
-                let mut key = key.clone();
+                let mut key = key[hash].clone();
                 key.update(url.as_bytes());
                 key.update(parameters.as_bytes());
                 // No way out of the loop: the time must not tell which secret it was.

@@ -253,7 +253,8 @@ pub(super) fn twilio(source: &Source, others: &[Arc<Source>], captured: &Capture
 }
 
 fn signs(secret: &Secret, tag: &[u8], input: &str) -> bool {
-    let Ok(mut mac) = Key::new(Hash::Sha1, secret.expose()) else {
+    let hash = if tag.len() == 32 { Hash::Sha256 } else { Hash::Sha1 };
+    let Ok(mut mac) = Key::new(hash, secret.expose()) else {
         return false;
     };
     mac.update(input.as_bytes());

@@ -340,3 +340,15 @@ fn a_url_that_could_never_match_is_refused_when_the_source_is_made() {
         assert_eq!(checked.is_ok(), good, "{url}: {checked:?}");
     }
 }
+
+#[test]
+fn an_account_with_shared_keys_signs_with_sha256() {
+    let signed = "dmDp1i6LVQXfgrRxGzAfFYLvtP8P6a4er1KgboWKqKw=";
+    let with = |signature: &str| {
+        let signatures = &[signature];
+        outcome(&Sent { signatures, ..CALLED })
+    };
+    assert_eq!(with(signed), Ok(Some(0)));
+    assert_eq!(label(with(&format!("A{}", &signed[1..]))), "no_match");
+    assert_eq!(label(with(&signed[..43])), "malformed");
+}
