@@ -4,27 +4,20 @@
 //! Direct messages are mapped; each element of the other lists is an event of the type `twitter.<what>`, nothing normalized.
 //! What is no such list (`user_event`: somebody takes the permission back) is `unmapped`.
 //! Two accounts of ours that write to each other are told of the same message, each from its side: those are two events.
-//!
-//! The answer to a `crc_token` is the token's signature under the secret that signs the bodies too, and anybody may ask. So
-//! a token that could be read as a body with something in it (JSON that is a text, a list or an object) is not signed.
+
+mod crc;
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use http::Method;
 use schemas::data::{
     Attachment, Conversation, Data, DeliveryStatus, Direction, Foreign, Message, MessageStatus, Party, PartyKind,
     Presence, PresenceOf, Text, Unmapped,
 };
 use schemas::name::EventType;
 use schemas::source::{Encoding, Hash, HmacScheme, Scheme};
-use sha2::Sha256;
 
-use super::handshake::Handshake;
 use super::json::{Json, object};
-use super::{Adapter, Because, NewEvent, Normalized, Reply, Webhook, digest};
+use super::{Adapter, Because, NewEvent, Normalized, Webhook, digest};
 
 pub(super) const ADAPTER: Adapter = Adapter {
     preset: || {
@@ -33,32 +26,10 @@ pub(super) const ADAPTER: Adapter = Adapter {
             ..HmacScheme::of_body(Hash::Sha256, Encoding::Base64, "x-twitter-webhooks-signature")
         })
     },
-    handshake: crc,
+    handshake: crc::crc,
     credential: None,
     map,
 };
-
-/// The longest `crc_token` that is signed, bytes; they have about 50.
-const MAX_TOKEN: usize = 256;
-
-/// `GET ?crc_token=…`: signed with the newest secret.
-fn crc(ask: &Handshake<'_>) -> Option<Reply> {
-    if ask.method != Method::GET {
-        return None;
-    }
-    let harmless = |token: &str| token.len() <= MAX_TOKEN && !token.contains(['{', '[', '"']);
-    let token = ask.parameter("crc_token").filter(|token| harmless(token));
-    let (Some(token), Some(secret)) = (token, ask.source.secrets.first()) else {
-        return Some(Reply::Forbidden);
-    };
-    // An HMAC takes keys of every length.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose()) else {
-        return Some(Reply::Forbidden);
-    };
-    mac.update(token.as_bytes());
-    let signature = BASE64.encode(mac.finalize().into_bytes());
-    Some(Reply::Json(format!(r#"{{"response_token":"sha256={signature}"}}"#)))
-}
 
 object! {
     Body { for_user_id: Json = "for_user_id", users: Json = "users", }
@@ -341,71 +312,4 @@ fn attached<'a>(media: &Media<'a>) -> Option<Attachment<'a>> {
         url: media.url.text(),
         ..Attachment::default()
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use http::HeaderMap;
-    use schemas::name::{SourceId, Tenant};
-    use schemas::platform::Platform;
-    use schemas::secret::Secret;
-    use schemas::source::Source;
-
-    use super::*;
-
-    fn ask(secrets: &[&str], method: &Method, query: Option<&str>) -> Option<Reply> {
-        let source = Source {
-            id: SourceId::new("line-1").expect("valid"),
-            tenant: Tenant::new("acme").expect("valid"),
-            platform: Platform::Twitter,
-            scheme: None,
-            secrets: secrets.iter().map(|text| Secret::new(*text)).collect(),
-            verify_token: None,
-            max_body_bytes: 1024,
-        };
-        crc(&Handshake {
-            source: &source,
-            method,
-            headers: &HeaderMap::new(),
-            query,
-        })
-    }
-
-    #[test]
-    fn a_crc_is_the_signature_of_the_token_under_the_newest_secret() {
-        // printf 'a-b_c.d~e+/=' | openssl dgst -sha256 -hmac consumer-secret-exemplo -binary | base64
-        let expected = r#"{"response_token":"sha256=7wB+jQBq8tLt/4bOcgHAtWeG4kpkfTz9XlxJPjFRHXs="}"#;
-        let query = Some("nonce=1&crc_token=a-b_c.d~e%2B%2F%3D");
-        let reply = ask(&["consumer-secret-exemplo", "an-older-secret"], &Method::GET, query);
-        assert_eq!(reply, Some(Reply::Json(expected.to_owned())));
-        let other = ask(&["an-older-secret", "consumer-secret-exemplo"], &Method::GET, query);
-        assert_ne!(other, reply, "the newest secret only");
-    }
-
-    #[test]
-    fn nothing_is_signed_that_could_be_sent_as_a_body() {
-        let long = format!("crc_token={}", "a".repeat(257));
-        for query in [
-            None,
-            Some(""),
-            Some("crc_token="),
-            Some("token=x"),
-            Some("crc_token=%7B%22for_user_id%22%3A1%7D"),
-            Some("crc_token=%20%5B%5D"),
-            Some("crc_token=%22x%22"),
-            Some("crc_token=%ff"),
-            Some(&*long),
-        ] {
-            let reply = ask(&["consumer-secret-exemplo"], &Method::GET, query);
-            assert_eq!(reply, Some(Reply::Forbidden), "{query:?}");
-        }
-        assert_eq!(ask(&[], &Method::GET, Some("crc_token=x")), Some(Reply::Forbidden));
-        assert_eq!(
-            ask(&["consumer-secret-exemplo"], &Method::HEAD, Some("crc_token=x")),
-            None
-        );
-        let longest = format!("crc_token={}", "a".repeat(256));
-        let reply = ask(&["consumer-secret-exemplo"], &Method::GET, Some(&longest));
-        assert!(matches!(reply, Some(Reply::Json(_))), "{reply:?}");
-    }
 }

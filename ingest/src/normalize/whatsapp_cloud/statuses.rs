@@ -1,0 +1,77 @@
+//! How far our messages got.
+
+use schemas::data::{Conversation, Data, DeliveryStatus, MessageDeletion, MessageStatus};
+
+use super::{Line, Mapped, Nothing, nothing};
+use crate::normalize::json::{Json, object};
+
+object! {
+    Status {
+        id: Json = "id",
+        word: Json = "status",
+        kind: Json = "type",
+        timestamp: Json = "timestamp",
+        recipient_id: Json = "recipient_id",
+        recipient_user_id: Json = "recipient_user_id",
+        recipient_type: Json = "recipient_type",
+        participant_id: Json = "recipient_participant_id",
+        participant_user_id: Json = "recipient_participant_user_id",
+        errors: Json = "errors",
+    }
+
+    Failure { title: Json = "title", message: Json = "message", }
+}
+
+impl<'a> Line<'a, '_, '_> {
+    pub(super) fn status(&self, json: Json<'a>) -> Mapped<'a> {
+        let told: Status<'a> = json.read();
+        let Some(chat) = told.recipient_id.text().or_else(|| told.recipient_user_id.text()) else {
+            return nothing("no recipient");
+        };
+        let here = |reason| Nothing {
+            reason,
+            conversation: Some(chat.clone()),
+        };
+        // A payment fails and is captured under the same member.
+        if told.kind.text().is_some_and(|kind| kind != "message") {
+            return Err(here("the status of something else than a message"));
+        }
+        let id = told.id.text().ok_or_else(|| here("no message id"))?;
+        let word = told.word.text().ok_or_else(|| here("no status"))?;
+        let conversation = Conversation {
+            id: chat.clone(),
+            group: Some(told.recipient_type.text().as_deref() == Some("group")),
+            channel_id: self.channel_id.clone(),
+        };
+        let participant = told.participant_id.text().or_else(|| told.participant_user_id.text());
+        // In a group a message is delivered to each participant.
+        let mut identity = vec!["status".into(), id.clone(), word.clone()];
+        identity.extend(participant.clone());
+        let status = match &*word {
+            "sent" => DeliveryStatus::Sent,
+            "delivered" => DeliveryStatus::Delivered,
+            "read" => DeliveryStatus::Read,
+            "played" => DeliveryStatus::Played,
+            "failed" => DeliveryStatus::Failed,
+            "deleted" => {
+                let deletion = MessageDeletion {
+                    id: Some(id),
+                    conversation,
+                    by: None,
+                };
+                return Ok(self.event(Data::MessageDeleted(deletion), identity, told.timestamp, chat, json));
+            }
+            _ => return Err(here("no mapping for this status")),
+        };
+        let failure = told.errors.elements().next().map(Json::read::<Failure<'a>>);
+        let data = Data::MessageStatus(MessageStatus {
+            id,
+            conversation,
+            status,
+            recipient: participant.map(|id| self.contact(id, told.participant_id)),
+            at: None,
+            error: failure.and_then(|failure| failure.title.text().or_else(|| failure.message.text())),
+        });
+        Ok(self.event(data, identity, told.timestamp, chat, json))
+    }
+}
