@@ -150,7 +150,7 @@ async fn every_sample_of_every_platform_is_accepted_and_becomes_its_events() {
     let (role, base) = dev(folder.path(), &client, DEV).await;
     let mut promised: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut samples = 0;
-    for platform in schemas::platform::Platform::ALL.map(|platform| platform.as_str()) {
+    for platform in schemas::platform::Platform::ALL.map(schemas::platform::Platform::as_str) {
         let golden = repository().join("ingest/tests/golden").join(platform);
         let listed = run(&["send", platform, "--list"], folder.path());
         let listed = String::from_utf8_lossy(&listed.stdout).into_owned();

@@ -10,7 +10,7 @@
 //! * [`serve`]: the accept loop and the deadlines of a connection
 //! * [`Ingest`]: the one handler; its module tells the order of work, the module `answer` the whole status table
 //! * [`authenticate`]: the schemes by which a sender proves itself; [`sign`] does the sender's half
-//! * [`judge`]: the same decision without a server; [`explain`] says why
+//! * [`judge()`]: the same decision without a server; [`explain`] says why
 //! * [`normalize`]: one adapter per platform
 //! * [`envelope`]: ids, receipt, digest: from a normalized event to a record
 //! * [`Config`], [`Metrics`]: what can be set, what can be watched

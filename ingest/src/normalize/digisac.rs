@@ -194,7 +194,7 @@ impl<'a> Entity<'a> {
                 error: None,
             }));
         }
-        let contact = |id: Json<'a>| id.text().map(|id| party(id, PartyKind::Contact));
+        let contact = |id: Json<'a>| id.text().map(|id| Party::new(id, PartyKind::Contact));
         let (from, to) = if outbound {
             (self.sender_of_ours(), contact(self.contact_id))
         } else {
@@ -257,9 +257,9 @@ impl<'a> Entity<'a> {
 
     fn sender_of_ours(&self) -> Option<Party<'a>> {
         if self.is_from_bot.flag() == Some(true) || self.origin.text().is_some_and(|origin| origin == "bot") {
-            self.bot_id.text().map(|id| party(id, PartyKind::Bot))
+            self.bot_id.text().map(|id| Party::new(id, PartyKind::Bot))
         } else {
-            self.user_id.text().map(|id| party(id, PartyKind::Agent))
+            self.user_id.text().map(|id| Party::new(id, PartyKind::Agent))
         }
     }
 
@@ -274,8 +274,8 @@ impl<'a> Entity<'a> {
             id: self.id.text()?,
             status,
             protocol: self.protocol.text(),
-            contact: self.contact_id.text().map(|id| party(id, PartyKind::Contact)),
-            assignee: self.user_id.text().map(|id| party(id, PartyKind::Agent)),
+            contact: self.contact_id.text().map(|id| Party::new(id, PartyKind::Contact)),
+            assignee: self.user_id.text().map(|id| Party::new(id, PartyKind::Agent)),
             department: self.department_id.text(),
             channel_id: self.service_id.text(),
             opened_at: self.started_at.time().or_else(|| self.created_at.time()),
@@ -322,7 +322,7 @@ impl<'a> Entity<'a> {
             subject: contact.clone(),
             data: Data::BotCommand(BotCommand {
                 name,
-                contact: contact.clone().map(|id| party(id, PartyKind::Contact)),
+                contact: contact.clone().map(|id| Party::new(id, PartyKind::Contact)),
                 message_id: message,
                 conversation: contact.map(|id| Conversation {
                     id,
@@ -332,14 +332,6 @@ impl<'a> Entity<'a> {
             }),
             raw,
         })
-    }
-}
-
-fn party(id: Text<'_>, kind: PartyKind) -> Party<'_> {
-    Party {
-        id,
-        kind: Some(kind),
-        ..Party::default()
     }
 }
 

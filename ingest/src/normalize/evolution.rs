@@ -67,14 +67,7 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     let Some(event) = body.event.short() else {
         return Err(Unmapped::because("no event name"));
     };
-    let line = &Line {
-        prefix: body
-            .instance
-            .short()
-            .map_or_else(String::new, |instance| format!("{instance}/")),
-        channel_id: body.instance.short(),
-        account: body.instance.short(),
-    };
+    let line = &Line::named(body.instance);
     let data = body.data;
     let scope = Scope {
         webhook,

@@ -126,8 +126,8 @@ impl<'a> Body<'a> {
             id: self.about().ok_or("no ticket id")?,
             status: is.filter(|_| status_changed).or_else(|| status(self.detail.status)),
             previous_status: was.filter(|_| status_changed),
-            contact: known(self.detail.requester_id).map(|id| party(id, PartyKind::Contact)),
-            assignee: known(self.detail.assignee_id).map(|id| party(id, PartyKind::Agent)),
+            contact: known(self.detail.requester_id).map(|id| Party::new(id, PartyKind::Contact)),
+            assignee: known(self.detail.assignee_id).map(|id| Party::new(id, PartyKind::Agent)),
             team: known(self.detail.group_id),
             priority: self.detail.priority.text(),
             labels: self.detail.tags.elements().filter_map(Json::text).collect(),
@@ -162,7 +162,7 @@ impl<'a> Body<'a> {
             internal: comment.is_public.flag() == Some(false),
             from: known(comment.author.id).map(|id| Party {
                 name: comment.author.name.text(),
-                ..party(id, kind)
+                ..Party::new(id, kind)
             }),
             to: None,
             kind: text.is_some().then(|| "text".into()),
@@ -203,14 +203,6 @@ fn changed<'a>(name: &str) -> Vec<Text<'a>> {
 /// Somebody's id: 0 is nobody.
 fn known(id: Json<'_>) -> Option<Text<'_>> {
     id.text().filter(|id| id != "0")
-}
-
-fn party(id: Text<'_>, kind: PartyKind) -> Party<'_> {
-    Party {
-        id,
-        kind: Some(kind),
-        ..Party::default()
-    }
 }
 
 fn status(json: Json<'_>) -> Option<TicketStatus> {

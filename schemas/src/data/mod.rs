@@ -46,6 +46,17 @@ pub struct Party<'a> {
     pub phone: Option<Text<'a>>,
 }
 
+impl<'a> Party<'a> {
+    /// Somebody of whom no more is told.
+    pub fn new(id: Text<'a>, kind: PartyKind) -> Self {
+        Self {
+            id,
+            kind: Some(kind),
+            ..Self::default()
+        }
+    }
+}
+
 /// What a party is to the conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -52,6 +52,17 @@ pub(super) struct Line<'a> {
     pub(super) account: Option<Text<'a>>,
 }
 
+impl<'a> Line<'a> {
+    /// One that the body names, as bridges do that serve several.
+    pub(super) fn named(name: Json<'a>) -> Self {
+        Self {
+            prefix: name.short().map_or_else(String::new, |name| format!("{name}/")),
+            channel_id: name.short(),
+            account: name.short(),
+        }
+    }
+}
+
 /// What an event or an element of a list says.
 pub(super) struct Fact<'a> {
     pub(super) data: Data<'a>,

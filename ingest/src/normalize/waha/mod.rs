@@ -54,14 +54,7 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     let Some(event) = body.event.short() else {
         return Err(Unmapped::because("no event name"));
     };
-    let line = &Line {
-        prefix: body
-            .session
-            .short()
-            .map_or_else(String::new, |session| format!("{session}/")),
-        channel_id: body.session.short(),
-        account: body.session.short(),
-    };
+    let line = &Line::named(body.session);
     let mapped = match &*event {
         "message" | "message.any" => body.message(line),
         "message.edited" => body.edited(line),

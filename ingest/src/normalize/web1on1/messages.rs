@@ -6,7 +6,7 @@ use schemas::data::{
 };
 
 use super::resources::{customer, ticket};
-use super::{About, Body, Fault, Meta, Participant, Said, kind_of, party};
+use super::{About, Body, Fault, Meta, Participant, Said, kind_of};
 use crate::normalize::json::Json;
 
 impl<'a> About<'a> {
@@ -23,7 +23,7 @@ impl<'a> About<'a> {
             Some("/assign") => {
                 let to = said.meta.users.elements().find_map(Json::text);
                 Some(Data::TicketTransferred(Ticket {
-                    assignee: to.map(|id| party(id, PartyKind::Agent)).or(ticket.assignee),
+                    assignee: to.map(|id| Party::new(id, PartyKind::Agent)).or(ticket.assignee),
                     ..ticket
                 }))
             }

@@ -16,7 +16,7 @@ mod messages;
 mod resources;
 
 use http::Method;
-use schemas::data::{Data, Party, PartyKind, Text, Unmapped};
+use schemas::data::{Data, PartyKind, Text, Unmapped};
 use schemas::source::{Encoding, Hash, HmacScheme, Scheme};
 use schemas::time::Timestamp;
 
@@ -267,14 +267,6 @@ fn resource(json: Json<'_>) -> Resource<'_> {
             id: json,
             ..Resource::default()
         }
-    }
-}
-
-fn party(id: Text<'_>, kind: PartyKind) -> Party<'_> {
-    Party {
-        id,
-        kind: Some(kind),
-        ..Party::default()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use schemas::data::{Connection, ConnectionState, Contact, Data, Party, PartyKind, Ticket, TicketStatus};
 
-use super::{Participant, Resource, kind_of, party, resource};
+use super::{Participant, Resource, kind_of, resource};
 use crate::normalize::json::Json;
 
 pub(super) fn conversation<'a>(conversation: &Resource<'a>, action: &str) -> Option<Data<'a>> {
@@ -56,7 +56,7 @@ pub(super) fn ticket<'a>(conversation: &Resource<'a>) -> Option<Ticket<'a>> {
             let kind = kind_of(&who.role.text()?).filter(|kind| *kind != PartyKind::Contact)?;
             Some(Party {
                 name: who.name.text(),
-                ..party(who.user.text()?, kind)
+                ..Party::new(who.user.text()?, kind)
             })
         });
     Some(Ticket {
@@ -88,6 +88,6 @@ pub(super) fn customer<'a>(conversation: &Resource<'a>, told: Json<'a>) -> Optio
     Some(Party {
         name: name.or_else(|| participant().and_then(|who| who.name.text())),
         phone: profiles.into_iter().find_map(|profile| profile.telephone.text()),
-        ..party(id, PartyKind::Contact)
+        ..Party::new(id, PartyKind::Contact)
     })
 }

@@ -4,7 +4,7 @@
 //! CEL over our event is read as "never true": in an OR the other branches remain; an AND with it could never match, so the
 //! rule is written as a comment, with what remains of it, for a person to decide. What was left out is told, with the reason.
 //!
-//! The way of one rule: JSON → a [`Draft`] by its dialect (`web1on1`, `chatwoot`) with a [`Tree`] of tests, each compiled by
+//! The way of one rule: JSON → a `Draft` by its dialect (`web1on1`, `chatwoot`) with a `Tree` of tests, each compiled by
 //! the rule loader's own compiler → the lower bound of the tree (`tree`) → CEL, in several rules where one would be too long
 //! → YAML (`text`).
 //!
