@@ -100,7 +100,9 @@ pub(in crate::normalize) fn upsert<'a>(line: &Line<'a>, json: Json<'a>) -> Mappe
             let id = named.id.clone();
             let to = to(&message.key, &named);
             let mut said = said(kind, content);
-            if let (Some(file), Some(url)) = (said.attachments.first_mut(), stored_at(message.message)) {
+            if let Some(file) = said.attachments.first_mut()
+                && let Some(url) = stored_at(message.message)
+            {
                 file.url = Some(url);
             }
             let data = Data::MessageCreated(compose(line, id, &named, from, to, said, status));
