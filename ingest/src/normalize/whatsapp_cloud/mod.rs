@@ -1,9 +1,9 @@
 //! Meta's `WhatsApp` Cloud API: `{"object", "entry": [{"id", "changes": [{"field", "value"}]}]}`, up to a thousand messages and
 //! statuses in one call (Meta, "Webhooks: messages", "Groups API", "Business-scoped user IDs", `smb_message_echoes`).
 //!
-//! Each message and each status is an event of its own, and its raw part is that element only. A customer who hides their
-//! number has only the id that is theirs with this business (`from_user_id`); that one is taken where there is no number.
-//! What the business writes on its own phone comes as an echo: the same messages, the other way.
+//! Each message and each status is an event of its own; its raw part is the body if it is alone there, else that element. A
+//! customer who hides their number has only the id that is theirs with this business (`from_user_id`); that one is taken
+//! where there is no number. What the business writes on its own phone comes as an echo: the same messages, the other way.
 //!
 //! The other fields (templates, quality, calls, group settings, history) say nothing of a conversation: one `unmapped` each.
 
@@ -77,6 +77,10 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
                 ..event
             });
         }
+    }
+    // What stands around an event that is alone (names, lines) is kept with it.
+    if let [event] = events.as_mut_slice() {
+        event.raw = webhook.whole();
     }
     Ok(Normalized::Events(events))
 }
