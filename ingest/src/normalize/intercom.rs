@@ -157,7 +157,11 @@ impl<'a> Item<'a> {
     }
 
     fn conversation(&self, topic: &str) -> Result<Data<'a>, &'static str> {
-        if let "conversation.user.replied" | "conversation.admin.replied" | "conversation.admin.noted" = topic {
+        if let "conversation.user.replied"
+        | "conversation.admin.replied"
+        | "conversation.admin.noted"
+        | "conversation.operator.replied" = topic
+        {
             let last = self.parts.list.elements().last().ok_or("no conversation part")?;
             return self.message(topic, last);
         }
@@ -251,7 +255,7 @@ impl<'a> Item<'a> {
     fn message(&self, topic: &str, part: Json<'a>) -> Result<Data<'a>, &'static str> {
         let part: Part<'a> = part.read();
         let conversation = self.conversation_id().ok_or("no conversation id")?;
-        let outbound = topic.starts_with("conversation.admin.");
+        let outbound = topic.starts_with("conversation.admin.") || topic.starts_with("conversation.operator.");
         let internal = topic == "conversation.admin.noted";
         let text = part.body.text();
         Ok(Data::MessageCreated(Message {

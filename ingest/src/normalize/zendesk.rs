@@ -59,11 +59,18 @@ object! {
         external_id: Json = "external_id",
     }
 
-    Change { current: Json = "current", previous: Json = "previous", comment: Comment = "comment", }
+    Change {
+        current: Json = "current",
+        previous: Json = "previous",
+        comment: Comment = "comment",
+        // `messaging_ticket.message_added`.
+        message: Comment = "message",
+        actor: Author = "actor",
+    }
 
     Comment { id: Json = "id", body: Json = "body", is_public: Json = "is_public", author: Author = "author", }
 
-    Author { id: Json = "id", name: Json = "name", is_staff: Json = "is_staff", }
+    Author { id: Json = "id", name: Json = "name", is_staff: Json = "is_staff", kind: Json = "type", }
 }
 
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
@@ -103,7 +110,22 @@ impl<'a> Body<'a> {
     fn data(&self, name: &str) -> Result<Data<'a>, &'static str> {
         let name = name.strip_prefix(PREFIX).unwrap_or(name);
         match name {
-            "ticket.comment_added" => self.comment(),
+            "ticket.comment_added" => {
+                let Comment { author, .. } = &self.change.comment;
+                let staff = author.is_staff.flag() == Some(true);
+                let kind = if staff { PartyKind::Agent } else { PartyKind::Contact };
+                self.message(&self.change.comment, author, kind)
+            }
+            "messaging_ticket.message_added" => {
+                let actor = &self.change.actor;
+                let kind = match actor.kind.text().as_deref() {
+                    Some("end_user") => PartyKind::Contact,
+                    Some("agent") => PartyKind::Agent,
+                    Some("system" | "trigger") => PartyKind::Bot,
+                    _ => return Err("no actor of a known kind"),
+                };
+                self.message(&self.change.message, actor, kind)
+            }
             _ if name.starts_with("ticket.") => self.ticket(name),
             _ if name.starts_with("user.") => self.contact(name),
             _ => Err("no mapping for this event name"),
@@ -145,23 +167,24 @@ impl<'a> Body<'a> {
         })
     }
 
-    fn comment(&self) -> Result<Data<'a>, &'static str> {
-        let comment = &self.change.comment;
+    fn message(&self, said: &Comment<'a>, by: &Author<'a>, kind: PartyKind) -> Result<Data<'a>, &'static str> {
         let ticket = self.about().ok_or("no ticket id")?;
-        let staff = comment.author.is_staff.flag() == Some(true);
-        let kind = if staff { PartyKind::Agent } else { PartyKind::Contact };
-        let text = comment.body.text();
+        let text = said.body.text();
         Ok(Data::MessageCreated(Message {
-            id: comment.id.text().ok_or("no comment id")?,
+            id: said.id.text().ok_or("no id of the comment or message")?,
             conversation: Conversation {
                 id: ticket.clone(),
                 group: None,
                 channel_id: None,
             },
-            direction: if staff { Direction::Outbound } else { Direction::Inbound },
-            internal: comment.is_public.flag() == Some(false),
-            from: known(comment.author.id).map(|id| Party {
-                name: comment.author.name.text(),
+            direction: if kind == PartyKind::Contact {
+                Direction::Inbound
+            } else {
+                Direction::Outbound
+            },
+            internal: said.is_public.flag() == Some(false),
+            from: known(by.id).map(|id| Party {
+                name: by.name.text(),
                 ..Party::new(id, kind)
             }),
             to: None,
