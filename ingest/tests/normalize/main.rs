@@ -14,6 +14,7 @@ mod line;
 mod pairs;
 mod service_desks;
 mod slack;
+mod spellings;
 mod telegram;
 mod twilio;
 mod twitter;

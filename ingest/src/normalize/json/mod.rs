@@ -9,6 +9,7 @@ mod check;
 mod cursor;
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use schemas::data::Text;
 use schemas::time::Timestamp;
@@ -128,9 +129,9 @@ impl<'a> Json<'a> {
         all.take(MAX_ELEMENTS + 1)
     }
 
-    /// The members of an object, in their order; nothing for anything else.
+    /// The members of an object, in their order; nothing for anything else. Of equal keys the last is there.
     pub(super) fn members(self) -> Vec<(Text<'a>, Json<'a>)> {
-        let mut members = Vec::new();
+        let mut members: Vec<(Text<'a>, Json<'a>)> = Vec::new();
         Cursor::new(self.0).object(|key, cursor| {
             let key = if key.contains('\\') {
                 Cow::Owned(unescape(key))
@@ -139,6 +140,12 @@ impl<'a> Json<'a> {
             };
             members.push((key, cursor.skip()));
         });
+        let mut last: HashMap<Text<'a>, usize> = HashMap::with_capacity(members.len());
+        last.extend(members.iter().enumerate().map(|(at, (key, _))| (key.clone(), at)));
+        if last.len() < members.len() {
+            let mut at = 0..;
+            members.retain(|(key, _)| last.get(key).copied() == at.next());
+        }
         members
     }
 }
