@@ -299,6 +299,7 @@ mod tests {
                 }),
                 secrets: vec![Secret::new("whsec_Zm9yZWJheS1kZXYtc3RhbmRhcmQta2V5LTAx")],
                 verify_token: None,
+                utc_offset_minutes: None,
                 max_body_bytes: 1000,
             };
             let secret = &source.secrets[0];

@@ -24,6 +24,7 @@ pub(crate) async fn normalize(args: NormalizeArgs) -> anyhow::Result<()> {
         scheme: Some(Scheme::None),
         secrets: Vec::new(),
         verify_token: None,
+        utc_offset_minutes: None,
         max_body_bytes: usize::MAX,
     };
     let files = if args.files.is_empty() {

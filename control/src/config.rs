@@ -37,6 +37,9 @@ pub struct SourceConfig {
     /// What the platform shows, or asks for, when it makes sure of us (Meta's `hub.verify_token`, Huggy's token).
     #[serde(default)]
     pub verify_token: Option<Secret>,
+    /// The zone of the local times that it sends, for platforms that name none (Huggy): `-03:00`.
+    #[serde(default)]
+    pub utc_offset: Option<String>,
     /// The largest body it may send; left out, the limit of ingest.
     #[serde(default)]
     pub max_body_bytes: Option<usize>,

@@ -174,6 +174,7 @@ fn build_source(config: SourceConfig, default_max_body_bytes: usize) -> Result<S
         scheme,
         secrets: config.secrets,
         verify_token: config.verify_token,
+        utc_offset_minutes: config.utc_offset.as_deref().map(parse_utc_offset).transpose()?,
         max_body_bytes: config.max_body_bytes.unwrap_or(default_max_body_bytes),
     })
 }
@@ -259,6 +260,25 @@ fn build_scheme(auth: AuthConfig) -> Result<Scheme, String> {
             })
         }
     })
+}
+
+/// Minutes east of UTC.
+fn parse_utc_offset(text: &str) -> Result<i32, String> {
+    let wrong = || format!("`utc_offset: {text}` is not an offset such as `-03:00`, between -14:00 and +14:00");
+    let east = match text.as_bytes().first() {
+        Some(b'+') => 1,
+        Some(b'-') => -1,
+        _ => return Err(wrong()),
+    };
+    let (hours, minutes) = text[1..].split_once(':').ok_or_else(wrong)?;
+    let number = |digits: &str, most: i32| {
+        let two = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.parse::<i32>().ok().filter(|number| two && *number <= most)
+    };
+    match (number(hours, 14), number(minutes, 59)) {
+        (Some(hours), Some(minutes)) if hours < 14 || minutes == 0 => Ok(east * (hours * 60 + minutes)),
+        _ => Err(wrong()),
+    }
 }
 
 fn parse_template(text: &str) -> Result<Vec<TemplatePart>, String> {
@@ -389,6 +409,10 @@ mod tests {
                 "unknown variant",
             ),
             (
+                "sources:\n  - id: a\n    platform: huggy\n    secrets: [xxxxxxxx]\n    utc_offset: \"-3\"\n",
+                "not an offset such as `-03:00`",
+            ),
+            (
                 "sources:\n  - id: a/b\n    platform: digisac\n    secrets: [x]\n",
                 "not a valid source id",
             ),
@@ -429,5 +453,34 @@ mod tests {
         assert!(parse_template("{timestamp}").is_err());
         assert!(parse_template("{body").is_err());
         assert!(parse_template("{body}{x}").is_err());
+    }
+
+    #[test]
+    fn an_offset_is_hours_and_minutes_east_of_utc() {
+        for (text, minutes) in [
+            ("-03:00", -180),
+            ("+05:45", 345),
+            ("+00:00", 0),
+            ("+14:00", 840),
+            ("-09:30", -570),
+        ] {
+            assert_eq!(parse_utc_offset(text), Ok(minutes), "{text}");
+        }
+        for text in [
+            "",
+            "-",
+            "03:00",
+            "-3:00",
+            "-03:0",
+            "+14:01",
+            "+15:00",
+            "-03:60",
+            "-03:00:00",
+            "-+3:00",
+            "Z",
+            "\u{2212}03:00",
+        ] {
+            assert!(parse_utc_offset(text).is_err(), "{text}");
+        }
     }
 }

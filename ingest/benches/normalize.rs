@@ -240,6 +240,7 @@ fn source(platform: Platform) -> Source {
         scheme: None,
         secrets: vec![],
         verify_token: None,
+        utc_offset_minutes: None,
         max_body_bytes: 1 << 20,
     }
 }

@@ -169,6 +169,7 @@ mod tests {
             scheme: Some(Scheme::None),
             secrets: vec![],
             verify_token: None,
+            utc_offset_minutes: None,
             max_body_bytes: 1,
         }
     }

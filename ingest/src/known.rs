@@ -41,6 +41,7 @@ impl Sources {
             scheme: None,
             secrets: Vec::new(),
             verify_token: None,
+            utc_offset_minutes: None,
             max_body_bytes: 0,
         };
         let stranger = Arc::new(Known {
@@ -130,6 +131,7 @@ mod tests {
             scheme: Some(Scheme::Token(TokenPlace::Header("x-token".into()))),
             secrets: vec![Secret::new(secret)],
             verify_token: None,
+            utc_offset_minutes: None,
             max_body_bytes: 1,
         })
     }

@@ -25,6 +25,7 @@ fn source(platform: Platform) -> Source {
         scheme: None,
         secrets: vec![Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")],
         verify_token: None,
+        utc_offset_minutes: None,
         max_body_bytes: usize::MAX,
     }
 }

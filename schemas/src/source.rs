@@ -23,6 +23,8 @@ pub struct Source {
     pub secrets: Vec<Secret>,
     /// What it shows, or asks for, when it makes sure of us before it sends (Meta's `hub.verify_token`, Huggy's token).
     pub verify_token: Option<Secret>,
+    /// The zone of the local times that it sends, minutes east of UTC, for platforms that name none; `None`: the platform's.
+    pub utc_offset_minutes: Option<i32>,
     /// The largest body it may send, bytes.
     pub max_body_bytes: usize,
 }

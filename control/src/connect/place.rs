@@ -226,6 +226,7 @@ mod tests {
             scheme,
             secrets: vec![Secret::new(secret)],
             verify_token: None,
+            utc_offset_minutes: None,
             max_body_bytes: 1000,
         }
     }

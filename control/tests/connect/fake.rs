@@ -188,6 +188,7 @@ pub(crate) fn source(platform: Platform, scheme: Option<Scheme>) -> Source {
         scheme,
         secrets: vec![Secret::new(SECRET), Secret::new(OLD_SECRET)],
         verify_token: None,
+        utc_offset_minutes: None,
         max_body_bytes: 1000,
     }
 }

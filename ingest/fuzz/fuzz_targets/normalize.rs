@@ -24,6 +24,7 @@ fuzz_target!(|data: &[u8]| {
         scheme: Some(Scheme::None),
         secrets: Vec::new(),
         verify_token: None,
+        utc_offset_minutes: None,
         max_body_bytes: usize::MAX,
     };
     let received = Timestamp::parse("2026-03-10T13:36:50Z").expect("a time");

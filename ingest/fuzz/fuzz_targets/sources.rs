@@ -21,6 +21,7 @@ pub fn all() -> Vec<Source> {
         ],
         scheme,
         verify_token: Some(Secret::new("verify-token")),
+        utc_offset_minutes: None,
         max_body_bytes: usize::MAX,
     };
     let others = [

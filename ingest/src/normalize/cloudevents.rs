@@ -212,6 +212,7 @@ mod tests {
             scheme: None,
             secrets: vec![],
             verify_token: None,
+            utc_offset_minutes: None,
             max_body_bytes: 1,
         };
         let headers: HeaderMap = asked

@@ -6,7 +6,7 @@
 //! in `chat`.
 //!
 //! Times are local, without a zone: `2026-03-10 10:36:50`. They are read as São Paulo's, which has been three hours behind
-//! UTC, summer and winter, since 2019; a company elsewhere in Brazil is an hour or two off, and `raw` keeps what was sent.
+//! UTC, summer and winter, since 2019, unless the source says another offset; `raw` keeps what was sent.
 //!
 //! A message arrives as `receivedMessage` while no agent has the chat, and as `receivedAllMessage` always: with both chosen
 //! it comes twice, and is one event. Nothing in a body says whose company it is but the `companyID` of some objects.
@@ -122,11 +122,12 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
         .flat_map(|(event, items)| items.elements().map(move |item| (event.clone(), item)))
         .collect();
     let alone = items.len() == 1;
+    let zone = webhook.source.utc_offset_minutes.unwrap_or(SAO_PAULO);
     let each = |(event, json): (Text<'a>, Json<'a>)| {
         let item: Item<'a> = json.read();
         let chat = item.chat_of(&event, json);
         let raw = || if alone { webhook.whole() } else { webhook.part(json) };
-        item.event(&event, json, &chat, raw).unwrap_or_else(|reason| {
+        item.event(&event, json, &chat, zone, raw).unwrap_or_else(|reason| {
             let mut unmapped = webhook.unmapped_part(reason.of(Some(event.clone())), json, chat.key());
             unmapped.identity.push(event);
             unmapped.raw = raw();
@@ -142,10 +143,12 @@ impl<'a> Item<'a> {
         event: &Text<'a>,
         json: Json<'a>,
         chat: &Chat<'a>,
+        zone: i32,
         raw: impl FnOnce() -> Raw<'a>,
     ) -> Result<NewEvent<'a>, Unmapped<'a>> {
+        let at = |json| moment(json, zone);
         let version = |moment: Json<'a>| moment.text().unwrap_or_else(|| digest(json.raw()).into());
-        let ticket = || self.ticket(chat).ok_or_else(|| Unmapped::because("no chat"));
+        let ticket = || self.ticket(chat, zone).ok_or_else(|| Unmapped::because("no chat"));
         let contact = || self.contact().ok_or_else(|| Unmapped::because("no id"));
         // Events told apart by a moment are a chat's or a contact's; a message has its own id.
         let (data, identity, time) = match &**event {
@@ -154,14 +157,14 @@ impl<'a> Item<'a> {
                     .message(event, chat)
                     .ok_or_else(|| Unmapped::because("no id, or no chat"))?;
                 let identity = vec!["message".into(), message.id.clone()];
-                let time = moment(self.send_at).or_else(|| moment(self.created_at));
+                let time = at(self.send_at).or_else(|| at(self.created_at));
                 (Data::MessageCreated(message), identity, time)
             }
             // The second is the first's old name.
             "startedChat" | "createdChat" => {
                 let ticket = ticket()?;
                 let identity = vec!["startedChat".into(), ticket.id.clone(), version(self.created_at)];
-                (Data::TicketCreated(ticket), identity, moment(self.created_at))
+                (Data::TicketCreated(ticket), identity, at(self.created_at))
             }
             "closedChat" => {
                 let closed = Ticket {
@@ -169,7 +172,7 @@ impl<'a> Item<'a> {
                     ..ticket()?
                 };
                 let identity = vec![event.clone(), closed.id.clone(), version(self.closed_at)];
-                (Data::TicketClosed(closed), identity, moment(self.closed_at))
+                (Data::TicketClosed(closed), identity, at(self.closed_at))
             }
             "agentEntered"
             | "agentLeft"
@@ -184,17 +187,17 @@ impl<'a> Item<'a> {
                     "agentEntered" => Data::TicketTransferred(ticket),
                     _ => Data::TicketUpdated(ticket),
                 };
-                (data, identity, moment(self.updated_at))
+                (data, identity, at(self.updated_at))
             }
             "createdCustomer" => {
                 let contact = contact()?;
                 let identity = vec![event.clone(), contact.id.clone()];
-                (Data::ContactCreated(contact), identity, moment(self.created_at))
+                (Data::ContactCreated(contact), identity, at(self.created_at))
             }
             "updatedCustomer" => {
                 let contact = contact()?;
                 let identity = vec![event.clone(), contact.id.clone(), version(self.updated_at)];
-                (Data::ContactUpdated(contact), identity, moment(self.updated_at))
+                (Data::ContactUpdated(contact), identity, at(self.updated_at))
             }
             _ => return Err(Unmapped::because("no mapping for this event name")),
         };
@@ -306,7 +309,7 @@ impl<'a> Item<'a> {
         attachment.url.is_some().then_some(attachment)
     }
 
-    fn ticket(&self, chat: &Chat<'a>) -> Option<Ticket<'a>> {
+    fn ticket(&self, chat: &Chat<'a>, zone: i32) -> Option<Ticket<'a>> {
         let agent_id = || {
             self.agent_id.text().map(|id| Party {
                 id,
@@ -328,7 +331,7 @@ impl<'a> Item<'a> {
             assignee: self.agent.party(PartyKind::Agent).or_else(agent_id),
             department: department.or_else(|| chat.department_id.text()),
             channel_id: chat.channel_id(),
-            opened_at: moment(chat.created_at),
+            opened_at: moment(chat.created_at, zone),
             ..Ticket::default()
         })
     }
@@ -386,12 +389,16 @@ fn kind_of(sender_type: &str) -> PartyKind {
     }
 }
 
-/// A moment, or a local time in São Paulo.
-fn moment(json: Json<'_>) -> Option<Timestamp> {
+/// Where Huggy's customers are, minutes east of UTC; Brazil has had no summer time since 2019.
+const SAO_PAULO: i32 = -180;
+
+/// A moment, or a local time in that zone.
+fn moment(json: Json<'_>, zone: i32) -> Option<Timestamp> {
     json.time().or_else(|| {
         let text = json.text()?;
         let (date, time) = text.trim().split_once([' ', 'T'])?;
-        Timestamp::parse(&format!("{date}T{time}-03:00"))
+        let local = Timestamp::parse(&format!("{date}T{time}Z"))?;
+        Timestamp::from_millis(local.millis() - i64::from(zone) * 60_000)
     })
 }
 
@@ -414,7 +421,11 @@ mod tests {
             ("null", None),
         ] {
             let (_, json) = parse(sent.as_bytes()).expect("JSON");
-            assert_eq!(moment(json).map(|time| time.to_string()).as_deref(), expected, "{sent}");
+            assert_eq!(
+                moment(json, SAO_PAULO).map(|time| time.to_string()).as_deref(),
+                expected,
+                "{sent}"
+            );
         }
     }
 }

@@ -366,6 +366,7 @@ mod tests {
             scheme: None,
             secrets: vec![],
             verify_token: None,
+            utc_offset_minutes: None,
             max_body_bytes: 1,
         };
         for (method, expected) in [

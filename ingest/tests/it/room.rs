@@ -41,6 +41,7 @@ fn source(id: &'static str, platform: Platform, scheme: Option<Scheme>, secret: 
         scheme,
         secrets: vec![Secret::new(secret)],
         verify_token: None,
+        utc_offset_minutes: None,
         max_body_bytes: 20_000,
     }
 }

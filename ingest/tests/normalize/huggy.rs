@@ -5,6 +5,7 @@ use schemas::data::{Data, Direction};
 use schemas::event::Raw;
 use schemas::platform::Platform;
 use schemas::secret::Secret;
+use schemas::source::Source;
 
 use crate::{events, headers, one, sample, source};
 
@@ -154,4 +155,22 @@ fn ids_keep_every_digit_and_odd_values_are_absent() {
     };
     assert_eq!(message.id, "9007199254740993");
     assert!(message.internal && message.text.is_none() && message.from.is_none() && message.attachments.is_empty());
+}
+
+#[test]
+fn local_times_are_those_of_the_sources_zone() {
+    let body = br#"{"messages":{"closedChat":[{"id":1,"closedAt":"2026-03-10 10:36:50"}]}}"#;
+    let time = |utc_offset_minutes| {
+        let source = Source {
+            utc_offset_minutes,
+            ..source(Platform::Huggy)
+        };
+        match normalize(&source, &headers(), body) {
+            Normalized::Events(events) => events[0].time.map(|time| time.to_string()),
+            Normalized::Reply(_) => None,
+        }
+    };
+    assert_eq!(time(None).as_deref(), Some("2026-03-10T13:36:50.000Z"));
+    assert_eq!(time(Some(-240)).as_deref(), Some("2026-03-10T14:36:50.000Z"));
+    assert_eq!(time(Some(0)).as_deref(), Some("2026-03-10T10:36:50.000Z"));
 }

@@ -41,6 +41,7 @@ fn source(scheme: Scheme, secrets: &[&str]) -> Source {
         scheme: Some(scheme),
         secrets: secrets.iter().map(|text| Secret::new(*text)).collect(),
         verify_token: None,
+        utc_offset_minutes: None,
         max_body_bytes: 1024,
     }
 }

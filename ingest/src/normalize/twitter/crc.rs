@@ -52,6 +52,7 @@ mod tests {
             scheme: None,
             secrets: secrets.iter().map(|text| Secret::new(*text)).collect(),
             verify_token: None,
+            utc_offset_minutes: None,
             max_body_bytes: 1024,
         };
         crc(&Handshake {

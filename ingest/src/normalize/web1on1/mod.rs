@@ -299,6 +299,7 @@ mod tests {
             scheme: None,
             secrets: vec![],
             verify_token: None,
+            utc_offset_minutes: None,
             max_body_bytes: 1024,
         };
         let text = |text: &str| Some(Reply::Text(text.to_owned()));

@@ -37,6 +37,7 @@ mod tests {
             scheme: None,
             secrets: vec![],
             verify_token: token.map(Secret::new),
+            utc_offset_minutes: None,
             max_body_bytes: 1024,
         };
         let (token, none, empty) = (source(Some("s3cret+token")), source(None), source(Some("")));
