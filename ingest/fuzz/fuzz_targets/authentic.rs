@@ -19,7 +19,9 @@ fuzz_target!(|data: &[u8]| {
     let source = &all[usize::from(*choice) % all.len()];
     let now = Timestamp::parse("2026-03-10T13:36:50Z").expect("a time");
     // Tokens in the body need a body that can hold one; forms are text.
-    let Ok(request) = sign(source, &source.secrets[0], Bytes::copy_from_slice(body), now, "msg_1") else { return };
+    let Ok(request) = sign(source, &source.secrets[0], Bytes::copy_from_slice(body), now, "msg_1") else {
+        return;
+    };
     let captured = Captured {
         method: Method::POST,
         target: format!("/in/line-1{}", request.path_suffix),
@@ -30,10 +32,16 @@ fuzz_target!(|data: &[u8]| {
         Verdict::Accepted { secret } => assert_eq!(secret, Some(0)),
         Verdict::Replied(_) => {}
         // A handshake by POST that shows another verify token than ours.
-        Verdict::Refused { reason: "forbidden", .. } => return,
+        Verdict::Refused {
+            reason: "forbidden", ..
+        } => return,
         refused @ Verdict::Refused { .. } => panic!("{refused:?}"),
     }
-    let signed = match source.scheme.clone().unwrap_or_else(|| ingest::normalize::preset(source.platform)) {
+    let signed = match source
+        .scheme
+        .clone()
+        .unwrap_or_else(|| ingest::normalize::preset(source.platform))
+    {
         Scheme::Hmac(_) | Scheme::StandardWebhooks { .. } => true,
         // A form may be spelled otherwise without saying something else.
         _ => false,
@@ -42,8 +50,14 @@ fuzz_target!(|data: &[u8]| {
         let mut changed = captured.body.to_vec();
         let at = usize::from(*bit) * 7 % changed.len();
         changed[at] ^= 1 << (bit % 8);
-        let changed = Captured { body: changed.into(), ..captured };
+        let changed = Captured {
+            body: changed.into(),
+            ..captured
+        };
         let verdict = judge(source, &changed, now);
-        assert!(matches!(verdict, Verdict::Refused { reason: "no_match", .. }), "{verdict:?}");
+        assert!(
+            matches!(verdict, Verdict::Refused { reason: "no_match", .. }),
+            "{verdict:?}"
+        );
     }
 });

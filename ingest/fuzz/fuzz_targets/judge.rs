@@ -13,8 +13,12 @@ mod request;
 mod sources;
 
 fuzz_target!(|data: &[u8]| {
-    let Some((first, headers, body)) = request::read(data) else { return };
-    let Some((method, target)) = first.split_once(' ') else { return };
+    let Some((first, headers, body)) = request::read(data) else {
+        return;
+    };
+    let Some((method, target)) = first.split_once(' ') else {
+        return;
+    };
     let Ok(method) = method.parse() else { return };
     let captured = Captured {
         method,

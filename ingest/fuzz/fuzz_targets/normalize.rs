@@ -15,8 +15,12 @@ use schemas::time::Timestamp;
 mod request;
 
 fuzz_target!(|data: &[u8]| {
-    let Some((first, headers, body)) = request::read(data) else { return };
-    let Ok(platform) = first.parse::<Platform>() else { return };
+    let Some((first, headers, body)) = request::read(data) else {
+        return;
+    };
+    let Ok(platform) = first.parse::<Platform>() else {
+        return;
+    };
     let source = Source {
         id: SourceId::new("line-1").expect("a name"),
         tenant: Tenant::new("acme").expect("a name"),
@@ -31,7 +35,9 @@ fuzz_target!(|data: &[u8]| {
     let prepare = || Enveloper::default().prepare(&source, &headers, body, received);
     let Prepared::Records(records) = prepare() else { return };
     assert!(!records.is_empty());
-    let Prepared::Records(again) = prepare() else { unreachable!("it was no reply") };
+    let Prepared::Records(again) = prepare() else {
+        unreachable!("it was no reply")
+    };
     assert_eq!(records.len(), again.len());
     for (record, again) in records.iter().zip(&again) {
         let event = Event::decode(&record.value).expect("a record reads back");

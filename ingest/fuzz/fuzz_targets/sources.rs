@@ -39,5 +39,11 @@ pub fn all() -> Vec<Source> {
         Scheme::UrlSecret,
     ];
     let presets = Platform::ALL.into_iter().map(|platform| source(platform, None));
-    presets.chain(others.into_iter().map(|scheme| source(Platform::Standard, Some(scheme)))).collect()
+    presets
+        .chain(
+            others
+                .into_iter()
+                .map(|scheme| source(Platform::Standard, Some(scheme))),
+        )
+        .collect()
 }
