@@ -42,7 +42,11 @@ fuzz_target!(|data: &[u8]| {
     for (record, again) in records.iter().zip(&again) {
         let event = Event::decode(&record.value).expect("a record reads back");
         assert!(!event.attributes.partition_key.is_empty());
-        assert!(event.raw().len() <= body.len() + 8, "raw is the body or a part of it");
+        // Blanking a credential of one byte makes it `null`.
+        assert!(
+            event.raw().len() <= body.len() * 2 + 8,
+            "raw is the body or a part of it"
+        );
         serde_json::from_str::<serde_json::Value>(event.data()).expect("data is JSON");
         let again = Event::decode(&again.value).expect("a record reads back");
         assert_eq!(event.id(), again.id(), "a redelivery has the same id");
