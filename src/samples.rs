@@ -5,7 +5,6 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use ingest::envelope::{Enveloper, Prepared};
 use schemas::event::Event;
 use schemas::platform::Platform;
-use schemas::record::Record;
 use schemas::source::Source;
 use schemas::time::Timestamp;
 
@@ -27,6 +26,14 @@ impl Sample {
     pub(crate) fn headers(&self) -> anyhow::Result<HeaderMap> {
         headers(self.headers.lines())
     }
+
+    /// The events that it becomes when it is received now; none for a handshake or a test call.
+    pub(crate) fn events(&self, source: &Source) -> anyhow::Result<Vec<Event>> {
+        match Enveloper::default().prepare(source, &self.headers()?, self.body, Timestamp::now()) {
+            Prepared::Records(records) => records.iter().map(|record| Ok(Event::decode(&record.value)?)).collect(),
+            Prepared::Reply(_) => Ok(Vec::new()),
+        }
+    }
 }
 
 /// The samples of a platform, in the order of their names.
@@ -40,11 +47,11 @@ pub(crate) fn first(source: &Source) -> anyhow::Result<&'static Sample> {
     let samples = of(source.platform);
     let mut mapped = None;
     for sample in samples {
-        let types = types(source, sample)?;
-        if types == ["message.created"] {
+        let events = sample.events(source)?;
+        if matches!(events.as_slice(), [event] if event.event_type().as_str() == "message.created") {
             return Ok(sample);
         }
-        if mapped.is_none() && is_mapped(&types) {
+        if mapped.is_none() && is_mapped(&events) {
             mapped = Some(sample);
         }
     }
@@ -55,7 +62,7 @@ pub(crate) fn first(source: &Source) -> anyhow::Result<&'static Sample> {
 pub(crate) fn some(source: &Source, count: usize) -> anyhow::Result<Vec<&'static Sample>> {
     let mut mapped = Vec::new();
     for sample in of(source.platform) {
-        if is_mapped(&types(source, sample)?) {
+        if is_mapped(&sample.events(source)?) {
             mapped.push(sample);
         }
     }
@@ -63,18 +70,8 @@ pub(crate) fn some(source: &Source, count: usize) -> anyhow::Result<Vec<&'static
     Ok(mapped.into_iter().step_by(step).collect())
 }
 
-fn is_mapped(types: &[String]) -> bool {
-    !types.is_empty() && types.iter().all(|name| name != "unmapped")
-}
-
-/// The types of the events that it becomes.
-fn types(source: &Source, sample: &Sample) -> anyhow::Result<Vec<String>> {
-    let records = match Enveloper::default().prepare(source, &sample.headers()?, sample.body, Timestamp::now()) {
-        Prepared::Records(records) => records,
-        Prepared::Reply(_) => Vec::new(),
-    };
-    let event = |record: &Record| Ok(Event::decode(&record.value)?.event_type().to_string());
-    records.iter().map(event).collect()
+fn is_mapped(events: &[Event]) -> bool {
+    !events.is_empty() && events.iter().all(|event| event.event_type().as_str() != "unmapped")
 }
 
 /// Reads `Name: value`, one each.

@@ -170,6 +170,22 @@ pub enum TokenPlace {
     Body(String),
 }
 
+/// Everything but unreserved characters percent-encoded (RFC 3986 §2.3): how a secret stands in a source's URL, whoever
+/// writes that URL.
+pub fn percent_encoded(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+    let mut out = String::with_capacity(bytes.len());
+    for &byte in bytes {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _written = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
 /// Where ingest looks a source up. A look-up is a read of a snapshot: quick, and never I/O.
 pub trait SourceDirectory: Send + Sync + fmt::Debug {
     /// The source of that id, if there is one.

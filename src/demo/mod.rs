@@ -11,15 +11,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use bytes::Bytes;
-use http::HeaderMap;
-use ingest::envelope::{Enveloper, Prepared};
-use schemas::event::Event;
 use schemas::id::HashHalf;
 use schemas::name::SourceId;
 use schemas::platform::Platform;
-use schemas::record::Record;
-use schemas::source::Source;
-use schemas::time::Timestamp;
 
 use crate::cli::DemoArgs;
 use crate::send::Sender;
@@ -124,7 +118,7 @@ struct Verdicts {
     refused: u32,
     /// How many events the accepted webhooks make.
     events: u32,
-    /// Those that are different ones.
+    /// What tells them apart, whenever they are received: two samples may tell of the same event.
     rows: HashSet<(SourceId, HashHalf)>,
 }
 
@@ -145,9 +139,11 @@ async fn post_everything(server: &Server) -> anyhow::Result<Verdicts> {
             output::line(&format!("  {platform:<14} {name:<42} {status}"));
             ensure!(status == 200, "{platform} {name} was answered {status}, 200 expected");
             verdicts.accepted += 1;
-            let ids = ids_of(&source, &headers, sample.body)?;
-            verdicts.events += u32::try_from(ids.len())?;
-            verdicts.rows.extend(ids);
+            let events = sample.events(&source)?;
+            verdicts.events += u32::try_from(events.len())?;
+            verdicts
+                .rows
+                .extend(events.iter().map(|event| (source.id.clone(), event.id().hash_half())));
         }
         let sample = samples::first(&source)?;
         let status = sender
@@ -161,16 +157,6 @@ async fn post_everything(server: &Server) -> anyhow::Result<Verdicts> {
         verdicts.refused += 1;
     }
     Ok(verdicts)
-}
-
-/// What tells the events of a webhook apart, whenever they are received: two samples may tell of the same event.
-fn ids_of(source: &Source, headers: &HeaderMap, body: &[u8]) -> anyhow::Result<Vec<(SourceId, HashHalf)>> {
-    let records = match Enveloper::default().prepare(source, headers, body, Timestamp::now()) {
-        Prepared::Records(records) => records,
-        Prepared::Reply(_) => Vec::new(),
-    };
-    let id = |record: &Record| Ok((source.id.clone(), Event::decode(&record.value)?.id().hash_half()));
-    records.iter().map(id).collect()
 }
 
 async fn keep(server: &Server) -> anyhow::Result<()> {

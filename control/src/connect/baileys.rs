@@ -3,12 +3,13 @@
 //! settings over, one that is not open is opened. So it is always sent, and there is nothing to compare.
 
 use http::Method;
+use schemas::source::percent_encoded;
 use serde_json::json;
 
 use super::api::{Access, Api, Body, Credentials};
 use super::error::ConnectError;
 use super::order::{Outcome, Report, Task};
-use super::place::{self, Way};
+use super::place::Way;
 
 pub(super) const ACCESS: Access = Access {
     base: None,
@@ -45,7 +46,7 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
         )));
     }
     let body = json!({ "webhookUrl": task.place.url(), "webhookVerifyToken": token });
-    let path = format!("/connections/{}", place::percent_encoded(number.as_bytes()));
+    let path = format!("/connections/{}", percent_encoded(number.as_bytes()));
     api.change(Method::POST, &path, Body::Json(body)).await?;
     let report = task.report(Outcome::Updated {
         hook: format!("connection {number}"),

@@ -4,6 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::Method;
+use schemas::source::percent_encoded;
 use serde_json::{Map, Value, json};
 
 use super::api::{Access, Api, Body, Credentials};
@@ -38,7 +39,7 @@ const EVENTS: &[&str] = &[
 pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report, ConnectError> {
     let header = proof(task)?;
     let instance = task.instance("the name of the instance in Evolution API")?;
-    let instance_path = place::percent_encoded(instance.as_bytes());
+    let instance_path = percent_encoded(instance.as_bytes());
     let there = api.read(&format!("/webhook/find/{instance_path}")).await?;
     let url = hook::text(&there, "url").to_owned();
     let hooks = [Hook {

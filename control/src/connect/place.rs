@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use schemas::platform::Platform;
 use schemas::secret::Secret;
-use schemas::source::{Scheme, Source, TokenPlace};
+use schemas::source::{Scheme, Source, TokenPlace, percent_encoded};
 use url::Url;
 
 use super::error::ConnectError;
@@ -196,20 +196,6 @@ pub(super) fn origin(url: &Url) -> String {
 
 fn host(url: &Url) -> String {
     url.host_str().unwrap_or_default().to_ascii_lowercase()
-}
-
-/// Percent-encodes all but unreserved characters (RFC 3986 §2.3), as ingest decodes the secret in the path.
-pub(super) fn percent_encoded(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len());
-    for &byte in bytes {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _written = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use schemas::secret::Secret;
+use schemas::source::percent_encoded;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -67,7 +68,7 @@ impl Redactor {
         let json = Value::String(text.to_owned()).to_string();
         for spelling in [
             text.to_owned(),
-            place::percent_encoded(text.as_bytes()),
+            percent_encoded(text.as_bytes()),
             form_encoded(text),
             json[1..json.len() - 1].to_owned(),
             BASE64.encode(text),
@@ -151,7 +152,7 @@ mod tests {
         let text = secret.expose_str().expect("text");
         for spelling in [
             text.to_owned(),
-            place::percent_encoded(text.as_bytes()),
+            percent_encoded(text.as_bytes()),
             form_encoded(text),
             json!(text).to_string(),
             format!("Basic {}", BASE64.encode(text)),

@@ -2,13 +2,14 @@
 //! it once, in the answer that creates the endpoint.
 
 use http::Method;
+use schemas::source::percent_encoded;
 use serde_json::Value;
 
 use super::api::{Access, Api, Body, Credentials};
 use super::error::ConnectError;
 use super::hook::{self, Found, Hook};
 use super::order::{Outcome, Report, Task};
-use super::place::{self, Way};
+use super::place::Way;
 
 pub(super) const ACCESS: Access = Access {
     base: Some("https://api.stripe.com"),
@@ -40,7 +41,7 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
         } => {
             let mut form = form(task, &events);
             form.push(("disabled", "false".to_owned()));
-            let path = format!("/webhook_endpoints/{}", place::percent_encoded(hook.id.as_bytes()));
+            let path = format!("/webhook_endpoints/{}", percent_encoded(hook.id.as_bytes()));
             api.change(Method::POST, &path, Body::Form(form)).await?;
             Outcome::Updated {
                 hook: format!("endpoint {}", hook.id),
@@ -98,7 +99,7 @@ async fn list(api: &mut Api<'_>) -> Result<Vec<Hook>, ConnectError> {
         hooks.extend(elements.iter().map(hook_of));
         match hooks.last() {
             Some(last) if answer["has_more"] == true && !elements.is_empty() => {
-                let after = place::percent_encoded(last.id.as_bytes());
+                let after = percent_encoded(last.id.as_bytes());
                 path = format!("/webhook_endpoints?limit=100&starting_after={after}");
             }
             _ => break,

@@ -3,6 +3,7 @@
 
 use http::Method;
 use schemas::source::Scheme;
+use schemas::source::percent_encoded;
 
 use super::api::{Access, Api, Body, Credentials};
 use super::error::ConnectError;
@@ -30,14 +31,8 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
     }
     let account = task.account("the SID of the account (AC…)")?;
     let number = task.instance("the phone number, as in +5511999990000")?;
-    let numbers = format!(
-        "/Accounts/{}/IncomingPhoneNumbers",
-        place::percent_encoded(account.as_bytes())
-    );
-    let path = format!(
-        "{numbers}.json?PhoneNumber={}",
-        place::percent_encoded(number.as_bytes())
-    );
+    let numbers = format!("/Accounts/{}/IncomingPhoneNumbers", percent_encoded(account.as_bytes()));
+    let path = format!("{numbers}.json?PhoneNumber={}", percent_encoded(number.as_bytes()));
     let answer = api.read(&path).await?;
     let Some(found) = answer["incoming_phone_numbers"].as_array() else {
         return Err(api.unreadable("GET IncomingPhoneNumbers", "it holds no list of numbers"));
@@ -83,7 +78,7 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
         }
     };
     if !matches!(outcome, Outcome::Unchanged(_)) {
-        let path = format!("{numbers}/{}.json", place::percent_encoded(hooks[0].id.as_bytes()));
+        let path = format!("{numbers}/{}.json", percent_encoded(hooks[0].id.as_bytes()));
         let form = vec![
             ("SmsUrl", task.place.url().to_owned()),
             ("SmsMethod", "POST".to_owned()),

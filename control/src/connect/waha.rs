@@ -4,13 +4,14 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::Method;
+use schemas::source::percent_encoded;
 use serde_json::{Value, json};
 
 use super::api::{Access, Api, Body, Credentials};
 use super::error::ConnectError;
 use super::hook::{self, Found, Hook};
 use super::order::{Outcome, Report, Task};
-use super::place::{self, Way};
+use super::place::Way;
 
 pub(super) const ACCESS: Access = Access {
     base: None,
@@ -38,7 +39,7 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
         return Err(task.unfit("leave `auth` out for its signature, or use url_secret, basic, or a token in a header"));
     }
     let session = task.instance("the name of the session in WAHA, often `default`")?;
-    let path = format!("/api/sessions/{}", place::percent_encoded(session.as_bytes()));
+    let path = format!("/api/sessions/{}", percent_encoded(session.as_bytes()));
     let answer = api.read(&path).await?;
     let mut config = match &answer["config"] {
         Value::Null if answer["name"].is_string() => json!({}),

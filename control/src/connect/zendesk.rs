@@ -1,13 +1,14 @@
 //! Zendesk: `GET/POST /api/v2/webhooks`, `PATCH /api/v2/webhooks/{id}`, `GET …/{id}/signing_secret`. It makes the secret.
 
 use http::Method;
+use schemas::source::percent_encoded;
 use serde_json::{Value, json};
 
 use super::api::{Access, Api, Body, Credentials};
 use super::error::ConnectError;
 use super::hook::{self, Found, Hook};
 use super::order::{Outcome, Report, Task};
-use super::place::{self, Way};
+use super::place::Way;
 
 pub(super) const ACCESS: Access = Access {
     base: None,
@@ -68,7 +69,7 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
             differences,
             events,
         } => {
-            let path = format!("/webhooks/{}", place::percent_encoded(hook.id.as_bytes()));
+            let path = format!("/webhooks/{}", percent_encoded(hook.id.as_bytes()));
             api.change(Method::PATCH, &path, Body::Json(body(&events))).await?;
             let outcome = Outcome::Updated {
                 hook: format!("webhook {}", hook.id),
@@ -93,7 +94,7 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
     };
     // It can be asked for at any time, so a source that lacks it is told so at any time.
     if task.way == Way::Signature && secret.is_none() && !id.is_empty() {
-        let path = format!("/webhooks/{}/signing_secret", place::percent_encoded(id.as_bytes()));
+        let path = format!("/webhooks/{}/signing_secret", percent_encoded(id.as_bytes()));
         secret = secret_in(&api.read(&path).await?["signing_secret"]);
     }
     Ok(task
@@ -123,7 +124,7 @@ async fn list(api: &mut Api<'_>) -> Result<Vec<Hook>, ConnectError> {
         }));
         match answer["meta"]["after_cursor"].as_str() {
             Some(after) if answer["meta"]["has_more"] == true => {
-                let after = place::percent_encoded(after.as_bytes());
+                let after = percent_encoded(after.as_bytes());
                 path = format!("/webhooks?page[size]=100&page[after]={after}");
             }
             _ => break,

@@ -9,7 +9,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use schemas::platform::Platform;
 use schemas::secret::Secret;
-use schemas::source::{Encoding, HmacScheme, Scheme, Source, TimeFormat, TimePlace, TokenPlace};
+use schemas::source::{Encoding, HmacScheme, Scheme, Source, TimeFormat, TimePlace, TokenPlace, percent_encoded};
 use schemas::time::Timestamp;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 
 use super::hmac::{Key, feed};
 use super::standard_webhooks::{ID, SIGNATURE, TIMESTAMP, key};
-use super::{InvalidSource, header_name, jwt, percent, twilio};
+use super::{InvalidSource, header_name, jwt, twilio};
 use crate::normalize::preset;
 
 /// What to send, and how. Its `Debug` shows the names of headers only.
@@ -114,7 +114,7 @@ fn signed(source: &Source, secret: &Secret, body: Bytes, now: Timestamp, id: &st
             request.headers.insert(header_name(&name)?, sensitive(secret.expose())?);
         }
         Scheme::Token(TokenPlace::Query(name)) => {
-            let (name, token) = (percent::encode(name.as_bytes()), percent::encode(secret.expose()));
+            let (name, token) = (percent_encoded(name.as_bytes()), percent_encoded(secret.expose()));
             request.path_suffix = format!("?{name}={token}");
         }
         Scheme::Token(TokenPlace::Body(name)) => request.body = with_member(&request.body, &name, secret)?,
@@ -139,7 +139,7 @@ fn signed(source: &Source, secret: &Secret, body: Bytes, now: Timestamp, id: &st
                 .headers
                 .insert(twilio::SIGNATURE, header_value(signature.as_bytes())?);
         }
-        Scheme::UrlSecret => request.path_suffix = format!("/{}", percent::encode(secret.expose())),
+        Scheme::UrlSecret => request.path_suffix = format!("/{}", percent_encoded(secret.expose())),
         Scheme::None => {}
     }
     Ok(request)

@@ -92,7 +92,7 @@ fn signature(
     }
     let secrets = search::secrets(source, others);
     let template = scheme.map(|scheme| template_text(&scheme.template));
-    let matches = search::search(captured, &secrets, source.secrets.len(), template);
+    let matches = search::search(captured, &secrets, source.secrets.len(), template.as_deref());
     let telling = |found: &Match| differences(found, scheme, header);
     match matches.iter().map(telling).min_by_key(Vec::len) {
         Some(differences) if differences.is_empty() => {

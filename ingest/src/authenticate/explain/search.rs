@@ -60,7 +60,7 @@ pub(super) fn search(
     captured: &Captured,
     secrets: &[(String, &Secret)],
     own: usize,
-    template: Option<String>,
+    template: Option<&str>,
 ) -> Vec<Match> {
     let digests = digests(&captured.headers);
     let stamps = stamps(&captured.headers);
@@ -72,14 +72,8 @@ pub(super) fn search(
         "{id}.{timestamp}.{body}",
         "{path}{body}",
     ];
-    let mut templates: Vec<String> = template.into_iter().collect();
-    templates.extend(
-        usual
-            .iter()
-            .filter(|usual| !templates.iter().any(|t| t == *usual))
-            .map(|t| (*t).to_owned())
-            .collect::<Vec<_>>(),
-    );
+    let usual = usual.into_iter().filter(|usual| template != Some(*usual));
+    let templates: Vec<&str> = template.into_iter().chain(usual).collect();
     let mut found = Vec::new();
     for (words, body) in spellings(&captured.body) {
         let secrets = if words.is_empty() { secrets } else { &secrets[..own] };
@@ -102,7 +96,7 @@ pub(super) fn search(
                                     key: reading,
                                     hash,
                                     encoding,
-                                    template: template.clone(),
+                                    template: (*template).to_owned(),
                                     spelling: words,
                                 });
                             }
