@@ -91,6 +91,15 @@ impl Role {
         panic!("not ready within 60 s: {last:?}\n{}", self.logs());
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it has not ended by itself.
+    pub(crate) fn alive(&mut self) -> bool {
+        self.child.try_wait().expect("the child's state").is_none()
+    }
+
     /// SIGKILL: nothing is flushed, nothing is stored.
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("a running child");

@@ -53,7 +53,12 @@ pub(crate) struct Database {
 
 impl Database {
     pub(crate) async fn create() -> Self {
-        let server = service("FOREBAY_TEST_POSTGRES");
+        Self::create_on(&service("FOREBAY_TEST_POSTGRES")).await
+    }
+
+    /// On the server of this URL.
+    pub(crate) async fn create_on(server: &str) -> Self {
+        let server = server.to_owned();
         let name = unique("forebay").replace('-', "_");
         let admin = sqlx::PgPool::connect(&server).await.expect("the test database server");
         sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))

@@ -1,0 +1,9 @@
+//! The cases, by what suffers. Those that are too long for `./run test` are ignored there.
+
+mod broker;
+mod database;
+mod everything;
+mod processes;
+mod progress;
+mod slow;
+mod three_brokers;

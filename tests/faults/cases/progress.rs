@@ -1,0 +1,195 @@
+//! What the progress stands on goes away: the topic, or the group's offsets. Then the program stops loudly, and skips nothing.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use crate::deployment::Which;
+use crate::judge::{Finding, judge};
+use crate::kafka;
+use crate::ledger::Ledger;
+use crate::support::forebay::Role;
+use crate::trial::{Setup, Trial};
+use crate::verdict::tail;
+
+const ONE_PROCESSOR: Setup = Setup {
+    three_brokers: false,
+    ingests: 2,
+    processors: 1,
+    proxied_ingests: false,
+    proxied_processors: false,
+};
+
+impl Trial {
+    /// Everything accepted so far is where it should be, and nothing more is sent.
+    async fn come_to_rest(&mut self) {
+        self.unload().await;
+        self.drain().await;
+    }
+
+    /// Whether, within `patience`, a process ends by itself or says that it is not ready.
+    async fn grows_loud(&mut self, which: Which, patience: Duration) -> Result<String, String> {
+        let client = self.deployment.client.clone();
+        let deadline = Instant::now() + patience;
+        loop {
+            let member = self.deployment.get(which);
+            if !member.role.alive() {
+                return Ok(format!("ended:\n{}", tail(&member.role.logs())));
+            }
+            let said = member.readiness(&client).await;
+            match said {
+                Some((503, reason)) if !reason.contains("draining") => return Ok(reason),
+                said if Instant::now() > deadline => {
+                    return Err(format!(
+                        "after {patience:?} still {}",
+                        said.map_or(0, |(status, _)| status)
+                    ));
+                }
+                _ => sleep(Duration::from_millis(200)).await,
+            }
+        }
+    }
+}
+
+#[ignore = "long: `./run faults`"]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_that_is_deleted_stops_both_sides_loudly() {
+    let mut trial = Trial::begin("topic deleted", ONE_PROCESSOR).await;
+    trial.load().await;
+    trial.accept_more(trial.plan.events).await;
+    trial.come_to_rest().await;
+    let (mut complaints, mut said) = (Vec::new(), Vec::new());
+
+    kafka::delete_topic(&trial.direct.kafka, &trial.deployment.topic("events")).await;
+    trial.acts += 1;
+    trial.load_blindly(20);
+    for (which, patience) in [
+        (Which::Ingest(0), 30),
+        (Which::Ingest(1), 30),
+        (Which::Processor(0), 60),
+    ] {
+        let started = Instant::now();
+        match trial.grows_loud(which, Duration::from_secs(patience)).await {
+            Ok(reason) => said.push(format!("{which:?} after {:.1?}: {reason}", started.elapsed())),
+            Err(silence) => complaints.push(format!("{which:?} does not say that its topic is gone: {silence}")),
+        }
+    }
+    trial.unload_within(Duration::from_secs(3)).await;
+    trial.may_end = true;
+    // Whatever was accepted after the topic went is lost, and judged as such.
+    let evidence = trial.evidence().await;
+    trial.conclude(&evidence, complaints, json!({ "said": said })).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_made_anew_while_the_processor_is_away_is_not_taken_for_the_old_one() {
+    let mut trial = Trial::begin("topic made anew", ONE_PROCESSOR).await;
+    trial.load().await;
+    trial.accept_more(trial.plan.events / 2).await;
+    trial.come_to_rest().await;
+    let before = trial.evidence().await;
+    let code = trial.deployment.processors[0].role.terminate().await;
+    assert_eq!(code, Some(0), "the processor drains");
+
+    kafka::delete_topic(&trial.direct.kafka, &trial.deployment.topic("events")).await;
+    tokio::task::block_in_place(|| trial.deployment.migrate());
+    trial.acts += 1;
+    // Filled beyond the old progress, in every partition: the keys are the same, and there are more events.
+    trial.ledger = std::sync::Arc::new(Ledger::new(trial.plan.keys));
+    trial.load().await;
+    let old = before.book.entries.len();
+    trial.accept_more(old + old / 2).await;
+    trial.unload().await;
+
+    trial.may_end = true;
+    trial.deployment.start(Which::Processor(0));
+    let loud = trial.grows_loud_about_progress().await;
+    trial.drain().await;
+    let after = trial.evidence().await;
+    let verdict = judge(&after);
+    let count = |finding| verdict.count(&[finding]);
+    let (lost, undelivered) = (count(Finding::Lost), count(Finding::NotDelivered));
+    let mut complaints = Vec::new();
+    if let Err(silence) = &loud {
+        complaints.push(format!("no word of `progress lost`: {silence}"));
+    }
+    // Nothing at all, or everything: what lies between was skipped.
+    let all = verdict.accepted * after.receivers.len();
+    for (sink, missing, of) in [("postgres", lost, verdict.accepted), ("http", undelivered, all)] {
+        if missing != 0 && missing != of {
+            complaints.push(format!("{sink}: {missing} of {of} were skipped"));
+        }
+    }
+    let more = json!({ "said": loud.unwrap_or_default(), "accepted_anew": verdict.accepted, "lost": lost, "not_delivered": undelivered });
+    trial.conclude(&before, complaints, more).await;
+}
+
+impl Trial {
+    /// Whether the only processor says that its progress is lost, and stops.
+    async fn grows_loud_about_progress(&mut self) -> Result<String, String> {
+        let said = |role: &Role| {
+            let logs = role.logs();
+            let line = logs.lines().rev().find(|line| line.contains("progress lost"));
+            line.map(str::to_owned)
+        };
+        // A processor that starts is not ready at first, which is no statement.
+        let deadline = Instant::now() + Duration::from_secs(45);
+        while Instant::now() < deadline {
+            let member = self.deployment.get(Which::Processor(0));
+            if let Some(line) = said(&member.role) {
+                return self
+                    .grows_loud(Which::Processor(0), Duration::from_secs(30))
+                    .await
+                    .map(|_| line);
+            }
+            if !member.role.alive() {
+                return Err(format!("it ended with other words:\n{}", tail(&member.role.logs())));
+            }
+            if self.stands_still_while_ready().await {
+                break;
+            }
+            sleep(Duration::from_millis(200)).await;
+        }
+        Err("it is ready, and has nothing more to do".to_owned())
+    }
+
+    /// Ready for ten seconds, without a new row or arrival.
+    async fn stands_still_while_ready(&mut self) -> bool {
+        let client = self.deployment.client.clone();
+        let mut last = None;
+        for _ in 0..20 {
+            let member = self.deployment.get(Which::Processor(0));
+            let ready = member.readiness(&client).await.is_some_and(|(status, _)| status == 200);
+            let arrivals: usize = self.receivers.iter().map(|r| r.count()).sum();
+            let now = (self.database.count().await, arrivals);
+            if !ready || last.is_some_and(|last| last != now) {
+                return false;
+            }
+            last = Some(now);
+            sleep(Duration::from_millis(500)).await;
+        }
+        true
+    }
+}
+
+#[ignore = "long: `./run faults`"]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn groups_without_offsets_lose_nothing() {
+    let mut trial = Trial::begin("group offsets deleted", Setup::default()).await;
+    trial.load().await;
+    trial.accept_more(trial.plan.events / 2).await;
+    trial.come_to_rest().await;
+    for member in &mut trial.deployment.processors {
+        assert_eq!(member.role.terminate().await, Some(0), "the processor drains");
+    }
+    let groups = ["postgres", "http"].map(|sink| trial.deployment.topic(sink));
+    kafka::delete_groups(&trial.direct.kafka, &groups).await;
+    for number in 0..2 {
+        trial.deployment.start_again(Which::Processor(number)).await;
+    }
+    trial.healed();
+    trial.load().await;
+    trial.accept_more(trial.plan.events / 2).await;
+    trial.finish().await;
+}

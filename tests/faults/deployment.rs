@@ -1,0 +1,197 @@
+//! The program as it is deployed: ingests and processors as processes of their own, which are killed and started again.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use crate::sender::SOURCE;
+use crate::services::Held;
+use crate::support::forebay::{Role, run, stderr};
+use crate::support::receiver::SECRET;
+use crate::support::sender::{Client, STANDARD_SECRET};
+use crate::support::unique;
+
+/// Where a process finds the services.
+#[derive(Debug, Clone)]
+pub(crate) struct Addresses {
+    pub(crate) kafka: String,
+    pub(crate) postgres: String,
+}
+
+/// What the configurations of all processes have in common.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) replication: usize,
+    /// The URLs of the endpoints.
+    pub(crate) endpoints: Vec<String>,
+}
+
+/// One process.
+pub(crate) struct Member {
+    command: &'static str,
+    name: String,
+    admin: u16,
+    listen: u16,
+    pub(crate) role: Role,
+}
+
+impl Member {
+    fn start_role(command: &'static str, name: &str, admin: u16, folder: &Path) -> Role {
+        Role::start(&[command, "--config", &format!("{name}.yaml")], folder, name, admin)
+    }
+
+    pub(crate) fn base(&self) -> String {
+        format!("http://127.0.0.1:{}", self.listen)
+    }
+
+    /// Stopped until the answer is dropped.
+    pub(crate) fn hold(&self) -> Held {
+        Held::new(vec![self.role.pid()])
+    }
+
+    /// What `/readyz` says; `None` when nobody answers.
+    pub(crate) async fn readiness(&self, client: &Client) -> Option<(u16, String)> {
+        client.get(&format!("{}/readyz", self.role.admin)).await
+    }
+}
+
+/// All processes of one trial, and their configurations.
+pub(crate) struct Deployment {
+    pub(crate) prefix: String,
+    folder: PathBuf,
+    settings: Settings,
+    pub(crate) client: Client,
+    pub(crate) ingests: Vec<Member>,
+    pub(crate) processors: Vec<Member>,
+}
+
+impl Deployment {
+    /// Makes topics and tables, without the way through a proxy.
+    pub(crate) fn new(folder: PathBuf, settings: Settings, direct: &Addresses) -> Self {
+        let deployment = Self {
+            prefix: unique("faults"),
+            folder,
+            settings,
+            client: Client::default(),
+            ingests: Vec::new(),
+            processors: Vec::new(),
+        };
+        deployment.write("migrate", direct, 0, 0);
+        deployment.migrate();
+        deployment
+    }
+
+    pub(crate) fn migrate(&self) {
+        let output = run(&["migrate", "--config", "migrate.yaml"], &self.folder);
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+
+    pub(crate) fn topic(&self, name: &str) -> String {
+        format!("{}.{name}", self.prefix)
+    }
+
+    fn write(&self, name: &str, to: &Addresses, listen: u16, admin: u16) {
+        let Settings { replication, endpoints } = &self.settings;
+        let mut text = format!(
+            "logging: {{ format: json, filter: info }}\nadmin: {{ listen: \"127.0.0.1:{admin}\" }}\nevent_log:\n  kafka:\n    \
+             brokers: \"{}\"\n    properties: {{ session.timeout.ms: \"6000\", heartbeat.interval.ms: \"2000\" }}\n  \
+             topic_prefix: {}\n  partitions: 12\n  replication: {replication}\ningest: {{ listen: \"127.0.0.1:{listen}\" }}\n\
+             sources:\n  - {{ id: {SOURCE}, platform: standard, secrets: [{STANDARD_SECRET}] }}\nendpoints:\n",
+            to.kafka, self.prefix
+        );
+        for (number, url) in endpoints.iter().enumerate() {
+            let line = writeln!(
+                text,
+                "  - {{ id: receiver-{number}, url: \"{url}\", secrets: [{SECRET}] }}"
+            );
+            line.expect("written");
+        }
+        let end = writeln!(
+            text,
+            "processor: {{ retry_base_ms: 50, retry_max_ms: 1000 }}\nsinks:\n  postgres: {{ url: \"{}\" }}\n  \
+             http: {{ allowed_networks: [127.0.0.0/8] }}",
+            to.postgres
+        );
+        end.expect("written");
+        std::fs::write(self.folder.join(format!("{name}.yaml")), text).expect("written");
+    }
+
+    fn member(&self, command: &'static str, name: String, to: &Addresses) -> Member {
+        let (listen, admin) = (port(), port());
+        self.write(&name, to, listen, admin);
+        let role = Member::start_role(command, &name, admin, &self.folder);
+        Member {
+            command,
+            name,
+            admin,
+            listen,
+            role,
+        }
+    }
+
+    /// Starts one more ingest.
+    pub(crate) fn add_ingest(&mut self, to: &Addresses) {
+        let member = self.member("ingest", format!("ingest-{}", self.ingests.len()), to);
+        self.ingests.push(member);
+    }
+
+    /// Starts one more processor.
+    pub(crate) fn add_processor(&mut self, to: &Addresses) {
+        let member = self.member("process", format!("process-{}", self.processors.len()), to);
+        self.processors.push(member);
+    }
+
+    pub(crate) fn members(&mut self) -> impl Iterator<Item = &mut Member> {
+        self.ingests.iter_mut().chain(&mut self.processors)
+    }
+
+    /// Waits until all are ready.
+    pub(crate) async fn ready(&mut self) {
+        let client = self.client.clone();
+        for member in self.members() {
+            member.role.ready(&client).await;
+        }
+    }
+
+    pub(crate) fn bases(&self) -> Vec<String> {
+        self.ingests.iter().map(Member::base).collect()
+    }
+
+    /// Starts one again that has ended.
+    pub(crate) fn start(&mut self, which: Which) {
+        let folder = self.folder.clone();
+        let member = self.get(which);
+        member.role = Member::start_role(member.command, &member.name, member.admin, &folder);
+    }
+
+    /// The same. It is ready when this returns.
+    pub(crate) async fn start_again(&mut self, which: Which) {
+        self.start(which);
+        let client = self.client.clone();
+        self.get(which).role.ready(&client).await;
+    }
+
+    pub(crate) fn get(&mut self, which: Which) -> &mut Member {
+        match which {
+            Which::Ingest(number) => &mut self.ingests[number],
+            Which::Processor(number) => &mut self.processors[number],
+        }
+    }
+}
+
+/// One of the processes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Which {
+    Ingest(usize),
+    Processor(usize),
+}
+
+/// A free port that no outgoing connection is given while its server is away: below the range that the kernel takes these from,
+/// and below that of `deploy/services`.
+fn port() -> u16 {
+    loop {
+        let port = fastrand::u16(10_000..20_000);
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! What the ledger says must be so, compared with the rows of the table, the arrivals at the receivers and the dead letters.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::ledger::{Book, Fate};
+use crate::receiver::Arrival;
+
+/// One row of the table `event`.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    /// Empty if the body has none.
+    pub(crate) mark: String,
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+    /// When its transaction began.
+    pub(crate) stored_ms: i64,
+}
+
+/// Everything that is judged.
+#[derive(Debug, Clone)]
+pub(crate) struct Evidence {
+    pub(crate) book: Book,
+    /// In any order.
+    pub(crate) rows: Vec<Row>,
+    /// Of each receiver, in order of arrival.
+    pub(crate) receivers: Vec<Vec<Arrival>>,
+    pub(crate) dead_letters: u64,
+    pub(crate) expected_dead_letters: u64,
+}
+
+/// One way to break a promise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Finding {
+    /// The sender did not get to the end of its plan.
+    Unfinished,
+    /// Accepted, and no row.
+    Lost,
+    /// More than one row of one event.
+    Doubled,
+    /// A row of nothing that was sent.
+    Foreign,
+    /// A row or an arrival of what was refused.
+    RefusedButThere,
+    /// In the log, an event stands before an earlier one of its key.
+    LogOrder,
+    /// A later transaction stored an earlier event of a key.
+    StoredOrder,
+    /// The events of one key lie in two partitions.
+    SplitKey,
+    /// Two rows say that they lie at the same place.
+    SharedPosition,
+    /// Accepted, and never at a receiver.
+    NotDelivered,
+    /// At a receiver, and never sent.
+    DeliveredForeign,
+    /// The first arrival of an event came after that of a later one of its key.
+    ArrivalOrder,
+    /// One event came under two ids.
+    TwoIds,
+    /// A signature did not verify.
+    Unsigned,
+    /// More dead letters than expected, or fewer.
+    DeadLetters,
+}
+
+/// What the judge says.
+#[derive(Debug, Default)]
+pub(crate) struct Verdict {
+    pub(crate) accepted: usize,
+    pub(crate) rows: usize,
+    pub(crate) arrivals: usize,
+    /// Arrivals of an event that had arrived at that receiver before: allowed, and counted.
+    pub(crate) repeats: usize,
+    /// How often, and the first case.
+    pub(crate) findings: BTreeMap<Finding, (usize, String)>,
+}
+
+impl Verdict {
+    fn add(&mut self, finding: Finding, first: impl FnOnce() -> String) {
+        self.add_many(finding, 1, first);
+    }
+
+    fn add_many(&mut self, finding: Finding, count: usize, first: impl FnOnce() -> String) {
+        let found = self.findings.entry(finding).or_insert_with(|| (0, first()));
+        found.0 += count;
+    }
+
+    pub(crate) fn count(&self, findings: &[Finding]) -> usize {
+        findings.iter().filter_map(|f| self.findings.get(f)).map(|f| f.0).sum()
+    }
+}
+
+pub(crate) fn judge(evidence: &Evidence) -> Verdict {
+    let book = &evidence.book;
+    let mut verdict = Verdict {
+        accepted: book.accepted().count(),
+        ..Verdict::default()
+    };
+    for (number, entry) in book.entries.iter().enumerate() {
+        if entry.fate == Fate::Open {
+            verdict.add(Finding::Unfinished, || name(book, number));
+        }
+    }
+    judge_rows(book, &evidence.rows, &mut verdict);
+    for (receiver, arrivals) in evidence.receivers.iter().enumerate() {
+        judge_arrivals(book, receiver, arrivals, &mut verdict);
+    }
+    if evidence.dead_letters != evidence.expected_dead_letters {
+        let difference = evidence.dead_letters.abs_diff(evidence.expected_dead_letters);
+        verdict.add_many(
+            Finding::DeadLetters,
+            usize::try_from(difference).unwrap_or(usize::MAX),
+            || {
+                format!(
+                    "{} came, {} expected",
+                    evidence.dead_letters, evidence.expected_dead_letters
+                )
+            },
+        );
+    }
+    verdict
+}
+
+fn name(book: &Book, number: usize) -> String {
+    format!("event {number} of key {}", book.key(number))
+}
+
+fn is_accepted(book: &Book, number: usize) -> bool {
+    matches!(book.entries[number].fate, Fate::Accepted { .. })
+}
+
+fn judge_rows(book: &Book, rows: &[Row], verdict: &mut Verdict) {
+    let mut ours: Vec<(usize, &Row)> = Vec::with_capacity(rows.len());
+    let mut positions = HashSet::new();
+    for row in rows {
+        if !positions.insert((row.partition, row.offset)) {
+            verdict.add(Finding::SharedPosition, || {
+                format!("partition {} offset {}", row.partition, row.offset)
+            });
+        }
+        match book.number(&row.mark) {
+            Some(number) => ours.push((number, row)),
+            None => verdict.add(Finding::Foreign, || format!("a row with the mark `{}`", row.mark)),
+        }
+    }
+    verdict.rows = ours.len();
+
+    let mut stored = HashSet::with_capacity(ours.len());
+    let mut partitions: HashMap<usize, i32> = HashMap::new();
+    for (number, row) in &ours {
+        if !stored.insert(*number) {
+            verdict.add(Finding::Doubled, || name(book, *number));
+        }
+        if book.entries[*number].fate == Fate::Refused {
+            verdict.add(Finding::RefusedButThere, || name(book, *number));
+        }
+        let partition = *partitions.entry(book.key(*number)).or_insert(row.partition);
+        if partition != row.partition {
+            verdict.add(Finding::SplitKey, || {
+                format!(
+                    "{} in partition {}, others in {partition}",
+                    name(book, *number),
+                    row.partition
+                )
+            });
+        }
+    }
+    for (number, _) in book.accepted() {
+        if !stored.contains(&number) {
+            verdict.add(Finding::Lost, || name(book, number));
+        }
+    }
+
+    // Where the outcome is unknown, no order was promised.
+    ours.retain(|(number, _)| is_accepted(book, *number));
+    ours.sort_by_key(|(_, row)| (row.partition, row.offset));
+    // Between partitions there is none either.
+    let in_log = ours.iter().map(|(number, row)| (row.partition, *number));
+    inversions(book, in_log, Finding::LogOrder, verdict);
+    ours.sort_by_key(|(number, row)| (row.stored_ms, *number));
+    let stored = ours.iter().map(|(number, _)| (0, *number));
+    inversions(book, stored, Finding::StoredOrder, verdict);
+}
+
+fn judge_arrivals(book: &Book, receiver: usize, arrivals: &[Arrival], verdict: &mut Verdict) {
+    let mut ids: HashMap<usize, &str> = HashMap::new();
+    let mut firsts = Vec::with_capacity(arrivals.len());
+    for arrival in arrivals {
+        let here = |what: String| format!("{what} at receiver {receiver}");
+        let Some(number) = book.number(&arrival.mark) else {
+            verdict.add(Finding::DeliveredForeign, || {
+                here(format!("the mark `{}`", arrival.mark))
+            });
+            continue;
+        };
+        verdict.arrivals += 1;
+        if !arrival.verified {
+            verdict.add(Finding::Unsigned, || here(name(book, number)));
+        }
+        if book.entries[number].fate == Fate::Refused {
+            verdict.add(Finding::RefusedButThere, || here(name(book, number)));
+        }
+        match ids.get(&number) {
+            None => {
+                ids.insert(number, &arrival.id);
+                firsts.push(number);
+            }
+            Some(id) => {
+                verdict.repeats += 1;
+                if *id != arrival.id {
+                    verdict.add(Finding::TwoIds, || {
+                        here(format!("{} as {id} and {}", name(book, number), arrival.id))
+                    });
+                }
+            }
+        }
+    }
+    for (number, _) in book.accepted() {
+        if !ids.contains_key(&number) {
+            verdict.add(Finding::NotDelivered, || {
+                format!("{} at receiver {receiver}", name(book, number))
+            });
+        }
+    }
+    firsts.retain(|number| is_accepted(book, *number));
+    inversions(
+        book,
+        firsts.into_iter().map(|number| (0, number)),
+        Finding::ArrivalOrder,
+        verdict,
+    );
+}
+
+/// Within each key of each partition the numbers must rise.
+fn inversions(book: &Book, numbers: impl Iterator<Item = (i32, usize)>, finding: Finding, verdict: &mut Verdict) {
+    let mut highest: HashMap<(i32, usize), usize> = HashMap::new();
+    for (partition, number) in numbers {
+        let highest = highest.entry((partition, book.key(number))).or_insert(number);
+        if number < *highest {
+            let after = *highest;
+            verdict.add(finding, || format!("{} after event {after}", name(book, number)));
+        }
+        *highest = number.max(*highest);
+    }
+}

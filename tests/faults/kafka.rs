@@ -1,0 +1,75 @@
+//! What a case asks of the brokers itself: how much is in a topic, and to be rid of a topic or a group.
+
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn client(brokers: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", brokers).set("group.id", "faults-looks");
+    config
+}
+
+/// How many records a topic has; `None` if it is not there or does not answer.
+pub(crate) fn records(brokers: &str, topic: &str) -> Option<u64> {
+    let consumer: BaseConsumer = client(brokers).create().expect("a consumer");
+    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).ok()?;
+    let partitions = metadata.topics().first()?.partitions();
+    if partitions.is_empty() {
+        return None;
+    }
+    let mut records = 0;
+    for partition in partitions {
+        let (low, high) = consumer.fetch_watermarks(topic, partition.id(), PATIENCE).ok()?;
+        records += u64::try_from(high - low).unwrap_or(0);
+    }
+    Some(records)
+}
+
+/// How many partitions have each broker as their leader: its id and the number.
+pub(crate) fn leaders(brokers: &str, topic: &str) -> Vec<(i32, usize)> {
+    let consumer: BaseConsumer = client(brokers).create().expect("a consumer");
+    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).expect("metadata");
+    let mut counts = std::collections::BTreeMap::new();
+    for partition in metadata.topics().first().map(|t| t.partitions()).unwrap_or_default() {
+        *counts.entry(partition.leader()).or_default() += 1;
+    }
+    counts.into_iter().collect()
+}
+
+fn admin(brokers: &str) -> AdminClient<DefaultClientContext> {
+    client(brokers).create().expect("an admin client")
+}
+
+/// Deletes a topic. It is gone when this returns.
+pub(crate) async fn delete_topic(brokers: &str, topic: &str) {
+    let deleted = admin(brokers)
+        .delete_topics(&[topic], &AdminOptions::new())
+        .await
+        .expect("an answer");
+    deleted[0].as_ref().expect("deleted");
+    crate::support::eventually("the topic is gone", PATIENCE, async || {
+        tokio::task::block_in_place(|| records(brokers, topic))
+            .is_none()
+            .then_some(())
+    })
+    .await;
+}
+
+/// Deletes groups that have no members any more.
+pub(crate) async fn delete_groups(brokers: &str, groups: &[String]) {
+    let admin = admin(brokers);
+    for group in groups {
+        // A member that has just left is a member for a moment still.
+        crate::support::eventually("the group is gone", PATIENCE, async || {
+            let deleted = admin.delete_groups(&[group], &AdminOptions::new()).await;
+            deleted.is_ok_and(|groups| groups[0].is_ok()).then_some(())
+        })
+        .await;
+    }
+}

@@ -1,0 +1,47 @@
+//! How much is done: little in `./run test`, much in `./run faults`, which sets the variables.
+
+/// A number from the environment.
+fn variable(name: &str) -> Option<u64> {
+    let value = std::env::var_os(name)?.into_string().ok()?;
+    Some(
+        value
+            .parse()
+            .unwrap_or_else(|_| panic!("{name} is not a number: `{value}`")),
+    )
+}
+
+/// What every case reads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan {
+    /// Whether this is the long run.
+    pub(crate) long: bool,
+    /// How many events a case wants accepted at the least; faults are repeated until then.
+    pub(crate) events: usize,
+    /// Events a second.
+    pub(crate) rate: u32,
+    pub(crate) keys: usize,
+    pub(crate) receivers: usize,
+    /// Of everything that is left to chance.
+    pub(crate) seed: u64,
+}
+
+impl Plan {
+    pub(crate) fn read() -> Self {
+        let events = variable("FOREBAY_FAULTS_EVENTS");
+        let number = |value: u64| usize::try_from(value).expect("fits");
+        let rate = variable("FOREBAY_FAULTS_RATE").map_or(120, |rate| u32::try_from(rate).expect("a rate that fits"));
+        Self {
+            long: events.is_some(),
+            events: events.map_or(1000, number),
+            rate,
+            keys: if events.is_some() { 500 } else { 150 },
+            receivers: if events.is_some() { 3 } else { 2 },
+            seed: variable("FOREBAY_FAULTS_SEED").unwrap_or(1),
+        }
+    }
+
+    /// One of two, by the length of the run.
+    pub(crate) fn short_or_long<T>(self, short: T, long: T) -> T {
+        if self.long { long } else { short }
+    }
+}

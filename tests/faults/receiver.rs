@@ -1,0 +1,101 @@
+//! A healthy receiver that notes every delivery: many of them, so only what the judge needs.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http_body_util::{BodyExt as _, Empty};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use standardwebhooks::Webhook as Verifier;
+use tokio::net::TcpListener;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::ledger::{mark_in, now_ms};
+use crate::support::receiver::SECRET;
+
+/// One delivery as it arrived.
+#[derive(Debug, Clone)]
+pub(crate) struct Arrival {
+    /// Empty if the body has none.
+    pub(crate) mark: String,
+    /// `webhook-id`.
+    pub(crate) id: String,
+    pub(crate) at_ms: i64,
+    pub(crate) verified: bool,
+}
+
+/// Listens until dropped, and answers 200.
+#[derive(Debug)]
+pub(crate) struct Receiver {
+    pub(crate) url: String,
+    arrivals: Arc<Mutex<Vec<Arrival>>>,
+    accepting: JoinHandle<()>,
+}
+
+impl Receiver {
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/hook", listener.local_addr().expect("bound"));
+        let arrivals = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&arrivals);
+        let verifier = Arc::new(Verifier::new(SECRET).expect("a valid key"));
+        let accepting = tokio::spawn(async move {
+            // Dropped with this task, and the connections with it.
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let (noted, verifier) = (Arc::clone(&noted), Arc::clone(&verifier));
+                connections.spawn(async move {
+                    let service = service_fn(move |request| answer(request, Arc::clone(&noted), Arc::clone(&verifier)));
+                    let server = Builder::new(TokioExecutor::new());
+                    drop(server.serve_connection(TokioIo::new(stream), service).await);
+                });
+                while connections.try_join_next().is_some() {}
+            }
+        });
+        Self {
+            url,
+            arrivals,
+            accepting,
+        }
+    }
+
+    /// How many arrived, repeats counted.
+    pub(crate) fn count(&self) -> usize {
+        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// In order of arrival.
+    pub(crate) fn arrivals(&self) -> Vec<Arrival> {
+        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    noted: Arc<Mutex<Vec<Arrival>>>,
+    verifier: Arc<Verifier>,
+) -> Result<Response<Empty<Bytes>>, Infallible> {
+    let (parts, body) = request.into_parts();
+    // A request that broke off has not arrived.
+    if let Ok(body) = body.collect().await {
+        let body = body.to_bytes();
+        let id = parts.headers.get("webhook-id").and_then(|v| v.to_str().ok());
+        let arrival = Arrival {
+            mark: mark_in(&body).unwrap_or_default().to_owned(),
+            id: id.unwrap_or_default().to_owned(),
+            at_ms: now_ms(),
+            verified: verifier.verify(&body, &parts.headers).is_ok(),
+        };
+        noted.lock().unwrap_or_else(PoisonError::into_inner).push(arrival);
+    }
+    Ok(Response::new(Empty::new()))
+}

@@ -1,0 +1,155 @@
+//! A judge that finds nothing proves nothing: one fault of each kind is planted, and each must be found.
+
+use crate::judge::{Evidence, Finding, Row, judge};
+use crate::ledger::{Book, Fate};
+use crate::receiver::Arrival;
+
+const KEYS: usize = 5;
+const EVENTS: usize = 60;
+const REFUSED: usize = 31;
+const UNKNOWN_AND_STORED: usize = 42;
+const UNKNOWN_AND_NOWHERE: usize = 43;
+
+fn row(book: &Book, number: usize) -> Row {
+    Row {
+        mark: book.mark(number),
+        partition: i32::try_from(book.key(number) % 3).expect("small"),
+        offset: i64::try_from(number).expect("small"),
+        // Transactions of ten rows.
+        stored_ms: 5000 + i64::try_from(number / 10).expect("small"),
+    }
+}
+
+fn arrival(book: &Book, number: usize) -> Arrival {
+    Arrival {
+        mark: book.mark(number),
+        id: format!("id-{number}"),
+        at_ms: 6000 + i64::try_from(number).expect("small"),
+        verified: true,
+    }
+}
+
+/// A run in which all is well: repeats at receivers, and events whose outcome the sender never learned, one of them stored.
+fn clean() -> Evidence {
+    let mut book = Book::new(KEYS);
+    for number in 0..EVENTS {
+        book.plan(i64::try_from(number).expect("small"));
+        book.entries[number].fate = match number {
+            REFUSED => Fate::Refused,
+            UNKNOWN_AND_STORED | UNKNOWN_AND_NOWHERE => Fate::Unknown,
+            _ => Fate::Accepted { at_ms: 1000 },
+        };
+    }
+    let there: Vec<usize> = (0..EVENTS)
+        .filter(|n| ![REFUSED, UNKNOWN_AND_NOWHERE].contains(n))
+        .collect();
+    let mut arrivals: Vec<Arrival> = there.iter().map(|n| arrival(&book, *n)).collect();
+    arrivals.extend((20..30).map(|n| arrival(&book, n)));
+    Evidence {
+        rows: there.iter().map(|n| row(&book, *n)).collect(),
+        receivers: vec![arrivals.clone(), arrivals],
+        dead_letters: 2,
+        expected_dead_letters: 2,
+        book,
+    }
+}
+
+#[test]
+fn a_run_in_which_all_is_well_has_no_finding() {
+    let verdict = judge(&clean());
+    assert!(verdict.findings.is_empty(), "{:?}", verdict.findings);
+    assert_eq!((verdict.accepted, verdict.rows), (EVENTS - 3, EVENTS - 2));
+    assert_eq!(verdict.repeats, 20, "ten at each of two receivers");
+}
+
+#[test]
+fn each_kind_of_fault_is_found_and_no_other_with_it() {
+    type Plant = fn(&mut Evidence);
+    let plants: [(Finding, Plant); 20] = [
+        (Finding::Unfinished, |e| {
+            e.book.entries[UNKNOWN_AND_NOWHERE].fate = Fate::Open
+        }),
+        (Finding::Lost, |e| drop(e.rows.remove(17))),
+        (Finding::Lost, |e| drop(e.rows.pop())),
+        (Finding::Doubled, |e| {
+            let again = Row {
+                offset: 900,
+                ..row(&e.book, EVENTS - 1)
+            };
+            e.rows.push(again);
+        }),
+        (Finding::Foreign, |e| {
+            let strange = Row {
+                mark: "another-run/3".into(),
+                offset: 901,
+                ..row(&e.book, 3)
+            };
+            e.rows.push(strange);
+        }),
+        (Finding::Foreign, |e| {
+            let strange = Row {
+                mark: e.book.mark(EVENTS),
+                offset: 902,
+                ..row(&e.book, 3)
+            };
+            e.rows.push(strange);
+        }),
+        (Finding::Foreign, |e| {
+            let strange = Row {
+                mark: String::new(),
+                offset: 903,
+                ..row(&e.book, 3)
+            };
+            e.rows.push(strange);
+        }),
+        (Finding::RefusedButThere, |e| e.rows.push(row(&e.book, REFUSED))),
+        (Finding::RefusedButThere, |e| {
+            e.receivers[1].push(arrival(&e.book, REFUSED))
+        }),
+        // Events 10 and 15 are of one key.
+        (Finding::LogOrder, |e| {
+            e.rows[10].offset = 15;
+            e.rows[15].offset = 10;
+        }),
+        (Finding::StoredOrder, |e| e.rows[10].stored_ms += 5),
+        (Finding::SplitKey, |e| e.rows[12].partition += 40),
+        (Finding::SharedPosition, |e| {
+            let mut other = row(&e.book, UNKNOWN_AND_NOWHERE);
+            other.offset = e.rows[e.rows.len() - 2].offset;
+            other.partition = e.rows[e.rows.len() - 2].partition;
+            other.stored_ms = e.rows[e.rows.len() - 2].stored_ms;
+            e.rows.push(other);
+        }),
+        (Finding::NotDelivered, |e| {
+            e.receivers[1].retain(|a| a.mark != e.book.mark(8))
+        }),
+        (Finding::DeliveredForeign, |e| e.receivers[0][3].mark = String::new()),
+        (Finding::ArrivalOrder, |e| e.receivers[1].swap(10, 15)),
+        (Finding::TwoIds, |e| {
+            let last = e.receivers[0].len() - 1;
+            e.receivers[0][last].id = "id-other".into();
+        }),
+        (Finding::Unsigned, |e| e.receivers[0][2].verified = false),
+        (Finding::DeadLetters, |e| e.dead_letters = 3),
+        (Finding::DeadLetters, |e| e.dead_letters = 0),
+    ];
+    for (number, (finding, plant)) in plants.into_iter().enumerate() {
+        let mut evidence = clean();
+        plant(&mut evidence);
+        let found = judge(&evidence).findings;
+        assert!(
+            found.contains_key(&finding),
+            "plant {number}: {finding:?} was not found, but {found:?}"
+        );
+        // An arrival that lost its mark is missing as well; a row in the place of another changes the key's partition.
+        let with_it = [Finding::NotDelivered, Finding::SplitKey];
+        let others: Vec<_> = found
+            .keys()
+            .filter(|f| **f != finding && !with_it.contains(f))
+            .collect();
+        assert!(
+            others.is_empty(),
+            "plant {number}: {finding:?} was found, and {others:?} too"
+        );
+    }
+}

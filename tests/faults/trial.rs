@@ -1,0 +1,243 @@
+//! One case from beginning to end: a deployment of its own, load, faults, healing, and the judgement.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::sleep;
+
+use crate::deployment::{Addresses, Deployment, Settings, Which};
+use crate::ledger::{Ledger, now_ms};
+use crate::plan::Plan;
+use crate::proxy::Proxy;
+use crate::receiver::Receiver;
+use crate::sender::Load;
+use crate::services::{ONE, POSTGRES, Services, THREE};
+use crate::support::{Database, eventually};
+
+/// One case at a time: two cores have room for no more, and one case's faults are not another's.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// The bytes of a body, as a usual one of a platform.
+const BODY_BYTES: usize = 1000;
+
+/// What a case runs on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setup {
+    /// A cluster of three brokers instead of one.
+    pub(crate) three_brokers: bool,
+    pub(crate) ingests: usize,
+    pub(crate) processors: usize,
+    /// Whether the ingests, and the processors, reach the services by way of proxies.
+    pub(crate) proxied_ingests: bool,
+    pub(crate) proxied_processors: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            three_brokers: false,
+            ingests: 2,
+            processors: 2,
+            proxied_ingests: false,
+            proxied_processors: false,
+        }
+    }
+}
+
+/// A case under way.
+pub(crate) struct Trial {
+    pub(crate) phase: &'static str,
+    pub(crate) plan: Plan,
+    pub(crate) services: &'static Services,
+    pub(crate) direct: Addresses,
+    pub(crate) deployment: Deployment,
+    pub(crate) database: Database,
+    pub(crate) receivers: Vec<Receiver>,
+    /// In front of each broker, and of the database.
+    pub(crate) kafka_proxies: Vec<Proxy>,
+    pub(crate) postgres_proxy: Proxy,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) load: Option<Load>,
+    pub(crate) acts: usize,
+    pub(crate) began_ms: i64,
+    pub(crate) loaded_ms: (i64, i64),
+    pub(crate) healed_ms: Option<i64>,
+    /// Whether a process may have ended by itself.
+    pub(crate) may_end: bool,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Trial {
+    /// Services, processes, receivers: all ready.
+    pub(crate) async fn begin(phase: &'static str, setup: Setup) -> Self {
+        let turn = TURN.lock().await;
+        let plan = Plan::read();
+        let services = Services::of_this_program();
+        let began_ms = now_ms();
+        let variables = tokio::task::block_in_place(|| {
+            let mut wanted = if setup.three_brokers { THREE.to_vec() } else { vec![ONE] };
+            wanted.push(POSTGRES);
+            services.start(&wanted)
+        });
+        let kafka = if setup.three_brokers { "KAFKA3" } else { "KAFKA" };
+        let database = Database::create_on(&variables["POSTGRES"]).await;
+        let direct = Addresses {
+            kafka: variables[kafka].clone(),
+            postgres: database.url.clone(),
+        };
+        let (kafka_proxies, postgres_proxy, proxied) = proxies(&variables, kafka, &direct).await;
+
+        let mut receivers = Vec::new();
+        for _ in 0..plan.receivers {
+            receivers.push(Receiver::start().await);
+        }
+        let settings = Settings {
+            replication: if setup.three_brokers { 3 } else { 1 },
+            endpoints: receivers.iter().map(|r| r.url.clone()).collect(),
+        };
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join("faults")
+            .join(phase.replace(' ', "-"));
+        drop(std::fs::remove_dir_all(&folder));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let mut deployment = tokio::task::block_in_place(|| Deployment::new(folder, settings, &direct));
+        let way = |is_proxied| if is_proxied { &proxied } else { &direct };
+        for _ in 0..setup.ingests {
+            deployment.add_ingest(way(setup.proxied_ingests));
+        }
+        for _ in 0..setup.processors {
+            deployment.add_processor(way(setup.proxied_processors));
+        }
+        deployment.ready().await;
+        Self {
+            phase,
+            plan,
+            services,
+            direct,
+            deployment,
+            database,
+            receivers,
+            kafka_proxies,
+            postgres_proxy,
+            ledger: Arc::new(Ledger::new(plan.keys)),
+            load: None,
+            acts: 0,
+            began_ms,
+            loaded_ms: (began_ms, began_ms),
+            healed_ms: None,
+            may_end: false,
+            _turn: turn,
+        }
+    }
+
+    /// Begins to send, as many a second as planned, and waits until the first are accepted.
+    pub(crate) async fn load(&mut self) {
+        self.load_at(self.plan.rate).await;
+    }
+
+    pub(crate) async fn load_at(&mut self, rate: u32) {
+        self.load_blindly(rate);
+        self.accept_more(usize::try_from(rate).unwrap_or(usize::MAX)).await;
+    }
+
+    /// Begins to send, whatever the answers are.
+    pub(crate) fn load_blindly(&mut self, rate: u32) {
+        self.loaded_ms.0 = now_ms();
+        self.load = Some(Load::start(&self.ledger, self.deployment.bases(), rate, BODY_BYTES));
+    }
+
+    /// Sends no more, and waits until each event has its final answer.
+    pub(crate) async fn unload(&mut self) {
+        self.unload_within(Duration::from_mins(1)).await;
+    }
+
+    pub(crate) async fn unload_within(&mut self, patience: Duration) {
+        if let Some(load) = self.load.take() {
+            self.loaded_ms.1 = now_ms();
+            load.stop(patience).await;
+        }
+    }
+
+    /// Waits until so many more were accepted: in the middle of the work, not at a moment of the clock.
+    pub(crate) async fn accept_more(&self, count: usize) {
+        let wanted = self.ledger.count_accepted() + count;
+        eventually("events are accepted", Duration::from_mins(3), async || {
+            (self.ledger.count_accepted() >= wanted).then_some(())
+        })
+        .await;
+    }
+
+    /// For a time that is itself what the case is about: an outage, a stop.
+    pub(crate) async fn last(&self, seconds: u64) {
+        sleep(Duration::from_secs(seconds)).await;
+    }
+
+    /// Whether the case goes on with its faults: not often enough yet, or not enough accepted.
+    pub(crate) fn goes_on(&self, least_acts: usize) -> bool {
+        self.acts < least_acts || self.ledger.count_accepted() < self.plan.events
+    }
+
+    /// What was done last is undone, and the clock of the recovery begins.
+    pub(crate) fn healed(&mut self) {
+        self.acts += 1;
+        self.healed_ms = Some(now_ms());
+    }
+
+    /// Starts services that were ended, and waits until they answer.
+    pub(crate) fn start_services(&self, services: &[&str]) {
+        tokio::task::block_in_place(|| self.services.start(services));
+    }
+
+    /// Ends services at once, all at the same moment.
+    pub(crate) fn kill_services(&self, services: &[&str]) {
+        tokio::task::block_in_place(|| self.services.kill(services));
+    }
+
+    /// Ends a process without a chance to store anything, and starts it again.
+    pub(crate) async fn kill_and_start(&mut self, which: Which) {
+        self.deployment.get(which).role.kill();
+        self.deployment.start_again(which).await;
+        self.healed();
+    }
+
+    /// Ends a process as an operator does, and starts it again.
+    pub(crate) async fn restart(&mut self, which: Which) {
+        let member = self.deployment.get(which);
+        let code = member.role.terminate().await;
+        assert_eq!(code, Some(0), "{which:?} does not drain:\n{}", member.role.logs());
+        self.deployment.start_again(which).await;
+        self.healed();
+    }
+
+    pub(crate) fn slow_kafka(&self, rtt: Duration) {
+        for proxy in &self.kafka_proxies {
+            proxy.slow(rtt);
+        }
+    }
+}
+
+/// Proxies where the brokers say that there is one, and one for the database; and the addresses of these.
+async fn proxies(
+    variables: &BTreeMap<String, String>,
+    kafka: &str,
+    direct: &Addresses,
+) -> (Vec<Proxy>, Proxy, Addresses) {
+    let listed = |name: String| variables[&name].split(',').map(str::to_owned).collect::<Vec<_>>();
+    let at = listed(format!("{kafka}_PROXIED"));
+    let mut kafka_proxies = Vec::new();
+    for (address, upstream) in at.iter().zip(listed(format!("{kafka}_PROXIED_TO"))) {
+        kafka_proxies.push(Proxy::start(address, &upstream).await);
+    }
+    let mut url = url::Url::parse(&direct.postgres).expect("a URL");
+    let upstream = format!("127.0.0.1:{}", url.port().expect("a port"));
+    let postgres_proxy = Proxy::start("127.0.0.1:0", &upstream).await;
+    url.set_port(Some(postgres_proxy.address.port())).expect("a port");
+    let proxied = Addresses {
+        kafka: at.join(","),
+        postgres: url.to_string(),
+    };
+    (kafka_proxies, postgres_proxy, proxied)
+}
