@@ -6,6 +6,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::metadata::MetadataTopic;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -36,7 +37,12 @@ pub(crate) fn leaders(brokers: &str, topic: &str) -> Vec<(i32, usize)> {
     let consumer: BaseConsumer = client(brokers).create().expect("a consumer");
     let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).expect("metadata");
     let mut counts = std::collections::BTreeMap::new();
-    for partition in metadata.topics().first().map(|t| t.partitions()).unwrap_or_default() {
+    for partition in metadata
+        .topics()
+        .first()
+        .map(MetadataTopic::partitions)
+        .unwrap_or_default()
+    {
         *counts.entry(partition.leader()).or_default() += 1;
     }
     counts.into_iter().collect()

@@ -32,7 +32,7 @@ impl Plan {
         let rate = variable("FOREBAY_FAULTS_RATE").map_or(120, |rate| u32::try_from(rate).expect("a rate that fits"));
         Self {
             long: events.is_some(),
-            events: events.map_or(1000, number),
+            events: events.map_or(600, number),
             rate,
             keys: if events.is_some() { 500 } else { 150 },
             receivers: if events.is_some() { 3 } else { 2 },

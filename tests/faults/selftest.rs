@@ -67,7 +67,7 @@ fn each_kind_of_fault_is_found_and_no_other_with_it() {
     type Plant = fn(&mut Evidence);
     let plants: [(Finding, Plant); 20] = [
         (Finding::Unfinished, |e| {
-            e.book.entries[UNKNOWN_AND_NOWHERE].fate = Fate::Open
+            e.book.entries[UNKNOWN_AND_NOWHERE].fate = Fate::Open;
         }),
         (Finding::Lost, |e| drop(e.rows.remove(17))),
         (Finding::Lost, |e| drop(e.rows.pop())),
@@ -104,7 +104,7 @@ fn each_kind_of_fault_is_found_and_no_other_with_it() {
         }),
         (Finding::RefusedButThere, |e| e.rows.push(row(&e.book, REFUSED))),
         (Finding::RefusedButThere, |e| {
-            e.receivers[1].push(arrival(&e.book, REFUSED))
+            e.receivers[1].push(arrival(&e.book, REFUSED));
         }),
         // Events 10 and 15 are of one key.
         (Finding::LogOrder, |e| {
@@ -121,7 +121,7 @@ fn each_kind_of_fault_is_found_and_no_other_with_it() {
             e.rows.push(other);
         }),
         (Finding::NotDelivered, |e| {
-            e.receivers[1].retain(|a| a.mark != e.book.mark(8))
+            e.receivers[1].retain(|a| a.mark != e.book.mark(8));
         }),
         (Finding::DeliveredForeign, |e| e.receivers[0][3].mark = String::new()),
         (Finding::ArrivalOrder, |e| e.receivers[1].swap(10, 15)),

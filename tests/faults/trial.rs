@@ -133,14 +133,17 @@ impl Trial {
         }
     }
 
-    /// Begins to send, as many a second as planned, and waits until the first are accepted.
+    /// Begins to send, as many a second as planned, and waits until events have come through to the other end: a processor is
+    /// ready some time before partitions are its own.
     pub(crate) async fn load(&mut self) {
-        self.load_at(self.plan.rate).await;
-    }
-
-    pub(crate) async fn load_at(&mut self, rate: u32) {
-        self.load_blindly(rate);
-        self.accept_more(usize::try_from(rate).unwrap_or(usize::MAX)).await;
+        self.load_blindly(self.plan.rate);
+        self.accept_more(usize::try_from(self.plan.rate).unwrap_or(usize::MAX))
+            .await;
+        eventually("rows and deliveries", Duration::from_mins(1), async || {
+            let delivered = self.receivers.iter().all(|r| r.count() > 0);
+            (delivered && self.database.count().await > 0).then_some(())
+        })
+        .await;
     }
 
     /// Begins to send, whatever the answers are.

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 use crate::judge::{Evidence, Finding, Row, judge};
 use crate::kafka;
 use crate::ledger::{Fate, now_ms};
+use crate::receiver::Receiver;
 use crate::report::{self, Line};
 use crate::trial::Trial;
 
@@ -77,7 +78,7 @@ impl Trial {
         while Instant::now() < deadline && moved.elapsed() < QUIET {
             let accepted = self.ledger.count_accepted();
             let rows = usize::try_from(self.database.count().await).unwrap_or(0);
-            let arrivals: Vec<usize> = self.receivers.iter().map(|r| r.count()).collect();
+            let arrivals: Vec<usize> = self.receivers.iter().map(Receiver::count).collect();
             // Cheap first: these counts hold repeats, and events of which the sender never heard.
             if rows >= accepted && arrivals.iter().all(|a| *a >= accepted) {
                 let verdict = judge(&self.evidence().await);
@@ -97,10 +98,11 @@ impl Trial {
     pub(crate) async fn evidence(&self) -> Evidence {
         let (brokers, topic) = (self.direct.kafka.clone(), self.deployment.topic("dead-letters"));
         let dead_letters = tokio::task::block_in_place(|| kafka::records(&brokers, &topic));
+        let book = self.ledger.book().clone();
         Evidence {
-            book: self.ledger.book().clone(),
+            book,
             rows: rows(&self.database.pool).await,
-            receivers: self.receivers.iter().map(|r| r.arrivals()).collect(),
+            receivers: self.receivers.iter().map(Receiver::arrivals).collect(),
             dead_letters: dead_letters.expect("the topic of the dead letters answers"),
             expected_dead_letters: 0,
         }

@@ -3,6 +3,7 @@
 mod broker;
 mod database;
 mod everything;
+mod network;
 mod processes;
 mod progress;
 mod slow;

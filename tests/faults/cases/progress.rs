@@ -9,6 +9,7 @@ use crate::deployment::Which;
 use crate::judge::{Finding, judge};
 use crate::kafka;
 use crate::ledger::Ledger;
+use crate::receiver::Receiver;
 use crate::support::forebay::Role;
 use crate::trial::{Setup, Trial};
 use crate::verdict::tail;
@@ -161,7 +162,7 @@ impl Trial {
         for _ in 0..20 {
             let member = self.deployment.get(Which::Processor(0));
             let ready = member.readiness(&client).await.is_some_and(|(status, _)| status == 200);
-            let arrivals: usize = self.receivers.iter().map(|r| r.count()).sum();
+            let arrivals: usize = self.receivers.iter().map(Receiver::count).sum();
             let now = (self.database.count().await, arrivals);
             if !ready || last.is_some_and(|last| last != now) {
                 return false;

@@ -17,9 +17,9 @@ async fn restarts(phase: &'static str, kafka_ms: u64, postgres_ms: u64, least: u
         ..Setup::default()
     };
     let mut trial = Trial::begin(phase, setup).await;
+    trial.load().await;
     trial.slow_kafka(Duration::from_millis(kafka_ms));
     trial.postgres_proxy.slow(Duration::from_millis(postgres_ms));
-    trial.load().await;
     while trial.goes_on(least) {
         trial.restart(Which::Processor(0)).await;
         trial.accept_more(trial.plan.short_or_long(400, 2500)).await;
@@ -52,6 +52,10 @@ async fn two_hundred_events_a_second_pass_a_link_of_100_ms() {
     };
     let mut trial = Trial::begin("slow link, Kafka RTT 100 ms", setup).await;
     trial.slow_kafka(Duration::from_millis(100));
+    // The first event waits for connections and metadata, whatever the rate.
+    trial.load_blindly(10);
+    trial.accept_more(20).await;
+    trial.unload().await;
     trial.load_blindly(SLOW_LINK_RATE);
     trial.last(trial.plan.short_or_long(10, 60)).await;
     trial.unload().await;
