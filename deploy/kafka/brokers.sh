@@ -104,7 +104,7 @@ launch_broker() {
     java=$(find_java)
     if [ ! -f "$dir/$service/data/meta.properties" ]; then
         # `=` guards against an id that begins with a dash and would be read as an option.
-        "$java" -Xmx128m -cp "$jars/*" -Dlog4j2.configurationFile="$here/kafka/log4j2.xml" kafka.tools.StorageTool \
+        "$java" -Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$jars/*" -Dlog4j2.configurationFile="$here/kafka/log4j2.xml" kafka.tools.StorageTool \
             format --cluster-id="$id" --config="$dir/$service/server.properties" </dev/null >"$dir/$service/log" 2>&1 || {
             tail -n 20 "$dir/$service/log" >&2
             die "$service: the data folder $dir/$service/data could not be formatted"

@@ -29,12 +29,12 @@ impl Plan {
     pub(crate) fn read() -> Self {
         let events = variable("FOREBAY_FAULTS_EVENTS");
         let number = |value: u64| usize::try_from(value).expect("fits");
-        let rate = variable("FOREBAY_FAULTS_RATE").map_or(120, |rate| u32::try_from(rate).expect("a rate that fits"));
+        let rate = variable("FOREBAY_FAULTS_RATE").map_or(80, |rate| u32::try_from(rate).expect("a rate that fits"));
         Self {
             long: events.is_some(),
-            events: events.map_or(600, number),
+            events: events.map_or(400, number),
             rate,
-            keys: if events.is_some() { 500 } else { 150 },
+            keys: if events.is_some() { 500 } else { 100 },
             receivers: if events.is_some() { 3 } else { 2 },
             seed: variable("FOREBAY_FAULTS_SEED").unwrap_or(1),
         }

@@ -73,9 +73,13 @@ impl Trial {
 
     /// Waits until everything accepted is in the table and at every receiver, or nothing moves any more.
     pub(crate) async fn drain(&self) {
+        self.drain_unless_quiet_for(QUIET).await;
+    }
+
+    pub(crate) async fn drain_unless_quiet_for(&self, quiet: Duration) {
         let deadline = Instant::now() + PATIENCE;
         let (mut last, mut moved) = ((0, 0), Instant::now());
-        while Instant::now() < deadline && moved.elapsed() < QUIET {
+        while Instant::now() < deadline && moved.elapsed() < quiet {
             let accepted = self.ledger.count_accepted();
             let rows = usize::try_from(self.database.count().await).unwrap_or(0);
             let arrivals: Vec<usize> = self.receivers.iter().map(Receiver::count).collect();

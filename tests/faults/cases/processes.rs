@@ -39,7 +39,7 @@ async fn a_processor_that_is_killed_loses_and_doubles_nothing() {
     trial.load().await;
     while trial.goes_on(2) {
         trial.kill_and_start(Which::Processor(trial.acts % 2)).await;
-        trial.accept_more(trial.plan.short_or_long(200, 1500)).await;
+        trial.accept_more(trial.plan.short_or_long(150, 1500)).await;
     }
     trial.finish().await;
 }

@@ -1,12 +1,13 @@
 //! Services that answer, but slowly.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::deployment::Which;
 use crate::judge::Evidence;
-use crate::ledger::Fate;
+use crate::ledger::{Fate, Ledger};
 use crate::trial::{Setup, Trial};
 
 /// Graceful restarts of the only processor: where it begins to read must not depend on how long the answers take.
@@ -22,7 +23,7 @@ async fn restarts(phase: &'static str, kafka_ms: u64, postgres_ms: u64, least: u
     trial.postgres_proxy.slow(Duration::from_millis(postgres_ms));
     while trial.goes_on(least) {
         trial.restart(Which::Processor(0)).await;
-        trial.accept_more(trial.plan.short_or_long(400, 2500)).await;
+        trial.accept_more(trial.plan.short_or_long(300, 2500)).await;
     }
     trial.finish().await;
 }
@@ -52,6 +53,8 @@ async fn two_hundred_events_a_second_pass_a_link_of_100_ms() {
     };
     let mut trial = Trial::begin("slow link, Kafka RTT 100 ms", setup).await;
     trial.slow_kafka(Duration::from_millis(100));
+    // So many that the next event of a key never waits for the one before.
+    trial.ledger = Arc::new(Ledger::new(2000));
     // The first event waits for connections and metadata, whatever the rate.
     trial.load_blindly(10);
     trial.accept_more(20).await;

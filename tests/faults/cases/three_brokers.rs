@@ -30,10 +30,10 @@ async fn a_leader_that_is_killed_costs_nothing_that_was_accepted() {
         let leader = THREE[trial.leader()];
         trial.kill_services(&[leader]);
         // The others take over, and accept meanwhile.
-        trial.accept_more(trial.plan.short_or_long(300, 2000)).await;
+        trial.accept_more(trial.plan.short_or_long(200, 2000)).await;
         trial.start_services(&[leader]);
         trial.healed();
-        trial.accept_more(trial.plan.short_or_long(200, 1500)).await;
+        trial.accept_more(trial.plan.short_or_long(100, 1500)).await;
     }
     trial.finish().await;
 }
@@ -54,7 +54,7 @@ async fn with_two_brokers_of_three_lost_nothing_is_accepted_and_nothing_is_lost(
         assert!(trial.ledger.count_not_accepted() > refused, "and the senders hear it");
         trial.start_services(&lost);
         trial.healed();
-        trial.accept_more(trial.plan.short_or_long(300, 2500)).await;
+        trial.accept_more(trial.plan.short_or_long(200, 2500)).await;
     }
     trial.finish().await;
 }
