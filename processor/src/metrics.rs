@@ -17,6 +17,7 @@ pub struct Metrics {
     attempts: Family<SinkLabel, Counter>,
     retries: Family<SinkLabel, Counter>,
     unavailable: Family<SinkLabel, Counter>,
+    not_tried: Family<SinkLabel, Counter>,
     dead_letters: Family<SinkLabel, Counter>,
     undecodable: Family<SinkLabel, Counter>,
     rule_matches: Family<RuleLabel, Counter>,
@@ -62,6 +63,8 @@ pub(crate) struct SinkMetrics {
     pub(crate) retries: Counter,
     /// Whole batches that the sink could not take.
     pub(crate) unavailable: Counter,
+    /// Deliveries for which something of ours was lacking.
+    pub(crate) not_tried: Counter,
     pub(crate) dead_letters: Counter,
     pub(crate) undecodable: Counter,
     pub(crate) batch_seconds: Histogram,
@@ -83,6 +86,7 @@ impl Metrics {
             attempts: Family::default(),
             retries: Family::default(),
             unavailable: Family::default(),
+            not_tried: Family::default(),
             dead_letters: Family::default(),
             undecodable: Family::default(),
             rule_matches: Family::default(),
@@ -112,6 +116,11 @@ impl Metrics {
             "unavailable",
             "Batches that the sink could not take",
             metrics.unavailable.clone(),
+        );
+        registry.register(
+            "not_tried",
+            "Deliveries not tried for want of something of this process, and put off",
+            metrics.not_tried.clone(),
         );
         registry.register("dead_letters", "Dead letters written", metrics.dead_letters.clone());
         registry.register("undecodable", "Records that are no events", metrics.undecodable.clone());
@@ -176,6 +185,7 @@ impl Metrics {
             attempts: self.attempts.get_or_create(&label).clone(),
             retries: self.retries.get_or_create(&label).clone(),
             unavailable: self.unavailable.get_or_create(&label).clone(),
+            not_tried: self.not_tried.get_or_create(&label).clone(),
             dead_letters: self.dead_letters.get_or_create(&label).clone(),
             undecodable: self.undecodable.get_or_create(&label).clone(),
             batch_seconds: self.batch_seconds.get_or_create(&label).clone(),

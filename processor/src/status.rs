@@ -13,9 +13,17 @@ pub struct Status(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    assigned: BTreeMap<Partition, Option<String>>,
+    assigned: BTreeMap<Partition, Owned>,
     last_poll: Option<Instant>,
     ended: Option<String>,
+}
+
+/// What holds up a partition.
+#[derive(Debug, Default)]
+struct Owned {
+    stalled: Option<String>,
+    /// What this process lacks, while deliveries wait for it.
+    lacking: Option<String>,
 }
 
 /// A moment's answer.
@@ -23,7 +31,8 @@ struct State {
 pub struct Snapshot {
     /// The partitions that are owned.
     pub assigned: Vec<Partition>,
-    /// Those of them that are held up, and why: the sink or the dead-letter topic is unavailable.
+    /// Those of them that are held up, and why: the sink or the dead-letter topic is unavailable, or this process lacks
+    /// something.
     pub stalled: Vec<(Partition, String)>,
     /// How long ago the event log was last asked; `None` before the first time. More than a few seconds means stuck.
     pub since_poll: Option<Duration>,
@@ -35,7 +44,10 @@ impl Status {
     /// How things stand now.
     pub fn snapshot(&self) -> Snapshot {
         let state = self.lock();
-        let stalled = |(partition, reason): (&Partition, &Option<String>)| Some((partition.clone(), reason.clone()?));
+        let stalled = |(partition, owned): (&Partition, &Owned)| {
+            let reason = owned.stalled.as_ref().or(owned.lacking.as_ref())?;
+            Some((partition.clone(), reason.clone()))
+        };
         Snapshot {
             assigned: state.assigned.keys().cloned().collect(),
             stalled: state.assigned.iter().filter_map(stalled).collect(),
@@ -49,7 +61,7 @@ impl Status {
     }
 
     pub(crate) fn assigned(&self, partition: &Partition) {
-        self.lock().assigned.insert(partition.clone(), None);
+        self.lock().assigned.insert(partition.clone(), Owned::default());
     }
 
     pub(crate) fn released(&self, partition: &Partition) {
@@ -57,9 +69,18 @@ impl Status {
     }
 
     pub(crate) fn stalled(&self, partition: &Partition, reason: Option<String>) {
-        if let Some(entry) = self.lock().assigned.get_mut(partition) {
-            *entry = reason;
+        if let Some(owned) = self.lock().assigned.get_mut(partition) {
+            owned.stalled = reason;
         }
+    }
+
+    /// Deliveries of the partition wait for something that this process lacks, or no longer. Says whether any partition's do.
+    pub(crate) fn lacking(&self, partition: &Partition, reason: Option<String>) -> bool {
+        let mut state = self.lock();
+        if let Some(owned) = state.assigned.get_mut(partition) {
+            owned.lacking = reason;
+        }
+        state.assigned.values().any(|owned| owned.lacking.is_some())
     }
 
     pub(crate) fn ended(&self, error: String) {

@@ -63,6 +63,7 @@ impl Worker {
             policy: RetryPolicy::new(&config),
             valve: Mutex::new(Valve::new(config.valve_window, config.valve_percent)),
             trouble: Trouble::default(),
+            shortage: Trouble::default(),
             status: Arc::default(),
             sink,
             log,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use harness::log::MemoryLog;
-use harness::sink::{ScriptedSink, each, rejected, retry};
+use harness::sink::{ScriptedSink, each, lack, rejected, retry};
 use harness::{eventually, number, record, worker_in, worker_with};
 use processor::{Config, WorkerError};
 use prometheus_client::registry::Registry;
@@ -353,10 +353,13 @@ async fn live(fate: Fate) -> Result<(), TestCaseError> {
                     _ if waiting.contains(&d.record.record.key) => Outcome::Held,
                     0..60 => retry(),
                     60..90 => rejected(),
+                    90..110 => lack(),
                     _ => Outcome::Delivered,
                 };
                 match outcome {
-                    Outcome::Retry { .. } => drop(waiting.insert(d.record.record.key.clone())),
+                    Outcome::Retry { .. } | Outcome::Unavailable { .. } => {
+                        waiting.insert(d.record.record.key.clone());
+                    }
                     Outcome::Delivered => {
                         delivered_to.lock().expect("no panic").insert(n);
                         ordered.lock().expect("no panic").push((life, n));

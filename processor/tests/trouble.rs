@@ -1,14 +1,18 @@
-//! What the log tells of a target that fails: its beginning and its end, and not every attempt between.
+//! What is told of a target that fails, and of what we ourselves lack: its beginning and its end, and not every attempt
+//! between.
 
 mod harness;
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use harness::log::MemoryLog;
-use harness::sink::{ScriptedSink, retry};
-use harness::{eventually, number, record, worker_with};
+use harness::sink::{ScriptedSink, lack, retry};
+use harness::{eventually, number, record, worker_in, worker_with};
 use processor::Config;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
 use schemas::sink::{Delivery, Outcome, Target};
 use tokio_util::sync::CancellationToken;
 use tracing::field::{Field, Visit};
@@ -109,4 +113,78 @@ async fn a_targets_trouble_is_told_when_it_begins_and_when_it_is_over() {
     let debug = lines.of(Level::DEBUG);
     let retries = debug.iter().filter(|text| text.contains("trying again")).count();
     assert_eq!(retries, 6 * 3 - 1, "all but the one that was told aloud");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_we_lack_costs_no_attempt_and_is_shown_for_as_long_as_it_lasts() {
+    let lines = Lines::default();
+    let _guard = tracing::subscriber::set_default(lines.clone());
+    let short = Arc::new(AtomicBool::new(true));
+    let lacking = Arc::clone(&short);
+    // Like a sink that keeps order by key: behind what was not tried the rest of its key is held.
+    let sink = Arc::new(ScriptedSink::plain(move |batch| {
+        let short = lacking.load(Ordering::SeqCst);
+        let mut waiting = false;
+        let outcomes = batch.deliveries.iter().map(|d| match &*d.record.record.key {
+            b"key-a" if short && waiting => Outcome::Held,
+            b"key-a" if short => {
+                waiting = true;
+                lack()
+            }
+            _ => Outcome::Delivered,
+        });
+        Ok(outcomes.collect())
+    }));
+    let log = MemoryLog::new(2);
+    for n in 0..6 {
+        log.append(0, record(n, if n % 2 == 0 { "key-a" } else { "key-b" }));
+    }
+    log.append(1, record(6, "key-a"));
+    let config = Config {
+        retry_max_attempts: 2,
+        valve_window: 4,
+        valve_percent: 1,
+        ..Config::default()
+    };
+    let mut registry = Registry::default();
+    let worker = worker_in(&mut registry, &log, &sink, None, config);
+    let (status, shutdown) = (worker.status(), CancellationToken::new());
+    let run = tokio::spawn(worker.run(shutdown.clone()));
+    let not_tried = || {
+        let mut text = String::new();
+        encode(&mut text, &registry).expect("text");
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("forebay_processor_not_tried_total"));
+        line.and_then(|line| line.split(' ').nth(1)?.parse::<u32>().ok())
+            .unwrap_or(0)
+    };
+    eventually("it was put off many times", || not_tried() > 20).await;
+    assert_eq!(sink.offsets(0), [1, 3, 5], "the other key goes on");
+    let stalled = status.snapshot().stalled;
+    assert!(
+        stalled.len() == 2
+            && stalled
+                .iter()
+                .all(|(_, reason)| reason == "the test has no descriptors"),
+        "{stalled:?}"
+    );
+    assert_eq!(lines.of(Level::ERROR).len(), 1, "{:#?}", lines.of(Level::ERROR));
+
+    short.store(false, Ordering::SeqCst);
+    eventually("all is stored", || log.stored(0) == 6 && log.stored(1) == 1).await;
+    assert_eq!(status.snapshot().stalled, []);
+    shutdown.cancel();
+    run.await.expect("no panic").expect("the valve has seen no failure");
+    let order: Vec<i64> = sink.offsets(0).into_iter().filter(|offset| offset % 2 == 0).collect();
+    assert_eq!(order, [0, 2, 4]);
+    assert!(
+        sink.delivered().iter().all(|d| d.attempt == 1),
+        "{:?}",
+        sink.delivered()
+    );
+    assert!(log.dead_letters().is_empty());
+    let over = |text: &String| text.contains("nothing is lacking any more");
+    assert_eq!(lines.of(Level::INFO).iter().filter(|text| over(text)).count(), 1);
+    assert_eq!(lines.of(Level::ERROR).len(), 1);
 }

@@ -112,6 +112,13 @@ pub enum Outcome {
         /// Why, for logs and dead letters; without secrets.
         reason: String,
     },
+    /// Not tried, for want of something of this process or machine: descriptors, ports, memory. Nobody's fault but ours, so
+    /// it costs no attempt, counts for no dead letter, and is tried again after a pause, without limit. Those behind it of
+    /// the same key and target are held.
+    Unavailable {
+        /// What is lacking, and the way out; without secrets.
+        reason: String,
+    },
     /// Not tried, because it stands behind one of the same key and target that has to be retried. Costs no attempt.
     Held,
     /// Will never go through: a dead letter.

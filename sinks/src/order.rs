@@ -33,7 +33,11 @@ where
                 } else {
                     attempt(&batch.deliveries[index]).await
                 };
-                held = held || matches!(outcome, Outcome::Retry { .. } | Outcome::Held);
+                held = held
+                    || matches!(
+                        outcome,
+                        Outcome::Retry { .. } | Outcome::Unavailable { .. } | Outcome::Held
+                    );
                 answers.push((index, outcome));
             }
             answers

@@ -4,6 +4,7 @@ mod intake;
 mod outcome;
 mod progress;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) policy: RetryPolicy,
     pub(crate) valve: Mutex<Valve>,
     pub(crate) trouble: Trouble,
+    /// What this process lacks, told like a target's trouble.
+    pub(crate) shortage: Trouble,
     pub(crate) metrics: SinkMetrics,
     pub(crate) status: Arc<Status>,
 }
@@ -64,6 +67,7 @@ pub(crate) async fn run(
         read_failures: 0,
         read_after: Instant::now(),
         letter_failures: 0,
+        lacking: BTreeSet::new(),
     };
     if task.begin().await? {
         let result = task.work().await;
@@ -90,6 +94,8 @@ struct PartitionTask {
     read_failures: u32,
     read_after: Instant,
     letter_failures: u32,
+    /// Deliveries that were not tried the last time, for want of something of ours.
+    lacking: BTreeSet<Slot>,
 }
 
 /// One turn's results.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use schemas::log::PublishError;
 use schemas::record::Position;
-use schemas::sink::{Delivery, Outcome};
+use schemas::sink::{Delivery, Outcome, Target};
 use tokio::time::Instant;
 
 use super::PartitionTask;
@@ -33,8 +33,14 @@ impl PartitionTask {
         let now = Instant::now();
         // What is delivered is settled also when the valve trips in between.
         let mut valve = Ok(());
+        let mut lack = None;
         for ((delivery, slot), outcome) in batch.deliveries.into_iter().zip(slots).zip(outcomes) {
             let metrics = &self.shared.metrics;
+            match outcome {
+                Outcome::Unavailable { .. } => self.lacking.insert(slot),
+                Outcome::Held => false,
+                _ => self.lacking.remove(&slot),
+            };
             let (reason, attempts) = match outcome {
                 Outcome::Delivered => {
                     metrics.delivered.inc();
@@ -49,6 +55,12 @@ impl PartitionTask {
                 Outcome::Held => {
                     // Its head is waiting for a retry and holds it back; the pause is for a sink that answers this alone.
                     self.flight.again(slot, delivery, now + HELD_PAUSE);
+                    continue;
+                }
+                Outcome::Unavailable { reason } => {
+                    metrics.not_tried.inc();
+                    self.flight.again(slot, delivery, now + self.backoff(1));
+                    lack = Some(reason);
                     continue;
                 }
                 Outcome::Retry { after, reason } if !self.shared.policy.is_exhausted(delivery.attempt) => {
@@ -89,7 +101,25 @@ impl PartitionTask {
             };
             self.flight.give_up(slot, given_up, now);
         }
+        self.tell_lack(lack, now);
         valve
+    }
+
+    /// Tells of what this process lacks: when it begins, and when no delivery of any partition waits for it any more.
+    fn tell_lack(&self, lack: Option<String>, now: Instant) {
+        let (shared, sink) = (&self.shared, self.shared.sink.name());
+        if let Some(reason) = lack {
+            if shared.shortage.failed(&Target::Only, now) {
+                tracing::error!(%sink, error = reason,
+                    "deliveries wait for something that this process lacks; they are put off and lose no attempt");
+            }
+            shared.status.lacking(&self.partition, Some(reason));
+        } else if self.lacking.is_empty()
+            && !shared.status.lacking(&self.partition, None)
+            && shared.shortage.delivered(&Target::Only, now)
+        {
+            tracing::info!(%sink, "nothing is lacking any more: all deliveries that had to wait were tried");
+        }
     }
 
     /// Tells of a retry: at the beginning of a target's trouble aloud.

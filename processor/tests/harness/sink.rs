@@ -150,3 +150,9 @@ pub(crate) fn rejected() -> Outcome {
         reason: "the test says no".to_owned(),
     }
 }
+
+pub(crate) fn lack() -> Outcome {
+    Outcome::Unavailable {
+        reason: "the test has no descriptors".to_owned(),
+    }
+}

@@ -1,39 +1,35 @@
-//! The HTTP client of deliveries: hyper-util's pooled one over our own [`Connector`].
+//! The HTTP client of deliveries: one request at a time on the connections of a [`Pool`], made by our own [`Connector`].
 //!
 //! It does exactly one request per call: no redirects, no proxies from the environment, no decompression, no second try
-//! of what a receiver may have seen (only a request of which no byte was sent moves on to a fresh connection). HTTP/1.1.
+//! of what a receiver may have seen (only a request of which no byte was sent moves on to another connection). HTTP/1.1.
 
-use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, TE, TRANSFER_ENCODING, UPGRADE, USER_AGENT};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING, UPGRADE, USER_AGENT};
+use http::uri::{InvalidUri, PathAndQuery};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Body as _, Incoming};
-use hyper_util::client::legacy;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
+use http_body_util::Full;
+use hyper::body::Body as _;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::time::{Instant, timeout_at};
-use tokio_rustls::TlsConnector;
-use url::Url;
+use url::{Position, Url};
 
+use super::aside::{self, Aside, Rest};
 use super::config::{Config, ConfigError};
-use super::connect::{Connector, Resolve, SystemResolver};
-use super::guard::{Blocked, Guard};
-use super::verdict::Class;
+use super::connect::{self, Connector, Resolve, SystemResolver};
+use super::error::SendError;
+use super::guard::Guard;
+use super::lack;
+use super::pool::{Limits, Place, Pool, Seat};
 
-/// An answer's header may have so many fields, and together so many bytes.
-const MAX_HEADERS: usize = 100;
-const MAX_HEADER_BYTES: usize = 64 * 1024;
-
-/// Posts, to places that its guard lets pass. Cheap to clone; clones share the pool.
+/// Posts, to places that its guard lets pass. Cheap to clone; clones share the connections.
 #[derive(Clone)]
 pub struct Client {
-    http: legacy::Client<Connector, Full<Bytes>>,
+    pool: Arc<Pool>,
+    aside: Arc<Aside>,
     guard: Guard,
     user_agent: HeaderValue,
     response_max_bytes: usize,
@@ -41,7 +37,20 @@ pub struct Client {
 
 /// A URL that passed the guard's first check.
 #[derive(Debug, Clone)]
-pub struct Destination(Uri);
+pub struct Destination {
+    uri: Uri,
+    /// What stands in the request: path and query.
+    target: Uri,
+    host: HeaderValue,
+    place: Place,
+}
+
+/// The part of an answer that decides, and what is still to come.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    rest: Rest,
+}
 
 /// What came back.
 #[derive(Debug)]
@@ -55,40 +64,6 @@ pub struct Response {
     pub body: Bytes,
     /// Whether that is the whole body: it may be longer, or not have come in time.
     pub complete: bool,
-}
-
-/// Why there is no answer. Texts name hosts and addresses, never path, query or secrets.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SendError {
-    /// The guard forbids it. Trying again will not help.
-    #[error(transparent)]
-    Blocked(#[from] Blocked),
-    /// A header that would change how the request is framed or routed. Trying again will not help.
-    #[error("the header `{0}` is not for callers to set")]
-    Header(HeaderName),
-    /// The name has no address.
-    #[error("cannot resolve `{host}`: {reason}")]
-    Resolve {
-        /// The name.
-        host: String,
-        /// Why.
-        reason: String,
-    },
-    /// No connection.
-    #[error("cannot connect: {0}")]
-    Connect(String),
-    /// No encrypted connection: the certificate is not trusted, or for another name, or they speak no common version.
-    #[error("cannot agree on TLS: {0}")]
-    Tls(String),
-    /// The time of the whole attempt is up.
-    #[error("no answer within {0:?}")]
-    Timeout(Duration),
-    /// The connection broke.
-    #[error("the connection broke: {0}")]
-    Network(String),
-    /// What came back is not an HTTP answer that we take.
-    #[error("the answer cannot be read: {0}")]
-    Protocol(String),
 }
 
 impl Client {
@@ -111,16 +86,23 @@ impl Client {
                 rule: "use at least 1",
             });
         }
+        if config.max_connections == Some(0) {
+            return Err(ConfigError::Value {
+                key: "max_connections",
+                value: "0".to_owned(),
+                rule: "use at least 1",
+            });
+        }
         let time_limit = Duration::from_millis(config.connect_timeout_ms);
-        let connector = Connector::new(guard.clone(), resolver, tls(config)?, time_limit);
-        let http = legacy::Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(config.pool_idle_seconds))
-            .http1_max_headers(MAX_HEADERS)
-            .http1_max_buf_size(MAX_HEADER_BYTES)
-            .build(connector);
+        let connector = Connector::new(guard.clone(), resolver, connect::tls(config)?, time_limit);
+        let limits = Limits {
+            connections: lack::connections(config.max_connections),
+            wait: Duration::from_millis(config.connection_wait_ms),
+            idle: Duration::from_secs(config.pool_idle_seconds),
+        };
         Ok(Self {
-            http,
+            pool: Arc::new(Pool::new(connector, limits)),
+            aside: Arc::default(),
             guard,
             user_agent,
             response_max_bytes: config.response_max_bytes,
@@ -130,13 +112,21 @@ impl Client {
     /// Checks `url` as far as it can be without resolving it.
     pub fn destination(&self, url: &Url) -> Result<Destination, SendError> {
         self.guard.check_url(url)?;
-        let uri = url.as_str().parse::<Uri>();
-        uri.map(Destination)
-            .map_err(|e| SendError::Connect(format!("the URL is not usable: {e}")))
+        let unusable = |e: http::Error| SendError::Connect(format!("the URL is not usable: {e}"));
+        let uri: Uri = url.as_str().parse().map_err(|e: InvalidUri| unusable(e.into()))?;
+        let target = uri.path_and_query().map_or("/", PathAndQuery::as_str).parse();
+        // The port is missing in both where it is the scheme's own.
+        let host = HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort]);
+        Ok(Destination {
+            uri,
+            target: target.map_err(|e: InvalidUri| unusable(e.into()))?,
+            host: host.map_err(|e| unusable(e.into()))?,
+            place: url[..Position::BeforePath].into(),
+        })
     }
 
-    /// Posts `body` once. `timeout` is for all of it, from resolving to the end of the answer's body; an answer whose
-    /// status came in time is an answer.
+    /// Posts `body` once, and reads the answer's body. `timeout` is for all of it, from resolving to that body's end; an
+    /// answer whose status came in time is an answer.
     pub async fn post(
         &self,
         url: &Url,
@@ -150,40 +140,97 @@ impl Client {
                 return Err(SendError::Header(name));
             }
         }
-        self.send(&destination, headers, body, timeout).await
+        let seat = self.seat(&destination).await?;
+        let deadline = Instant::now() + timeout;
+        let answer = self.send(seat, &destination, headers, body, timeout).await?;
+        let Rest {
+            body,
+            mut sender,
+            place,
+        } = answer.rest;
+        let mut read = Vec::new();
+        let take = |data: &[u8]| read.extend_from_slice(data);
+        let complete = body.is_end_stream()
+            || timeout_at(deadline, aside::read(body, self.response_max_bytes, take))
+                .await
+                .unwrap_or(false);
+        if complete && matches!(timeout_at(deadline, sender.ready()).await, Ok(Ok(()))) {
+            self.pool.keep(place, sender);
+        }
+        Ok(Response {
+            status: answer.status,
+            headers: answer.headers,
+            body: read.into(),
+            complete,
+        })
     }
 
-    /// Like [`Self::post`], for a destination checked before and headers that are our own.
+    /// Waits for a connection that there is, or for the right to make one: the time is ours, not the endpoint's.
+    pub(super) async fn seat(&self, destination: &Destination) -> Result<Seat, SendError> {
+        self.pool.seat(&destination.place).await
+    }
+
+    /// Posts once, to a destination checked before and with headers that are our own. `timeout` is for all from resolving
+    /// to the head of the answer.
     pub(super) async fn send(
         &self,
+        mut seat: Seat,
         destination: &Destination,
         mut headers: HeaderMap,
         body: Bytes,
         timeout: Duration,
-    ) -> Result<Response, SendError> {
+    ) -> Result<Answer, SendError> {
         headers.entry(USER_AGENT).or_insert_with(|| self.user_agent.clone());
+        headers.insert(HOST, destination.host.clone());
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = destination.0.clone();
+        *request.uri_mut() = destination.target.clone();
         *request.headers_mut() = headers;
 
-        let deadline = Instant::now() + timeout;
-        let answer = timeout_at(deadline, self.http.request(request)).await;
-        let (parts, body) = answer
-            .map_err(|_| SendError::Timeout(timeout))?
-            .map_err(|e| SendError::of(&e))?
-            .into_parts();
-        let mut read = Vec::new();
-        let complete = body.is_end_stream()
-            || timeout_at(deadline, read_up_to(body, self.response_max_bytes, &mut read))
-                .await
-                .unwrap_or(false);
-        Ok(Response {
-            status: parts.status,
-            headers: parts.headers,
-            body: read.into(),
-            complete,
-        })
+        let late = |_| SendError::Timeout(timeout);
+        let mut deadline = Instant::now() + timeout;
+        loop {
+            let (mut sender, is_new) = match seat {
+                Seat::Open(sender) => (sender, false),
+                Seat::Free(permit) => {
+                    let opened = timeout_at(deadline, self.pool.open(&destination.uri, permit)).await;
+                    (opened.map_err(late)??, true)
+                }
+            };
+            let sent = timeout_at(deadline, sender.try_send_request(request)).await;
+            let mut error = match sent.map_err(late)? {
+                Ok(response) => {
+                    let (head, body) = response.into_parts();
+                    let place = Arc::clone(&destination.place);
+                    return Ok(Answer {
+                        status: head.status,
+                        headers: head.headers,
+                        rest: Rest { body, sender, place },
+                    });
+                }
+                Err(error) => error,
+            };
+            // Closed by the other side while it was unused: not a byte was sent, so it may go out on another.
+            let Some(unsent) = error.take_message().filter(|_| !is_new) else {
+                return Err(SendError::of(error.error()));
+            };
+            request = unsent;
+            let waiting = Instant::now();
+            seat = self.seat(destination).await?;
+            deadline += waiting.elapsed();
+        }
+    }
+
+    /// Sees to what is left of an answer, so that its connection can be used again.
+    pub(super) async fn finish(&self, answer: Answer) {
+        self.aside
+            .finish(answer.rest, self.response_max_bytes, &self.pool)
+            .await;
+    }
+
+    /// What can be counted: connections now, the most that there may be, bodies that are being read.
+    pub(super) fn gauges(&self) -> (Gauge, usize, Gauge) {
+        (self.pool.open_now(), self.pool.limits().connections, self.aside.count())
     }
 }
 
@@ -193,87 +240,6 @@ impl fmt::Debug for Client {
             .field("guard", &self.guard)
             .finish_non_exhaustive()
     }
-}
-
-/// Whether the body ended inside `limit`. Dropping the rest closes its connection.
-async fn read_up_to(mut body: Incoming, limit: usize, read: &mut Vec<u8>) -> bool {
-    while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else { return false };
-        if let Some(data) = frame.data_ref() {
-            let room = limit - read.len();
-            read.extend_from_slice(&data[..data.len().min(room)]);
-            if data.len() > room {
-                return false;
-            }
-        }
-    }
-    true
-}
-
-impl SendError {
-    /// Finds our own error, or hyper's, in the layers around it.
-    fn of(error: &legacy::Error) -> Self {
-        let mut deepest = error.to_string();
-        let mut unreadable = false;
-        let mut source = StdError::source(error);
-        while let Some(cause) = source {
-            if let Some(ours) = cause.downcast_ref::<Self>() {
-                return ours.clone();
-            }
-            if let Some(hyper) = cause.downcast_ref::<hyper::Error>() {
-                unreadable |= hyper.is_parse();
-            }
-            deepest = cause.to_string();
-            source = cause.source();
-        }
-        if unreadable {
-            Self::Protocol(deepest)
-        } else {
-            Self::Network(deepest)
-        }
-    }
-
-    /// The class in metrics.
-    pub fn class(&self) -> Class {
-        match self {
-            Self::Blocked(_) | Self::Header(_) => Class::Blocked,
-            Self::Resolve { .. } => Class::Dns,
-            Self::Connect(_) => Class::Connect,
-            Self::Tls(_) => Class::Tls,
-            Self::Timeout(_) => Class::Timeout,
-            Self::Network(_) => Class::Network,
-            Self::Protocol(_) => Class::Protocol,
-        }
-    }
-}
-
-/// TLS by rustls with ring, both passed explicitly: a process-wide default would depend on what else is linked.
-fn tls(config: &Config) -> Result<TlsConnector, ConfigError> {
-    let mut roots = rustls::RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
-    if let Some(path) = &config.ca_file {
-        let broken = |reason: String| ConfigError::CaFile {
-            path: path.display().to_string(),
-            reason,
-        };
-        let certificates = CertificateDer::pem_file_iter(path).map_err(|e| broken(e.to_string()))?;
-        let before = roots.len();
-        for certificate in certificates {
-            let certificate = certificate.map_err(|e| broken(e.to_string()))?;
-            roots.add(certificate).map_err(|e| broken(e.to_string()))?;
-        }
-        if roots.len() == before {
-            return Err(broken("it holds no certificate".to_owned()));
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut client = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    client.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsConnector::from(Arc::new(client)))
 }
 
 #[cfg(test)]
@@ -365,12 +331,14 @@ mod tests {
         ) {
             let Ok(url) = Url::parse(&format!("{scheme}:{slashes}{}", rest.concat())) else { return Ok(()) };
             let client = CLIENT.with(Client::clone);
-            let Ok(Destination(uri)) = client.destination(&url) else { return Ok(()) };
+            let Ok(Destination { uri, host, .. }) = client.destination(&url) else { return Ok(()) };
             // What the connector does with what the pool hands it.
             let dialled = Url::parse(&uri.to_string()).expect("a URL");
             prop_assert_eq!(dialled.host(), url.host());
             prop_assert_eq!(dialled.port_or_known_default(), url.port_or_known_default());
             prop_assert_eq!(uri.host().map(str::to_owned), url.host_str().map(str::to_owned));
+            let named = url.port().map_or(String::new(), |port| format!(":{port}"));
+            prop_assert_eq!(host.to_str().expect("text").to_owned(), url.host_str().unwrap_or_default().to_owned() + &named);
         }
     }
 }

@@ -19,8 +19,14 @@ pub struct Config {
     pub allow_plain_http: bool,
     /// The time limit of resolving, connecting and TLS together, inside the endpoint's own. Default 3000.
     pub connect_timeout_ms: u64,
-    /// How much of an answer's body is read; a longer one costs its connection. Default 65536.
+    /// How much of an answer's body is read, within one second; a longer one costs its connection. Default 65536.
     pub response_max_bytes: usize,
+    /// How many connections all endpoints together may have at once, those included that are kept for the next delivery.
+    /// Default 16384; never more than three quarters of the descriptors that the process may have (`ulimit -n`).
+    pub max_connections: Option<usize>,
+    /// How long a delivery waits for a connection when there are as many as there may be; it is then put off, which costs
+    /// no attempt. Not part of the endpoint's time-out. Default 5000.
+    pub connection_wait_ms: u64,
     /// How long an unused connection is kept. Default 30; shorter than what most receivers keep theirs, so that they
     /// seldom hang up on a delivery that is just being sent.
     pub pool_idle_seconds: u64,
@@ -38,6 +44,8 @@ impl Default for Config {
             allow_plain_http: false,
             connect_timeout_ms: 3000,
             response_max_bytes: 65_536,
+            max_connections: None,
+            connection_wait_ms: 5000,
             pool_idle_seconds: 30,
             user_agent: concat!("forebay/", env!("CARGO_PKG_VERSION")).to_owned(),
             ca_file: None,

@@ -13,20 +13,20 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
-use hyper_util::client::legacy::connect::{Connected, Connection};
-use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
 use schemas::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tower_service::Service;
 use url::{Host, Url};
 
-use super::client::SendError;
+use super::config::{Config, ConfigError};
+use super::error::SendError;
 use super::guard::Guard;
+use super::lack;
 
 /// How names become addresses. Only names come here: addresses written as such are dialled as they stand.
 pub trait Resolve: Send + Sync + fmt::Debug {
@@ -67,25 +67,13 @@ impl Connector {
             time_limit,
         }))
     }
-}
 
-impl Service<Uri> for Connector {
-    type Response = TokioIo<Stream>;
-    type Error = SendError;
-    type Future = BoxFuture<'static, Result<Self::Response, SendError>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let inner = Arc::clone(&self.0);
-        Box::pin(async move {
-            let deadline = Instant::now() + inner.time_limit;
-            let connected = timeout_at(deadline, inner.connect(&uri, deadline)).await;
-            let late = |_| SendError::Connect(format!("no connection within {:?}", inner.time_limit));
-            connected.map_err(late)?.map(TokioIo::new)
-        })
+    /// A connection to the host of `uri`.
+    pub(super) async fn connect(&self, uri: &Uri) -> Result<Stream, SendError> {
+        let inner = &*self.0;
+        let deadline = Instant::now() + inner.time_limit;
+        let connected = timeout_at(deadline, Box::pin(inner.connect(uri, deadline))).await;
+        connected.map_err(|_| SendError::Connect(format!("no connection within {:?}", inner.time_limit)))?
     }
 }
 
@@ -121,7 +109,7 @@ impl Inner {
         match self.resolver.resolve(name).await {
             Ok(addresses) if addresses.is_empty() => Err(failed("it has no address".to_owned())),
             Ok(addresses) => Ok(addresses),
-            Err(error) => Err(failed(error.to_string())),
+            Err(error) => Err(lack::to_resolve(&error).map_or_else(|| failed(error.to_string()), SendError::Lack)),
         }
     }
 
@@ -143,7 +131,9 @@ impl Inner {
             left -= 1;
             match timeout(share, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => {
-                    let peer = stream.peer_addr().map_err(|e| SendError::Connect(e.to_string()))?;
+                    let failed =
+                        |e: io::Error| lack::of(&e).map_or_else(|| SendError::Connect(e.to_string()), SendError::Lack);
+                    let peer = stream.peer_addr().map_err(failed)?;
                     // What the system connected to in the end: for 0.0.0.0 that is this machine.
                     self.guard.check_address(peer.ip(), peer.port(), encrypted)?;
                     if let Err(error) = stream.set_nodelay(true) {
@@ -151,7 +141,11 @@ impl Inner {
                     }
                     return Ok(stream);
                 }
-                Ok(Err(error)) => failure = format!("{address}: {error}"),
+                Ok(Err(error)) => match lack::to_connect(&error, address) {
+                    // The other addresses would lack the same.
+                    Some(lack) => return Err(SendError::Lack(lack)),
+                    None => failure = format!("{address}: {error}"),
+                },
                 Err(_) => failure = format!("{address}: no answer"),
             }
         }
@@ -168,21 +162,45 @@ impl Inner {
                 .map_err(|_| tls(format!("`{name}` cannot be in a certificate")))?,
             None => return Err(tls("the URL has no host".to_owned())),
         };
-        let stream = self.tls.connect(name, tcp).await.map_err(|e| tls(e.to_string()))?;
+        let failed = |e: io::Error| lack::of(&e).map_or_else(|| tls(e.to_string()), SendError::Lack);
+        let stream = self.tls.connect(name, tcp).await.map_err(failed)?;
         Ok(Stream::Tls(Box::new(stream)))
     }
+}
+
+/// TLS by rustls with ring, both passed explicitly: a process-wide default would depend on what else is linked.
+pub(super) fn tls(config: &Config) -> Result<TlsConnector, ConfigError> {
+    let mut roots = rustls::RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    if let Some(path) = &config.ca_file {
+        let broken = |reason: String| ConfigError::CaFile {
+            path: path.display().to_string(),
+            reason,
+        };
+        let certificates = CertificateDer::pem_file_iter(path).map_err(|e| broken(e.to_string()))?;
+        let before = roots.len();
+        for certificate in certificates {
+            let certificate = certificate.map_err(|e| broken(e.to_string()))?;
+            roots.add(certificate).map_err(|e| broken(e.to_string()))?;
+        }
+        if roots.len() == before {
+            return Err(broken("it holds no certificate".to_owned()));
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut client = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    client.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsConnector::from(Arc::new(client)))
 }
 
 /// A connection, encrypted or not.
 pub(super) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
-}
-
-impl Connection for Stream {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
 }
 
 impl AsyncRead for Stream {

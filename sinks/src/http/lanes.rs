@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use schemas::name::Tenant;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 
-use super::client::{Client, Destination, SendError};
+use super::client::{Client, Destination};
+use super::error::SendError;
 use super::metrics::{EndpointMetrics, Metrics};
 
 /// The lanes of all enabled endpoints, kept in step with the directory.
@@ -48,6 +49,8 @@ struct Slots {
     semaphore: Semaphore,
     metrics: EndpointMetrics,
     health: Health,
+    /// Attempts that have a slot and wait for a connection.
+    unconnected: AtomicUsize,
     made: Instant,
 }
 
@@ -119,6 +122,7 @@ impl Lanes {
                 semaphore: Semaphore::new(concurrency),
                 metrics: self.metrics.endpoint(&endpoint.id),
                 health: Health::default(),
+                unconnected: AtomicUsize::new(0),
                 made: Instant::now(),
             })
         });
@@ -186,6 +190,17 @@ impl Lane {
         }
     }
 
+    /// Notes, until it is dropped, that an attempt with a slot waits for what this process lacks.
+    pub(super) fn unconnected(&self) -> Unconnected<'_> {
+        self.slots.unconnected.fetch_add(1, Ordering::Relaxed);
+        Unconnected(&self.slots.unconnected)
+    }
+
+    /// Whether such a one takes up a slot: then it is not the endpoint that keeps them busy.
+    pub(super) fn is_unconnected(&self) -> bool {
+        self.slots.unconnected.load(Ordering::Relaxed) > 0
+    }
+
     pub(super) fn metrics(&self) -> &EndpointMetrics {
         &self.slots.metrics
     }
@@ -193,6 +208,16 @@ impl Lane {
     /// Notes that the endpoint took a delivery.
     pub(super) fn delivered(&self) {
         self.slots.health.delivered(self.slots.now());
+    }
+}
+
+/// An attempt that has a slot and waits for a connection.
+#[derive(Debug)]
+pub(super) struct Unconnected<'a>(&'a AtomicUsize);
+
+impl Drop for Unconnected<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -65,7 +65,7 @@ impl Metrics {
         );
         registry.register(
             "forebay_sinks_http_attempt_seconds",
-            "How long attempts took, from the free slot to the end of the answer",
+            "How long attempts took, from the free slot and connection to the head of the answer",
             metrics.seconds.clone(),
         );
         registry.register(
@@ -106,6 +106,27 @@ impl Metrics {
             });
         }
     }
+}
+
+/// Registers what the client counts for all endpoints together.
+pub(super) fn connections(registry: &mut Registry, (open, limit, aside): (Gauge, usize, Gauge)) {
+    registry.register(
+        "forebay_sinks_http_connections",
+        "Connections that are open or being made, of all endpoints together",
+        open,
+    );
+    let most = Gauge::<i64>::default();
+    most.set(i64::try_from(limit).unwrap_or(i64::MAX));
+    registry.register(
+        "forebay_sinks_http_connections_limit",
+        "The most connections that there may be at once",
+        most,
+    );
+    registry.register(
+        "forebay_sinks_http_bodies_aside",
+        "Answers whose outcome is known and whose body is still being read",
+        aside,
+    );
 }
 
 impl EndpointMetrics {

@@ -1,16 +1,21 @@
 //! The sink `http`: signed deliveries to registered endpoints.
 //!
 //! The way of one delivery: [`HttpSink::targets`] names the endpoints of the event's tenant that want its type; the
-//! endpoint's lane (`lanes`) gives a slot; the request is signed anew (`sign`) and posted by the pooled [`Client`], whose
-//! connector (`connect`) resolves, has every address judged by the [`Guard`], and dials one of them; the answer becomes an
-//! outcome (`verdict`). Events of one key reach an endpoint one after the other. Retrying is the processor's.
+//! endpoint's lane (`lanes`) gives a slot; the [`Client`] finds a connection of its pool (`pool`), or makes one (`connect`
+//! resolves, has every address judged by the [`Guard`], and dials one of them); the request is signed anew (`sign`) and
+//! posted; the answer's head becomes an outcome (`verdict`), and its body is read aside (`aside`). What this process itself
+//! lacks (`lack`) is charged to nobody. Events of one key reach an endpoint one after the other. Retrying is the processor's.
 
+mod aside;
 mod client;
 mod config;
 mod connect;
+mod error;
 mod guard;
+mod lack;
 mod lanes;
 mod metrics;
+mod pool;
 mod sign;
 mod verdict;
 
@@ -27,14 +32,16 @@ use schemas::name::{EndpointId, SinkName};
 use schemas::sink::{Batch, Delivery, Outcome, Sink, Target, Unavailable};
 use tokio::time::Instant;
 
-pub use client::{Client, Destination, Response, SendError};
+pub use client::{Client, Destination, Response};
 pub use config::{Config, ConfigError};
 pub use connect::{Resolve, SystemResolver};
+pub use error::SendError;
 pub use guard::{Blocked, Guard, special_purpose};
 pub use sign::signature;
 pub use verdict::Class;
 
 use crate::order;
+use client::Answer;
 use lanes::{Lane, Lanes};
 use metrics::Metrics;
 
@@ -69,6 +76,7 @@ impl HttpSink {
         directory: Arc<dyn EndpointDirectory>,
         registry: &mut Registry,
     ) -> Self {
+        metrics::connections(registry, client.gauges());
         let lanes = Lanes::new(directory, client.clone(), Metrics::register(registry));
         Self { name, client, lanes }
     }
@@ -87,34 +95,44 @@ impl HttpSink {
             return removed();
         };
         let Some(_slot) = lane.slot().await else {
-            let outcome = Outcome::Retry {
-                after: None,
-                reason: format!(
-                    "endpoint `{id}` takes nothing: all its slots were busy for {:?}",
-                    lane.endpoint.timeout
-                ),
-            };
-            report(&lane, delivery, Class::NoSlot, &outcome);
+            let (class, outcome) = no_slot(&lane);
+            report(&lane, delivery, class, &outcome);
             return outcome;
         };
         // The wait may have been long: what counts is what is registered now.
         let Some(lane) = self.lanes.current().lane(id, tenant).cloned() else {
             return removed();
         };
-        let started = Instant::now();
-        let (class, outcome) = verdict::judge(&lane.endpoint.id, &self.post(&lane, &delivery.event).await, Utc::now());
-        lane.metrics().seconds.observe(started.elapsed().as_secs_f64());
-        report(&lane, delivery, class, &outcome);
-        outcome
+        let endpoint = &lane.endpoint.id;
+        match self.post(&lane, &delivery.event).await {
+            Ok(answer) => {
+                let (class, outcome) = verdict::judge(endpoint, answer.status, &answer.headers, Utc::now());
+                report(&lane, delivery, class, &outcome);
+                self.client.finish(answer).await;
+                outcome
+            }
+            Err(error) => {
+                let outcome = verdict::failed(endpoint, &error);
+                report(&lane, delivery, error.class(), &outcome);
+                outcome
+            }
+        }
     }
 
-    async fn post(&self, lane: &Lane, event: &Event) -> Result<Response, SendError> {
+    async fn post(&self, lane: &Lane, event: &Event) -> Result<Answer, SendError> {
         let destination = lane.destination.as_ref().map_err(Clone::clone)?;
-        let headers = headers(&lane.endpoint, event)?;
+        let unconnected = lane.unconnected();
+        let seat = self.client.seat(destination).await?;
+        drop(unconnected);
+        let started = Instant::now();
         let body = event.value().clone();
-        self.client
-            .send(destination, headers, body, lane.endpoint.timeout)
-            .await
+        let headers = headers(&lane.endpoint, event)?;
+        let answer = self
+            .client
+            .send(seat, destination, headers, body, lane.endpoint.timeout)
+            .await;
+        lane.metrics().seconds.observe(started.elapsed().as_secs_f64());
+        answer
     }
 }
 
@@ -160,6 +178,18 @@ impl Sink for HttpSink {
     }
 }
 
+/// The outcome where the slots of an endpoint stayed busy.
+fn no_slot(lane: &Lane) -> (Class, Outcome) {
+    let (id, patience) = (&lane.endpoint.id, lane.endpoint.timeout);
+    if lane.is_unconnected() {
+        let reason =
+            format!("deliveries have waited for a connection for {patience:?}: there are as many as there may be");
+        return (Class::Unavailable, Outcome::Unavailable { reason });
+    }
+    let reason = format!("endpoint `{id}` takes nothing: all its slots were busy for {patience:?}");
+    (Class::NoSlot, Outcome::Retry { after: None, reason })
+}
+
 /// The header of one attempt: a fresh time stamp and signature, the event's own id.
 fn headers(endpoint: &Endpoint, event: &Event) -> Result<HeaderMap, SendError> {
     let id = event.id().to_string();
@@ -190,7 +220,7 @@ fn report(lane: &Lane, delivery: &Delivery, class: Class, outcome: &Outcome) {
     match outcome {
         Outcome::Delivered => lane.delivered(),
         Outcome::Held => {}
-        Outcome::Retry { reason, .. } | Outcome::Rejected { reason } => {
+        Outcome::Retry { reason, .. } | Outcome::Rejected { reason } | Outcome::Unavailable { reason } => {
             let endpoint = &lane.endpoint.id;
             let (event_id, offset) = (delivery.event.id(), delivery.record.offset);
             let (attempt, class) = (delivery.attempt, class.as_str());

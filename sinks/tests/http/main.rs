@@ -1,11 +1,13 @@
 //! The HTTP sink against real receivers: good ones, slow ones and hostile ones.
 
 mod answers;
+mod bodies;
 mod hostile;
 mod lanes;
 mod proxy;
 mod receiver;
 mod resolver;
+mod sockets;
 mod ssrf;
 mod stage;
 mod tls;

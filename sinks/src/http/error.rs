@@ -1,0 +1,77 @@
+//! Why there is no answer.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use http::header::HeaderName;
+
+use super::guard::Blocked;
+use super::verdict::Class;
+
+/// Why there is no answer. Texts name hosts and addresses, never path, query or secrets.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// The guard forbids it. Trying again will not help.
+    #[error(transparent)]
+    Blocked(#[from] Blocked),
+    /// A header that would change how the request is framed or routed. Trying again will not help.
+    #[error("the header `{0}` is not for callers to set")]
+    Header(HeaderName),
+    /// This process lacks what a connection needs. It was not tried, and says nothing about the other side.
+    #[error("{0}")]
+    Lack(String),
+    /// The name has no address.
+    #[error("cannot resolve `{host}`: {reason}")]
+    Resolve {
+        /// The name.
+        host: String,
+        /// Why.
+        reason: String,
+    },
+    /// No connection.
+    #[error("cannot connect: {0}")]
+    Connect(String),
+    /// No encrypted connection: the certificate is not trusted, or for another name, or they speak no common version.
+    #[error("cannot agree on TLS: {0}")]
+    Tls(String),
+    /// The time of the whole attempt is up.
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+    /// The connection broke.
+    #[error("the connection broke: {0}")]
+    Network(String),
+    /// What came back is not an HTTP answer that we take.
+    #[error("the answer cannot be read: {0}")]
+    Protocol(String),
+}
+
+impl SendError {
+    /// What hyper says, in the words of its innermost cause.
+    pub(super) fn of(error: &hyper::Error) -> Self {
+        let mut deepest = error.to_string();
+        let mut source = StdError::source(error);
+        while let Some(cause) = source {
+            deepest = cause.to_string();
+            source = cause.source();
+        }
+        if error.is_parse() {
+            Self::Protocol(deepest)
+        } else {
+            Self::Network(deepest)
+        }
+    }
+
+    /// The class in metrics.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Blocked(_) | Self::Header(_) => Class::Blocked,
+            Self::Lack(_) => Class::Unavailable,
+            Self::Resolve { .. } => Class::Dns,
+            Self::Connect(_) => Class::Connect,
+            Self::Tls(_) => Class::Tls,
+            Self::Timeout(_) => Class::Timeout,
+            Self::Network(_) => Class::Network,
+            Self::Protocol(_) => Class::Protocol,
+        }
+    }
+}
