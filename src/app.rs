@@ -20,7 +20,7 @@ use crate::admin::{Admin, Check};
 use crate::cli::{DevArgs, ProcessArgs, RoleArgs};
 use crate::config::{self, Config, ConfigError, Loaded};
 use crate::workers::{chosen, deliver, sink_check, worker_check, workers};
-use crate::{admin, assemble, telemetry};
+use crate::{admin, assemble, limits, telemetry};
 
 /// The configuration of `forebay dev` without a file.
 pub(crate) const DEV: &str = include_str!("dev.yaml");
@@ -103,6 +103,7 @@ struct Roles {
 
 async fn run(mut loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
     telemetry::start(&loaded.config.logging)?;
+    limits::raise_descriptors();
     let registry = assemble::registry(&mut loaded.config, &loaded.file)?;
     let mut metrics = Metrics::default();
     let config = &loaded.config;

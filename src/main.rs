@@ -8,6 +8,7 @@ mod cli;
 mod config;
 mod connect;
 mod demo;
+mod limits;
 mod normalize;
 mod output;
 mod rules;
