@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::budget::least_bytes;
+
 /// Settings of ingest. Every one has a default that is safe to run with.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -15,7 +17,8 @@ pub struct Config {
     pub ack_budget_ms: u64,
     /// How many authenticated webhooks may be on their way into the event log; the next one is answered 503.
     pub max_in_flight: usize,
-    /// How many bytes of request bodies may be in memory at once, all requests together; what would exceed it is answered 503.
+    /// How many bytes requests may take of the memory at once, all together: heads, bodies as they are allocated, the
+    /// records made of them and the event log's copies of these. What would exceed it is answered 503.
     pub max_buffered_bytes: usize,
     /// How many connections may be open; further ones wait in the kernel's queue.
     pub max_connections: usize,
@@ -28,6 +31,11 @@ pub struct Config {
     pub header_timeout_ms: u64,
     /// How long the body of a request may take.
     pub body_timeout_ms: u64,
+    /// How many bytes a second of a body have to come, or it is answered 408 and its connection closed (on HTTP/2 its
+    /// stream). 0: only `body_timeout_ms` counts.
+    pub body_min_bytes_per_second: u64,
+    /// How far a body may fall behind that rate, and so how long it may pause.
+    pub body_grace_ms: u64,
     /// How long a client may take nothing of what is written to it.
     pub write_timeout_ms: u64,
     /// How long a connection may stay open between two requests. Keep it above the idle time of the proxies in front
@@ -53,6 +61,8 @@ impl Default for Config {
             first_byte_timeout_ms: 5_000,
             header_timeout_ms: 5_000,
             body_timeout_ms: 15_000,
+            body_min_bytes_per_second: 1_024,
+            body_grace_ms: 5_000,
             write_timeout_ms: 15_000,
             idle_timeout_ms: 75_000,
             drain_timeout_ms: 20_000,
@@ -84,7 +94,7 @@ impl Config {
             (
                 "max_buffered_bytes",
                 bytes(self.max_buffered_bytes),
-                bytes(self.max_body_bytes),
+                bytes(least_bytes(self)),
             ),
             ("max_connections", bytes(self.max_connections), 1),
             (
@@ -95,6 +105,7 @@ impl Config {
             ("first_byte_timeout_ms", self.first_byte_timeout_ms, 1),
             ("header_timeout_ms", self.header_timeout_ms, 1),
             ("body_timeout_ms", self.body_timeout_ms, 1),
+            ("body_grace_ms", self.body_grace_ms, 1),
             ("write_timeout_ms", self.write_timeout_ms, 1),
             ("idle_timeout_ms", self.idle_timeout_ms, 1),
             // hyper refuses smaller buffers.
@@ -109,10 +120,6 @@ impl Config {
 
     pub(crate) fn ack_budget(&self) -> Duration {
         Duration::from_millis(self.ack_budget_ms)
-    }
-
-    pub(crate) fn body_timeout(&self) -> Duration {
-        Duration::from_millis(self.body_timeout_ms)
     }
 
     pub(crate) fn drain_timeout(&self) -> Duration {
@@ -130,6 +137,11 @@ mod tests {
         let config: Config = serde_json::from_str(r#"{"max_header_bytes": 100}"#).expect("a known key");
         let error = config.check().expect_err("too small").to_string();
         assert_eq!(error, "`ingest.max_header_bytes` is 100, it must be at least 8192");
+        let config: Config = serde_json::from_str(r#"{"max_buffered_bytes": 1048576}"#).expect("a known key");
+        let error = config
+            .check()
+            .expect_err("no room for the largest body and what is made of it");
+        assert_eq!((error.key, error.value), ("max_buffered_bytes", 1_048_576));
         let error = serde_json::from_str::<Config>(r#"{"ack_budgetms": 1}"#).expect_err("a misspelt key");
         assert!(error.to_string().contains("unknown field `ack_budgetms`"), "{error}");
     }

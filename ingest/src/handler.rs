@@ -4,37 +4,34 @@
 //! A secret in the path is looked at before the body is read, together with the source, so that a wrong secret and a
 //! source that does not exist get the same answer at the same moment.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
-use futures_util::FutureExt as _;
 use http::header::EXPECT;
 use http::{Method, StatusCode};
 use prometheus_client::registry::Registry;
-use schemas::log::{EventLog, PublishError};
+use schemas::log::EventLog;
 use schemas::name::TopicName;
 use schemas::source::SourceDirectory;
 use schemas::time::Timestamp;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
+use crate::accept::no_room;
 use crate::answer::Answer;
-use crate::authenticate::{Refusal, VerifiedWebhook, authenticate};
+use crate::authenticate::{Refusal, authenticate};
+use crate::body::{BodyError, Pace, discard, read_body};
+use crate::budget::{Budget, head_bytes};
 use crate::config::{Config, ConfigError};
-use crate::detached::Detached;
-use crate::envelope::{Enveloper, Prepared};
+use crate::envelope::Enveloper;
 use crate::known::{Known, Sources};
 use crate::metrics::Metrics;
 use crate::normalize::handshake;
-use crate::publish::publish_all;
-use crate::receive::{Address, BodyError, Budget, RawWebhook, check_framing, discard, is_plain, read_body};
+use crate::receive::{Address, RawWebhook, check_framing, is_plain};
 
 /// Takes webhooks in. Served by [`serve`](crate::serve).
 #[derive(Debug)]
@@ -43,11 +40,11 @@ pub struct Ingest {
     pub(crate) metrics: Metrics,
     /// Verified webhooks on their way into the log, also those whose clients have hung up.
     pub(crate) accepting: TaskTracker,
+    pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) topic: TopicName,
+    pub(crate) enveloper: Enveloper,
+    pub(crate) in_flight: Arc<Semaphore>,
     sources: Sources,
-    log: Arc<dyn EventLog>,
-    topic: TopicName,
-    enveloper: Enveloper,
-    in_flight: Arc<Semaphore>,
     budget: Arc<Budget>,
 }
 
@@ -68,7 +65,7 @@ impl Ingest {
             topic,
             enveloper: Enveloper::default(),
             in_flight: Arc::new(Semaphore::new(config.max_in_flight.min(Semaphore::MAX_PERMITS))),
-            budget: Budget::new(config.max_buffered_bytes),
+            budget: Budget::new(config.max_buffered_bytes, metrics.buffered_bytes.clone()),
             accepting: TaskTracker::new(),
             metrics,
             config,
@@ -126,100 +123,36 @@ impl Ingest {
             if answer.status() != StatusCode::OK {
                 known.metrics.refused(reason);
             }
-            discard(body, asks_first, self.config.body_timeout()).await;
+            drop(parts);
+            discard(body, asks_first, Pace::of(&self.config)).await;
             return Err(answer);
         }
+        // The head stays until the webhook is published: it is the first thing to be paid for.
+        let Ok(share) = self.budget.share(head_bytes(&parts)) else {
+            drop(parts);
+            discard(body, asks_first, Pace::of(&self.config)).await;
+            return Err(no_room(&known));
+        };
         let limit = known.source.max_body_bytes;
-        let body = read_body(body, limit, self.config.body_timeout(), &self.budget).await;
-        let (reason, answer) = match body {
+        let error = match read_body(body, limit, Pace::of(&self.config), share).await {
             Ok(body) => return Ok(RawWebhook::new(known, parts, body, received)),
-            Err(BodyError::TooLarge(rest)) => {
-                discard(rest, asks_first, self.config.body_timeout()).await;
+            Err(error) => error,
+        };
+        drop(parts);
+        let (reason, answer) = match error {
+            BodyError::TooLarge(rest) => {
+                discard(rest, asks_first, Pace::of(&self.config)).await;
                 ("too_large", Answer::BodyTooLarge { limit })
             }
-            Err(BodyError::TooSlow) => ("too_slow", Answer::RequestTimeout),
-            Err(BodyError::Broken) => ("broken_body", Answer::BadRequest("the body ends early or is malformed")),
-            Err(BodyError::NoMemory) => ("no_memory", Answer::Unavailable("too many bodies at once: try again")),
+            BodyError::TooSlow => ("too_slow", Answer::RequestTimeout),
+            BodyError::Broken => ("broken_body", Answer::BadRequest("the body ends early or is malformed")),
+            BodyError::NoRoom(rest) => {
+                discard(rest, asks_first, Pace::of(&self.config)).await;
+                return Err(no_room(&known));
+            }
         };
         known.metrics.refused(reason);
         Err(answer)
-    }
-
-    /// [`VerifiedWebhook`] → answer. Once begun it goes on to the end, whether or not the client stays.
-    async fn accept(self: &Arc<Self>, verified: VerifiedWebhook) -> Answer {
-        let known = Arc::clone(verified.raw().known());
-        known.metrics.verified(verified.secret());
-        let Ok(permit) = Arc::clone(&self.in_flight).try_acquire_owned() else {
-            known.metrics.refused("in_flight_limit");
-            return Answer::Unavailable("too many webhooks at once: try again");
-        };
-        let received = verified.raw().received();
-        let work = AssertUnwindSafe(Arc::clone(self).publish(verified, permit)).catch_unwind();
-        let work = Detached::new(self.accepting.track_future(work));
-        match timeout(self.config.ack_budget(), work).await {
-            Ok(Ok(answer)) => answer,
-            // The panic itself has been logged by its hook.
-            Ok(Err(_)) => {
-                tracing::error!(target: "ingest", source = %known.source.id, "a webhook broke our code");
-                Answer::Unavailable("an internal error: try again")
-            }
-            Err(_) => {
-                known.metrics.refused("no_acknowledgement");
-                if let Some(held_back) = known.quiet.speak(received) {
-                    tracing::warn!(
-                        target: "ingest", source = %known.source.id, budget_ms = self.config.ack_budget_ms, held_back,
-                        "answered 503: no acknowledgement from the event log within the budget"
-                    );
-                }
-                Answer::Unavailable("not stored in time: try again")
-            }
-        }
-    }
-
-    async fn publish(self: Arc<Self>, verified: VerifiedWebhook, permit: OwnedSemaphorePermit) -> Answer {
-        let _in_flight = InFlight::new(&self.metrics, permit);
-        let raw = verified.raw();
-        let known = Arc::clone(raw.known());
-        let mut families = Vec::new();
-        let prepared =
-            self.enveloper
-                .prepare_counting(&known.source, raw.headers(), raw.body(), raw.received(), |family| {
-                    families.push(family);
-                });
-        let received = raw.received();
-        let records = match prepared {
-            Prepared::Reply(reply) => return Answer::Reply(reply),
-            Prepared::Records(records) => records,
-        };
-        // The body is in the records now.
-        drop(verified);
-
-        let begun = Instant::now();
-        let published = publish_all(&*self.log, &self.topic, records).await;
-        self.metrics.publish_seconds.observe(begun.elapsed().as_secs_f64());
-        match published {
-            Ok(()) => {
-                for family in families {
-                    known.metrics.published(family);
-                }
-                Answer::Accepted
-            }
-            Err(error) => {
-                if let Some(held_back) = known.quiet.speak(received) {
-                    tracing::warn!(target: "ingest", source = %known.source.id, %error, held_back, "not published");
-                }
-                match error {
-                    PublishError::Unavailable { .. } => {
-                        known.metrics.refused("log_unavailable");
-                        Answer::Unavailable("not stored: try again")
-                    }
-                    PublishError::TooLarge { limit_bytes, .. } => {
-                        known.metrics.refused("record_too_large");
-                        Answer::RecordTooLarge { limit: limit_bytes }
-                    }
-                }
-            }
-        }
     }
 
     fn log_stranger(&self, known: &Arc<Known>, address: Address<'_>, now: Timestamp) {
@@ -241,7 +174,7 @@ async fn receive(State(ingest): State<Arc<Ingest>>, request: Request) -> Respons
 
 async fn nothing_here(State(ingest): State<Arc<Ingest>>, request: Request) -> Response {
     let asks_first = request.headers().contains_key(EXPECT);
-    discard(request.into_body(), asks_first, ingest.config.body_timeout()).await;
+    discard(request.into_body(), asks_first, Pace::of(&ingest.config)).await;
     Answer::NotFound.into_response()
 }
 
@@ -254,27 +187,5 @@ fn refuse(known: &Known, refusal: &Refusal) -> Answer {
         // Our own trouble: the sender shall keep what it has.
         Refusal::Unusable(_) => Answer::Unavailable("this source is not in use: try again later"),
         _ => Answer::Unauthorized,
-    }
-}
-
-/// Counts a webhook in flight, and gives its place back, however its task ends.
-struct InFlight {
-    gauge: prometheus_client::metrics::gauge::Gauge,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl InFlight {
-    fn new(metrics: &Metrics, permit: OwnedSemaphorePermit) -> Self {
-        metrics.in_flight.inc();
-        Self {
-            gauge: metrics.in_flight.clone(),
-            _permit: permit,
-        }
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.gauge.dec();
     }
 }

@@ -8,15 +8,20 @@
 //! ```
 //!
 //! * [`serve`]: the accept loop and the deadlines of a connection
-//! * [`Ingest`]: the one handler; its module tells the order of work, the module `answer` the whole status table
+//! * [`Ingest`]: the one handler; its module tells the order of work (`accept` is its second half), the module `answer`
+//!   the whole status table
 //! * [`authenticate`]: the schemes by which a sender proves itself; [`sign`] does the sender's half
 //! * [`judge()`]: the same decision without a server; [`explain`] says why
 //! * [`normalize`]: one adapter per platform
 //! * [`envelope`]: ids, receipt, digest: from a normalized event to a record
+//! * `budget` and `body`: what a request may take of our memory and our patience, before anybody knows who sent it
 //! * [`Config`], [`Metrics`]: what can be set, what can be watched
 
+mod accept;
 mod answer;
 pub mod authenticate;
+mod body;
+mod budget;
 mod config;
 mod detached;
 pub mod envelope;

@@ -53,6 +53,7 @@ pub struct Metrics {
     published: Family<Published, Counter>,
     pub(crate) publish_seconds: Histogram,
     pub(crate) in_flight: Gauge,
+    pub(crate) buffered_bytes: Gauge,
     pub(crate) connections: Gauge,
     pub(crate) accept_errors: Counter,
     pub(crate) timed_out_connections: Counter,
@@ -70,6 +71,7 @@ impl Metrics {
             published: Family::default(),
             publish_seconds: Histogram::new(buckets),
             in_flight: Gauge::default(),
+            buffered_bytes: Gauge::default(),
             connections: Gauge::default(),
             accept_errors: Counter::default(),
             timed_out_connections: Counter::default(),
@@ -110,6 +112,11 @@ impl Metrics {
             "forebay_ingest_in_flight",
             "authenticated webhooks on their way into the event log",
             all.in_flight.clone(),
+        );
+        registry.register(
+            "forebay_ingest_buffered_bytes",
+            "what requests take of `max_buffered_bytes`",
+            all.buffered_bytes.clone(),
         );
         registry.register(
             "forebay_ingest_connections",

@@ -44,6 +44,11 @@ impl VerifiedWebhook {
         &self.raw
     }
 
+    /// What was received, to be used up.
+    pub(crate) fn into_raw(self) -> RawWebhook {
+        self.raw
+    }
+
     /// The number of the secret that matched, from 0, the newest; none where anybody may send.
     pub(crate) fn secret(&self) -> Option<usize> {
         self.secret

@@ -11,7 +11,7 @@ use axum::Router;
 use http::{Request, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::net::TcpStream;
@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tower_service::Service as _;
 
+use super::bounds;
 use super::guarded::Guarded;
 use super::watch::{Limits, Watch};
 use crate::handler::Ingest;
@@ -45,19 +46,8 @@ enum End {
 impl Server {
     pub(super) fn new(ingest: &Arc<Ingest>) -> Self {
         let config = &ingest.config;
-        let mut http = Builder::new(TokioExecutor::new());
-        // The deadlines are ours (see `watch`), so hyper's would only be a second set of timers.
-        http.http1()
-            .max_buf_size(config.max_header_bytes)
-            .header_read_timeout(None);
-        http.http2()
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(128)
-            .max_header_list_size(u32::try_from(config.max_header_bytes).unwrap_or(u32::MAX))
-            .keep_alive_interval(Duration::from_secs(20))
-            .keep_alive_timeout(Duration::from_secs(10));
         Self {
-            http,
+            http: bounds::http(config),
             routes: ingest.routes(),
             limits: Limits::of(config),
             grace: config.drain_timeout(),

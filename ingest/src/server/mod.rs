@@ -1,5 +1,6 @@
 //! The accept loop: a bounded number of connections, no spinning on errors, and an orderly end.
 
+mod bounds;
 mod connection;
 mod guarded;
 mod watch;

@@ -208,16 +208,22 @@ async fn a_bug_of_ours_is_503_and_harms_nobody_else() {
 async fn bodies_that_would_not_fit_into_memory_together_are_503() {
     let config = Config {
         max_body_bytes: 20_000,
-        max_buffered_bytes: 20_000,
+        max_buffered_bytes: 500_000,
         ..Config::default()
     };
     let room = Room::start(config).await;
     let head = "POST /in/open HTTP/1.1\r\nHost: h\r\nContent-Length: 15000\r\n\r\n";
-    let mut large = room.connect().await;
-    large.send(head.to_owned() + &" ".repeat(14_998)).await;
+    let mut begun = Vec::new();
+    for _ in 0..12 {
+        let mut client = room.connect().await;
+        client.send(head.to_owned() + &" ".repeat(14_998)).await;
+        begun.push(client);
+    }
+    // Twelve heads and bodies are in memory, or on their way there.
+    let large = signed("large", " ".repeat(150_000));
     let refused = async {
         loop {
-            let reply = room.exchange(signed("open", " ".repeat(10_000))).await;
+            let reply = room.exchange(&large).await;
             if reply.status != 200 {
                 return reply;
             }
@@ -225,11 +231,11 @@ async fn bodies_that_would_not_fit_into_memory_together_are_503() {
     };
     let reply = tokio::time::timeout(crate::room::PATIENCE, refused)
         .await
-        .expect("no room for both");
+        .expect("no room for all");
     reply.assert_refused(503, "too many bodies");
-    large.send("{}").await;
-    large.reply().await.assert_accepted();
-    room.exchange(signed("open", " ".repeat(10_000)))
-        .await
-        .assert_accepted();
+    for client in &mut begun {
+        client.send("{}").await;
+        client.reply().await.assert_accepted();
+    }
+    room.exchange(&large).await.assert_accepted();
 }

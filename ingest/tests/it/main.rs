@@ -2,11 +2,14 @@
 
 mod drain;
 mod durability;
+mod frames;
 mod framing;
 mod handshakes;
 mod http2;
 mod identity;
 mod log;
+mod memory;
 mod room;
 mod slow;
 mod status;
+mod streams;

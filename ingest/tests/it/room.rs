@@ -89,6 +89,10 @@ pub(crate) fn sources() -> Vec<Source> {
         },
         source("whatsapp-open", Platform::WhatsappCloud, None, SECRET),
         source("open", Platform::Chatwoot, Some(Scheme::None), ""),
+        Source {
+            max_body_bytes: 1_000_000,
+            ..source("large", Platform::Chatwoot, Some(Scheme::None), "")
+        },
         source("broken", Platform::Chatwoot, None, ""),
     ]
 }

@@ -92,6 +92,42 @@ async fn a_dripping_body_is_408() {
 }
 
 #[tokio::test]
+async fn a_body_below_the_least_rate_is_408_long_before_the_deadline() {
+    let room = Room::start(Config {
+        body_timeout_ms: 60_000,
+        body_grace_ms: 300,
+        ..short()
+    })
+    .await;
+    for framing in [
+        "Content-Length: 10000\r\n\r\n{",
+        "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
+    ] {
+        let begun = Instant::now();
+        let mut client = room.connect().await;
+        client
+            .send(format!("POST /in/open HTTP/1.1\r\nHost: h\r\n{framing}"))
+            .await;
+        let reply = loop {
+            let next = tokio::time::timeout(Duration::from_millis(20), client.maybe_reply());
+            match next.await {
+                Ok(reply) => break reply.expect("an answer before the end"),
+                // The last drips may meet a closed socket.
+                Err(_) if framing.starts_with('C') => drop(client.stream.try_write(b" ")),
+                Err(_) => drop(client.stream.try_write(b"1\r\n \r\n")),
+            }
+        };
+        reply.assert_refused(408, "in time");
+        assert_eq!(client.maybe_reply().await, None, "and the connection is closed");
+        assert_took(begun, 299);
+    }
+    room.eventually("forebay_ingest_refused_total{source=\"open\",reason=\"too_slow\"} 2")
+        .await;
+    room.eventually("forebay_ingest_buffered_bytes 0").await;
+    assert_eq!(room.log.handed_over(), []);
+}
+
+#[tokio::test]
 async fn an_idle_connection_is_kept_for_its_own_limit() {
     let room = Room::start(short()).await;
     let mut client = room.connect().await;

@@ -1,0 +1,170 @@
+//! The server in its own process.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ingest::{Config, Ingest, serve};
+use prometheus_client::registry::Registry;
+use schemas::BoxFuture;
+use schemas::log::{Consumer, EventLog, LogError, PublishError, Subscription, TopicSpec};
+use schemas::name::{SourceId, Tenant, TopicName};
+use schemas::platform::Platform;
+use schemas::record::{Offset, Partition, Position, Record};
+use schemas::secret::Secret;
+use schemas::source::{Source, SourceDirectory};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+const BUDGET: &str = "FOREBAY_TEST_BUDGET_BYTES";
+const READY: &str = "listening on ";
+
+/// The one source.
+pub(crate) fn source() -> Source {
+    Source {
+        id: SourceId::new("chatwoot").expect("valid"),
+        tenant: Tenant::new("acme").expect("valid"),
+        platform: Platform::Chatwoot,
+        scheme: None,
+        secrets: vec![Secret::new("cw-secret-exemplo")],
+        verify_token: None,
+        utc_offset_minutes: None,
+        max_body_bytes: 1 << 20,
+    }
+}
+
+/// A running server; it ends with its input, which this holds.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    child: Child,
+    _input: ChildStdin,
+}
+
+impl Server {
+    pub(crate) fn start(budget_bytes: usize) -> Self {
+        let program = std::env::current_exe().expect("this test");
+        let mut child = Command::new(program)
+            .args(["--exact", "serves", "--ignored", "--nocapture"])
+            .env(BUDGET, budget_bytes.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let address = lines
+            .find_map(|line| {
+                line.expect("text")
+                    .split_once(READY)
+                    .map(|(_, address)| address.to_owned())
+            })
+            .expect("it listens");
+        // Whatever else it says must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self {
+            address: address.parse().expect("an address"),
+            _input: child.stdin.take().expect("piped"),
+            child,
+        }
+    }
+
+    /// What it takes now.
+    pub(crate) fn resident_bytes(&self) -> usize {
+        self.status("VmRSS:")
+    }
+
+    /// The most that it ever took.
+    pub(crate) fn peak_bytes(&self) -> usize {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, name: &str) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line");
+        let kibibytes: usize = line.trim().trim_end_matches(" kB").parse().expect("a number");
+        kibibytes * 1024
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _ended = self.child.wait();
+    }
+}
+
+/// The child's whole life. Does nothing if nobody started it for that.
+pub(crate) fn serve_until_told() {
+    let Ok(budget) = std::env::var(BUDGET) else { return };
+    let config = Config {
+        max_buffered_bytes: budget.parse().expect("a number"),
+        ..Config::default()
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let directory = Arc::new(Directory(Arc::new(source())));
+        let topic = TopicName::new("forebay.events").expect("valid");
+        let ingest = Ingest::new(config, directory, Arc::new(Copying), topic, &mut Registry::default());
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        println!("{READY}{}", listener.local_addr().expect("bound"));
+        let shutdown = CancellationToken::new();
+        let serving = tokio::spawn(serve(ingest.expect("good settings"), listener, shutdown));
+        let end = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
+        end.await.expect("no panic").expect("an input");
+        serving.abort();
+    });
+}
+
+#[derive(Debug)]
+struct Directory(Arc<Source>);
+
+impl SourceDirectory for Directory {
+    fn find(&self, id: &str) -> Option<Arc<Source>> {
+        (self.0.id.as_str() == id).then(|| Arc::clone(&self.0))
+    }
+}
+
+/// Does with memory what Kafka's producer does: queues a copy of its own until the acknowledgement comes.
+#[derive(Debug)]
+struct Copying;
+
+impl EventLog for Copying {
+    fn publish<'a>(&'a self, topic: &'a TopicName, record: Record) -> BoxFuture<'a, Result<Position, PublishError>> {
+        Box::pin(async move {
+            let copy = record.value.to_vec();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            assert_eq!(copy.len(), record.value.len());
+            Ok(Position {
+                partition: Partition {
+                    topic: topic.clone(),
+                    index: 0,
+                },
+                offset: Offset(0),
+            })
+        })
+    }
+
+    fn subscribe(&self, _: Subscription) -> BoxFuture<'_, Result<Box<dyn Consumer>, LogError>> {
+        Box::pin(async { Err(LogError::Misconfigured("nobody reads in these tests".to_owned())) })
+    }
+
+    fn ensure_topics<'a>(&'a self, _: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn check_topics<'a>(&'a self, _: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn ready(&self) -> BoxFuture<'_, Result<(), LogError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn flush(&self, _: Duration) -> BoxFuture<'_, Result<(), LogError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
