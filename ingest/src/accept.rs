@@ -66,13 +66,13 @@ impl Ingest {
                     families.push(family);
                 });
         let received = raw.received();
-        let records = match prepared {
+        let mut records = match prepared {
             Prepared::Reply(reply) => return Answer::Reply(reply),
             Prepared::Records(records) => records,
         };
         // The body is in the records now, and they keep its place until the log has them.
         let mut share = raw.into_share();
-        if let Err(NoRoom) = share.settle(records_bytes(&records)) {
+        if let Err(NoRoom) = share.settle(records_bytes(&mut records)) {
             return no_room(&known);
         }
 

@@ -1,15 +1,19 @@
 //! Reading a body: within its limits of size and time, at a pace, and into memory that was asked for first.
 
+mod pieces;
+
 use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
+use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 
 use crate::budget::{NoRoom, Share};
 use crate::config::Config;
+use pieces::Pieces;
 
 /// A body, with its share of the budget.
 #[derive(Debug)]
@@ -25,6 +29,8 @@ pub(crate) enum BodyError {
     TooLarge(Body),
     /// It came too late as a whole, or slower than the least pace.
     TooSlow,
+    /// It was there in time, and we did not get round to reading it. With what is left of it.
+    Behind(Body),
     /// The client went away, or its framing is broken.
     Broken,
     /// The budget has no room for it. With what is left of it.
@@ -37,37 +43,33 @@ pub(crate) async fn read_body(
     mut body: Body,
     limit: usize,
     mut pace: Pace,
-    mut share: Share,
+    share: Share,
 ) -> Result<Buffered, BodyError> {
     if declared(&body) > limit as u64 {
         return Err(BodyError::TooLarge(body));
     }
-    let most = usize::try_from(declared(&body))
-        .ok()
-        .filter(|declared| *declared > 0)
-        .unwrap_or(limit);
-    let mut bytes = Vec::new();
-    while let Some(data) = pace.next(&mut body).await? {
-        if bytes.len() + data.len() > limit {
+    let declared = usize::try_from(declared(&body)).unwrap_or(limit);
+    let most = if declared > 0 { declared } else { limit };
+    let mut pieces = Pieces::new(share);
+    loop {
+        let data = match pace.next(&mut body).await {
+            Next::Data(data) => data,
+            Next::End => break,
+            Next::TooSlow => return Err(BodyError::TooSlow),
+            Next::Behind => return Err(BodyError::Behind(body)),
+            Next::Broken => return Err(BodyError::Broken),
+        };
+        if pieces.length() + data.len() > limit {
             return Err(BodyError::TooLarge(body));
         }
-        let capacity = grown(bytes.len() + data.len(), bytes.capacity(), most);
-        if let Err(NoRoom) = share.grow(capacity - bytes.capacity()) {
+        // Copied: a frame is a part of the connection's read buffer, and would keep all of it.
+        if let Err(NoRoom) = pieces.push(&data, most) {
             return Err(BodyError::NoRoom(body));
         }
-        bytes.reserve_exact(capacity - bytes.len());
-        // Copied, small as most bodies are: a frame is a part of the connection's read buffer and would keep all of it.
-        bytes.extend_from_slice(&data);
     }
-    Ok(Buffered { bytes, share })
-}
-
-/// The capacity for so many bytes: twice what came, but no more than what can come.
-fn grown(needed: usize, capacity: usize, most: usize) -> usize {
-    if needed <= capacity {
-        capacity
-    } else {
-        (2 * needed).min(most).max(needed)
+    match pieces.whole() {
+        Ok((bytes, share)) => Ok(Buffered { bytes, share }),
+        Err(NoRoom) => Err(BodyError::NoRoom(body)),
     }
 }
 
@@ -101,32 +103,54 @@ impl Pace {
         }
     }
 
-    /// The next data of the body; none at its end.
-    async fn next(&mut self, body: &mut Body) -> Result<Option<Bytes>, BodyError> {
+    async fn next(&mut self, body: &mut Body) -> Next {
+        let mut looked_again = false;
         loop {
             let due = self
                 .bytes_per_second
                 .map_or(self.deadline, |_| self.due.min(self.deadline));
             let frame = match timeout_at(due, body.frame()).await {
-                Err(_) => return Err(BodyError::TooSlow),
-                Ok(None) => return Ok(None),
-                Ok(Some(Err(_))) => return Err(BodyError::Broken),
+                // On HTTP/2 another task reads: let it, if both were late.
+                Err(_) if !looked_again => {
+                    looked_again = true;
+                    yield_now().await;
+                    continue;
+                }
+                Err(_) => return Next::TooSlow,
+                Ok(None) => return Next::End,
+                Ok(Some(Err(_))) => return Next::Broken,
                 Ok(Some(Ok(frame))) => frame,
             };
             // What is not data is trailers, which say nothing here.
             if let Ok(data) = frame.into_data() {
-                self.came(data.len());
-                return Ok(Some(data));
+                return self.came(data);
             }
         }
     }
 
-    fn came(&mut self, bytes: usize) {
-        let Some(rate) = self.bytes_per_second else { return };
-        let micros = (bytes as u64).saturating_mul(1_000_000) / rate;
-        let bought = Duration::from_micros(micros).min(self.grace);
-        self.due = (self.due + bought).min(Instant::now() + self.grace);
+    /// A time that is over when data is found was not missed by the client, but by us: nobody looked before.
+    fn came(&mut self, data: Bytes) -> Next {
+        let now = Instant::now();
+        if now > self.deadline {
+            return Next::Behind;
+        }
+        if let Some(rate) = self.bytes_per_second {
+            let micros = (data.len() as u64).saturating_mul(1_000_000) / rate;
+            self.due = (self.due.max(now) + Duration::from_micros(micros)).min(now + self.grace);
+        }
+        Next::Data(data)
     }
+}
+
+/// What comes next of a body.
+enum Next {
+    Data(Bytes),
+    End,
+    /// The client is late.
+    TooSlow,
+    /// We are.
+    Behind,
+    Broken,
 }
 
 /// How much of a refused body is read and thrown away, bytes.
@@ -141,7 +165,7 @@ pub(crate) async fn discard(mut body: Body, expects_continue: bool, mut pace: Pa
     let mut seen = 0;
     while seen < DISCARD_BYTES {
         match pace.next(&mut body).await {
-            Ok(Some(data)) => seen += data.len(),
+            Next::Data(data) => seen += data.len(),
             _ => return,
         }
     }

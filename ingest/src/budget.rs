@@ -77,14 +77,21 @@ impl Share {
         Ok(())
     }
 
+    /// Gives so many bytes back.
+    pub(crate) fn shrink(&mut self, bytes: usize) {
+        let bytes = signed(bytes).min(self.bytes);
+        self.budget.used.dec_by(bytes);
+        self.bytes -= bytes;
+    }
+
     /// Becomes as large as what is really there. If that is more than there is room for, it stays as it is, and what it
     /// was asked for has to go.
     pub(crate) fn settle(&mut self, bytes: usize) -> Result<(), NoRoom> {
         let bytes = signed(bytes);
-        if bytes > self.bytes {
-            self.budget.take(bytes - self.bytes)?;
-        } else {
+        if bytes < self.bytes {
             self.budget.used.dec_by(self.bytes - bytes);
+        } else {
+            self.budget.take(bytes - self.bytes)?;
         }
         self.bytes = bytes;
         Ok(())
@@ -115,20 +122,31 @@ pub(crate) fn head_bytes(parts: &Parts) -> usize {
     READ_BUFFER_BYTES + target + texts.map(|text| text + HEADER_BYTES).sum::<usize>()
 }
 
-/// What is made of a body of this length: a record that repeats it, and the copy that the event log makes of that.
+/// What is taken beside a body while records are made of it: as a rule the body again, with an envelope around it. (What it
+/// takes to get there is not charged: it is gone before the thread does anything else.)
 pub(crate) fn copies_bytes(body: usize) -> usize {
-    2 * (body + RECORD_BYTES)
+    body.saturating_add(RECORD_BYTES)
 }
 
 /// What a record has around a body.
 const RECORD_BYTES: usize = 2 * 1024;
 
-/// What records take until they are durable: themselves, and the copies that the event log queues.
-pub(crate) fn records_bytes(records: &[Record]) -> usize {
-    records
-        .iter()
-        .map(|record| 2 * (size_of::<Record>() + record.size_bytes()))
-        .sum()
+/// What records take until they are durable: themselves, by their capacity, and the copies that the event log queues.
+pub(crate) fn records_bytes(records: &mut [Record]) -> usize {
+    let both = |record: &mut Record| {
+        let length = record.size_bytes();
+        let mut slack = 0;
+        // The one way to learn it.
+        record.value = match std::mem::take(&mut record.value).try_into_mut() {
+            Ok(value) => {
+                slack = value.capacity() - value.len();
+                value.freeze()
+            }
+            Err(shared) => shared,
+        };
+        size_of::<Record>() + length + slack + length
+    };
+    records.iter_mut().map(both).sum()
 }
 
 /// The smallest budget in which the largest webhook has room: its head, its body and what is made of it.

@@ -146,6 +146,13 @@ impl Ingest {
             }
             BodyError::TooSlow => ("too_slow", Answer::RequestTimeout),
             BodyError::Broken => ("broken_body", Answer::BadRequest("the body ends early or is malformed")),
+            BodyError::Behind(rest) => {
+                discard(rest, asks_first, Pace::of(&self.config)).await;
+                (
+                    "overloaded",
+                    Answer::Unavailable("too busy to read the body in time: try again"),
+                )
+            }
             BodyError::NoRoom(rest) => {
                 discard(rest, asks_first, Pace::of(&self.config)).await;
                 return Err(no_room(&known));

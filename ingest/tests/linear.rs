@@ -169,6 +169,33 @@ fn verifying_costs_no_more_than_linear_memory() {
     }
 }
 
+/// While records are made of a body, its thread holds more than the budget charges, for that moment. This is how much.
+#[test]
+fn records_are_made_within_a_small_multiple_of_the_body() {
+    let headers = headers();
+    let now = Timestamp::parse("2026-03-10T13:36:50Z").expect("a time");
+    let enveloper = Enveloper::default();
+    let mut worst = (0, String::new());
+    for platform in Platform::ALL {
+        let source = source(platform);
+        let make = |body: &str| drop(enveloper.prepare(&source, &headers, body.as_bytes(), now));
+        // What it remembers of the events is bounded elsewhere.
+        make("[]");
+        for body in shapes(500) {
+            make(&body);
+            let held = allocation_counter::measure(|| make(&body)).bytes_max;
+            let beyond = held.saturating_sub(500 * 8_192) / body.len() as u64;
+            if beyond >= worst.0 {
+                worst = (
+                    beyond,
+                    format!("{platform}: {held} bytes for {} of {body:.60}", body.len()),
+                );
+            }
+        }
+    }
+    assert!(worst.0 <= 32, "{}", worst.1);
+}
+
 /// What stands once in a body but in each of its events cannot make a small body into a huge batch.
 #[test]
 fn a_long_name_and_many_events_do_not_multiply() {

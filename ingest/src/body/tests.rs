@@ -1,3 +1,5 @@
+//! A body is cut when its client is late, not when we are, and costs what came of it.
+
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -116,64 +118,49 @@ async fn without_a_least_rate_only_the_deadline_counts() {
     assert_eq!((outcome.expect("taken"), seconds), (14, 14));
 }
 
-#[tokio::test]
-async fn memory_is_charged_before_it_is_taken_and_by_what_came() {
-    // Each part, how much has come by then and how much may be charged for it.
-    for (announced, parts) in [
-        (0, vec![(1, 2), (1, 2), (1, 6), (100, 206), (5_000, 10_206)]),
-        (1_000_000, vec![(1, 2), (1, 2), (1, 6), (100, 206)]),
-        (110, vec![(1, 2), (1, 2), (98, 110), (10, 110)]),
-        (3, vec![(3, 3)]),
-    ] {
-        let used = Gauge::default();
-        let budget = Budget::new(1_000_000, used.clone());
-        let mut read = 0;
-        for until in 1..=parts.len() {
-            let some = parts[..until].iter().map(|(bytes, _)| (Duration::ZERO, *bytes));
-            let share = budget.share(0).expect("room");
-            let body = read_body(Dripping::new(announced, some), 1_000_000, Pace::of(&config()), share);
-            let body = body.await.expect("room");
-            read = body.bytes.len();
-            let allowed = parts[until - 1].1;
-            assert!(
-                body.bytes.capacity() <= allowed,
-                "{announced}: {} for {read}",
-                body.bytes.capacity()
-            );
-            assert_eq!(used.get(), i64::try_from(body.bytes.capacity()).expect("few"));
-        }
-        assert_eq!(read, parts.iter().map(|(bytes, _)| bytes).sum::<usize>());
-        assert_eq!(used.get(), 0);
-    }
+#[tokio::test(start_paused = true)]
+async fn a_body_that_waited_for_us_is_not_called_late() {
+    // The whole process stood still: nobody looked, and then all is there.
+    let stood_still = |parts: Vec<(Duration, usize)>| async {
+        let pace = Pace::of(&config());
+        let budget = Budget::new(usize::MAX, Gauge::default());
+        let share = budget.share(0).expect("room");
+        tokio::time::advance(14 * SECOND).await;
+        read_body(Dripping::new(0, parts), 1_000_000, pace, share).await
+    };
+    let body = stood_still(vec![(Duration::ZERO, 1), (SECOND / 2_000, 1), (Duration::ZERO, 1)]).await;
+    assert_eq!(body.expect("taken").bytes.len(), 3);
+    let late = stood_still(vec![(Duration::ZERO, 1), (SECOND / 2, 1)]).await;
+    assert!(matches!(late, Err(BodyError::TooSlow)), "{late:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_we_missed_ourselves_is_our_trouble() {
+    let pace = Pace::of(&config());
+    let budget = Budget::new(usize::MAX, Gauge::default());
+    let share = budget.share(0).expect("room");
+    tokio::time::advance(16 * SECOND).await;
+    let body = Dripping::new(0, [(Duration::ZERO, 1), (Duration::ZERO, 2)]);
+    let error = read_body(body, 1_000_000, pace, share).await.expect_err("too late");
+    assert!(matches!(error, BodyError::Behind(_)), "{error:?}");
 }
 
 #[tokio::test]
 async fn a_body_for_which_there_is_no_room_takes_none() {
     let used = Gauge::default();
-    let budget = Budget::new(1_000, used.clone());
-    let others = budget.share(900).expect("room");
+    let budget = Budget::new(10_000, used.clone());
+    let others = budget.share(1_000).expect("room");
     let share = budget.share(0).expect("room");
-    let body = Dripping::new(
-        0,
-        [
-            (Duration::ZERO, 40),
-            (Duration::ZERO, 30),
-            (Duration::ZERO, 31),
-            (Duration::ZERO, 9),
-        ],
-    );
-    let error = read_body(body, 500, Pace::of(&config()), share)
+    let parts = [4_000, 100, 5_000, 9].map(|bytes| (Duration::ZERO, bytes));
+    let error = read_body(Dripping::new(0, parts), 50_000, Pace::of(&config()), share)
         .await
         .expect_err("no room");
     let BodyError::NoRoom(rest) = error else {
         panic!("{error:?}")
     };
-    assert_eq!(used.get(), 900, "what was read is given back");
-    assert_eq!(
-        rest.collect().await.expect("a body").to_bytes().len(),
-        9,
-        "the rest can be thrown away"
-    );
+    assert_eq!(used.get(), 1_000, "what was read is given back");
+    let rest = rest.collect().await.expect("a body").to_bytes();
+    assert_eq!(rest.len(), 9, "the rest can be thrown away");
     drop(others);
     assert_eq!(used.get(), 0);
 }

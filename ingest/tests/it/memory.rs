@@ -88,7 +88,7 @@ async fn heads_and_the_beginnings_of_bodies_are_charged_until_they_go() {
         clients.push(client);
     }
     until_buffered(&room, 100 * 17_384).await;
-    assert!(buffered(&room) <= 100 * 20_000, "{}", buffered(&room));
+    assert!(buffered(&room) <= 100 * 22_000, "{}", buffered(&room));
     drop(clients);
     room.eventually("forebay_ingest_buffered_bytes 0").await;
 }
@@ -145,7 +145,7 @@ async fn records_are_charged_until_the_log_has_them_also_when_nobody_waits() {
     let record = room.log.handed_over()[0].size_bytes();
     let (charged, twice) = (buffered(&room), i64::try_from(2 * record).expect("few"));
     assert!(
-        (twice..twice + 1_000).contains(&charged),
+        (twice..twice + 3_000).contains(&charged),
         "{charged} for a record of {record}"
     );
     room.log.set(Mode::Acknowledge);

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ingest::Config;
+use tokio::net::TcpSocket;
 
 use crate::room::{Client, Room, signed};
 
@@ -146,12 +147,15 @@ async fn an_idle_connection_is_kept_for_its_own_limit() {
 #[tokio::test]
 async fn a_client_that_does_not_read_is_cut_off() {
     let room = Room::start(short()).await;
-    let client = room.connect().await;
+    // A small window, so that it is soon full.
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(4096).expect("a size");
+    let stream = socket.connect(room.address).await.expect("it listens");
     let request = "GET /in/open HTTP/1.1\r\nHost: h\r\n\r\n".repeat(1000);
     let writing = async {
         loop {
-            client.stream.writable().await.expect("a socket");
-            match client.stream.try_write(request.as_bytes()) {
+            stream.writable().await.expect("a socket");
+            match stream.try_write(request.as_bytes()) {
                 Ok(_) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
                 Err(_) => return,

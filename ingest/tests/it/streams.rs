@@ -3,12 +3,16 @@
 use ingest::Config;
 
 use crate::frames::{
-    CONTINUATION, END_HEADERS, Framed, GOAWAY, HEADERS, RST_STREAM, SETTINGS, WINDOW_UPDATE, block, frame, head,
+    CONTINUATION, END_HEADERS, END_STREAM, Framed, GOAWAY, HEADERS, RST_STREAM, SETTINGS, WINDOW_UPDATE, block, frame,
+    head,
 };
 use crate::memory::{buffered, peak_bytes};
 use crate::room::Room;
 
 const STREAMS: u32 = 128;
+
+/// `431` in the code of RFC 7541 (Appendix B), padded.
+const STATUS_431: [u8; 3] = [0b0110_1001, 0b1001_0000, 0b1111_1111];
 
 /// Opens streams whose bodies never come.
 async fn open(client: &mut Framed, streams: u32, value: &str) {
@@ -111,6 +115,31 @@ async fn streams_that_are_opened_and_reset_leave_nothing() {
 }
 
 #[tokio::test]
+async fn a_stream_below_the_least_rate_ends_and_the_others_go_on() {
+    let room = Room::start(Config {
+        body_timeout_ms: 60_000,
+        body_grace_ms: 200,
+        ..Config::default()
+    })
+    .await;
+    let mut client = Framed::connect(&room).await;
+    open(&mut client, 1, "y").await;
+    let answer = client.next_of(HEADERS).await.expect("an answer");
+    assert_eq!(answer.stream, 1);
+    assert_eq!(
+        client.next_of(RST_STREAM).await.expect("the end of the stream").stream,
+        1
+    );
+    room.eventually("forebay_ingest_refused_total{source=\"open\",reason=\"too_slow\"} 1")
+        .await;
+    client
+        .send(&frame(HEADERS, END_HEADERS | END_STREAM, 3, &head("x", "y")))
+        .await;
+    assert_eq!(client.next_of(HEADERS).await.expect("an answer").stream, 3);
+    assert_eq!(room.log.durable().len(), 1);
+}
+
+#[tokio::test]
 async fn a_head_without_an_end_ends_the_connection() {
     let room = Room::start(Config::default()).await;
     for part in [
@@ -137,10 +166,13 @@ async fn a_head_that_is_too_large_is_431_and_a_far_too_large_one_the_end() {
     let room = Room::start(Config::default()).await;
     let mut client = Framed::connect(&room).await;
     let over = head("x", &"y".repeat(16_200));
-    client.send(&frame(HEADERS, END_HEADERS | 1, 1, &over)).await;
+    client.send(&frame(HEADERS, END_HEADERS | END_STREAM, 1, &over)).await;
     let answer = client.next_of(HEADERS).await.expect("an answer");
     assert!(
-        answer.payload.windows(3).any(|three| three == b"431") || answer.payload.len() < 20,
+        answer
+            .payload
+            .windows(STATUS_431.len())
+            .any(|bytes| bytes == STATUS_431),
         "{answer:?}"
     );
     let way_over = block(&[("x", &"y".repeat(4_000))]).repeat(4);
