@@ -54,11 +54,8 @@ impl Ingest {
 
     async fn publish(self: Arc<Self>, verified: VerifiedWebhook, permit: OwnedSemaphorePermit) -> Answer {
         let _in_flight = InFlight::new(&self.metrics, permit);
-        let mut raw = verified.into_raw();
+        let raw = verified.into_raw();
         let known = Arc::clone(raw.known());
-        if let Err(NoRoom) = raw.charge_copies() {
-            return no_room(&known);
-        }
         let mut families = Vec::new();
         let prepared =
             self.enveloper
@@ -70,7 +67,7 @@ impl Ingest {
             Prepared::Reply(reply) => return Answer::Reply(reply),
             Prepared::Records(records) => records,
         };
-        // The body is in the records now, and they keep its place until the log has them.
+        // The body is in the records now, and they have its place until the log has them.
         let mut share = raw.into_share();
         if let Err(NoRoom) = share.settle(records_bytes(&mut records)) {
             return no_room(&known);

@@ -15,7 +15,7 @@ use crate::budget::{NoRoom, Share};
 use crate::config::Config;
 use pieces::Pieces;
 
-/// A body, with its share of the budget.
+/// A body, with its share of the budget, which has room for a copy of it.
 #[derive(Debug)]
 pub(crate) struct Buffered {
     pub(crate) bytes: Vec<u8>,
@@ -67,10 +67,8 @@ pub(crate) async fn read_body(
             return Err(BodyError::NoRoom(body));
         }
     }
-    match pieces.whole() {
-        Ok((bytes, share)) => Ok(Buffered { bytes, share }),
-        Err(NoRoom) => Err(BodyError::NoRoom(body)),
-    }
+    let (bytes, share) = pieces.whole();
+    Ok(Buffered { bytes, share })
 }
 
 fn declared(body: &Body) -> u64 {

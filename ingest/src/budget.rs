@@ -2,7 +2,9 @@
 //!
 //! Whoever wants memory for a request takes its share first and allocates then: by the capacity that it allocates, not by
 //! the bytes that it has filled, and never by what the client announces. A share is held for as long as the memory is: the
-//! head and the body until the records are made, what the records and their copies take until the event log has them.
+//! head, the body and the place for a copy of it (`body/pieces.rs`) until the records are made, then the records and the
+//! event log's copies of them until they are durable. What a thread takes between two steps of one request, and gives back
+//! before it does anything else, is not charged.
 //!
 //! What a connection costs without a request is not in here. That is bounded for each connection (`server/bounds.rs`), and
 //! so is their number.
@@ -122,15 +124,6 @@ pub(crate) fn head_bytes(parts: &Parts) -> usize {
     READ_BUFFER_BYTES + target + texts.map(|text| text + HEADER_BYTES).sum::<usize>()
 }
 
-/// What is taken beside a body while records are made of it: as a rule the body again, with an envelope around it. (What it
-/// takes to get there is not charged: it is gone before the thread does anything else.)
-pub(crate) fn copies_bytes(body: usize) -> usize {
-    body.saturating_add(RECORD_BYTES)
-}
-
-/// What a record has around a body.
-const RECORD_BYTES: usize = 2 * 1024;
-
 /// What records take until they are durable: themselves, by their capacity, and the copies that the event log queues.
 pub(crate) fn records_bytes(records: &mut [Record]) -> usize {
     let both = |record: &mut Record| {
@@ -149,10 +142,16 @@ pub(crate) fn records_bytes(records: &mut [Record]) -> usize {
     records.iter_mut().map(both).sum()
 }
 
+/// What a record has around a body.
+const ENVELOPE_BYTES: usize = 2 * 1024;
+
 /// The smallest budget in which the largest webhook has room: its head, its body and what is made of it.
 pub(crate) fn least_bytes(config: &Config) -> usize {
     let head = READ_BUFFER_BYTES + config.max_header_bytes.saturating_mul(8);
-    let body = config.max_body_bytes.saturating_mul(4).saturating_add(4 * RECORD_BYTES);
+    let body = config
+        .max_body_bytes
+        .saturating_mul(4)
+        .saturating_add(4 * ENVELOPE_BYTES);
     head.saturating_add(body)
 }
 

@@ -10,7 +10,7 @@ use schemas::time::Timestamp;
 
 use crate::authenticate::Presented;
 use crate::body::Buffered;
-use crate::budget::{NoRoom, Share, copies_bytes};
+use crate::budget::Share;
 use crate::known::Known;
 
 /// A complete, well-formed request to a source that exists. Who sent it is not known yet. Not `Debug`: path and headers
@@ -51,12 +51,6 @@ impl RawWebhook {
     /// Lets go of the request, and keeps its share of the budget for what was made of it.
     pub(crate) fn into_share(self) -> Share {
         self.body.share
-    }
-
-    /// Takes the room for what will be made of the body.
-    pub(crate) fn charge_copies(&mut self) -> Result<(), NoRoom> {
-        let length = self.body.bytes.len();
-        self.body.share.grow(copies_bytes(length))
     }
 
     pub(crate) fn presented(&self) -> Presented<'_> {

@@ -3,6 +3,10 @@
 //! A buffer that grew by moving would be there twice at each move, and leave holes of all sizes behind, which the allocator
 //! cannot give to others. Pieces stay where they are, nearly all of them have the same size, and a body is put together
 //! once, when it is complete. One that fits into its first piece, as most do, is never moved.
+//!
+//! All of it is charged twice from the beginning: what came, and what it will be copied into, which is first the whole body
+//! and then the record. So the place that a body needs at its end is not taken by the beginnings of others, and the pages
+//! that the allocator cannot give back yet are paid for, too.
 
 use crate::budget::{NoRoom, Share};
 
@@ -46,7 +50,7 @@ impl Pieces {
                 let came = self.length + data.len();
                 let can_come = most.saturating_sub(self.length).max(data.len());
                 let bytes = came.clamp(FIRST_BYTES, PIECE_BYTES).min(can_come);
-                self.share.grow(bytes)?;
+                self.share.grow(2 * bytes)?;
                 self.pieces.push(Vec::with_capacity(bytes));
                 self.capacity += bytes;
             }
@@ -60,18 +64,17 @@ impl Pieces {
         Ok(())
     }
 
-    /// The whole body.
-    pub(super) fn whole(mut self) -> Result<(Vec<u8>, Share), NoRoom> {
-        if self.pieces.len() > 1 {
-            self.share.grow(self.length)?;
-            let mut whole = Vec::with_capacity(self.length);
-            for piece in self.pieces {
-                whole.extend_from_slice(&piece);
-            }
-            self.share.shrink(self.capacity);
-            return Ok((whole, self.share));
+    /// The whole body, and a share of twice its size.
+    pub(super) fn whole(mut self) -> (Vec<u8>, Share) {
+        if self.pieces.len() <= 1 {
+            return (self.pieces.pop().unwrap_or_default(), self.share);
         }
-        Ok((self.pieces.pop().unwrap_or_default(), self.share))
+        let mut whole = Vec::with_capacity(self.length);
+        for piece in self.pieces {
+            whole.extend_from_slice(&piece);
+        }
+        self.share.shrink(2 * (self.capacity - self.length));
+        (whole, self.share)
     }
 }
 
@@ -111,9 +114,9 @@ mod tests {
                 used.get()
             );
             let sum = parts.iter().sum::<usize>();
-            let (whole, share) = pieces.whole().expect("room");
+            let (whole, share) = pieces.whole();
             assert_eq!(whole, vec![b'x'; sum]);
-            assert_eq!(used.get(), i64::try_from(whole.capacity()).expect("few"), "{most}");
+            assert_eq!(used.get(), i64::try_from(2 * whole.capacity()).expect("few"), "{most}");
             drop(share);
             assert_eq!(used.get(), 0);
         }

@@ -148,7 +148,7 @@ async fn a_deadline_that_we_missed_ourselves_is_our_trouble() {
 #[tokio::test]
 async fn a_body_for_which_there_is_no_room_takes_none() {
     let used = Gauge::default();
-    let budget = Budget::new(10_000, used.clone());
+    let budget = Budget::new(30_000, used.clone());
     let others = budget.share(1_000).expect("room");
     let share = budget.share(0).expect("room");
     let parts = [4_000, 100, 5_000, 9].map(|bytes| (Duration::ZERO, bytes));

@@ -208,7 +208,7 @@ async fn a_bug_of_ours_is_503_and_harms_nobody_else() {
 async fn bodies_that_would_not_fit_into_memory_together_are_503() {
     let config = Config {
         max_body_bytes: 20_000,
-        max_buffered_bytes: 500_000,
+        max_buffered_bytes: 700_000,
         ..Config::default()
     };
     let room = Room::start(config).await;
