@@ -19,7 +19,7 @@ const PIECE_BYTES: usize = 64 * 1024;
 /// What has come of a body.
 #[derive(Debug)]
 pub(super) struct Pieces {
-    pieces: Vec<Vec<u8>>,
+    taken: Vec<Vec<u8>>,
     /// How many bytes have come.
     length: usize,
     /// The capacity of all pieces.
@@ -31,7 +31,7 @@ impl Pieces {
     /// Nothing yet. The share may hold something already, which stays in it.
     pub(super) fn new(share: Share) -> Self {
         Self {
-            pieces: Vec::new(),
+            taken: Vec::new(),
             length: 0,
             capacity: 0,
             share,
@@ -51,11 +51,11 @@ impl Pieces {
                 let can_come = most.saturating_sub(self.length).max(data.len());
                 let bytes = came.clamp(FIRST_BYTES, PIECE_BYTES).min(can_come);
                 self.share.grow(2 * bytes)?;
-                self.pieces.push(Vec::with_capacity(bytes));
+                self.taken.push(Vec::with_capacity(bytes));
                 self.capacity += bytes;
             }
             let (now, later) = data.split_at(data.len().min(self.capacity - self.length));
-            if let Some(last) = self.pieces.last_mut() {
+            if let Some(last) = self.taken.last_mut() {
                 last.extend_from_slice(now);
                 self.length += now.len();
             }
@@ -66,11 +66,11 @@ impl Pieces {
 
     /// The whole body, and a share of twice its size.
     pub(super) fn whole(mut self) -> (Vec<u8>, Share) {
-        if self.pieces.len() <= 1 {
-            return (self.pieces.pop().unwrap_or_default(), self.share);
+        if self.taken.len() <= 1 {
+            return (self.taken.pop().unwrap_or_default(), self.share);
         }
         let mut whole = Vec::with_capacity(self.length);
-        for piece in self.pieces {
+        for piece in self.taken {
             whole.extend_from_slice(&piece);
         }
         self.share.shrink(2 * (self.capacity - self.length));
@@ -107,7 +107,7 @@ mod tests {
                     assert!(pieces.capacity <= bound, "{} for {came} of {most}", pieces.capacity);
                 }
             });
-            let list = i64::try_from(64 * pieces.pieces.capacity()).expect("few");
+            let list = i64::try_from(64 * pieces.taken.capacity()).expect("few");
             assert!(
                 held.bytes_current <= used.get() + list,
                 "{held:?}, {} charged",
@@ -129,6 +129,6 @@ mod tests {
         for part in [1_460, 840] {
             pieces.push(&vec![b'x'; part], 2_300).expect("room");
         }
-        assert_eq!((pieces.pieces.len(), pieces.capacity), (1, 2_300));
+        assert_eq!((pieces.taken.len(), pieces.capacity), (1, 2_300));
     }
 }

@@ -19,7 +19,7 @@ struct Dripping {
 }
 
 impl Dripping {
-    fn new(announced: u64, parts: impl IntoIterator<Item = (Duration, usize)>) -> Body {
+    fn body(announced: u64, parts: impl IntoIterator<Item = (Duration, usize)>) -> Body {
         Body::new(Self {
             announced,
             parts: parts.into_iter().collect(),
@@ -75,7 +75,7 @@ async fn read(config: &Config, body: Body) -> (Result<usize, BodyError>, u64) {
 
 #[tokio::test(start_paused = true)]
 async fn a_drip_is_given_up_when_its_grace_is_used_up() {
-    let body = Dripping::new(1_000_000, [(SECOND, 1); 100]);
+    let body = Dripping::body(1_000_000, [(SECOND, 1); 100]);
     let (outcome, seconds) = read(&config(), body).await;
     assert!(matches!(outcome, Err(BodyError::TooSlow)), "{outcome:?}");
     assert_eq!(seconds, 5);
@@ -83,7 +83,7 @@ async fn a_drip_is_given_up_when_its_grace_is_used_up() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_stops_is_given_up_after_one_grace_however_much_came_before() {
-    let body = Dripping::new(1_000_000, [(SECOND, 999_999), (100 * SECOND, 1)]);
+    let body = Dripping::body(1_000_000, [(SECOND, 999_999), (100 * SECOND, 1)]);
     let (outcome, seconds) = read(&config(), body).await;
     assert!(matches!(outcome, Err(BodyError::TooSlow)), "{outcome:?}");
     assert_eq!(seconds, 1 + 5);
@@ -91,7 +91,7 @@ async fn a_body_that_stops_is_given_up_after_one_grace_however_much_came_before(
 
 #[tokio::test(start_paused = true)]
 async fn a_body_at_the_least_rate_is_taken_until_the_deadline() {
-    let steady = |seconds| Dripping::new(0, vec![(SECOND, 1_000); seconds]);
+    let steady = |seconds| Dripping::body(0, vec![(SECOND, 1_000); seconds]);
     assert!(matches!(read(&config(), steady(14)).await, (Ok(14_000), 14)));
     let (outcome, seconds) = read(&config(), steady(100)).await;
     assert!(matches!(outcome, Err(BodyError::TooSlow)), "{outcome:?}");
@@ -100,7 +100,7 @@ async fn a_body_at_the_least_rate_is_taken_until_the_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pause_shorter_than_the_grace_does_no_harm() {
-    let body = Dripping::new(0, [(4 * SECOND, 3), (SECOND / 2, 5_000), (4 * SECOND, 3)]);
+    let body = Dripping::body(0, [(4 * SECOND, 3), (SECOND / 2, 5_000), (4 * SECOND, 3)]);
     let (outcome, _) = read(&config(), body).await;
     assert_eq!(outcome.expect("taken"), 5_006);
 }
@@ -111,10 +111,10 @@ async fn without_a_least_rate_only_the_deadline_counts() {
         body_min_bytes_per_second: 0,
         ..config()
     };
-    let (outcome, seconds) = read(&config, Dripping::new(0, [(SECOND, 1); 100])).await;
+    let (outcome, seconds) = read(&config, Dripping::body(0, [(SECOND, 1); 100])).await;
     assert!(matches!(outcome, Err(BodyError::TooSlow)), "{outcome:?}");
     assert_eq!(seconds, 15);
-    let (outcome, seconds) = read(&config, Dripping::new(0, [(SECOND, 1); 14])).await;
+    let (outcome, seconds) = read(&config, Dripping::body(0, [(SECOND, 1); 14])).await;
     assert_eq!((outcome.expect("taken"), seconds), (14, 14));
 }
 
@@ -126,7 +126,7 @@ async fn a_body_that_waited_for_us_is_not_called_late() {
         let budget = Budget::new(usize::MAX, Gauge::default());
         let share = budget.share(0).expect("room");
         tokio::time::advance(14 * SECOND).await;
-        read_body(Dripping::new(0, parts), 1_000_000, pace, share).await
+        read_body(Dripping::body(0, parts), 1_000_000, pace, share).await
     };
     let body = stood_still(vec![(Duration::ZERO, 1), (SECOND / 2_000, 1), (Duration::ZERO, 1)]).await;
     assert_eq!(body.expect("taken").bytes.len(), 3);
@@ -140,7 +140,7 @@ async fn a_deadline_that_we_missed_ourselves_is_our_trouble() {
     let budget = Budget::new(usize::MAX, Gauge::default());
     let share = budget.share(0).expect("room");
     tokio::time::advance(16 * SECOND).await;
-    let body = Dripping::new(0, [(Duration::ZERO, 1), (Duration::ZERO, 2)]);
+    let body = Dripping::body(0, [(Duration::ZERO, 1), (Duration::ZERO, 2)]);
     let error = read_body(body, 1_000_000, pace, share).await.expect_err("too late");
     assert!(matches!(error, BodyError::Behind(_)), "{error:?}");
 }
@@ -152,7 +152,7 @@ async fn a_body_for_which_there_is_no_room_takes_none() {
     let others = budget.share(1_000).expect("room");
     let share = budget.share(0).expect("room");
     let parts = [4_000, 100, 5_000, 9].map(|bytes| (Duration::ZERO, bytes));
-    let error = read_body(Dripping::new(0, parts), 50_000, Pace::of(&config()), share)
+    let error = read_body(Dripping::body(0, parts), 50_000, Pace::of(&config()), share)
         .await
         .expect_err("no room");
     let BodyError::NoRoom(rest) = error else {

@@ -15,7 +15,7 @@ use super::child::{Server, source};
 /// Answers by status; 0 is a connection that ended without one.
 pub(crate) type Statuses = BTreeMap<u16, usize>;
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// How long a client that behaves waits between two webhooks.
 const PACE: Duration = Duration::from_millis(10);
@@ -60,11 +60,15 @@ fn webhook(text: usize) -> Vec<u8> {
         "x".repeat(text)
     );
     let request = sign(&source, &source.secrets[0], body, Timestamp::now(), "delivery-1").expect("signs");
-    let mut head = format!("POST /in/chatwoot{} HTTP/1.1\r\nHost: h\r\n", request.path_suffix);
-    for (name, value) in &request.headers {
-        head += &format!("{name}: {}\r\n", value.to_str().expect("text"));
-    }
-    head += &format!("Content-Length: {}\r\n\r\n", request.body.len());
+    let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+        format!("{name}: {}\r\n", value.to_str().expect("text"))
+    };
+    let headers: String = request.headers.iter().map(header).collect();
+    let head = format!(
+        "POST /in/chatwoot{} HTTP/1.1\r\nHost: h\r\n{headers}Content-Length: {}\r\n\r\n",
+        request.path_suffix,
+        request.body.len()
+    );
     [head.as_bytes(), &request.body].concat()
 }
 

@@ -1,6 +1,6 @@
 //! The server in its own process.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, IsTerminal as _, Read as _, Write as _};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
@@ -18,7 +18,6 @@ use schemas::source::{Source, SourceDirectory};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-const BUDGET: &str = "FOREBAY_TEST_BUDGET_BYTES";
 const READY: &str = "listening on ";
 
 /// The one source.
@@ -47,11 +46,12 @@ impl Server {
         let program = std::env::current_exe().expect("this test");
         let mut child = Command::new(program)
             .args(["--exact", "serves", "--ignored", "--nocapture"])
-            .env(BUDGET, budget_bytes.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("it starts");
+        let mut input = child.stdin.take().expect("piped");
+        writeln!(input, "{budget_bytes}").expect("it reads");
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let address = lines
             .find_map(|line| {
@@ -64,7 +64,7 @@ impl Server {
         std::thread::spawn(move || lines.for_each(drop));
         Self {
             address: address.parse().expect("an address"),
-            _input: child.stdin.take().expect("piped"),
+            _input: input,
             child,
         }
     }
@@ -96,9 +96,15 @@ impl Drop for Server {
 
 /// The child's whole life. Does nothing if nobody started it for that.
 pub(crate) fn serve_until_told() {
-    let Ok(budget) = std::env::var(BUDGET) else { return };
+    let mut budget = String::new();
+    if !std::io::stdin().is_terminal() {
+        std::io::stdin().read_line(&mut budget).expect("an input");
+    }
+    let Ok(max_buffered_bytes) = budget.trim().parse() else {
+        return;
+    };
     let config = Config {
-        max_buffered_bytes: budget.parse().expect("a number"),
+        max_buffered_bytes,
         ..Config::default()
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
