@@ -55,6 +55,7 @@ async fn publish(
         reason,
         attempts: given_up.attempts,
         rules_version: given_up.rules_version.as_deref(),
+        rules: &given_up.rules,
         time: Timestamp::now(),
     };
     log.publish(topic, letter.to_record()).await.map(drop)

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use schemas::name::RuleName;
 use schemas::record::{Offset, Partition, StoredRecord};
 use schemas::sink::{Batch, Delivery, Target};
 use tokio::time::Instant;
@@ -25,6 +26,8 @@ pub(crate) struct GivenUp {
     pub(crate) reason: String,
     pub(crate) attempts: u32,
     pub(crate) rules_version: Option<Arc<str>>,
+    /// The rules that could not be evaluated, if that is why.
+    pub(crate) rules: Vec<RuleName>,
     /// How often writing the dead letter has failed.
     pub(crate) failures: u32,
 }
@@ -69,9 +72,16 @@ impl Flight {
         }
     }
 
-    /// A record was read and leads to these deliveries, maybe none.
-    pub(crate) fn add(&mut self, record: &StoredRecord, deliveries: Vec<Delivery>, now: Instant) {
-        let work = deliveries.into_iter().map(Work::Deliver).collect();
+    /// A record was read and leads to these deliveries and dead letters, maybe none.
+    pub(crate) fn add(
+        &mut self,
+        record: &StoredRecord,
+        deliveries: Vec<Delivery>,
+        letters: Vec<GivenUp>,
+        now: Instant,
+    ) {
+        let deliveries = deliveries.into_iter().map(Work::Deliver);
+        let work = deliveries.chain(letters.into_iter().map(Work::GiveUp)).collect();
         self.add_work(record, work, now);
     }
 
@@ -83,6 +93,7 @@ impl Flight {
             reason,
             attempts: 0,
             rules_version: None,
+            rules: Vec::new(),
             failures: 0,
         });
         self.add_work(record, vec![work], now);
@@ -264,7 +275,8 @@ mod tests {
         });
         for (offset, key, targets) in records {
             let record = record(*offset, key);
-            flight.add(&record, targets.iter().map(|t| delivery(&record, t)).collect(), now);
+            let deliveries = targets.iter().map(|t| delivery(&record, t)).collect();
+            flight.add(&record, deliveries, vec![], now);
         }
         flight
     }

@@ -21,6 +21,7 @@ pub struct Metrics {
     dead_letters: Family<SinkLabel, Counter>,
     undecodable: Family<SinkLabel, Counter>,
     rule_matches: Family<RuleLabel, Counter>,
+    rule_absent: Family<RuleLabel, Counter>,
     rule_errors: Family<RuleLabel, Counter>,
     batch_seconds: Family<SinkLabel, Histogram, fn() -> Histogram>,
     lag: Family<PartitionLabel, Gauge>,
@@ -71,6 +72,14 @@ pub(crate) struct SinkMetrics {
     pub(crate) progress_time: Gauge,
 }
 
+/// The metrics of one rule at one sink, looked up once.
+#[derive(Debug, Clone)]
+pub(crate) struct RuleMetrics {
+    pub(crate) matches: Counter,
+    pub(crate) absent: Counter,
+    pub(crate) errors: Counter,
+}
+
 impl Metrics {
     /// Registers everything under `forebay_processor_`.
     pub fn register(registry: &mut Registry) -> Self {
@@ -90,6 +99,7 @@ impl Metrics {
             dead_letters: Family::default(),
             undecodable: Family::default(),
             rule_matches: Family::default(),
+            rule_absent: Family::default(),
             rule_errors: Family::default(),
             batch_seconds: Family::new_with_constructor(buckets),
             lag: Family::default(),
@@ -130,8 +140,13 @@ impl Metrics {
             metrics.rule_matches.clone(),
         );
         registry.register(
+            "rule_absent",
+            "Events that a rule did not match because they lack something that its condition asks for",
+            metrics.rule_absent.clone(),
+        );
+        registry.register(
             "rule_errors",
-            "Conditions that could not be evaluated, and so did not match",
+            "Events of which a rule's condition could not be evaluated: dead letters, where no other rule sends them",
             metrics.rule_errors.clone(),
         );
         registry.register(
@@ -157,15 +172,16 @@ impl Metrics {
         metrics
     }
 
-    pub(crate) fn rule(&self, sink: &SinkName, rule: &RuleName) -> (Counter, Counter) {
+    pub(crate) fn rule(&self, sink: &SinkName, rule: &RuleName) -> RuleMetrics {
         let label = RuleLabel {
             sink: sink.to_string(),
             rule: rule.to_string(),
         };
-        (
-            self.rule_matches.get_or_create(&label).clone(),
-            self.rule_errors.get_or_create(&label).clone(),
-        )
+        RuleMetrics {
+            matches: self.rule_matches.get_or_create(&label).clone(),
+            absent: self.rule_absent.get_or_create(&label).clone(),
+            errors: self.rule_errors.get_or_create(&label).clone(),
+        }
     }
 
     pub(crate) fn sink(&self, sink: &SinkName) -> SinkMetrics {

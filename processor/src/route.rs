@@ -1,14 +1,25 @@
 //! An event's deliveries to one sink: the rules that match it, and the targets that the sink names for them.
+//!
+//! Where a rule cannot be evaluated, it is not known whether it sends the event to its targets. Those that another rule sends
+//! it to get it, as ever. The others are [`Undecided`] and become one dead letter each, which names target and rules: putting
+//! it back means to ask these rules again for this target, and touches nothing that was delivered.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
-use prometheus_client::metrics::counter::Counter;
 use schemas::event::Event;
+use schemas::name::RuleName;
 use schemas::record::StoredRecord;
 use schemas::sink::{Delivery, Sink, Target};
+use tokio::time::Instant;
 
-use crate::metrics::Metrics;
-use crate::rules::{Rules, TypeIndex};
+use crate::config::Config;
+use crate::metrics::{Metrics, RuleMetrics};
+use crate::rules::{Rules, TypeIndex, Verdict};
+use crate::valve::Valve;
+
+/// A rule that fails is told of at most this often.
+const TELL_EVERY: Duration = Duration::from_mins(1);
 
 /// The rules seen from one sink. CEL runs only for rules that name the sink and can match the event's type.
 #[derive(Debug)]
@@ -17,6 +28,7 @@ pub struct Router {
     sink: Arc<dyn Sink>,
     routes: Vec<Route>,
     index: TypeIndex,
+    valve: OnceLock<Mutex<Valve>>,
 }
 
 #[derive(Debug)]
@@ -24,8 +36,36 @@ struct Route {
     /// Its place among the rules.
     rule: usize,
     arguments: Vec<Option<String>>,
-    matches: Counter,
-    errors: Counter,
+    metrics: RuleMetrics,
+    told: Mutex<Told>,
+}
+
+/// What the log knows of a rule's failures.
+#[derive(Debug, Default)]
+struct Told {
+    at: Option<Instant>,
+    /// Since then.
+    failures: u64,
+}
+
+/// Where an event goes at one sink.
+#[derive(Debug, Default)]
+pub struct Routed {
+    /// One per target; several rules that lead to the same target make one delivery, which names them all.
+    pub deliveries: Vec<Delivery>,
+    /// The targets of which it is not known, one each.
+    pub undecided: Vec<Undecided>,
+}
+
+/// A target that no rule sends the event to, and that one which cannot be evaluated might.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Undecided {
+    /// The target.
+    pub target: Target,
+    /// The rules, in the order of the file.
+    pub rules: Vec<RuleName>,
+    /// Which rule cannot be evaluated, and why; of each.
+    pub reason: String,
 }
 
 impl Router {
@@ -41,12 +81,11 @@ impl Router {
                 .map(|to| to.argument.clone())
                 .collect();
             if !arguments.is_empty() {
-                let (matches, errors) = metrics.rule(sink.name(), &rule.name);
                 routes.push(Route {
                     rule: number,
                     arguments,
-                    matches,
-                    errors,
+                    metrics: metrics.rule(sink.name(), &rule.name),
+                    told: Mutex::default(),
                 });
                 patterns.push(rule.condition.types());
             }
@@ -57,6 +96,7 @@ impl Router {
             sink,
             routes,
             index,
+            valve: OnceLock::new(),
         }
     }
 
@@ -65,34 +105,59 @@ impl Router {
         self.rules.version()
     }
 
-    /// One delivery per target; several rules that lead to the same target make one delivery, which names them all. Nothing
-    /// if no rule matches. A condition that cannot be evaluated does not match.
-    pub fn route(&self, event: &Arc<Event>, record: &Arc<StoredRecord>) -> Vec<Delivery> {
+    /// Where the event goes; nowhere if each rule says no.
+    pub fn route(&self, event: &Arc<Event>, record: &Arc<StoredRecord>) -> Routed {
         let mut deliveries: Vec<Delivery> = Vec::new();
-        let mut context = None;
+        let mut failed: Vec<(&Route, String)> = Vec::new();
+        let mut subject = None;
         for number in self.index.candidates(event.event_type().as_str()) {
             let route = &self.routes[number];
             let rule = self.rules.get(route.rule);
             if !rule.condition.is_always() {
-                let context = context.get_or_insert_with(|| self.rules.context(event));
-                match rule.condition.evaluate(context) {
-                    Ok(true) => {}
-                    Ok(false) => continue,
-                    Err(reason) => {
-                        route.errors.inc();
-                        tracing::debug!(rule = %rule.name, event_id = %event.id(), error = reason, "rule not evaluated");
+                let subject = subject.get_or_insert_with(|| self.rules.subject(event));
+                match rule.condition.evaluate(subject) {
+                    Verdict::Yes => {}
+                    Verdict::No => continue,
+                    Verdict::Absent => {
+                        route.metrics.absent.inc();
+                        continue;
+                    }
+                    Verdict::Failed(reason) => {
+                        self.failure(route, event, &reason);
+                        failed.push((route, reason));
                         continue;
                     }
                 }
             }
-            route.matches.inc();
-            for argument in &route.arguments {
-                for target in self.sink.targets(event, argument.as_deref()) {
-                    self.add(&mut deliveries, event, record, target, route.rule);
-                }
+            route.metrics.matches.inc();
+            for target in self.targets(route, event) {
+                self.add(&mut deliveries, event, record, target, route.rule);
             }
         }
-        deliveries
+        let undecided = self.undecided(&failed, &deliveries, event);
+        Routed { deliveries, undecided }
+    }
+
+    /// Tells the valve of an event. Once it is tripped: how many of the last events went nowhere but to dead letters.
+    ///
+    /// This valve is not that of the outcomes: there an event that no rule wants counts for nothing, so that a rule which
+    /// fails for one event in a hundred, and wants none of the others, would trip it. Nor does an event count here that went
+    /// somewhere, for one bad rule is no reason to stop what the others do. So it trips when nearly all events of late could
+    /// not be routed at all.
+    pub(crate) fn note(&self, routed: &Routed, config: &Config) -> Option<(usize, usize)> {
+        let nowhere = routed.deliveries.is_empty() && !routed.undecided.is_empty();
+        let valve = || Mutex::new(Valve::new(config.valve_window, config.valve_percent));
+        let mut valve = self
+            .valve
+            .get_or_init(valve)
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        valve.note(nowhere).then(|| valve.share())
+    }
+
+    fn targets<'a>(&'a self, route: &'a Route, event: &'a Event) -> impl Iterator<Item = Target> + 'a {
+        let targets = |argument: &'a Option<String>| self.sink.targets(event, argument.as_deref());
+        route.arguments.iter().flat_map(targets)
     }
 
     fn add(
@@ -116,5 +181,48 @@ impl Router {
                 attempt: 1,
             }),
         }
+    }
+
+    fn undecided(&self, failed: &[(&Route, String)], deliveries: &[Delivery], event: &Event) -> Vec<Undecided> {
+        let mut undecided: Vec<Undecided> = Vec::new();
+        for (route, reason) in failed {
+            let name = &self.rules.get(route.rule).name;
+            for target in self.targets(route, event) {
+                if deliveries.iter().any(|delivery| delivery.target == target) {
+                    continue;
+                }
+                let reason = format!("rule `{name}` cannot be evaluated: {reason}");
+                match undecided.iter_mut().find(|u| u.target == target) {
+                    Some(known) if known.rules.last() == Some(name) => {}
+                    Some(known) => {
+                        known.rules.push(name.clone());
+                        known.reason.extend(["; ", &reason]);
+                    }
+                    None => undecided.push(Undecided {
+                        target,
+                        rules: vec![name.clone()],
+                        reason,
+                    }),
+                }
+            }
+        }
+        undecided
+    }
+
+    /// Counts it, and tells of it aloud once a minute and rule.
+    fn failure(&self, route: &Route, event: &Event, reason: &str) {
+        route.metrics.errors.inc();
+        let now = Instant::now();
+        let mut told = route.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.failures += 1;
+        if told.at.is_some_and(|at| now.duration_since(at) < TELL_EVERY) {
+            return;
+        }
+        let failures = std::mem::take(&mut told.failures);
+        told.at = Some(now);
+        drop(told);
+        tracing::warn!(sink = %self.sink.name(), rule = %self.rules.get(route.rule).name, event_id = %event.id(),
+            error = reason, failures,
+            "rule cannot be evaluated: where no other rule sends the event, it becomes a dead letter; told once a minute");
     }
 }

@@ -323,23 +323,20 @@ fn a_condition_sees_the_event() {
 }
 
 #[test]
-fn raw_parts_that_cel_cannot_hold_are_absent() {
+fn raw_is_there_if_the_platform_sent_json_and_absent_if_not() {
     let deep = format!(r#"{{"raw":{}1{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
     let large = format!(r#"{{"raw":"{}"}}"#, "x".repeat(300_000));
-    for data in [
-        deep.as_str(),
-        &large,
-        r#"{"raw":1e999}"#,
-        r#"{"raw_base64":"AAAA"}"#,
-        "{}",
+    let there = Rules::parse(&one("has(event.data.raw)"), "rules.yaml", &sinks()).expect("valid");
+    for (data, expected) in [
+        (deep.as_str(), 1),
+        (&large, 1),
+        (r#"{"raw":1e999}"#, 1),
+        (r#"{"raw":null}"#, 1),
+        (r#"{"raw_base64":"AAAA"}"#, 0),
+        ("{}", 0),
     ] {
-        let rules = Rules::parse(&one("!has(event.data.raw)"), "rules.yaml", &sinks()).expect("valid");
-        assert_eq!(
-            rules.matching(&event("x", data)).len(),
-            1,
-            "{}",
-            &data[..20.min(data.len())]
-        );
+        let found = there.matching(&event("x", data)).len();
+        assert_eq!(found, expected, "{}", &data[..20.min(data.len())]);
     }
 }
 
@@ -386,7 +383,7 @@ fn stored(value: &bytes::Bytes) -> Arc<StoredRecord> {
 }
 
 #[test]
-fn several_rules_to_one_target_are_one_delivery_and_errors_are_counted() {
+fn several_rules_to_one_target_are_one_delivery_and_absences_are_counted() {
     let yaml = r#"
 rules:
   - { name: a, when: 'event.type == "x"', to: [postgres, http] }
@@ -401,7 +398,7 @@ rules:
     let mut registry = Registry::default();
     let router = Router::new(Arc::clone(&rules), sink, &Metrics::register(&mut registry));
     let event = event("x", "{}");
-    let deliveries = router.route(&event, &stored(event.value()));
+    let deliveries = router.route(&event, &stored(event.value())).deliveries;
     let seen: Vec<String> = deliveries
         .iter()
         .map(|d| {
@@ -420,7 +417,7 @@ rules:
     for line in [
         r#"forebay_processor_rule_matches_total{sink="postgres",rule="a"} 1"#,
         r#"forebay_processor_rule_matches_total{sink="postgres",rule="c"} 1"#,
-        r#"forebay_processor_rule_errors_total{sink="postgres",rule="b"} 1"#,
+        r#"forebay_processor_rule_absent_total{sink="postgres",rule="b"} 1"#,
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
@@ -475,6 +472,7 @@ proptest! {
         let router = Router::new(Arc::clone(&rules), Arc::clone(&sinks[0]), &Metrics::register(&mut registry));
         let routed: Vec<String> = router
             .route(&event, &stored(event.value()))
+            .deliveries
             .iter()
             .flat_map(|d| d.rules.iter().map(ToString::to_string))
             .collect();

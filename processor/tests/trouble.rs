@@ -1,5 +1,5 @@
-//! What is told of a target that fails, and of what we ourselves lack: its beginning and its end, and not every attempt
-//! between.
+//! What the log tells of a target that fails, and of what we ourselves lack: its beginning and its end, and not every attempt
+//! between; and of a rule that cannot be evaluated.
 
 mod harness;
 
@@ -113,6 +113,49 @@ async fn a_targets_trouble_is_told_when_it_begins_and_when_it_is_over() {
     let debug = lines.of(Level::DEBUG);
     let retries = debug.iter().filter(|text| text.contains("trying again")).count();
     assert_eq!(retries, 6 * 3 - 1, "all but the one that was told aloud");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_that_cannot_be_evaluated_is_told_of_once_a_minute_and_counted() {
+    let lines = Lines::default();
+    let _guard = tracing::subscriber::set_default(lines.clone());
+    let sink = ScriptedSink::new(harness::sink::each(|_, _| Outcome::Delivered));
+    let log = MemoryLog::new(2);
+    let rules = "rules:\n  - { name: bad, when: 'event.data.message.id > 5', to: [postgres] }\n  \
+                 - { name: good, when: 'true', to: [postgres] }\n";
+    let shutdown = CancellationToken::new();
+    let run = tokio::spawn(worker_with(&log, &sink, Some(rules), Config::default()).run(shutdown.clone()));
+    let of_rule = || {
+        let mut warnings = lines.of(Level::WARN);
+        warnings.retain(|text| text.contains("rule=bad "));
+        warnings
+    };
+    for (round, told) in [(1, 1), (2, 1)] {
+        for n in 0..5 {
+            log.append(i32::from(n % 2 == 1), record(n, "k"));
+        }
+        eventually("all is stored", || {
+            log.stored(0) == 3 * round && log.stored(1) == 2 * round
+        })
+        .await;
+        assert_eq!(of_rule().len(), told, "{round}");
+    }
+    tokio::time::advance(std::time::Duration::from_mins(1)).await;
+    log.append(0, record(0, "k"));
+    eventually("it is stored", || log.stored(0) == 7).await;
+    shutdown.cancel();
+    run.await.expect("no panic").expect("a clean end");
+    let warnings = of_rule();
+    assert_eq!(warnings.len(), 2, "{warnings:#?}");
+    for part in [
+        "sink=postgres ",
+        "event_id=019cd7f6",
+        "error=\"`>` does not take string, int\"",
+        "failures=1 ",
+    ] {
+        assert!(warnings[0].contains(part), "{part} is not in {}", warnings[0]);
+    }
+    assert!(warnings[1].contains("failures=10 "), "{}", warnings[1]);
 }
 
 #[tokio::test(start_paused = true)]

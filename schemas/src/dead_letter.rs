@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use crate::name::SinkName;
+use crate::name::{RuleName, SinkName};
 use crate::record::{Header, Position, Record};
 use crate::sink::Target;
 use crate::time::Timestamp;
@@ -19,7 +19,7 @@ pub mod header {
     pub const TARGET: &str = "fb_target";
     /// Why, in words.
     pub const REASON: &str = "fb_reason";
-    /// How often it was tried; 0 when it could not even be decoded.
+    /// How often it was tried; 0 when it could not even be decoded, or routed.
     pub const ATTEMPTS: &str = "fb_attempts";
     /// The position of the original record: `topic[partition]@offset`.
     pub const POSITION: &str = "fb_position";
@@ -27,6 +27,9 @@ pub mod header {
     pub const TIME: &str = "fb_time";
     /// The version of the set of rules that routed it, absent when it never got so far.
     pub const RULES_VERSION: &str = "fb_rules_version";
+    /// The rules that could not be evaluated, so that it is not known whether they send the event to the target; separated
+    /// by commas. Absent for a delivery that was given up.
+    pub const RULES: &str = "fb_rules";
 }
 
 /// What went wrong with a record.
@@ -46,6 +49,8 @@ pub struct DeadLetter<'a> {
     pub attempts: u32,
     /// The version of the set of rules.
     pub rules_version: Option<&'a str>,
+    /// The rules that could not be evaluated; none if it is a delivery that was given up.
+    pub rules: &'a [RuleName],
     /// When it was given up.
     pub time: Timestamp,
 }
@@ -71,6 +76,25 @@ impl DeadLetter<'_> {
         if let Some(version) = self.rules_version {
             add(header::RULES_VERSION, version.to_owned());
         }
+        if !self.rules.is_empty() {
+            add(header::RULES, names(self.rules));
+        }
         record
     }
+}
+
+/// As many whole names as fit into 1024 bytes.
+fn names(rules: &[RuleName]) -> String {
+    let mut names = String::new();
+    for rule in rules {
+        let name = rule.as_str();
+        if names.len() + 1 + name.len() > 1024 {
+            break;
+        }
+        if !names.is_empty() {
+            names.push(',');
+        }
+        names.push_str(name);
+    }
+    names
 }

@@ -202,7 +202,7 @@ fn dead_letter_headers() -> Contract {
         header::ATTEMPTS: {
             "type": "string",
             "pattern": "^[0-9]+$",
-            "description": "How often it was tried; 0 when it could not even be decoded."
+            "description": "How often it was tried; 0 when it could not even be decoded, or routed."
         },
         header::POSITION: {
             "type": "string",
@@ -213,6 +213,12 @@ fn dead_letter_headers() -> Contract {
         header::RULES_VERSION: {
             "type": "string",
             "description": "The version of the set of rules that routed it; absent when it never got so far."
+        },
+        header::RULES: {
+            "type": "string",
+            "maxLength": 1024,
+            "description": "The rules that could not be evaluated, so that it is not known whether they send the event to the \
+                            target; separated by commas. Absent for a delivery that was given up."
         }
     });
     contract(

@@ -1,4 +1,4 @@
-//! What was read becomes work: decoded and routed, or a dead letter if it is no event.
+//! What was read becomes work: decoded and routed, or a dead letter if it is no event or no rule can tell where it goes.
 
 use std::sync::Arc;
 
@@ -9,6 +9,8 @@ use tokio::time::Instant;
 
 use super::PartitionTask;
 use crate::error::WorkerError;
+use crate::flight::GivenUp;
+use crate::route::Routed;
 
 impl PartitionTask {
     /// Decodes and routes what was read. False: the reader has ended.
@@ -37,8 +39,19 @@ impl PartitionTask {
             let record = Arc::new(record);
             match Event::decode(&record.record.value) {
                 Ok(event) => {
-                    let deliveries = self.shared.router.route(&Arc::new(event), &record);
-                    self.flight.add(&record, deliveries, now);
+                    let routed = self.shared.router.route(&Arc::new(event), &record);
+                    self.note_routed(&routed)?;
+                    let undecided = routed.undecided.into_iter().map(|undecided| GivenUp {
+                        record: Arc::clone(&record),
+                        target: Some(undecided.target),
+                        reason: undecided.reason,
+                        attempts: 0,
+                        rules_version: Some(Arc::clone(self.shared.router.version())),
+                        rules: undecided.rules,
+                        failures: 0,
+                    });
+                    let letters = undecided.collect();
+                    self.flight.add(&record, routed.deliveries, letters, now);
                 }
                 Err(error) => {
                     self.shared.metrics.undecodable.inc();
@@ -51,5 +64,19 @@ impl PartitionTask {
             }
         }
         Ok(true)
+    }
+
+    /// Tells the router's valve. An error if it is tripped: then the event gets no dead letter, and is not settled.
+    fn note_routed(&self, routed: &Routed) -> Result<(), WorkerError> {
+        let Some((failures, outcomes)) = self.shared.router.note(routed, &self.shared.config) else {
+            return Ok(());
+        };
+        let reason = routed.undecided.first().map(|undecided| undecided.reason.clone());
+        Err(WorkerError::Valve {
+            sink: self.shared.sink.name().clone(),
+            failures,
+            outcomes,
+            reason: reason.unwrap_or_default(),
+        })
     }
 }

@@ -97,6 +97,7 @@ impl PartitionTask {
                 reason,
                 attempts,
                 rules_version: Some(delivery.rules_version),
+                rules: Vec::new(),
                 failures: 0,
             };
             self.flight.give_up(slot, given_up, now);

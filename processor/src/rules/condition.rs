@@ -7,12 +7,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use cel::common::ast::operators;
 use cel::objects::ValueType;
-use cel::{Context, Env, Program, Value};
+use cel::{Env, Program, Value};
 
 use super::sample;
 use super::types::{TypePattern, type_patterns};
-use super::view::EventView;
+use super::verdict::{Lack, Sense, Verdict, decide};
+use super::view::Subject;
 use super::walk;
 
 /// The longest condition, bytes.
@@ -25,7 +27,8 @@ pub(crate) struct Condition {
     program: Option<Program>,
     /// If there are any, the condition is false for every event type that fits none of them.
     types: Option<Vec<TypePattern>>,
-    refers_to_raw: bool,
+    /// Whether it has `.?` or `[?…]`, which make nothing of an error.
+    swallows: bool,
 }
 
 /// What is wrong with a condition, and at which of its characters.
@@ -42,7 +45,7 @@ impl Condition {
         Self {
             program: None,
             types: None,
-            refers_to_raw: false,
+            swallows: false,
         }
     }
 
@@ -80,7 +83,9 @@ impl Condition {
         let types = type_patterns(program.expression());
         let condition = Self {
             types,
-            refers_to_raw: text.contains("raw"),
+            swallows: [operators::OPT_SELECT, operators::OPT_INDEX]
+                .iter()
+                .any(|operator| program.references().has_function(operator)),
             program: Some(program),
         };
         match condition.no_boolean(env) {
@@ -93,11 +98,11 @@ impl Condition {
     /// boolean is not.
     fn no_boolean(&self, env: &Arc<Env>) -> Option<String> {
         sample::events().iter().find_map(|event| {
-            let mut context = Context::with_env(Arc::clone(env));
-            context.add_variable_as_val("event", Box::new(EventView::new(event, false)));
-            match self.value(&context) {
-                Ok(Value::Bool(_)) | Err(_) => None,
-                Ok(other) => Some(format!(
+            let subject = Subject::new(env, event);
+            // A panic of the library is told when an event meets it.
+            match catch_unwind(AssertUnwindSafe(|| self.program.as_ref()?.execute(&subject.context).ok())) {
+                Ok(Some(Value::Bool(_)) | None) | Err(_) => None,
+                Ok(Some(other)) => Some(format!(
                     "`when` gives a value of type {} for an event of type `{}`, and must give true or false: compare it \
                      with something, for example `event.type == \"message.created\"`",
                     match other.type_of() {
@@ -111,24 +116,25 @@ impl Condition {
         })
     }
 
-    /// Whether it is true of the event in `context`. The error says why it could not be told, for counting and for
-    /// debugging: such an event does not match.
-    pub(crate) fn evaluate(&self, context: &Context<'_, '_>) -> Result<bool, String> {
-        match self.value(context)? {
-            Value::Bool(matches) => Ok(matches),
-            other => Err(format!("the result is not a boolean but of type {}", other.type_of())),
-        }
-    }
-
-    fn value(&self, context: &Context<'_, '_>) -> Result<Value, String> {
+    /// What it says of an event.
+    pub(crate) fn evaluate(&self, subject: &Subject<'_>) -> Verdict {
         let Some(program) = &self.program else {
-            return Ok(Value::Bool(true));
+            return Verdict::Yes;
         };
         // A panic of the library is one event's trouble with one rule, not the partition's.
-        match catch_unwind(AssertUnwindSafe(|| program.execute(context))) {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_panic) => Err("the CEL library panicked".to_owned()),
+        let decided = catch_unwind(AssertUnwindSafe(|| {
+            decide(program.expression(), &subject.context, Sense::Plain)
+        }));
+        let verdict = match decided {
+            Ok(Ok(true)) => Verdict::Yes,
+            Ok(Ok(false)) => Verdict::No,
+            Ok(Err(Lack::Absent)) => Verdict::Absent,
+            Ok(Err(Lack::Failed(reason))) => Verdict::Failed(reason),
+            Err(_panic) => Verdict::Failed("the CEL library panicked".to_owned()),
+        };
+        match subject.doubts.take(self.swallows && verdict != Verdict::Yes) {
+            Some(reason) => Verdict::Failed(reason),
+            None => verdict,
         }
     }
 
@@ -139,10 +145,6 @@ impl Condition {
     /// Whether evaluating it runs any CEL.
     pub(crate) fn is_always(&self) -> bool {
         self.program.is_none()
-    }
-
-    pub(super) fn refers_to_raw(&self) -> bool {
-        self.refers_to_raw
     }
 }
 

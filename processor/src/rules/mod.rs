@@ -12,9 +12,13 @@
 //!
 //! `when` is CEL. It sees `event.type`, `event.id`, `event.source`, `event.tenant`, `event.platform`, `event.subject` (`""`
 //! if there is none), `event.time` (a timestamp; `string(event.time)` is RFC 3339), `event.data.…` (the normalized event)
-//! and `event.data.raw.…` (what the platform sent, if that is JSON and at most 256 KiB). A condition that fails while it is
-//! evaluated (`event.data.ticket` of a message, say) does not match; that is counted in `rule_errors`. Write
-//! `has(event.data.ticket) && …` or `event.data.?ticket.department.orValue("")` where absence is normal.
+//! and `event.data.raw.…` (what the platform sent, if that is JSON: however large and however deep, [`json`]).
+//!
+//! A condition that asks for something that the event does not have (`event.data.ticket` of a message, say) does not match;
+//! that is counted in `rule_absent`. Write `has(event.data.ticket) && …` or `event.data.?ticket.department.orValue("")` where
+//! absence is to mean something else. Every other error while a condition is evaluated is no "no" ([`verdict`] has the list):
+//! where the rule could have sent the event, and no other rule does, it becomes a dead letter that names the rule
+//! ([`route`](crate::route)), and is told and counted in `rule_errors`.
 //!
 //! What can never be true is refused at load: a member that neither `event` nor `event.data` has in any type of event, and
 //! a condition that gives something else than true or false for one of the built-in sample events.
@@ -22,19 +26,22 @@
 //! A condition is bounded: 2 KB of text, 24 levels, no loop (`all`, `exists`, `map`, `filter`) inside another, regular
 //! expressions only as literals. Without any rules file everything goes to every sink: [`Rules::everything`].
 
+mod blind;
 mod condition;
 mod file;
 pub mod import;
+mod json;
 mod members;
 mod sample;
 mod types;
+mod verdict;
 mod view;
 mod walk;
 
 use std::fmt;
 use std::sync::Arc;
 
-use cel::{Context, Env};
+use cel::Env;
 use schemas::event::Event;
 use schemas::name::{RuleName, SinkName};
 use schemas::sink::Sink;
@@ -42,7 +49,8 @@ use sha2::{Digest, Sha256};
 
 pub(crate) use condition::Condition;
 pub(crate) use types::TypeIndex;
-use view::EventView;
+pub(crate) use verdict::Verdict;
+pub(crate) use view::Subject;
 
 /// What a rule can be found guilty of at load: where, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,7 +116,6 @@ pub struct Rules {
     version: Arc<str>,
     list: Vec<Rule>,
     env: Arc<Env>,
-    refers_to_raw: bool,
 }
 
 impl Rules {
@@ -149,7 +156,6 @@ impl Rules {
         version.truncate(12);
         Self {
             version: version.into(),
-            refers_to_raw: list.iter().any(|rule| rule.condition.refers_to_raw()),
             list,
             env,
         }
@@ -169,21 +175,32 @@ impl Rules {
         &self.list[number]
     }
 
-    /// Hands `event` to conditions: made once per event, and cheap until a condition looks at `event.data`.
-    pub(crate) fn context<'e>(&self, event: &'e Event) -> Context<'e, 'e> {
-        let mut context = Context::with_env(Arc::clone(&self.env));
-        context.add_variable_as_val("event", Box::new(EventView::new(event, self.refers_to_raw)));
-        context
+    /// Hands `event` to conditions.
+    pub(crate) fn subject<'e>(&self, event: &'e Event) -> Subject<'e> {
+        Subject::new(&self.env, event)
     }
 
     /// The names of the rules that match `event`, found by evaluating every condition; the way that the index of a
     /// [`Router`](crate::route::Router) must agree with.
     pub fn matching(&self, event: &Event) -> Vec<&RuleName> {
-        let context = self.context(event);
+        let subject = self.subject(event);
         self.list
             .iter()
-            .filter(|rule| rule.condition.evaluate(&context) == Ok(true))
+            .filter(|rule| rule.condition.evaluate(&subject) == Verdict::Yes)
             .map(|rule| &rule.name)
+            .collect()
+    }
+
+    /// The rules that cannot be evaluated for `event`, and why.
+    pub fn failing(&self, event: &Event) -> Vec<(&RuleName, String)> {
+        let subject = self.subject(event);
+        let failing = |rule: &Rule| match rule.condition.evaluate(&subject) {
+            Verdict::Failed(reason) => Some(reason),
+            Verdict::Yes | Verdict::No | Verdict::Absent => None,
+        };
+        self.list
+            .iter()
+            .filter_map(|rule| Some((&rule.name, failing(rule)?)))
             .collect()
     }
 }

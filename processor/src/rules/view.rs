@@ -1,61 +1,68 @@
 //! An event as a condition sees it: a CEL value that borrows from the event and makes what is asked for.
 //!
-//! `event.data` is built at most once per event, and not at all where rules look only at `event.type` and the like.
+//! `event.data` is made at most once per event, and not at all where rules look only at `event.type` and the like; what
+//! stands in `event.data.raw` is read only if a rule looks into it ([`json`]).
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use cel::ExecutionError;
 use cel::common::traits::Indexer;
-use cel::common::types::{
-    CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString, CelTimestamp, CelUInt, Type,
-};
+use cel::common::types::{CelMap, CelMapKey, CelString, CelTimestamp, Type};
 use cel::common::value::{CowVal, Val};
+use cel::{Context, Env, ExecutionError};
 use schemas::event::Event;
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use super::blind::{Blind, Doubt, Doubts};
+use super::json;
 
 static EVENT: Type = Type::new_unspecified_type("forebay.Event");
 
-/// Larger raw parts are not shown to conditions, which bounds what one event can cost.
-const RAW_MAX_BYTES: usize = 256 << 10;
+/// An event, ready for conditions: made once for all rules, and cheap until a condition looks at `event.data`.
+pub(crate) struct Subject<'e> {
+    pub(super) context: Context<'e, 'e>,
+    pub(super) doubts: Arc<Doubts>,
+}
 
-type Data<'e> = Result<Box<dyn Val + 'e>, String>;
+impl<'e> Subject<'e> {
+    pub(super) fn new(env: &Arc<Env>, event: &'e Event) -> Self {
+        let doubts = Arc::default();
+        let mut context = Context::with_env(Arc::clone(env));
+        let view = EventView {
+            event,
+            doubts: Arc::clone(&doubts),
+            data: OnceLock::new(),
+        };
+        context.add_variable_as_val("event", Box::new(view));
+        Self { context, doubts }
+    }
+}
 
 #[derive(Clone)]
-pub(super) struct EventView<'e> {
+struct EventView<'e> {
     event: &'e Event,
-    with_raw: bool,
-    data: OnceLock<Data<'e>>,
+    doubts: Arc<Doubts>,
+    data: OnceLock<CelMap<'e>>,
 }
 
 impl<'e> EventView<'e> {
-    pub(super) fn new(event: &'e Event, with_raw: bool) -> Self {
-        Self {
-            event,
-            with_raw,
-            data: OnceLock::new(),
+    fn data(&self) -> CelMap<'e> {
+        let mut members = json::members(self.event.data(), 0, &self.doubts);
+        let raw: Option<Box<dyn Val + 'e>> = match self.event.raw_json() {
+            Some(text) => Some(json::value(text, 1, &self.doubts)),
+            // A form or a picture has no members, but JSON that is cut off or badly encoded has some that nobody can see.
+            None if begins_as_json(self.event.raw()) => Some(Box::new(Blind::new(Doubt::Body, &self.doubts))),
+            None => None,
+        };
+        if let Some(raw) = raw {
+            members.insert(CelMapKey::from("raw"), raw);
         }
+        CelMap::from(members)
     }
+}
 
-    fn build(&self) -> Data<'e> {
-        let mut members = HashMap::new();
-        let mut reader = serde_json::Deserializer::from_str(self.event.data());
-        Members(&mut members)
-            .deserialize(&mut reader)
-            .map_err(|error| error.to_string())?;
-        // A raw part that is too large or too deep, or holds numbers beyond CEL's, is absent, as is one that is not JSON.
-        let raw = self
-            .event
-            .raw_json()
-            .filter(|raw| self.with_raw && raw.len() <= RAW_MAX_BYTES);
-        if let Some(raw) = raw
-            && let Ok(value) = AnyValue.deserialize(&mut serde_json::Deserializer::from_str(raw))
-        {
-            members.insert(CelMapKey::from("raw"), value);
-        }
-        Ok(Box::new(CelMap::from(members)))
-    }
+fn begins_as_json(body: &[u8]) -> bool {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
 }
 
 impl fmt::Debug for EventView<'_> {
@@ -107,10 +114,7 @@ impl Indexer for EventView<'_> {
             "time" => Ok(CowVal::owned(CelTimestamp::from(
                 attributes.time.to_datetime().fixed_offset(),
             ))),
-            "data" => match self.data.get_or_init(|| self.build()) {
-                Ok(data) => Ok(CowVal::Borrowed(data.as_ref())),
-                Err(reason) => Err(ExecutionError::function_error("event.data", reason)),
-            },
+            "data" => Ok(CowVal::Borrowed(self.data.get_or_init(|| self.data()))),
             _ => Err(ExecutionError::no_such_key(key)),
         }
     }
@@ -120,122 +124,5 @@ impl Indexer for EventView<'_> {
         Self: 'v,
     {
         self.get(key).map(CowVal::into_owned)
-    }
-}
-
-/// Any JSON value as a CEL value; text without escapes is borrowed.
-struct AnyValue;
-
-impl<'de> DeserializeSeed<'de> for AnyValue {
-    type Value = Box<dyn Val + 'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for AnyValue {
-    type Value = Box<dyn Val + 'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Box::new(CelNull))
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
-        Ok(Box::new(CelBool::from(value)))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
-        Ok(Box::new(CelInt::from(value)))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
-        Ok(match i64::try_from(value) {
-            Ok(value) => Box::new(CelInt::from(value)),
-            Err(_) => Box::new(CelUInt::from(value)),
-        })
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
-        Ok(Box::new(CelDouble::from(value)))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
-        Ok(Box::new(CelString::from(value.to_owned())))
-    }
-
-    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Self::Value, E> {
-        Ok(Box::new(CelString::from(value)))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
-        let mut elements: Vec<Box<dyn Val + 'de>> = Vec::new();
-        while let Some(element) = sequence.next_element_seed(AnyValue)? {
-            elements.push(element);
-        }
-        Ok(Box::new(CelList::from(elements)))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        let mut members = HashMap::new();
-        Members(&mut members).visit_map(map)?;
-        Ok(Box::new(CelMap::from(members)))
-    }
-}
-
-/// The members of an object, put into a map.
-struct Members<'m, 'de>(&'m mut HashMap<CelMapKey<'de>, Box<dyn Val + 'de>>);
-
-impl<'de> DeserializeSeed<'de> for Members<'_, 'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Members<'_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key_seed(MemberName)? {
-            let value = map.next_value_seed(AnyValue)?;
-            self.0.insert(key, value);
-        }
-        Ok(())
-    }
-}
-
-struct MemberName;
-
-impl<'de> DeserializeSeed<'de> for MemberName {
-    type Value = CelMapKey<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for MemberName {
-    type Value = CelMapKey<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name of a member")
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
-        Ok(CelMapKey::from(value.to_owned()))
-    }
-
-    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Self::Value, E> {
-        Ok(CelMapKey::from(value))
     }
 }

@@ -18,6 +18,8 @@ pub(crate) type Answer = Box<dyn FnMut(&Batch) -> Result<Vec<Outcome>, Unavailab
 pub(crate) struct ScriptedSink {
     pub(crate) name: SinkName,
     pub(crate) targets: Vec<Target>,
+    /// Whether it takes an argument, which names the target, and none means `all`.
+    pub(crate) named: bool,
     pub(crate) delay: fn(&Batch) -> Duration,
     answer: Mutex<Answer>,
     delivered: Mutex<Vec<Delivered>>,
@@ -49,6 +51,7 @@ impl ScriptedSink {
         Self {
             name: SinkName::new("postgres").expect("valid"),
             targets: vec![Target::Only],
+            named: false,
             delay: |_| Duration::from_millis(1),
             answer: Mutex::new(Box::new(answer)),
             delivered: Mutex::default(),
@@ -76,13 +79,17 @@ impl Sink for ScriptedSink {
         &self.name
     }
 
-    fn targets(&self, _: &Event, _: Option<&str>) -> Vec<Target> {
+    fn targets(&self, _: &Event, argument: Option<&str>) -> Vec<Target> {
+        if self.named {
+            return vec![Target::Named(argument.unwrap_or("all").to_owned())];
+        }
         self.targets.clone()
     }
 
     fn check_argument(&self, argument: Option<&str>) -> Result<(), String> {
         match argument {
             None => Ok(()),
+            Some(_) if self.named => Ok(()),
             Some(_) => Err("takes no argument: write its name alone".to_owned()),
         }
     }

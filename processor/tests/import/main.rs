@@ -37,6 +37,13 @@ fn loaded(imported: &Imported) -> Rules {
         .unwrap_or_else(|problems| panic!("{problems:?}\n{}", imported.yaml))
 }
 
+/// Whether a rule of these matches. None may fail: what is of another type than the original expects is no error there.
+fn matches(imported: &Imported, event: &Event) -> bool {
+    let rules = loaded(imported);
+    assert_eq!(rules.failing(event), [], "{}", imported.yaml);
+    !rules.matching(event).is_empty()
+}
+
 fn event(platform: &str, event_type: &str, data: &Value) -> Event {
     let value = json!({
         "specversion": "1.0", "id": "019cd7f6-f0e0-82b2-9fbf-000000000001", "source": "/acme/s", "type": event_type,

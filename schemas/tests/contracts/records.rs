@@ -4,7 +4,7 @@ use schemas::data::{Data, Foreign};
 use schemas::dead_letter::DeadLetter;
 use schemas::event::{Envelope, Raw};
 use schemas::id::{EventId, IdTime};
-use schemas::name::{EventType, SinkName, SourceId, Tenant, TopicName};
+use schemas::name::{EventType, RuleName, SinkName, SourceId, Tenant, TopicName};
 use schemas::platform::Platform;
 use schemas::record::{Offset, Partition, Position, Record};
 use schemas::sink::Target;
@@ -45,6 +45,16 @@ pub(crate) fn own_type() -> Record {
 
 /// The same, given up.
 pub(crate) fn dead_letter() -> Record {
+    letter("the endpoint answered 410 Gone", 1, &[])
+}
+
+/// The same, of which a rule could not tell whether it goes there. It has every header that there is.
+pub(crate) fn undecided() -> Record {
+    let rule = RuleName::new("vip").expect("valid");
+    letter("rule `vip` cannot be evaluated: division by zero", 0, &[rule])
+}
+
+fn letter(reason: &str, attempts: u32, rules: &[RuleName]) -> Record {
     let topic = TopicName::new("forebay.events").expect("valid");
     DeadLetter {
         record: &own_type(),
@@ -54,9 +64,10 @@ pub(crate) fn dead_letter() -> Record {
         },
         sink: &SinkName::new("http").expect("valid"),
         target: Some(&Target::Named("crm".to_owned())),
-        reason: "the endpoint answered 410 Gone",
-        attempts: 1,
+        reason,
+        attempts,
         rules_version: Some("5f1c0a9e7d33"),
+        rules,
         time: Timestamp::parse("2026-03-10T14:05:02.000Z").expect("valid"),
     }
     .to_record()

@@ -59,6 +59,20 @@ pub(super) fn one_of(x: &str, values: &[String]) -> String {
     }
 }
 
+/// Whether `x` is text that fits `pattern`, a literal. What is no text does not, and is no error.
+pub(super) fn matches(x: &str, pattern: &str) -> String {
+    format!("type({x}) == string && {x}.matches({pattern})")
+}
+
+/// `x > number` and the like, for a number or a text that is one; false for anything else.
+pub(super) fn ordered(x: &str, sign: &str, number: f64) -> String {
+    // What fits is what `double` takes, but for `inf` and `nan`.
+    const NUMBER: &str = "\"^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?$\"";
+    format!(
+        "type({x}) in [int, uint, double, string] && string({x}).matches({NUMBER}) && double({x}) {sign} {number:?}"
+    )
+}
+
 /// `.name`, or `["name"]` where CEL would not read that.
 pub(super) fn member(name: &str) -> String {
     const RESERVED: [&str; 20] = [

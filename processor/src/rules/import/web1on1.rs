@@ -345,13 +345,10 @@ fn compare(x: &str, operator: &str, value: Option<&Value>) -> Result<(String, bo
         elements.ok_or_else(|| "its list holds something else than text, numbers, true, false and null".to_owned())
     };
     let ordered = |sign: &str| match value {
-        // A text that is a number counts as one in JavaScript, but for `inf` and `nan`.
+        // A text that is a number counts as one in JavaScript.
         Some(Value::Number(number)) => {
             let number = number.as_f64().ok_or("its value is no number that can be compared")?;
-            Ok((
-                format!("double({x}) {sign} {number:?} && !string({x}).matches(\"[nN]\")"),
-                false,
-            ))
+            Ok((text::ordered(x, sign, number), false))
         }
         other => Err(format!("its value is {}, not a number", kind(other))),
     };
@@ -367,10 +364,7 @@ fn compare(x: &str, operator: &str, value: Option<&Value>) -> Result<(String, bo
         "greaterThan" => ordered(">")?,
         "greaterThanInclusive" => ordered(">=")?,
         "match" => match value {
-            Some(Value::String(text)) => (
-                format!("{x}.matches({})", text::literal(&pattern::javascript(text)?)),
-                false,
-            ),
+            Some(Value::String(text)) => (text::matches(x, &text::literal(&pattern::javascript(text)?)), false),
             other => return Err(format!("its value is {}, not a regular expression", kind(other))),
         },
         _ => return Err("there is no such operator in json-rules-engine, and Web1on1's own is `match`".to_owned()),

@@ -6,7 +6,7 @@ use super::Trigger;
 use super::attribute::{self, Attribute};
 use crate::rules::import::draft::{Draft, kind, plain};
 use crate::rules::import::pattern;
-use crate::rules::import::text::{literal, member, one_of, quoted, scalar};
+use crate::rules::import::text::{literal, member, one_of, ordered, quoted, scalar};
 use crate::rules::import::tree::Tree;
 
 const CONDITION: [&str; 5] = [
@@ -187,7 +187,7 @@ fn compare(attribute: &Attribute, operator: &str, values: Option<&Value>) -> Res
                     &values.iter().map(|value| literal(value)).collect::<Vec<_>>(),
                 )
             }
-            _ => search(x, operator, values, ""),
+            _ => search(x, operator, values, "").map(|search| format!("type({x}) == string && {search}")),
         },
         Attribute::Content { x } => match operator {
             "equal_to" | "not_equal_to" => {
@@ -231,7 +231,7 @@ fn compare(attribute: &Attribute, operator: &str, values: Option<&Value>) -> Res
             let day = schemas::time::Timestamp::parse(&format!("{date}T00:00:00Z"));
             let seconds = day.ok_or_else(|| format!("{} is not a date", quoted(&date)))?.millis() / 1_000;
             // Zero is Chatwoot's word for none.
-            Ok(format!("{x} > 0 && {x} {sign} {seconds}"))
+            Ok(format!("type({x}) in [int, double] && {x} > 0 && {x} {sign} {seconds}"))
         }
         Attribute::Custom { holder, name } => custom(holder, name, operator, values),
     }
@@ -257,8 +257,12 @@ fn custom(holder: &str, name: &str, operator: &str, values: Option<&Value>) -> R
                 &format!("string({x})"),
                 &texts.iter().map(|text| literal(text)).collect::<Vec<_>>(),
             );
+            // Of a list or an object there is no text.
+            let simple = format!("type({x}) in [int, uint, double, bool]");
             if operator == "equal_to" {
-                return Ok(format!("(type({x}) == string ? {x}.matches({pattern}) : {listed})"));
+                return Ok(format!(
+                    "(type({x}) == string ? {x}.matches({pattern}) : {simple} && {listed})"
+                ));
             }
             // A number that is kept as text has more than one spelling.
             let of_text = if texts.iter().any(|text| text.trim().parse::<f64>().is_ok()) {
@@ -266,7 +270,7 @@ fn custom(holder: &str, name: &str, operator: &str, values: Option<&Value>) -> R
             } else {
                 format!("!{x}.matches({pattern})")
             };
-            Ok(format!("(type({x}) == string ? {of_text} : !({listed}))"))
+            Ok(format!("(type({x}) == string ? {of_text} : {simple} && !({listed}))"))
         }
         "is_greater_than" | "is_less_than" => {
             let value = values
@@ -284,12 +288,10 @@ fn custom(holder: &str, name: &str, operator: &str, values: Option<&Value>) -> R
                     )
                 })?;
             let sign = if operator == "is_greater_than" { ">" } else { "<" };
-            Ok(format!(
-                "double({x}) {sign} {number:?} && !string({x}).matches(\"[nN]\")"
-            ))
+            Ok(ordered(&x, sign, number))
         }
         "days_before" => Err("it counts from today, and rules have no calendar".to_owned()),
-        _ => search(&x, operator, values, "i"),
+        _ => search(&x, operator, values, "i").map(|search| format!("type({x}) == string && {search}")),
     }
 }
 
@@ -303,7 +305,7 @@ fn among(x: &str, operator: &str, values: &[String]) -> Result<String, String> {
     }
 }
 
-/// `ILIKE` and `LIKE`.
+/// `ILIKE` and `LIKE`, for an `x` that is text.
 fn search(x: &str, operator: &str, values: Option<&Value>, starts_flag: &str) -> Result<String, String> {
     let values = match values {
         Some(Value::String(text)) => vec![text.clone()],

@@ -1,0 +1,329 @@
+//! JSON as CEL values, read only as far as a condition looks: a list or an object is read one level at a time, when
+//! something is asked of it, and once for all rules. So neither the length of a body nor its nesting nor anything odd in a
+//! part of it that no rule asks for keeps a rule from what it asks for.
+//!
+//! Everything that is JSON can be read. A whole number is an int or a uint where it fits and else a double; a number beyond
+//! what a double holds (`1e400`) is infinite. Half of a surrogate pair (`"\ud83d"`, an emoji cut in two) is U+FFFD. Of a name
+//! that stands twice in an object the last counts.
+//!
+//! Nothing here needs stack in proportion to the nesting. The CEL library does, where it compares or copies a whole value;
+//! hence what lies below [`MAX_LEVELS`] is [`Blind`]: a condition that asks for it cannot be evaluated.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use cel::ExecutionError;
+use cel::common::traits::{Adder, Container, Indexer, Iterable, Sizer, Zeroer};
+use cel::common::types::{
+    CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString, CelUInt, LIST_TYPE, MAP_TYPE, Type,
+};
+use cel::common::value::{Builtin, BuiltinRef, CowVal, Val};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::blind::{Blind, Doubt, Doubts, is_blind};
+
+/// Lists and objects inside each other that are shown.
+pub(super) const MAX_LEVELS: usize = 128;
+
+pub(super) type Members<'e> = HashMap<CelMapKey<'e>, Box<dyn Val + 'e>>;
+
+/// The JSON value in `text`, which stands inside `level` others.
+pub(super) fn value<'e>(text: &'e str, level: usize, doubts: &Arc<Doubts>) -> Box<dyn Val + 'e> {
+    let text = text.trim_ascii();
+    match text.as_bytes().first() {
+        Some(b'{' | b'[') if level >= MAX_LEVELS => Box::new(Blind::new(Doubt::Deep, doubts)),
+        Some(b'{' | b'[') => Box::new(Part(Arc::new(Inner {
+            text,
+            level,
+            doubts: Arc::clone(doubts),
+            content: OnceLock::new(),
+        }))),
+        Some(b'"') => match self::text(text) {
+            Some(Cow::Borrowed(text)) => Box::new(CelString::from(text)),
+            Some(Cow::Owned(text)) => Box::new(CelString::from(text)),
+            None => Box::new(Blind::new(Doubt::Broken, doubts)),
+        },
+        Some(b't') => Box::new(CelBool::from(true)),
+        Some(b'f') => Box::new(CelBool::from(false)),
+        Some(b'n') => Box::new(CelNull),
+        _ => number(text).unwrap_or_else(|| Box::new(Blind::new(Doubt::Broken, doubts))),
+    }
+}
+
+/// The members of the object in `text`.
+pub(super) fn members<'e>(text: &'e str, level: usize, doubts: &Arc<Doubts>) -> Members<'e> {
+    let mut members = HashMap::new();
+    let reader = Object(|name, text| {
+        members.insert(name, value(text, level + 1, doubts));
+    });
+    if serde_json::Deserializer::from_str(text)
+        .deserialize_map(reader)
+        .is_err()
+    {
+        // Who decoded the event has seen that it is JSON.
+        doubts.note(Doubt::Broken);
+    }
+    members
+}
+
+fn elements<'e>(text: &'e str, level: usize, doubts: &Arc<Doubts>) -> Vec<Box<dyn Val + 'e>> {
+    let mut elements = Vec::new();
+    let reader = Array(|text| elements.push(value(text, level + 1, doubts)));
+    if serde_json::Deserializer::from_str(text)
+        .deserialize_seq(reader)
+        .is_err()
+    {
+        doubts.note(Doubt::Broken);
+    }
+    elements
+}
+
+fn number<'e>(text: &str) -> Option<Box<dyn Val + 'e>> {
+    if let Ok(number) = text.parse::<i64>() {
+        return Some(Box::new(CelInt::from(number)));
+    }
+    if let Ok(number) = text.parse::<u64>() {
+        return Some(Box::new(CelUInt::from(number)));
+    }
+    Some(Box::new(CelDouble::from(text.parse::<f64>().ok()?)))
+}
+
+/// What a JSON string says; borrowed where nothing in it is escaped.
+fn text(json: &str) -> Option<Cow<'_, str>> {
+    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
+    if inner.as_bytes().contains(&b'\\') {
+        serde_json::Deserializer::from_str(json).deserialize_bytes(Text).ok()
+    } else {
+        Some(Cow::Borrowed(inner))
+    }
+}
+
+/// A list or an object. Copies share what was read.
+#[derive(Clone)]
+struct Part<'e>(Arc<Inner<'e>>);
+
+struct Inner<'e> {
+    text: &'e str,
+    level: usize,
+    doubts: Arc<Doubts>,
+    content: OnceLock<Content<'e>>,
+}
+
+enum Content<'e> {
+    List(CelList<'e>),
+    Map(CelMap<'e>),
+}
+
+impl<'e> Part<'e> {
+    fn is_map(&self) -> bool {
+        self.0.text.starts_with('{')
+    }
+
+    fn content(&self) -> &Content<'e> {
+        self.0.content.get_or_init(|| {
+            let Inner {
+                text, level, doubts, ..
+            } = &*self.0;
+            if self.is_map() {
+                Content::Map(CelMap::from(members(text, *level, doubts)))
+            } else {
+                Content::List(CelList::from(elements(text, *level, doubts)))
+            }
+        })
+    }
+
+    /// As the library's own type, which can do all that a list or a map can.
+    fn as_val(&self) -> &(dyn Val + 'e) {
+        match self.content() {
+            Content::List(list) => list,
+            Content::Map(map) => map,
+        }
+    }
+}
+
+impl fmt::Debug for Part<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_map() { "{\u{2026}}" } else { "[\u{2026}]" })
+    }
+}
+
+impl Val for Part<'_> {
+    fn get_type(&self) -> &Type {
+        if self.is_map() { &MAP_TYPE } else { &LIST_TYPE }
+    }
+
+    fn cel_type() -> &'static Type {
+        // Only for functions declared to take this very type, and there are none.
+        &MAP_TYPE
+    }
+
+    fn as_adder<'b, 'v>(&'b self) -> Option<&'b (dyn Adder + 'v)>
+    where
+        Self: 'v,
+    {
+        match self.content() {
+            Content::List(list) => list.as_adder(),
+            Content::Map(_) => None,
+        }
+    }
+
+    fn as_container(&self) -> Option<&dyn Container> {
+        self.as_val().as_container()
+    }
+
+    fn as_indexer<'b, 'v>(&'b self) -> Option<&'b (dyn Indexer + 'v)>
+    where
+        Self: 'v,
+    {
+        Some(self)
+    }
+
+    fn into_indexer<'v>(self: Box<Self>) -> Option<Box<dyn Indexer + 'v>>
+    where
+        Self: 'v,
+    {
+        Some(self)
+    }
+
+    fn as_iterable<'b, 'v>(&'b self) -> Option<&'b (dyn Iterable + 'v)>
+    where
+        Self: 'v,
+    {
+        match self.content() {
+            Content::List(list) => list.as_iterable(),
+            Content::Map(map) => map.as_iterable(),
+        }
+    }
+
+    fn as_sizer(&self) -> Option<&dyn Sizer> {
+        self.as_val().as_sizer()
+    }
+
+    fn as_zeroer(&self) -> Option<&dyn Zeroer> {
+        self.as_val().as_zeroer()
+    }
+
+    fn equals(&self, other: &dyn Val) -> bool {
+        if is_blind(other) {
+            self.0.doubts.note(Doubt::Compared);
+            return false;
+        }
+        self.as_val().equals(other)
+    }
+
+    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v>
+    where
+        Self: 'v,
+    {
+        Box::new(self.clone())
+    }
+
+    fn as_builtin<'b, 'v>(&'b self) -> BuiltinRef<'b, 'v>
+    where
+        Self: 'v,
+    {
+        match self.content() {
+            Content::List(list) => BuiltinRef::List(list),
+            Content::Map(map) => BuiltinRef::Map(map),
+        }
+    }
+
+    fn into_builtin<'v>(self: Box<Self>) -> Option<Builtin<'v>>
+    where
+        Self: 'v,
+    {
+        Some(match self.content() {
+            Content::List(list) => Builtin::List(list.clone()),
+            Content::Map(map) => Builtin::Map(map.clone()),
+        })
+    }
+}
+
+impl Indexer for Part<'_> {
+    fn get<'b, 'v>(&'b self, key: &dyn Val) -> Result<CowVal<'b, 'v>, ExecutionError>
+    where
+        Self: 'v,
+    {
+        match self.content() {
+            Content::List(list) => list.get(key),
+            Content::Map(map) => map.get(key),
+        }
+    }
+
+    fn steal<'v>(self: Box<Self>, key: &dyn Val) -> Result<Box<dyn Val + 'v>, ExecutionError>
+    where
+        Self: 'v,
+    {
+        self.get(key).map(CowVal::into_owned)
+    }
+}
+
+/// Hands out the members of an object: name, and value as text.
+struct Object<F>(F);
+
+impl<'de, F: FnMut(CelMapKey<'de>, &'de str)> Visitor<'de> for Object<F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        while let Some(name) = map.next_key_seed(Text)? {
+            let name = match name {
+                Cow::Borrowed(name) => CelMapKey::from(name),
+                Cow::Owned(name) => CelMapKey::from(name),
+            };
+            (self.0)(name, map.next_value::<&'de RawValue>()?.get());
+        }
+        Ok(())
+    }
+}
+
+/// Hands out the elements of an array as text.
+struct Array<F>(F);
+
+impl<'de, F: FnMut(&'de str)> Visitor<'de> for Array<F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut sequence: A) -> Result<(), A::Error> {
+        while let Some(element) = sequence.next_element::<&'de RawValue>()? {
+            (self.0)(element.get());
+        }
+        Ok(())
+    }
+}
+
+/// A string, read as bytes because it may hold half of a surrogate pair.
+struct Text;
+
+impl<'de> DeserializeSeed<'de> for Text {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_bytes(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Text {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text")
+    }
+
+    fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
+        Ok(String::from_utf8_lossy(bytes))
+    }
+
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(String::from_utf8_lossy(bytes).into_owned()))
+    }
+}

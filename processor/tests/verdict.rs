@@ -1,0 +1,457 @@
+//! What the errors of conditions mean: which are "does not match" and which are no answer. And that laziness changes nothing:
+//! conditions say of an event what the CEL library says of the same values, built in full.
+
+mod harness;
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use cel::{Context, Env, Value};
+use harness::event;
+use harness::sink::{ScriptedSink, each};
+use processor::route::Router;
+use processor::{Metrics, Rules};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+use proptest::prelude::*;
+use schemas::event::Event;
+use schemas::record::{Offset, Record, StoredRecord};
+use schemas::sink::{Outcome, Sink};
+
+/// What one event's routing at one sink came to.
+#[derive(Debug, PartialEq)]
+enum Said {
+    Yes,
+    No,
+    Lacks,
+    Failed(String),
+}
+
+fn said(conditions: &[&str], event: &Arc<Event>) -> Said {
+    let sink: Arc<dyn Sink> = Arc::new(ScriptedSink::plain(each(|_, _| Outcome::Delivered)));
+    let mut yaml = "rules:\n".to_owned();
+    for (number, when) in conditions.iter().enumerate() {
+        let when = serde_json::to_string(when).expect("text");
+        writeln!(yaml, "  - {{ name: r{number}, when: {when}, to: [postgres] }}").expect("a string takes everything");
+    }
+    let rules = Rules::parse(&yaml, "rules.yaml", std::slice::from_ref(&sink)).unwrap_or_else(|p| panic!("{p:?}"));
+    let mut registry = Registry::default();
+    let router = Router::new(Arc::new(rules), sink, &Metrics::register(&mut registry));
+    let record = Arc::new(StoredRecord {
+        offset: Offset(1),
+        record: Record {
+            key: "k".into(),
+            headers: vec![],
+            value: event.value().clone(),
+        },
+    });
+    let mut routed = router.route(event, &record);
+    let mut metrics = String::new();
+    encode(&mut metrics, &registry).expect("text");
+    let counted = |name: &str| metrics.contains(&format!("{name}_total{{sink=\"postgres\",rule=\"r0\"}} 1"));
+    match (routed.deliveries.len(), routed.undecided.pop()) {
+        (1, None) => Said::Yes,
+        (0, Some(undecided)) => {
+            assert!(counted("rule_errors") || conditions.len() > 1, "{metrics}");
+            Said::Failed(undecided.reason)
+        }
+        (0, None) if counted("rule_absent") => Said::Lacks,
+        (0, None) => Said::No,
+        other => panic!("{other:?}"),
+    }
+}
+
+const RAW: &str = r#"{"none":null,"text":"x","n":7,"zero":0,"big":9223372036854775807,"items":[],"channel":"C1","flag":true,
+    "list":[0,2],"objects":[{"n":0},{}],"map":{"a":1},"huge":1e400}"#;
+
+fn of(when: &str) -> Said {
+    said(&[when], &event("x.y", &format!(r#"{{"raw":{RAW}}}"#)))
+}
+
+#[test]
+fn an_event_that_lacks_what_a_condition_asks_for_does_not_match() {
+    for when in [
+        "event.data.ticket.department == 'vip'",
+        "!event.data.raw.internal",
+        "event.data.raw.items[0].sku == 'x'",
+        "event.data.raw.items[-1] == 1",
+        "event.data.raw.items[0.5] == 1",
+        "event.data.raw.channel.id == 'C1'",
+        "event.data.raw.n['id'] == 1",
+        "event.data.raw.list.id == 1",
+        "event.data.raw.map[0] == 1",
+        "event.data.raw.none.name == 'x'",
+        "has(event.data.raw.nothing.name)",
+        "has(event.data.raw.none.name)",
+        "event.data.raw.none > 5",
+        "5 < event.data.raw.none",
+        "event.data.raw.none.startsWith('x')",
+        "event.data.raw.text.startsWith(event.data.raw.none)",
+        "event.data.raw.none.matches('x')",
+        "size(event.data.raw.none) > 0",
+        "int(event.data.raw.none) == 0",
+        "timestamp(event.data.raw.none) < event.time",
+        "'x' in event.data.raw.none",
+        "event.data.raw.none.exists(i, i == 1)",
+        "event.data.raw.none.map(i, i) == []",
+        "event.data.raw.none",
+        "!event.data.raw.none",
+        "event.data.raw.none || false",
+        "event.data.raw.none ? true : true",
+        "event.data.raw.?nothing.value() == 1",
+        // What else is wrong does not matter then.
+        "event.data.ticket.n == 1 && 1 / event.data.raw.zero == 1",
+        "1 / event.data.raw.zero == 1 && event.data.ticket.n == 1",
+        "!(event.data.ticket.n == 1 || 1 / event.data.raw.zero == 1)",
+        "event.data.raw.objects.all(o, 7 / o.n == 7)",
+    ] {
+        assert_eq!(of(when), Said::Lacks, "{when}");
+    }
+}
+
+#[test]
+fn every_other_error_is_no_answer_and_says_why() {
+    for (when, reason) in [
+        ("event.data.raw.text > 5", "`>` does not take string, int"),
+        (
+            "event.data.raw.n.startsWith('7')",
+            "`startsWith` does not take int, string",
+        ),
+        ("event.data.raw.text + 1 == 2", "`add` does not take string, int"),
+        ("event.data.raw.none + 1 == 1", "`add` does not take null, int"),
+        ("event.data.raw.map + 1 == 1", "`add` does not take map, int"),
+        ("event + 1 == 1", "`add` does not take null, int"),
+        ("event.data.raw.n / event.data.raw.zero == 1", "division by zero"),
+        ("event.data.raw.n % event.data.raw.zero == 1", "division by zero"),
+        ("event.data.raw.big + 1 > 0", "`add` overflows"),
+        ("int(event.data.raw.huge) > 0", "`int` failed: integer overflow"),
+        (
+            "int(event.data.raw.text) == 1",
+            "`int` failed: string parse error: invalid digit found in string",
+        ),
+        (
+            "double(event.data.raw.text) > 1.0",
+            "`double` failed: string parse error: invalid float literal",
+        ),
+        (
+            "timestamp(event.data.raw.text) < event.time",
+            "`timestamp` failed: premature end of input",
+        ),
+        (
+            "event.data.raw.text",
+            "a value of type string stands where true or false is needed",
+        ),
+        (
+            "!event.data.raw.n",
+            "a value of type int stands where true or false is needed",
+        ),
+        (
+            "event.data.raw.text && true",
+            "a value of type string stands where true or false is needed",
+        ),
+        (
+            "event.data.raw.text ? true : false",
+            "a value of type string stands where true or false is needed",
+        ),
+        (
+            "event.data.raw.text.exists(c, c == 'x')",
+            "a value of type string stands where a list or an object is needed",
+        ),
+        ("'x' in event.data.raw.text", "`in` does not take string, string"),
+        (
+            "event.time.getFullYear(event.data.raw.text) == 2026",
+            "`timezone` failed: ",
+        ),
+        // Of two errors the one counts that is no "does not match".
+        (
+            "event.data.ticket.n == 1 || 1 / event.data.raw.zero == 1",
+            "division by zero",
+        ),
+        (
+            "1 / event.data.raw.zero == 1 || event.data.ticket.n == 1",
+            "division by zero",
+        ),
+        (
+            "!(event.data.ticket.n == 1 && 1 / event.data.raw.zero == 1)",
+            "division by zero",
+        ),
+        (
+            "!(1 / event.data.raw.zero == 1 && event.data.ticket.n == 1)",
+            "division by zero",
+        ),
+        (
+            "(event.data.ticket.n == 1 && 1 / event.data.raw.zero == 1) ? false : true",
+            "division by zero",
+        ),
+        ("event.data.raw.objects.exists(o, 7 / o.n == 7)", "division by zero"),
+        ("!event.data.raw.objects.all(o, 7 / o.n == 7)", "division by zero"),
+    ] {
+        let Said::Failed(found) = of(when) else {
+            panic!("{when}: {:?}", of(when));
+        };
+        let found = found
+            .strip_prefix("rule `r0` cannot be evaluated: ")
+            .expect("the rule's name");
+        assert!(
+            found == reason || reason.ends_with(": ") && found.starts_with(reason),
+            "{when}\n{found}\n{reason}"
+        );
+    }
+}
+
+#[test]
+fn an_error_that_the_rest_makes_no_matter_of_is_none() {
+    for (when, expected) in [
+        ("event.type == 'no' && 1 / event.data.raw.zero == 1", Said::No),
+        ("1 / event.data.raw.zero == 1 && event.type == 'no'", Said::No),
+        ("event.data.ticket.n == 1 || event.type == 'x.y'", Said::Yes),
+        ("1 / event.data.raw.zero == 1 || event.type == 'x.y'", Said::Yes),
+        ("event.data.raw.list.exists(n, 100 / n > 40)", Said::Yes),
+        ("event.data.raw.list.all(n, 100 / n > 60)", Said::No),
+        ("event.data.raw.huge > 1.7e308", Said::Yes),
+        ("event.data.raw.huge == 1.0 / 0.0", Said::Yes),
+        ("event.data.raw.text == 5", Said::No),
+        ("event.data.raw.channel.?id.orValue('') == 'C1'", Said::No),
+        ("event.data.raw.?nothing.orValue('free') == 'free'", Said::Yes),
+    ] {
+        assert_eq!(of(when), expected, "{when}");
+    }
+}
+
+/// Bodies that begin as JSON and are none; ingest keeps them as base64.
+const BROKEN: [&str; 4] = [
+    "eyJwbGFuIjoidmlwIg==",         // {"plan":"vip"
+    "77u/IHsicGxhbiI6InZpcCI=",     // a byte order mark, white space
+    "eyJwbGFuIjoidmlwIiwieCI6/30=", // a byte that is no UTF-8
+    "W3sA",                         // [{ and a zero
+];
+
+#[test]
+fn a_body_that_should_be_json_and_is_not_cannot_be_seen() {
+    let reason = "rule `r0` cannot be evaluated: the body begins as JSON and is not valid JSON, so `event.data.raw` cannot \
+                  be read";
+    for body in BROKEN {
+        let event = event(
+            "x.y",
+            &format!(r#"{{"unmapped":{{"reason":"not JSON"}},"raw_base64":"{body}"}}"#),
+        );
+        for when in [
+            "event.data.raw.plan == 'vip'",
+            "event.data['raw'].plan == 'vip'",
+            "event.data['r' + 'aw'].plan == 'vip'",
+            "has(event.data.raw.plan)",
+            "has(event.data.raw) && event.data.raw.plan == 'vip'",
+            "event.data.?raw.?plan.orValue('') == 'vip'",
+            "event.data.raw.?plan.orValue('') == 'vip'",
+            "event.data.raw[?'plan'].orValue('') == 'vip'",
+            "event.data.raw[0] == 1",
+        ] {
+            assert_eq!(said(&[when], &event), Said::Failed(reason.to_owned()), "{when}");
+        }
+        for when in [
+            "event.data.raw == {'plan': 'vip'}",
+            "'plan' in event.data.raw",
+            "event.data.raw.exists(k, k == 'plan')",
+        ] {
+            assert!(matches!(said(&[when], &event), Said::Failed(_)), "{when}");
+        }
+        for when in [
+            "event.data.unmapped.reason == 'not JSON'",
+            "event.type == 'x.y' || event.data.raw.plan == 'vip'",
+            "event.data.raw.plan == 'vip' || event.type == 'x.y'",
+        ] {
+            assert_eq!(said(&[when], &event), Said::Yes, "{when}");
+        }
+        let when = "event.type == 'x.z' && event.data.raw.plan == 'vip'";
+        assert_eq!(said(&[when], &event), Said::No);
+        let when = "event.data.raw.plan == 'vip' && event.data.unmapped.reason == 'x'";
+        assert_eq!(said(&[when], &event), Said::No);
+    }
+    // A form and a picture have no members.
+    for body in ["cGxhbj12aXA=", "iVBORw0KGgo=", ""] {
+        let event = event("x.y", &format!(r#"{{"raw_base64":"{body}"}}"#));
+        assert_eq!(said(&["event.data.raw.plan == 'vip'"], &event), Said::Lacks, "{body}");
+        assert_eq!(
+            said(&["event.data.?raw.?plan.orValue('') == 'vip'"], &event),
+            Said::No,
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn whole_values_are_compared_as_deep_as_they_are_shown_and_beyond_that_it_is_told() {
+    let nested = |levels: usize, inner: &str| format!("{}{inner}{}", "[".repeat(levels), "]".repeat(levels));
+    for (levels, expected) in [(10, true), (120, true), (130, false), (20_000, false)] {
+        let (a, b) = (nested(levels, "1"), nested(levels, "1"));
+        let event = event(
+            "x.y",
+            &format!(
+                r#"{{"raw":{{"a":{a},"b":{b},"c":{},"plan":"vip"}}}}"#,
+                nested(levels, "2")
+            ),
+        );
+        let deep = |when: &str, otherwise: Said| {
+            let when = when.to_owned();
+            let event = Arc::clone(&event);
+            let run = move || said(&[&when], &event);
+            let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(run);
+            let found = thread
+                .expect("a thread")
+                .join()
+                .expect("no overflow, which would abort the test");
+            if expected {
+                assert_eq!(found, otherwise, "{levels}");
+            } else {
+                assert!(matches!(found, Said::Failed(_)), "{levels}: {found:?}");
+            }
+        };
+        deep("event.data.raw.a == event.data.raw.b", Said::Yes);
+        deep("event.data.raw.a != event.data.raw.c", Said::Yes);
+        deep("event.data.raw.a in [event.data.raw.c, event.data.raw.b]", Said::Yes);
+        deep(
+            "event.data.raw.map(k, event.data.raw[k]) == [] || event.data.raw.a == event.data.raw.c",
+            Said::No,
+        );
+        for when in [
+            "event.data.raw.plan == 'vip' && event.data.raw.a != 1 && event.data.raw.a[0][0] != null",
+            "event.data.?raw.?plan.orValue('') == 'vip'",
+            "event.data.raw.exists(k, event.data.raw[k] == 'vip')",
+            "[event.data.raw.a].size() == 1 && event.data.raw.a + [1] != []",
+            "event.data.raw != {'plan': 'vip'}",
+        ] {
+            assert_eq!(said(&[when], &event), Said::Yes, "{levels}: {when}");
+        }
+        assert!(matches!(said(&["event.data.raw.a + 1 == 1"], &event), Said::Failed(_)));
+    }
+}
+
+/// The same JSON as the library's own values.
+fn built(value: &serde_json::Value) -> Value {
+    use serde_json::Value as Json;
+    match value {
+        Json::Null => Value::Null,
+        Json::Bool(b) => (*b).into(),
+        Json::Number(n) => match (n.as_i64(), n.as_u64(), n.as_f64()) {
+            (Some(n), ..) => n.into(),
+            (_, Some(n), _) => n.into(),
+            (.., n) => n.expect("a number").into(),
+        },
+        Json::String(s) => s.as_str().into(),
+        Json::Array(a) => a.iter().map(built).collect::<Vec<_>>().into(),
+        Json::Object(o) => o
+            .iter()
+            .map(|(k, v)| (k.clone(), built(v)))
+            .collect::<HashMap<_, _>>()
+            .into(),
+    }
+}
+
+fn json() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        prop::sample::select(vec![0_i64, 1, 2, -7, i64::MAX, i64::MIN]).prop_map(Into::into),
+        prop::sample::select(vec![0.0, 1.5, -2.25, 1e300]).prop_map(Into::into),
+        Just(u64::MAX.into()),
+        prop::sample::select(vec!["", "a", "1", "é\u{1F44B}\\\"\n", "2026-03-10T00:00:00Z"]).prop_map(Into::into),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        let name = prop::sample::select(vec!["a", "b", "c", "d\"\\"]);
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+            prop::collection::hash_map(name, inner, 0..4).prop_map(|members| {
+                serde_json::Value::Object(members.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
+            }),
+        ]
+    })
+}
+
+fn condition() -> impl Strategy<Value = String> {
+    let path = prop::sample::select(vec![
+        "",
+        ".a",
+        ".b",
+        ".a.b",
+        ".a[0]",
+        "['c']",
+        ".a.?b.orValue(1)",
+        ".?b.orValue(null)",
+        ".b[0].a",
+        "['d\"\\\\']",
+    ]);
+    let path = path.prop_map(|path| format!("event.data.raw{path}"));
+    let leaf = (path.clone(), path, 0..22).prop_map(|(x, y, form)| match form {
+        0 => format!("{x} == {y}"),
+        1 => format!("{x} != {y}"),
+        2 => format!("{x} > 1"),
+        3 => format!("{x} < {y}"),
+        4 => format!("{x} + {y} == {x}"),
+        5 => format!("10 / {x} > 1"),
+        6 => format!("int({x}) == 1"),
+        7 => format!("double({x}) > 1.0"),
+        8 => format!("size({x}) > 1"),
+        9 => format!("{x} in {y}"),
+        10 => format!("{x}.exists(i, i == {y})"),
+        11 => format!("{x}.all(i, 2 / i > 0)"),
+        12 => format!("{x}.startsWith('a')"),
+        13 => format!("string({x}) == '1'"),
+        14 => x,
+        15 => format!("type({x}) == list"),
+        16 => format!("{x}.map(i, i) == {y}"),
+        17 => format!("{x}.filter(i, i != {y}).size() == 1"),
+        18 => format!("timestamp({x}) < event.time"),
+        19 => format!("[1, 2, {x}] == {y}"),
+        20 => format!("{{'a': {x}}} == {y}"),
+        _ => format!("{x}.exists_one(i, i.a == 1)"),
+    });
+    leaf.prop_recursive(3, 8, 3, |inner| {
+        prop_oneof![
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} && {b})")),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} || {b})")),
+            (inner.clone(), inner.clone(), inner.clone()).prop_map(|(a, b, c)| format!("({a} ? {b} : {c})")),
+            inner.prop_map(|a| format!("!({a})")),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn an_event_is_delivered_or_refused_by_every_rule_or_told_of(
+        raw in json(),
+        conditions in prop::collection::vec(condition(), 1..4),
+    ) {
+        let conditions: Vec<&str> = conditions.iter().map(String::as_str).filter(|c| c.len() <= 2_048).collect();
+        let event = event("x.y", &format!(r#"{{"raw":{raw}}}"#));
+        let env = Arc::new(Env::stdlib());
+        let mut any_yes = false;
+        let mut any_failed = false;
+        for when in &conditions {
+            let one = said(&[when], &event);
+            let mut context = Context::with_env(Arc::clone(&env));
+            let time = Value::Timestamp(event.attributes.time.to_datetime().fixed_offset());
+            let data = HashMap::from([("raw", built(&raw))]);
+            context.add_variable_from_value("event", HashMap::from([("data", data.into()), ("time", time)]));
+            let library = env.compile(when).expect("valid").execute(&context);
+            let right = match (&library, &one) {
+                (Ok(Value::Bool(true)), Said::Yes) | (Ok(Value::Bool(false)), Said::No | Said::Lacks) => true,
+                (Ok(Value::Null), Said::Lacks) => true,
+                (Ok(Value::Bool(_)), _) => false,
+                (Ok(_), one) => matches!(one, Said::Failed(_)),
+                (Err(_), one) => matches!(one, Said::Lacks | Said::Failed(_)),
+            };
+            prop_assert!(right, "{when}\n{raw}\nthe library {library:?}\nwe {one:?}");
+            any_yes |= one == Said::Yes;
+            any_failed |= matches!(one, Said::Failed(_));
+        }
+        let together = said(&conditions, &event);
+        let right = match together {
+            Said::Yes => any_yes,
+            Said::Failed(_) => any_failed && !any_yes,
+            Said::No | Said::Lacks => !any_yes && !any_failed,
+        };
+        prop_assert!(right, "{conditions:?}\n{raw}\n{together:?}");
+    }
+}
