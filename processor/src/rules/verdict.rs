@@ -202,13 +202,22 @@ fn lack(error: &ExecutionError) -> Lack {
                 _ => format!("`{}` does not take {types_told}", function.trim_matches(['_', '@'])),
             }
         }
-        ExecutionError::UnexpectedType { got, want } => return of_type(got, want),
+        // Some functions put the value there in place of its type.
+        ExecutionError::UnexpectedType { got, want } => {
+            let named = got.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'.'));
+            return match got.as_str() {
+                "null" | "Null" => Lack::Absent,
+                _ if named => of_type(got, want),
+                _ => Lack::Failed(format!("a value of another type stands where {want} is needed")),
+            };
+        }
         ExecutionError::FunctionError { function, message } if function == "value" && message.contains("none()") => {
             return Lack::Absent;
         }
-        ExecutionError::FunctionError { function, message } => {
-            format!("`{function}` failed: {}", message.lines().next().unwrap_or_default())
-        }
+        ExecutionError::FunctionError { function, message } => match function.as_str() {
+            "bool" | "double" | "int" | "string" | "timestamp" | "uint" => format!("`{function}` failed: {message}"),
+            _ => format!("`{function}` failed"),
+        },
         ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) => "division by zero".to_owned(),
         ExecutionError::Overflow(operator, ..) => format!("`{operator}` overflows"),
         ExecutionError::UnsupportedBinaryOperator(operator, a, b) => {
