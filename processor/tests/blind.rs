@@ -97,8 +97,8 @@ fn hard_bodies() -> Vec<(&'static str, String)> {
         ("an escaped name", r#"{"\u0070lan":"v\u0069p"}"#.to_owned()),
         ("white space", "\n{ \"plan\" :\t\"vip\" }\r\n".to_owned()),
         ("100 000 members", {
-            let members: String = (0..100_000).map(|n| format!(r#""{n}":{{}},"#)).collect();
-            format!(r#"{{{members}"plan":"vip"}}"#)
+            let members: Vec<String> = (0..100_000).map(|n| format!(r#""{n}":{{}},"#)).collect();
+            format!(r#"{{{}"plan":"vip"}}"#, members.concat())
         }),
     ]
 }
