@@ -20,10 +20,9 @@ use cel::common::types::{
     CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString, CelUInt, LIST_TYPE, MAP_TYPE, Type,
 };
 use cel::common::value::{Builtin, BuiltinRef, CowVal, Val};
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 
 use super::blind::{Blind, Doubt, Doubts, is_blind};
+use super::shallow;
 
 /// Lists and objects inside each other that are shown.
 pub(super) const MAX_LEVELS: usize = 128;
@@ -41,7 +40,7 @@ pub(super) fn value<'e>(text: &'e str, level: usize, doubts: &Arc<Doubts>) -> Bo
             doubts: Arc::clone(doubts),
             content: OnceLock::new(),
         }))),
-        Some(b'"') => match self::text(text) {
+        Some(b'"') => match shallow::text(text) {
             Some(Cow::Borrowed(text)) => Box::new(CelString::from(text)),
             Some(Cow::Owned(text)) => Box::new(CelString::from(text)),
             None => Box::new(Blind::new(Doubt::Broken, doubts)),
@@ -56,13 +55,10 @@ pub(super) fn value<'e>(text: &'e str, level: usize, doubts: &Arc<Doubts>) -> Bo
 /// The members of the object in `text`.
 pub(super) fn members<'e>(text: &'e str, level: usize, doubts: &Arc<Doubts>) -> Members<'e> {
     let mut members = HashMap::new();
-    let reader = Object(|name, text| {
+    let found = shallow::members(text, |name, text| {
         members.insert(name, value(text, level + 1, doubts));
     });
-    if serde_json::Deserializer::from_str(text)
-        .deserialize_map(reader)
-        .is_err()
-    {
+    if found.is_err() {
         // Who decoded the event has seen that it is JSON.
         doubts.note(Doubt::Broken);
     }
@@ -71,11 +67,7 @@ pub(super) fn members<'e>(text: &'e str, level: usize, doubts: &Arc<Doubts>) -> 
 
 fn elements<'e>(text: &'e str, level: usize, doubts: &Arc<Doubts>) -> Vec<Box<dyn Val + 'e>> {
     let mut elements = Vec::new();
-    let reader = Array(|text| elements.push(value(text, level + 1, doubts)));
-    if serde_json::Deserializer::from_str(text)
-        .deserialize_seq(reader)
-        .is_err()
-    {
+    if shallow::elements(text, |text| elements.push(value(text, level + 1, doubts))).is_err() {
         doubts.note(Doubt::Broken);
     }
     elements
@@ -89,16 +81,6 @@ fn number<'e>(text: &str) -> Option<Box<dyn Val + 'e>> {
         return Some(Box::new(CelUInt::from(number)));
     }
     Some(Box::new(CelDouble::from(text.parse::<f64>().ok()?)))
-}
-
-/// What a JSON string says; borrowed where nothing in it is escaped.
-fn text(json: &str) -> Option<Cow<'_, str>> {
-    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
-    if inner.as_bytes().contains(&b'\\') {
-        serde_json::Deserializer::from_str(json).deserialize_bytes(Text).ok()
-    } else {
-        Some(Cow::Borrowed(inner))
-    }
 }
 
 /// A list or an object. Copies share what was read.
@@ -258,72 +240,5 @@ impl Indexer for Part<'_> {
         Self: 'v,
     {
         self.get(key).map(CowVal::into_owned)
-    }
-}
-
-/// Hands out the members of an object: name, and value as text.
-struct Object<F>(F);
-
-impl<'de, F: FnMut(CelMapKey<'de>, &'de str)> Visitor<'de> for Object<F> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        while let Some(name) = map.next_key_seed(Text)? {
-            let name = match name {
-                Cow::Borrowed(name) => CelMapKey::from(name),
-                Cow::Owned(name) => CelMapKey::from(name),
-            };
-            (self.0)(name, map.next_value::<&'de RawValue>()?.get());
-        }
-        Ok(())
-    }
-}
-
-/// Hands out the elements of an array as text.
-struct Array<F>(F);
-
-impl<'de, F: FnMut(&'de str)> Visitor<'de> for Array<F> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut sequence: A) -> Result<(), A::Error> {
-        while let Some(element) = sequence.next_element::<&'de RawValue>()? {
-            (self.0)(element.get());
-        }
-        Ok(())
-    }
-}
-
-/// A string, read as bytes because it may hold half of a surrogate pair.
-struct Text;
-
-impl<'de> DeserializeSeed<'de> for Text {
-    type Value = Cow<'de, str>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_bytes(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Text {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("text")
-    }
-
-    fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
-        Ok(String::from_utf8_lossy(bytes))
-    }
-
-    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(String::from_utf8_lossy(bytes).into_owned()))
     }
 }

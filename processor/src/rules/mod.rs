@@ -12,11 +12,11 @@
 //!
 //! `when` is CEL. It sees `event.type`, `event.id`, `event.source`, `event.tenant`, `event.platform`, `event.subject` (`""`
 //! if there is none), `event.time` (a timestamp; `string(event.time)` is RFC 3339), `event.data.…` (the normalized event)
-//! and `event.data.raw.…` (what the platform sent, if that is JSON: however large and however deep, [`json`]).
+//! and `event.data.raw.…` (what the platform sent, if that is JSON: however large and however deep, `json`).
 //!
 //! A condition that asks for something that the event does not have (`event.data.ticket` of a message, say) does not match;
 //! that is counted in `rule_absent`. Write `has(event.data.ticket) && …` or `event.data.?ticket.department.orValue("")` where
-//! absence is to mean something else. Every other error while a condition is evaluated is no "no" ([`verdict`] has the list):
+//! absence is to mean something else. Every other error while a condition is evaluated is no "no" (`verdict` has the list):
 //! where the rule could have sent the event, and no other rule does, it becomes a dead letter that names the rule
 //! ([`route`](crate::route)), and is told and counted in `rule_errors`.
 //!
@@ -33,6 +33,7 @@ pub mod import;
 mod json;
 mod members;
 mod sample;
+mod shallow;
 mod types;
 mod verdict;
 mod view;
