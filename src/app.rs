@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::admin::{Admin, Check};
-use crate::cli::{DevArgs, ProcessArgs, RoleArgs};
-use crate::config::{self, Config, ConfigError, Loaded};
+use crate::cli::{DevArgs, LogArgs, ProcessArgs, RoleArgs};
+use crate::config::{self, Config, ConfigError, Loaded, Topics};
 use crate::workers::{chosen, deliver, sink_check, worker_check, workers};
 use crate::{admin, assemble, limits, telemetry};
 
@@ -57,6 +57,8 @@ pub(crate) fn load_dev(file: Option<&Path>, data: &Path) -> Result<Loaded, Confi
             loaded.file
         )));
     }
+    // Everything is in one process here, which knows of itself.
+    event_log.canary_seconds.get_or_insert(0);
     let unsaid = stream::journal::Config::default().path;
     let journal = event_log.journal.get_or_insert_default();
     if journal.path == unsaid {
@@ -67,6 +69,18 @@ pub(crate) fn load_dev(file: Option<&Path>, data: &Path) -> Result<Loaded, Confi
         sqlite.path = data.join("forebay.db");
     }
     Ok(loaded)
+}
+
+/// The configuration of a command that looks into the log of whoever runs: one that names Kafka as it is, everything else as
+/// `forebay dev` understands it, whose file names no log.
+pub(crate) fn load_any(args: &LogArgs) -> Result<Loaded, ConfigError> {
+    match &args.config {
+        Some(file) => match config::load(file)? {
+            kafka if kafka.config.event_log.kafka.is_some() => Ok(kafka),
+            _ => load_dev(Some(file), &args.data),
+        },
+        None => load_dev(None, &args.data),
+    }
 }
 
 /// Receives and publishes.
@@ -131,7 +145,7 @@ async fn run(mut loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
     // Ports first: that one is in use shows at once, not after the services behind have been waited for.
     let admin_listener = bind(&config.admin.listen, "admin.listen").await?;
     let shutdown = CancellationToken::new();
-    let mut checks: Vec<(String, Check)> = vec![("event log".to_owned(), log_check(&log))];
+    let mut checks: Vec<(String, Check)> = vec![("event log".to_owned(), log_check(&log, &topics, &roles))];
     let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
 
     let log_ready = CancellationToken::new();
@@ -166,6 +180,13 @@ async fn run(mut loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
             &mut metrics,
         )
         .map_err(|e| ConfigError(format!("`ingest`: {e}")))?;
+        let (log, events, partitions) = (Arc::clone(&log), topics.events.clone(), config.event_log.partitions);
+        let canaries = config.event_log.canary_interval();
+        let ended = shutdown.clone();
+        tasks.spawn(async move {
+            ingest::send_canaries(log, events, partitions, canaries, ended).await;
+            Ok(())
+        });
         let shutdown = shutdown.clone();
         tasks.spawn(async move {
             let drained = ingest::serve(ingest, listener, shutdown).await;
@@ -181,7 +202,10 @@ async fn run(mut loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
 
     for (sink, worker) in &workers {
         checks.push((format!("sink {}", sink.name()), sink_check(sink)));
-        checks.push((format!("worker {}", sink.name()), worker_check(worker.status())));
+        checks.push((
+            format!("worker {}", sink.name()),
+            worker_check(worker.status(), config.event_log.canary_interval()),
+        ));
     }
     if !workers.is_empty() {
         tasks.spawn(deliver(workers, log_ready, shutdown.clone()));
@@ -287,10 +311,17 @@ async fn prepare_log(
     }
 }
 
-fn log_check(log: &Arc<dyn EventLog>) -> Check {
+/// Whether the log takes what this process writes: events, or dead letters.
+fn log_check(log: &Arc<dyn EventLog>, topics: &Topics, roles: &Roles) -> Check {
     let log = Arc::clone(log);
+    let topic = if roles.ingest {
+        &topics.events
+    } else {
+        &topics.dead_letters
+    };
+    let topic = topic.clone();
     Box::new(move || {
-        let log = Arc::clone(&log);
-        Box::pin(async move { log.ready().await.map_err(|e| e.to_string()) })
+        let (log, topic) = (Arc::clone(&log), topic.clone());
+        Box::pin(async move { log.ready(&topic).await.map_err(|e| e.to_string()) })
     })
 }

@@ -44,9 +44,9 @@ pub(crate) async fn event_log(config: &EventLogConfig, metrics: &mut Metrics) ->
         let mut kafka = kafka.clone();
         kafka.max_record_bytes = config.max_dead_letter_bytes();
         let log = stream::kafka::KafkaLog::connect(kafka);
-        return Ok(Arc::new(
-            log.map_err(|e| ConfigError(format!("`event_log.kafka`: {e}")))?,
-        ));
+        let log = log.map_err(|e| ConfigError(format!("`event_log.kafka`: {e}")))?;
+        log.metrics().register(metrics);
+        return Ok(Arc::new(log));
     }
     if let Some(journal) = &config.journal {
         let journal = stream::journal::Journal::open(journal)
@@ -58,6 +58,18 @@ pub(crate) async fn event_log(config: &EventLogConfig, metrics: &mut Metrics) ->
     bail!(ConfigError(
         "`event_log` names no log: give `event_log.kafka.brokers`, or use `forebay dev`, which brings a journal".into()
     ))
+}
+
+/// The same, for one who only reads: the process that writes the journal may be running.
+pub(crate) async fn event_log_to_read(config: &EventLogConfig) -> anyhow::Result<Arc<dyn EventLog>> {
+    match &config.journal {
+        Some(journal) => Ok(Arc::new(
+            stream::journal::Journal::open_read_only(&journal.path)
+                .await
+                .context("journal")?,
+        )),
+        None => event_log(config, &mut Metrics::default()).await,
+    }
 }
 
 /// The sources that anybody may send to: by explicit choice, and worth a word wherever they are used.

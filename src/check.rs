@@ -1,19 +1,22 @@
 //! `forebay check` and `forebay migrate`.
 
+mod connected;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use prometheus_client::registry::Registry as Metrics;
 use schemas::endpoint::EndpointDirectory;
-use schemas::log::{EventLog, LogError, Membership, Start, Subscription};
-use schemas::name::TopicName;
 
 use crate::cli::{CheckArgs, RoleArgs};
 use crate::config::{self, ConfigError};
-use crate::{assemble, output, telemetry};
+use crate::output::Printer;
+use crate::{assemble, telemetry};
 
 /// Checks configuration and rules; with `--connect`, the services too. Says what was checked.
-pub(crate) async fn check(args: CheckArgs) -> anyhow::Result<()> {
+pub(crate) async fn check(args: CheckArgs, out: &mut Printer) -> anyhow::Result<()> {
     let mut loaded = config::load(&args.file.config)?;
     if args.connect {
         telemetry::start(&loaded.config.logging)?;
@@ -53,7 +56,7 @@ pub(crate) async fn check(args: CheckArgs) -> anyhow::Result<()> {
     let sinks = assemble::sinks(&sinks_config, &topics, &log, Arc::clone(&endpoints), &mut metrics).await?;
     let rules = assemble::rules(&loaded, &sinks)?;
     let names: Vec<String> = sinks.iter().map(|s| s.name().to_string()).collect();
-    output::line(&format!(
+    out.line(&format!(
         "{}: sources: {}, endpoints: {}, rules: {}, sinks: {}",
         loaded.file,
         registry.sources().count(),
@@ -66,56 +69,22 @@ pub(crate) async fn check(args: CheckArgs) -> anyhow::Result<()> {
         }
     ));
     for source in assemble::open_sources(&registry) {
-        output::line(&format!(
+        out.line(&format!(
             "source {source}: `scheme: none`, whoever knows its URL can send to it"
         ));
     }
     let event_log = &loaded.config.event_log;
     if event_log.kafka.is_none() && event_log.journal.is_none() {
-        output::line("event log: none is named, so only `forebay dev` can run this");
+        out.line("event log: none is named, so only `forebay dev` can run this");
     }
     if args.connect {
-        log.check_topics(&loaded.config.event_log.topic_specs()?)
-            .await
-            .context("event log")?;
-        output::line("event log: the topics are as configured");
-        for sink in &sinks {
-            sink.ready().await?;
-            output::line(&format!("sink {}: ready", sink.name()));
-        }
-        check_named_topics(&log, &rules).await?;
-    }
-    Ok(())
-}
-
-/// Whether the topics are there that rules send to: what is sent to one that is missing becomes dead letters.
-async fn check_named_topics(log: &Arc<dyn EventLog>, rules: &processor::Rules) -> anyhow::Result<()> {
-    for rule in rules.iter() {
-        for to in rule.to.iter().filter(|to| to.sink.as_str() == "topic") {
-            let Some(topic) = to.argument.clone().and_then(|name| TopicName::new(name).ok()) else {
-                continue;
-            };
-            // Reading it alone stores nothing and fails where the topic is not there.
-            let subscription = Subscription {
-                topic: topic.clone(),
-                membership: Membership::Alone,
-                start: Start::Latest,
-            };
-            let consumer = log.subscribe(subscription).await.map_err(|error| match error {
-                LogError::Misconfigured(reason) => {
-                    anyhow!("rule `{}` sends to the topic `{topic}`: {reason}", rule.name)
-                }
-                error => error.into(),
-            })?;
-            consumer.close().await?;
-            output::line(&format!("topic {topic}: there, for rule {}", rule.name));
-        }
+        connected::check(&log, &sinks, &rules, event_log, out).await?;
     }
     Ok(())
 }
 
 /// Makes or updates topics and tables.
-pub(crate) async fn migrate(args: RoleArgs) -> anyhow::Result<()> {
+pub(crate) async fn migrate(args: RoleArgs, out: &mut Printer) -> anyhow::Result<()> {
     let loaded = config::load(&args.file.config)?;
     telemetry::start(&loaded.config.logging)?;
     let (event_log, sinks) = (&loaded.config.event_log, &loaded.config.sinks);
@@ -131,14 +100,14 @@ pub(crate) async fn migrate(args: RoleArgs) -> anyhow::Result<()> {
         let specs = event_log.topic_specs()?;
         log.ensure_topics(&specs).await.context("event log")?;
         for spec in specs {
-            output::line(&format!("topic {}: {} partitions", spec.name, spec.partitions));
+            out.line(&format!("topic {}: {} partitions", spec.name, spec.partitions));
         }
     }
     if let Some(postgres) = &sinks.postgres {
         sinks::postgres::migrate(postgres)
             .await
             .map_err(|e| anyhow!("`sinks.postgres`: {e}"))?;
-        output::line("postgres: the tables are up to date");
+        out.line("postgres: the tables are up to date");
     }
     Ok(())
 }

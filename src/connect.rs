@@ -13,20 +13,21 @@ use url::{Host, Url};
 
 use crate::cli::{ConfigArg, ConnectArgs, SourcesArgs, SourcesCommand};
 use crate::config::{self, ConfigError};
+use crate::output::Printer;
 use crate::{assemble, output};
 
 /// Never an argument: what stands on a command line is read by everybody on the machine.
 const TOKEN: &str = "FOREBAY_PLATFORM_TOKEN";
 
 /// Runs one of the subcommands.
-pub(crate) async fn sources(args: SourcesArgs) -> anyhow::Result<()> {
+pub(crate) async fn sources(args: SourcesArgs, out: &mut Printer) -> anyhow::Result<()> {
     match args.command {
-        SourcesCommand::List(args) => list(&args),
-        SourcesCommand::Connect(args) => register(*args).await,
+        SourcesCommand::List(args) => list(&args, out),
+        SourcesCommand::Connect(args) => register(*args, out).await,
     }
 }
 
-fn list(args: &ConfigArg) -> anyhow::Result<()> {
+fn list(args: &ConfigArg, out: &mut Printer) -> anyhow::Result<()> {
     let mut loaded = config::load(&args.config)?;
     let registry = assemble::registry(&mut loaded.config, &loaded.file)?;
     let mut sources: Vec<&Arc<Source>> = registry.sources().collect();
@@ -41,27 +42,15 @@ fn list(args: &ConfigArg) -> anyhow::Result<()> {
             connect::shown_path(source),
         ]
     }));
-    for line in table(&rows) {
-        if !output::line(&line) {
+    for line in output::table(&rows) {
+        if !out.line(&line) {
             break;
         }
     }
     Ok(())
 }
 
-/// Columns as wide as their widest cell, two spaces between them.
-fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let line = |row: &[String; N]| {
-        let cells: Vec<String> = (0..N)
-            .map(|c| format!("{:<width$}", row[c], width = width(c)))
-            .collect();
-        cells.join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect()
-}
-
-async fn register(args: ConnectArgs) -> anyhow::Result<()> {
+async fn register(args: ConnectArgs, out: &mut Printer) -> anyhow::Result<()> {
     let source = find_source(&args)?;
     if let Some(api) = args.api.as_ref().filter(|api| travels_in_the_open(api)) {
         let host = api.host_str().unwrap_or_default();
@@ -96,7 +85,7 @@ async fn register(args: ConnectArgs) -> anyhow::Result<()> {
     };
     let mut tell = |exchange: &Exchange| {
         for line in lines_of(exchange) {
-            output::line(&line);
+            out.line(&line);
         }
     };
     let result = connect::connect(&order, &client, &mut tell).await;
@@ -105,15 +94,15 @@ async fn register(args: ConnectArgs) -> anyhow::Result<()> {
         other => other.into(),
     })?;
     for line in words(&source, &report, args.dry_run) {
-        output::line(&line);
+        out.line(&line);
     }
     match (&report.keep, keeper.take()) {
         (Some(keep), Some(keeper)) => {
             let path = keeper.keep(keep)?;
-            output::line(&format!("note: {} is in {}", name_of(keep), path.display()));
+            out.line(&format!("note: {} is in {}", name_of(keep), path.display()));
         }
         (Some(keep), None) if !args.dry_run => {
-            output::line(&format!(
+            out.line(&format!(
                 "note: {} is not shown; --secret-out FILE writes it to a file",
                 name_of(keep)
             ));
@@ -334,11 +323,5 @@ mod tests {
         let left: Vec<_> = std::fs::read_dir(folder.path()).expect("readable").collect();
         assert_eq!(left.len(), 1, "nothing is left of a secret that never came: {left:?}");
         assert!(Keeper::open(&folder.path().join("no/such/folder")).is_err());
-    }
-
-    #[test]
-    fn columns_are_as_wide_as_their_widest_cell() {
-        let rows = [["a", "bb"], ["ccc", "d"]].map(|row| row.map(str::to_owned));
-        assert_eq!(table(&rows), ["a    bb", "ccc  d"]);
     }
 }

@@ -11,6 +11,7 @@ mod demo;
 mod limits;
 mod normalize;
 mod output;
+mod progress;
 mod rules;
 mod samples;
 mod send;
@@ -25,41 +26,49 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::cli::{Cli, Command};
+use crate::output::Printer;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Cli::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            output::error(&error);
-            // 2 for what the caller has to mend before trying again, as clap does; 1 for everything else.
-            ExitCode::from(if error.is::<config::ConfigError>() {
-                2
-            } else if error.is::<rules::Incomplete>() {
-                3
-            } else {
-                1
-            })
+    let mut out = Printer::default();
+    let result = match Cli::try_parse() {
+        Ok(cli) => run(cli, &mut out).await,
+        Err(wrong) if wrong.use_stderr() => wrong.exit(),
+        Err(answer) => {
+            out.answer(&answer);
+            Ok(())
         }
+    };
+    let written = out.finish();
+    for error in [result.as_ref().err(), written.as_ref().err()].into_iter().flatten() {
+        output::error(error);
     }
+    ExitCode::from(match (result, written) {
+        (Ok(()), Ok(())) => 0,
+        // 2 for what the caller has to mend before trying again, as clap does; 1 for everything else.
+        (Err(error), Ok(())) if error.is::<config::ConfigError>() => 2,
+        (Err(error), Ok(())) if error.is::<rules::Incomplete>() => 3,
+        _ => 1,
+    })
 }
 
-async fn run(cli: Cli) -> anyhow::Result<()> {
+async fn run(cli: Cli, out: &mut Printer) -> anyhow::Result<()> {
     match cli.command {
         Command::Dev(args) => app::dev(args).await,
         Command::Ingest(args) => app::ingest(args).await,
         Command::Process(args) => app::process(args).await,
-        Command::Check(args) => check::check(args).await,
-        Command::Migrate(args) => check::migrate(args).await,
-        Command::Send(args) => send::send(args).await,
-        Command::Normalize(args) => normalize::normalize(args).await,
-        Command::Verify(args) => verify::verify(args).await,
-        Command::Tail(args) => tail::tail(args).await,
-        Command::Demo(args) => demo::demo(args).await,
-        Command::Sources(args) => connect::sources(args).await,
-        Command::Rules(args) => rules::rules(args).await,
+        Command::Check(args) => check::check(args, out).await,
+        Command::Migrate(args) => check::migrate(args, out).await,
+        Command::Send(args) => send::send(args, out).await,
+        Command::Normalize(args) => normalize::normalize(args, out).await,
+        Command::Verify(args) => verify::verify(args, out).await,
+        Command::Tail(args) => tail::tail(args, out).await,
+        Command::Demo(args) => demo::demo(args, out).await,
+        Command::Sources(args) => connect::sources(args, out).await,
+        Command::Rules(args) => rules::rules(args, out).await,
+        Command::Progress(args) => progress::progress(args, out).await,
     }
 }

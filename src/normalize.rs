@@ -8,11 +8,12 @@ use schemas::source::{Scheme, Source};
 use schemas::time::Timestamp;
 
 use crate::cli::NormalizeArgs;
+use crate::output::Printer;
 use crate::{output, samples, send};
 
 /// Prints the events of each body, in order.
 #[expect(clippy::unused_async, reason = "every subcommand is called alike")]
-pub(crate) async fn normalize(args: NormalizeArgs) -> anyhow::Result<()> {
+pub(crate) async fn normalize(args: NormalizeArgs, out: &mut Printer) -> anyhow::Result<()> {
     let id = match args.source {
         Some(id) => id,
         None => SourceId::new(args.platform.as_str())?,
@@ -39,7 +40,7 @@ pub(crate) async fn normalize(args: NormalizeArgs) -> anyhow::Result<()> {
         match enveloper.prepare(&source, &headers, &body, Timestamp::now()) {
             Prepared::Records(records) => {
                 for record in records {
-                    if !output::line(&output::json_line(&record.value)) {
+                    if !out.line(&output::json_line(&record.value)) {
                         return Ok(());
                     }
                 }

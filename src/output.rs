@@ -1,17 +1,49 @@
 //! What the program says on standard output and standard error.
 
 use std::borrow::Cow;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 
-/// Prints a line. A reader that has gone away (`| head`) is not an error; the caller ends when it sees `false`.
-pub(crate) fn line(text: &str) -> bool {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
+/// Standard output. It remembers the first line that could not be written, and `main` tells it at the end: no command can
+/// forget to.
+#[derive(Debug, Default)]
+pub(crate) struct Printer {
+    failed: Option<io::Error>,
 }
 
-/// Prints why the program ends: one line per cause, without a backtrace.
+impl Printer {
+    /// Prints a line. `false` says that no more can be: who only lists ends then, who does something goes on.
+    pub(crate) fn line(&mut self, text: &str) -> bool {
+        if self.failed.is_none() {
+            let mut out = io::stdout().lock();
+            self.failed = writeln!(out, "{text}").and_then(|()| out.flush()).err();
+        }
+        self.failed.is_none()
+    }
+
+    /// Prints what the command line itself answers: help, or the version.
+    pub(crate) fn answer(&mut self, answer: &clap::Error) {
+        self.failed = answer.print().err();
+    }
+
+    /// Whether everything was written. A reader that has gone away (`| head`) had what it wanted; a full disk is an error.
+    pub(crate) fn finish(self) -> anyhow::Result<()> {
+        match self.failed.or_else(|| io::stdout().flush().err()) {
+            Some(error) if error.kind() != ErrorKind::BrokenPipe => {
+                Err(anyhow::Error::new(error).context("cannot write the output"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Prints why the program ends, without a backtrace.
 pub(crate) fn error(error: &anyhow::Error) {
-    let mut text = format!("error: {error}");
+    drop(writeln!(io::stderr(), "error: {}", in_words(error)));
+}
+
+/// An error and its causes on one line.
+pub(crate) fn in_words(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();
         // Some libraries repeat their cause in their own message.
@@ -20,7 +52,7 @@ pub(crate) fn error(error: &anyhow::Error) {
             text.push_str(&cause);
         }
     }
-    drop(writeln!(std::io::stderr(), "{text}"));
+    text
 }
 
 /// Tells people something beside the output proper.
@@ -49,6 +81,18 @@ pub(crate) fn json_line(json: &[u8]) -> Cow<'_, str> {
     Cow::Owned(String::from_utf8_lossy(&out).into_owned())
 }
 
+/// Columns as wide as their widest cell, two spaces between them.
+pub(crate) fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let line = |row: &[String; N]| {
+        let cells: Vec<String> = (0..N)
+            .map(|c| format!("{:<width$}", row[c], width = width(c)))
+            .collect();
+        cells.join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,5 +104,11 @@ mod tests {
             json_line(json),
             r#"{"a b":[1.0e0,9007199254740993],"c":"x \" \\","d":"\u00e9 "}"#
         );
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let rows = [["a", "bb"], ["ccc", "d"]].map(|row| row.map(str::to_owned));
+        assert_eq!(table(&rows), ["a    bb", "ccc  d"]);
     }
 }

@@ -8,6 +8,7 @@ use processor::rules::import::{Dialect, import};
 
 use crate::cli::{RulesArgs, RulesCommand, RulesImportArgs, RulesOf};
 use crate::config::ConfigError;
+use crate::output::Printer;
 use crate::{output, send};
 
 /// Rules were written, and not all of what was in the originals is in them.
@@ -19,13 +20,13 @@ pub(crate) struct Incomplete {
 }
 
 #[expect(clippy::unused_async, reason = "every subcommand is called alike")]
-pub(crate) async fn rules(args: RulesArgs) -> anyhow::Result<()> {
+pub(crate) async fn rules(args: RulesArgs, out: &mut Printer) -> anyhow::Result<()> {
     match args.command {
-        RulesCommand::Import(args) => import_rules(&args),
+        RulesCommand::Import(args) => import_rules(&args, out),
     }
 }
 
-fn import_rules(args: &RulesImportArgs) -> anyhow::Result<()> {
+fn import_rules(args: &RulesImportArgs, out: &mut Printer) -> anyhow::Result<()> {
     let dialect = match args.from {
         RulesOf::Web1on1 => Dialect::Web1on1,
         RulesOf::Chatwoot => Dialect::Chatwoot,
@@ -47,7 +48,9 @@ fn import_rules(args: &RulesImportArgs) -> anyhow::Result<()> {
     let to: Vec<String> = args.to.iter().map(ToString::to_string).collect();
     let imported = import(dialect, &files, &to).map_err(ConfigError)?;
     match &args.output {
-        None => drop(output::line(imported.yaml.trim_end())),
+        None => {
+            out.line(imported.yaml.trim_end());
+        }
         Some(file) => {
             // Rules are edited after they were imported; nobody's work is written over.
             let written = std::fs::File::create_new(file).and_then(|mut out| out.write_all(imported.yaml.as_bytes()));

@@ -17,7 +17,8 @@ use url::Url;
 
 use crate::cli::SendArgs;
 use crate::config::ConfigError;
-use crate::{app, assemble, config, output, samples};
+use crate::output::Printer;
+use crate::{app, assemble, config, samples};
 
 /// What a forgery is signed with: fit for every scheme, and nobody's.
 const FORGERS_KEY: &str = "whsec_Zm9yZWJheS1mb3JnZWQta2V5LWZvcmdlZA==";
@@ -26,11 +27,13 @@ const FORGERS_KEY: &str = "whsec_Zm9yZWJheS1mb3JnZWQta2V5LWZvcmdlZA==";
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Posts one webhook, and fails unless it is accepted.
-pub(crate) async fn send(args: SendArgs) -> anyhow::Result<()> {
+pub(crate) async fn send(args: SendArgs, out: &mut Printer) -> anyhow::Result<()> {
     let samples = samples::of(args.platform);
     if args.list {
         for sample in samples {
-            output::line(&format!("{}  ({} bytes)", sample.name, sample.body.len()));
+            if !out.line(&format!("{}  ({} bytes)", sample.name, sample.body.len())) {
+                break;
+            }
         }
         return Ok(());
     }
@@ -51,7 +54,7 @@ pub(crate) async fn send(args: SendArgs) -> anyhow::Result<()> {
     headers.extend(samples::headers(args.headers.iter().map(String::as_str))?);
     let sender = Sender::new(&args.url)?;
     let status = sender.send(&source, body, &headers, args.forge).await?;
-    output::line(&format!("{} {status}", source.id));
+    out.line(&format!("{} {status}", source.id));
     match (args.forge, status < 300) {
         (false, false) => bail!("ingest answered {status}"),
         (true, true) => bail!(

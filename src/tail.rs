@@ -1,37 +1,29 @@
 //! `forebay tail`: prints events as they arrive.
 
-use std::sync::Arc;
-
-use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use schemas::canary;
 use schemas::dead_letter::header as dead_letter;
 use schemas::event::Event;
-use schemas::log::{Change, EventLog, Membership, PartitionReader, Start, Subscription};
+use schemas::log::{Begin, Change, Membership, PartitionReader, Start, Subscription};
 use schemas::record::StoredRecord;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::cli::{Output, TailArgs};
-use crate::config::{self, Loaded};
+use crate::config;
+use crate::output::Printer;
 use crate::{app, assemble, output, telemetry};
 
 /// Reads every partition alone, storing nothing, until the count is reached or the reader of our output goes away.
-pub(crate) async fn tail(args: TailArgs) -> anyhow::Result<()> {
-    let loaded = match &args.config {
-        // A file of `forebay dev` names no log; then it is the journal in `--data`.
-        Some(file) => match config::load(file)? {
-            kafka if kafka.config.event_log.kafka.is_some() => kafka,
-            _ => app::load_dev(Some(file), &args.data)?,
-        },
-        None => app::load_dev(None, &args.data)?,
-    };
+pub(crate) async fn tail(args: TailArgs, out: &mut Printer) -> anyhow::Result<()> {
+    let loaded = app::load_any(&args.log)?;
     telemetry::start(&config::Logging {
         filter: "warn".to_owned(),
         ..loaded.config.logging
     })?;
-    let log = open(&loaded).await?;
+    let log = assemble::event_log_to_read(&loaded.config.event_log).await?;
     let topics = loaded.config.event_log.topics()?;
     let subscription = Subscription {
         topic: if args.dead_letters {
@@ -74,7 +66,7 @@ pub(crate) async fn tail(args: TailArgs) -> anyhow::Result<()> {
                         Output::Json => json(&record, args.dead_letters),
                         Output::Pretty => pretty(&record, event.ok().as_ref()),
                     };
-                    if !output::line(&text) {
+                    if !out.line(&text) {
                         break;
                     }
                 }
@@ -86,24 +78,14 @@ pub(crate) async fn tail(args: TailArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn open(loaded: &Loaded) -> anyhow::Result<Arc<dyn EventLog>> {
-    let config = &loaded.config.event_log;
-    match &config.journal {
-        // The process that writes it may be running.
-        Some(journal) => Ok(Arc::new(
-            stream::journal::Journal::open_read_only(&journal.path)
-                .await
-                .context("journal")?,
-        )),
-        None => assemble::event_log(config, &mut prometheus_client::registry::Registry::default()).await,
-    }
-}
-
 async fn read(mut reader: Box<dyn PartitionReader>, sender: mpsc::Sender<anyhow::Result<StoredRecord>>) {
     let outcome: anyhow::Result<()> = async {
-        reader.begin(None).await?;
+        reader.begin(Begin::Stored).await?;
         while let Some(records) = reader.next_batch(256).await? {
             for record in records {
+                if canary::sent(&record.record).is_some() {
+                    continue;
+                }
                 if sender.send(Ok(record)).await.is_err() {
                     return Ok(());
                 }

@@ -16,11 +16,12 @@ use serde_json::Value;
 
 use crate::cli::VerifyArgs;
 use crate::config::ConfigError;
-use crate::{app, assemble, config, output, send};
+use crate::output::Printer;
+use crate::{app, assemble, config, send};
 
 /// Judges one captured request and says why; fails unless it passes.
 #[expect(clippy::unused_async, reason = "every subcommand is called alike")]
-pub(crate) async fn verify(args: VerifyArgs) -> anyhow::Result<()> {
+pub(crate) async fn verify(args: VerifyArgs, out: &mut Printer) -> anyhow::Result<()> {
     let captured = read(&send::read(&args.file)?).with_context(|| format!("`{}`", args.file.display()))?;
     let mut loaded = match &args.config {
         Some(file) => config::load(file)?,
@@ -46,33 +47,33 @@ pub(crate) async fn verify(args: VerifyArgs) -> anyhow::Result<()> {
     let now = args.at.unwrap_or_else(Timestamp::now);
     let explanation = ingest::explain(&source, &all, &captured, now);
 
-    output::line(&format!(
+    out.line(&format!(
         "source {} ({}): {}",
         source.id, source.platform, explanation.scheme
     ));
     let passes = match &explanation.verdict {
         Verdict::Accepted { secret: Some(index) } => {
-            output::line(&format!("passes, with secret number {}", index + 1));
+            out.line(&format!("passes, with secret number {}", index + 1));
             true
         }
         Verdict::Accepted { secret: None } => {
-            output::line("passes: this source asks for no proof");
+            out.line("passes: this source asks for no proof");
             true
         }
         Verdict::Replied(reply) => {
-            output::line(&format!(
+            out.line(&format!(
                 "passes: a handshake or test call, answered {}",
                 in_words(reply)
             ));
             true
         }
         Verdict::Refused { status, reason, detail } => {
-            output::line(&format!("does not pass: {} ({reason}): {detail}", status.as_u16()));
+            out.line(&format!("does not pass: {} ({reason}): {detail}", status.as_u16()));
             false
         }
     };
     for finding in &explanation.findings {
-        output::line(&format!("- {finding}"));
+        out.line(&format!("- {finding}"));
     }
     ensure!(passes, "the request does not pass");
     Ok(())

@@ -1,22 +1,32 @@
 //! The workers of a process: one per sink, each a consumer group of its own, and each failing alone.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use processor::WorkerError;
 use prometheus_client::registry::Registry as Metrics;
 use schemas::log::EventLog;
 use schemas::name::SinkName;
 use schemas::sink::Sink;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tracing::error;
+use tracing::{debug, error};
 
 use crate::admin::Check;
 use crate::config::{ConfigError, Loaded, Topics};
 
 /// A sink and the worker that delivers to it.
 pub(crate) type SinkWorker = (Arc<dyn Sink>, processor::Worker);
+
+/// How long a worker that failed rests before it is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(10);
+/// The same for one that stopped because nearly everything failed.
+const TRY_VALVE_AGAIN: Duration = Duration::from_mins(1);
+/// A worker that went on for so long did work.
+const WORKED: Duration = Duration::from_mins(1);
 
 /// One worker per sink, each a consumer group of its own.
 pub(crate) fn workers(
@@ -49,8 +59,9 @@ pub(crate) fn workers(
     sinks.into_iter().map(build).collect()
 }
 
-/// Runs the workers once the log is ready. One that fails costs only its own sink: the others go on, and `/readyz` tells;
-/// when none is left, that is the end.
+/// Runs the workers once the log is ready. One that fails costs only its own sink: the others go on, `/readyz` says so, and
+/// it is tried again, because its cause may be gone by then. When none works any more, that is the end, for a supervisor
+/// to see.
 pub(crate) async fn deliver(
     workers: Vec<SinkWorker>,
     log_ready: CancellationToken,
@@ -60,29 +71,58 @@ pub(crate) async fn deliver(
         () = log_ready.cancelled() => {}
         () = shutdown.cancelled() => return Ok(()),
     }
+    let working = Arc::new(AtomicUsize::new(workers.len()));
     let mut running = JoinSet::new();
-    for (sink, worker) in workers {
-        let (name, shutdown) = (sink.name().clone(), shutdown.clone());
-        running.spawn(async move {
-            let ended = worker.run(shutdown).await;
-            ended.with_context(|| format!("worker of sink `{name}`"))
-        });
+    for (_, worker) in workers {
+        running.spawn(keep_working(worker, Arc::clone(&working), shutdown.clone()));
     }
     let mut result = Ok(());
     while let Some(ended) = running.join_next().await {
         let ended = ended.context("a worker ended by a bug").and_then(|inner| inner);
-        if let Err(error) = &ended
-            && !running.is_empty()
-            && !shutdown.is_cancelled()
-        {
-            error!(
-                error = format!("{error:#}"),
-                "nothing is delivered to this sink until a restart; the other sinks go on"
-            );
+        if ended.is_err() {
+            shutdown.cancel();
         }
         result = result.and(ended);
     }
     result
+}
+
+/// Runs a worker until shutdown, again and again if it fails; an error if by that no worker is left that works.
+async fn keep_working(
+    worker: processor::Worker,
+    working: Arc<AtomicUsize>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let sink = worker.sink().clone();
+    let mut logged: Option<String> = None;
+    loop {
+        let began = Instant::now();
+        let Err(failed) = worker.run(shutdown.clone()).await else {
+            return Ok(());
+        };
+        if shutdown.is_cancelled() || working.fetch_sub(1, Ordering::AcqRel) == 1 {
+            return Err(failed).with_context(|| format!("worker of sink `{sink}`"));
+        }
+        let reason = failed.to_string();
+        // The same again, right after it began, is not news.
+        if began.elapsed() < WORKED && logged.as_ref() == Some(&reason) {
+            debug!(%sink, error = reason, "the worker still does not work");
+        } else {
+            error!(%sink, error = reason,
+                "nothing is delivered to this sink for now; the other sinks go on, and this one is tried again");
+        }
+        logged = Some(reason);
+        let pause = match &failed {
+            // Each time it makes some more dead letters before it knows better.
+            WorkerError::Valve { .. } => TRY_VALVE_AGAIN,
+            _ => TRY_AGAIN,
+        };
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = shutdown.cancelled() => return Err(failed).with_context(|| format!("worker of sink `{sink}`")),
+        }
+        working.fetch_add(1, Ordering::AcqRel);
+    }
 }
 
 /// Those of the configured sinks that were asked for; all, if none was.
@@ -124,24 +164,51 @@ pub(crate) fn sink_check(sink: &Arc<dyn Sink>) -> Check {
 
 /// How long a worker may go without asking the event log before it counts as stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(30);
+/// How long a partition may have records in the log of which none comes.
+const IDLE_AFTER: Duration = Duration::from_mins(1);
+/// How many canaries may be missed, and how long that is at least.
+const CANARIES_MISSED: u32 = 3;
+const CANARY_AFTER: Duration = Duration::from_secs(30);
 
-/// Whether a worker does its duty.
-pub(crate) fn worker_check(status: Arc<processor::Status>) -> Check {
+/// Whether a worker does its duty: the group has said what is its own, and that moves or has nothing to do.
+pub(crate) fn worker_check(status: Arc<processor::Status>, canaries: Option<Duration>) -> Check {
+    let canary_after = canaries.map(|interval| (interval * CANARIES_MISSED).max(CANARY_AFTER));
     Box::new(move || {
-        let now = status.snapshot();
-        let verdict = if let Some(error) = now.ended {
-            Err(error)
-        } else if let Some((partition, reason)) = now.stalled.first() {
-            Err(format!("{partition} is held up: {reason}"))
-        } else {
-            match now.since_poll {
-                None => Err("waiting for the event log".to_owned()),
-                Some(since) if since > STUCK_AFTER => {
-                    Err(format!("has not asked the event log for {} s", since.as_secs()))
-                }
-                Some(_) => Ok(()),
-            }
-        };
+        let verdict = verdict(status.snapshot(), canary_after);
         Box::pin(async move { verdict })
     })
+}
+
+fn verdict(now: processor::status::Snapshot, canary_after: Option<Duration>) -> Result<(), String> {
+    if let Some(reason) = now.ended.or(now.trouble) {
+        return Err(reason);
+    }
+    match now.since_poll {
+        None => return Err("waiting for the event log".to_owned()),
+        Some(since) if since > STUCK_AFTER => {
+            return Err(format!("has not asked the event log for {} s", since.as_secs()));
+        }
+        Some(_) => {}
+    }
+    if !now.joined {
+        let reason = "has no partition yet: the group waits for its members, including one that died, until its session times out";
+        return Err(reason.to_owned());
+    }
+    if let Some((partition, reason)) = now.stalled.into_iter().next() {
+        return Err(format!("{partition} is held up: {reason}"));
+    }
+    if let Some((partition, since)) = now.idle.into_iter().find(|(_, since)| *since > IDLE_AFTER) {
+        return Err(format!(
+            "{partition} has records in the event log, and none has come for {} s",
+            since.as_secs()
+        ));
+    }
+    let missed = |(_, since): &(_, Duration)| canary_after.is_some_and(|after| *since > after);
+    if let Some((partition, since)) = now.canaries.into_iter().find(missed) {
+        let since = since.as_secs();
+        return Err(format!(
+            "{partition} has shown no canary for {since} s: no ingest writes to it, or what is written does not come"
+        ));
+    }
+    Ok(())
 }

@@ -82,11 +82,14 @@ async fn store(database: &Database, pages: &[Page]) {
     };
     let deliveries: Vec<Delivery> = (0..).zip(pages).map(delivery).collect();
     let batch = Batch {
-        partition: Partition {
-            topic: TopicName::new("forebay.events").expect("valid"),
-            index: 0,
+        progress: schemas::record::PartitionProgress {
+            partition: Partition {
+                topic: TopicName::new("forebay.events").expect("valid"),
+                index: 0,
+            },
+            topic_id: None,
+            next: Offset(i64::try_from(deliveries.len()).expect("few")),
         },
-        next: Offset(i64::try_from(deliveries.len()).expect("few")),
         deliveries,
     };
     let outcomes = sink.deliver(&batch).await.expect("the test server");

@@ -9,7 +9,7 @@ use schemas::event::{Envelope, Event, Raw};
 use schemas::id::{EventId, IdTime};
 use schemas::name::{SinkName, SourceId, Tenant, TopicName};
 use schemas::platform::Platform;
-use schemas::record::{Offset, Partition, StoredRecord};
+use schemas::record::{Offset, Partition, PartitionProgress, StoredRecord, TopicId};
 use schemas::secret::Secret;
 use schemas::sink::{Batch, Delivery, Outcome, Sink as _, Target};
 use schemas::time::Timestamp;
@@ -128,8 +128,11 @@ fn batches(first: usize, connections: usize, setting: &Setting) -> anyhow::Resul
                         })
                         .collect::<anyhow::Result<_>>()?;
                     Ok(Batch {
-                        partition: partition.clone(),
-                        next: Offset(i64::try_from(number)? + 1),
+                        progress: PartitionProgress {
+                            partition: partition.clone(),
+                            topic_id: Some(TopicId::new("a-topic")),
+                            next: Offset(i64::try_from(number)? + 1),
+                        },
                         deliveries,
                     })
                 })

@@ -15,6 +15,7 @@
 //! * [`normalize`]: one adapter per platform
 //! * [`envelope`]: ids, receipt, digest: from a normalized event to a record
 //! * `budget` and `body`: what a request may take of our memory and our patience, before anybody knows who sent it
+//! * `canary`: records that prove that the log takes some, and that the workers see them
 //! * [`Config`], [`Metrics`]: what can be set, what can be watched
 
 mod accept;
@@ -22,6 +23,7 @@ mod answer;
 pub mod authenticate;
 mod body;
 mod budget;
+mod canary;
 mod config;
 mod detached;
 pub mod envelope;
@@ -36,6 +38,7 @@ mod receive;
 mod server;
 
 pub use authenticate::{Explanation, InvalidSource, SignedRequest, check_source, explain, sign};
+pub use canary::send_canaries;
 pub use config::{Config, ConfigError};
 pub use handler::Ingest;
 pub use judge::{Captured, Verdict, judge};

@@ -36,6 +36,10 @@ pub struct Config {
     pub valve_window: usize,
     /// How many per cent of these must be failures for the worker to stop. Default 90.
     pub valve_percent: u32,
+    /// How many deliveries of one partition a crash may repeat at most, of those that are settled in order: further ones wait
+    /// until progress is durable. What is settled after a record that waits for its next try comes on top, up to
+    /// `window_records`. Sinks that keep their progress with their data repeat none. Default 1 000.
+    pub repeat_max_deliveries: usize,
     /// How long a shutdown waits for the batches in hand. Default 10 000.
     pub drain_ms: u64,
     /// How long a revocation waits for the batch in hand before it is abandoned (and repeated by the next owner).
@@ -62,6 +66,7 @@ impl Default for Config {
             unavailable_max_ms: 5_000,
             valve_window: 200,
             valve_percent: 90,
+            repeat_max_deliveries: 1_000,
             drain_ms: 10_000,
             revoke_ms: 4_000,
             checkpoint_ms: 3_000,
@@ -87,6 +92,7 @@ impl Config {
             ("batch_max_records", self.batch_max_records as u64),
             ("batch_max_bytes", self.batch_max_bytes as u64),
             ("window_bytes", self.window_bytes as u64),
+            ("repeat_max_deliveries", self.repeat_max_deliveries as u64),
             ("retry_base_ms", self.retry_base_ms),
             ("retry_max_attempts", u64::from(self.retry_max_attempts)),
             ("unavailable_max_ms", self.unavailable_max_ms),

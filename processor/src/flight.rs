@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use schemas::name::RuleName;
-use schemas::record::{Offset, Partition, StoredRecord};
+use schemas::record::{Offset, Partition, PartitionProgress, StoredRecord, TopicId};
 use schemas::sink::{Batch, Delivery, Target};
 use tokio::time::Instant;
 
@@ -54,7 +54,10 @@ pub(crate) struct Picked {
 #[derive(Debug)]
 pub(crate) struct Flight {
     partition: Partition,
+    topic_id: Option<TopicId>,
     progress: Progress,
+    /// How many deliveries each record led to, of those that are not known to be durably settled.
+    deliveries: BTreeMap<Offset, usize>,
     pending: BTreeMap<Slot, Pending>,
     /// Of records that are not settled.
     sizes: BTreeMap<Offset, usize>,
@@ -65,11 +68,18 @@ impl Flight {
     pub(crate) fn new(partition: Partition) -> Self {
         Self {
             partition,
+            topic_id: None,
             progress: Progress::default(),
+            deliveries: BTreeMap::new(),
             pending: BTreeMap::new(),
             sizes: BTreeMap::new(),
             bytes: 0,
         }
+    }
+
+    /// Reading begins; which topic it is, is known now.
+    pub(crate) fn begin(&mut self, topic_id: Option<TopicId>) {
+        self.topic_id = topic_id;
     }
 
     /// A record was read and leads to these deliveries and dead letters, maybe none.
@@ -104,6 +114,7 @@ impl Flight {
         if !work.is_empty() {
             let size = record.record.size_bytes();
             self.sizes.insert(record.offset, size);
+            self.deliveries.insert(record.offset, work.len());
             self.bytes += size;
         }
         for (number, work) in (0..).zip(work) {
@@ -154,8 +165,7 @@ impl Flight {
         }
         (!deliveries.is_empty()).then(|| Picked {
             batch: Batch {
-                partition: self.partition.clone(),
-                next,
+                progress: self.progress_at(next),
                 deliveries,
             },
             slots,
@@ -194,6 +204,10 @@ impl Flight {
     /// What stood in `slot` is delivered, or its dead letter is written.
     pub(crate) fn settled(&mut self, slot: Slot) {
         if self.progress.settled(slot.0) {
+            // What is settled out of order is not counted as a repeat, however long that goes on.
+            if self.next().is_some_and(|next| next <= slot.0) {
+                self.deliveries.remove(&slot.0);
+            }
             self.bytes -= self.sizes.remove(&slot.0).unwrap_or_default();
         }
     }
@@ -201,6 +215,28 @@ impl Flight {
     /// Everything before this is settled.
     pub(crate) fn next(&self) -> Option<Offset> {
         self.progress.next()
+    }
+
+    /// The same as progress of this topic.
+    pub(crate) fn progress(&self) -> Option<PartitionProgress> {
+        self.next().map(|next| self.progress_at(next))
+    }
+
+    fn progress_at(&self, next: Offset) -> PartitionProgress {
+        PartitionProgress {
+            partition: self.partition.clone(),
+            topic_id: self.topic_id.clone(),
+            next,
+        }
+    }
+
+    /// How many deliveries are settled in order, but would be made once more if reading began again at `durable`.
+    pub(crate) fn repeats_after(&mut self, durable: Option<Offset>) -> usize {
+        if let Some(durable) = durable {
+            self.deliveries = self.deliveries.split_off(&durable);
+        }
+        let next = self.next().unwrap_or(Offset(0));
+        self.deliveries.range(..next).map(|(_, count)| count).sum()
     }
 
     pub(crate) fn records(&self) -> usize {
@@ -291,7 +327,7 @@ mod tests {
         let mut flight = flight_of(&[(1, "k", &["a", "b"]), (2, "k", &["a"]), (3, "other", &["a"])], now);
         let first = flight.pick(now, 1, usize::MAX).expect("a batch");
         assert_eq!(
-            (offsets(Some(&first)), first.batch.next),
+            (offsets(Some(&first)), first.batch.progress.next),
             (vec![1], Offset(1)),
             "1/b is open"
         );
@@ -303,7 +339,7 @@ mod tests {
         let second = flight.pick(now, 10, usize::MAX).expect("a batch");
         assert_eq!(offsets(Some(&second)), [1, 3], "to b, and with another key");
         assert_eq!(
-            second.batch.next,
+            second.batch.progress.next,
             Offset(1),
             "1/a is open whatever becomes of this batch"
         );
@@ -315,7 +351,10 @@ mod tests {
         assert_eq!(offsets(Some(&third)), [1], "alone, for its second try");
         flight.settled(third.slots[0]);
         let fourth = flight.pick(later, 10, usize::MAX).expect("a batch");
-        assert_eq!((offsets(Some(&fourth)), fourth.batch.next), (vec![2], Offset(4)));
+        assert_eq!(
+            (offsets(Some(&fourth)), fourth.batch.progress.next),
+            (vec![2], Offset(4))
+        );
         flight.settled(fourth.slots[0]);
         assert_eq!(
             (flight.next(), flight.records(), flight.bytes()),

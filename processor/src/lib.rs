@@ -13,13 +13,14 @@
 //! * `flight`: what of a partition is under way; [`settle`]: how far it is settled, in order
 //! * [`retry`]: when to try again; `trouble`: what of that is told; [`valve`]: when to stop rather than to dead-letter
 //!   everything
-//! * [`config`], [`metrics`], [`status`]: what goes in, and what can be seen from outside
+//! * [`config`], [`metrics`], `canary_ages`, [`status`]: what goes in, and what can be seen from outside
 //!
 //! What is promised: an offset is stored only when every delivery of every record before it is settled, that is
 //! delivered, or written to the dead-letter topic. So every event is delivered at least once or is a dead letter, whatever
 //! dies when. Deliveries of equal partition key to one target are made in order: one that waits for its next try holds
 //! back those behind it, and nothing else, until `window_records` records of the partition are under way.
 
+mod canary_ages;
 pub mod config;
 mod dead_letters;
 mod error;

@@ -1,5 +1,7 @@
 //! What a worker counts. One set for all workers of a process; the sink is a label.
 
+use std::sync::Arc;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -9,9 +11,13 @@ use prometheus_client::registry::Registry;
 use schemas::name::{RuleName, SinkName};
 use schemas::record::Partition;
 
+use crate::canary_ages::CanaryAges;
+use crate::status::Status;
+
 /// The counters and gauges of all workers.
 #[derive(Debug, Clone)]
 pub struct Metrics {
+    canary_ages: CanaryAges,
     events: Family<SinkLabel, Counter>,
     deliveries: Family<OutcomeLabel, Counter>,
     attempts: Family<SinkLabel, Counter>,
@@ -27,6 +33,8 @@ pub struct Metrics {
     lag: Family<PartitionLabel, Gauge>,
     in_flight: Family<PartitionLabel, Gauge>,
     progress_time: Family<SinkLabel, Gauge>,
+    lag_failures: Family<SinkLabel, Counter>,
+    canaries: Family<SinkLabel, Counter>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -70,6 +78,8 @@ pub(crate) struct SinkMetrics {
     pub(crate) undecodable: Counter,
     pub(crate) batch_seconds: Histogram,
     pub(crate) progress_time: Gauge,
+    pub(crate) lag_failures: Counter,
+    pub(crate) canaries: Counter,
 }
 
 /// The metrics of one rule at one sink, looked up once.
@@ -89,7 +99,10 @@ impl Metrics {
                 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0,
             ])
         };
+        let canary_ages = CanaryAges::default();
+        registry.register_collector(Box::new(canary_ages.clone()));
         let metrics = Self {
+            canary_ages,
             events: Family::default(),
             deliveries: Family::default(),
             attempts: Family::default(),
@@ -105,6 +118,8 @@ impl Metrics {
             lag: Family::default(),
             in_flight: Family::default(),
             progress_time: Family::default(),
+            lag_failures: Family::default(),
+            canaries: Family::default(),
         };
         registry.register("events", "Records consumed", metrics.events.clone());
         registry.register(
@@ -169,7 +184,18 @@ impl Metrics {
             "When progress was last stored",
             metrics.progress_time.clone(),
         );
+        registry.register(
+            "lag_failures",
+            "Times that the lag could not be measured",
+            metrics.lag_failures.clone(),
+        );
+        registry.register("canaries", "Canary records seen", metrics.canaries.clone());
         metrics
+    }
+
+    /// Shows how old the newest canary is that this worker has seen.
+    pub(crate) fn watch(&self, sink: &SinkName, status: &Arc<Status>) {
+        self.canary_ages.watch(sink, status);
     }
 
     pub(crate) fn rule(&self, sink: &SinkName, rule: &RuleName) -> RuleMetrics {
@@ -206,14 +232,20 @@ impl Metrics {
             undecodable: self.undecodable.get_or_create(&label).clone(),
             batch_seconds: self.batch_seconds.get_or_create(&label).clone(),
             progress_time: self.progress_time.get_or_create(&label).clone(),
+            lag_failures: self.lag_failures.get_or_create(&label).clone(),
+            canaries: self.canaries.get_or_create(&label).clone(),
         }
     }
 
-    pub(crate) fn lag(&self, sink: &SinkName, partition: &Partition, records: u64) {
+    /// Shows the lag; takes away what was shown if it could not be measured.
+    pub(crate) fn lag(&self, sink: &SinkName, partition: &Partition, records: Option<u64>) {
         let label = partition_label(sink, partition);
-        self.lag
-            .get_or_create(&label)
-            .set(i64::try_from(records).unwrap_or(i64::MAX));
+        if let Some(records) = records {
+            let records = i64::try_from(records).unwrap_or(i64::MAX);
+            self.lag.get_or_create(&label).set(records);
+        } else {
+            self.lag.remove(&label);
+        }
     }
 
     pub(crate) fn in_flight(&self, sink: &SinkName, partition: &Partition) -> Gauge {

@@ -138,6 +138,13 @@ impl Router {
         Routed { deliveries, undecided }
     }
 
+    /// Opens the valve again, for a worker that is started again.
+    pub(crate) fn reopen(&self) {
+        if let Some(valve) = self.valve.get() {
+            valve.lock().unwrap_or_else(PoisonError::into_inner).reopen();
+        }
+    }
+
     /// Tells the valve of an event. Once it is tripped: how many of the last events went nowhere but to dead letters.
     ///
     /// This valve is not that of the outcomes: there an event that no rule wants counts for nothing, so that a rule which

@@ -44,6 +44,10 @@ impl Tasks {
         self.running.contains_key(partition)
     }
 
+    pub(crate) fn owned(&self) -> impl Iterator<Item = &Partition> {
+        self.running.keys()
+    }
+
     /// The next task that ends; `None` while there is none. Cancel-safe.
     pub(crate) async fn next_ended(&mut self) -> Option<Ended> {
         self.set.join_next_with_id().await

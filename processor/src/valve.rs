@@ -1,6 +1,6 @@
 //! When nearly everything fails, the fault is ours or the sink's and not the events': the worker stops before it turns a
-//! whole topic into dead letters. It then exits with an error (readiness goes first), and once the cause is mended goes on
-//! where it stopped; what stood in the log is still there.
+//! whole topic into dead letters. It ends with an error (readiness goes first) and is started again later, where it stopped: what
+//! stood in the log is still there.
 
 use std::collections::VecDeque;
 
@@ -12,7 +12,12 @@ pub struct Valve {
     recent: VecDeque<bool>,
     failures: usize,
     tripped: bool,
+    /// Opened again after it had tripped, and nothing has been delivered since.
+    on_trial: bool,
 }
+
+/// How many outcomes are enough to trip a valve that was opened again.
+const TRIAL: usize = 2;
 
 impl Valve {
     /// Trips when `percent` of the last `window` outcomes are failures, never before there were so many; a window of 0
@@ -24,7 +29,16 @@ impl Valve {
             recent: VecDeque::new(),
             failures: 0,
             tripped: false,
+            on_trial: false,
         }
+    }
+
+    /// Opens it again, to try whether the cause is mended: if nothing but failures comes, it takes fewer of them to trip.
+    pub fn reopen(&mut self) {
+        self.on_trial |= self.tripped;
+        self.tripped = false;
+        self.failures = 0;
+        self.recent.clear();
     }
 
     /// Notes one outcome. Says whether the valve is tripped now; once tripped it stays so.
@@ -37,7 +51,14 @@ impl Valve {
         }
         self.recent.push_back(failed);
         self.failures += usize::from(failed);
-        self.tripped |= self.recent.len() == self.window && self.failures * 100 >= self.window * self.percent as usize;
+        self.on_trial &= failed;
+        let enough = if self.on_trial {
+            TRIAL.min(self.window)
+        } else {
+            self.window
+        };
+        let outcomes = self.recent.len();
+        self.tripped |= outcomes >= enough && self.failures * 100 >= outcomes * self.percent as usize;
         self.tripped
     }
 
@@ -68,8 +89,19 @@ mod tests {
         let tripped = (0..10).map(|_| valve.note(true)).position(|tripped| tripped);
         assert!(tripped.is_some());
         for _ in 0..20 {
-            assert!(valve.note(false), "nobody re-opens it but a restart");
+            assert!(valve.note(false), "only a new start opens it again");
         }
+    }
+
+    #[test]
+    fn opened_again_it_trips_sooner_unless_something_is_delivered() {
+        let mut valve = Valve::new(200, 90);
+        assert!((0..200).any(|_| valve.note(true)));
+        valve.reopen();
+        assert_eq!((0..200).position(|_| valve.note(true)), Some(TRIAL - 1));
+        valve.reopen();
+        assert!(!valve.note(false));
+        assert!(!(0..100).any(|_| valve.note(true)), "the whole window counts again");
     }
 
     #[test]

@@ -1,12 +1,16 @@
 //! One sink's worker: a member of the sink's consumer group, with one task per assigned partition.
 
-use std::sync::{Arc, Mutex};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use schemas::log::{Consumer, EventLog, LogError, Membership, Start, Subscription};
-use schemas::name::{GroupName, TopicName};
+use schemas::BoxFuture;
+use schemas::log::{Change, Consumer, EventLog, LogError, Membership, Start, Subscription};
+use schemas::name::{GroupName, SinkName, TopicName};
+use schemas::record::Partition;
 use schemas::sink::Sink;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::error::Elapsed;
+use tokio::time::{MissedTickBehavior, Timeout, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, InvalidConfig};
@@ -30,6 +34,13 @@ pub struct Topics {
     pub dead_letters: TopicName,
 }
 
+/// How long measuring the lag may take.
+const LAG_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A measurement of the lag under way, and what comes of it.
+type Measuring = Pin<Box<Timeout<BoxFuture<'static, Result<Vec<(Partition, u64)>, LogError>>>>>;
+type Measured = Result<Result<Vec<(Partition, u64)>, LogError>, Elapsed>;
+
 /// Why a worker is done with a consumer.
 enum Left {
     ToldToStop,
@@ -38,7 +49,7 @@ enum Left {
 }
 
 /// Carries events from the log to one sink.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Worker {
     shared: Arc<Shared>,
     group: GroupName,
@@ -57,6 +68,8 @@ impl Worker {
         metrics: Metrics,
     ) -> Result<Self, InvalidConfig> {
         config.check()?;
+        let status: Arc<Status> = Arc::default();
+        metrics.watch(sink.name(), &status);
         let shared = Shared {
             router: Router::new(rules, Arc::clone(&sink), &metrics),
             metrics: metrics.sink(sink.name()),
@@ -64,7 +77,7 @@ impl Worker {
             valve: Mutex::new(Valve::new(config.valve_window, config.valve_percent)),
             trouble: Trouble::default(),
             shortage: Trouble::default(),
-            status: Arc::default(),
+            status,
             sink,
             log,
             topics,
@@ -77,28 +90,39 @@ impl Worker {
         })
     }
 
+    /// The sink that it delivers to.
+    pub fn sink(&self) -> &SinkName {
+        self.shared.sink.name()
+    }
+
     /// How it does, for readiness; valid before, during and after [`run`](Self::run).
     pub fn status(&self) -> Arc<Status> {
         Arc::clone(&self.shared.status)
     }
 
     /// Works until `shutdown` is cancelled (then drains within `drain_ms` and answers `Ok`) or something needs an operator.
-    pub async fn run(self, shutdown: CancellationToken) -> Result<(), WorkerError> {
-        let status = self.status();
-        let sink = self.shared.sink.name().clone();
-        let result = self.join_and_work(&shutdown).await;
-        if let Err(error) = &result {
-            tracing::error!(sink = %sink, error = %error, "worker ended");
-            status.ended(error.to_string());
+    /// May be called again after an error, whose cause may be gone by then.
+    pub fn run(&self, shutdown: CancellationToken) -> impl Future<Output = Result<(), WorkerError>> + Send + use<> {
+        let worker = self.clone();
+        async move {
+            let shared = &worker.shared;
+            shared.status.started();
+            shared.valve.lock().unwrap_or_else(PoisonError::into_inner).reopen();
+            shared.router.reopen();
+            let result = worker.join_and_work(&shutdown).await;
+            if let Err(error) = &result {
+                shared.status.ended(error.to_string());
+            }
+            result
         }
-        result
     }
 
-    async fn join_and_work(self, shutdown: &CancellationToken) -> Result<(), WorkerError> {
+    async fn join_and_work(&self, shutdown: &CancellationToken) -> Result<(), WorkerError> {
         let mut tasks = Tasks::new(Arc::clone(&self.shared), self.metrics.clone());
         let mut failures = 0;
         while let Some(mut consumer) = self.subscribe(&mut failures, shutdown).await? {
             let result = self.work(&mut *consumer, &mut tasks, &mut failures, shutdown).await;
+            self.shared.status.joined(false);
 
             // What is in hand is finished in any case: an error of one partition takes nothing from the others.
             let drained = tasks.stop_all(Duration::from_millis(self.shared.config.drain_ms)).await;
@@ -154,6 +178,7 @@ impl Worker {
     /// The log is away, `failures` times in a row with this one. False: told to stop while waiting.
     async fn wait_for_log(&self, failures: &mut u32, reason: &str, shutdown: &CancellationToken) -> bool {
         *failures = failures.saturating_add(1);
+        self.shared.status.trouble(format!("event log unavailable: {reason}"));
         if *failures == 1 {
             tracing::warn!(sink = %self.shared.sink.name(), group = %self.group, error = reason,
                 "event log unavailable, trying until it is back");
@@ -175,6 +200,8 @@ impl Worker {
         let mut lag = interval(Duration::from_millis(self.shared.config.lag_ms));
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         lag.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // Beside the loop, because a revocation must not wait for it.
+        let mut measuring: Option<Measuring> = None;
         loop {
             self.shared.status.polled();
             tokio::select! {
@@ -184,28 +211,53 @@ impl Worker {
                 change = consumer.next() => match change {
                     Ok(change) => {
                         *failures = 0;
+                        let assigned = matches!(change, Change::Assigned(_));
                         tasks.change(change).await?;
+                        // With nothing left it waits for the group's next word, which may be that others have all.
+                        if assigned || tasks.owned().next().is_none() {
+                            self.shared.status.joined(assigned);
+                        }
                     }
                     Err(LogError::Unavailable(reason)) => return Ok(Left::LogAway(reason)),
                     Err(error) => return Err(error.into()),
                 },
-                _ = lag.tick() => self.measure_lag(&*consumer, tasks).await,
+                measured = measured(&mut measuring), if measuring.is_some() => {
+                    measuring = None;
+                    self.show_lag(measured, tasks);
+                }
+                _ = lag.tick(), if measuring.is_none() => measuring = Some(Box::pin(timeout(LAG_PATIENCE, consumer.lag()))),
                 // Shows that the loop is alive.
                 _ = beat.tick() => {}
             }
         }
     }
 
-    async fn measure_lag(&self, consumer: &(dyn Consumer + '_), tasks: &Tasks) {
-        // A revocation that comes meanwhile waits, and its patience must not be used up here.
-        match timeout(Duration::from_millis(500), consumer.lag()).await {
+    /// A lag that could not be measured is not shown: the last one says nothing of now.
+    fn show_lag(&self, measured: Measured, tasks: &Tasks) {
+        let sink = self.shared.sink.name();
+        let reason = match measured {
             Ok(Ok(lags)) => {
                 for (partition, records) in lags.iter().filter(|(p, _)| tasks.owns(p)) {
-                    self.metrics.lag(self.shared.sink.name(), partition, *records);
+                    self.metrics.lag(sink, partition, Some(*records));
+                    self.shared.status.lag(partition, Some(*records));
                 }
+                return;
             }
-            Ok(Err(error)) => tracing::debug!(sink = %self.shared.sink.name(), error = %error, "lag not measured"),
-            Err(_elapsed) => tracing::debug!(sink = %self.shared.sink.name(), "lag not measured within 500 ms"),
+            Ok(Err(error)) => error.to_string(),
+            Err(_elapsed) => format!("no answer within {} s", LAG_PATIENCE.as_secs()),
+        };
+        tracing::debug!(sink = %sink, error = reason, "lag not measured");
+        self.shared.metrics.lag_failures.inc();
+        for partition in tasks.owned() {
+            self.metrics.lag(sink, partition, None);
+            self.shared.status.lag(partition, None);
         }
+    }
+}
+
+async fn measured(measuring: &mut Option<Measuring>) -> Measured {
+    match measuring {
+        Some(measuring) => measuring.await,
+        None => std::future::pending().await,
     }
 }

@@ -5,6 +5,8 @@ mod harness;
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use harness::log::MemoryLog;
 use harness::sink::{ScriptedSink, each};
 use harness::{eventually, value, worker_in};
@@ -101,6 +103,17 @@ fn hard_bodies() -> Vec<(&'static str, String)> {
             format!(r#"{{{}"plan":"vip"}}"#, members.concat())
         }),
     ]
+}
+
+/// As ingest keeps a body that is nested deeper than its parsers go.
+#[tokio::test(start_paused = true)]
+async fn a_condition_sees_json_that_is_kept_as_bytes() {
+    for levels in [140, 5_000] {
+        let body = STANDARD.encode(format!(r#"{{"deep":{},"plan":"vip"}}"#, nested(levels)));
+        let data = format!(r#"{{"unmapped":{{"reason":"too deep"}},"raw_base64":"{body}"}}"#);
+        let fate = fate(&rules(&[("vip", VIP)]), &[&data]).await;
+        assert_eq!((fate.delivered.len(), fate.letters.len()), (1, 0), "{levels} levels");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use harness::log::MemoryLog;
 use harness::sink::{ScriptedSink, each, rejected, retry};
-use harness::{eventually, number, record, worker_with};
+use harness::{eventually, number, record, worker_in, worker_with};
 use processor::{Config, WorkerError};
+use prometheus_client::registry::Registry;
 use schemas::log::LogError;
 use schemas::name::SinkName;
 use schemas::record::Offset;
@@ -326,11 +327,11 @@ async fn the_valve_stops_the_worker_before_everything_is_a_dead_letter() {
 #[tokio::test(start_paused = true)]
 async fn what_another_partition_has_delivered_is_settled_when_the_valve_trips() {
     let mut sink = ScriptedSink::plain(|batch| {
-        let healthy = batch.partition.index == 1;
+        let healthy = batch.progress.partition.index == 1;
         let outcome = |_| if healthy { Outcome::Delivered } else { rejected() };
         Ok(batch.deliveries.iter().map(outcome).collect())
     });
-    sink.delay = |batch| Duration::from_secs(if batch.partition.index == 1 { 5 } else { 1 });
+    sink.delay = |batch| Duration::from_secs(if batch.progress.partition.index == 1 { 5 } else { 1 });
     let log = MemoryLog::new(2);
     for n in 0..10 {
         log.append(0, record(n, "a"));
@@ -389,7 +390,9 @@ async fn each_target_is_delivered_and_retried_on_its_own() {
 
 #[tokio::test(start_paused = true)]
 async fn events_that_no_rule_wants_are_settled_and_the_sink_hears_of_it() {
-    let sink = ScriptedSink::new(each(|_, _| Outcome::Delivered));
+    let mut sink = ScriptedSink::plain(each(|_, _| Outcome::Delivered));
+    sink.keeps = true;
+    let sink = Arc::new(sink);
     let log = MemoryLog::new(1);
     (0..100).for_each(|n| log.append(0, record(n, "k")));
     let rules = "rules: [{ name: none, when: 'event.type == \"ticket.created\"', to: [postgres] }]";
@@ -400,6 +403,74 @@ async fn events_that_no_rule_wants_are_settled_and_the_sink_hears_of_it() {
     assert!(sink.delivered().is_empty());
     stop(shutdown, run).await;
     assert_eq!(sink.checkpoints().len(), 1, "no second one for the same progress");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_repeats_no_more_than_the_bound() {
+    let sink = ScriptedSink::new(each(|_, _| Outcome::Delivered));
+    let log = MemoryLog::new(1);
+    (0..2_000).for_each(|n| log.append(0, record(n, "k")));
+    log.hold_commits(true);
+    let shutdown = CancellationToken::new();
+    let run = tokio::spawn(worker_with(&log, &sink, None, Config::default()).run(shutdown.clone()));
+    eventually("a commit is asked for", || log.commits_asked() > 0).await;
+    eventually("the bound is reached", || sink.delivered().len() == 1_000).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(sink.delivered().len(), 1_000, "the rest waits for a commit");
+    log.hold_commits(false);
+    eventually("all is delivered", || sink.delivered().len() == 2_000).await;
+    stop(shutdown, run).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_canary_is_seen_and_delivered_to_no_one() {
+    let sink = ScriptedSink::new(each(|_, _| Outcome::Delivered));
+    let log = MemoryLog::new(2);
+    log.append(0, record(0, "k"));
+    for partition in [0, 1] {
+        log.append(partition, schemas::canary::record(schemas::time::Timestamp::now()));
+    }
+    let worker = worker_with(&log, &sink, None, Config::default());
+    let status = worker.status();
+    let shutdown = CancellationToken::new();
+    let run = tokio::spawn(worker.run(shutdown.clone()));
+    eventually("progress is past the canaries", || {
+        log.stored(0) == 2 && log.stored(1) == 1
+    })
+    .await;
+    assert_eq!(status.canary_ages().len(), 2);
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let seen = status.snapshot().canaries;
+    assert!(
+        seen.iter().all(|(_, since)| *since >= Duration::from_mins(1)),
+        "{seen:?}"
+    );
+    assert_eq!((sink.delivered().len(), log.dead_letters().len()), (1, 0));
+    stop(shutdown, run).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lag_that_cannot_be_measured_is_not_shown() {
+    let mut registry = Registry::default();
+    let sink = ScriptedSink::new(each(|_, _| Outcome::Delivered));
+    let log = MemoryLog::new(1);
+    log.append(0, record(0, "k"));
+    let worker = worker_in(&mut registry, &log, &sink, None, Config::default());
+    let shutdown = CancellationToken::new();
+    let run = tokio::spawn(worker.run(shutdown.clone()));
+    let shown = || {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).expect("metrics");
+        let lag = text.contains("forebay_processor_lag_records{");
+        let failures = text
+            .lines()
+            .any(|l| l.starts_with("forebay_processor_lag_failures_total") && l.ends_with(" 1"));
+        (lag, failures)
+    };
+    eventually("the lag is shown", || shown() == (true, false)).await;
+    log.fail_lag();
+    eventually("the lag is not shown any more", || shown() == (false, true)).await;
+    stop(shutdown, run).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -36,7 +36,7 @@ fn small_batches() -> Config {
 #[tokio::test(start_paused = true)]
 async fn a_slow_partition_does_not_hold_up_the_others() {
     let mut sink = ScriptedSink::plain(each(|_, _| Outcome::Delivered));
-    sink.delay = |batch| Duration::from_secs(if batch.partition.index == 0 { 600 } else { 0 });
+    sink.delay = |batch| Duration::from_secs(if batch.progress.partition.index == 0 { 600 } else { 0 });
     let sink = Arc::new(sink);
     let log = MemoryLog::new(3);
     for n in 0..300 {
@@ -162,7 +162,9 @@ async fn a_restart_resumes_where_progress_stands() {
 
 #[tokio::test(start_paused = true)]
 async fn the_position_that_a_sink_keeps_wins() {
-    let sink = ScriptedSink::new(each(|_, _| Outcome::Delivered));
+    let mut sink = ScriptedSink::plain(each(|_, _| Outcome::Delivered));
+    sink.keeps = true;
+    let sink = Arc::new(sink);
     *sink.position.lock().expect("no panic") = Some(Offset(7));
     let log = MemoryLog::new(1);
     (0..10).for_each(|n| log.append(0, record(n, "k")));
@@ -338,7 +340,7 @@ async fn live(fate: Fate) -> Result<(), TestCaseError> {
         let mut random = fastrand::Rng::with_seed(fate.seed.wrapping_add(life as u64));
         let (delivered_to, ordered) = (Arc::clone(&delivered), Arc::clone(&order));
         let kept = Arc::clone(&position);
-        let sink = ScriptedSink::new(move |batch| {
+        let mut sink = ScriptedSink::plain(move |batch| {
             if random.u8(..) < 40 {
                 return Err(Unavailable {
                     sink: schemas::name::SinkName::new("postgres").expect("valid"),
@@ -372,13 +374,15 @@ async fn live(fate: Fate) -> Result<(), TestCaseError> {
             if fate.keeps_position {
                 let mut deliveries = batch.deliveries.iter().zip(&outcomes);
                 let open = deliveries.find(|(_, outcome)| **outcome != Outcome::Delivered);
-                let next = open.map_or(batch.next, |(d, _)| d.record.offset.min(batch.next));
+                let next = open.map_or(batch.progress.next, |(d, _)| d.record.offset.min(batch.progress.next));
                 let mut kept = kept.lock().expect("no panic");
                 *kept = (*kept).max(Some(next));
             }
             Ok(outcomes)
         });
         *sink.position.lock().expect("no panic") = *position.lock().expect("no panic");
+        sink.keeps = fate.keeps_position;
+        let sink = Arc::new(sink);
         let worker = worker_with(&log, &sink, None, config.clone());
         if let Some(ms) = lifetime {
             // Killed: dropped in the middle of whatever it does.

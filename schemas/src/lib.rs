@@ -16,6 +16,7 @@
 //! * [`sink`]: the trait [`Sink`](sink::Sink), deliveries and outcomes
 //! * [`source`], [`endpoint`]: what is registered, and how a stage looks it up
 
+pub mod canary;
 pub mod data;
 pub mod dead_letter;
 pub mod endpoint;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::BoxFuture;
 use crate::name::{GroupName, TopicName};
-use crate::record::{Offset, Partition, Position, Record, StoredRecord};
+use crate::record::{Offset, Partition, PartitionProgress, Position, Record, StoredRecord, TopicId};
 
 /// A durable, partitioned, ordered log of records.
 pub trait EventLog: Send + Sync + fmt::Debug {
@@ -20,6 +20,13 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// record back.
     fn publish<'a>(&'a self, topic: &'a TopicName, record: Record) -> BoxFuture<'a, Result<Position, PublishError>>;
 
+    /// The same, to a certain partition, whatever the record's key.
+    fn publish_to<'a>(
+        &'a self,
+        partition: &'a Partition,
+        record: Record,
+    ) -> BoxFuture<'a, Result<Position, PublishError>>;
+
     /// Joins a group, or reads alone.
     fn subscribe(&self, subscription: Subscription) -> BoxFuture<'_, Result<Box<dyn Consumer>, LogError>>;
 
@@ -29,8 +36,23 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// Checks, without making anything, that the topics are there as specified. Used at start and by `forebay check`.
     fn check_topics<'a>(&'a self, topics: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>>;
 
-    /// Whether the log would take a record now, as far as is known without writing one. For readiness.
-    fn ready(&self) -> BoxFuture<'_, Result<(), LogError>>;
+    /// Whether `topic` takes records now. For readiness: `Ok` only if an append to it was confirmed lately, or, where none
+    /// was tried lately, if the topic is there and could take one as far as can be asked.
+    fn ready<'a>(&'a self, topic: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>>;
+
+    /// Where each partition of `topic` reaches, and how far `group` is in it.
+    fn progress<'a>(
+        &'a self,
+        group: &'a GroupName,
+        topic: &'a TopicName,
+    ) -> BoxFuture<'a, Result<Vec<PartitionState>, LogError>>;
+
+    /// Sets how far `group` is, back or forth. For operators: refused while the group has members.
+    fn set_progress<'a>(
+        &'a self,
+        group: &'a GroupName,
+        progress: &'a [PartitionProgress],
+    ) -> BoxFuture<'a, Result<(), LogError>>;
 
     /// Waits, at most `grace`, until everything handed to [`publish`](Self::publish) is settled.
     fn flush(&self, grace: Duration) -> BoxFuture<'_, Result<(), LogError>>;
@@ -66,6 +88,32 @@ pub enum Start {
     Latest,
 }
 
+/// See [`EventLog::progress`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionState {
+    /// Which.
+    pub partition: Partition,
+    /// The topic's id, where the log has ids.
+    pub topic_id: Option<TopicId>,
+    /// The oldest record still there.
+    pub earliest: Offset,
+    /// One past the newest record.
+    pub end: Offset,
+    /// What the group has stored, if it has.
+    pub stored: Option<PartitionProgress>,
+}
+
+/// Where a reader begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begin {
+    /// At the group's stored progress; without one (or alone), at the subscription's [`Start`].
+    Stored,
+    /// At this progress, which the sink keeps together with its data.
+    At(PartitionProgress),
+    /// At the oldest record, whatever the group has stored.
+    Oldest,
+}
+
 /// A member of a group: hears which partitions are its own.
 pub trait Consumer: Send + Sync {
     /// Waits for the next change. Must be called all the time: a revocation is answered only here. Cancel-safe.
@@ -73,8 +121,9 @@ pub trait Consumer: Send + Sync {
     /// After an error nothing more comes: close this consumer, and subscribe again if the error may pass.
     fn next(&mut self) -> BoxFuture<'_, Result<Change, LogError>>;
 
-    /// Records between stored progress and the end of each partition that is owned now.
-    fn lag(&self) -> BoxFuture<'_, Result<Vec<(Partition, u64)>, LogError>>;
+    /// Records between stored progress and the end of each partition that is owned now. May take as long as some requests
+    /// to the log do, and can go on beside [`next`](Self::next).
+    fn lag(&self) -> BoxFuture<'static, Result<Vec<(Partition, u64)>, LogError>>;
 
     /// Stores what is left to store and leaves the group. Readers that are still alive end with `Ok(None)`.
     fn close(self: Box<Self>) -> BoxFuture<'static, Result<(), LogError>>;
@@ -146,20 +195,32 @@ pub trait PartitionReader: Send {
     /// Which one.
     fn partition(&self) -> &Partition;
 
-    /// Begins at `from`; or, if that is `None`, at the group's stored progress; or, if there is none, at the
-    /// subscription's [`Start`]. Called once, before the first [`next_batch`](Self::next_batch).
+    /// Finds where to begin. Called once, before the first [`next_batch`](Self::next_batch).
     ///
-    /// A `from` or a stored progress that the log no longer has (retention, a recreated topic) is
+    /// Progress that is not the log's any more (retention took the record, the topic was made anew, it is another log) is
     /// [`LogError::ProgressLost`]: never skipped in silence.
-    fn begin(&mut self, from: Option<Offset>) -> BoxFuture<'_, Result<(), LogError>>;
+    fn begin(&mut self, from: Begin) -> BoxFuture<'_, Result<(), LogError>>;
 
-    /// Waits for records and returns 1 to `max` of them, in order of offset (offsets may have holes); `None` once the
-    /// partition is revoked or the consumer closed. Cancel-safe: a dropped call loses no record.
+    /// The id of the topic that is read, where the log has ids; known from [`begin`](Self::begin) on.
+    fn topic_id(&self) -> Option<&TopicId>;
+
+    /// Waits for records and returns 1 to `max` of them, in order of offset; `None` once the partition is revoked or the
+    /// consumer closed. Cancel-safe: a dropped call loses no record.
+    ///
+    /// Nothing between two records is left out: offsets may have holes only where the log itself has none of them
+    /// (compaction, markers of transactions), and the reader has asked the log.
     fn next_batch(&mut self, max: usize) -> BoxFuture<'_, Result<Option<Vec<StoredRecord>>, LogError>>;
 
     /// Remembers that everything before `next` is settled. Becomes durable soon, on revocation and on close. After the
     /// partition was lost it does nothing.
     fn store(&mut self, next: Offset) -> Result<(), LogError>;
+
+    /// Makes what is stored durable now rather than soon.
+    fn commit_soon(&mut self);
+
+    /// The progress of the group that is durable: where reading begins again after a crash now. `None` until
+    /// [`begin`](Self::begin), and for one who reads alone.
+    fn durable(&self) -> Option<Offset>;
 }
 
 /// A topic as it must be.
@@ -205,19 +266,73 @@ pub enum LogError {
     /// Will not pass by itself: settings, credentials, a missing topic. Stop and tell the operator.
     #[error("event log misconfigured: {0}")]
     Misconfigured(String),
-    /// The stored progress is not in the log any more. Stop; the operator decides where to go on.
-    #[error(
-        "progress lost on {partition}: it stands at offset {stored}, the log holds {earliest} to {end} \
-         (records expired or the topic was recreated); decide where to go on and set the group's offset"
-    )]
+    /// What is to be read next is not in the log any more. Stop; the operator decides where to go on.
+    #[error("progress lost on {partition}: it stands at offset {stored}, {why}; {PROGRESS_HELP}")]
     ProgressLost {
         /// Where.
         partition: Partition,
-        /// What the group (or the sink) had stored.
+        /// What the group (or the sink) had stored, or what was to be read next.
         stored: Offset,
+        /// What is wrong with that.
+        why: LostBecause,
+    },
+}
+
+/// What to do about lost progress.
+const PROGRESS_HELP: &str =
+    "`forebay progress show` shows what the log holds, `forebay progress set` decides where to go on";
+
+/// Why progress is of no use any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LostBecause {
+    /// The offset is outside of what the log holds.
+    OutOfRange {
         /// The oldest record still there.
         earliest: Offset,
         /// One past the newest record.
         end: Offset,
     },
+    /// It was stored for another topic, which had this name before or has it in another log.
+    OtherTopic {
+        /// The id of the topic that it was stored for.
+        stored: TopicId,
+        /// The id of the topic that there is.
+        found: TopicId,
+    },
+}
+
+impl fmt::Display for LostBecause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutOfRange { earliest, end } => write!(
+                f,
+                "the log holds {earliest} to {end} (records expired or the topic was made anew)"
+            ),
+            Self::OtherTopic { stored, found } => write!(
+                f,
+                "but of the topic with the id {stored}, and this one has the id {found} (the topic was made anew, or this is \
+                 another cluster or journal)"
+            ),
+        }
+    }
+}
+
+impl PartitionProgress {
+    /// Compares with what the log holds: [`LogError::ProgressLost`] if this is progress of another topic, or outside of
+    /// what is still there.
+    pub fn check(&self, topic_id: Option<&TopicId>, earliest: Offset, end: Offset) -> Result<(), LogError> {
+        let why = match (&self.topic_id, topic_id) {
+            (Some(stored), Some(found)) if stored != found => LostBecause::OtherTopic {
+                stored: stored.clone(),
+                found: found.clone(),
+            },
+            _ if self.next < earliest || self.next > end => LostBecause::OutOfRange { earliest, end },
+            _ => return Ok(()),
+        };
+        Err(LogError::ProgressLost {
+            partition: self.partition.clone(),
+            stored: self.next,
+            why,
+        })
+    }
 }

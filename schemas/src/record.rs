@@ -77,6 +77,37 @@ impl Offset {
     }
 }
 
+/// Which topic it is, beside its name: a topic that was deleted and made anew has another id. Opaque text, from the event
+/// log: Kafka's topic id (KIP-516), the journal's own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicId(std::sync::Arc<str>);
+
+impl TopicId {
+    /// The id as the log writes it.
+    pub fn new(id: impl Into<std::sync::Arc<str>>) -> Self {
+        Self(id.into())
+    }
+
+    /// The id as the log writes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// How far a partition is settled: everything before `next` is.
+///
+/// Progress belongs to one topic, not to whatever has its name later: hence the id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionProgress {
+    /// The partition.
+    pub partition: Partition,
+    /// The topic that `next` is an offset of. `None`: not known, because the log has no ids, or because an older version or
+    /// a foreign tool stored this.
+    pub topic_id: Option<TopicId>,
+    /// The next record to read.
+    pub next: Offset,
+}
+
 /// Where a record is: topic, partition, offset. Every failure names it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Position {
@@ -98,6 +129,12 @@ pub struct StoredRecord {
 impl fmt::Display for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}[{}]", self.topic, self.index)
+    }
+}
+
+impl fmt::Display for TopicId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::BoxFuture;
 use crate::event::Event;
 use crate::name::{RuleName, SinkName};
-use crate::record::{Offset, Partition, StoredRecord};
+use crate::record::{Partition, PartitionProgress, StoredRecord};
 
 /// A place that events are delivered to.
 ///
@@ -34,22 +34,31 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// whole batch again, without limit.
     fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>>;
 
-    /// The progress that this sink keeps together with the data, if it keeps any. Asked on assignment; it wins over
-    /// the progress stored in the event log.
-    fn position<'a>(&'a self, partition: &'a Partition) -> BoxFuture<'a, Result<Option<Offset>, Unavailable>> {
-        let _ = partition;
-        Box::pin(async { Ok(None) })
-    }
-
-    /// Everything before `next` is settled, also what this sink never saw or rejected. Called now and then, and on
-    /// revocation, so that the kept position does not fall behind what the log still holds.
-    fn checkpoint<'a>(&'a self, partition: &'a Partition, next: Offset) -> BoxFuture<'a, Result<(), Unavailable>> {
-        let _ = (partition, next);
-        Box::pin(async { Ok(()) })
+    /// The progress that this sink keeps together with its data, if it keeps any.
+    fn kept_progress(&self) -> Option<&dyn KeepsProgress> {
+        None
     }
 
     /// Whether the sink could deliver now, without delivering. For start and readiness.
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>>;
+}
+
+/// What a sink can do that keeps its progress together with its data, in one transaction. The kept progress wins over what
+/// the event log has stored for the sink's group.
+pub trait KeepsProgress: Send + Sync {
+    /// The kept progress of a partition; `None` if there is none. Asked on assignment.
+    fn position<'a>(
+        &'a self,
+        partition: &'a Partition,
+    ) -> BoxFuture<'a, Result<Option<PartitionProgress>, Unavailable>>;
+
+    /// Everything before `progress` is settled, also what this sink never saw or rejected. Called now and then, and on
+    /// revocation, so that the kept progress does not fall behind what the log still holds. It never goes back, and never
+    /// touches progress of a topic with another id: that belongs to whoever has set it since.
+    fn checkpoint<'a>(&'a self, progress: &'a PartitionProgress) -> BoxFuture<'a, Result<(), Unavailable>>;
+
+    /// Sets the kept progress, back or forth, and whatever topic it was of. For operators.
+    fn set_position<'a>(&'a self, progress: &'a PartitionProgress) -> BoxFuture<'a, Result<(), Unavailable>>;
 }
 
 /// One of the parties behind a sink: an endpoint, a topic; or the sink itself.
@@ -73,12 +82,11 @@ impl fmt::Display for Target {
 /// Deliveries out of one partition, in order of offset.
 #[derive(Debug)]
 pub struct Batch {
-    /// Where the events were read.
-    pub partition: Partition,
-    /// Once every delivery of this batch is settled, everything before this offset is. A sink that keeps its position
-    /// with the data stores this, or the offset of the first delivery that it did not deliver, **whichever is smaller**:
-    /// it may lie before the batch, while something earlier waits for its next try or for its dead letter to be written.
-    pub next: Offset,
+    /// Where the events were read, and how far that is settled once every delivery of this batch is. A sink that keeps its
+    /// progress with the data stores this, or the offset of the first delivery that it did not deliver, **whichever is
+    /// smaller**: it may lie before the batch, while something earlier waits for its next try or for its dead letter to be
+    /// written.
+    pub progress: PartitionProgress,
     /// At least one.
     pub deliveries: Vec<Delivery>,
 }

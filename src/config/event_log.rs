@@ -26,6 +26,8 @@ pub(crate) struct EventLogConfig {
     pub(crate) retention_hours: u64,
     /// The largest record.
     pub(crate) max_record_bytes: u32,
+    /// How often ingest sends a canary record to each partition, for the workers to see; 0 for never.
+    pub(crate) canary_seconds: Option<u64>,
 }
 
 impl Default for EventLogConfig {
@@ -38,9 +40,13 @@ impl Default for EventLogConfig {
             replication: 3,
             retention_hours: 7 * 24,
             max_record_bytes: 4 * 1024 * 1024,
+            canary_seconds: None,
         }
     }
 }
+
+/// How often canaries are sent, if the configuration does not say.
+const CANARY_SECONDS: u64 = 10;
 
 /// A hundred years.
 const MAX_RETENTION_HOURS: i64 = 876_000;
@@ -50,6 +56,14 @@ const DEAD_LETTER_HEADERS_BYTES: u32 = 64 * 1024;
 
 /// What Kafka's clients take, less what makes a dead letter larger than its record.
 const MAX_RECORD_BYTES: u32 = 48 * 1024 * 1024 - DEAD_LETTER_HEADERS_BYTES;
+
+impl EventLogConfig {
+    /// How often canaries are sent; `None` for never.
+    pub(crate) fn canary_interval(&self) -> Option<Duration> {
+        let seconds = self.canary_seconds.unwrap_or(CANARY_SECONDS);
+        (seconds > 0).then(|| Duration::from_secs(seconds))
+    }
+}
 
 /// The topics of Forebay itself.
 #[derive(Debug, Clone)]

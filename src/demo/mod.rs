@@ -16,8 +16,9 @@ use schemas::name::SourceId;
 use schemas::platform::Platform;
 
 use crate::cli::DemoArgs;
+use crate::output::Printer;
 use crate::send::Sender;
-use crate::{app, output, samples};
+use crate::{app, samples};
 use endpoint::Endpoint;
 use server::Server;
 
@@ -25,32 +26,32 @@ use server::Server;
 const ENDPOINT_KEY: &str = "Zm9yZWJheS1kZW1vLWVuZHBvaW50LWtleS0wMDAx";
 
 /// Runs the demo; with `--keep`, until interrupted.
-pub(crate) async fn demo(args: DemoArgs) -> anyhow::Result<()> {
+pub(crate) async fn demo(args: DemoArgs, out: &mut Printer) -> anyhow::Result<()> {
     let folder = std::env::temp_dir().join(format!("forebay-demo-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
-    let shown = show(&args, &folder).await;
+    let shown = show(&args, &folder, out).await;
     if shown.is_ok() {
         drop(std::fs::remove_dir_all(&folder));
     } else {
-        output::line(&format!("the files of this run are in {}", folder.display()));
+        out.line(&format!("the files of this run are in {}", folder.display()));
     }
     shown
 }
 
-async fn show(args: &DemoArgs, folder: &Path) -> anyhow::Result<()> {
+async fn show(args: &DemoArgs, folder: &Path, out: &mut Printer) -> anyhow::Result<()> {
     let endpoint = Endpoint::listen().await?;
     let server = Server::start(folder, endpoint.port).await?;
-    output::line(&format!(
+    out.line(&format!(
         "forebay dev listens on {} (journal and SQLite in {})\n",
         server.base(),
         folder.display()
     ));
 
-    let verdicts = post_everything(&server).await?;
-    output::line("\nevents, as `forebay tail` prints them (journal):");
+    let verdicts = post_everything(&server, out).await?;
+    out.line("\nevents, as `forebay tail` prints them (journal):");
     let events = server.tail(verdicts.events)?;
     for line in &events {
-        output::line(&format!("  {line}"));
+        out.line(&format!("  {line}"));
     }
 
     let expected_rows = i64::try_from(verdicts.rows.len())?;
@@ -59,9 +60,9 @@ async fn show(args: &DemoArgs, folder: &Path) -> anyhow::Result<()> {
         |rows| rows.iter().map(|r| r.1).sum::<i64>() >= expected_rows,
     )
     .await?;
-    output::line("\nrows in the table `event` (SQLite):");
+    out.line("\nrows in the table `event` (SQLite):");
     for (event_type, count) in &rows {
-        output::line(&format!("  {count:>3}  {event_type}"));
+        out.line(&format!("  {count:>3}  {event_type}"));
     }
 
     let received = eventually(
@@ -70,13 +71,13 @@ async fn show(args: &DemoArgs, folder: &Path) -> anyhow::Result<()> {
     )
     .await?;
     let verified = received.iter().filter(|d| d.verified).count();
-    output::line(&format!(
+    out.line(&format!(
         "\ndeliveries to http://127.0.0.1:{}/hook: {} received, {verified} with a signature that verifies; the last one:",
         endpoint.port,
         received.len()
     ));
     if let Some(last) = received.last() {
-        output::line(&format!(
+        out.line(&format!(
             "  webhook-id: {}\n  type: {}\n  raw: {} bytes",
             last.id, last.event_type, last.raw_bytes
         ));
@@ -101,12 +102,12 @@ async fn show(args: &DemoArgs, folder: &Path) -> anyhow::Result<()> {
         received.len(),
         verdicts.events
     );
-    output::line(&format!(
+    out.line(&format!(
         "\nall as promised: {} webhooks accepted, {} forgeries refused, {} events, {stored} of them different ones, each of these stored once, and all delivered signed",
         verdicts.accepted, verdicts.refused, verdicts.events
     ));
     if args.keep {
-        keep(&server).await?;
+        keep(&server, out).await?;
     }
     server.stop()
 }
@@ -126,7 +127,7 @@ struct Verdicts {
 const SAMPLES: usize = 3;
 
 /// Posts samples of every platform, and one forgery of each.
-async fn post_everything(server: &Server) -> anyhow::Result<Verdicts> {
+async fn post_everything(server: &Server, out: &mut Printer) -> anyhow::Result<Verdicts> {
     let sender = Sender::new(&server.base())?;
     let mut verdicts = Verdicts::default();
     for platform in Platform::ALL {
@@ -136,7 +137,7 @@ async fn post_everything(server: &Server) -> anyhow::Result<Verdicts> {
             let status = sender
                 .send(&source, Bytes::from_static(sample.body), &headers, false)
                 .await?;
-            output::line(&format!("  {platform:<14} {name:<42} {status}"));
+            out.line(&format!("  {platform:<14} {name:<42} {status}"));
             ensure!(status == 200, "{platform} {name} was answered {status}, 200 expected");
             verdicts.accepted += 1;
             let events = sample.events(&source)?;
@@ -149,7 +150,7 @@ async fn post_everything(server: &Server) -> anyhow::Result<Verdicts> {
         let status = sender
             .send(&source, Bytes::from_static(sample.body), &sample.headers()?, true)
             .await?;
-        output::line(&format!(
+        out.line(&format!(
             "  {platform:<14} {:<42} {status}",
             format!("{} (forged)", sample.name)
         ));
@@ -159,10 +160,10 @@ async fn post_everything(server: &Server) -> anyhow::Result<Verdicts> {
     Ok(verdicts)
 }
 
-async fn keep(server: &Server) -> anyhow::Result<()> {
+async fn keep(server: &Server, out: &mut Printer) -> anyhow::Result<()> {
     let source = server.source(Platform::Digisac)?;
     let secret = source.secrets.first().and_then(|s| s.expose_str()).unwrap_or_default();
-    output::line(&format!(
+    out.line(&format!(
         "\nstill running; Ctrl-C ends it\n  webhooks  {base}/in/<source>\n  metrics   http://127.0.0.1:{admin}/metrics\n  \
          database  {db}\n  try       curl -i {base}/in/digisac/{secret} -d '{{\"event\":\"ticket.created\",\"data\":{{\"id\":\"1\",\"isOpen\":true}}}}'",
         base = server.base(),

@@ -4,10 +4,19 @@
 mod conformance;
 #[path = "kafka/bad_days.rs"]
 mod bad_days;
+#[path = "kafka/holes.rs"]
+mod holes;
+#[path = "../../tests/faults/proxy.rs"]
+#[expect(dead_code, reason = "the fault tests use all of it")]
+mod proxy;
 #[path = "kafka/rebalance.rs"]
 mod rebalance;
 #[path = "kafka/refusing_broker.rs"]
 mod refusing_broker;
+#[path = "kafka/slow_broker.rs"]
+mod slow_broker;
+#[path = "kafka/topic_identity.rs"]
+mod topic_identity;
 
 use std::collections::BTreeMap;
 use std::process::Command;

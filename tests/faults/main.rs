@@ -15,6 +15,7 @@ mod judge;
 mod kafka;
 mod ledger;
 mod plan;
+mod proxied;
 mod proxy;
 mod receiver;
 mod report;

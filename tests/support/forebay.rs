@@ -13,7 +13,8 @@ pub(crate) fn run(args: &[&str], folder: &Path) -> Output {
     command(args, folder).output().expect("the program starts")
 }
 
-fn command(args: &[&str], folder: &Path) -> Command {
+/// The program, about to start in `folder`.
+pub(crate) fn command(args: &[&str], folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_forebay"));
     command
         .args(args)

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use schemas::BoxFuture;
 use schemas::event::Event;
-use schemas::log::{Consumer, EventLog, LogError, PublishError, Subscription, TopicSpec};
-use schemas::name::TopicName;
-use schemas::record::{Offset, Partition, Position, Record};
+use schemas::log::{Consumer, EventLog, LogError, PartitionState, PublishError, Subscription, TopicSpec};
+use schemas::name::{GroupName, TopicName};
+use schemas::record::{Offset, Partition, PartitionProgress, Position, Record};
 use tokio::sync::watch;
 
 /// What the log does with a record.
@@ -108,7 +108,27 @@ impl EventLog for TestLog {
         Box::pin(async { Ok(()) })
     }
 
-    fn ready(&self) -> BoxFuture<'_, Result<(), LogError>> {
+    fn publish_to<'a>(
+        &'a self,
+        partition: &'a Partition,
+        record: Record,
+    ) -> BoxFuture<'a, Result<Position, PublishError>> {
+        self.publish(&partition.topic, record)
+    }
+
+    fn progress<'a>(
+        &'a self,
+        _: &'a GroupName,
+        _: &'a TopicName,
+    ) -> BoxFuture<'a, Result<Vec<PartitionState>, LogError>> {
+        Box::pin(async { Err(LogError::Misconfigured("nobody reads in these tests".to_owned())) })
+    }
+
+    fn set_progress<'a>(&'a self, _: &'a GroupName, _: &'a [PartitionProgress]) -> BoxFuture<'a, Result<(), LogError>> {
+        Box::pin(async { Err(LogError::Misconfigured("nobody reads in these tests".to_owned())) })
+    }
+
+    fn ready<'a>(&'a self, _: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>> {
         Box::pin(async { Ok(()) })
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemas::canary;
 use schemas::event::Event;
 use schemas::log::LogError;
 use schemas::record::StoredRecord;
@@ -34,8 +35,15 @@ impl PartitionTask {
             self.read_failures = 0;
         }
         let now = Instant::now();
-        self.shared.metrics.events.inc_by(records.len() as u64);
+        self.shared.status.moved(&self.partition);
         for record in records {
+            if let Some(sent) = canary::sent(&record.record) {
+                self.shared.metrics.canaries.inc();
+                self.shared.status.canary(&self.partition, sent);
+                self.flight.add(&record, Vec::new(), Vec::new(), now);
+                continue;
+            }
+            self.shared.metrics.events.inc();
             let record = Arc::new(record);
             match Event::decode(&record.record.value) {
                 Ok(event) => {

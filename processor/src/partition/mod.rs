@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use prometheus_client::metrics::gauge::Gauge;
-use schemas::log::{EventLog, LogError, PartitionReader};
+use schemas::log::{Begin, EventLog, LogError, PartitionReader};
 use schemas::record::{Offset, Partition};
 use schemas::sink::{Outcome, Sink, Unavailable};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -26,6 +26,11 @@ use crate::status::Status;
 use crate::trouble::Trouble;
 use crate::valve::Valve;
 use crate::worker::Topics;
+
+/// How long deliveries may wait for a commit before that is told.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
+/// How often deliveries that wait for a commit look whether it is there.
+const COMMIT_STEP: Duration = Duration::from_millis(5);
 
 /// What all partitions of a worker share.
 #[derive(Debug)]
@@ -67,6 +72,8 @@ pub(crate) async fn run(
         read_failures: 0,
         read_after: Instant::now(),
         letter_failures: 0,
+        uncommitted_since: None,
+        uncommitted_told: false,
         lacking: BTreeSet::new(),
     };
     if task.begin().await? {
@@ -94,6 +101,9 @@ struct PartitionTask {
     read_failures: u32,
     read_after: Instant,
     letter_failures: u32,
+    /// Since when deliveries wait for progress to become durable, and whether that was told.
+    uncommitted_since: Option<Instant>,
+    uncommitted_told: bool,
     /// Deliveries that were not tried the last time, for want of something of ours.
     lacking: BTreeSet<Slot>,
 }
@@ -110,12 +120,17 @@ impl PartitionTask {
     async fn begin(&mut self) -> Result<bool, WorkerError> {
         let mut failures = 0;
         loop {
-            let reason = match self.shared.sink.position(&self.partition).await {
-                Ok(from) => match self.reader.begin(from).await {
+            let reason = match beginning(&*self.shared.sink, &self.partition).await {
+                Ok(from) => match self.reader.begin(from.clone()).await {
                     Ok(()) => {
+                        let kept = match from {
+                            Begin::At(progress) => Some(progress.next),
+                            Begin::Stored | Begin::Oldest => None,
+                        };
                         tracing::info!(sink = %self.shared.sink.name(), partition = %self.partition,
-                            offset = from.map(|o| o.0), "partition begun");
-                        self.known_to_sink = from;
+                            offset = kept.map(|o| o.0), "partition begun");
+                        self.known_to_sink = kept;
+                        self.flight.begin(self.reader.topic_id().cloned());
                         self.stalled(None);
                         return Ok(true);
                     }
@@ -140,9 +155,12 @@ impl PartitionTask {
     async fn work(&mut self) -> Result<(), WorkerError> {
         while !self.stop.is_cancelled() {
             let now = Instant::now();
-            let config = &self.shared.config;
             let letters = self.flight.take_letters(now, dead_letters::AT_ONCE);
-            let picked = self.flight.pick(now, config.batch_max_records, config.batch_max_bytes);
+            let most = self.may_deliver();
+            let picked = match most {
+                0 => None,
+                most => self.flight.pick(now, most, self.shared.config.batch_max_bytes),
+            };
             if letters.is_empty() && picked.is_none() {
                 if !self.wait().await? {
                     return Ok(());
@@ -161,7 +179,27 @@ impl PartitionTask {
         let checkpoint = self
             .owes_checkpoint()
             .then(|| self.checkpointed + Duration::from_millis(self.shared.config.checkpoint_ms));
-        let wake = [self.flight.next_due(), checkpoint].into_iter().flatten().min();
+        // Progress that is being made durable is looked at often: deliveries wait for it.
+        let due = if self.may_deliver() == 0 {
+            let since = *self.uncommitted_since.get_or_insert_with(Instant::now);
+            if since.elapsed() >= COMMIT_PATIENCE && !std::mem::replace(&mut self.uncommitted_told, true) {
+                tracing::warn!(sink = %self.shared.sink.name(), partition = %self.partition,
+                    "progress does not become durable; deliveries wait for it");
+                self.stalled(Some(
+                    "progress does not become durable, deliveries wait for it".to_owned(),
+                ));
+            }
+            Some(Instant::now() + COMMIT_STEP)
+        } else {
+            self.uncommitted_since = None;
+            if std::mem::take(&mut self.uncommitted_told) {
+                tracing::info!(sink = %self.shared.sink.name(), partition = %self.partition,
+                    "progress becomes durable again");
+                self.stalled(None);
+            }
+            self.flight.next_due()
+        };
+        let wake = [due, checkpoint].into_iter().flatten().min();
         let stop = self.stop.clone();
         let (read_after, max) = (self.read_after, self.shared.config.batch_max_records);
         let read = async {
@@ -245,6 +283,16 @@ impl PartitionTask {
     }
 }
 
+/// Where to begin: a sink's own progress wins, and where it has none yet nothing that its group has read counts, for who
+/// knows what of it is in its data.
+async fn beginning(sink: &dyn Sink, partition: &Partition) -> Result<Begin, Unavailable> {
+    let Some(kept) = sink.kept_progress() else {
+        return Ok(Begin::Stored);
+    };
+    let position = kept.position(partition).await?;
+    Ok(position.map_or(Begin::Oldest, Begin::At))
+}
+
 pub(crate) fn backoff(policy: &RetryPolicy, failures: u32) -> Duration {
     policy.while_away(failures, fastrand::f64())
 }
@@ -260,8 +308,8 @@ async fn deliver(shared: &Shared, picked: &Picked, stop: &CancellationToken) -> 
                 shared.metrics.attempts.inc_by(batch.deliveries.len() as u64);
                 shared.metrics.batch_seconds.observe(started.elapsed().as_secs_f64());
                 if failures > 0 {
-                    tracing::info!(sink = %shared.sink.name(), partition = %batch.partition, "sink is back");
-                    shared.status.stalled(&batch.partition, None);
+                    tracing::info!(sink = %shared.sink.name(), partition = %batch.progress.partition, "sink is back");
+                    shared.status.stalled(&batch.progress.partition, None);
                 }
                 return Some(outcomes);
             }
@@ -269,9 +317,9 @@ async fn deliver(shared: &Shared, picked: &Picked, stop: &CancellationToken) -> 
                 shared.metrics.unavailable.inc();
                 failures += 1;
                 if failures == 1 {
-                    tracing::warn!(sink = %sink, partition = %batch.partition, deliveries = batch.deliveries.len(),
+                    tracing::warn!(sink = %sink, partition = %batch.progress.partition, deliveries = batch.deliveries.len(),
                         error = reason, "sink unavailable, trying until it is back");
-                    shared.status.stalled(&batch.partition, Some(reason));
+                    shared.status.stalled(&batch.progress.partition, Some(reason));
                 }
                 tokio::select! {
                     () = stop.cancelled() => return None,

@@ -28,7 +28,7 @@ impl PartitionTask {
             });
         }
         if outcomes.iter().all(|outcome| *outcome == Outcome::Delivered) {
-            self.known_to_sink = self.known_to_sink.max(Some(batch.next));
+            self.known_to_sink = self.known_to_sink.max(Some(batch.progress.next));
         }
         let now = Instant::now();
         // What is delivered is settled also when the valve trips in between.

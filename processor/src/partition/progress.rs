@@ -1,5 +1,6 @@
-//! How far the partition is settled, told to the log and to the sink.
+//! How far the partition is settled, told to the sink and to the log, and how much of it a crash would repeat.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemas::log::LogError;
@@ -10,20 +11,25 @@ use super::PartitionTask;
 use crate::error::WorkerError;
 
 impl PartitionTask {
-    /// Tells log and sink how far it is, where that has moved.
+    /// Tells sink and log how far it is, where that has moved. The sink first: what the log has of a sink that keeps its own
+    /// progress never passes that, so that the two can be told apart from a sink whose data are gone.
     pub(super) async fn advance(&mut self) -> Result<(), WorkerError> {
-        self.store()?;
         let interval = Duration::from_millis(self.shared.config.checkpoint_ms);
         if self.owes_checkpoint() && self.checkpointed.elapsed() >= interval {
             self.checkpoint(interval).await;
         }
-        Ok(())
+        self.store()
     }
 
     fn store(&mut self) -> Result<(), WorkerError> {
-        self.in_flight
-            .set(i64::try_from(self.flight.records()).unwrap_or(i64::MAX));
-        let Some(next) = self.flight.next().filter(|next| Some(*next) > self.stored) else {
+        let records = self.flight.records();
+        self.in_flight.set(i64::try_from(records).unwrap_or(i64::MAX));
+        self.shared.status.in_hand(&self.partition, records);
+        let mut next = self.flight.next();
+        if self.shared.sink.kept_progress().is_some() {
+            next = next.min(self.known_to_sink);
+        }
+        let Some(next) = next.filter(|next| Some(*next) > self.stored) else {
             return Ok(());
         };
         match self.reader.store(next) {
@@ -44,18 +50,38 @@ impl PartitionTask {
         Ok(())
     }
 
+    /// How many deliveries may go out now, so that a crash repeats no more than `repeat_max_deliveries` of those that are
+    /// settled: the rest waits for progress to become durable. A sink that keeps its own progress repeats none.
+    pub(super) fn may_deliver(&mut self) -> usize {
+        let config = &self.shared.config;
+        if self.shared.sink.kept_progress().is_some() {
+            self.flight.repeats_after(self.flight.next());
+            return config.batch_max_records;
+        }
+        let repeats = self.flight.repeats_after(self.reader.durable());
+        if repeats >= config.repeat_max_deliveries / 2 {
+            self.reader.commit_soon();
+        }
+        config
+            .repeat_max_deliveries
+            .saturating_sub(repeats)
+            .min(config.batch_max_records)
+    }
+
     /// Whether progress has moved past what the sink knows of, over records that it never saw, or rejected.
     pub(super) fn owes_checkpoint(&self) -> bool {
-        self.flight.next().is_some_and(|next| Some(next) > self.known_to_sink)
+        self.shared.sink.kept_progress().is_some()
+            && self.flight.next().is_some_and(|next| Some(next) > self.known_to_sink)
     }
 
     async fn checkpoint(&mut self, patience: Duration) {
         self.checkpointed = Instant::now();
-        let Some(next) = self.flight.next() else {
+        let shared = Arc::clone(&self.shared);
+        let (Some(kept), Some(progress)) = (shared.sink.kept_progress(), self.flight.progress()) else {
             return;
         };
-        match timeout(patience, self.shared.sink.checkpoint(&self.partition, next)).await {
-            Ok(Ok(())) => self.known_to_sink = Some(next),
+        match timeout(patience, kept.checkpoint(&progress)).await {
+            Ok(Ok(())) => self.known_to_sink = Some(progress.next),
             Ok(Err(unavailable)) => {
                 tracing::debug!(partition = %self.partition, error = %unavailable, "checkpoint put off");
             }
@@ -63,13 +89,13 @@ impl PartitionTask {
         }
     }
 
-    /// The last word: progress, to the log and to the sink.
+    /// The last word: progress, to the sink and to the log.
     pub(super) async fn finish(&mut self) -> Result<(), WorkerError> {
-        self.store()?;
         if self.owes_checkpoint() {
             // Short: somebody else waits for the partition.
             self.checkpoint(Duration::from_secs(1)).await;
         }
+        self.store()?;
         tracing::info!(sink = %self.shared.sink.name(), partition = %self.partition,
             offset = self.flight.next().map(|o| o.0), unsettled = self.flight.records(), "partition ended");
         Ok(())

@@ -11,6 +11,7 @@ use cel::common::types::{CelMap, CelMapKey, CelString, CelTimestamp, Type};
 use cel::common::value::{CowVal, Val};
 use cel::{Context, Env, ExecutionError};
 use schemas::event::Event;
+use serde_json::value::RawValue;
 
 use super::blind::{Blind, Doubt, Doubts};
 use super::json;
@@ -47,7 +48,7 @@ struct EventView<'e> {
 impl<'e> EventView<'e> {
     fn data(&self) -> CelMap<'e> {
         let mut members = json::members(self.event.data(), 0, &self.doubts);
-        let raw: Option<Box<dyn Val + 'e>> = match self.event.raw_json() {
+        let raw: Option<Box<dyn Val + 'e>> = match self.event.raw_json().or_else(|| deep_json(self.event.raw())) {
             Some(text) => Some(json::value(text, 1, &self.doubts)),
             // A form or a picture has no members, but JSON that is cut off or badly encoded has some that nobody can see.
             None if begins_as_json(self.event.raw()) => Some(Box::new(Blind::new(Doubt::Body, &self.doubts))),
@@ -58,6 +59,13 @@ impl<'e> EventView<'e> {
         }
         CelMap::from(members)
     }
+}
+
+/// JSON that ingest has kept as bytes, because it is nested deeper than its parsers go.
+fn deep_json(body: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(body).ok().filter(|_| begins_as_json(body))?;
+    // Checks the syntax without recursion.
+    serde_json::from_str::<&RawValue>(text).is_ok().then_some(text)
 }
 
 fn begins_as_json(body: &[u8]) -> bool {

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use schemas::BoxFuture;
 use schemas::log::{
-    Change, Consumer, EventLog, LogError, PartitionReader, PublishError, Revocation, Subscription, TopicSpec,
+    Begin, Change, Consumer, EventLog, LogError, PartitionReader, PartitionState, PublishError, Revocation,
+    Subscription, TopicSpec,
 };
-use schemas::name::TopicName;
-use schemas::record::{Offset, Partition, Position, Record, StoredRecord};
+use schemas::name::{GroupName, TopicName};
+use schemas::record::{Offset, Partition, PartitionProgress, Position, Record, StoredRecord, TopicId};
 use tokio::sync::{Notify, mpsc};
 
 use super::partition;
@@ -35,6 +36,10 @@ struct LogState {
     /// The next so many publishes are refused.
     refuse: u32,
     refused: u32,
+    /// Progress that is stored does not become durable.
+    hold_commits: bool,
+    commits_asked: u32,
+    lag_fails: bool,
     too_large: bool,
     errors: VecDeque<LogError>,
     /// What joining the group answers first.
@@ -83,6 +88,21 @@ impl MemoryLog {
 
     pub(crate) fn refused(&self) -> u32 {
         self.lock().refused
+    }
+
+    /// While held, progress that is stored does not become durable.
+    pub(crate) fn hold_commits(&self, hold: bool) {
+        self.lock().hold_commits = hold;
+    }
+
+    /// How often progress was to be made durable soon.
+    pub(crate) fn commits_asked(&self) -> u32 {
+        self.lock().commits_asked
+    }
+
+    /// The lag cannot be measured any more.
+    pub(crate) fn fail_lag(&self) {
+        self.lock().lag_fails = true;
     }
 
     pub(crate) fn takes_nothing(&self) {
@@ -180,6 +200,26 @@ impl EventLog for Shared {
         })
     }
 
+    fn publish_to<'a>(
+        &'a self,
+        partition: &'a Partition,
+        record: Record,
+    ) -> BoxFuture<'a, Result<Position, PublishError>> {
+        self.publish(&partition.topic, record)
+    }
+
+    fn progress<'a>(
+        &'a self,
+        _: &'a GroupName,
+        _: &'a TopicName,
+    ) -> BoxFuture<'a, Result<Vec<PartitionState>, LogError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn set_progress<'a>(&'a self, _: &'a GroupName, _: &'a [PartitionProgress]) -> BoxFuture<'a, Result<(), LogError>> {
+        Box::pin(async { Ok(()) })
+    }
+
     fn subscribe(&self, _: Subscription) -> BoxFuture<'_, Result<Box<dyn Consumer>, LogError>> {
         if let Some(error) = self.0.lock().join_errors.pop_front() {
             return Box::pin(async { Err(error) });
@@ -204,7 +244,7 @@ impl EventLog for Shared {
         Box::pin(async { Ok(()) })
     }
 
-    fn ready(&self) -> BoxFuture<'_, Result<(), LogError>> {
+    fn ready<'a>(&'a self, _: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>> {
         Box::pin(async { Ok(()) })
     }
 
@@ -228,8 +268,11 @@ impl Consumer for MemoryConsumer {
         })
     }
 
-    fn lag(&self) -> BoxFuture<'_, Result<Vec<(Partition, u64)>, LogError>> {
+    fn lag(&self) -> BoxFuture<'static, Result<Vec<(Partition, u64)>, LogError>> {
         let state = self.log.lock();
+        if state.lag_fails {
+            return Box::pin(async { Err(LogError::Unavailable("no answer".to_owned())) });
+        }
         let lag = |(index, records): (&i32, &Vec<Record>)| {
             let stored = state.stored.get(index).map_or(0, |o| o.0);
             (
@@ -257,10 +300,29 @@ impl PartitionReader for MemoryReader {
         &self.partition
     }
 
-    fn begin(&mut self, from: Option<Offset>) -> BoxFuture<'_, Result<(), LogError>> {
+    fn begin(&mut self, from: Begin) -> BoxFuture<'_, Result<(), LogError>> {
         let stored = self.log.lock().stored.get(&self.partition.index).copied();
-        self.next = usize::try_from(from.or(stored).unwrap_or(Offset(0)).0).expect("an offset");
+        let at = match from {
+            Begin::At(progress) => progress.next,
+            Begin::Stored => stored.unwrap_or(Offset(0)),
+            Begin::Oldest => Offset(0),
+        };
+        self.next = usize::try_from(at.0).expect("an offset");
         Box::pin(async { Ok(()) })
+    }
+
+    fn topic_id(&self) -> Option<&TopicId> {
+        None
+    }
+
+    fn commit_soon(&mut self) {
+        self.log.lock().commits_asked += 1;
+    }
+
+    fn durable(&self) -> Option<Offset> {
+        let state = self.log.lock();
+        let stored = state.stored.get(&self.partition.index).copied();
+        if state.hold_commits { Some(Offset(0)) } else { stored }
     }
 
     fn next_batch(&mut self, max: usize) -> BoxFuture<'_, Result<Option<Vec<StoredRecord>>, LogError>> {

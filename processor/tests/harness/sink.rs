@@ -6,8 +6,8 @@ use std::time::Duration;
 use schemas::BoxFuture;
 use schemas::event::Event;
 use schemas::name::SinkName;
-use schemas::record::{Offset, Partition};
-use schemas::sink::{Batch, Outcome, Sink, Target, Unavailable};
+use schemas::record::{Offset, Partition, PartitionProgress};
+use schemas::sink::{Batch, KeepsProgress, Outcome, Sink, Target, Unavailable};
 
 use super::number;
 
@@ -25,6 +25,8 @@ pub(crate) struct ScriptedSink {
     delivered: Mutex<Vec<Delivered>>,
     checkpoints: Mutex<Vec<(i32, Offset)>>,
     pub(crate) position: Mutex<Option<Offset>>,
+    /// Whether it keeps its progress.
+    pub(crate) keeps: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +59,7 @@ impl ScriptedSink {
             delivered: Mutex::default(),
             checkpoints: Mutex::default(),
             position: Mutex::default(),
+            keeps: false,
         }
     }
 
@@ -105,7 +108,7 @@ impl Sink for ScriptedSink {
             for (delivery, outcome) in batch.deliveries.iter().zip(&outcomes) {
                 if *outcome == Outcome::Delivered {
                     delivered.push(Delivered {
-                        partition: batch.partition.index,
+                        partition: batch.progress.partition.index,
                         offset: delivery.record.offset.0,
                         target: delivery.target.to_string(),
                         attempt: delivery.attempt,
@@ -117,17 +120,37 @@ impl Sink for ScriptedSink {
         })
     }
 
-    fn position<'a>(&'a self, _: &'a Partition) -> BoxFuture<'a, Result<Option<Offset>, Unavailable>> {
-        let position = *self.position.lock().expect("no panic");
-        Box::pin(async move { Ok(position) })
-    }
-
-    fn checkpoint<'a>(&'a self, partition: &'a Partition, next: Offset) -> BoxFuture<'a, Result<(), Unavailable>> {
-        self.checkpoints.lock().expect("no panic").push((partition.index, next));
-        Box::pin(async { Ok(()) })
+    fn kept_progress(&self) -> Option<&dyn KeepsProgress> {
+        self.keeps.then_some(self)
     }
 
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl KeepsProgress for ScriptedSink {
+    fn position<'a>(
+        &'a self,
+        partition: &'a Partition,
+    ) -> BoxFuture<'a, Result<Option<PartitionProgress>, Unavailable>> {
+        let position = *self.position.lock().expect("no panic");
+        let progress = position.map(|next| PartitionProgress {
+            partition: partition.clone(),
+            topic_id: None,
+            next,
+        });
+        Box::pin(async move { Ok(progress) })
+    }
+
+    fn checkpoint<'a>(&'a self, progress: &'a PartitionProgress) -> BoxFuture<'a, Result<(), Unavailable>> {
+        let checkpoint = (progress.partition.index, progress.next);
+        self.checkpoints.lock().expect("no panic").push(checkpoint);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn set_position<'a>(&'a self, progress: &'a PartitionProgress) -> BoxFuture<'a, Result<(), Unavailable>> {
+        *self.position.lock().expect("no panic") = Some(progress.next);
         Box::pin(async { Ok(()) })
     }
 }

@@ -4,8 +4,11 @@
 //! position in the log. A row that PostgreSQL refuses is found by halving and answered as rejected; the rest is stored.
 
 mod config;
+mod held;
 mod migrate;
+mod progress;
 mod refusal;
+mod rights;
 mod server;
 mod sql;
 mod write;
@@ -16,17 +19,15 @@ use std::time::{Duration, Instant};
 use schemas::BoxFuture;
 use schemas::event::Event;
 use schemas::name::SinkName;
-use schemas::record::{Offset, Partition};
-use schemas::sink::{Batch, Outcome, Sink, Target, Unavailable};
-use sqlx::Row as _;
-use sqlx::pool::PoolConnection;
+use schemas::sink::{Batch, KeepsProgress, Outcome, Sink, Target, Unavailable};
+use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{PgPool, Postgres};
 
 pub use config::{Compression, Config};
 pub use migrate::migrate;
 
 use crate::table::{Forgetting, Metrics, Plan, SetupError};
+use held::Held;
 use server::Server;
 
 /// Writes events to PostgreSQL.
@@ -41,6 +42,7 @@ pub struct PostgresSink {
     receipt_retention_seconds: u32,
     /// Whether the migrations of the database were found to be ours.
     schema_checked: AtomicBool,
+    rights: rights::KnownGood,
     forgetting: Forgetting,
     metrics: Metrics,
 }
@@ -64,6 +66,7 @@ impl PostgresSink {
             receipt_window_seconds: config.receipt_window_seconds,
             receipt_retention_seconds: config.receipt_retention_seconds,
             schema_checked: AtomicBool::new(false),
+            rights: rights::KnownGood::default(),
             forgetting: Forgetting::default(),
             metrics,
         })
@@ -81,8 +84,8 @@ impl PostgresSink {
     }
 
     /// A connection to a database whose migrations are ours.
-    async fn acquire(&self) -> Result<PoolConnection<Postgres>, Unavailable> {
-        let mut connection = self.pool.acquire().await.map_err(|e| self.down(&e))?;
+    async fn acquire(&self) -> Result<Held, Unavailable> {
+        let mut connection = Held::new(self.pool.acquire().await.map_err(|e| self.down(&e))?);
         if !self.schema_checked.load(Ordering::Relaxed) {
             let checked = migrate::check(&mut connection, &self.server, self.answer_timeout).await;
             checked.map_err(|e| self.unavailable(e.to_string()))?;
@@ -91,9 +94,9 @@ impl PostgresSink {
         Ok(connection)
     }
 
-    /// The error of a connection, which is not used again: nobody knows in which state it is.
-    fn broken(&self, connection: &mut PoolConnection<Postgres>, error: &sqlx::Error) -> Unavailable {
-        connection.close_on_drop();
+    /// The error of a connection, which is closed with its drop: no one knows in which state it is.
+    fn broken(&self, error: &sqlx::Error) -> Unavailable {
+        self.rights.forget();
         self.down(error)
     }
 }
@@ -117,11 +120,14 @@ impl Sink for PostgresSink {
             let mut plan = Plan::new(batch);
             let mut connection = self.acquire().await?;
             let written = self.write(&mut connection, batch, &mut plan).await;
-            let inserted = written.map_err(|error| self.broken(&mut connection, &error))?;
+            let inserted = written.map_err(|error| self.broken(&error))?;
             // The batch is stored: a failure here is only told.
-            if let Err(error) = self.forget_old_receipts(&mut connection).await {
-                let error = self.broken(&mut connection, &error);
-                tracing::warn!(sink = %self.name, %error, "old receipts were not removed; trying again later");
+            match self.forget_old_receipts(&mut connection).await {
+                Ok(()) => connection.done(),
+                Err(error) => {
+                    let error = self.broken(&error);
+                    tracing::warn!(sink = %self.name, %error, "old receipts were not removed; trying again later");
+                }
             }
             let outcomes = plan.outcomes();
             self.metrics.batch(&self.name, started.elapsed(), &outcomes, inserted);
@@ -129,33 +135,19 @@ impl Sink for PostgresSink {
         })
     }
 
-    fn position<'a>(&'a self, partition: &'a Partition) -> BoxFuture<'a, Result<Option<Offset>, Unavailable>> {
-        Box::pin(async move {
-            let mut connection = self.acquire().await?;
-            let query = sqlx::query(sql::POSITION)
-                .bind(self.name.as_str())
-                .bind(partition.topic.as_str())
-                .bind(partition.index)
-                .fetch_optional(&mut *connection);
-            let found = write::within(self.answer_timeout, query).await;
-            let next = found.and_then(|row| row.map(|row| row.try_get(0)).transpose());
-            next.map(|next| next.map(Offset))
-                .map_err(|error| self.broken(&mut connection, &error))
-        })
-    }
-
-    fn checkpoint<'a>(&'a self, partition: &'a Partition, next: Offset) -> BoxFuture<'a, Result<(), Unavailable>> {
-        Box::pin(async move {
-            let mut connection = self.acquire().await?;
-            let stored = self.store_position(&mut connection, partition, next).await;
-            stored.map_err(|error| self.broken(&mut connection, &error))
-        })
+    fn kept_progress(&self) -> Option<&dyn KeepsProgress> {
+        Some(self)
     }
 
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
         Box::pin(async move {
             // The pool pings a connection before it hands it out.
-            let mut connection = self.acquire().await?;
+            let mut connection = self.pool.acquire().await.map_err(|e| self.down(&e))?;
+            if !self.rights.holds() {
+                let checked = rights::check(&mut connection, &self.server, self.answer_timeout).await;
+                checked.map_err(|e| self.unavailable(e.to_string()))?;
+                self.rights.found();
+            }
             let checked = migrate::check(&mut connection, &self.server, self.answer_timeout).await;
             checked.map_err(|e| self.unavailable(e.to_string()))
         })

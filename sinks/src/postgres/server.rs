@@ -74,6 +74,11 @@ impl Server {
         ])
     }
 
+    /// The user in messages.
+    pub(super) fn user(&self) -> &str {
+        &self.user
+    }
+
     /// The database in messages.
     pub(super) fn database(&self) -> String {
         format!("database `{}` on `{}`", self.database, self.place)
@@ -116,7 +121,8 @@ impl Server {
                 self.database()
             ),
             "42501" => format!(
-                "user `{user}` may not write to the {} ({message}): grant it the rights",
+                "user `{user}` may not do all that is needed in the {} ({message}): grant it the rights; \
+                 `forebay check --connect` names those that the sink needs",
                 self.database()
             ),
             "25006" => format!(

@@ -28,15 +28,25 @@ DELETE FROM event_receipt WHERE (hash_half, received_time) IN (
     SELECT hash_half, received_time FROM event_receipt WHERE stored_time < now() - make_interval(secs => $1)
     ORDER BY stored_time LIMIT 1000 FOR UPDATE SKIP LOCKED)";
 
-/// The position of a partition.
+/// The position of a partition, and of which topic.
 pub(super) const POSITION: &str =
-    "SELECT next_offset FROM sink_position WHERE sink = $1 AND topic = $2 AND partition = $3";
+    "SELECT next_offset, topic_id FROM sink_position WHERE sink = $1 AND topic = $2 AND partition = $3";
 
-/// Stores the position of a partition; it never goes back.
+/// Stores the position of a partition. It never goes back, and a position of another topic stays as it is: one that was set
+/// since is not undone by a writer who still holds records of the old topic. Where one of the two ids is not known, they are
+/// taken for the same.
 pub(super) const STORE_POSITION: &str = "\
-INSERT INTO sink_position AS p (sink, topic, partition, next_offset) VALUES ($1, $2, $3, $4)
+INSERT INTO sink_position AS p (sink, topic, partition, next_offset, topic_id) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (sink, topic, partition)
-DO UPDATE SET next_offset = GREATEST(p.next_offset, EXCLUDED.next_offset), updated = now()";
+DO UPDATE SET next_offset = GREATEST(p.next_offset, EXCLUDED.next_offset), topic_id = coalesce(EXCLUDED.topic_id, p.topic_id),
+              updated = now()
+WHERE p.topic_id IS NULL OR EXCLUDED.topic_id IS NULL OR p.topic_id = EXCLUDED.topic_id";
+
+/// Sets the position of a partition, whatever was there.
+pub(super) const SET_POSITION: &str = "\
+INSERT INTO sink_position (sink, topic, partition, next_offset, topic_id) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (sink, topic, partition)
+DO UPDATE SET next_offset = EXCLUDED.next_offset, topic_id = EXCLUDED.topic_id, updated = now()";
 
 /// Around a part of a batch, while a refused row is looked for.
 pub(super) const SAVEPOINT: &str = "SAVEPOINT part";
@@ -47,6 +57,26 @@ pub(super) const ROLLBACK_TO: &str = "ROLLBACK TO SAVEPOINT part";
 
 /// Which migrations the database has.
 pub(super) const MIGRATIONS: &str = "SELECT version, checksum, success FROM _sqlx_migrations ORDER BY version";
+
+/// Which of these rights to these tables the user lacks. A right to some columns counts: who granted that knew which.
+pub(super) const MISSING_RIGHTS: &str = "\
+SELECT to_regclass(needed.name)::text, needed.action, quote_ident(current_user)
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS needed(name, action, number)
+WHERE to_regclass(needed.name) IS NOT NULL
+  AND NOT CASE needed.action
+              WHEN 'DELETE' THEN has_table_privilege(to_regclass(needed.name), needed.action)
+              ELSE has_any_column_privilege(to_regclass(needed.name), needed.action) END
+ORDER BY needed.number";
+/// The schemas on the user's search path that hold our tables and that the user may not look into.
+pub(super) const HIDDEN_SCHEMAS: &str = "\
+SELECT 'SCHEMA ' || quote_ident(n.nspname), 'USAGE', quote_ident(current_user)
+FROM pg_namespace n
+WHERE to_regclass('_sqlx_migrations') IS NULL
+  AND NOT has_schema_privilege(n.oid, 'USAGE')
+  AND EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname = '_sqlx_migrations')
+  AND n.nspname IN (SELECT replace(btrim(part, ' \"'), '$user', current_user)
+                    FROM unnest(string_to_array(current_setting('search_path'), ',')) AS part)
+ORDER BY 1";
 
 /// Whether the server was built with lz4 (before PostgreSQL 14 there is no such setting).
 pub(super) const HAS_LZ4: &str = "\

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use schemas::id::{EventId, IdTime};
-use schemas::record::{Offset, Partition};
 use schemas::sink::Batch;
 use schemas::time::Timestamp;
 use sqlx::postgres::PgBindIterExt as _;
@@ -54,7 +53,7 @@ impl PostgresSink {
             };
         }
         self.insert_receipts(&mut transaction, plan).await?;
-        self.store_position(&mut transaction, &batch.partition, plan.next())
+        self.write_position(&mut transaction, sql::STORE_POSITION, &plan.progress())
             .await?;
         within(self.answer_timeout, transaction.commit()).await?;
         Ok(inserted)
@@ -113,8 +112,8 @@ impl PostgresSink {
             .bind(rows.iter().map(|r| &r.raw_sha256[..]).bind_iter())
             .bind(rows.iter().map(|r| &*r.data).bind_iter())
             .bind(rows.iter().map(|r| r.raw).bind_iter())
-            .bind(batch.partition.index)
-            .bind(batch.partition.topic.as_str());
+            .bind(batch.progress.partition.index)
+            .bind(batch.progress.partition.topic.as_str());
         let done = within(self.answer_timeout, query.execute(connection)).await?;
         Ok(done.rows_affected())
     }
@@ -147,20 +146,6 @@ impl PostgresSink {
             .bind(receipts.iter().map(|r| &r.0[..]).bind_iter())
             .bind(receipts.iter().map(|r| r.1).bind_iter())
             .bind(receipts.iter().map(|r| r.2).bind_iter());
-        within(self.answer_timeout, query.execute(connection)).await.map(drop)
-    }
-
-    pub(super) async fn store_position(
-        &self,
-        connection: &mut PgConnection,
-        partition: &Partition,
-        next: Offset,
-    ) -> Result<(), sqlx::Error> {
-        let query = sqlx::query(sql::STORE_POSITION)
-            .bind(self.name.as_str())
-            .bind(partition.topic.as_str())
-            .bind(partition.index)
-            .bind(next.0);
         within(self.answer_timeout, query.execute(connection)).await.map(drop)
     }
 

@@ -4,6 +4,7 @@
 //! leaves the transaction as it was, so nothing has to be searched for.
 
 mod explain;
+mod progress;
 mod sql;
 mod write;
 
@@ -13,8 +14,7 @@ use std::time::{Duration, Instant};
 use schemas::BoxFuture;
 use schemas::event::Event;
 use schemas::name::SinkName;
-use schemas::record::{Offset, Partition};
-use schemas::sink::{Batch, Outcome, Sink, Target, Unavailable};
+use schemas::sink::{Batch, KeepsProgress, Outcome, Sink, Target, Unavailable};
 use serde::Deserialize;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
@@ -128,9 +128,11 @@ impl SqliteSink {
 fn migrations() -> Vec<Migration> {
     let event = include_str!("../../migrations/sqlite/0001_event.sql").into_sql_str();
     let views = include_str!("../../migrations/sqlite/0002_views.sql").into_sql_str();
+    let progress = include_str!("../../migrations/sqlite/0003_progress.sql").into_sql_str();
     vec![
         Migration::new(1, "event".into(), MigrationType::Simple, event, false),
         Migration::new(2, "views".into(), MigrationType::Simple, views, false),
+        Migration::new(3, "progress".into(), MigrationType::Simple, progress, false),
     ]
 }
 
@@ -181,24 +183,8 @@ impl Sink for SqliteSink {
         })
     }
 
-    fn position<'a>(&'a self, partition: &'a Partition) -> BoxFuture<'a, Result<Option<Offset>, Unavailable>> {
-        Box::pin(async move {
-            let next: Result<Option<i64>, _> = sqlx::query_scalar(sql::POSITION)
-                .bind(self.name.as_str())
-                .bind(partition.topic.as_str())
-                .bind(partition.index)
-                .fetch_optional(&self.pool)
-                .await;
-            next.map(|next| next.map(Offset)).map_err(|e| self.down(&e))
-        })
-    }
-
-    fn checkpoint<'a>(&'a self, partition: &'a Partition, next: Offset) -> BoxFuture<'a, Result<(), Unavailable>> {
-        Box::pin(async move {
-            let mut connection = self.pool.acquire().await.map_err(|e| self.down(&e))?;
-            let stored = self.store_position(&mut connection, partition, next).await;
-            stored.map_err(|e| self.down(&e))
-        })
+    fn kept_progress(&self) -> Option<&dyn KeepsProgress> {
+        Some(self)
     }
 
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {

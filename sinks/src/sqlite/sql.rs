@@ -20,15 +20,25 @@ pub(super) const FORGET_RECEIPTS: &str = "\
 DELETE FROM event_receipt WHERE rowid IN (
     SELECT rowid FROM event_receipt WHERE stored_time < ?1 ORDER BY stored_time LIMIT 1000)";
 
-/// The position of a partition.
+/// The position of a partition, and of which topic.
 pub(super) const POSITION: &str =
-    "SELECT next_offset FROM sink_position WHERE sink = ?1 AND topic = ?2 AND partition = ?3";
+    "SELECT next_offset, topic_id FROM sink_position WHERE sink = ?1 AND topic = ?2 AND partition = ?3";
 
-/// Stores the position of a partition; it never goes back.
+/// Stores the position of a partition. It never goes back, and a position of another topic stays as it is. Where one of the
+/// two ids is not known, they are taken for the same.
 pub(super) const STORE_POSITION: &str = "\
-INSERT INTO sink_position (sink, topic, partition, next_offset) VALUES (?1, ?2, ?3, ?4)
+INSERT INTO sink_position AS p (sink, topic, partition, next_offset, topic_id) VALUES (?1, ?2, ?3, ?4, ?5)
 ON CONFLICT (sink, topic, partition)
-DO UPDATE SET next_offset = max(next_offset, excluded.next_offset), updated = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
+DO UPDATE SET next_offset = max(p.next_offset, excluded.next_offset), topic_id = coalesce(excluded.topic_id, p.topic_id),
+              updated = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+WHERE p.topic_id IS NULL OR excluded.topic_id IS NULL OR p.topic_id = excluded.topic_id";
+
+/// Sets the position of a partition, whatever was there.
+pub(super) const SET_POSITION: &str = "\
+INSERT INTO sink_position (sink, topic, partition, next_offset, topic_id) VALUES (?1, ?2, ?3, ?4, ?5)
+ON CONFLICT (sink, topic, partition)
+DO UPDATE SET next_offset = excluded.next_offset, topic_id = excluded.topic_id,
+              updated = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
 
 /// Takes the write lock at once, so that a batch never fails in its middle because another process wrote.
 pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";

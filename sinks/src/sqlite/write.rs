@@ -1,7 +1,6 @@
 //! One batch, one transaction.
 
 use schemas::id::{HashHalf, IdTime};
-use schemas::record::{Offset, Partition};
 use schemas::sink::Batch;
 use schemas::time::Timestamp;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
@@ -54,24 +53,10 @@ impl SqliteSink {
                 insert_receipt(&mut transaction, row).await?;
             }
         }
-        self.store_position(&mut transaction, &batch.partition, plan.next())
+        self.write_position(&mut transaction, sql::STORE_POSITION, &plan.progress())
             .await?;
         transaction.commit().await?;
         Ok(inserted)
-    }
-
-    pub(super) async fn store_position(
-        &self,
-        connection: &mut SqliteConnection,
-        partition: &Partition,
-        next: Offset,
-    ) -> Result<(), sqlx::Error> {
-        let query = sqlx::query(sql::STORE_POSITION)
-            .bind(self.name.as_str())
-            .bind(partition.topic.as_str())
-            .bind(partition.index)
-            .bind(next.0);
-        query.execute(connection).await.map(drop)
     }
 
     /// Now and then removes a few old receipts.
@@ -92,8 +77,8 @@ async fn insert(connection: &mut SqliteConnection, batch: &Batch, row: &Row<'_>)
         .bind(row.time.to_string())
         .bind(row.received.to_string())
         .bind(row.log_offset)
-        .bind(batch.partition.index)
-        .bind(batch.partition.topic.as_str())
+        .bind(batch.progress.partition.index)
+        .bind(batch.progress.partition.topic.as_str())
         .bind(row.tenant)
         .bind(&*row.source)
         .bind(&*row.platform)

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use schemas::id::{EventId, HashHalf, IdTime};
-use schemas::record::Offset;
+use schemas::record::PartitionProgress;
 use schemas::sink::{Batch, Delivery, Outcome};
 use schemas::time::Timestamp;
 
@@ -142,12 +142,13 @@ impl<'a> Plan<'a> {
     }
 
     /// The position to store: the batch's own, or the first delivery that was not delivered, whichever comes first.
-    pub(crate) fn next(&self) -> Offset {
-        (0..self.leader.len())
-            .find(|&index| self.reason(index).is_some())
-            .map_or(self.batch.next, |index| {
-                self.batch.next.min(self.batch.deliveries[index].record.offset)
-            })
+    pub(crate) fn progress(&self) -> PartitionProgress {
+        let mut progress = self.batch.progress.clone();
+        let refused = (0..self.leader.len()).find(|&index| self.reason(index).is_some());
+        if let Some(index) = refused {
+            progress.next = progress.next.min(self.batch.deliveries[index].record.offset);
+        }
+        progress
     }
 
     pub(crate) fn outcomes(&self) -> Vec<Outcome> {

@@ -100,7 +100,11 @@ impl Sink for TopicSink {
 
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
         Box::pin(async move {
-            self.log.ready().await.map_err(|error| Unavailable {
+            // Asked of a topic of our own: it is there if the log is. One that a rule names may be missing alone.
+            let Some(topic) = self.own_topics.first() else {
+                return Ok(());
+            };
+            self.log.ready(topic).await.map_err(|error| Unavailable {
                 sink: self.name.clone(),
                 reason: error.to_string(),
             })

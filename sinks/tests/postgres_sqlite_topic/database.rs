@@ -74,6 +74,19 @@ impl Database {
         }
     }
 
+    /// The same database as a user who has no rights yet. To be given to [`drop_user`](Self::drop_user).
+    pub(crate) async fn new_user(&self) -> (Self, String) {
+        let name = format!("{}_user", self.url.path().trim_start_matches('/'));
+        self.run(format!("CREATE ROLE {name} LOGIN")).await;
+        let mut url = self.url.clone();
+        url.set_username(&name).expect("a user");
+        (Self { url }, name)
+    }
+
+    pub(crate) async fn drop_user(&self, name: &str) {
+        self.run(format!("DROP OWNED BY {name}; DROP ROLE {name}")).await;
+    }
+
     pub(crate) fn sink(&self) -> PostgresSink {
         PostgresSink::connect(&self.config(), sink_name(), Metrics::default()).expect("a valid configuration")
     }

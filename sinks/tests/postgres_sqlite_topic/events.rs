@@ -6,8 +6,8 @@ use bytes::Bytes;
 use schemas::event::Event;
 use schemas::id::EventId;
 use schemas::name::{SourceId, Tenant, TopicName};
-use schemas::record::{Offset, Partition, Record, StoredRecord};
-use schemas::sink::{Batch, Delivery, Target};
+use schemas::record::{Offset, Partition, PartitionProgress, Record, StoredRecord, TopicId};
+use schemas::sink::{Batch, Delivery, Sink, Target};
 use schemas::time::Timestamp;
 
 /// 2026-03-10T13:36:50.912Z
@@ -102,6 +102,30 @@ pub(crate) fn partition(index: i32) -> Partition {
     }
 }
 
+/// Progress in the topic that is meant where nothing is said.
+pub(crate) fn progress(index: i32, next: i64) -> PartitionProgress {
+    PartitionProgress {
+        partition: partition(index),
+        topic_id: Some(TopicId::new("first")),
+        next: Offset(next),
+    }
+}
+
+/// Where a sink is, as it keeps it.
+pub(crate) async fn kept(sink: &dyn Sink, index: i32) -> Option<Offset> {
+    let kept = sink.kept_progress().expect("kept").position(&partition(index)).await;
+    kept.expect("available").map(|progress| progress.next)
+}
+
+pub(crate) async fn checkpoint(sink: &dyn Sink, index: i32, next: i64) {
+    let stored = sink
+        .kept_progress()
+        .expect("kept")
+        .checkpoint(&progress(index, next))
+        .await;
+    stored.expect("available");
+}
+
 /// A batch of partition 0 that begins at offset `first`.
 pub(crate) fn batch(first: i64, samples: &[Sample]) -> Batch {
     batch_of(0, first, samples)
@@ -110,8 +134,7 @@ pub(crate) fn batch(first: i64, samples: &[Sample]) -> Batch {
 pub(crate) fn batch_of(index: i32, first: i64, samples: &[Sample]) -> Batch {
     let deliveries: Vec<_> = (first..).zip(samples).map(|(offset, s)| s.delivery(offset)).collect();
     Batch {
-        partition: partition(index),
-        next: Offset(first + i64::try_from(deliveries.len()).expect("few")),
+        progress: progress(index, first + i64::try_from(deliveries.len()).expect("few")),
         deliveries,
     }
 }

@@ -4,7 +4,7 @@ use schemas::record::Offset;
 use schemas::sink::{Outcome, Sink as _};
 
 use crate::database::{all_delivered, rejected, with_database};
-use crate::events::{batch, partition, sample, samples};
+use crate::events::{batch, checkpoint, kept, sample, samples};
 
 #[tokio::test]
 async fn one_poisonous_row_does_not_lose_its_batch() {
@@ -29,9 +29,9 @@ async fn one_poisonous_row_does_not_lose_its_batch() {
             }
         }
         assert_eq!(database.rows().await, 296);
-        assert_eq!(sink.position(&partition(0)).await, Ok(Some(Offset(1005))));
-        sink.checkpoint(&partition(0), Offset(1300)).await.expect("available");
-        assert_eq!(sink.position(&partition(0)).await, Ok(Some(Offset(1300))));
+        assert_eq!(kept(&sink, 0).await, Some(Offset(1005)));
+        checkpoint(&sink, 0, 1300).await;
+        assert_eq!(kept(&sink, 0).await, Some(Offset(1300)));
     })
     .await;
 }
@@ -91,7 +91,7 @@ async fn a_trigger_may_refuse_a_row_and_every_row() {
                 "{outcome:?}"
             );
         }
-        assert_eq!(sink.position(&partition(0)).await, Ok(Some(Offset(0))));
+        assert_eq!(kept(&sink, 0).await, Some(Offset(0)));
     })
     .await;
 }

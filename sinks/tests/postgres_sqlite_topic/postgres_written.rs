@@ -10,7 +10,7 @@ use tokio::sync::Barrier;
 use uuid::Uuid;
 
 use crate::database::{all_delivered, with_database};
-use crate::events::{TIME_MS, batch, batch_of, partition, sample, samples};
+use crate::events::{TIME_MS, batch, batch_of, checkpoint, kept, sample, samples};
 
 #[tokio::test]
 async fn every_column_reads_back_and_raw_is_the_same_bytes() {
@@ -62,7 +62,8 @@ async fn every_column_is_explained_in_the_database() {
     with_database(|database| async move {
         let silent: i64 = database
             .value(
-                "SELECT count(*) FROM pg_attribute WHERE attrelid = 'event'::regclass AND attnum > 0
+                "SELECT count(*) FROM pg_attribute
+                 WHERE attrelid IN ('event'::regclass, 'sink_position'::regclass) AND attnum > 0
                  AND col_description(attrelid, attnum) IS NULL",
             )
             .await;
@@ -80,7 +81,7 @@ async fn the_same_batch_twice_is_stored_once() {
             assert!(all_delivered(&sink.deliver(&batch).await.expect("available")));
             assert_eq!(database.rows().await, 50);
         }
-        assert_eq!(sink.position(&partition(0)).await, Ok(Some(Offset(50))));
+        assert_eq!(kept(&sink, 0).await, Some(Offset(50)));
     })
     .await;
 }
@@ -107,16 +108,16 @@ async fn equal_ids_within_a_batch_are_stored_once_with_the_first_offset() {
 async fn the_position_never_goes_back_and_partitions_are_apart() {
     with_database(|database| async move {
         let sink = database.sink();
-        assert_eq!(sink.position(&partition(0)).await, Ok(None));
+        assert_eq!(kept(&sink, 0).await, None);
         sink.deliver(&batch(100, &samples("late", 3))).await.expect("available");
         sink.deliver(&batch(5, &samples("early", 3))).await.expect("available");
-        sink.checkpoint(&partition(0), Offset(4)).await.expect("available");
-        assert_eq!(sink.position(&partition(0)).await, Ok(Some(Offset(103))));
-        sink.checkpoint(&partition(0), Offset(120)).await.expect("available");
-        sink.checkpoint(&partition(1), Offset(9)).await.expect("available");
-        assert_eq!(sink.position(&partition(0)).await, Ok(Some(Offset(120))));
-        assert_eq!(sink.position(&partition(1)).await, Ok(Some(Offset(9))));
-        assert_eq!(sink.position(&partition(2)).await, Ok(None));
+        checkpoint(&sink, 0, 4).await;
+        assert_eq!(kept(&sink, 0).await, Some(Offset(103)));
+        checkpoint(&sink, 0, 120).await;
+        checkpoint(&sink, 1, 9).await;
+        assert_eq!(kept(&sink, 0).await, Some(Offset(120)));
+        assert_eq!(kept(&sink, 1).await, Some(Offset(9)));
+        assert_eq!(kept(&sink, 2).await, None);
     })
     .await;
 }
@@ -175,7 +176,7 @@ async fn a_batch_larger_than_one_statement_may_carry_is_still_one_batch() {
         ));
         let bytes: i64 = database.value("SELECT sum(length(raw)) FROM event").await;
         assert_eq!(bytes, 20 * 2_000_002);
-        assert_eq!(sink.position(&partition(0)).await, Ok(Some(Offset(20))));
+        assert_eq!(kept(&sink, 0).await, Some(Offset(20)));
     })
     .await;
 }

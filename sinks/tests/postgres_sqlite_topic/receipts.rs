@@ -5,7 +5,7 @@ use schemas::sink::{Outcome, Sink};
 use sinks::sqlite::SqliteSink;
 
 use crate::database::{all_delivered, rejected, with_database};
-use crate::events::{batch, partition, sample};
+use crate::events::{batch, kept, sample};
 use crate::sqlite::File;
 
 /// Received at 0, at 599 s (a repeat), at 600 s (another event), at 1000 s (a repeat of that).
@@ -19,7 +19,7 @@ async fn first_pass_and_replays(sink: &dyn Sink) {
         let outcomes = sink.deliver(&batch(first, part)).await.expect("available");
         assert!(all_delivered(&outcomes), "a repeat is delivered: its event is stored");
     }
-    assert_eq!(sink.position(&partition(0)).await, Ok(Some(Offset(4))));
+    assert_eq!(kept(sink, 0).await, Some(Offset(4)));
 }
 
 #[tokio::test]

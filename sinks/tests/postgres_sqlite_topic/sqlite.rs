@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, Sqlite
 use tempfile::TempDir;
 
 use crate::database::{all_delivered, rejected};
-use crate::events::{batch, batch_of, partition, sample, samples};
+use crate::events::{batch, batch_of, checkpoint, kept, sample, samples};
 
 /// A database file in a folder of its own.
 #[derive(Debug)]
@@ -127,18 +127,18 @@ async fn the_file_is_made_and_every_column_reads_back() {
 async fn batches_are_stored_once_and_survive_a_restart_with_their_position() {
     let file = File::new();
     let sink = file.sink().await;
-    assert_eq!(sink.position(&partition(0)).await, Ok(None));
+    assert_eq!(kept(&sink, 0).await, None);
     let events = batch(0, &samples("e", 50));
     for _ in 0..2 {
         assert!(all_delivered(&sink.deliver(&events).await.expect("available")));
     }
-    sink.checkpoint(&partition(0), Offset(7)).await.expect("available");
+    checkpoint(&sink, 0, 7).await;
     sink.close().await;
 
     let sink = file.sink().await;
-    assert_eq!(sink.position(&partition(0)).await, Ok(Some(Offset(50))), "never back");
-    sink.checkpoint(&partition(0), Offset(60)).await.expect("available");
-    assert_eq!(sink.position(&partition(0)).await, Ok(Some(Offset(60))));
+    assert_eq!(kept(&sink, 0).await, Some(Offset(50)), "never back");
+    checkpoint(&sink, 0, 60).await;
+    assert_eq!(kept(&sink, 0).await, Some(Offset(60)));
     assert!(all_delivered(&sink.deliver(&events).await.expect("available")));
     assert_eq!(file.values::<i64>("SELECT count(*) FROM event").await, [50]);
     assert_eq!(file.values::<String>("PRAGMA journal_mode").await, ["wal"]);
@@ -177,7 +177,7 @@ async fn one_poisonous_row_does_not_lose_its_batch() {
     assert_eq!(rejected(&outcomes[4]), "SQLite refuses the row: not wanted here");
     assert_eq!(outcomes.iter().filter(|o| **o == Outcome::Delivered).count(), 9);
     assert_eq!(file.values::<i64>("SELECT count(*) FROM event").await, [9]);
-    assert_eq!(sink.position(&partition(0)).await, Ok(Some(Offset(4))));
+    assert_eq!(kept(&sink, 0).await, Some(Offset(4)));
 }
 
 #[tokio::test]
@@ -201,7 +201,7 @@ async fn a_full_disk_is_told_with_the_path_and_leaves_nothing_half() {
         "{told}"
     );
     assert_eq!(file.values::<i64>("SELECT count(*) FROM event").await, [1]);
-    assert_eq!(sink.position(&partition(0)).await, Ok(Some(Offset(1))));
+    assert_eq!(kept(&sink, 0).await, Some(Offset(1)));
     // What has room goes through without a restart.
     assert!(all_delivered(
         &sink.deliver(&batch(1, &[sample("next")])).await.expect("available")

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use schemas::BoxFuture;
-use schemas::log::{Consumer, EventLog, LogError, PublishError, Subscription, TopicSpec};
-use schemas::name::{SinkName, TopicName};
-use schemas::record::{Header, Offset, Partition, Position, Record};
+use schemas::log::{Consumer, EventLog, LogError, PartitionState, PublishError, Subscription, TopicSpec};
+use schemas::name::{GroupName, SinkName, TopicName};
+use schemas::record::{Header, Offset, Partition, PartitionProgress, Position, Record};
 use schemas::sink::{Batch, Outcome, Sink as _, Target};
 use sinks::topic::{Config, TopicSink};
 
@@ -95,7 +95,24 @@ impl EventLog for Log {
         unreachable!("the sink only publishes")
     }
 
-    fn ready(&self) -> BoxFuture<'_, Result<(), LogError>> {
+    fn publish_to<'a>(&'a self, _: &'a Partition, _: Record) -> BoxFuture<'a, Result<Position, PublishError>> {
+        unreachable!("the sink publishes by key")
+    }
+
+    fn progress<'a>(
+        &'a self,
+        _: &'a GroupName,
+        _: &'a TopicName,
+    ) -> BoxFuture<'a, Result<Vec<PartitionState>, LogError>> {
+        unreachable!("the sink only publishes")
+    }
+
+    fn set_progress<'a>(&'a self, _: &'a GroupName, _: &'a [PartitionProgress]) -> BoxFuture<'a, Result<(), LogError>> {
+        unreachable!("the sink only publishes")
+    }
+
+    fn ready<'a>(&'a self, topic: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>> {
+        assert_eq!(topic.as_str(), "forebay.events", "a topic that is there if the log is");
         let answer = if self.down {
             Err(LogError::Unavailable("broker away".into()))
         } else {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use schemas::name::TopicName;
-use schemas::record::{Offset, Partition};
+use schemas::record::{Offset, Partition, TopicId};
 use sqlx::SqliteConnection;
 use tokio::sync::watch;
 
@@ -60,6 +60,7 @@ impl PartitionState {
 pub(super) struct Topic {
     pub(super) id: i64,
     pub(super) name: TopicName,
+    pub(super) uid: TopicId,
     /// At least one; the index is the partition's number.
     pub(super) partitions: Vec<Arc<PartitionState>>,
     retention_ms: AtomicI64,
@@ -95,7 +96,7 @@ pub(super) struct Catalog {
 }
 
 /// One partition with its topic, as [`Catalog::refresh`] reads it.
-type Row = (i64, String, i64, i64, i64, i32, i64, Option<i64>);
+type Row = (i64, String, i64, i64, i64, i32, i64, Option<i64>, String);
 
 impl Catalog {
     pub(super) fn topic(&self, name: &TopicName) -> Option<Arc<Topic>> {
@@ -119,7 +120,8 @@ impl Catalog {
     pub(super) async fn refresh(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         let rows: Vec<Row> = sqlx::query_as(
             "SELECT t.id, t.name, t.retention_ms, t.max_record_bytes, p.id, p.number, p.earliest,
-                    (SELECT max(r.id) FROM record r WHERE r.id >= (p.id << 40) AND r.id < ((p.id + 1) << 40))
+                    (SELECT max(r.id) FROM record r WHERE r.id >= (p.id << 40) AND r.id < ((p.id + 1) << 40)),
+                    t.uid
              FROM topic t JOIN topic_partition p ON p.topic_id = t.id ORDER BY t.id, p.number",
         )
         .fetch_all(connection)
@@ -162,6 +164,7 @@ fn new_topic(id: i64, name: TopicName, rows: &[Row]) -> Topic {
     });
     Topic {
         id,
+        uid: TopicId::new(rows.first().map_or("", |row| &row.8)),
         partitions: partitions.collect(),
         name,
         retention_ms: AtomicI64::default(),

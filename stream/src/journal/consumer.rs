@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use schemas::BoxFuture;
-use schemas::log::{Change, Consumer, LogError, Membership, PartitionReader, Start, Subscription};
-use schemas::name::GroupName;
-use schemas::record::Partition;
+use schemas::log::{Change, Consumer, LogError, Membership, PartitionReader, PartitionState, Start, Subscription};
+use schemas::name::{GroupName, TopicName};
+use schemas::record::{Partition, PartitionProgress};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -25,10 +25,7 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
 /// Joins `subscription`'s group, or reads alone.
 pub(super) async fn subscribe(handle: Arc<Handle>, subscription: Subscription) -> Result<Box<dyn Consumer>, LogError> {
     let shared = &handle.shared;
-    let topic = match shared.catalog.topic(&subscription.topic) {
-        Some(topic) => topic,
-        None => made_elsewhere(&handle, &subscription).await?,
-    };
+    let topic = find(&handle, &subscription.topic).await?;
     let seat = match subscription.membership {
         Membership::Alone => None,
         Membership::Group(group) => Some(Seat::take(&handle, &topic, group).await?),
@@ -56,9 +53,44 @@ pub(super) async fn subscribe(handle: Arc<Handle>, subscription: Subscription) -
     }))
 }
 
-/// A process that only reads may not have heard yet of a new topic.
-async fn made_elsewhere(handle: &Handle, subscription: &Subscription) -> Result<Arc<Topic>, LogError> {
+/// Each partition of a topic and how far the group is.
+pub(super) async fn progress(
+    handle: &Handle,
+    group: &GroupName,
+    topic: &TopicName,
+) -> Result<Vec<PartitionState>, LogError> {
+    let topic = find(handle, topic).await?;
+    progress::of_group(&handle.shared, &topic, group).await
+}
+
+/// Sets the progress of a group that has no member.
+pub(super) async fn set_progress(
+    handle: &Handle,
+    group: &GroupName,
+    progress: &[PartitionProgress],
+) -> Result<(), LogError> {
+    for one in progress {
+        let topic = find(handle, &one.partition.topic).await?;
+        let index = usize::try_from(one.partition.index).ok();
+        let Some(state) = index.and_then(|index| topic.partitions.get(index)) else {
+            return Err(LogError::Misconfigured(format!(
+                "there is no partition {} in {}",
+                one.partition,
+                handle.shared.name()
+            )));
+        };
+        let seat = Seat::take(handle, &topic, group.clone()).await?;
+        handle.shared.progress.store(seat.id, state.id, one.next);
+    }
+    handle.flush(CLOSE_PATIENCE).await
+}
+
+/// The topic; a process that only reads may not have heard yet of a new one.
+async fn find(handle: &Handle, name: &TopicName) -> Result<Arc<Topic>, LogError> {
     let shared = &handle.shared;
+    if let Some(topic) = shared.catalog.topic(name) {
+        return Ok(topic);
+    }
     if handle.queue.is_none() {
         let mut connection = shared.pool.acquire().await.map_err(|e| shared.read_error(&e))?;
         shared
@@ -67,10 +99,7 @@ async fn made_elsewhere(handle: &Handle, subscription: &Subscription) -> Result<
             .await
             .map_err(|e| shared.read_error(&e))?;
     }
-    shared
-        .catalog
-        .topic(&subscription.topic)
-        .ok_or_else(|| topics::missing(shared, &subscription.topic))
+    shared.catalog.topic(name).ok_or_else(|| topics::missing(shared, name))
 }
 
 struct JournalConsumer {
@@ -91,7 +120,8 @@ impl JournalConsumer {
         let reader = |(state, stored): (&Arc<_>, &Arc<Stored>)| {
             let shared = Arc::clone(&self.handle.shared);
             let ended = self.ended.clone();
-            let reader = Reader::new(shared, Arc::clone(state), Arc::clone(stored), group, self.start, ended);
+            let (state, topic_id, stored) = (Arc::clone(state), self.topic.uid.clone(), Arc::clone(stored));
+            let reader = Reader::new(shared, state, topic_id, stored, group, self.start, ended);
             Box::new(reader) as Box<dyn PartitionReader>
         };
         self.topic.partitions.iter().zip(&self.stored).map(reader).collect()
@@ -114,7 +144,7 @@ impl Consumer for JournalConsumer {
         })
     }
 
-    fn lag(&self) -> BoxFuture<'_, Result<Vec<(Partition, u64)>, LogError>> {
+    fn lag(&self) -> BoxFuture<'static, Result<Vec<(Partition, u64)>, LogError>> {
         let lag = self.topic.partitions.iter().zip(&self.stored).map(|(state, stored)| {
             let extent = state.extent();
             let behind = extent.end.0 - stored.get().map_or(extent.earliest, |at| at.max(extent.earliest)).0;

@@ -9,14 +9,24 @@ use schemas::record::{Header, Offset};
 use crate::headers::name;
 
 /// Made when the file is new, and proof that an existing one is ours: `PRAGMA user_version`.
-pub(super) const VERSION: i32 = 1;
+pub(super) const VERSION: i32 = 2;
+
+/// Writes the version that is there anyway: a write that changes nothing.
+pub(super) const WRITE_VERSION: &str = "PRAGMA user_version = 2";
+
+/// From layout 1: topics get the ids that tell one from another of the same name.
+pub(super) const FROM_1: &str = "
+    ALTER TABLE topic ADD COLUMN uid TEXT NOT NULL DEFAULT '';
+    UPDATE topic SET uid = lower(hex(randomblob(16)));
+    PRAGMA user_version = 2;
+";
 
 /// `end` is not stored: it is one past the newest record, or `earliest` where there is none. `earliest` is written by
 /// retention only, together with the deletion, so that offsets are never used twice.
 pub(super) const TABLES: &str = "
     CREATE TABLE topic (
         id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, partitions INTEGER NOT NULL,
-        retention_ms INTEGER NOT NULL, max_record_bytes INTEGER NOT NULL
+        retention_ms INTEGER NOT NULL, max_record_bytes INTEGER NOT NULL, uid TEXT NOT NULL DEFAULT ''
     ) STRICT;
     CREATE TABLE topic_partition (
         id INTEGER PRIMARY KEY, topic_id INTEGER NOT NULL REFERENCES topic (id), number INTEGER NOT NULL,
@@ -34,6 +44,7 @@ pub(super) const TABLES: &str = "
         partition_id INTEGER NOT NULL REFERENCES topic_partition (id), next INTEGER NOT NULL,
         PRIMARY KEY (group_id, partition_id)
     ) STRICT, WITHOUT ROWID;
+    PRAGMA user_version = 2;
 ";
 
 /// 10^12 records per partition and eight million partitions fit.

@@ -28,9 +28,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use schemas::BoxFuture;
-use schemas::log::{Consumer, EventLog, LogError, PublishError, Subscription, TopicSpec};
-use schemas::name::TopicName;
-use schemas::record::{Offset, Partition, Position, Record};
+use schemas::log::{Consumer, EventLog, LogError, PartitionState, PublishError, Subscription, TopicSpec};
+use schemas::name::{GroupName, TopicName};
+use schemas::record::{Offset, Partition, PartitionProgress, Position, Record};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -162,7 +162,8 @@ impl Handle {
         answer.await.map_err(|_| closed())?
     }
 
-    async fn publish(&self, topic: &TopicName, record: Record) -> Result<Position, PublishError> {
+    /// Appends to the partition of the record's key, or to the one with this `index`.
+    async fn publish(&self, topic: &TopicName, index: Option<i32>, record: Record) -> Result<Position, PublishError> {
         let refuse = |why: &str| {
             self.shared.metrics.refused.inc();
             let reason = format!("topic `{topic}`, {}: {why}", self.shared.name());
@@ -199,7 +200,17 @@ impl Handle {
             },
         };
         let (reply, answer) = oneshot::channel();
-        let partition = Arc::clone(known.partition_for(&record.key));
+        let partition = match index {
+            None => known.partition_for(&record.key),
+            Some(index) => match usize::try_from(index)
+                .ok()
+                .and_then(|index| known.partitions.get(index))
+            {
+                Some(partition) => partition,
+                None => return refuse(&format!("it has no partition {index}")),
+            },
+        };
+        let partition = Arc::clone(partition);
         let append = Command::Append(Append {
             partition,
             record,
@@ -237,7 +248,7 @@ impl Handle {
             })
     }
 
-    fn ready(&self) -> Result<(), LogError> {
+    fn ready(&self, topic: &TopicName) -> Result<(), LogError> {
         let Some(queue) = &self.queue else {
             return Err(LogError::Misconfigured(format!(
                 "{} is open for reading only in this process",
@@ -250,6 +261,8 @@ impl Handle {
             Some(format!("its queue of {} records is full", queue.max_capacity()))
         } else if self.room.available_permits() == 0 {
             Some(format!("its queue of {} bytes is full", self.queue_max_bytes))
+        } else if self.shared.catalog.topic(topic).is_none() {
+            return Err(topics::missing(&self.shared, topic));
         } else {
             self.shared.trouble()
         };
@@ -261,7 +274,15 @@ impl Handle {
 
 impl EventLog for Journal {
     fn publish<'a>(&'a self, topic: &'a TopicName, record: Record) -> BoxFuture<'a, Result<Position, PublishError>> {
-        Box::pin(self.handle.publish(topic, record))
+        Box::pin(self.handle.publish(topic, None, record))
+    }
+
+    fn publish_to<'a>(
+        &'a self,
+        partition: &'a Partition,
+        record: Record,
+    ) -> BoxFuture<'a, Result<Position, PublishError>> {
+        Box::pin(self.handle.publish(&partition.topic, Some(partition.index), record))
     }
 
     fn subscribe(&self, subscription: Subscription) -> BoxFuture<'_, Result<Box<dyn Consumer>, LogError>> {
@@ -280,8 +301,24 @@ impl EventLog for Journal {
         Box::pin(async move { topics::check(&self.handle.shared, topics) })
     }
 
-    fn ready(&self) -> BoxFuture<'_, Result<(), LogError>> {
-        Box::pin(async move { self.handle.ready() })
+    fn ready<'a>(&'a self, topic: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>> {
+        Box::pin(async move { self.handle.ready(topic) })
+    }
+
+    fn progress<'a>(
+        &'a self,
+        group: &'a GroupName,
+        topic: &'a TopicName,
+    ) -> BoxFuture<'a, Result<Vec<PartitionState>, LogError>> {
+        Box::pin(consumer::progress(&self.handle, group, topic))
+    }
+
+    fn set_progress<'a>(
+        &'a self,
+        group: &'a GroupName,
+        progress: &'a [PartitionProgress],
+    ) -> BoxFuture<'a, Result<(), LogError>> {
+        Box::pin(consumer::set_progress(&self.handle, group, progress))
     }
 
     fn flush(&self, grace: Duration) -> BoxFuture<'_, Result<(), LogError>> {

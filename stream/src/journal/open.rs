@@ -9,7 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
 use super::failure::{Severity, describe, severity};
-use super::layout::{TABLES, VERSION};
+use super::layout::{FROM_1, TABLES, VERSION};
 
 /// How long a second opener waits for the first to let go (a restart, a supervisor that is quick).
 const LOCK_PATIENCE: Duration = Duration::from_secs(1);
@@ -73,7 +73,12 @@ fn file(path: &Path) -> PathBuf {
 pub(super) async fn connect_writer(path: &Path) -> Result<SqliteConnection, LogError> {
     let mut connection = reconnect_writer(path).await.map_err(|e| cannot_open(path, &e))?;
     match check_version(&mut connection, path).await? {
-        0 => make_tables(&mut connection).await.map_err(|e| cannot_open(path, &e))?,
+        0 => lay_out(&mut connection, TABLES)
+            .await
+            .map_err(|e| cannot_open(path, &e))?,
+        1 => lay_out(&mut connection, FROM_1)
+            .await
+            .map_err(|e| cannot_open(path, &e))?,
         _ => check_whole(&mut connection).await.map_err(|e| cannot_open(path, &e))?,
     }
     Ok(connection)
@@ -111,8 +116,8 @@ pub(super) async fn connect_reader(path: &Path) -> Result<SqliteConnection, LogE
         .await
         .map_err(|e| cannot_open(path, &e))?;
     match check_version(&mut connection, path).await? {
-        0 => Err(LogError::Unavailable(format!(
-            "journal `{}` is being made right now",
+        0..VERSION => Err(LogError::Unavailable(format!(
+            "journal `{}` is new or of an older version: the process that writes it brings it up to date at its start",
             path.display()
         ))),
         _ => Ok(connection),
@@ -143,7 +148,7 @@ async fn check_version(connection: &mut SqliteConnection, path: &Path) -> Result
         .fetch_one(connection)
         .await
         .map_err(|e| cannot_open(path, &e))?;
-    if found == 0 || found == VERSION {
+    if (0..=VERSION).contains(&found) {
         Ok(found)
     } else {
         Err(LogError::Misconfigured(format!(
@@ -154,12 +159,9 @@ async fn check_version(connection: &mut SqliteConnection, path: &Path) -> Result
     }
 }
 
-async fn make_tables(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+async fn lay_out(connection: &mut SqliteConnection, statements: &'static str) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    sqlx::raw_sql(TABLES).execute(&mut *transaction).await?;
-    sqlx::query("PRAGMA user_version = 1")
-        .execute(&mut *transaction)
-        .await?;
+    sqlx::raw_sql(statements).execute(&mut *transaction).await?;
     transaction.commit().await
 }
 

@@ -3,11 +3,15 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use schemas::record::Offset;
+use schemas::log::{LogError, PartitionState};
+use schemas::name::GroupName;
+use schemas::record::{Offset, PartitionProgress};
 use sqlx::{SqliteConnection, SqlitePool};
 use tokio::sync::Notify;
 
+use super::catalog::Topic;
 use super::layout::PartitionId;
+use super::shared::Shared;
 
 /// A group's id in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,6 +24,8 @@ pub(super) type Progress = (GroupId, PartitionId, Offset);
 #[derive(Debug, Default)]
 pub(super) struct PendingProgress {
     next: Mutex<HashMap<(GroupId, PartitionId), Offset>>,
+    /// What has been written since the journal was opened.
+    written: Mutex<HashMap<(GroupId, PartitionId), Offset>>,
     /// Wakes the writer when the first entry comes.
     came: Notify,
 }
@@ -43,6 +49,20 @@ impl PendingProgress {
             .drain()
             .map(|((group, partition), next)| (group, partition, next))
             .collect()
+    }
+
+    /// What was taken is on disk.
+    pub(super) fn written(&self, progress: &[Progress]) {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        for (group, partition, next) in progress {
+            written.insert((*group, *partition), *next);
+        }
+    }
+
+    /// The progress that is on disk, as far as it was written since the journal was opened.
+    pub(super) fn durable(&self, group: GroupId, partition: PartitionId) -> Option<Offset> {
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.get(&(group, partition)).copied()
     }
 
     /// Gives back what could not be written, where nothing newer has come.
@@ -87,4 +107,37 @@ pub(super) async fn read(pool: &SqlitePool, group: GroupId) -> Result<HashMap<Pa
         .into_iter()
         .map(|(partition, next)| (PartitionId(partition), Offset(next)))
         .collect())
+}
+
+/// Each partition of a topic and how far the group is, as it is on disk.
+pub(super) async fn of_group(
+    shared: &Shared,
+    topic: &Topic,
+    group: &GroupName,
+) -> Result<Vec<PartitionState>, LogError> {
+    let rows: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT p.partition_id, p.next FROM progress p JOIN reader_group g ON g.id = p.group_id
+         WHERE g.topic_id = ? AND g.name = ?",
+    )
+    .bind(topic.id)
+    .bind(group.as_str())
+    .fetch_all(&shared.pool)
+    .await
+    .map_err(|e| shared.read_error(&e))?;
+    let stored: HashMap<_, _> = rows.into_iter().collect();
+    let state = |state: &std::sync::Arc<super::catalog::PartitionState>| {
+        let extent = state.extent();
+        PartitionState {
+            partition: state.partition.clone(),
+            topic_id: Some(topic.uid.clone()),
+            earliest: extent.earliest,
+            end: extent.end,
+            stored: stored.get(&state.id.0).map(|next| PartitionProgress {
+                partition: state.partition.clone(),
+                topic_id: Some(topic.uid.clone()),
+                next: Offset(*next),
+            }),
+        }
+    };
+    Ok(topic.partitions.iter().map(state).collect())
 }

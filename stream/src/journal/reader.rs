@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use schemas::BoxFuture;
-use schemas::log::{LogError, PartitionReader, Start};
-use schemas::record::{Offset, Partition, Record, StoredRecord};
+use schemas::log::{Begin, LogError, LostBecause, PartitionReader, Start};
+use schemas::record::{Offset, Partition, PartitionProgress, Record, StoredRecord, TopicId};
 use sqlx::SqliteConnection;
 use tokio_util::sync::CancellationToken;
 
@@ -45,7 +45,10 @@ impl Stored {
 pub(super) struct Reader {
     shared: Arc<Shared>,
     state: Arc<PartitionState>,
+    topic_id: TopicId,
     stored: Arc<Stored>,
+    /// What the group had stored when it was joined.
+    began: Option<Offset>,
     /// `None` for one who reads alone.
     group: Option<GroupId>,
     start: Start,
@@ -58,6 +61,7 @@ impl Reader {
     pub(super) fn new(
         shared: Arc<Shared>,
         state: Arc<PartitionState>,
+        topic_id: TopicId,
         stored: Arc<Stored>,
         group: Option<GroupId>,
         start: Start,
@@ -67,6 +71,8 @@ impl Reader {
         Self {
             shared,
             state,
+            topic_id,
+            began: stored.get(),
             stored,
             group,
             start,
@@ -75,23 +81,32 @@ impl Reader {
         }
     }
 
-    fn begin(&mut self, from: Option<Offset>) -> Result<(), LogError> {
+    fn begin(&mut self, from: &Begin) -> Result<(), LogError> {
         let extent = self.state.extent();
-        self.next = match from.or_else(|| self.stored.get()) {
-            Some(at) if at < extent.earliest || at > extent.end => return Err(self.lost(at, extent)),
-            Some(at) => at,
-            None => {
-                let at = match self.start {
-                    Start::Earliest => extent.earliest,
-                    Start::Latest => extent.end,
-                };
-                // Kept, or what comes or expires before the group stores for the first time would be skipped at the
-                // next start, in silence.
-                if let Some(group) = self.group.filter(|_| !self.ended.is_cancelled()) {
-                    self.shared.progress.store(group, self.state.id, at);
-                }
-                at
+        let progress = match from {
+            Begin::At(progress) => Some(progress.clone()),
+            Begin::Stored => self.stored.get().map(|next| PartitionProgress {
+                partition: self.state.partition.clone(),
+                // Progress and topic are in one file.
+                topic_id: Some(self.topic_id.clone()),
+                next,
+            }),
+            Begin::Oldest => None,
+        };
+        self.next = if let Some(progress) = progress {
+            progress.check(Some(&self.topic_id), extent.earliest, extent.end)?;
+            progress.next
+        } else {
+            let at = match self.start {
+                Start::Latest if *from == Begin::Stored => extent.end,
+                Start::Earliest | Start::Latest => extent.earliest,
+            };
+            // Kept, or what comes or expires before the group stores for the first time would be skipped at the
+            // next start, in silence.
+            if let Some(group) = self.group.filter(|_| !self.ended.is_cancelled()) {
+                self.shared.progress.store(group, self.state.id, at);
             }
+            at
         };
         self.stored.set(self.next);
         Ok(())
@@ -156,6 +171,13 @@ impl Reader {
             && let Some((id, key, headers, value)) = rows.try_next().await.map_err(|e| self.shared.read_error(&e))?
         {
             let offset = offset_of(id);
+            // A journal has no holes: what stands behind one is not given out before the one who reads has heard of it.
+            if batch
+                .last()
+                .is_some_and(|last: &StoredRecord| offset != last.offset.next())
+            {
+                break;
+            }
             let headers = decode_headers(Bytes::from(headers))
                 .ok_or_else(|| self.damaged(&format!("the headers at offset {offset} are not readable")))?;
             let record = Record {
@@ -173,8 +195,10 @@ impl Reader {
         LogError::ProgressLost {
             partition: self.state.partition.clone(),
             stored,
-            earliest: extent.earliest,
-            end: extent.end,
+            why: LostBecause::OutOfRange {
+                earliest: extent.earliest,
+                end: extent.end,
+            },
         }
     }
 
@@ -192,8 +216,12 @@ impl PartitionReader for Reader {
         &self.state.partition
     }
 
-    fn begin(&mut self, from: Option<Offset>) -> BoxFuture<'_, Result<(), LogError>> {
-        Box::pin(async move { self.begin(from) })
+    fn begin(&mut self, from: Begin) -> BoxFuture<'_, Result<(), LogError>> {
+        Box::pin(async move { self.begin(&from) })
+    }
+
+    fn topic_id(&self) -> Option<&TopicId> {
+        Some(&self.topic_id)
     }
 
     fn next_batch(&mut self, max: usize) -> BoxFuture<'_, Result<Option<Vec<StoredRecord>>, LogError>> {
@@ -210,6 +238,14 @@ impl PartitionReader for Reader {
         self.stored.set(next);
         self.shared.progress.store(group, self.state.id, next);
         Ok(())
+    }
+
+    fn commit_soon(&mut self) {
+        // It takes some 200 ms as it is.
+    }
+
+    fn durable(&self) -> Option<Offset> {
+        self.shared.progress.durable(self.group?, self.state.id).or(self.began)
     }
 }
 

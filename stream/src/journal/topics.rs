@@ -36,7 +36,8 @@ pub(super) async fn ensure(
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     for spec in topics {
         let topic: i64 = sqlx::query_scalar(
-            "INSERT INTO topic (name, partitions, retention_ms, max_record_bytes) VALUES (?, ?, ?, ?)
+            "INSERT INTO topic (name, partitions, retention_ms, max_record_bytes, uid)
+             VALUES (?, ?, ?, ?, lower(hex(randomblob(16))))
              ON CONFLICT (name) DO UPDATE
              SET retention_ms = excluded.retention_ms, max_record_bytes = excluded.max_record_bytes
              RETURNING id",

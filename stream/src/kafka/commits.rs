@@ -1,4 +1,4 @@
-//! Making stored progress durable: on a thread of its own, once a second and when asked; and in the rebalance callback.
+//! Making stored progress durable: on a thread of its own, once a second and when asked for; and in the rebalance callback.
 //!
 //! Not librdkafka's own timer, because only we know which assignment progress belongs to; and not its asynchronous commit,
 //! because the outcome of that is not told to users of its event interface. A synchronous commit can take as long as the
@@ -6,24 +6,33 @@
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaResult;
+use schemas::log::LostBecause;
 
+use super::describe::Description;
 use super::membership::{Events, Shared};
+use super::offsets::{self, described};
 use super::slot::Slot;
 
-/// How soon stored progress becomes durable.
+/// How soon stored progress becomes durable; sooner, when many records are settled (see `reader`).
 const INTERVAL: Duration = Duration::from_secs(1);
+/// How long the next commit waits after one that failed.
+const FAILURE_PAUSE: Duration = Duration::from_millis(200);
+/// How often the topic's id is looked at.
+const IDENTITY_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The thread: commits every second, and at once when `asked`; ends when the other end of `asked` or the consumer is gone.
 pub(super) fn run(consumer: &Weak<BaseConsumer<Events>>, shared: &Shared, asked: &Receiver<()>) {
     let mut failing = false;
+    let mut identified = Instant::now();
     while !matches!(asked.recv_timeout(INTERVAL), Err(RecvTimeoutError::Disconnected)) {
         let Some(consumer) = consumer.upgrade() else {
             return;
         };
+        shared.commit_begins();
         match commit(&consumer, shared, || shared.slots().values().cloned().collect()) {
             Ok(()) => failing = false,
             Err(error) if failing => tracing::debug!(topic = %shared.topic, %error, "progress is still not committed"),
@@ -31,6 +40,34 @@ pub(super) fn run(consumer: &Weak<BaseConsumer<Events>>, shared: &Shared, asked:
                 failing = true;
                 tracing::warn!(topic = %shared.topic, %error, "progress was not committed, it will be tried again");
             }
+        }
+        // Not held while the cluster is asked: leaving waits for it.
+        drop(consumer);
+        if failing {
+            // Whoever asks for commits is not to be answered by a storm of them.
+            std::thread::sleep(FAILURE_PAUSE);
+        }
+        if identified.elapsed() >= IDENTITY_INTERVAL {
+            check_identity(shared);
+            identified = Instant::now();
+        }
+    }
+}
+
+/// Looks whether the topic is still the one that is read: one that was made anew and has grown past where we stand would
+/// go on as if nothing had been.
+fn check_identity(shared: &Shared) {
+    // No answer, or no topic, is for those to tell who read it.
+    let Ok(Description { id: Some(found), .. }) = described(&shared.publisher, &shared.topic) else {
+        return;
+    };
+    let slots: Vec<_> = shared.slots().values().cloned().collect();
+    for slot in slots {
+        if let (Some(stored), Some(at)) = (slot.topic_id(), slot.reading_at())
+            && stored != found
+        {
+            let found = found.clone();
+            slot.lose(at, LostBecause::OtherTopic { stored, found });
         }
     }
 }
@@ -47,8 +84,10 @@ pub(super) fn commit(
         .into_iter()
         .filter_map(|slot| slot.unconfirmed().map(|offset| (slot, offset)))
         .collect();
-    let offsets = unconfirmed.iter().map(|(slot, offset)| (slot.partition.index, *offset));
-    if let Some(list) = shared.list(offsets) {
+    let nexts = unconfirmed
+        .iter()
+        .map(|(slot, offset)| (slot.partition.index, *offset, slot.topic_id()));
+    if let Some(list) = offsets::progress_list(&shared.topic, nexts) {
         // An error also if only one of the partitions was refused; which one it does not say, so all are committed anew.
         consumer.commit(&list, CommitMode::Sync)?;
         shared.connection.reached();
@@ -69,10 +108,12 @@ mod tests {
     use rdkafka::error::RDKafkaErrorCode as Code;
     use rdkafka::mocking::MockCluster;
     use schemas::log::Start;
-    use schemas::record::{Offset, Partition};
+    use schemas::record::{Offset, Partition, TopicId};
 
     use super::super::client::Connection;
     use super::super::config::Config;
+    use super::super::membership::Member;
+    use super::super::producer::Publisher;
     use super::*;
 
     #[test]
@@ -85,14 +126,16 @@ mod tests {
         };
         let (changes, _receiver) = tokio::sync::mpsc::unbounded_channel();
         let topic: schemas::name::TopicName = "t".parse().expect("a name");
-        let shared = Arc::new(Shared::new(
-            topic.clone(),
-            true,
-            Start::Earliest,
-            config.request_timeout(),
-            Connection::new(&config.brokers, "test", Duration::ZERO),
+        let publisher = Arc::new(Publisher::new(config.clone()).expect("a producer"));
+        let member = Member {
+            topic: topic.clone(),
+            group: "g".to_owned(),
+            start: Start::Earliest,
+            commits: Some(std::sync::mpsc::channel().0),
             changes,
-        ));
+        };
+        let connection = Connection::new(&config.brokers, "test", Duration::ZERO);
+        let shared = Arc::new(Shared::new(member, publisher, connection));
         let consumer: BaseConsumer<Events> = config
             .member("g")
             .expect("options")
@@ -102,6 +145,7 @@ mod tests {
         let [known, unknown] = [0, 7].map(|index| {
             let topic = topic.clone();
             let slot = Arc::new(Slot::new(Partition { topic, index }));
+            slot.begin(Some(TopicId::new("made-once")), Offset(0), Offset(0), false);
             slot.store(Offset(5));
             slot
         });
@@ -112,5 +156,18 @@ mod tests {
 
         commit(&consumer, &shared, || vec![Arc::clone(&known)]).expect("the broker knows it");
         assert_eq!(known.unconfirmed(), None);
+
+        let stored = offsets::committed(
+            &consumer,
+            &shared.connection,
+            "g",
+            &known.partition,
+            config.request_timeout(),
+        );
+        let stored = stored.expect("an answer").expect("progress");
+        assert_eq!(
+            (stored.next, stored.topic_id),
+            (Offset(5), Some(TopicId::new("made-once")))
+        );
     }
 }

@@ -6,7 +6,6 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use schemas::BoxFuture;
 use schemas::log::{Change, Consumer, LogError, Membership, Start, Subscription};
 use schemas::record::Partition;
@@ -15,11 +14,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::client::Connection;
 use super::commits;
-use super::config::Config;
-use super::membership::{Events, Shared};
+use super::membership::{Events, Member, Shared};
+use super::offsets::{self, committed, watermarks};
 use super::poll::Poll;
+use super::producer::Publisher;
 use super::properties::creation_error;
-use super::reader::{committed, watermarks};
 use super::slot::Slot;
 
 /// How long a close may take in all: a revocation under way, the last commit, leaving the group.
@@ -39,66 +38,63 @@ pub(super) struct KafkaConsumer {
 
 /// Blocks. `partitions` is how many the topic has.
 pub(super) fn subscribe(
-    config: &Config,
+    publisher: &Arc<Publisher>,
     subscription: Subscription,
     partitions: i32,
 ) -> Result<KafkaConsumer, LogError> {
+    let config = publisher.config();
     let (changes, receiver) = mpsc::unbounded_channel();
     let (group, in_group) = match &subscription.membership {
         Membership::Group(group) => (group.to_string(), true),
-        // librdkafka wants a name; nothing is ever stored under it.
+        // librdkafka wants a name, and the broker a right to it; nothing is ever stored under it. It begins as the topic
+        // does, so that ACLs by prefix know it.
         Membership::Alone => {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            (
-                format!("forebay-alone-{}-{}", std::process::id(), now.as_nanos()),
-                false,
-            )
+            let (topic, pid) = (&subscription.topic, std::process::id());
+            (format!("{topic}.alone-{pid}-{}", now.as_nanos()), false)
         }
     };
-    let shared = Arc::new(Shared::new(
-        subscription.topic,
-        in_group,
-        subscription.start,
-        config.request_timeout(),
-        Connection::new(&config.brokers, format!("consumer of `{group}`"), REFUSAL_PATIENCE),
+    let described = offsets::described(publisher, &subscription.topic)?;
+    if !described.may_read {
+        return Err(LogError::Misconfigured(offsets::topic_forbidden(
+            &subscription.topic,
+            "Read",
+        )));
+    }
+    let (commits, asked) = std::sync::mpsc::channel();
+    let connection = Connection::new(&config.brokers, format!("consumer of `{group}`"), REFUSAL_PATIENCE);
+    let member = Member {
+        topic: subscription.topic,
+        group,
+        start: subscription.start,
+        commits: in_group.then_some(commits),
         changes,
-    ));
+    };
+    let shared = Arc::new(Shared::new(member, Arc::clone(publisher), connection));
     let consumer: BaseConsumer<Events> = config
-        .member(&group)?
+        .member(&shared.group)?
         .create_with_context(Events::new(Arc::clone(&shared)))
         .map_err(|e| creation_error("consumer", &e))?;
     let consumer = Arc::new(consumer);
     let weak = Arc::downgrade(&consumer);
     consumer.context().set_consumer(Weak::clone(&weak));
-    let topic = shared.topic.as_str();
-    let joined = if in_group {
-        consumer.subscribe(&[topic])
+    if in_group {
+        let topic = shared.topic.as_str();
+        let joined = consumer.subscribe(&[topic]);
+        joined.map_err(|error| LogError::Unavailable(format!("no subscription to `{topic}`: {error}")))?;
+        let (weak, shared) = (Weak::clone(&weak), Arc::clone(&shared));
+        thread("kafka-commits", move || commits::run(&weak, &shared, &asked))?;
     } else {
-        let mut list = TopicPartitionList::new();
-        list.add_partition_range(topic, 0, partitions - 1);
-        // As in a group (see `membership`): paused, until a reader says where it begins.
-        list.set_all_offsets(KafkaOffset::End)
-            .and_then(|()| consumer.assign(&list))
-            .and_then(|()| consumer.pause(&list))
-    };
-    joined.map_err(|error| LogError::Unavailable(format!("no subscription to `{topic}`: {error}")))?;
-    if !in_group {
         let all: Vec<_> = (0..partitions).collect();
         shared.assigned(&weak, &all);
     }
 
     let closing = Arc::new(AtomicBool::new(false));
-    let (commits, asked) = std::sync::mpsc::channel();
-    if in_group {
-        let (weak, shared) = (Weak::clone(&weak), Arc::clone(&shared));
-        thread("kafka-commits", move || commits::run(&weak, &shared, &asked))?;
-    }
     let poll = Poll {
         consumer,
         shared: Arc::clone(&shared),
         most_bytes: usize::try_from(config.read_ahead_bytes).unwrap_or(usize::MAX),
         closing: Arc::clone(&closing),
-        commits,
         told: Cell::default(),
     };
     let (end, ended) = oneshot::channel();
@@ -134,7 +130,7 @@ impl Consumer for KafkaConsumer {
         })
     }
 
-    fn lag(&self) -> BoxFuture<'_, Result<Vec<(Partition, u64)>, LogError>> {
+    fn lag(&self) -> BoxFuture<'static, Result<Vec<(Partition, u64)>, LogError>> {
         let (shared, consumer) = (Arc::clone(&self.shared), Weak::clone(&self.consumer));
         Box::pin(async move {
             let asked = tokio::task::spawn_blocking(move || match consumer.upgrade() {
@@ -178,9 +174,13 @@ impl Drop for KafkaConsumer {
 }
 
 fn lag(consumer: &BaseConsumer<Events>, shared: &Shared, slot: &Slot) -> Result<(Partition, u64), LogError> {
-    let (earliest, end) = watermarks(consumer, shared, slot)?;
+    let (earliest, end) = watermarks(&shared.publisher, &slot.partition)?;
     let progress = match slot.progress() {
-        None if shared.in_group => committed(consumer, shared, slot)?,
+        None if shared.in_group => {
+            let (group, timeout) = (&shared.group, shared.request_timeout);
+            let stored = committed(consumer, &shared.connection, group, &slot.partition, timeout)?;
+            stored.map(|stored| stored.next)
+        }
         progress => progress,
     };
     let from = progress.unwrap_or(match shared.start {

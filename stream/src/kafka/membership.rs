@@ -1,6 +1,7 @@
 //! Becoming and ceasing to be the owner of partitions: the rebalance callback of a consumer.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
 use std::time::Duration;
 
@@ -17,21 +18,47 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::client::{self, Connection};
 use super::commits;
+use super::holes::Holes;
+use super::metrics::Metrics;
+use super::offsets;
+use super::producer::Publisher;
 use super::reader::Reader;
 use super::slot::Slot;
 
 /// How long a revocation waits for the owner to settle what is in flight.
 const REVOCATION_PATIENCE: Duration = Duration::from_secs(5);
 
+/// Who subscribes.
+pub(super) struct Member {
+    pub(super) topic: TopicName,
+    pub(super) group: String,
+    pub(super) start: Start,
+    /// To the thread that commits; `None` for one who reads alone.
+    pub(super) commits: Option<mpsc::Sender<()>>,
+    pub(super) changes: UnboundedSender<Result<Change, LogError>>,
+}
+
 /// What the poll thread, the callbacks, the readers and the consumer share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) topic: TopicName,
+    /// The group's name, or the one that a reader alone goes by.
+    pub(super) group: String,
     /// Whether progress is stored: a member of a group, not one who reads alone.
     pub(super) in_group: bool,
     pub(super) start: Start,
     pub(super) request_timeout: Duration,
     pub(super) connection: Connection,
+    /// For questions about offsets and topics: its connections are not blocked by fetches that wait for records.
+    pub(super) publisher: Arc<Publisher>,
+    pub(super) metrics: Metrics,
+    pub(super) holes: Holes,
+    /// Whether it was logged that the group has no stored progress.
+    pub(super) fresh_start_logged: AtomicBool,
+    /// Asks for a commit at once; `None` for one who reads alone.
+    commits: Option<mpsc::Sender<()>>,
+    /// Whether a commit was asked for and has not begun.
+    commit_asked: AtomicBool,
     /// To the owner; `None` once the thread of the consumer has ended.
     changes: Mutex<Option<UnboundedSender<Result<Change, LogError>>>>,
     slots: Mutex<BTreeMap<i32, Arc<Slot>>>,
@@ -40,24 +67,38 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(
-        topic: TopicName,
-        in_group: bool,
-        start: Start,
-        request_timeout: Duration,
-        connection: Connection,
-        changes: UnboundedSender<Result<Change, LogError>>,
-    ) -> Self {
+    pub(super) fn new(member: Member, publisher: Arc<Publisher>, connection: Connection) -> Self {
         Self {
-            topic,
-            in_group,
-            start,
-            request_timeout,
+            topic: member.topic,
+            in_group: member.commits.is_some(),
+            group: member.group,
+            start: member.start,
+            request_timeout: publisher.config().request_timeout(),
             connection,
-            changes: Mutex::new(Some(changes)),
+            metrics: publisher.metrics().clone(),
+            holes: Holes::default(),
+            publisher,
+            fresh_start_logged: AtomicBool::new(false),
+            commits: member.commits,
+            commit_asked: AtomicBool::new(false),
+            changes: Mutex::new(Some(member.changes)),
             slots: Mutex::default(),
             committing: Mutex::default(),
         }
+    }
+
+    /// Asks for a commit, soon.
+    pub(super) fn ask_for_commit(&self) {
+        if let Some(commits) = &self.commits
+            && !self.commit_asked.swap(true, Ordering::AcqRel)
+        {
+            // If the thread is gone, the consumer is, too.
+            commits.send(()).ok();
+        }
+    }
+
+    pub(super) fn commit_begins(&self) {
+        self.commit_asked.store(false, Ordering::Release);
     }
 
     /// The partitions that are ours now.
@@ -104,19 +145,6 @@ impl Shared {
             .filter_map(|e| slots.remove(&e.partition()))
             .collect()
     }
-
-    /// A list of these offsets, each the **next** to read; `None` if it would be empty.
-    pub(super) fn list(&self, offsets: impl IntoIterator<Item = (i32, Offset)>) -> Option<TopicPartitionList> {
-        let mut list = TopicPartitionList::new();
-        for (partition, offset) in offsets {
-            // `commit` takes the list as it is: the offset in it becomes the group's, without a + 1.
-            if let Err(error) = list.add_partition_offset(self.topic.as_str(), partition, KafkaOffset::Offset(offset.0))
-            {
-                tracing::error!(topic = %self.topic, partition, offset = offset.0, %error, "an offset that kafka does not know");
-            }
-        }
-        (list.count() > 0).then_some(list)
-    }
 }
 
 /// What librdkafka calls us for, on the poll thread.
@@ -142,21 +170,29 @@ impl Events {
         Weak::clone(&self.consumer.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The partitions begin paused: each reader says where it begins, and only then it is sought and resumed. So neither
-    /// a stored offset nor a pause of an earlier assignment can slip in. They are assigned at the end of the log because
-    /// a fetch may go out before the pause: there it cannot be out of range, which would stop the partition for good.
+    /// The partitions become ours, but librdkafka does not fetch them yet, and never chooses a position: each reader says
+    /// where it begins, and only then the partition joins librdkafka's assignment, at that offset (see `poll`).
+    ///
+    /// To assign them at the end of the log, pause, and seek later is not the same: the answer to the first question for
+    /// the end can come after the seek, and moves the position to the end, over everything between.
     fn assign(&self, consumer: &BaseConsumer<Self>, partitions: &mut TopicPartitionList) -> KafkaResult<()> {
-        partitions.set_all_offsets(KafkaOffset::End)?;
-        consumer.incremental_assign(partitions)?;
-        consumer.pause(partitions)?;
-        let indices: Vec<_> = partitions
-            .elements()
-            .iter()
-            .map(rdkafka::topic_partition_list::TopicPartitionListElem::partition)
-            .collect();
+        let planted = cfg!(feature = "planted-bugs");
+        if planted {
+            partitions.set_all_offsets(KafkaOffset::End)?;
+            consumer.incremental_assign(partitions)?;
+            consumer.pause(partitions)?;
+        } else {
+            // The group's protocol wants an answer, if an empty one.
+            consumer.incremental_assign(&TopicPartitionList::new())?;
+        }
+        let indices = offsets::indices(partitions);
         if !indices.is_empty() {
             tracing::info!(topic = %self.shared.topic, partitions = ?indices, "partitions assigned");
-            self.shared.assigned(&self.consumer(), &indices);
+        }
+        // The owner hears of none as well: then other members have them all.
+        self.shared.assigned(&self.consumer(), &indices);
+        if planted {
+            self.shared.slots().values().for_each(|slot| slot.join_assignment());
         }
         Ok(())
     }
@@ -186,7 +222,17 @@ impl Events {
                 slot.end();
             }
         }
-        consumer.incremental_unassign(partitions)
+        self.unassign(consumer, &slots)
+    }
+
+    /// Takes out of librdkafka's assignment what has been put into it.
+    fn unassign(&self, consumer: &BaseConsumer<Self>, slots: &[Arc<Slot>]) -> KafkaResult<()> {
+        let assigned = slots.iter().filter(|slot| slot.is_assigned());
+        let list = offsets::list(
+            &self.shared.topic,
+            assigned.map(|slot| (slot.partition.index, Offset(0))),
+        );
+        consumer.incremental_unassign(&list.unwrap_or_default())
     }
 
     /// The group has given the partitions to somebody else already: nothing of ours may be committed.
@@ -201,7 +247,7 @@ impl Events {
             self.shared.tell(Ok(Change::Lost(lost)));
         }
         commits::settle(&self.shared);
-        consumer.incremental_unassign(partitions)
+        self.unassign(consumer, &slots)
     }
 }
 
@@ -217,8 +263,9 @@ impl ClientContext for Events {
 
 impl ConsumerContext for Events {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, event: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
-        self.shared.connection.reached();
         let result = if event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            // The coordinator has answered; of a loss we hear because none does.
+            self.shared.connection.reached();
             self.assign(consumer, partitions)
         } else if consumer.assignment_lost() {
             self.lose(consumer, partitions)

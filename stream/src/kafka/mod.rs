@@ -5,11 +5,14 @@
 //! * `config`: the settings; the options on which safety rests are set after the operator's own
 //! * `properties`: what is wrong with the operator's own options
 //! * `producer`: publishing, bounded in time and memory; a broken producer is replaced
-//! * `topics`: making and checking topics
+//! * `health`: what became of the last records of a topic, for readiness
+//! * `topics`, `describe`: making and checking topics, and the ids they have
 //! * `consumer`, `poll`: a subscription has a thread of its own that polls librdkafka all the time
 //! * `membership`: the rebalance callback; drains and commits before partitions go
 //! * `commits`: makes stored progress durable
 //! * `slot`, `reader`: one assigned partition, its queue, its place, its progress
+//! * `holes`: whether a jump in the offsets is in the log itself
+//! * `offsets`, `progress`: what is committed and what the log holds, for readers and for operators
 //! * `convert`, `client`: messages to records; logs, lost connections and refused credentials
 //!
 //! librdkafka's calls that block run on the thread of the subscription or on the runtime's threads for blocking calls,
@@ -20,9 +23,15 @@ mod commits;
 mod config;
 mod consumer;
 mod convert;
+mod describe;
+mod health;
+mod holes;
 mod membership;
+mod metrics;
+mod offsets;
 mod poll;
 mod producer;
+mod progress;
 mod properties;
 mod reader;
 mod slot;
@@ -32,18 +41,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use schemas::BoxFuture;
-use schemas::log::{Consumer, EventLog, LogError, PublishError, Subscription, TopicSpec};
-use schemas::name::TopicName;
-use schemas::record::{Position, Record};
+use schemas::log::{Consumer, EventLog, LogError, PartitionState, PublishError, Subscription, TopicSpec};
+use schemas::name::{GroupName, TopicName};
+use schemas::record::{Partition, PartitionProgress, Position, Record};
 
 pub use config::Config;
+pub use metrics::Metrics;
 use producer::Publisher;
 
 /// The event log on Kafka. Call [`flush`](EventLog::flush) before dropping it: what is not acknowledged yet is dropped
 /// with it, and the drop itself may block for half a second.
 #[derive(Debug)]
 pub struct KafkaLog {
-    config: Arc<Config>,
     publisher: Arc<Publisher>,
 }
 
@@ -55,32 +64,43 @@ impl KafkaLog {
     /// [`LogError::Misconfigured`] names the key or the property that cannot work; values are never shown.
     pub fn connect(config: Config) -> Result<Self, LogError> {
         config.check()?;
-        let publisher = Arc::new(Publisher::new(&config)?);
-        Ok(Self {
-            config: Arc::new(config),
-            publisher,
-        })
+        let publisher = Arc::new(Publisher::new(config)?);
+        Ok(Self { publisher })
+    }
+
+    /// What it counts.
+    pub fn metrics(&self) -> &Metrics {
+        self.publisher.metrics()
     }
 
     /// Runs `work`, which blocks, beside the futures.
     async fn blocking<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Config, &Arc<Publisher>) -> Result<T, LogError> + Send + 'static,
+        work: impl FnOnce(&Arc<Publisher>) -> Result<T, LogError> + Send + 'static,
     ) -> Result<T, LogError> {
-        let (config, publisher) = (Arc::clone(&self.config), Arc::clone(&self.publisher));
-        let done = tokio::task::spawn_blocking(move || work(&config, &publisher)).await;
+        let publisher = Arc::clone(&self.publisher);
+        let done = tokio::task::spawn_blocking(move || work(&publisher)).await;
         done.unwrap_or_else(|_| Err(LogError::Unavailable("the runtime is shutting down".to_owned())))
     }
 }
 
 impl EventLog for KafkaLog {
     fn publish<'a>(&'a self, topic: &'a TopicName, record: Record) -> BoxFuture<'a, Result<Position, PublishError>> {
-        Box::pin(self.publisher.publish(topic, record))
+        Box::pin(self.publisher.publish(topic, None, record))
+    }
+
+    fn publish_to<'a>(
+        &'a self,
+        partition: &'a Partition,
+        record: Record,
+    ) -> BoxFuture<'a, Result<Position, PublishError>> {
+        Box::pin(self.publisher.publish(&partition.topic, Some(partition.index), record))
     }
 
     fn subscribe(&self, subscription: Subscription) -> BoxFuture<'_, Result<Box<dyn Consumer>, LogError>> {
-        Box::pin(self.blocking(move |config, publisher| {
+        Box::pin(self.blocking(move |publisher| {
             let topic = subscription.topic.clone();
+            let config = publisher.config();
             let Some(shape) = topics::shape(publisher, topic.as_str(), config.request_timeout())? else {
                 return Err(LogError::Misconfigured(format!(
                     "topic `{topic}` is missing on kafka at `{}`: {}",
@@ -88,26 +108,45 @@ impl EventLog for KafkaLog {
                     topics::MISSING_HELP
                 )));
             };
-            let consumer = consumer::subscribe(config, subscription, shape.partitions)?;
+            let consumer = consumer::subscribe(publisher, subscription, shape.partitions)?;
             Ok(Box::new(consumer) as Box<dyn Consumer>)
         }))
     }
 
     fn ensure_topics<'a>(&'a self, topics: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
         let specs = topics.to_vec();
-        Box::pin(self.blocking(move |config, publisher| topics::check(config, publisher, &specs, true)))
+        Box::pin(self.blocking(move |publisher| topics::check(publisher, &specs, true)))
     }
 
     fn check_topics<'a>(&'a self, topics: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
         let specs = topics.to_vec();
-        Box::pin(self.blocking(move |config, publisher| topics::check(config, publisher, &specs, false)))
+        Box::pin(self.blocking(move |publisher| topics::check(publisher, &specs, false)))
     }
 
-    fn ready(&self) -> BoxFuture<'_, Result<(), LogError>> {
-        Box::pin(self.blocking(|_, publisher| publisher.ready()))
+    fn ready<'a>(&'a self, topic: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>> {
+        let topic = topic.clone();
+        Box::pin(self.blocking(move |publisher| publisher.ready(&topic)))
+    }
+
+    fn progress<'a>(
+        &'a self,
+        group: &'a GroupName,
+        topic: &'a TopicName,
+    ) -> BoxFuture<'a, Result<Vec<PartitionState>, LogError>> {
+        let (group, topic) = (group.clone(), topic.clone());
+        Box::pin(self.blocking(move |publisher| progress::read(publisher, &group, &topic)))
+    }
+
+    fn set_progress<'a>(
+        &'a self,
+        group: &'a GroupName,
+        progress: &'a [PartitionProgress],
+    ) -> BoxFuture<'a, Result<(), LogError>> {
+        let (group, progress) = (group.clone(), progress.to_vec());
+        Box::pin(self.blocking(move |publisher| progress::set(publisher, &group, &progress)))
     }
 
     fn flush(&self, grace: Duration) -> BoxFuture<'_, Result<(), LogError>> {
-        Box::pin(self.blocking(move |_, publisher| publisher.flush(grace)))
+        Box::pin(self.blocking(move |publisher| publisher.flush(grace)))
     }
 }

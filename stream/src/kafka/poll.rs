@@ -4,19 +4,21 @@
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
+use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 use rdkafka::message::Message;
-use schemas::log::LogError;
-use schemas::record::Offset;
+use rdkafka::producer::Producer as _;
+use rdkafka::topic_partition_list::TopicPartitionListElem;
+use schemas::log::{LogError, LostBecause};
+use schemas::record::{Offset, StoredRecord};
 
 use super::convert;
 use super::membership::{Events, Shared};
-use super::reader::watermarks;
-use super::slot::{Lost, Slot};
+use super::offsets::{self, watermarks};
+use super::slot::{Fetch, Pushed, Slot};
 use super::topics::MISSING_HELP;
 
 /// How soon a reader that begins or has made room is noticed.
@@ -35,8 +37,6 @@ pub(super) struct Poll {
     /// Per partition: see [`super::Config::read_ahead_bytes`].
     pub(super) most_bytes: usize,
     pub(super) closing: Arc<AtomicBool>,
-    /// Asks for a commit at once.
-    pub(super) commits: Sender<()>,
     /// The last error that was told, so that it is told once.
     pub(super) told: Cell<Option<Code>>,
 }
@@ -55,10 +55,8 @@ impl Poll {
                     self.shared.connection.reached();
                     self.told.set(None);
                     let slot = self.shared.slots().get(&message.partition()).cloned();
-                    if let Some(slot) = slot
-                        && slot.push(convert::stored_record(&message), self.most_bytes)
-                    {
-                        self.pause(&slot);
+                    if let Some(slot) = slot {
+                        self.push(slot, convert::stored_record(&message));
                     }
                 }
                 Some(Err(error)) if self.error(&error) => {}
@@ -71,14 +69,13 @@ impl Poll {
                 self.fetch_what_is_wanted();
             }
             if self.shared.connection.is_down() && now - probed >= PROBE_INTERVAL {
-                let answer = self
-                    .consumer
-                    .fetch_metadata(Some(self.shared.topic.as_str()), Duration::from_millis(500));
-                if answer.is_ok() {
-                    self.shared.connection.reached();
-                } else if let Err(error) = answer {
-                    // A refusal that lasts may not come by as an error again: librdkafka tells equal ones once.
+                let topic = Some(self.shared.topic.as_str());
+                // That a broker answers is not enough: who leads our partitions must. What that one says comes by as a
+                // record, a commit or a rebalance; here only refusals are asked for, which librdkafka tells once.
+                if let Err(error) = self.consumer.fetch_metadata(topic, Duration::from_millis(500)) {
                     self.error(&error);
+                } else if self.leader_answers() {
+                    self.shared.connection.reached();
                 }
                 probed = Instant::now();
             }
@@ -86,8 +83,31 @@ impl Poll {
         self.leave()
     }
 
+    /// Whether the leader of one of our partitions answers.
+    fn leader_answers(&self) -> bool {
+        let topic = self.shared.topic.as_str();
+        let index = self.shared.slots().keys().next().copied().unwrap_or(0);
+        let client = self.shared.publisher.current();
+        let asked = client
+            .client()
+            .fetch_watermarks(topic, index, Duration::from_millis(500));
+        asked.is_ok()
+    }
+
+    fn push(&self, slot: Arc<Slot>, record: StoredRecord) {
+        let found = record.offset;
+        match slot.push(record, self.most_bytes) {
+            Pushed::Done => {}
+            Pushed::Full => self.pause(&slot),
+            Pushed::Ahead { expected } => {
+                self.pause(&slot);
+                self.shared.holes.ask(&self.shared, slot, expected, found);
+            }
+        }
+    }
+
     fn pause(&self, slot: &Slot) {
-        let Some(list) = self.shared.list([(slot.partition.index, Offset(0))]) else {
+        let Some(list) = offsets::list(&self.shared.topic, [(slot.partition.index, Offset(0))]) else {
             return;
         };
         if let Err(error) = self.consumer.pause(&list) {
@@ -96,32 +116,45 @@ impl Poll {
         }
     }
 
-    /// Seeks and resumes partitions whose readers have begun or made room. The offset is always said explicitly:
-    /// librdkafka's own idea of where a paused partition stands has been wrong before.
+    /// Begins or goes on to fetch partitions whose readers have begun or made room. The offset is always said explicitly:
+    /// librdkafka's own idea of where a partition stands has been wrong before.
     fn fetch_what_is_wanted(&self) {
         let slots: Vec<_> = self.shared.slots().values().cloned().collect();
         for slot in slots {
-            let Some(from) = slot.wants_fetching(self.most_bytes) else {
+            let Some(fetch) = slot.wants_fetching(self.most_bytes) else {
                 continue;
             };
-            let Some(list) = self.shared.list([(slot.partition.index, from)]) else {
+            let (Fetch::Assign(from) | Fetch::Seek(from)) = fetch;
+            let Some(list) = offsets::list(&self.shared.topic, [(slot.partition.index, from)]) else {
                 continue;
             };
-            // A partition that was assigned just now may not take a seek yet: then the next look succeeds.
-            let sought = self.consumer.seek_partitions(list, SEEK_TIMEOUT);
-            let resumed = sought.and_then(|list| {
-                list.elements()
-                    .iter()
-                    .try_for_each(rdkafka::topic_partition_list::TopicPartitionListElem::error)?;
-                self.consumer.resume(&list)
-            });
-            match resumed {
+            // What does not succeed now does at the next look.
+            let began = match fetch {
+                // It would make librdkafka forget that the group has expelled us, before we have heard of it.
+                Fetch::Assign(_) if self.consumer.assignment_lost() => continue,
+                Fetch::Assign(_) => self.assign(&list),
+                Fetch::Seek(_) => self.seek(list),
+            };
+            match began {
                 Ok(()) => slot.fetching_began(),
                 Err(error) => {
                     tracing::debug!(partition = %slot.partition, offset = from.0, %error, "fetching does not begin yet");
                 }
             }
         }
+    }
+
+    fn assign(&self, list: &TopicPartitionList) -> KafkaResult<()> {
+        // A pause of an earlier assignment stays with the partition. Before the first one librdkafka does not know it,
+        // which is no error here.
+        self.consumer.resume(list).ok();
+        self.consumer.incremental_assign(list)
+    }
+
+    fn seek(&self, list: TopicPartitionList) -> KafkaResult<()> {
+        let list = self.consumer.seek_partitions(list, SEEK_TIMEOUT)?;
+        list.elements().iter().try_for_each(TopicPartitionListElem::error)?;
+        self.consumer.resume(&list)
     }
 
     /// Returns whether to go on. Most errors pass by themselves; what does not is told to the owner.
@@ -138,8 +171,12 @@ impl Poll {
             (_, Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition)) => {
                 Some(format!("topic `{topic}` is not there any more: {MISSING_HELP}"))
             }
-            (_, Some(code @ (Code::TopicAuthorizationFailed | Code::GroupAuthorizationFailed))) => Some(format!(
-                "kafka does not let us read topic `{topic}`: {code}; the ACLs of this user need Read on topic and group"
+            (_, Some(Code::TopicAuthorizationFailed)) => Some(offsets::topic_forbidden(topic, "Read")),
+            (_, Some(Code::GroupAuthorizationFailed)) => Some(offsets::group_forbidden(&self.shared.group)),
+            (_, Some(Code::InconsistentGroupProtocol)) => Some(format!(
+                "the group `{}` has members with another protocol, so this one cannot join: stop those, or use another \
+                 `topic_prefix`",
+                self.shared.group
             )),
             _ => self.shared.connection.refusal().map(|refusal| match refusal {
                 LogError::Misconfigured(reason) => reason,
@@ -166,11 +203,11 @@ impl Poll {
             let Some(stored) = slot.reading_at() else {
                 continue;
             };
-            match watermarks(&self.consumer, &self.shared, &slot) {
+            match watermarks(&self.shared.publisher, &slot.partition) {
                 Ok((earliest, end)) if stored < earliest || stored > end => {
                     found = true;
                     tracing::error!(partition = %slot.partition, offset = stored.0, earliest = earliest.0, end = end.0, "what is to be read next is not in the log any more");
-                    slot.lose(Lost { stored, earliest, end });
+                    slot.lose(stored, LostBecause::OutOfRange { earliest, end });
                 }
                 Ok(_) => {}
                 Err(error) => {
@@ -197,7 +234,7 @@ impl Poll {
         let deadline = Instant::now() + LAST_COMMIT_PATIENCE;
 
         // Not here, because a synchronous commit has no time-out of its own; if the thread is gone we see it by the time.
-        self.commits.send(()).ok();
+        self.shared.ask_for_commit();
         let unconfirmed = loop {
             let unconfirmed = slots.iter().filter(|s| s.unconfirmed().is_some()).count();
             if unconfirmed == 0 || Instant::now() >= deadline {
@@ -208,6 +245,7 @@ impl Poll {
         for slot in &slots {
             slot.end();
         }
+        self.shared.holes.close();
         // So that the callback of the last revocation, which comes with leaving, has nothing left to do.
         self.shared.slots().clear();
         let mut consumer = self.consumer;
@@ -251,18 +289,23 @@ mod tests {
 
     use super::*;
     use crate::kafka::client::Connection;
+    use crate::kafka::membership::Member;
+    use crate::kafka::producer::Publisher;
 
     #[test]
     fn the_owner_hears_of_the_end_of_the_thread_behind_what_it_was_told() {
         let (changes, mut owner) = tokio::sync::mpsc::unbounded_channel();
-        let shared = Arc::new(Shared::new(
-            TopicName::new("t").expect("valid"),
-            true,
-            Start::Earliest,
-            Duration::ZERO,
-            Connection::new("127.0.0.1:1", "consumer", Duration::ZERO),
+        let config = crate::kafka::config::tests::config(&[]);
+        let publisher = Arc::new(Publisher::new(config).expect("a producer"));
+        let member = Member {
+            topic: TopicName::new("t").expect("valid"),
+            group: "g".to_owned(),
+            start: Start::Earliest,
+            commits: None,
             changes,
-        ));
+        };
+        let connection = Connection::new("127.0.0.1:1", "consumer", Duration::ZERO);
+        let shared = Arc::new(Shared::new(member, publisher, connection));
         // What readers and the owner hold must not keep the owner waiting.
         let _held = Arc::clone(&shared);
         let panicked = std::thread::spawn(move || {

@@ -1,6 +1,11 @@
-//! Publishing: one librdkafka producer for all topics, replaced by a new one when its idempotence broke for good.
+//! Publishing: some librdkafka producers for all topics, each replaced by a new one when its idempotence broke for good.
+//!
+//! Some, because an idempotent producer has five requests under way per broker, and each request is of one partition: on a
+//! link of 100 ms that is 50 requests a second, too few for twelve partitions. Records of one key always go by the same
+//! producer, so their order is kept.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hasher as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -19,16 +24,18 @@ use tokio::time::Instant;
 use super::client::{self, Connection};
 use super::config::Config;
 use super::convert;
+use super::health::{Health, Verdict};
+use super::metrics::Metrics;
+use super::offsets;
 use super::properties::creation_error;
-use super::topics::MISSING_HELP;
+use super::topics::{self, MISSING_HELP};
 
 /// How long a publish waits for room in a full queue: short, because those who wait hold memory as well.
 const QUEUE_FULL_PATIENCE: Duration = Duration::from_millis(200);
 const QUEUE_FULL_STEP: Duration = Duration::from_millis(5);
 
-/// What to ask about when no topic of ours is known yet. That a broker answers is enough, it need not be there; to ask
-/// about none would list all topics of the cluster.
-const ANY_TOPIC: &str = "__consumer_offsets";
+/// How many producers there are.
+const LANES: usize = 3;
 
 /// The partition and offset of a record, or why it has none.
 type Acknowledgement = Result<(i32, i64), Code>;
@@ -38,27 +45,61 @@ pub(super) type Producer = ThreadedProducer<Events>;
 /// Publishes, and knows how the producer fares.
 pub(super) struct Publisher {
     config: Config,
-    current: RwLock<Arc<Producer>>,
-    rebuilding: AtomicBool,
+    lanes: Vec<Lane>,
     connection: Arc<Connection>,
     /// Per topic, the largest record, as told by the specification of the topic.
     limits: RwLock<HashMap<TopicName, u32>>,
+    health: Health,
+    metrics: Metrics,
+}
+
+/// One producer, and whether a new one is being made for it.
+struct Lane {
+    current: RwLock<Arc<Producer>>,
+    rebuilding: AtomicBool,
+}
+
+impl Lane {
+    fn current(&self) -> Arc<Producer> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl Publisher {
-    pub(super) fn new(config: &Config) -> Result<Self, LogError> {
+    pub(super) fn new(config: Config) -> Result<Self, LogError> {
         let connection = Arc::new(Connection::new(&config.brokers, "producer", Duration::ZERO));
         Ok(Self {
-            current: RwLock::new(Arc::new(create(config, &connection)?)),
-            config: config.clone(),
-            rebuilding: AtomicBool::new(false),
+            lanes: (0..LANES)
+                .map(|_| {
+                    Ok(Lane {
+                        current: RwLock::new(Arc::new(create(&config, &connection)?)),
+                        rebuilding: AtomicBool::new(false),
+                    })
+                })
+                .collect::<Result<_, LogError>>()?,
+            config,
             connection,
             limits: RwLock::default(),
+            health: Health::default(),
+            metrics: Metrics::default(),
         })
     }
 
-    /// See [`schemas::log::EventLog::publish`].
-    pub(super) async fn publish(self: &Arc<Self>, topic: &TopicName, record: Record) -> Result<Position, PublishError> {
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Appends to the partition of the record's key, or to `partition`; see [`schemas::log::EventLog::publish`].
+    pub(super) async fn publish(
+        self: &Arc<Self>,
+        topic: &TopicName,
+        partition: Option<i32>,
+        record: Record,
+    ) -> Result<Position, PublishError> {
         let limit = self.limit(topic);
         if record.size_bytes() > limit {
             return Err(PublishError::TooLarge {
@@ -66,8 +107,23 @@ impl Publisher {
                 limit_bytes: limit,
             });
         }
+        let published = self.publish_within(topic, partition, &record).await;
+        match &published {
+            Ok(_) => self.health.confirmed(topic),
+            Err(PublishError::Unavailable { reason }) => self.health.failed(topic, reason),
+            Err(PublishError::TooLarge { .. }) => {}
+        }
+        published
+    }
+
+    async fn publish_within(
+        self: &Arc<Self>,
+        topic: &TopicName,
+        partition: Option<i32>,
+        record: &Record,
+    ) -> Result<Position, PublishError> {
         let deadline = Instant::now() + self.config.publish_timeout();
-        let acknowledged = self.enqueue(topic, &record, deadline).await?;
+        let acknowledged = self.enqueue(topic, partition, record, deadline).await?;
         match tokio::time::timeout_at(deadline, acknowledged).await {
             Ok(Ok(Ok((partition, offset)))) => Ok(Position {
                 partition: Partition {
@@ -76,7 +132,7 @@ impl Publisher {
                 },
                 offset: Offset(offset),
             }),
-            Ok(Ok(Err(code))) => Err(self.refused(topic, &record, code)),
+            Ok(Ok(Err(code))) => Err(self.refused(topic, record, code)),
             Ok(Err(_)) => Err(unavailable(topic, "the producer was closed before the acknowledgement")),
             Err(_) => Err(self.unanswered(topic)),
         }
@@ -86,17 +142,20 @@ impl Publisher {
     async fn enqueue(
         self: &Arc<Self>,
         topic: &TopicName,
+        partition: Option<i32>,
         record: &Record,
         deadline: Instant,
     ) -> Result<oneshot::Receiver<Acknowledgement>, PublishError> {
         let patience = deadline.min(Instant::now() + QUEUE_FULL_PATIENCE);
+        let lane = &self.lanes[lane_of(partition, &record.key)];
         loop {
             let (sender, receiver) = oneshot::channel();
-            let base = BaseRecord::with_opaque_to(topic.as_str(), Box::new(sender))
+            let mut base = BaseRecord::with_opaque_to(topic.as_str(), Box::new(sender))
                 .key(&record.key[..])
                 .payload(&record.value[..])
                 .headers(convert::headers(record));
-            let error = match self.current().send(base) {
+            base.partition = partition;
+            let error = match lane.current().send(base) {
                 Ok(()) => return Ok(receiver),
                 Err((error, _)) => error,
             };
@@ -148,37 +207,62 @@ impl Publisher {
         )
     }
 
-    /// Whether records would be taken now, by what is known and a look at the metadata.
-    pub(super) fn ready(self: &Arc<Self>) -> Result<(), LogError> {
+    /// Blocks: whether `topic` takes records now, by what became of the last ones; if none was tried lately, by asking the
+    /// cluster, down to the leader of a partition.
+    pub(super) fn ready(self: &Arc<Self>, topic: &TopicName) -> Result<(), LogError> {
         if self.rebuild_if_broken() {
             return Err(LogError::Unavailable("the producer is being replaced".to_owned()));
         }
-        let topic = {
-            let limits = self.limits.read().unwrap_or_else(PoisonError::into_inner);
-            limits.keys().next().cloned()
-        };
-        let topic = topic.as_ref().map_or(ANY_TOPIC, TopicName::as_str);
-        let producer = self.current();
-        let metadata = producer.client().fetch_metadata(Some(topic), Duration::from_secs(1));
-        match metadata {
-            Ok(_) => {
-                self.connection.reached();
-                Ok(())
+        match self.health.of(topic) {
+            Verdict::Confirmed => Ok(()),
+            Verdict::Failing(reason) => Err(LogError::Unavailable(reason)),
+            Verdict::Unknown { partition } => {
+                let timeout = Duration::from_secs(1);
+                let Some(shape) = topics::shape(self, topic.as_str(), timeout)? else {
+                    let brokers = &self.config.brokers;
+                    let reason = format!("topic `{topic}` is missing on kafka at `{brokers}`: {MISSING_HELP}");
+                    return Err(LogError::Unavailable(reason));
+                };
+                if let Some(why) = shape.refuses_records() {
+                    return Err(LogError::Unavailable(format!("topic `{topic}`: {why}")));
+                }
+                if !offsets::described_within(self, topic, timeout)?.may_write {
+                    return Err(LogError::Misconfigured(offsets::topic_forbidden(topic, "Write")));
+                }
+                let index = i32::try_from(partition).unwrap_or(0) % shape.partitions.max(1);
+                let asked = self.current().client().fetch_watermarks(topic.as_str(), index, timeout);
+                match asked {
+                    Ok(_) => {
+                        self.connection.reached();
+                        Ok(())
+                    }
+                    Err(error) => {
+                        let what = format!("no answer from the leader of {topic}[{index}]");
+                        Err(self.connection.failure(&what, &error))
+                    }
+                }
             }
-            Err(error) => Err(self.connection.failure("no metadata", &error)),
         }
     }
 
     /// Blocks until everything enqueued is settled.
     pub(super) fn flush(&self, grace: Duration) -> Result<(), LogError> {
-        let producer = self.current();
-        producer.flush(grace).map_err(|_| {
-            let left = producer.in_flight_count();
-            LogError::Unavailable(format!(
-                "{left} records were not acknowledged within {} ms",
-                grace.as_millis()
-            ))
-        })
+        let deadline = std::time::Instant::now() + grace;
+        let mut left = 0;
+        for lane in &self.lanes {
+            let producer = lane.current();
+            let rest = deadline.saturating_duration_since(std::time::Instant::now());
+            if producer.flush(rest).is_err() {
+                left += producer.in_flight_count();
+            }
+        }
+        if left == 0 {
+            return Ok(());
+        }
+        Err(LogError::Unavailable(format!(
+            "{left} records were not acknowledged within {} ms",
+            grace.as_millis()
+        )))
     }
 
     /// Remembers the limit of a topic.
@@ -202,9 +286,9 @@ impl Publisher {
         usize::try_from(limit).unwrap_or(usize::MAX)
     }
 
-    /// The producer of now, also for questions about metadata: it is polled all the time and so hears of refusals.
+    /// A producer for questions about metadata: it is polled all the time and so hears of refusals.
     pub(super) fn current(&self) -> Arc<Producer> {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lanes[0].current()
     }
 
     pub(super) fn connection(&self) -> &Connection {
@@ -212,30 +296,47 @@ impl Publisher {
     }
 
     /// A fatal error (librdkafka's word: the idempotence of this instance cannot be kept up) leaves a producer useless.
-    /// Returns whether that is so; a new one is made in the background.
+    /// Returns whether one is so; a new one is made in the background.
     fn rebuild_if_broken(self: &Arc<Self>) -> bool {
-        let Some((code, reason)) = self.current().client().fatal_error() else {
-            return false;
-        };
-        if !self.rebuilding.swap(true, Ordering::AcqRel) {
-            tracing::error!(error = %reason, code = %code, "the kafka producer is broken, a new one is made");
-            let publisher = Arc::clone(self);
-            // Creating and dropping both block, the latter up to half a second.
-            tokio::task::spawn_blocking(move || {
-                match create(&publisher.config, &publisher.connection) {
-                    Ok(producer) => {
-                        let mut current = publisher.current.write().unwrap_or_else(PoisonError::into_inner);
-                        let broken = std::mem::replace(&mut *current, Arc::new(producer));
-                        drop(current);
-                        drop(broken);
-                    }
-                    Err(error) => tracing::error!(%error, "no new kafka producer"),
-                }
-                publisher.rebuilding.store(false, Ordering::Release);
-            });
+        let mut broken = false;
+        for (index, lane) in self.lanes.iter().enumerate() {
+            let Some((code, reason)) = lane.current().client().fatal_error() else {
+                continue;
+            };
+            broken = true;
+            if !lane.rebuilding.swap(true, Ordering::AcqRel) {
+                tracing::error!(error = %reason, code = %code, "a kafka producer is broken, a new one is made");
+                let publisher = Arc::clone(self);
+                // Creating and dropping both block, the latter up to half a second.
+                tokio::task::spawn_blocking(move || publisher.rebuild(index));
+            }
         }
-        true
+        broken
     }
+
+    fn rebuild(&self, index: usize) {
+        let lane = &self.lanes[index];
+        match create(&self.config, &self.connection) {
+            Ok(producer) => {
+                let mut current = lane.current.write().unwrap_or_else(PoisonError::into_inner);
+                let broken = std::mem::replace(&mut *current, Arc::new(producer));
+                drop(current);
+                drop(broken);
+            }
+            Err(error) => tracing::error!(%error, "no new kafka producer"),
+        }
+        lane.rebuilding.store(false, Ordering::Release);
+    }
+}
+
+/// Equal keys, equal lanes.
+fn lane_of(partition: Option<i32>, key: &[u8]) -> usize {
+    if let Some(partition) = partition {
+        return usize::try_from(partition).unwrap_or(0) % LANES;
+    }
+    let mut hasher = DefaultHasher::new();
+    hasher.write(key);
+    usize::try_from(hasher.finish() % LANES as u64).unwrap_or(0)
 }
 
 impl std::fmt::Debug for Publisher {

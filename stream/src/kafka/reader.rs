@@ -1,28 +1,33 @@
 //! The reader of one partition: finds where to begin, then takes what the poll thread fetches.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
-use rdkafka::Offset as KafkaOffset;
-use rdkafka::TopicPartitionList;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaResult;
+use rdkafka::consumer::BaseConsumer;
 use schemas::BoxFuture;
-use schemas::log::{LogError, PartitionReader, Start};
-use schemas::record::{Offset, Partition, StoredRecord};
+use schemas::log::{Begin, LogError, PartitionReader, Start};
+use schemas::record::{Offset, Partition, StoredRecord, TopicId};
 
 use super::membership::{Events, Shared};
-use super::slot::{Lost, Slot};
+use super::offsets::{committed, described, watermarks};
+use super::slot::Slot;
 
-/// See the module.
+/// See [`PartitionReader`].
 pub(super) struct Reader {
     slot: Arc<Slot>,
     shared: Arc<Shared>,
     consumer: Weak<BaseConsumer<Events>>,
+    topic_id: Option<TopicId>,
 }
 
 impl Reader {
     pub(super) fn new(slot: Arc<Slot>, shared: Arc<Shared>, consumer: Weak<BaseConsumer<Events>>) -> Self {
-        Self { slot, shared, consumer }
+        Self {
+            slot,
+            shared,
+            consumer,
+            topic_id: None,
+        }
     }
 }
 
@@ -31,23 +36,30 @@ impl PartitionReader for Reader {
         &self.slot.partition
     }
 
-    fn begin(&mut self, from: Option<Offset>) -> BoxFuture<'_, Result<(), LogError>> {
+    fn begin(&mut self, from: Begin) -> BoxFuture<'_, Result<(), LogError>> {
         Box::pin(async move {
             let (slot, shared) = (Arc::clone(&self.slot), Arc::clone(&self.shared));
             let consumer = Weak::clone(&self.consumer);
             let looked_up = tokio::task::spawn_blocking(move || {
-                consumer
-                    .upgrade()
-                    .map_or(Ok(()), |consumer| begin(&consumer, &shared, &slot, from))
+                let Some(consumer) = consumer.upgrade() else {
+                    return Ok(None);
+                };
+                begin(&consumer, &shared, &slot, &from)
             });
             tokio::select! {
                 result = looked_up => {
-                    result.unwrap_or_else(|_| Err(LogError::Unavailable("the runtime is shutting down".to_owned())))
+                    let gone = |_| Err(LogError::Unavailable("the runtime is shutting down".to_owned()));
+                    self.topic_id = result.unwrap_or_else(gone)?;
+                    Ok(())
                 }
                 // The revocation waits for the owner, and the owner perhaps for us.
                 () = self.slot.given_back() => Ok(()),
             }
         })
+    }
+
+    fn topic_id(&self) -> Option<&TopicId> {
+        self.topic_id.as_ref()
     }
 
     fn next_batch(&mut self, max: usize) -> BoxFuture<'_, Result<Option<Vec<StoredRecord>>, LogError>> {
@@ -60,68 +72,72 @@ impl PartitionReader for Reader {
         }
         Ok(())
     }
+
+    fn commit_soon(&mut self) {
+        self.shared.ask_for_commit();
+    }
+
+    fn durable(&self) -> Option<Offset> {
+        self.slot.durable().filter(|_| self.shared.in_group)
+    }
 }
 
-/// Blocks: asks the cluster for progress and for what it still holds, and lets the slot begin.
-fn begin(consumer: &BaseConsumer<Events>, shared: &Shared, slot: &Slot, from: Option<Offset>) -> Result<(), LogError> {
-    let committed = if shared.in_group {
-        committed(consumer, shared, slot)?
+/// Blocks: asks the cluster for the topic's id, for progress, and for what it still holds, and lets the slot begin.
+fn begin(
+    consumer: &BaseConsumer<Events>,
+    shared: &Shared,
+    slot: &Slot,
+    from: &Begin,
+) -> Result<Option<TopicId>, LogError> {
+    let partition = &slot.partition;
+    let topic_id = described(&shared.publisher, &shared.topic)?.id;
+    let stored = if shared.in_group {
+        committed(
+            consumer,
+            &shared.connection,
+            &shared.group,
+            partition,
+            shared.request_timeout,
+        )?
     } else {
         None
     };
-    let (earliest, end) = watermarks(consumer, shared, slot)?;
-    let wanted = from.or(committed);
-    let offset = match wanted {
-        Some(stored) if stored < earliest || stored > end => {
-            return Err(slot.progress_lost(Lost { stored, earliest, end }));
-        }
-        Some(stored) => stored,
-        None if shared.start == Start::Earliest => earliest,
-        None => end,
+    let (earliest, end) = watermarks(&shared.publisher, partition)?;
+    let progress = match from {
+        Begin::At(progress) => Some(progress),
+        Begin::Stored => stored.as_ref(),
+        Begin::Oldest => None,
     };
-    slot.begin(offset, committed.unwrap_or(offset), wanted.is_none() && shared.in_group);
-    Ok(())
+    if let Some(progress) = progress {
+        progress.check(topic_id.as_ref(), earliest, end)?;
+        // What a sink keeps counts, also where the group is behind it.
+        slot.begin(topic_id.clone(), progress.next, progress.next, false);
+        return Ok(topic_id);
+    }
+    let began = stored.as_ref().map(|stored| stored.next);
+    if let (Begin::Oldest, Some(stored)) = (from, began)
+        && stored > earliest
+    {
+        tracing::warn!(group = shared.group, %partition, offset = earliest.0, stored = stored.0,
+            "the sink keeps no progress of its own here, though its group has read on: its data are new or other ones; it \
+             begins at the oldest record");
+    }
+    let offset = match from {
+        Begin::Stored if shared.start == Start::Latest => end,
+        _ => earliest,
+    };
+    if shared.in_group && *from == Begin::Stored {
+        log_fresh_start(shared, partition, offset, end);
+    }
+    slot.begin(topic_id.clone(), offset, began.unwrap_or(offset), shared.in_group);
+    Ok(topic_id)
 }
 
-/// What the group has committed for a partition.
-pub(super) fn committed(
-    consumer: &BaseConsumer<Events>,
-    shared: &Shared,
-    slot: &Slot,
-) -> Result<Option<Offset>, LogError> {
-    let ask = || -> KafkaResult<Option<Offset>> {
-        let mut list = TopicPartitionList::new();
-        list.add_partition(shared.topic.as_str(), slot.partition.index);
-        let list = consumer.committed_offsets(list, shared.request_timeout)?;
-        let elements = list.elements();
-        let Some(element) = elements.first() else {
-            return Ok(None);
-        };
-        element.error()?;
-        Ok(match element.offset() {
-            KafkaOffset::Offset(offset) => Some(Offset(offset)),
-            _ => None,
-        })
-    };
-    ask().map_err(|e| {
-        shared
-            .connection
-            .failure(&format!("no stored progress of {}", slot.partition), &e)
-    })
-}
-
-/// The oldest offset that is still there, and one past the newest.
-pub(super) fn watermarks(
-    consumer: &BaseConsumer<Events>,
-    shared: &Shared,
-    slot: &Slot,
-) -> Result<(Offset, Offset), LogError> {
-    consumer
-        .fetch_watermarks(shared.topic.as_str(), slot.partition.index, shared.request_timeout)
-        .map(|(earliest, end)| (Offset(earliest), Offset(end)))
-        .map_err(|e| {
-            shared
-                .connection
-                .failure(&format!("no offsets of {}", slot.partition), &e)
-        })
+/// A group without progress is a new one, or one whose offsets are gone: what it reads now it may have read before.
+fn log_fresh_start(shared: &Shared, partition: &Partition, offset: Offset, end: Offset) {
+    if offset < end && !shared.fresh_start_logged.swap(true, Ordering::AcqRel) {
+        tracing::warn!(group = shared.group, %partition, offset = offset.0, end = end.0,
+"the group has no stored progress and begins at the oldest record: right for a new group; one that had progress \
+             delivers again what is still in the log (logged for one partition, others may be the same)");
+    }
 }

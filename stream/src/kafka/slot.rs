@@ -6,8 +6,8 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use schemas::log::LogError;
-use schemas::record::{Offset, Partition, StoredRecord};
+use schemas::log::{LogError, LostBecause};
+use schemas::record::{Offset, Partition, StoredRecord, TopicId};
 use tokio::sync::Notify;
 
 /// Small records cost more than their bytes: about this much each.
@@ -24,15 +24,21 @@ pub(super) struct Slot {
 #[derive(Debug, Default)]
 struct State {
     phase: Phase,
-    lost: Option<Lost>,
+    lost: Option<(Offset, LostBecause)>,
     queue: VecDeque<StoredRecord>,
     queued_bytes: usize,
-    /// The offset that is fetched next; smaller ones are stale.
+    /// The offset that is fetched next, and the only one that is taken.
     next_fetched: Option<Offset>,
-    /// Whether librdkafka is fetching: resumed by us, and not paused since.
+    /// Whether the partition is part of librdkafka's assignment.
+    assigned: bool,
+    /// Whether librdkafka is fetching: started or resumed by us, and not paused since.
     fetching: bool,
+    /// Whether the log is being asked about a hole.
+    asking: bool,
     /// Progress when the reader began, as far as known.
     began: Option<Offset>,
+    /// Which topic it is that is read, where the cluster has ids.
+    topic_id: Option<TopicId>,
     stored: Option<Offset>,
     confirmed: Option<Offset>,
 }
@@ -47,12 +53,27 @@ enum Phase {
     Ended,
 }
 
-/// The figures of [`LogError::ProgressLost`].
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Lost {
-    pub(super) stored: Offset,
-    pub(super) earliest: Offset,
-    pub(super) end: Offset,
+/// What became of a fetched record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pushed {
+    /// It is in the queue, or it is stale and dropped.
+    Done,
+    /// It is in the queue, and that is full: the partition should be paused.
+    Full,
+    /// It is not the one that was expected, but a later one: whether the log has none between, only the log can say.
+    Ahead {
+        /// The offset that was expected.
+        expected: Offset,
+    },
+}
+
+/// How fetching begins or goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fetch {
+    /// The partition joins librdkafka's assignment at this offset.
+    Assign(Offset),
+    /// It is sought there and resumed.
+    Seek(Offset),
 }
 
 impl Slot {
@@ -72,9 +93,10 @@ impl Slot {
 
     /// Reading begins at `from`. `began` is the progress that the group has, or `from`. `keep` makes `from` the group's
     /// progress: it had none, and must not begin elsewhere the next time.
-    pub(super) fn begin(&self, from: Offset, began: Offset, keep: bool) {
+    pub(super) fn begin(&self, topic_id: Option<TopicId>, from: Offset, began: Offset, keep: bool) {
         let mut state = self.state();
         if state.phase == Phase::Assigned {
+            state.topic_id = topic_id;
             state.phase = Phase::Reading;
             state.next_fetched = Some(from);
             state.began = Some(began);
@@ -100,8 +122,8 @@ impl Slot {
                     state.queued_bytes -= batch.iter().map(cost).sum::<usize>();
                     return Ok(Some(batch));
                 }
-                if let Some(lost) = state.lost {
-                    return Err(self.progress_lost(lost));
+                if let Some((stored, why)) = state.lost.clone() {
+                    return Err(self.progress_lost(stored, why));
                 }
             }
             changed.await;
@@ -116,13 +138,22 @@ impl Slot {
         }
     }
 
-    pub(super) fn progress_lost(&self, lost: Lost) -> LogError {
+    pub(super) fn progress_lost(&self, stored: Offset, why: LostBecause) -> LogError {
         LogError::ProgressLost {
             partition: self.partition.clone(),
-            stored: lost.stored,
-            earliest: lost.earliest,
-            end: lost.end,
+            stored,
+            why,
         }
+    }
+
+    /// Whether nobody reads any more.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.state().phase, Phase::Revoking | Phase::Ended)
+    }
+
+    /// Which topic it is that is read; `None` before that, and where the cluster has no ids.
+    pub(super) fn topic_id(&self) -> Option<TopicId> {
+        self.state().topic_id.clone()
     }
 
     /// Waits until the partition is not ours any more.
@@ -138,12 +169,22 @@ impl Slot {
 
     // ----------------------------------------------------------------------------------------------- the poll thread's side
 
-    /// Takes a fetched record. Returns whether the partition should be paused, because `most_bytes` are waiting.
-    pub(super) fn push(&self, record: StoredRecord, most_bytes: usize) -> bool {
+    /// Takes a fetched record, if it is the expected one.
+    pub(super) fn push(&self, record: StoredRecord, most_bytes: usize) -> Pushed {
         let mut state = self.state();
-        let expected = state.next_fetched.is_some_and(|next| record.offset >= next);
-        if state.phase != Phase::Reading || !state.fetching || !expected {
-            return false;
+        let Some(expected) = state
+            .next_fetched
+            .filter(|_| state.phase == Phase::Reading && state.fetching)
+        else {
+            return Pushed::Done;
+        };
+        if record.offset < expected {
+            return Pushed::Done;
+        }
+        if record.offset > expected && !cfg!(feature = "planted-bugs") {
+            state.fetching = false;
+            state.asking = true;
+            return Pushed::Ahead { expected };
         }
         state.next_fetched = Some(record.offset.next());
         state.queued_bytes += cost(&record);
@@ -154,19 +195,49 @@ impl Slot {
         }
         drop(state);
         self.changed.notify_one();
-        full
+        if full { Pushed::Full } else { Pushed::Done }
     }
 
-    /// Where to fetch from, if fetching should begin or go on: the reader has begun, and half of `most_bytes` is free.
-    pub(super) fn wants_fetching(&self, most_bytes: usize) -> Option<Offset> {
+    /// The log was asked what its next record from `expected` on is. It is fetched next: `expected` itself if something
+    /// was left out on the way, or the one after a hole that the log really has.
+    pub(super) fn answered(&self, expected: Offset, next: Offset) {
+        let mut state = self.state();
+        state.asking = false;
+        if state.next_fetched == Some(expected) {
+            state.next_fetched = Some(next);
+        }
+    }
+
+    /// How fetching should begin or go on, if it should: the reader has begun, and half of `most_bytes` is free.
+    pub(super) fn wants_fetching(&self, most_bytes: usize) -> Option<Fetch> {
         let state = self.state();
         let room = state.queued_bytes <= most_bytes / 2;
-        let wanted = state.phase == Phase::Reading && !state.fetching && state.lost.is_none() && room;
-        wanted.then_some(state.next_fetched).flatten()
+        let idle = !state.fetching && !state.asking && state.lost.is_none();
+        let from = state
+            .next_fetched
+            .filter(|_| state.phase == Phase::Reading && idle && room)?;
+        Some(if state.assigned {
+            Fetch::Seek(from)
+        } else {
+            Fetch::Assign(from)
+        })
     }
 
     pub(super) fn fetching_began(&self) {
-        self.state().fetching = true;
+        let mut state = self.state();
+        state.assigned = true;
+        // Not if the reader was told to end meanwhile.
+        state.fetching = state.phase == Phase::Reading;
+    }
+
+    /// The partition is part of librdkafka's assignment.
+    pub(super) fn join_assignment(&self) {
+        self.state().assigned = true;
+    }
+
+    /// Whether the partition is part of librdkafka's assignment.
+    pub(super) fn is_assigned(&self) -> bool {
+        self.state().assigned
     }
 
     /// The offset that would be fetched next, if the partition is being read.
@@ -177,10 +248,10 @@ impl Slot {
             .filter(|_| state.phase == Phase::Reading && state.lost.is_none())
     }
 
-    /// What is still to be read is not in the log any more; the reader hears of it behind what it has.
-    pub(super) fn lose(&self, lost: Lost) {
+    /// What is to be read next is not in the log any more; the reader hears of it after what it has.
+    pub(super) fn lose(&self, stored: Offset, why: LostBecause) {
         let mut state = self.state();
-        state.lost = Some(lost);
+        state.lost = Some((stored, why));
         state.fetching = false;
         drop(state);
         self.changed.notify_one();
@@ -219,6 +290,12 @@ impl Slot {
     /// This progress is committed.
     pub(super) fn confirm(&self, offset: Offset) {
         self.state().confirmed = Some(offset);
+    }
+
+    /// The progress that is committed: where reading begins again after a crash.
+    pub(super) fn durable(&self) -> Option<Offset> {
+        let state = self.state();
+        state.confirmed.or(state.began)
     }
 
     /// What is stored, else where the group was when reading began.

@@ -9,7 +9,7 @@ use rdkafka::producer::Producer as _;
 use rdkafka::types::RDKafkaRespErr;
 use schemas::log::{LogError, TopicSpec};
 
-use super::config::{Config, FRAMING_BYTES};
+use super::config::FRAMING_BYTES;
 use super::producer::Publisher;
 use super::properties::creation_error;
 
@@ -34,6 +34,13 @@ pub(super) struct Shape {
     led: bool,
 }
 
+impl Shape {
+    /// Why some partition of it would take no record now, if that can be seen.
+    pub(super) fn refuses_records(self) -> Option<&'static str> {
+        (!self.led).then_some("a partition has no leader")
+    }
+}
+
 /// Blocks: asks for one topic; `None` if it is not there.
 pub(super) fn shape(publisher: &Publisher, topic: &str, timeout: Duration) -> Result<Option<Shape>, LogError> {
     let failure = |error: &KafkaError| {
@@ -46,7 +53,6 @@ pub(super) fn shape(publisher: &Publisher, topic: &str, timeout: Duration) -> Re
         .client()
         .fetch_metadata(Some(topic), timeout)
         .map_err(|e| failure(&e))?;
-    publisher.connection().reached();
     let Some(found) = metadata.topics().iter().find(|t| t.name() == topic) else {
         return Ok(None);
     };
@@ -73,7 +79,8 @@ pub(super) fn shape(publisher: &Publisher, topic: &str, timeout: Duration) -> Re
 }
 
 /// Blocks. Checks that all `topics` are there as specified; makes the missing ones if `make`.
-pub(super) fn check(config: &Config, publisher: &Publisher, topics: &[TopicSpec], make: bool) -> Result<(), LogError> {
+pub(super) fn check(publisher: &Publisher, topics: &[TopicSpec], make: bool) -> Result<(), LogError> {
+    let config = publisher.config();
     let timeout = config.request_timeout();
     let mut shapes = Vec::with_capacity(topics.len());
     for spec in topics {

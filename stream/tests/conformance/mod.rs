@@ -29,9 +29,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use schemas::BoxFuture;
-use schemas::log::{Change, Consumer, EventLog, Membership, PartitionReader, Start, Subscription, TopicSpec};
+use schemas::log::{Begin, Change, Consumer, EventLog, Membership, PartitionReader, Start, Subscription, TopicSpec};
 use schemas::name::{GroupName, TopicName};
-use schemas::record::{Header, Offset, Partition, Position, Record, StoredRecord};
+use schemas::record::{Header, Offset, Partition, PartitionProgress, Position, Record, StoredRecord};
 
 /// How long the suite waits for something that must come. Long, because two cores may be busy with other things.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
@@ -62,6 +62,7 @@ macro_rules! conformance_suite {
             publishing {
                 positions_grow_within_a_partition,
                 equal_keys_keep_their_order,
+                a_record_goes_to_the_partition_that_is_named,
                 a_published_record_survives_a_restart,
                 keys_headers_and_values_come_back_byte_for_byte,
                 a_record_over_the_limit_is_too_large,
@@ -92,6 +93,11 @@ macro_rules! conformance_suite {
             }
             progress {
                 expired_progress_stops_loudly,
+                progress_of_another_topic_stops_loudly,
+                progress_without_an_id_is_taken,
+                a_sink_without_progress_begins_at_the_oldest_record,
+                what_is_stored_becomes_durable,
+                an_operator_sees_and_sets_progress,
                 progress_beyond_the_end_stops_loudly,
                 a_lost_beginning_stops_loudly,
                 a_beginning_that_expired_stops_loudly,
@@ -253,9 +259,23 @@ pub(crate) async fn join(log: &dyn EventLog, topic: &TopicName, membership: &Mem
     member
 }
 
+/// The beginning at an offset that a sink kept, of which topic it does not say.
+pub(crate) fn at(topic: &TopicName, next: Offset) -> Begin {
+    Begin::At(PartitionProgress {
+        partition: Partition {
+            topic: topic.clone(),
+            index: 0,
+        },
+        topic_id: None,
+        next,
+    })
+}
+
 /// Begins at the stored progress, or at the start.
 pub(crate) async fn begin(reader: &mut dyn PartitionReader) {
-    within("the beginning", reader.begin(None)).await.expect("a beginning");
+    within("the beginning", reader.begin(Begin::Stored))
+        .await
+        .expect("a beginning");
 }
 
 /// The next `count` records, never more.

@@ -1,12 +1,12 @@
 //! Lost progress: what the log no longer has is never skipped in silence.
 
-use schemas::log::{LogError, Start};
-use schemas::record::{Offset, Partition};
+use schemas::log::{Begin, LogError, LostBecause, Membership, Start};
+use schemas::record::{Offset, Partition, PartitionProgress, TopicId};
 
-use super::{Harness, Member, group, join, numbers, publish, publish_all, record, topic, values, within};
+use super::{Harness, Member, PATIENCE, at, group, join, numbers, publish, publish_all, record, topic, values, within};
 
 /// Begins and expects [`LogError::ProgressLost`] with these figures.
-async fn lost(member: &mut Member, from: Option<Offset>, figures: (&Partition, Offset, Offset, Offset)) {
+async fn lost(member: &mut Member, from: Begin, figures: (&Partition, Offset, Offset, Offset)) {
     match within("the refusal", member.reader().begin(from))
         .await
         .expect_err("lost progress")
@@ -14,8 +14,7 @@ async fn lost(member: &mut Member, from: Option<Offset>, figures: (&Partition, O
         LogError::ProgressLost {
             partition,
             stored,
-            earliest,
-            end,
+            why: LostBecause::OutOfRange { earliest, end },
         } => {
             assert_eq!((&partition, stored, earliest, end), figures);
         }
@@ -39,7 +38,7 @@ pub(crate) async fn expired_progress_stops_loudly(harness: &mut impl Harness) {
         let mut member = Member::join(harness.log(), &topic, &group, Start::Earliest, 1).await;
         lost(
             &mut member,
-            None,
+            Begin::Stored,
             (partition, positions[3].offset, positions[6].offset, end),
         )
         .await;
@@ -48,7 +47,7 @@ pub(crate) async fn expired_progress_stops_loudly(harness: &mut impl Harness) {
 
     // The operator decides where to go on.
     let mut member = Member::join(harness.log(), &topic, &group, Start::Earliest, 1).await;
-    within("the beginning", member.reader().begin(Some(positions[6].offset)))
+    within("the beginning", member.reader().begin(at(&topic, positions[6].offset)))
         .await
         .expect("a beginning");
     assert_eq!(values(member.reader(), 4).await, numbers(6..10));
@@ -69,7 +68,7 @@ pub(crate) async fn progress_beyond_the_end_stops_loudly(harness: &mut impl Harn
     let mut member = Member::join(harness.log(), &topic, &group, Start::Earliest, 1).await;
     lost(
         &mut member,
-        Some(Offset(end.0 + 1)),
+        at(&topic, Offset(end.0 + 1)),
         (&positions[0].partition, Offset(end.0 + 1), first, end),
     )
     .await;
@@ -88,7 +87,7 @@ pub(crate) async fn a_lost_beginning_stops_loudly(harness: &mut impl Harness) {
         positions[2].offset,
         positions[4].offset.next(),
     );
-    lost(&mut member, Some(positions[1].offset), figures).await;
+    lost(&mut member, at(&topic, positions[1].offset), figures).await;
     member.close().await;
 
     // A group without progress has lost none: it begins at the oldest record that is still there.
@@ -129,6 +128,129 @@ pub(crate) async fn a_beginning_that_expired_stops_loudly(harness: &mut impl Har
         positions[2].offset,
         positions[4].offset.next(),
     );
-    lost(&mut member, None, figures).await;
+    lost(&mut member, Begin::Stored, figures).await;
+    member.close().await;
+}
+
+/// Whoever kept progress of a topic that is gone meets another one of that name, which may have grown past it.
+pub(crate) async fn progress_of_another_topic_stops_loudly(harness: &mut impl Harness) {
+    let topic = topic(harness, 1).await;
+    publish_all(harness.log(), &topic, "k", 0..10).await;
+    let mut member = Member::join(harness.log(), &topic, &group(), Start::Earliest, 1).await;
+    let kept = PartitionProgress {
+        partition: member.reader().partition().clone(),
+        topic_id: Some(TopicId::new("of-a-former-life")),
+        next: Offset(3),
+    };
+    let refused = within("the refusal", member.reader().begin(Begin::At(kept))).await;
+    match refused.expect_err("lost progress") {
+        LogError::ProgressLost {
+            stored,
+            why: LostBecause::OtherTopic { stored: id, found },
+            ..
+        } => {
+            assert_eq!((stored, id.as_str()), (Offset(3), "of-a-former-life"));
+            assert_ne!(found, id);
+        }
+        other => panic!("not told as lost: {other}"),
+    }
+    member.close().await;
+}
+
+/// As an older version has stored it. From then on it has the topic's id.
+pub(crate) async fn progress_without_an_id_is_taken(harness: &mut impl Harness) {
+    let topic = topic(harness, 1).await;
+    publish_all(harness.log(), &topic, "k", 0..10).await;
+    let mut member = Member::join(harness.log(), &topic, &group(), Start::Earliest, 1).await;
+    let reader = member.reader();
+    within("the beginning", reader.begin(at(&topic, Offset(3))))
+        .await
+        .expect("a beginning");
+    let id = reader.topic_id().cloned().expect("the log has ids");
+    assert_eq!(values(reader, 7).await, numbers(3..10));
+    member.close().await;
+
+    let mut member = Member::join(harness.log(), &topic, &group(), Start::Earliest, 1).await;
+    let kept = PartitionProgress {
+        partition: member.reader().partition().clone(),
+        topic_id: Some(id),
+        next: Offset(8),
+    };
+    within("the beginning", member.reader().begin(Begin::At(kept)))
+        .await
+        .expect("it is this topic's");
+    assert_eq!(values(member.reader(), 2).await, numbers(8..10));
+    member.close().await;
+}
+
+/// Whatever its group has read: who knows what of it such a sink has.
+pub(crate) async fn a_sink_without_progress_begins_at_the_oldest_record(harness: &mut impl Harness) {
+    let topic = topic(harness, 1).await;
+    let group = group();
+    let positions = publish_all(harness.log(), &topic, "k", 0..5).await;
+    let mut member = join(harness.log(), &topic, &group, Start::Earliest).await;
+    member.reader().store(positions[3].offset).expect("stored");
+    member.close().await;
+    let mut member = Member::join(harness.log(), &topic, &group, Start::Earliest, 1).await;
+    within("the beginning", member.reader().begin(Begin::Oldest))
+        .await
+        .expect("a beginning");
+    assert_eq!(values(member.reader(), 5).await, numbers(0..5));
+    member.close().await;
+}
+
+pub(crate) async fn what_is_stored_becomes_durable(harness: &mut impl Harness) {
+    let topic = topic(harness, 1).await;
+    let positions = publish_all(harness.log(), &topic, "k", 0..5).await;
+    let mut member = join(harness.log(), &topic, &group(), Start::Earliest).await;
+    member.reader().store(positions[4].offset).expect("stored");
+    member.reader().commit_soon();
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while member.reader().durable() != Some(positions[4].offset) {
+        assert!(std::time::Instant::now() < deadline, "{:?}", member.reader().durable());
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    member.close().await;
+}
+
+pub(crate) async fn an_operator_sees_and_sets_progress(harness: &mut impl Harness) {
+    let topic = topic(harness, 1).await;
+    let membership = group();
+    let Membership::Group(group) = membership.clone() else {
+        unreachable!("`group` makes groups")
+    };
+    let positions = publish_all(harness.log(), &topic, "k", 0..10).await;
+    let seen = |what| within(what, harness.log().progress(&group, &topic));
+    let states = seen("no progress").await.expect("an answer");
+    let [state] = &states[..] else {
+        panic!("one partition: {states:?}")
+    };
+    assert_eq!(
+        (state.earliest, state.end, state.stored.clone()),
+        (positions[0].offset, positions[9].offset.next(), None)
+    );
+
+    let mut member = join(harness.log(), &topic, &membership, Start::Earliest).await;
+    member.reader().store(positions[5].offset).expect("stored");
+    let mut progress = PartitionProgress {
+        partition: state.partition.clone(),
+        topic_id: state.topic_id.clone(),
+        next: positions[2].offset,
+    };
+    let set = |progress: PartitionProgress| {
+        let (log, group) = (harness.log(), group.clone());
+        async move { within("the answer", log.set_progress(&group, &[progress])).await }
+    };
+    let refused = set(progress.clone()).await.expect_err("the group has a member");
+    assert!(matches!(refused, LogError::Misconfigured(_)), "{refused}");
+    member.close().await;
+
+    let stored = seen("progress").await.expect("an answer")[0].stored.clone();
+    progress.next = positions[5].offset;
+    assert_eq!(stored, Some(progress.clone()), "with the id of the topic");
+    progress.next = positions[2].offset;
+    set(progress).await.expect("the group is empty");
+    let mut member = join(harness.log(), &topic, &membership, Start::Earliest).await;
+    assert_eq!(values(member.reader(), 8).await, numbers(2..10));
     member.close().await;
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use schemas::log::{Membership, PublishError, Start};
-use schemas::record::{Header, Record};
+use schemas::record::{Header, Partition, Record};
 
 use super::{Harness, Member, begin, join, publish, publish_all, read, record, text, topic, within};
 
@@ -178,6 +178,31 @@ pub(crate) async fn what_was_handed_over_is_settled_by_flush(harness: &mut impl 
 }
 
 pub(crate) async fn a_healthy_log_is_ready(harness: &mut impl Harness) {
-    let ready = within("the answer", harness.log().ready()).await;
-    ready.expect("a log that is ready");
+    let topic = topic(harness, 1).await;
+    let deadline = std::time::Instant::now() + super::PATIENCE;
+    // Until the new topic's leader is known everywhere.
+    while let Err(error) = within("the answer", harness.log().ready(&topic)).await {
+        assert!(std::time::Instant::now() < deadline, "{error}");
+    }
+    let missing = super::spec(1, 1000).name;
+    within("the answer", harness.log().ready(&missing))
+        .await
+        .expect_err("a topic that is not there takes no records");
+}
+
+/// Whatever its key, and without one.
+pub(crate) async fn a_record_goes_to_the_partition_that_is_named(harness: &mut impl Harness) {
+    let topic = topic(harness, 4).await;
+    // Until the new topic's leaders are known everywhere.
+    publish(harness.log(), &topic, record("k", "first")).await;
+    for index in [2, 0, 3, 1] {
+        let partition = Partition {
+            topic: topic.clone(),
+            index,
+        };
+        for key in ["k", ""] {
+            let published = within("the answer", harness.log().publish_to(&partition, record(key, "v"))).await;
+            assert_eq!(published.expect("durable").partition, partition);
+        }
+    }
 }

@@ -9,7 +9,7 @@ use schemas::log::{Membership, Start};
 use schemas::record::Offset;
 
 use super::{
-    Harness, Member, begin, group, join, numbers, publish, publish_all, read, record, text, topic, values, within,
+    Harness, Member, at, begin, group, join, numbers, publish, publish_all, read, record, text, topic, values, within,
 };
 
 pub(crate) async fn batches_are_never_larger_than_asked(harness: &mut impl Harness) {
@@ -138,7 +138,7 @@ pub(crate) async fn a_reader_may_begin_anywhere(harness: &mut impl Harness) {
     member.close().await;
     for (from, rest) in [(positions[2].offset, 2..6), (positions[5].offset.next(), 6..6)] {
         let mut member = Member::join(harness.log(), &topic, &group, Start::Earliest, 1).await;
-        within("the beginning", member.reader().begin(Some(from)))
+        within("the beginning", member.reader().begin(at(&topic, from)))
             .await
             .expect("a beginning");
         assert_eq!(values(member.reader(), rest.len()).await, numbers(rest));

@@ -10,7 +10,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::mocking::MockCluster;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
-use schemas::log::{Change, EventLog, LogError, Membership, PublishError, Start, Subscription};
+use schemas::log::{Change, EventLog, LogError, LostBecause, Membership, PublishError, Start, Subscription};
 use schemas::name::TopicName;
 use schemas::record::Offset;
 use schemas::secret::Secret;
@@ -93,7 +93,9 @@ async fn without_a_broker_everything_says_where_it_looked() {
         start: Start::Earliest,
     };
     let errors = [
-        within("ready", log.ready()).await.expect_err("nobody is there"),
+        within("ready", log.ready(&name("t")))
+            .await
+            .expect_err("nobody is there"),
         within("subscribe", log.subscribe(subscription))
             .await
             .err()
@@ -167,7 +169,9 @@ async fn refused_credentials_are_a_matter_of_settings() {
             .await
             .err()
             .expect("wrong password"),
-        within("ready", log.ready()).await.expect_err("wrong password"),
+        within("ready", log.ready(&name("t")))
+            .await
+            .expect_err("wrong password"),
     ];
     for error in errors {
         let text = error.to_string();
@@ -199,16 +203,17 @@ async fn publishing_to_a_missing_topic_tells_who_makes_topics() {
     }
 }
 
-/// Ready means that a broker answers, also before any topic is known.
+/// Ready means that the topic takes records, not that a broker answers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cluster_without_topics_is_ready() {
+async fn a_cluster_without_the_topic_is_not_ready() {
     let cluster = MockCluster::new(1).expect("a cluster");
     let config = Config {
         brokers: cluster.bootstrap_servers(),
         ..config()
     };
     let log = KafkaLog::connect(config).expect("valid settings");
-    within("ready", log.ready()).await.expect("a broker answers");
+    let reason = within("ready", log.ready(&name("t"))).await.expect_err("no topic");
+    assert!(reason.to_string().contains("`t` is missing"), "{reason}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -290,7 +295,9 @@ async fn records_that_expire_under_a_slow_reader_stop_it_loudly() {
     };
     match error {
         LogError::ProgressLost {
-            stored, earliest, end, ..
+            stored,
+            why: LostBecause::OutOfRange { earliest, end },
+            ..
         } => {
             assert_eq!((stored, earliest, end), (Offset(expected), Offset(30), Offset(40)));
         }
@@ -333,7 +340,7 @@ async fn a_broken_producer_is_replaced() {
     assert!(matches!(refused, PublishError::Unavailable { .. }), "{refused}");
     until_published(&log, &topic).await;
     let deadline = Instant::now() + PATIENCE;
-    while let Err(error) = log.ready().await {
+    while let Err(error) = log.ready(&topic).await {
         assert!(Instant::now() < deadline, "{error}");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use schemas::log::{Change, EventLog, PartitionReader, Start, Subscription};
+use schemas::log::{Begin, Change, EventLog, PartitionReader, Start, Subscription};
 use schemas::name::TopicName;
 use schemas::record::Partition;
 use tokio::task::JoinHandle;
@@ -28,7 +28,7 @@ type Shared = Arc<Mutex<Ledger>>;
 
 /// Reads a partition until it is revoked or `leave`, a few records at a time, and settles each batch before the next.
 async fn read(mut reader: Box<dyn PartitionReader>, ledger: Shared, leave: CancellationToken) {
-    reader.begin(None).await.expect("a beginning");
+    reader.begin(Begin::Stored).await.expect("a beginning");
     loop {
         let batch = tokio::select! {
             batch = reader.next_batch(7) => batch.expect("records"),
@@ -195,7 +195,7 @@ async fn a_revocation_that_is_not_answered_does_not_stop_the_group() {
         panic!("the first change is an assignment");
     };
     for reader in &mut readers {
-        reader.begin(None).await.expect("a beginning");
+        reader.begin(Begin::Stored).await.expect("a beginning");
     }
     let mut other = harness.log().subscribe(subscription).await.expect("a member");
     let Change::Revoked(held) = within("the revocation", stubborn.next()).await.expect("a change") else {
@@ -233,4 +233,27 @@ async fn a_revocation_that_is_not_answered_does_not_stop_the_group() {
         .sum();
     assert_eq!(usize::try_from(lag).expect("small"), KEYS, "nothing was settled");
     last.close().await;
+}
+
+/// More members than partitions: whoever has none hears so, and need not wait for more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_without_partitions_hears_that_it_has_none() {
+    let kafka = open().await;
+    let topic = topic(&kafka, 1).await;
+    let membership = group();
+    let first = crate::conformance::join(kafka.log(), &topic, &membership, Start::Earliest).await;
+    let subscription = Subscription {
+        topic,
+        membership,
+        start: Start::Earliest,
+    };
+    let mut second = within("the subscription", kafka.log().subscribe(subscription))
+        .await
+        .expect("a member");
+    match within("its word", second.next()).await.expect("a change") {
+        Change::Assigned(readers) => assert!(readers.is_empty(), "the partition stays where it is"),
+        change => panic!("nothing was its own: {change:?}"),
+    }
+    within("the close", second.close()).await.expect("a clean close");
+    first.close().await;
 }

@@ -39,7 +39,7 @@ async fn survives_a_full_disk(config: &Config, fill: impl Fn(), free: impl Fn())
     for part in ["`events`", "full", config.path.to_str().expect("text")] {
         assert!(reason.contains(part), "`{part}` is missing in: {reason}");
     }
-    assert!(journal.ready().await.is_err(), "a full disk is not ready");
+    assert!(journal.ready(&topic).await.is_err(), "a full disk is not ready");
     let mut member = join(&journal, &topic, &Membership::Alone, Start::Earliest).await;
     assert_eq!(
         read(member.reader(), acknowledged.len()).await.len(),
@@ -49,7 +49,10 @@ async fn survives_a_full_disk(config: &Config, fill: impl Fn(), free: impl Fn())
     member.close().await;
 
     free();
-    eventually("it is ready again by itself", async || journal.ready().await.is_ok()).await;
+    eventually("it is ready again by itself", async || {
+        journal.ready(&topic).await.is_ok()
+    })
+    .await;
     let mut last: Option<Position> = None;
     for n in 30_000..30_100 {
         last = Some(journal.publish(&topic, sized(n, BYTES)).await.expect("acknowledged"));
@@ -165,7 +168,7 @@ async fn forgetful_disk() {
             "{reason}"
         );
     }
-    assert!(matches!(journal.ready().await, Err(LogError::Unavailable(_))));
+    assert!(matches!(journal.ready(&topic).await, Err(LogError::Unavailable(_))));
     let stored = member.reader().store(schemas::record::Offset(5));
     assert!(matches!(stored, Err(LogError::Unavailable(_))), "{stored:?}");
     assert!(

@@ -1,12 +1,12 @@
 //! What cannot be opened says why, and where to go from there.
 
-use schemas::log::{EventLog, LogError, PublishError};
+use schemas::log::{EventLog, LogError, PublishError, Start};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use stream::journal::{Config, Journal};
 
 use super::{close, config, events, open, sized};
-use crate::conformance::{Member, within};
+use crate::conformance::{Member, group, join, read, within};
 
 /// Opens, expects a refusal, and gives its text.
 async fn refused(config: &Config) -> String {
@@ -44,6 +44,36 @@ async fn a_journal_of_a_newer_program_is_refused() {
     connection.close().await.expect("closed");
     let error = refused(&config).await;
     assert!(error.contains("layout 99"), "{error}");
+}
+
+/// As a version before the ids of topics has left it.
+#[tokio::test]
+async fn a_journal_of_an_older_program_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = config(folder.path());
+    let journal = open(&config).await;
+    let topic = events(&journal, 1).await;
+    journal.publish(&topic, sized(0, 100)).await.expect("acknowledged");
+    close(journal).await;
+    let file = SqliteConnectOptions::new().filename(config.path.join("journal.db"));
+    let mut connection = file.connect().await.expect("a connection");
+    sqlx::raw_sql("ALTER TABLE topic DROP COLUMN uid; PRAGMA user_version = 1")
+        .execute(&mut connection)
+        .await
+        .expect("set back");
+    connection.close().await.expect("closed");
+
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let journal = open(&config).await;
+        let mut member = join(&journal, &topic, &group(), Start::Earliest).await;
+        assert_eq!(read(member.reader(), 1).await.len(), 1);
+        ids.push(member.reader().topic_id().cloned().expect("an id"));
+        member.close().await;
+        close(journal).await;
+    }
+    assert!(!ids[0].as_str().is_empty());
+    assert_eq!(ids[0], ids[1], "made once");
 }
 
 #[tokio::test]
@@ -128,5 +158,5 @@ async fn an_unknown_topic_and_a_closed_journal_are_named() {
         panic!("it is closed");
     };
     assert!(reason.contains("closed"), "{reason}");
-    assert!(journal.ready().await.is_err(), "a closed journal is not ready");
+    assert!(journal.ready(&topic).await.is_err(), "a closed journal is not ready");
 }

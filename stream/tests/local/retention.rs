@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use schemas::log::{EventLog, LogError, PublishError, Start, TopicSpec};
+use schemas::log::{EventLog, LogError, LostBecause, PublishError, Start, TopicSpec};
 use schemas::record::Offset;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use stream::journal::Config;
 
 use super::{close, config, events, eventually, number, open, sized, spec};
-use crate::conformance::{Member, group, join, read, within};
+use crate::conformance::{Member, at, group, join, read, within};
 
 const BYTES: usize = 2300;
 
@@ -42,8 +42,10 @@ async fn old_records_expire_even_unread_and_their_offsets_are_not_used_again() {
             reading,
             Err(LogError::ProgressLost {
                 stored: Offset(10),
-                earliest: Offset(1500),
-                end: Offset(1500),
+                why: LostBecause::OutOfRange {
+                    earliest: Offset(1500),
+                    end: Offset(1500),
+                },
                 ..
             })
         ),
@@ -90,7 +92,7 @@ async fn a_full_journal_refuses_rather_than_loses_what_is_unread_and_goes_on_onc
         assert!(reason.contains(part), "`{part}` is missing in: {reason}");
     }
     assert!(written > 500, "only {written} records of 2.3 KB in 2 MiB");
-    assert!(journal.ready().await.is_err(), "a full journal is not ready");
+    assert!(journal.ready(&topic).await.is_err(), "a full journal is not ready");
 
     let records = read(member.reader(), written).await;
     let numbers: Vec<usize> = records.iter().map(|r| number(&r.record, BYTES)).collect();
@@ -101,7 +103,7 @@ async fn a_full_journal_refuses_rather_than_loses_what_is_unread_and_goes_on_onc
         journal.publish(&topic, sized(written, BYTES)).await.is_ok()
     })
     .await;
-    eventually("it is ready again", async || journal.ready().await.is_ok()).await;
+    eventually("it is ready again", async || journal.ready(&topic).await.is_ok()).await;
     assert_eq!(number(&read(member.reader(), 1).await[0].record, BYTES), written);
     member.close().await;
     close(journal).await;
@@ -198,8 +200,11 @@ async fn a_hole_in_the_offsets_does_not_stop_the_deletion() {
         .await
         .expect("trimmed");
     let mut member = Member::join(&journal, &topic, &group(), Start::Earliest, 1).await;
-    match within("the beginning", member.reader().begin(Some(Offset(5)))).await {
-        Err(LogError::ProgressLost { earliest, end, .. }) => assert_eq!((earliest, end), (Offset(6), Offset(10))),
+    match within("the beginning", member.reader().begin(at(&topic, Offset(5)))).await {
+        Err(LogError::ProgressLost {
+            why: LostBecause::OutOfRange { earliest, end },
+            ..
+        }) => assert_eq!((earliest, end), (Offset(6), Offset(10))),
         other => panic!("before the earliest: {other:?}"),
     }
     member.close().await;

@@ -55,7 +55,10 @@ async fn publishing_ends_in_time_whatever_the_disk_does() {
             .iter()
             .all(|r| r.contains("`events`") && r.contains(config.path.to_str().expect("text")))
     );
-    assert!(journal.ready().await.is_err(), "a queue that is full is not ready");
+    assert!(
+        journal.ready(&topic).await.is_err(),
+        "a queue that is full is not ready"
+    );
     sqlx::query("ROLLBACK")
         .execute(&mut connection)
         .await
@@ -66,7 +69,7 @@ async fn publishing_ends_in_time_whatever_the_disk_does() {
         journal.publish(&topic, sized(99, 100)).await.is_ok()
     })
     .await;
-    eventually("it is ready again", async || journal.ready().await.is_ok()).await;
+    eventually("it is ready again", async || journal.ready(&topic).await.is_ok()).await;
     let last = journal.publish(&topic, sized(100, 100)).await.expect("acknowledged");
     let numbers: Vec<_> = everything(&journal, &topic, &last)
         .await

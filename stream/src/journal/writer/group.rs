@@ -121,8 +121,9 @@ impl Writer {
             }
             Err(why) => Err(why),
         };
-        if result.is_err() {
-            self.shared.progress.give_back(progress);
+        match result {
+            Ok(()) => self.shared.progress.written(&progress),
+            Err(_) => self.shared.progress.give_back(progress),
         }
         result
     }

@@ -5,6 +5,7 @@ use tokio::time::Instant;
 
 use super::{UPKEEP_EVERY, Writer};
 use crate::journal::catalog::PartitionState;
+use crate::journal::layout::WRITE_VERSION;
 use crate::journal::retention::{self, now_ms};
 
 impl Writer {
@@ -29,7 +30,7 @@ impl Writer {
     /// Writes what changes nothing.
     async fn probe(&mut self) -> Result<(), String> {
         let mut connection = self.take_connection().await?;
-        let result = sqlx::query("PRAGMA user_version = 1").execute(&mut connection).await;
+        let result = sqlx::query(WRITE_VERSION).execute(&mut connection).await;
         self.give_back(connection, result).await?;
         Ok(())
     }

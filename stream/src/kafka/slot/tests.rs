@@ -16,12 +16,20 @@ fn record(offset: i64) -> StoredRecord {
     }
 }
 
-fn reading(from: i64) -> Slot {
-    let slot = Slot::new(Partition {
+fn slot() -> Slot {
+    Slot::new(Partition {
         topic: "t".parse().expect("a name"),
         index: 0,
-    });
-    slot.begin(Offset(from), Offset(from), false);
+    })
+}
+
+fn queued(slot: &Slot) -> Vec<i64> {
+    slot.state().queue.iter().map(|r| r.offset.0).collect()
+}
+
+fn reading(from: i64) -> Slot {
+    let slot = slot();
+    slot.begin(None, Offset(from), Offset(from), false);
     slot.fetching_began();
     slot
 }
@@ -29,12 +37,48 @@ fn reading(from: i64) -> Slot {
 #[test]
 fn a_stale_record_is_dropped() {
     let slot = reading(5);
-    slot.push(record(4), usize::MAX);
-    slot.push(record(7), usize::MAX);
-    slot.push(record(6), usize::MAX);
-    slot.push(record(7), usize::MAX);
-    let offsets: Vec<_> = slot.state().queue.iter().map(|r| r.offset.0).collect();
-    assert_eq!(offsets, [7]);
+    for offset in [4, 5, 5, 6, 4, 6, 7] {
+        assert_eq!(slot.push(record(offset), usize::MAX), Pushed::Done);
+    }
+    assert_eq!(queued(&slot), [5, 6, 7]);
+}
+
+#[cfg(not(feature = "planted-bugs"))]
+#[test]
+fn a_jump_is_taken_for_nothing_until_the_log_has_answered() {
+    let slot = reading(5);
+    let ahead = Pushed::Ahead { expected: Offset(5) };
+    assert_eq!(slot.push(record(9), usize::MAX), ahead);
+    assert_eq!(
+        slot.push(record(10), usize::MAX),
+        Pushed::Done,
+        "nothing is taken meanwhile"
+    );
+    assert_eq!(slot.wants_fetching(usize::MAX), None);
+    // It was a mistake on the way: 5 is there.
+    slot.answered(Offset(5), Offset(5));
+    assert_eq!(slot.wants_fetching(usize::MAX), Some(Fetch::Seek(Offset(5))));
+    slot.fetching_began();
+    assert_eq!(slot.push(record(5), usize::MAX), Pushed::Done);
+    // A real hole: 6 to 8 are not there.
+    let ahead = Pushed::Ahead { expected: Offset(6) };
+    assert_eq!(slot.push(record(9), usize::MAX), ahead);
+    slot.answered(Offset(6), Offset(9));
+    assert_eq!(slot.wants_fetching(usize::MAX), Some(Fetch::Seek(Offset(9))));
+    slot.fetching_began();
+    slot.push(record(9), usize::MAX);
+    assert_eq!(queued(&slot), [5, 9]);
+}
+
+#[test]
+fn librdkafka_is_given_the_partition_with_the_offset_to_begin_at() {
+    let slot = slot();
+    assert_eq!(slot.wants_fetching(usize::MAX), None, "nobody has said where");
+    slot.begin(None, Offset(7), Offset(7), false);
+    assert_eq!(slot.wants_fetching(usize::MAX), Some(Fetch::Assign(Offset(7))));
+    slot.fetching_began();
+    assert!(slot.is_assigned());
+    assert_eq!(slot.wants_fetching(usize::MAX), None);
 }
 
 #[test]
@@ -42,9 +86,10 @@ fn a_full_queue_pauses_and_a_half_empty_one_goes_on_where_it_stopped() {
     let slot = reading(0);
     let most = 4 * RECORD_OVERHEAD_BYTES;
     let full: Vec<_> = (0..4).map(|n| slot.push(record(n), most)).collect();
-    assert_eq!(full, [false, false, false, true]);
-    assert!(
-        !slot.push(record(4), most),
+    assert_eq!(full, [Pushed::Done, Pushed::Done, Pushed::Done, Pushed::Full]);
+    assert_eq!(
+        slot.push(record(4), most),
+        Pushed::Done,
         "fetched before the pause took effect: fetched again later"
     );
     assert_eq!(slot.wants_fetching(most), None);
@@ -54,7 +99,7 @@ fn a_full_queue_pauses_and_a_half_empty_one_goes_on_where_it_stopped() {
         .expect("ok")
         .expect("records");
     assert_eq!(batch.len(), 2);
-    assert_eq!(slot.wants_fetching(most), Some(Offset(4)));
+    assert_eq!(slot.wants_fetching(most), Some(Fetch::Seek(Offset(4))));
 }
 
 #[test]

@@ -1,0 +1,48 @@
+//! A connection of the pool while it is used.
+
+use sqlx::pool::PoolConnection;
+use sqlx::{PgConnection, Postgres};
+
+/// Whoever drops it before [`done`](Self::done), after an error or because the partition was lost in the middle, leaves the
+/// connection in a state that no one knows, perhaps with a transaction open: it is closed then, and not used again.
+#[derive(Debug)]
+pub(super) struct Held {
+    connection: PoolConnection<Postgres>,
+    in_use: bool,
+}
+
+impl Held {
+    pub(super) fn new(connection: PoolConnection<Postgres>) -> Self {
+        Self {
+            connection,
+            in_use: true,
+        }
+    }
+
+    /// Everything that was asked has been answered: it goes back to the pool.
+    pub(super) fn done(mut self) {
+        self.in_use = false;
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.in_use {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+impl std::ops::Deref for Held {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &Self::Target {
+        &self.connection
+    }
+}
+
+impl std::ops::DerefMut for Held {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.connection
+    }
+}

@@ -1,0 +1,142 @@
+//! A user with too few rights: told at once, all together, and with the statements that mend it.
+
+use schemas::sink::{KeepsProgress as _, Sink as _};
+
+use crate::database::{all_delivered, with_database};
+use crate::events::{batch, progress, sample, samples};
+
+/// The statements behind the colon.
+fn grants(told: &str) -> String {
+    told.rsplit("as its owner run:").next().expect("a remedy").to_owned()
+}
+
+#[tokio::test]
+async fn a_user_who_may_only_read_the_migrations_is_told_every_right_and_the_grants_are_enough() {
+    with_database(|database| async move {
+        let (few, user) = database.new_user().await;
+        database
+            .run(format!("GRANT SELECT ON _sqlx_migrations TO {user}"))
+            .await;
+        let sink = few.sink();
+        let told = sink.ready().await.expect_err("it may not write").to_string();
+        for part in [
+            format!("user `{user}` lacks rights"),
+            "SELECT, INSERT on event,".into(),
+            format!("GRANT SELECT, INSERT ON event TO {user};"),
+            format!("GRANT SELECT, INSERT, UPDATE, DELETE ON event_receipt TO {user};"),
+            format!("GRANT SELECT, INSERT, UPDATE ON sink_position TO {user};"),
+        ] {
+            assert!(told.contains(&part), "lacks `{part}`: {told}");
+        }
+        assert!(!told.contains("_sqlx_migrations"), "{told}");
+
+        database.run(grants(&told)).await;
+        sink.ready().await.expect("what was asked for is enough");
+        // Everything that the sink does: rows, receipts, forgetting, a row that is refused, progress.
+        let mut events = samples("e", 3);
+        events.push(sample("received").received_after(0));
+        events[1].data = format!("\"message\":{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        let outcomes = sink.deliver(&batch(0, &events)).await.expect("available");
+        assert_eq!(
+            outcomes
+                .iter()
+                .filter(|o| all_delivered(std::slice::from_ref(o)))
+                .count(),
+            3
+        );
+        sink.checkpoint(&progress(0, 4)).await.expect("available");
+        sink.set_position(&progress(0, 2)).await.expect("available");
+        assert_eq!(sink.position(&progress(0, 2).partition).await, Ok(Some(progress(0, 2))));
+        // Forgetting is only told of where it fails: as that user it goes through.
+        let forget = "DELETE FROM event_receipt WHERE (hash_half, received_time) IN (SELECT hash_half, received_time \
+                      FROM event_receipt FOR UPDATE SKIP LOCKED)";
+        few.run(forget).await;
+        assert_eq!(database.value::<i64>("SELECT count(*) FROM event_receipt").await, 0);
+        database.drop_user(&user).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_single_right_is_missed() {
+    with_database(|database| async move {
+        let (few, user) = database.new_user().await;
+        let all = "GRANT SELECT ON _sqlx_migrations TO u; GRANT SELECT, INSERT ON event TO u;
+                   GRANT SELECT, INSERT, UPDATE, DELETE ON event_receipt TO u; GRANT SELECT, INSERT, UPDATE ON sink_position TO u";
+        database.run(all.replace("TO u", &format!("TO {user}"))).await;
+        few.sink().ready().await.expect("nothing is missing");
+        for (right, table) in [
+            ("SELECT", "_sqlx_migrations"),
+            ("SELECT", "event"),
+            ("INSERT", "event"),
+            ("SELECT", "event_receipt"),
+            ("INSERT", "event_receipt"),
+            ("UPDATE", "event_receipt"),
+            ("DELETE", "event_receipt"),
+            ("SELECT", "sink_position"),
+            ("INSERT", "sink_position"),
+            ("UPDATE", "sink_position"),
+        ] {
+            database.run(format!("REVOKE {right} ON {table} FROM {user}")).await;
+            let told = few.sink().ready().await.expect_err("a right is missing").to_string();
+            let expected = format!(": {right} on {table}; as its owner run: GRANT {right} ON {table} TO {user};");
+            assert!(told.ends_with(&expected), "{told}");
+            database.run(grants(&told)).await;
+        }
+        // Rights to columns are rights.
+        database.run(format!("REVOKE INSERT ON event FROM {user}; GRANT INSERT (id, time) ON event TO {user}")).await;
+        few.sink().ready().await.expect("who granted columns knew which");
+        database.drop_user(&user).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_schema_that_may_not_be_used_is_named() {
+    with_database(|database| async move {
+        let (few, user) = database.new_user().await;
+        database
+            .run(format!(
+                "CREATE SCHEMA \"Hooks\"; ALTER TABLE _sqlx_migrations SET SCHEMA \"Hooks\"; \
+                 ALTER ROLE {user} SET search_path = \"Hooks\", public"
+            ))
+            .await;
+        let told = few.sink().ready().await.expect_err("hidden").to_string();
+        assert!(
+            told.contains(&format!("GRANT USAGE ON SCHEMA \"Hooks\" TO {user};")),
+            "{told}"
+        );
+        database.drop_user(&user).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_right_that_is_taken_away_shows_when_the_sink_stumbles_over_it() {
+    with_database(|database| async move {
+        let (few, user) = database.new_user().await;
+        let all = "ALL ON event, event_receipt, sink_position, _sqlx_migrations";
+        database.run(format!("GRANT {all} TO {user}")).await;
+        let sink = few.sink();
+        sink.ready().await.expect("nothing is missing");
+        database.run(format!("REVOKE INSERT ON event FROM {user}")).await;
+        let told = sink
+            .deliver(&batch(0, &[sample("a")]))
+            .await
+            .expect_err("no right")
+            .to_string();
+        assert!(
+            told.contains("permission denied for table event") && told.contains("`forebay check --connect`"),
+            "{told}"
+        );
+        let told = sink.ready().await.expect_err("asked again").to_string();
+        assert!(told.contains(&format!("GRANT INSERT ON event TO {user};")), "{told}");
+        database.run(grants(&told)).await;
+        sink.ready().await.expect("back");
+        assert!(all_delivered(
+            &sink.deliver(&batch(0, &[sample("a")])).await.expect("available")
+        ));
+        database.drop_user(&user).await;
+    })
+    .await;
+}

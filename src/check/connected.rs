@@ -1,0 +1,197 @@
+//! `forebay check --connect`: whether the services are there, as configured, and grant every right that will be needed. Goes
+//! on after a problem, so that all of them are told at once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use schemas::log::{EventLog, LogError, Membership, Start, Subscription, TopicSpec};
+use schemas::name::{GroupName, SinkName, TopicName};
+use schemas::sink::Sink;
+
+use crate::config::{ConfigError, EventLogConfig, Topics};
+use crate::output::{self, Printer};
+
+/// Says what is as it should be, and fails with all that is not.
+pub(super) async fn check(
+    log: &Arc<dyn EventLog>,
+    sinks: &[Arc<dyn Sink>],
+    rules: &processor::Rules,
+    config: &EventLogConfig,
+    out: &mut Printer,
+) -> anyhow::Result<()> {
+    let named = Named {
+        topics: config.topics()?,
+        specs: config.topic_specs()?,
+        groups: sinks
+            .iter()
+            .map(|sink| Ok((sink.name().clone(), config.group(sink.name())?)))
+            .collect::<Result<_, ConfigError>>()?,
+    };
+    let mut findings = Findings {
+        out,
+        problems: Vec::new(),
+    };
+    match findings.event_log(log, &named, rules).await {
+        Ok(()) => {}
+        // Whoever does not answer one question answers none, and each would be waited for.
+        Err(Away(error)) => findings.problem(error.into()),
+    }
+    for sink in sinks {
+        match sink.ready().await {
+            Ok(()) => findings.good(&format!("sink {}: ready", sink.name())),
+            Err(unavailable) => findings.problem(unavailable.into()),
+        }
+    }
+    findings.in_all()
+}
+
+/// What is asked for in the event log.
+struct Named {
+    topics: Topics,
+    specs: Vec<TopicSpec>,
+    groups: Vec<(SinkName, GroupName)>,
+}
+
+/// The event log does not answer.
+struct Away(LogError);
+
+struct Findings<'o> {
+    out: &'o mut Printer,
+    problems: Vec<anyhow::Error>,
+}
+
+impl Findings<'_> {
+    fn good(&mut self, text: &str) {
+        self.out.line(text);
+    }
+
+    /// Two questions may meet with the same problem: it is told once.
+    fn problem(&mut self, error: anyhow::Error) {
+        let told = output::in_words(&error);
+        if !self.problems.iter().any(|known| output::in_words(known) == told) {
+            self.problems.push(error);
+        }
+    }
+
+    /// Notes an answer of the log; true if it is good. One that does not come ends the questions.
+    fn note(&mut self, answer: Result<(), LogError>, good: &str) -> Result<bool, Away> {
+        match answer {
+            Ok(()) => {
+                self.good(good);
+                Ok(true)
+            }
+            Err(error @ LogError::Unavailable(_)) => Err(Away(error)),
+            Err(error) => {
+                self.problem(error.into());
+                Ok(false)
+            }
+        }
+    }
+
+    /// Notes an answer of a log that has answered before: whatever it says now is about what was asked. Kafka's clients do not
+    /// always hear that a right is missing, hence the hint.
+    fn note_of(&mut self, answer: Result<(), LogError>, context: &str, right: &str, good: &str) {
+        match answer {
+            Ok(()) => self.good(good),
+            Err(error) => {
+                let context = match &error {
+                    LogError::Unavailable(_) => format!("{context} (where the broker has ACLs: is {right} missing?)"),
+                    _ => context.to_owned(),
+                };
+                self.problem(anyhow::Error::new(error).context(context));
+            }
+        }
+    }
+
+    async fn event_log(
+        &mut self,
+        log: &Arc<dyn EventLog>,
+        named: &Named,
+        rules: &processor::Rules,
+    ) -> Result<(), Away> {
+        let Named { topics, specs, groups } = named;
+        let whole = log.check_topics(specs).await;
+        let whole = self.note(whole, "event log: the topics are as configured")?;
+        let good = format!("topic {}: can be read", topics.events);
+        let readable = self.note(read(log, &topics.events).await, &good)?;
+        // What is missing is told once.
+        if whole || readable {
+            for topic in [&topics.events, &topics.dead_letters] {
+                self.takes_records(log, topic, &format!("topic {topic} takes no records"))
+                    .await;
+            }
+            for (sink, group) in groups {
+                let asked = group_answers(log, group, &topics.events).await;
+                let context = format!("group {group}, which sink {sink} reads in, cannot be used");
+                let right = format!("Read on group `{group}`");
+                self.note_of(
+                    asked,
+                    &context,
+                    &right,
+                    &format!("group {group}: can be used, for sink {sink}"),
+                );
+            }
+        }
+        self.named_topics(log, rules).await
+    }
+
+    /// Nothing is appended: whether it could be, as far as the log can tell.
+    async fn takes_records(&mut self, log: &Arc<dyn EventLog>, topic: &TopicName, context: &str) {
+        let right = format!("Write on topic `{topic}`");
+        let good = format!("topic {topic}: takes records");
+        self.note_of(log.ready(topic).await, context, &right, &good);
+    }
+
+    /// Whether the topics are there that rules send to: what is sent to one that is missing becomes dead letters.
+    async fn named_topics(&mut self, log: &Arc<dyn EventLog>, rules: &processor::Rules) -> Result<(), Away> {
+        let mut named: BTreeMap<TopicName, Vec<String>> = BTreeMap::new();
+        for rule in rules.iter() {
+            for to in rule.to.iter().filter(|to| to.sink.as_str() == "topic") {
+                if let Some(topic) = to.argument.clone().and_then(|name| TopicName::new(name).ok()) {
+                    named.entry(topic).or_default().push(rule.name.to_string());
+                }
+            }
+        }
+        for (topic, rules) in named {
+            let context = format!("rule `{}` sends to the topic `{topic}`", rules.join("`, `"));
+            let good = format!("topic {topic}: there, for rule {}", rules.join(", "));
+            match read(log, &topic).await {
+                Err(error @ LogError::Unavailable(_)) => return Err(Away(error)),
+                Err(error) => self.problem(anyhow::Error::new(error).context(context)),
+                Ok(()) => {
+                    self.good(&good);
+                    self.takes_records(log, &topic, &context).await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn in_all(mut self) -> anyhow::Result<()> {
+        if self.problems.len() < 2 {
+            return self.problems.pop().map_or(Ok(()), Err);
+        }
+        let lines: Vec<String> = self.problems.iter().map(output::in_words).collect();
+        Err(anyhow!("{} problems:\n- {}", lines.len(), lines.join("\n- ")))
+    }
+}
+
+/// Reading it alone stores nothing, and fails where the topic is not there or may not be read.
+async fn read(log: &Arc<dyn EventLog>, topic: &TopicName) -> Result<(), LogError> {
+    let subscription = Subscription {
+        topic: topic.clone(),
+        membership: Membership::Alone,
+        start: Start::Latest,
+    };
+    log.subscribe(subscription).await?.close().await
+}
+
+/// Asks for a group's progress, and once more where there is no answer: on a new cluster the first question makes the topic
+/// that groups are kept in.
+async fn group_answers(log: &Arc<dyn EventLog>, group: &GroupName, topic: &TopicName) -> Result<(), LogError> {
+    match log.progress(group, topic).await {
+        Err(LogError::Unavailable(_)) => log.progress(group, topic).await.map(drop),
+        answer => answer.map(drop),
+    }
+}

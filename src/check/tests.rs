@@ -1,0 +1,205 @@
+//! What `check --connect` says of an event log that refuses this and that.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Error;
+use schemas::BoxFuture;
+use schemas::event::Event;
+use schemas::log::{Change, Consumer, EventLog, LogError, PartitionState, PublishError, Subscription, TopicSpec};
+use schemas::name::{GroupName, SinkName, TopicName};
+use schemas::record::{Partition, PartitionProgress, Position, Record};
+use schemas::sink::{Batch, Outcome, Sink, Target, Unavailable};
+
+use super::connected::check;
+use crate::config::EventLogConfig;
+use crate::output::{Printer, in_words};
+
+/// Refuses what is asked about these names, or does not answer if they end with a question mark; `None` is a log that is away.
+#[derive(Debug)]
+struct Log(Option<&'static [&'static str]>);
+
+impl Log {
+    fn answer<'a, T: Send + 'a>(&self, what: &str, good: T) -> BoxFuture<'a, Result<T, LogError>> {
+        let answer = match self.0 {
+            None => Err(LogError::Unavailable("no broker answers".to_owned())),
+            Some(refused) if refused.contains(&what) => Err(LogError::Misconfigured(format!("no right: {what}"))),
+            Some(refused) if refused.contains(&&*format!("{what}?")) => {
+                Err(LogError::Unavailable(format!("timed out: {what}")))
+            }
+            Some(_) => Ok(good),
+        };
+        Box::pin(std::future::ready(answer))
+    }
+}
+
+struct Alone;
+
+impl Consumer for Alone {
+    fn next(&mut self) -> BoxFuture<'_, Result<Change, LogError>> {
+        unreachable!("a check reads nothing")
+    }
+
+    fn lag(&self) -> BoxFuture<'static, Result<Vec<(Partition, u64)>, LogError>> {
+        unreachable!("a check reads nothing")
+    }
+
+    fn close(self: Box<Self>) -> BoxFuture<'static, Result<(), LogError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl EventLog for Log {
+    fn publish<'a>(&'a self, _: &'a TopicName, _: Record) -> BoxFuture<'a, Result<Position, PublishError>> {
+        unreachable!("a check writes nothing")
+    }
+
+    fn publish_to<'a>(&'a self, _: &'a Partition, _: Record) -> BoxFuture<'a, Result<Position, PublishError>> {
+        unreachable!("a check writes nothing")
+    }
+
+    fn subscribe(&self, subscription: Subscription) -> BoxFuture<'_, Result<Box<dyn Consumer>, LogError>> {
+        let alone: Box<dyn Consumer> = Box::new(Alone);
+        self.answer(&format!("read {}", subscription.topic), alone)
+    }
+
+    fn ensure_topics<'a>(&'a self, _: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
+        unreachable!("a check makes nothing")
+    }
+
+    fn check_topics<'a>(&'a self, _: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
+        self.answer("topics", ())
+    }
+
+    fn ready<'a>(&'a self, topic: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>> {
+        self.answer(&format!("write {topic}"), ())
+    }
+
+    fn progress<'a>(
+        &'a self,
+        group: &'a GroupName,
+        _: &'a TopicName,
+    ) -> BoxFuture<'a, Result<Vec<PartitionState>, LogError>> {
+        self.answer(&format!("group {group}"), Vec::new())
+    }
+
+    fn set_progress<'a>(&'a self, _: &'a GroupName, _: &'a [PartitionProgress]) -> BoxFuture<'a, Result<(), LogError>> {
+        unreachable!("a check sets nothing")
+    }
+
+    fn flush(&self, _: Duration) -> BoxFuture<'_, Result<(), LogError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+#[derive(Debug)]
+struct Named(SinkName, Option<&'static str>);
+
+impl Sink for Named {
+    fn name(&self) -> &SinkName {
+        &self.0
+    }
+
+    fn targets(&self, _: &Event, _: Option<&str>) -> Vec<Target> {
+        vec![Target::Only]
+    }
+
+    fn check_argument(&self, _: Option<&str>) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn deliver<'a>(&'a self, _: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {
+        unreachable!("a check delivers nothing")
+    }
+
+    fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
+        let answer = self.1.map_or(Ok(()), |reason| {
+            Err(Unavailable {
+                sink: self.0.clone(),
+                reason: reason.to_owned(),
+            })
+        });
+        Box::pin(std::future::ready(answer))
+    }
+}
+
+async fn checked(log: Log, postgres: Option<&'static str>) -> Result<(), Error> {
+    let name = |name: &str| SinkName::new(name.to_owned()).expect("a name");
+    let sinks: Vec<Arc<dyn Sink>> = vec![
+        Arc::new(Named(name("http"), None)),
+        Arc::new(Named(name("postgres"), postgres)),
+    ];
+    let rules = processor::Rules::everything(&sinks);
+    let log: Arc<dyn EventLog> = Arc::new(log);
+    check(
+        &log,
+        &sinks,
+        &rules,
+        &EventLogConfig::default(),
+        &mut Printer::default(),
+    )
+    .await
+}
+
+#[tokio::test]
+async fn everything_that_is_missing_is_told_at_once() {
+    checked(Log(Some(&[])), None).await.expect("all is well");
+
+    let one = checked(Log(Some(&["group forebay.http"])), None).await;
+    let one = in_words(&one.expect_err("a group is refused"));
+    assert!(
+        one.contains("sink http") && one.contains("no right: group forebay.http"),
+        "{one}"
+    );
+
+    let refused: &[&str] = &[
+        "read forebay.events",
+        "write forebay.dead-letters",
+        "group forebay.http",
+        "group forebay.postgres",
+    ];
+    let many = checked(Log(Some(refused)), Some("lacks rights")).await;
+    let many = in_words(&many.expect_err("much is refused"));
+    for part in refused.iter().chain(&["5 problems", "lacks rights"]) {
+        assert!(many.contains(part), "lacks {part}: {many}");
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_is_away_is_asked_once_and_the_sinks_all_the_same() {
+    let told = checked(Log(None), Some("lacks rights")).await;
+    let told = in_words(&told.expect_err("it is away"));
+    assert_eq!(told.matches("no broker answers").count(), 1, "{told}");
+    assert!(told.contains("lacks rights"), "{told}");
+}
+
+#[tokio::test]
+async fn a_topic_that_is_missing_is_told_without_what_follows_from_it() {
+    let refused = &[
+        "topics",
+        "read forebay.events",
+        "write forebay.events",
+        "group forebay.http",
+    ];
+    let told = checked(Log(Some(refused)), None).await;
+    let told = in_words(&told.expect_err("a topic is missing"));
+    assert!(
+        told.contains("2 problems") && !told.contains("no right: group"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn a_group_that_is_not_answered_for_may_want_a_right_and_the_others_are_asked() {
+    let refused = &["write forebay.events?", "group forebay.http?", "group forebay.postgres"];
+    let told = checked(Log(Some(refused)), None).await;
+    let told = in_words(&told.expect_err("rights are missing"));
+    for part in [
+        "3 problems",
+        "is Write on topic `forebay.events` missing?",
+        "is Read on group `forebay.http` missing?",
+        "no right: group forebay.postgres",
+    ] {
+        assert!(told.contains(part), "lacks {part}: {told}");
+    }
+}

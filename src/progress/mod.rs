@@ -1,0 +1,190 @@
+//! `forebay progress`: how far each sink is in the event log, and where it goes on, which an operator decides.
+//!
+//! A sink's progress is kept in one or two places: the group in the event log, and, beside its rows, a database sink's own,
+//! which wins. Both are shown, and both are set.
+
+mod row;
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use prometheus_client::registry::Registry as Metrics;
+use schemas::endpoint::EndpointDirectory;
+use schemas::log::EventLog;
+use schemas::name::{GroupName, SinkName, TopicName};
+use schemas::record::PartitionProgress;
+use schemas::sink::Sink;
+
+use crate::cli::{LogArgs, Output, ProgressArgs, ProgressCommand, ProgressSetArgs, ProgressShowArgs};
+use crate::config::{self, ConfigError};
+use crate::output::{self, Printer};
+use crate::{app, assemble, telemetry, workers};
+use row::{Change, Kept, Row};
+
+/// Runs one of the subcommands.
+pub(crate) async fn progress(args: ProgressArgs, out: &mut Printer) -> anyhow::Result<()> {
+    match args.command {
+        ProgressCommand::Show(args) => show(&args, out).await,
+        ProgressCommand::Set(args) => set(&args, out).await,
+    }
+}
+
+async fn show(args: &ProgressShowArgs, out: &mut Printer) -> anyhow::Result<()> {
+    let mut rows = Vec::new();
+    for reader in readers(&args.log, &args.sinks, false).await? {
+        rows.extend(reader.rows().await?);
+    }
+    let lines = match args.output {
+        Output::Json => rows.iter().map(|row| row.json().to_string()).collect(),
+        Output::Pretty => table(&rows),
+    };
+    for line in lines {
+        if !out.line(&line) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// One line per partition, under a head.
+fn table(rows: &[Row]) -> Vec<String> {
+    let number = |offset: Option<i64>| offset.map_or_else(|| "-".to_owned(), |n| n.to_string());
+    let head = [
+        "sink",
+        "group",
+        "partition",
+        "stored",
+        "kept",
+        "oldest",
+        "end",
+        "lag",
+        "state",
+    ];
+    let mut cells = vec![head.map(str::to_owned)];
+    cells.extend(rows.iter().map(|row| {
+        let kept = match &row.kept {
+            Kept::InTheLog | Kept::BySink(None) => None,
+            Kept::BySink(Some(kept)) => Some(kept.next.0),
+        };
+        [
+            row.sink.to_string(),
+            row.group.to_string(),
+            row.index().to_string(),
+            number(row.state.stored.as_ref().map(|stored| stored.next.0)),
+            number(kept),
+            row.state.earliest.to_string(),
+            row.state.end.to_string(),
+            number(row.lag()),
+            row.standing().in_words().to_owned(),
+        ]
+    }));
+    output::table(&cells)
+}
+
+async fn set(args: &ProgressSetArgs, out: &mut Printer) -> anyhow::Result<()> {
+    let readers = readers(&args.log, std::slice::from_ref(&args.sink), args.yes).await?;
+    let reader = readers.first().context("the sink is there")?;
+    let rows = reader.rows().await?;
+    if let Some(unknown) = args
+        .partitions
+        .iter()
+        .find(|n| !rows.iter().any(|row| row.index() == **n))
+    {
+        return Err(ConfigError(format!(
+            "`{}` has no partition {unknown}: its partitions are 0 to {}",
+            reader.topic,
+            rows.len().saturating_sub(1)
+        ))
+        .into());
+    }
+    let chosen = |row: &&Row| args.partitions.is_empty() || args.partitions.contains(&row.index());
+    let changes: Vec<Change<'_>> = rows
+        .iter()
+        .filter(chosen)
+        .map(|row| row.change(args.to))
+        .collect::<Result<_, _>>()?;
+    for change in &changes {
+        out.line(&change.in_words());
+    }
+    if !args.yes {
+        out.line("nothing was changed: with --yes it is, and the workers of this sink have to be stopped then");
+        return Ok(());
+    }
+    let progress: Vec<PartitionProgress> = changes.iter().map(Change::progress).collect();
+    reader.set(&progress).await?;
+    out.line(&format!("set: sink {} goes on from there", reader.sink.name()));
+    Ok(())
+}
+
+/// One sink as a reader of the events.
+struct Reader {
+    log: Arc<dyn EventLog>,
+    sink: Arc<dyn Sink>,
+    group: GroupName,
+    topic: TopicName,
+}
+
+/// Those of the sinks that are wanted; all, if none is. `write` opens the log so that progress can be set.
+async fn readers(args: &LogArgs, wanted: &[SinkName], write: bool) -> anyhow::Result<Vec<Reader>> {
+    let mut loaded = app::load_any(args)?;
+    telemetry::start(&config::Logging {
+        filter: "warn".to_owned(),
+        ..loaded.config.logging
+    })?;
+    let registry = assemble::registry(&mut loaded.config, &loaded.file)?;
+    let (event_log, mut metrics) = (&loaded.config.event_log, Metrics::default());
+    let log = if write {
+        assemble::event_log(event_log, &mut metrics).await?
+    } else {
+        assemble::event_log_to_read(event_log).await?
+    };
+    let topics = event_log.topics()?;
+    let endpoints: Arc<dyn EndpointDirectory> = registry;
+    let sinks = assemble::sinks(&loaded.config.sinks, &topics, &log, endpoints, &mut metrics).await?;
+    let reader = |sink: Arc<dyn Sink>| {
+        Ok(Reader {
+            log: Arc::clone(&log),
+            group: event_log.group(sink.name())?,
+            topic: topics.events.clone(),
+            sink,
+        })
+    };
+    workers::chosen(&sinks, wanted)?.into_iter().map(reader).collect()
+}
+
+impl Reader {
+    async fn rows(&self) -> anyhow::Result<Vec<Row>> {
+        let states = self.log.progress(&self.group, &self.topic).await.context("event log")?;
+        let mut rows = Vec::with_capacity(states.len());
+        for state in states {
+            let kept = match self.sink.kept_progress() {
+                None => Kept::InTheLog,
+                Some(keeper) => Kept::BySink(keeper.position(&state.partition).await?),
+            };
+            rows.push(Row {
+                sink: self.sink.name().clone(),
+                group: self.group.clone(),
+                state,
+                kept,
+            });
+        }
+        Ok(rows)
+    }
+
+    /// The group first: the log refuses while it has members, and then nothing is changed.
+    async fn set(&self, progress: &[PartitionProgress]) -> anyhow::Result<()> {
+        self.log.set_progress(&self.group, progress).await?;
+        if let Some(keeper) = self.sink.kept_progress() {
+            for one in progress {
+                let set = keeper.set_position(one).await;
+                set.with_context(|| {
+                    format!(
+                        "{}: the group is set, the sink's own position is not, and that is what counts: do it again",
+                        one.partition
+                    )
+                })?;
+            }
+        }
+        Ok(())
+    }
+}

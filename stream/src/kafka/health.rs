@@ -1,0 +1,126 @@
+//! What became of the last records of each topic. Readiness follows this, because nothing else proves that a topic takes
+//! records: metadata says that a topic is there, and a broker that answers may not be the one that leads it.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use schemas::name::TopicName;
+
+/// For so long a confirmed append proves that the topic takes records.
+const FRESH: Duration = Duration::from_secs(5);
+/// For so long nothing but failures must have been seen before they count: one partition may be changing its leader.
+const FAILING_AFTER: Duration = Duration::from_secs(1);
+/// For so long a failure counts, if nothing has been tried since.
+const FAILURE_COUNTS: Duration = Duration::from_secs(30);
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Health(Mutex<HashMap<TopicName, Appends>>);
+
+#[derive(Debug, Default)]
+struct Appends {
+    confirmed: Option<Instant>,
+    failing: Option<Failing>,
+    asked: usize,
+}
+
+#[derive(Debug)]
+struct Failing {
+    since: Instant,
+    last: Instant,
+    reason: String,
+}
+
+/// What the last appends say.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// One was confirmed lately.
+    Confirmed,
+    /// All of late have failed; the last reason.
+    Failing(String),
+    /// None was tried lately.
+    Unknown {
+        /// A number that is another one each time, to choose a partition to ask about.
+        partition: usize,
+    },
+}
+
+impl Health {
+    pub(super) fn confirmed(&self, topic: &TopicName) {
+        let now = Instant::now();
+        self.with(topic, |appends| {
+            appends.confirmed = Some(now);
+            appends.failing = None;
+        });
+    }
+
+    pub(super) fn failed(&self, topic: &TopicName, reason: &str) {
+        let now = Instant::now();
+        self.with(topic, |appends| match &mut appends.failing {
+            Some(failing) => {
+                failing.last = now;
+                reason.clone_into(&mut failing.reason);
+            }
+            None => {
+                appends.failing = Some(Failing {
+                    since: now,
+                    last: now,
+                    reason: reason.to_owned(),
+                });
+            }
+        });
+    }
+
+    pub(super) fn of(&self, topic: &TopicName) -> Verdict {
+        self.with(topic, |appends| {
+            if let Some(failing) = &appends.failing
+                && failing.since.elapsed() >= FAILING_AFTER
+                && failing.last.elapsed() < FAILURE_COUNTS
+            {
+                return Verdict::Failing(failing.reason.clone());
+            }
+            if appends.confirmed.is_some_and(|at| at.elapsed() < FRESH) {
+                return Verdict::Confirmed;
+            }
+            appends.asked = appends.asked.wrapping_add(1);
+            Verdict::Unknown {
+                partition: appends.asked,
+            }
+        })
+    }
+
+    fn with<T>(&self, topic: &TopicName, work: impl FnOnce(&mut Appends) -> T) -> T {
+        let mut topics = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Looked for first: a name is only copied once.
+        if let Some(appends) = topics.get_mut(topic) {
+            return work(appends);
+        }
+        work(topics.entry(topic.clone()).or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_failure_is_not_yet_the_topics_and_a_success_ends_them() {
+        let health = Health::default();
+        let topic: TopicName = "t".parse().expect("a name");
+        assert!(matches!(health.of(&topic), Verdict::Unknown { .. }));
+        health.failed(&topic, "away");
+        assert!(matches!(health.of(&topic), Verdict::Unknown { .. }));
+        health.with(&topic, |appends| {
+            if let Some(failing) = &mut appends.failing {
+                failing.since = failing
+                    .since
+                    .checked_sub(FAILING_AFTER)
+                    .expect("the machine runs longer");
+            }
+        });
+        assert_eq!(health.of(&topic), Verdict::Failing("away".to_owned()));
+        health.confirmed(&topic);
+        assert_eq!(health.of(&topic), Verdict::Confirmed);
+    }
+}

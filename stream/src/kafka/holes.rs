@@ -1,0 +1,174 @@
+//! Holes in the offsets of a partition. Compaction and the markers of transactions leave some, but whoever takes every
+//! jump for one skips records when the client library jumps by mistake. So the log is asked: a consumer of its own, which
+//! has no history, reads from the expected offset, and what it gets first is what the log has next.
+//!
+//! It is asked on a thread of its own, made when the first jump is seen; meanwhile that partition waits, and no other.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, DefaultConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message as _;
+use schemas::log::LostBecause;
+use schemas::record::Offset;
+
+use super::membership::Shared;
+use super::offsets::{self, watermarks};
+use super::properties::creation_error;
+use super::slot::Slot;
+
+/// How long the consumer is kept that asks, without anything to ask.
+const IDLE: Duration = Duration::from_secs(30);
+/// How long to wait before the log is asked again that did not answer.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How long to wait for a record that must be there.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A jump of a partition: to `found`, where `expected` was expected.
+struct Jump {
+    slot: Arc<Slot>,
+    expected: Offset,
+    found: Offset,
+    /// Whether it was logged that there is no answer.
+    logged: bool,
+}
+
+/// Asks the log about jumps.
+#[derive(Debug, Default)]
+pub(super) struct Holes(Mutex<Option<Sender<Jump>>>);
+
+impl Holes {
+    /// Asks the log what comes next from `expected` on; the slot hears of the answer.
+    pub(super) fn ask(&self, shared: &Arc<Shared>, slot: Arc<Slot>, expected: Offset, found: Offset) {
+        let mut asker = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let jump = Jump {
+            slot,
+            expected,
+            found,
+            logged: false,
+        };
+        let jump = match &*asker {
+            Some(asker) => match asker.send(jump) {
+                Ok(()) => return,
+                Err(mpsc::SendError(jump)) => jump,
+            },
+            None => jump,
+        };
+        // The first jump; or the thread has ended.
+        let (sender, jumps) = mpsc::channel();
+        let slot = Arc::clone(&jump.slot);
+        sender.send(jump).ok();
+        let shared = Arc::downgrade(shared);
+        match std::thread::Builder::new()
+            .name("kafka-holes".to_owned())
+            .spawn(move || run(&shared, &jumps))
+        {
+            Ok(_) => *asker = Some(sender),
+            Err(error) => {
+                tracing::error!(%error, "no thread to ask kafka about a hole; the records are fetched again");
+                slot.answered(expected, expected);
+            }
+        }
+    }
+
+    /// Ends the thread once it has nothing to do.
+    pub(super) fn close(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+fn run(shared: &Weak<Shared>, jumps: &Receiver<Jump>) {
+    let mut asker = None;
+    let mut unanswered: VecDeque<Jump> = VecDeque::new();
+    loop {
+        // New ones first: those without an answer have waited for a leader that is away, perhaps, and must not hold up others.
+        let jump = match jumps.recv_timeout(if unanswered.is_empty() { IDLE } else { PAUSE }) {
+            Ok(jump) => jump,
+            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) => {
+                let Some(jump) = unanswered.pop_front() else {
+                    // Not polled, it would only keep what it hears.
+                    asker = None;
+                    continue;
+                };
+                jump
+            }
+        };
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
+        // Without an answer the partition waits: whatever comes after the jump must not be taken.
+        if !jump.slot.is_over()
+            && let Err(reason) = next_after(&shared, &mut asker, &jump)
+        {
+            asker = None;
+            if !jump.logged {
+                tracing::warn!(partition = %jump.slot.partition, offset = jump.expected.0, error = reason,
+                    "kafka does not say whether the log has a hole; asking until it does");
+            }
+            unanswered.push_back(Jump { logged: true, ..jump });
+        }
+    }
+}
+
+type Asker = BaseConsumer<DefaultConsumerContext>;
+
+/// Asks the log, and tells the slot; an error in words if there was no answer.
+fn next_after(shared: &Shared, asker: &mut Option<Asker>, jump: &Jump) -> Result<(), String> {
+    let (slot, expected) = (&jump.slot, jump.expected);
+    let partition = &slot.partition;
+    let (earliest, end) = watermarks(&shared.publisher, partition).map_err(|e| e.to_string())?;
+    if expected < earliest || expected > end {
+        tracing::error!(%partition, offset = expected.0, earliest = earliest.0, end = end.0,
+            "what is to be read next is not in the log any more");
+        slot.lose(expected, LostBecause::OutOfRange { earliest, end });
+        slot.answered(expected, expected);
+        return Ok(());
+    }
+    let consumer = match asker {
+        Some(consumer) => consumer,
+        None => asker.insert(make(shared)?),
+    };
+    let first = first_from(consumer, shared, slot, expected).map_err(|e| e.to_string())?;
+    let next = first.ok_or_else(|| format!("no record came within {} s", PATIENCE.as_secs()))?;
+    if next == expected {
+        shared.metrics.skips.inc();
+        tracing::warn!(%partition, offset = expected.0, jumped_to = jump.found.0,
+            "records were left out on the way from kafka; they are fetched again");
+    } else {
+        shared.metrics.holes.inc();
+        tracing::debug!(%partition, offset = expected.0, next = next.0, "the log has a hole");
+    }
+    slot.answered(expected, next);
+    Ok(())
+}
+
+fn make(shared: &Shared) -> Result<Asker, String> {
+    // The group is named because librdkafka wants one, and the ACLs know this one; it is neither joined nor committed to.
+    let config = shared.publisher.config().member(&shared.group);
+    let made = config.and_then(|c| c.create().map_err(|e| creation_error("consumer", &e)));
+    made.map_err(|e| e.to_string())
+}
+
+/// The offset of the first record from `expected` on.
+fn first_from(consumer: &Asker, shared: &Shared, slot: &Slot, expected: Offset) -> Result<Option<Offset>, KafkaError> {
+    let list = offsets::list(&shared.topic, [(slot.partition.index, expected)]).unwrap_or_default();
+    consumer.assign(&list)?;
+    let deadline = Instant::now() + PATIENCE;
+    let mut first = None;
+    while first.is_none() && Instant::now() < deadline && !slot.is_over() {
+        match consumer.poll(Duration::from_millis(100)) {
+            Some(Ok(message)) if message.partition() == slot.partition.index && message.offset() >= expected.0 => {
+                first = Some(Offset(message.offset()));
+            }
+            Some(Ok(_)) | None => {}
+            Some(Err(error)) => tracing::debug!(partition = %slot.partition, %error, "error while asking about a hole"),
+        }
+    }
+    consumer.assign(&TopicPartitionList::new())?;
+    Ok(first)
+}

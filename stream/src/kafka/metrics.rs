@@ -1,0 +1,30 @@
+//! What the Kafka log counts.
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::registry::Registry;
+
+/// The counters of one log.
+#[derive(Debug, Clone, Default)]
+pub struct Metrics {
+    /// Offsets between two records that the log itself does not have.
+    pub(super) holes: Counter,
+    /// Records that were left out on the way and fetched again.
+    pub(super) skips: Counter,
+}
+
+impl Metrics {
+    /// Registers everything under `forebay_kafka_`.
+    pub fn register(&self, registry: &mut Registry) {
+        let registry = registry.sub_registry_with_prefix("forebay_kafka");
+        registry.register(
+            "holes",
+            "Jumps in the offsets of a partition that the log confirmed: compaction, markers of transactions",
+            self.holes.clone(),
+        );
+        registry.register(
+            "skips",
+            "Jumps in the offsets of a partition that the log denied: the records between were fetched again",
+            self.skips.clone(),
+        );
+    }
+}

@@ -1,0 +1,183 @@
+//! Offsets: what the group has committed, what the log holds, and the lists in which librdkafka wants them.
+//!
+//! Committed progress carries the id of the topic that it is of, in the metadata that Kafka keeps with an offset.
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
+use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
+use schemas::log::LogError;
+use schemas::name::TopicName;
+use schemas::record::{Offset, Partition, PartitionProgress, TopicId};
+
+use super::client::Connection;
+use super::describe::{self, Description};
+use super::producer::Publisher;
+use super::topics::MISSING_HELP;
+use rdkafka::producer::Producer as _;
+
+/// How long to wait for a coordinator that is being made.
+const SETTLING_PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
+
+/// Before the topic's id in the metadata of a committed offset: other tools write other things there.
+const TOPIC_ID: &str = "forebay topic id ";
+
+/// A list of these offsets, each the **next** to read; `None` if it would be empty.
+pub(super) fn list(topic: &TopicName, offsets: impl IntoIterator<Item = (i32, Offset)>) -> Option<TopicPartitionList> {
+    let mut list = TopicPartitionList::new();
+    for (partition, offset) in offsets {
+        // `commit` takes the list as it is: the offset in it becomes the group's, without a + 1.
+        if let Err(error) = list.add_partition_offset(topic.as_str(), partition, KafkaOffset::Offset(offset.0)) {
+            tracing::error!(%topic, partition, offset = offset.0, %error, "an offset that kafka does not know");
+        }
+    }
+    (list.count() > 0).then_some(list)
+}
+
+/// The numbers of the partitions in a list.
+pub(super) fn indices(list: &TopicPartitionList) -> Vec<i32> {
+    list.elements().iter().map(TopicPartitionListElem::partition).collect()
+}
+
+/// The same as [`list`], for a commit: each with the id of the topic that it is of.
+pub(super) fn progress_list(
+    topic: &TopicName,
+    progress: impl IntoIterator<Item = (i32, Offset, Option<TopicId>)>,
+) -> Option<TopicPartitionList> {
+    let (nexts, ids): (Vec<_>, Vec<_>) = progress
+        .into_iter()
+        .map(|(partition, next, topic_id)| ((partition, next), topic_id))
+        .unzip();
+    let list = list(topic, nexts)?;
+    for (mut element, topic_id) in list.elements().into_iter().zip(ids) {
+        if let Some(topic_id) = topic_id {
+            element.set_metadata(format!("{TOPIC_ID}{topic_id}"));
+        }
+    }
+    Some(list)
+}
+
+fn progress(partition: Partition, element: &TopicPartitionListElem<'_>) -> Option<PartitionProgress> {
+    let KafkaOffset::Offset(next) = element.offset() else {
+        return None;
+    };
+    let topic_id = element.metadata().strip_prefix(TOPIC_ID).map(TopicId::new);
+    Some(PartitionProgress {
+        partition,
+        topic_id,
+        next: Offset(next),
+    })
+}
+
+/// Blocks: what the group has committed for a partition.
+pub(super) fn committed<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    connection: &Connection,
+    group: &str,
+    partition: &Partition,
+    timeout: std::time::Duration,
+) -> Result<Option<PartitionProgress>, LogError> {
+    let ask = || -> KafkaResult<Option<PartitionProgress>> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition(partition.topic.as_str(), partition.index);
+        let list = consumer.committed_offsets(list, timeout)?;
+        let elements = list.elements();
+        let Some(element) = elements.first() else {
+            return Ok(None);
+        };
+        element.error()?;
+        Ok(progress(partition.clone(), element))
+    };
+    // In a new cluster the first question of all makes the topic of the answers, which takes a while.
+    let deadline = std::time::Instant::now() + timeout;
+    let answer = loop {
+        match ask() {
+            Err(error) if is_settling(&error) && std::time::Instant::now() < deadline => {
+                std::thread::sleep(SETTLING_PAUSE);
+            }
+            answer => break answer,
+        }
+    };
+    answer.map_err(|error| match error.rdkafka_error_code() {
+        Some(Code::GroupAuthorizationFailed) => LogError::Misconfigured(group_forbidden(group)),
+        _ => connection.failure(&format!("no stored progress of {partition}"), &error),
+    })
+}
+
+/// Whether the group's coordinator is just being found or made.
+fn is_settling(error: &KafkaError) -> bool {
+    let code = match error {
+        KafkaError::OffsetFetch(code) => Some(*code),
+        other => other.rdkafka_error_code(),
+    };
+    matches!(
+        code,
+        Some(Code::NotCoordinator | Code::CoordinatorNotAvailable | Code::CoordinatorLoadInProgress)
+    )
+}
+
+/// What to do where the ACLs do not let us be in a group.
+pub(super) fn group_forbidden(group: &str) -> String {
+    format!("kafka does not let us use the group `{group}`: the ACLs of this user need Read on it")
+}
+
+/// Blocks: the oldest offset that is still there, and one past the newest. Who answers is the partition's leader.
+pub(super) fn watermarks(publisher: &Publisher, partition: &Partition) -> Result<(Offset, Offset), LogError> {
+    let timeout = publisher.config().request_timeout();
+    let asked = publisher
+        .current()
+        .client()
+        .fetch_watermarks(partition.topic.as_str(), partition.index, timeout);
+    match asked {
+        Ok((earliest, end)) => {
+            publisher.connection().reached();
+            Ok((Offset(earliest), Offset(end)))
+        }
+        Err(error) => Err(match error.rdkafka_error_code() {
+            Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition) => {
+                LogError::Misconfigured(format!(
+                    "topic `{}` is not there any more: {MISSING_HELP}",
+                    partition.topic
+                ))
+            }
+            Some(Code::TopicAuthorizationFailed) => LogError::Misconfigured(topic_forbidden(&partition.topic, "Read")),
+            _ => publisher
+                .connection()
+                .failure(&format!("no offsets of {partition}"), &error),
+        }),
+    }
+}
+
+/// What to do where the ACLs do not let us use a topic.
+pub(super) fn topic_forbidden(topic: &TopicName, operation: &str) -> String {
+    format!("kafka does not let us use topic `{topic}`: the ACLs of this user need {operation} on it")
+}
+
+/// Blocks: which topic it is, and what we may do with it; [`LogError::Misconfigured`] if it is missing.
+pub(super) fn described(publisher: &Publisher, topic: &TopicName) -> Result<Description, LogError> {
+    described_within(publisher, topic, publisher.config().request_timeout())
+}
+
+/// The same, within another time.
+pub(super) fn described_within(
+    publisher: &Publisher,
+    topic: &TopicName,
+    timeout: std::time::Duration,
+) -> Result<Description, LogError> {
+    let config = publisher.config();
+    let asked = describe::describe(publisher.current().client(), topic.as_str(), timeout);
+    let found = asked.map_err(|error| match error {
+        KafkaError::AdminOp(Code::TopicAuthorizationFailed) => {
+            LogError::Misconfigured(topic_forbidden(topic, "Describe"))
+        }
+        _ => publisher
+            .connection()
+            .failure(&format!("no description of topic `{topic}`"), &error),
+    })?;
+    found.ok_or_else(|| {
+        LogError::Misconfigured(format!(
+            "topic `{topic}` is missing on kafka at `{}`: {MISSING_HELP}",
+            config.brokers
+        ))
+    })
+}

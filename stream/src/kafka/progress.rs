@@ -1,0 +1,76 @@
+//! The progress of a group for operators: shown, and set where nothing else can decide where to go on.
+
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, DefaultConsumerContext};
+use rdkafka::error::RDKafkaErrorCode as Code;
+use schemas::log::{LogError, PartitionState};
+use schemas::name::{GroupName, TopicName};
+use schemas::record::{Partition, PartitionProgress};
+
+use super::offsets::{self, described, watermarks};
+use super::producer::Publisher;
+use super::properties::creation_error;
+use super::topics::{self, MISSING_HELP};
+
+/// Blocks: each partition of the topic, and how far the group is.
+pub(super) fn read(
+    publisher: &Publisher,
+    group: &GroupName,
+    topic: &TopicName,
+) -> Result<Vec<PartitionState>, LogError> {
+    let timeout = publisher.config().request_timeout();
+    let topic_id = described(publisher, topic)?.id;
+    let shape = topics::shape(publisher, topic.as_str(), timeout)?
+        .ok_or_else(|| LogError::Misconfigured(format!("topic `{topic}` is missing: {MISSING_HELP}")))?;
+    let consumer = asker(publisher, group)?;
+    let state = |index| {
+        let partition = Partition {
+            topic: topic.clone(),
+            index,
+        };
+        let (earliest, end) = watermarks(publisher, &partition)?;
+        let stored = offsets::committed(&consumer, publisher.connection(), group.as_str(), &partition, timeout)?;
+        Ok(PartitionState {
+            partition,
+            topic_id: topic_id.clone(),
+            earliest,
+            end,
+            stored,
+        })
+    };
+    (0..shape.partitions).map(state).collect()
+}
+
+/// Blocks: sets the group's progress.
+pub(super) fn set(publisher: &Publisher, group: &GroupName, progress: &[PartitionProgress]) -> Result<(), LogError> {
+    let consumer = asker(publisher, group)?;
+    for one in progress {
+        let next = [(one.partition.index, one.next, one.topic_id.clone())];
+        let Some(list) = offsets::progress_list(&one.partition.topic, next) else {
+            continue;
+        };
+        // A commit from outside of the group is refused while the group has members.
+        consumer
+            .commit(&list, CommitMode::Sync)
+            .map_err(|error| match error.rdkafka_error_code() {
+                Some(Code::UnknownMemberId | Code::IllegalGeneration | Code::RebalanceInProgress) => {
+                    LogError::Misconfigured(format!(
+                        "the group `{group}` has members, and they decide its progress: stop the workers of this sink \
+                         first (what was killed counts as a member until its session ends)"
+                    ))
+                }
+                Some(Code::GroupAuthorizationFailed) => {
+                    LogError::Misconfigured(offsets::group_forbidden(group.as_str()))
+                }
+                _ => publisher
+                    .connection()
+                    .failure(&format!("progress of {} was not set", one.partition), &error),
+            })?;
+    }
+    Ok(())
+}
+
+/// A consumer that is no member: it only asks and sets.
+fn asker(publisher: &Publisher, group: &GroupName) -> Result<BaseConsumer<DefaultConsumerContext>, LogError> {
+    let config = publisher.config().member(group.as_str())?;
+    config.create().map_err(|e| creation_error("consumer", &e))
+}
