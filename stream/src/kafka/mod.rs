@@ -4,7 +4,7 @@
 //!
 //! * `config`: the settings; the options on which safety rests are set after the operator's own
 //! * `properties`: what is wrong with the operator's own options
-//! * `producer`: publishing, bounded in time and memory; a broken producer is replaced
+//! * `producer`, `lanes`: publishing, bounded in time and memory; a broken producer is replaced
 //! * `health`: what became of the last records of a topic, for readiness
 //! * `topics`, `describe`: making and checking topics, and the ids they have
 //! * `consumer`, `poll`: a subscription has a thread of its own that polls librdkafka all the time
@@ -26,6 +26,7 @@ mod convert;
 mod describe;
 mod health;
 mod holes;
+mod lanes;
 mod membership;
 mod metrics;
 mod offsets;

@@ -1,51 +1,33 @@
-//! Publishing: some librdkafka producers for all topics, each replaced by a new one when its idempotence broke for good.
-//!
-//! Some, because an idempotent producer has five requests under way per broker, and each request is of one partition: on a
-//! link of 100 ms that is 50 requests a second, too few for twelve partitions. Records of one key always go by the same
-//! producer, so their order is kept.
+//! Publishing: a record is handed over, its acknowledgement awaited, and what became of it remembered for readiness.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hasher as _};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::message::Message;
-use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::error::RDKafkaErrorCode as Code;
+use rdkafka::producer::Producer as _;
 use schemas::log::{LogError, PublishError};
 use schemas::name::TopicName;
 use schemas::record::{Offset, Partition, Position, Record};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::client::{self, Connection};
+use super::client::Connection;
 use super::config::Config;
-use super::convert;
 use super::health::{Health, Verdict};
+use super::lanes::{Acknowledgement, Lanes, Producer};
 use super::metrics::Metrics;
 use super::offsets;
-use super::properties::creation_error;
 use super::topics::{self, MISSING_HELP};
 
 /// How long a publish waits for room in a full queue: short, because those who wait hold memory as well.
 const QUEUE_FULL_PATIENCE: Duration = Duration::from_millis(200);
 const QUEUE_FULL_STEP: Duration = Duration::from_millis(5);
 
-/// How many producers there are.
-const LANES: usize = 3;
-
-/// The partition and offset of a record, or why it has none.
-type Acknowledgement = Result<(i32, i64), Code>;
-
-pub(super) type Producer = ThreadedProducer<Events>;
-
 /// Publishes, and knows how the producer fares.
 pub(super) struct Publisher {
     config: Config,
-    lanes: Vec<Lane>,
+    lanes: Arc<Lanes>,
     connection: Arc<Connection>,
     /// Per topic, the largest record, as told by the specification of the topic.
     limits: RwLock<HashMap<TopicName, u32>>,
@@ -53,30 +35,11 @@ pub(super) struct Publisher {
     metrics: Metrics,
 }
 
-/// One producer, and whether a new one is being made for it.
-struct Lane {
-    current: RwLock<Arc<Producer>>,
-    rebuilding: AtomicBool,
-}
-
-impl Lane {
-    fn current(&self) -> Arc<Producer> {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
 impl Publisher {
     pub(super) fn new(config: Config) -> Result<Self, LogError> {
         let connection = Arc::new(Connection::new(&config.brokers, "producer", Duration::ZERO));
         Ok(Self {
-            lanes: (0..LANES)
-                .map(|_| {
-                    Ok(Lane {
-                        current: RwLock::new(Arc::new(create(&config, &connection)?)),
-                        rebuilding: AtomicBool::new(false),
-                    })
-                })
-                .collect::<Result<_, LogError>>()?,
+            lanes: Arc::new(Lanes::new(&config, Arc::clone(&connection))?),
             config,
             connection,
             limits: RwLock::default(),
@@ -147,17 +110,10 @@ impl Publisher {
         deadline: Instant,
     ) -> Result<oneshot::Receiver<Acknowledgement>, PublishError> {
         let patience = deadline.min(Instant::now() + QUEUE_FULL_PATIENCE);
-        let lane = &self.lanes[lane_of(partition, &record.key)];
         loop {
-            let (sender, receiver) = oneshot::channel();
-            let mut base = BaseRecord::with_opaque_to(topic.as_str(), Box::new(sender))
-                .key(&record.key[..])
-                .payload(&record.value[..])
-                .headers(convert::headers(record));
-            base.partition = partition;
-            let error = match lane.current().send(base) {
-                Ok(()) => return Ok(receiver),
-                Err((error, _)) => error,
+            let error = match self.lanes.send(topic, partition, record) {
+                Ok(acknowledged) => return Ok(acknowledged),
+                Err(error) => error,
             };
             match error.rdkafka_error_code() {
                 Some(Code::QueueFull) if Instant::now() < patience => tokio::time::sleep(QUEUE_FULL_STEP).await,
@@ -182,7 +138,7 @@ impl Publisher {
                 unavailable(topic, &format!("{code}; the ACLs of this user need Write on it"))
             }
             _ => {
-                self.rebuild_if_broken();
+                self.lanes.rebuild_if_broken();
                 if code == Code::MessageTimedOut {
                     self.unanswered(topic)
                 } else {
@@ -210,7 +166,7 @@ impl Publisher {
     /// Blocks: whether `topic` takes records now, by what became of the last ones; if none was tried lately, by asking the
     /// cluster, down to the leader of a partition.
     pub(super) fn ready(self: &Arc<Self>, topic: &TopicName) -> Result<(), LogError> {
-        if self.rebuild_if_broken() {
+        if self.lanes.rebuild_if_broken() {
             return Err(LogError::Unavailable("the producer is being replaced".to_owned()));
         }
         match self.health.of(topic) {
@@ -247,15 +203,7 @@ impl Publisher {
 
     /// Blocks until everything enqueued is settled.
     pub(super) fn flush(&self, grace: Duration) -> Result<(), LogError> {
-        let deadline = std::time::Instant::now() + grace;
-        let mut left = 0;
-        for lane in &self.lanes {
-            let producer = lane.current();
-            let rest = deadline.saturating_duration_since(std::time::Instant::now());
-            if producer.flush(rest).is_err() {
-                left += producer.in_flight_count();
-            }
-        }
+        let left = self.lanes.flush(grace);
         if left == 0 {
             return Ok(());
         }
@@ -286,57 +234,14 @@ impl Publisher {
         usize::try_from(limit).unwrap_or(usize::MAX)
     }
 
-    /// A producer for questions about metadata: it is polled all the time and so hears of refusals.
+    /// The client for questions about topics and offsets.
     pub(super) fn current(&self) -> Arc<Producer> {
-        self.lanes[0].current()
+        self.lanes.first()
     }
 
     pub(super) fn connection(&self) -> &Connection {
         &self.connection
     }
-
-    /// A fatal error (librdkafka's word: the idempotence of this instance cannot be kept up) leaves a producer useless.
-    /// Returns whether one is so; a new one is made in the background.
-    fn rebuild_if_broken(self: &Arc<Self>) -> bool {
-        let mut broken = false;
-        for (index, lane) in self.lanes.iter().enumerate() {
-            let Some((code, reason)) = lane.current().client().fatal_error() else {
-                continue;
-            };
-            broken = true;
-            if !lane.rebuilding.swap(true, Ordering::AcqRel) {
-                tracing::error!(error = %reason, code = %code, "a kafka producer is broken, a new one is made");
-                let publisher = Arc::clone(self);
-                // Creating and dropping both block, the latter up to half a second.
-                tokio::task::spawn_blocking(move || publisher.rebuild(index));
-            }
-        }
-        broken
-    }
-
-    fn rebuild(&self, index: usize) {
-        let lane = &self.lanes[index];
-        match create(&self.config, &self.connection) {
-            Ok(producer) => {
-                let mut current = lane.current.write().unwrap_or_else(PoisonError::into_inner);
-                let broken = std::mem::replace(&mut *current, Arc::new(producer));
-                drop(current);
-                drop(broken);
-            }
-            Err(error) => tracing::error!(%error, "no new kafka producer"),
-        }
-        lane.rebuilding.store(false, Ordering::Release);
-    }
-}
-
-/// Equal keys, equal lanes.
-fn lane_of(partition: Option<i32>, key: &[u8]) -> usize {
-    if let Some(partition) = partition {
-        return usize::try_from(partition).unwrap_or(0) % LANES;
-    }
-    let mut hasher = DefaultHasher::new();
-    hasher.write(key);
-    usize::try_from(hasher.finish() % LANES as u64).unwrap_or(0)
 }
 
 impl std::fmt::Debug for Publisher {
@@ -347,49 +252,8 @@ impl std::fmt::Debug for Publisher {
     }
 }
 
-fn create(config: &Config, connection: &Arc<Connection>) -> Result<Producer, LogError> {
-    let events = Events {
-        connection: Arc::clone(connection),
-    };
-    config
-        .producer()?
-        .create_with_context(events)
-        .map_err(|e| creation_error("producer", &e))
-}
-
 fn unavailable(topic: &TopicName, reason: &str) -> PublishError {
     PublishError::Unavailable {
         reason: format!("topic `{topic}`: {reason}"),
-    }
-}
-
-/// What librdkafka calls us for.
-pub(super) struct Events {
-    connection: Arc<Connection>,
-}
-
-impl ClientContext for Events {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        client::log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.connection.error(&error, reason);
-    }
-}
-
-impl ProducerContext for Events {
-    type DeliveryOpaque = Box<oneshot::Sender<Acknowledgement>>;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, waiting: Self::DeliveryOpaque) {
-        let acknowledgement = match result {
-            Ok(message) => {
-                self.connection.reached();
-                Ok((message.partition(), message.offset()))
-            }
-            Err((error, _)) => Err(error.rdkafka_error_code().unwrap_or(Code::Fail)),
-        };
-        // Whoever gave up waiting has dropped the other end.
-        waiting.send(acknowledgement).ok();
     }
 }

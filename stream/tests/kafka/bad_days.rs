@@ -54,28 +54,59 @@ async fn publishing_ends_in_time_while_no_broker_answers() {
     );
 }
 
-/// A full queue refuses sooner than the time-out, and it does not grow.
+/// A full queue refuses sooner than the time-out, and it does not grow: neither with one key nor with many.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn publishing_ends_in_time_while_the_queue_is_full() {
-    let (_silent, brokers) = nobody();
-    let config = Config {
+    type Key = fn(usize) -> String;
+    let keys: [Key; 2] = [|_| "k".to_owned(), |n| n.to_string()];
+    for key in keys {
+        let config = |brokers| Config {
+            queue_max_records: 100,
+            ..slow_config(brokers)
+        };
+        assert_eq!(refused_for_want_of_room(config, key, "").await, 200);
+    }
+}
+
+/// The bytes of the queue are bounded as well, over all keys.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn publishing_ends_in_time_while_the_bytes_of_the_queue_are_used_up() {
+    let config = |brokers| Config {
+        max_record_bytes: 100_000,
+        queue_max_bytes: 1_000_000,
+        ..slow_config(brokers)
+    };
+    // A little more than 10 000 bytes each: 99 fit.
+    let refused = refused_for_want_of_room(config, |n| n.to_string(), &"v".repeat(10_000)).await;
+    assert_eq!(refused, 201);
+}
+
+fn slow_config(brokers: String) -> Config {
+    Config {
         brokers,
         publish_timeout_ms: 1000,
-        queue_max_records: 100,
         ..Config::default()
-    };
-    let log = KafkaLog::connect(config).expect("no broker is asked");
+    }
+}
+
+/// Publishes 300 records that no broker takes, within 2 s; how many were refused because too many waited.
+async fn refused_for_want_of_room(
+    config: impl FnOnce(String) -> Config,
+    key: fn(usize) -> String,
+    value: &str,
+) -> usize {
+    let (_silent, brokers) = nobody();
+    let log = KafkaLog::connect(config(brokers)).expect("no broker is asked");
     let topic = name("t");
     let started = Instant::now();
-    let results = join_all((0..300).map(|n| log.publish(&topic, record("k", n.to_string())))).await;
+    let results = join_all((0..300).map(|n| log.publish(&topic, record(&key(n), format!("{n}{value}"))))).await;
     let took = started.elapsed();
     assert!(took < Duration::from_secs(2), "{took:?}");
     let reasons: Vec<_> = results
         .into_iter()
         .map(|r| r.expect_err("nobody is there").to_string())
         .collect();
-    let full = reasons.iter().filter(|r| r.contains("too many records wait")).count();
-    assert_eq!(full, 200, "{reasons:?}");
+    reasons.iter().filter(|r| r.contains("too many records wait")).count()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
