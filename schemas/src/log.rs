@@ -202,7 +202,7 @@ pub trait PartitionReader: Send {
     fn begin(&mut self, from: Begin) -> BoxFuture<'_, Result<(), LogError>>;
 
     /// The id of the topic that is read, where the log has ids; known from [`begin`](Self::begin) on.
-    fn topic_id(&self) -> Option<&TopicId>;
+    fn topic_id(&self) -> Option<TopicId>;
 
     /// Waits for records and returns 1 to `max` of them, in order of offset; `None` once the partition is revoked or the
     /// consumer closed. Cancel-safe: a dropped call loses no record.

@@ -130,7 +130,7 @@ impl PartitionTask {
                         tracing::info!(sink = %self.shared.sink.name(), partition = %self.partition,
                             offset = kept.map(|o| o.0), "partition begun");
                         self.known_to_sink = kept;
-                        self.flight.begin(self.reader.topic_id().cloned());
+                        self.flight.begin(self.reader.topic_id());
                         self.stalled(None);
                         return Ok(true);
                     }

@@ -311,7 +311,7 @@ impl PartitionReader for MemoryReader {
         Box::pin(async { Ok(()) })
     }
 
-    fn topic_id(&self) -> Option<&TopicId> {
+    fn topic_id(&self) -> Option<TopicId> {
         None
     }
 

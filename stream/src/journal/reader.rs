@@ -220,8 +220,8 @@ impl PartitionReader for Reader {
         Box::pin(async move { self.begin(&from) })
     }
 
-    fn topic_id(&self) -> Option<&TopicId> {
-        Some(&self.topic_id)
+    fn topic_id(&self) -> Option<TopicId> {
+        Some(self.topic_id.clone())
     }
 
     fn next_batch(&mut self, max: usize) -> BoxFuture<'_, Result<Option<Vec<StoredRecord>>, LogError>> {

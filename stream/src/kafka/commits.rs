@@ -17,7 +17,8 @@ use super::membership::{Events, Shared};
 use super::offsets::{self, described};
 use super::slot::Slot;
 
-/// How soon stored progress becomes durable; sooner, when many records are settled (see `reader`).
+/// How soon stored progress becomes durable; sooner, when [`commit_soon`](schemas::log::PartitionReader::commit_soon) asks
+/// for it.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How long the next commit waits after one that failed.
 const FAILURE_PAUSE: Duration = Duration::from_millis(200);
@@ -58,7 +59,7 @@ pub(super) fn run(consumer: &Weak<BaseConsumer<Events>>, shared: &Shared, asked:
 /// go on as if nothing had been.
 fn check_identity(shared: &Shared) {
     // No answer, or no topic, is for those to tell who read it.
-    let Ok(Description { id: Some(found), .. }) = described(&shared.publisher, &shared.topic) else {
+    let Ok((_, Description { id: Some(found), .. })) = described(&shared.publisher, &shared.topic) else {
         return;
     };
     let slots: Vec<_> = shared.slots().values().cloned().collect();

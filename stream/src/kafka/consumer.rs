@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::client::Connection;
 use super::commits;
 use super::membership::{Events, Member, Shared};
-use super::offsets::{self, committed, watermarks};
+use super::offsets::{self, watermarks};
 use super::poll::Poll;
 use super::producer::Publisher;
 use super::properties::creation_error;
@@ -36,12 +36,8 @@ pub(super) struct KafkaConsumer {
     ended: Option<oneshot::Receiver<Result<(), LogError>>>,
 }
 
-/// Blocks. `partitions` is how many the topic has.
-pub(super) fn subscribe(
-    publisher: &Arc<Publisher>,
-    subscription: Subscription,
-    partitions: i32,
-) -> Result<KafkaConsumer, LogError> {
+/// Blocks.
+pub(super) fn subscribe(publisher: &Arc<Publisher>, subscription: Subscription) -> Result<KafkaConsumer, LogError> {
     let config = publisher.config();
     let (changes, receiver) = mpsc::unbounded_channel();
     let (group, in_group) = match &subscription.membership {
@@ -54,8 +50,8 @@ pub(super) fn subscribe(
             (format!("{topic}.alone-{pid}-{}", now.as_nanos()), false)
         }
     };
-    let described = offsets::described(publisher, &subscription.topic)?;
-    if !described.may_read {
+    let (shape, description) = offsets::described(publisher, &subscription.topic)?;
+    if !description.may_read {
         return Err(LogError::Misconfigured(offsets::topic_forbidden(
             &subscription.topic,
             "Read",
@@ -85,7 +81,7 @@ pub(super) fn subscribe(
         let (weak, shared) = (Weak::clone(&weak), Arc::clone(&shared));
         thread("kafka-commits", move || commits::run(&weak, &shared, &asked))?;
     } else {
-        let all: Vec<_> = (0..partitions).collect();
+        let all: Vec<_> = (0..shape.partitions).collect();
         shared.assigned(&weak, &all);
     }
 
@@ -176,12 +172,8 @@ impl Drop for KafkaConsumer {
 fn lag(consumer: &BaseConsumer<Events>, shared: &Shared, slot: &Slot) -> Result<(Partition, u64), LogError> {
     let (earliest, end) = watermarks(&shared.publisher, &slot.partition)?;
     let progress = match slot.progress() {
-        None if shared.in_group => {
-            let (group, timeout) = (&shared.group, shared.request_timeout);
-            let stored = committed(consumer, &shared.connection, group, &slot.partition, timeout)?;
-            stored.map(|stored| stored.next)
-        }
-        progress => progress,
+        Some(next) => Some(next),
+        None => shared.committed(consumer, &slot.partition)?.map(|stored| stored.next),
     };
     let from = progress.unwrap_or(match shared.start {
         Start::Earliest => earliest,

@@ -11,7 +11,6 @@ use std::time::Duration;
 use rdkafka::bindings as c;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
-use rdkafka::metadata::MetadataBroker;
 use rdkafka::types::RDKafkaRespErr;
 use schemas::record::TopicId;
 
@@ -45,16 +44,14 @@ fn owned<T>(pointer: *mut T, free: unsafe extern "C" fn(*mut T)) -> KafkaResult<
     Ok(Owned(pointer, free))
 }
 
-/// Blocks: asks the cluster for one topic; `None` if it is not there.
+/// Blocks: asks `broker` for one topic; `None` if it is not there. Without a broker librdkafka waits for the controller,
+/// which has nothing to do with it.
 pub(super) fn describe<C: ClientContext>(
     client: &Client<C>,
     topic: &str,
+    broker: Option<i32>,
     timeout: Duration,
 ) -> KafkaResult<Option<Description>> {
-    // From a broker that answers: librdkafka would wait for the controller, which has nothing to do with it.
-    let metadata = client.fetch_metadata(Some(topic), timeout)?;
-    let answers = Some(metadata.orig_broker_id()).filter(|id| *id >= 0);
-    let broker = answers.or_else(|| metadata.brokers().first().map(MetadataBroker::id));
     let name = CString::new(topic).map_err(|_| KafkaError::AdminOp(Code::InvalidTopic))?;
     let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
     let handle = client.native_ptr();

@@ -13,11 +13,10 @@ use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, DefaultConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
-use schemas::log::LostBecause;
 use schemas::record::Offset;
 
 use super::membership::Shared;
-use super::offsets::{self, watermarks};
+use super::offsets;
 use super::properties::creation_error;
 use super::slot::Slot;
 
@@ -121,11 +120,7 @@ type Asker = BaseConsumer<DefaultConsumerContext>;
 fn next_after(shared: &Shared, asker: &mut Option<Asker>, jump: &Jump) -> Result<(), String> {
     let (slot, expected) = (&jump.slot, jump.expected);
     let partition = &slot.partition;
-    let (earliest, end) = watermarks(&shared.publisher, partition).map_err(|e| e.to_string())?;
-    if expected < earliest || expected > end {
-        tracing::error!(%partition, offset = expected.0, earliest = earliest.0, end = end.0,
-            "what is to be read next is not in the log any more");
-        slot.lose(expected, LostBecause::OutOfRange { earliest, end });
+    if shared.is_out_of_range(slot, expected).map_err(|e| e.to_string())? {
         slot.answered(expected, expected);
         return Ok(());
     }
@@ -136,11 +131,11 @@ fn next_after(shared: &Shared, asker: &mut Option<Asker>, jump: &Jump) -> Result
     let first = first_from(consumer, shared, slot, expected).map_err(|e| e.to_string())?;
     let next = first.ok_or_else(|| format!("no record came within {} s", PATIENCE.as_secs()))?;
     if next == expected {
-        shared.metrics.skips.inc();
+        shared.publisher.metrics().skips.inc();
         tracing::warn!(%partition, offset = expected.0, jumped_to = jump.found.0,
             "records were left out on the way from kafka; they are fetched again");
     } else {
-        shared.metrics.holes.inc();
+        shared.publisher.metrics().holes.inc();
         tracing::debug!(%partition, offset = expected.0, next = next.0, "the log has a hole");
     }
     slot.answered(expected, next);

@@ -37,7 +37,7 @@ pub(super) type Producer = ThreadedProducer<Events>;
 pub(super) struct Lanes {
     options: ClientConfig,
     connection: Arc<Connection>,
-    lanes: Vec<Lane>,
+    all: Vec<Lane>,
     /// Of [`Config::queue_max_bytes`] and [`Config::queue_max_records`]. librdkafka's own bounds are of one producer each.
     bytes: Arc<Semaphore>,
     records: Arc<Semaphore>,
@@ -64,12 +64,12 @@ impl Lanes {
                 rebuilding: AtomicBool::new(false),
             })
         });
-        let lanes = lanes.collect::<Result<_, LogError>>()?;
+        let all = lanes.collect::<Result<_, LogError>>()?;
         let room = |most: u32| Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS)));
         Ok(Self {
             options,
             connection,
-            lanes,
+            all,
             bytes: room(config.queue_max_bytes),
             records: room(config.queue_max_records),
         })
@@ -95,7 +95,7 @@ impl Lanes {
             .payload(&record.value[..])
             .headers(convert::headers(record));
         base.partition = partition;
-        let lane = &self.lanes[lane_of(partition, &record.key)];
+        let lane = &self.all[lane_of(partition, &record.key)];
         lane.current().send(base).map_err(|(error, _)| error)?;
         Ok(acknowledged)
     }
@@ -103,7 +103,7 @@ impl Lanes {
     /// Blocks until everything handed over is settled; how many records are not when `grace` is over.
     pub(super) fn flush(&self, grace: Duration) -> i32 {
         let deadline = Instant::now() + grace;
-        let left = self.lanes.iter().map(|lane| {
+        let left = self.all.iter().map(|lane| {
             let producer = lane.current();
             let rest = deadline.saturating_duration_since(Instant::now());
             match producer.flush(rest) {
@@ -116,14 +116,14 @@ impl Lanes {
 
     /// A producer for questions about metadata: it is polled all the time and so hears of refusals.
     pub(super) fn first(&self) -> Arc<Producer> {
-        self.lanes[0].current()
+        self.all[0].current()
     }
 
     /// A fatal error (librdkafka's word: the idempotence of this instance cannot be kept up) leaves a producer useless.
     /// Returns whether one is so; a new one is made in the background.
     pub(super) fn rebuild_if_broken(self: &Arc<Self>) -> bool {
         let mut broken = false;
-        for (index, lane) in self.lanes.iter().enumerate() {
+        for (index, lane) in self.all.iter().enumerate() {
             let Some((code, reason)) = lane.current().client().fatal_error() else {
                 continue;
             };
@@ -139,7 +139,7 @@ impl Lanes {
     }
 
     fn rebuild(&self, index: usize) {
-        let lane = &self.lanes[index];
+        let lane = &self.all[index];
         match create(&self.options, &self.connection) {
             Ok(producer) => {
                 let mut current = lane.current.write().unwrap_or_else(PoisonError::into_inner);

@@ -11,15 +11,14 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
-use schemas::log::{Change, LogError, PartitionReader, Revocation, Start};
+use schemas::log::{Change, LogError, LostBecause, PartitionReader, Revocation, Start};
 use schemas::name::TopicName;
-use schemas::record::{Offset, Partition};
+use schemas::record::{Offset, Partition, PartitionProgress};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::client::{self, Connection};
 use super::commits;
 use super::holes::Holes;
-use super::metrics::Metrics;
 use super::offsets;
 use super::producer::Publisher;
 use super::reader::Reader;
@@ -47,11 +46,9 @@ pub(super) struct Shared {
     /// Whether progress is stored: a member of a group, not one who reads alone.
     pub(super) in_group: bool,
     pub(super) start: Start,
-    pub(super) request_timeout: Duration,
     pub(super) connection: Connection,
     /// For questions about offsets and topics: its connections are not blocked by fetches that wait for records.
     pub(super) publisher: Arc<Publisher>,
-    pub(super) metrics: Metrics,
     pub(super) holes: Holes,
     /// Whether it was logged that the group has no stored progress.
     pub(super) fresh_start_logged: AtomicBool,
@@ -73,9 +70,7 @@ impl Shared {
             in_group: member.commits.is_some(),
             group: member.group,
             start: member.start,
-            request_timeout: publisher.config().request_timeout(),
             connection,
-            metrics: publisher.metrics().clone(),
             holes: Holes::default(),
             publisher,
             fresh_start_logged: AtomicBool::new(false),
@@ -99,6 +94,32 @@ impl Shared {
 
     pub(super) fn commit_begins(&self) {
         self.commit_asked.store(false, Ordering::Release);
+    }
+
+    /// Blocks: what the group has committed for a partition; for one who reads alone, nothing.
+    pub(super) fn committed(
+        &self,
+        consumer: &BaseConsumer<Events>,
+        partition: &Partition,
+    ) -> Result<Option<PartitionProgress>, LogError> {
+        if !self.in_group {
+            return Ok(None);
+        }
+        let timeout = self.publisher.config().request_timeout();
+        offsets::committed(consumer, &self.connection, &self.group, partition, timeout)
+    }
+
+    /// Blocks: whether the log does not hold any more what a slot is to read `next`. Its reader hears of it.
+    pub(super) fn is_out_of_range(&self, slot: &Slot, next: Offset) -> Result<bool, LogError> {
+        let partition = &slot.partition;
+        let (earliest, end) = offsets::watermarks(&self.publisher, partition)?;
+        let lost = next < earliest || next > end;
+        if lost {
+            tracing::error!(%partition, offset = next.0, earliest = earliest.0, end = end.0,
+                "what is to be read next is not in the log any more");
+            slot.lose(next, LostBecause::OutOfRange { earliest, end });
+        }
+        Ok(lost)
     }
 
     /// The partitions that are ours now.

@@ -100,16 +100,7 @@ impl EventLog for KafkaLog {
 
     fn subscribe(&self, subscription: Subscription) -> BoxFuture<'_, Result<Box<dyn Consumer>, LogError>> {
         Box::pin(self.blocking(move |publisher| {
-            let topic = subscription.topic.clone();
-            let config = publisher.config();
-            let Some(shape) = topics::shape(publisher, topic.as_str(), config.request_timeout())? else {
-                return Err(LogError::Misconfigured(format!(
-                    "topic `{topic}` is missing on kafka at `{}`: {}",
-                    config.brokers,
-                    topics::MISSING_HELP
-                )));
-            };
-            let consumer = consumer::subscribe(publisher, subscription, shape.partitions)?;
+            let consumer = consumer::subscribe(publisher, subscription)?;
             Ok(Box::new(consumer) as Box<dyn Consumer>)
         }))
     }

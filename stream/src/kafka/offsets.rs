@@ -2,8 +2,11 @@
 //!
 //! Committed progress carries the id of the topic that it is of, in the metadata that Kafka keeps with an offset.
 
+use std::time::{Duration, Instant};
+
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
+use rdkafka::producer::Producer as _;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use schemas::log::LogError;
@@ -13,11 +16,10 @@ use schemas::record::{Offset, Partition, PartitionProgress, TopicId};
 use super::client::Connection;
 use super::describe::{self, Description};
 use super::producer::Publisher;
-use super::topics::MISSING_HELP;
-use rdkafka::producer::Producer as _;
+use super::topics::{self, MISSING_HELP, Shape};
 
 /// How long to wait for a coordinator that is being made.
-const SETTLING_PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
+const SETTLING_PAUSE: Duration = Duration::from_millis(200);
 
 /// Before the topic's id in the metadata of a committed offset: other tools write other things there.
 const TOPIC_ID: &str = "forebay topic id ";
@@ -75,7 +77,7 @@ pub(super) fn committed<C: ConsumerContext>(
     connection: &Connection,
     group: &str,
     partition: &Partition,
-    timeout: std::time::Duration,
+    timeout: Duration,
 ) -> Result<Option<PartitionProgress>, LogError> {
     let ask = || -> KafkaResult<Option<PartitionProgress>> {
         let mut list = TopicPartitionList::new();
@@ -89,10 +91,10 @@ pub(super) fn committed<C: ConsumerContext>(
         Ok(progress(partition.clone(), element))
     };
     // In a new cluster the first question of all makes the topic of the answers, which takes a while.
-    let deadline = std::time::Instant::now() + timeout;
+    let deadline = Instant::now() + timeout;
     let answer = loop {
         match ask() {
-            Err(error) if is_settling(&error) && std::time::Instant::now() < deadline => {
+            Err(error) if is_settling(&error) && Instant::now() < deadline => {
                 std::thread::sleep(SETTLING_PAUSE);
             }
             answer => break answer,
@@ -121,31 +123,31 @@ pub(super) fn group_forbidden(group: &str) -> String {
     format!("kafka does not let us use the group `{group}`: the ACLs of this user need Read on it")
 }
 
-/// Blocks: the oldest offset that is still there, and one past the newest. Who answers is the partition's leader.
+/// Blocks: the oldest offset that is still there, and one past the newest.
 pub(super) fn watermarks(publisher: &Publisher, partition: &Partition) -> Result<(Offset, Offset), LogError> {
-    let timeout = publisher.config().request_timeout();
-    let asked = publisher
-        .current()
-        .client()
-        .fetch_watermarks(partition.topic.as_str(), partition.index, timeout);
-    match asked {
-        Ok((earliest, end)) => {
-            publisher.connection().reached();
-            Ok((Offset(earliest), Offset(end)))
+    let (topic, timeout) = (&partition.topic, publisher.config().request_timeout());
+    ask_leader(publisher, topic, partition.index, timeout).map_err(|error| match error.rdkafka_error_code() {
+        Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition) => {
+            LogError::Misconfigured(format!("topic `{topic}` is not there any more: {MISSING_HELP}"))
         }
-        Err(error) => Err(match error.rdkafka_error_code() {
-            Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition) => {
-                LogError::Misconfigured(format!(
-                    "topic `{}` is not there any more: {MISSING_HELP}",
-                    partition.topic
-                ))
-            }
-            Some(Code::TopicAuthorizationFailed) => LogError::Misconfigured(topic_forbidden(&partition.topic, "Read")),
-            _ => publisher
-                .connection()
-                .failure(&format!("no offsets of {partition}"), &error),
-        }),
-    }
+        Some(Code::TopicAuthorizationFailed) => LogError::Misconfigured(topic_forbidden(topic, "Read")),
+        _ => publisher
+            .connection()
+            .failure(&format!("no offsets of {partition}"), &error),
+    })
+}
+
+/// Blocks: the same, with the error as it is. Who answers is the leader of the partition.
+pub(super) fn ask_leader(
+    publisher: &Publisher,
+    topic: &TopicName,
+    partition: i32,
+    timeout: Duration,
+) -> KafkaResult<(Offset, Offset)> {
+    let client = publisher.current();
+    let (earliest, end) = client.client().fetch_watermarks(topic.as_str(), partition, timeout)?;
+    publisher.connection().reached();
+    Ok((Offset(earliest), Offset(end)))
 }
 
 /// What to do where the ACLs do not let us use a topic.
@@ -154,18 +156,21 @@ pub(super) fn topic_forbidden(topic: &TopicName, operation: &str) -> String {
 }
 
 /// Blocks: which topic it is, and what we may do with it; [`LogError::Misconfigured`] if it is missing.
-pub(super) fn described(publisher: &Publisher, topic: &TopicName) -> Result<Description, LogError> {
-    described_within(publisher, topic, publisher.config().request_timeout())
+pub(super) fn described(publisher: &Publisher, topic: &TopicName) -> Result<(Shape, Description), LogError> {
+    let found = described_within(publisher, topic, publisher.config().request_timeout())?;
+    found.ok_or_else(|| LogError::Misconfigured(topics::missing(publisher, topic)))
 }
 
-/// The same, within another time.
+/// Blocks: the same, within another time; `None` if the topic is missing.
 pub(super) fn described_within(
     publisher: &Publisher,
     topic: &TopicName,
-    timeout: std::time::Duration,
-) -> Result<Description, LogError> {
-    let config = publisher.config();
-    let asked = describe::describe(publisher.current().client(), topic.as_str(), timeout);
+    timeout: Duration,
+) -> Result<Option<(Shape, Description)>, LogError> {
+    let Some(shape) = topics::shape(publisher, topic.as_str(), timeout)? else {
+        return Ok(None);
+    };
+    let asked = describe::describe(publisher.current().client(), topic.as_str(), shape.broker, timeout);
     let found = asked.map_err(|error| match error {
         KafkaError::AdminOp(Code::TopicAuthorizationFailed) => {
             LogError::Misconfigured(topic_forbidden(topic, "Describe"))
@@ -174,10 +179,5 @@ pub(super) fn described_within(
             .connection()
             .failure(&format!("no description of topic `{topic}`"), &error),
     })?;
-    found.ok_or_else(|| {
-        LogError::Misconfigured(format!(
-            "topic `{topic}` is missing on kafka at `{}`: {MISSING_HELP}",
-            config.brokers
-        ))
-    })
+    Ok(found.map(|description| (shape, description)))
 }

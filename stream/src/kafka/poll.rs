@@ -10,14 +10,13 @@ use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 use rdkafka::message::Message;
-use rdkafka::producer::Producer as _;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
-use schemas::log::{LogError, LostBecause};
+use schemas::log::LogError;
 use schemas::record::{Offset, StoredRecord};
 
 use super::convert;
 use super::membership::{Events, Shared};
-use super::offsets::{self, watermarks};
+use super::offsets;
 use super::slot::{Fetch, Pushed, Slot};
 use super::topics::MISSING_HELP;
 
@@ -27,6 +26,7 @@ const STEP: Duration = Duration::from_millis(20);
 const LAST_COMMIT_PATIENCE: Duration = Duration::from_secs(5);
 /// How often we ask whether brokers are back.
 const PROBE_INTERVAL: Duration = Duration::from_secs(2);
+const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
 /// A seek is answered by librdkafka itself, not by a broker.
 const SEEK_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -72,7 +72,7 @@ impl Poll {
                 let topic = Some(self.shared.topic.as_str());
                 // That a broker answers is not enough: who leads our partitions must. What that one says comes by as a
                 // record, a commit or a rebalance; here only refusals are asked for, which librdkafka tells once.
-                if let Err(error) = self.consumer.fetch_metadata(topic, Duration::from_millis(500)) {
+                if let Err(error) = self.consumer.fetch_metadata(topic, PROBE_TIMEOUT) {
                     self.error(&error);
                 } else if self.leader_answers() {
                     self.shared.connection.reached();
@@ -85,13 +85,9 @@ impl Poll {
 
     /// Whether the leader of one of our partitions answers.
     fn leader_answers(&self) -> bool {
-        let topic = self.shared.topic.as_str();
-        let index = self.shared.slots().keys().next().copied().unwrap_or(0);
-        let client = self.shared.publisher.current();
-        let asked = client
-            .client()
-            .fetch_watermarks(topic, index, Duration::from_millis(500));
-        asked.is_ok()
+        let shared = &self.shared;
+        let index = shared.slots().keys().next().copied().unwrap_or(0);
+        offsets::ask_leader(&shared.publisher, &shared.topic, index, PROBE_TIMEOUT).is_ok()
     }
 
     fn push(&self, slot: Arc<Slot>, record: StoredRecord) {
@@ -200,16 +196,11 @@ impl Poll {
         let slots: Vec<_> = self.shared.slots().values().cloned().collect();
         let mut found = false;
         for slot in slots {
-            let Some(stored) = slot.reading_at() else {
+            let Some(next) = slot.reading_at() else {
                 continue;
             };
-            match watermarks(&self.shared.publisher, &slot.partition) {
-                Ok((earliest, end)) if stored < earliest || stored > end => {
-                    found = true;
-                    tracing::error!(partition = %slot.partition, offset = stored.0, earliest = earliest.0, end = end.0, "what is to be read next is not in the log any more");
-                    slot.lose(stored, LostBecause::OutOfRange { earliest, end });
-                }
-                Ok(_) => {}
+            match self.shared.is_out_of_range(&slot, next) {
+                Ok(lost) => found |= lost,
                 Err(error) => {
                     tracing::warn!(partition = %slot.partition, %error, "cannot tell what the log still holds");
                 }

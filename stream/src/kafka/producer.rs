@@ -5,7 +5,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode as Code;
-use rdkafka::producer::Producer as _;
 use schemas::log::{LogError, PublishError};
 use schemas::name::TopicName;
 use schemas::record::{Offset, Partition, Position, Record};
@@ -174,29 +173,21 @@ impl Publisher {
             Verdict::Failing(reason) => Err(LogError::Unavailable(reason)),
             Verdict::Unknown { partition } => {
                 let timeout = Duration::from_secs(1);
-                let Some(shape) = topics::shape(self, topic.as_str(), timeout)? else {
-                    let brokers = &self.config.brokers;
-                    let reason = format!("topic `{topic}` is missing on kafka at `{brokers}`: {MISSING_HELP}");
-                    return Err(LogError::Unavailable(reason));
+                let Some((shape, description)) = offsets::described_within(self, topic, timeout)? else {
+                    return Err(LogError::Unavailable(topics::missing(self, topic)));
                 };
                 if let Some(why) = shape.refuses_records() {
                     return Err(LogError::Unavailable(format!("topic `{topic}`: {why}")));
                 }
-                if !offsets::described_within(self, topic, timeout)?.may_write {
+                if !description.may_write {
                     return Err(LogError::Misconfigured(offsets::topic_forbidden(topic, "Write")));
                 }
                 let index = i32::try_from(partition).unwrap_or(0) % shape.partitions.max(1);
-                let asked = self.current().client().fetch_watermarks(topic.as_str(), index, timeout);
-                match asked {
-                    Ok(_) => {
-                        self.connection.reached();
-                        Ok(())
-                    }
-                    Err(error) => {
-                        let what = format!("no answer from the leader of {topic}[{index}]");
-                        Err(self.connection.failure(&what, &error))
-                    }
-                }
+                let asked = offsets::ask_leader(self, topic, index, timeout);
+                asked.map(drop).map_err(|error| {
+                    let what = format!("no answer from the leader of {topic}[{index}]");
+                    self.connection.failure(&what, &error)
+                })
             }
         }
     }

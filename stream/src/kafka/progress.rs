@@ -9,7 +9,6 @@ use schemas::record::{Partition, PartitionProgress};
 use super::offsets::{self, described, watermarks};
 use super::producer::Publisher;
 use super::properties::creation_error;
-use super::topics::{self, MISSING_HELP};
 
 /// Blocks: each partition of the topic, and how far the group is.
 pub(super) fn read(
@@ -18,9 +17,7 @@ pub(super) fn read(
     topic: &TopicName,
 ) -> Result<Vec<PartitionState>, LogError> {
     let timeout = publisher.config().request_timeout();
-    let topic_id = described(publisher, topic)?.id;
-    let shape = topics::shape(publisher, topic.as_str(), timeout)?
-        .ok_or_else(|| LogError::Misconfigured(format!("topic `{topic}` is missing: {MISSING_HELP}")))?;
+    let (shape, description) = described(publisher, topic)?;
     let consumer = asker(publisher, group)?;
     let state = |index| {
         let partition = Partition {
@@ -31,7 +28,7 @@ pub(super) fn read(
         let stored = offsets::committed(&consumer, publisher.connection(), group.as_str(), &partition, timeout)?;
         Ok(PartitionState {
             partition,
-            topic_id: topic_id.clone(),
+            topic_id: description.id.clone(),
             earliest,
             end,
             stored,

@@ -8,8 +8,9 @@ use schemas::BoxFuture;
 use schemas::log::{Begin, LogError, PartitionReader, Start};
 use schemas::record::{Offset, Partition, StoredRecord, TopicId};
 
+use super::describe::Description;
 use super::membership::{Events, Shared};
-use super::offsets::{committed, described, watermarks};
+use super::offsets::{described, watermarks};
 use super::slot::Slot;
 
 /// See [`PartitionReader`].
@@ -17,17 +18,11 @@ pub(super) struct Reader {
     slot: Arc<Slot>,
     shared: Arc<Shared>,
     consumer: Weak<BaseConsumer<Events>>,
-    topic_id: Option<TopicId>,
 }
 
 impl Reader {
     pub(super) fn new(slot: Arc<Slot>, shared: Arc<Shared>, consumer: Weak<BaseConsumer<Events>>) -> Self {
-        Self {
-            slot,
-            shared,
-            consumer,
-            topic_id: None,
-        }
+        Self { slot, shared, consumer }
     }
 }
 
@@ -42,15 +37,14 @@ impl PartitionReader for Reader {
             let consumer = Weak::clone(&self.consumer);
             let looked_up = tokio::task::spawn_blocking(move || {
                 let Some(consumer) = consumer.upgrade() else {
-                    return Ok(None);
+                    return Ok(());
                 };
                 begin(&consumer, &shared, &slot, &from)
             });
             tokio::select! {
                 result = looked_up => {
                     let gone = |_| Err(LogError::Unavailable("the runtime is shutting down".to_owned()));
-                    self.topic_id = result.unwrap_or_else(gone)?;
-                    Ok(())
+                    result.unwrap_or_else(gone)
                 }
                 // The revocation waits for the owner, and the owner perhaps for us.
                 () = self.slot.given_back() => Ok(()),
@@ -58,8 +52,8 @@ impl PartitionReader for Reader {
         })
     }
 
-    fn topic_id(&self) -> Option<&TopicId> {
-        self.topic_id.as_ref()
+    fn topic_id(&self) -> Option<TopicId> {
+        self.slot.topic_id()
     }
 
     fn next_batch(&mut self, max: usize) -> BoxFuture<'_, Result<Option<Vec<StoredRecord>>, LogError>> {
@@ -83,25 +77,10 @@ impl PartitionReader for Reader {
 }
 
 /// Blocks: asks the cluster for the topic's id, for progress, and for what it still holds, and lets the slot begin.
-fn begin(
-    consumer: &BaseConsumer<Events>,
-    shared: &Shared,
-    slot: &Slot,
-    from: &Begin,
-) -> Result<Option<TopicId>, LogError> {
+fn begin(consumer: &BaseConsumer<Events>, shared: &Shared, slot: &Slot, from: &Begin) -> Result<(), LogError> {
     let partition = &slot.partition;
-    let topic_id = described(&shared.publisher, &shared.topic)?.id;
-    let stored = if shared.in_group {
-        committed(
-            consumer,
-            &shared.connection,
-            &shared.group,
-            partition,
-            shared.request_timeout,
-        )?
-    } else {
-        None
-    };
+    let (_, Description { id: topic_id, .. }) = described(&shared.publisher, &shared.topic)?;
+    let stored = shared.committed(consumer, partition)?;
     let (earliest, end) = watermarks(&shared.publisher, partition)?;
     let progress = match from {
         Begin::At(progress) => Some(progress),
@@ -111,8 +90,8 @@ fn begin(
     if let Some(progress) = progress {
         progress.check(topic_id.as_ref(), earliest, end)?;
         // What a sink keeps counts, also where the group is behind it.
-        slot.begin(topic_id.clone(), progress.next, progress.next, false);
-        return Ok(topic_id);
+        slot.begin(topic_id, progress.next, progress.next, false);
+        return Ok(());
     }
     let began = stored.as_ref().map(|stored| stored.next);
     if let (Begin::Oldest, Some(stored)) = (from, began)
@@ -129,15 +108,15 @@ fn begin(
     if shared.in_group && *from == Begin::Stored {
         log_fresh_start(shared, partition, offset, end);
     }
-    slot.begin(topic_id.clone(), offset, began.unwrap_or(offset), shared.in_group);
-    Ok(topic_id)
+    slot.begin(topic_id, offset, began.unwrap_or(offset), shared.in_group);
+    Ok(())
 }
 
 /// A group without progress is a new one, or one whose offsets are gone: what it reads now it may have read before.
 fn log_fresh_start(shared: &Shared, partition: &Partition, offset: Offset, end: Offset) {
     if offset < end && !shared.fresh_start_logged.swap(true, Ordering::AcqRel) {
         tracing::warn!(group = shared.group, %partition, offset = offset.0, end = end.0,
-"the group has no stored progress and begins at the oldest record: right for a new group; one that had progress \
+            "the group has no stored progress and begins at the oldest record: right for a new group; one that had progress \
              delivers again what is still in the log (logged for one partition, others may be the same)");
     }
 }

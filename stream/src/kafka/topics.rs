@@ -5,9 +5,11 @@ use std::time::Duration;
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::metadata::MetadataBroker;
 use rdkafka::producer::Producer as _;
 use rdkafka::types::RDKafkaRespErr;
 use schemas::log::{LogError, TopicSpec};
+use schemas::name::TopicName;
 
 use super::config::FRAMING_BYTES;
 use super::producer::Publisher;
@@ -32,6 +34,8 @@ pub(super) struct Shape {
     replicas: i32,
     /// Whether each partition has a leader.
     led: bool,
+    /// A broker that answers, to ask for more.
+    pub(super) broker: Option<i32>,
 }
 
 impl Shape {
@@ -39,6 +43,12 @@ impl Shape {
     pub(super) fn refuses_records(self) -> Option<&'static str> {
         (!self.led).then_some("a partition has no leader")
     }
+}
+
+/// That a topic is not there, and what to do about it.
+pub(super) fn missing(publisher: &Publisher, topic: &TopicName) -> String {
+    let brokers = &publisher.config().brokers;
+    format!("topic `{topic}` is missing on kafka at `{brokers}`: {MISSING_HELP}")
 }
 
 /// Blocks: asks for one topic; `None` if it is not there.
@@ -67,6 +77,7 @@ pub(super) fn shape(publisher: &Publisher, topic: &str, timeout: Duration) -> Re
         Some(other) => return Err(failure(&KafkaError::MetadataFetch(other.into()))),
     }
     let partitions = found.partitions();
+    let answered = Some(metadata.orig_broker_id()).filter(|id| *id >= 0);
     Ok(Some(Shape {
         partitions: i32::try_from(partitions.len()).unwrap_or(i32::MAX),
         replicas: partitions
@@ -75,6 +86,7 @@ pub(super) fn shape(publisher: &Publisher, topic: &str, timeout: Duration) -> Re
             .min()
             .unwrap_or(0),
         led: !partitions.is_empty() && partitions.iter().all(|p| p.leader() >= 0),
+        broker: answered.or_else(|| metadata.brokers().first().map(MetadataBroker::id)),
     }))
 }
 

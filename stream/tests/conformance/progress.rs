@@ -166,7 +166,7 @@ pub(crate) async fn progress_without_an_id_is_taken(harness: &mut impl Harness) 
     within("the beginning", reader.begin(at(&topic, Offset(3))))
         .await
         .expect("a beginning");
-    let id = reader.topic_id().cloned().expect("the log has ids");
+    let id = reader.topic_id().expect("the log has ids");
     assert_eq!(values(reader, 7).await, numbers(3..10));
     member.close().await;
 

@@ -41,7 +41,7 @@ async fn progress_that_a_sink_kept_is_not_taken_for_that_of_the_new_topic() {
     assert_eq!(values(member.reader(), 1).await, ["old"]);
     let kept = PartitionProgress {
         partition: member.reader().partition().clone(),
-        topic_id: member.reader().topic_id().cloned(),
+        topic_id: member.reader().topic_id(),
         next: schemas::record::Offset(1),
     };
     member.close().await;

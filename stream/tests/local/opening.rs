@@ -68,7 +68,7 @@ async fn a_journal_of_an_older_program_is_brought_up_to_date() {
         let journal = open(&config).await;
         let mut member = join(&journal, &topic, &group(), Start::Earliest).await;
         assert_eq!(read(member.reader(), 1).await.len(), 1);
-        ids.push(member.reader().topic_id().cloned().expect("an id"));
+        ids.push(member.reader().topic_id().expect("an id"));
         member.close().await;
         close(journal).await;
     }
