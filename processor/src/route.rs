@@ -4,7 +4,7 @@
 //! it to get it, as ever. The others are [`Undecided`] and become one dead letter each, which names target and rules: putting
 //! it back means to ask these rules again for this target, and touches nothing that was delivered.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use schemas::event::Event;
@@ -13,10 +13,8 @@ use schemas::record::StoredRecord;
 use schemas::sink::{Delivery, Sink, Target};
 use tokio::time::Instant;
 
-use crate::config::Config;
 use crate::metrics::{Metrics, RuleMetrics};
 use crate::rules::{Rules, TypeIndex, Verdict};
-use crate::valve::Valve;
 
 /// A rule that fails is told of at most this often.
 const TELL_EVERY: Duration = Duration::from_mins(1);
@@ -28,7 +26,6 @@ pub struct Router {
     sink: Arc<dyn Sink>,
     routes: Vec<Route>,
     index: TypeIndex,
-    valve: OnceLock<Mutex<Valve>>,
 }
 
 #[derive(Debug)]
@@ -68,6 +65,14 @@ pub struct Undecided {
     pub reason: String,
 }
 
+impl Routed {
+    /// Whether the event goes to no target, and might have had to: it could not be routed at all. One that goes somewhere does
+    /// not count, for one bad rule is no reason to stop what the others do.
+    pub(crate) fn is_nowhere(&self) -> bool {
+        self.deliveries.is_empty() && !self.undecided.is_empty()
+    }
+}
+
 impl Router {
     /// The rules that name this sink.
     pub fn new(rules: Arc<Rules>, sink: Arc<dyn Sink>, metrics: &Metrics) -> Self {
@@ -96,7 +101,6 @@ impl Router {
             sink,
             routes,
             index,
-            valve: OnceLock::new(),
         }
     }
 
@@ -136,30 +140,6 @@ impl Router {
         }
         let undecided = self.undecided(&failed, &deliveries, event);
         Routed { deliveries, undecided }
-    }
-
-    /// Opens the valve again, for a worker that is started again.
-    pub(crate) fn reopen(&self) {
-        if let Some(valve) = self.valve.get() {
-            valve.lock().unwrap_or_else(PoisonError::into_inner).reopen();
-        }
-    }
-
-    /// Tells the valve of an event. Once it is tripped: how many of the last events went nowhere but to dead letters.
-    ///
-    /// This valve is not that of the outcomes: there an event that no rule wants counts for nothing, so that a rule which
-    /// fails for one event in a hundred, and wants none of the others, would trip it. Nor does an event count here that went
-    /// somewhere, for one bad rule is no reason to stop what the others do. So it trips when nearly all events of late could
-    /// not be routed at all.
-    pub(crate) fn note(&self, routed: &Routed, config: &Config) -> Option<(usize, usize)> {
-        let nowhere = routed.deliveries.is_empty() && !routed.undecided.is_empty();
-        let valve = || Mutex::new(Valve::new(config.valve_window, config.valve_percent));
-        let mut valve = self
-            .valve
-            .get_or_init(valve)
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        valve.note(nowhere).then(|| valve.share())
     }
 
     fn targets<'a>(&'a self, route: &'a Route, event: &'a Event) -> impl Iterator<Item = Target> + 'a {

@@ -70,11 +70,13 @@ impl Worker {
         config.check()?;
         let status: Arc<Status> = Arc::default();
         metrics.watch(sink.name(), &status);
+        let valve = || Mutex::new(Valve::new(config.valve_window, config.valve_percent));
         let shared = Shared {
             router: Router::new(rules, Arc::clone(&sink), &metrics),
             metrics: metrics.sink(sink.name()),
             policy: RetryPolicy::new(&config),
-            valve: Mutex::new(Valve::new(config.valve_window, config.valve_percent)),
+            valve: valve(),
+            routing_valve: valve(),
             trouble: Trouble::default(),
             shortage: Trouble::default(),
             status,
@@ -107,8 +109,9 @@ impl Worker {
         async move {
             let shared = &worker.shared;
             shared.status.started();
-            shared.valve.lock().unwrap_or_else(PoisonError::into_inner).reopen();
-            shared.router.reopen();
+            for valve in [&shared.valve, &shared.routing_valve] {
+                valve.lock().unwrap_or_else(PoisonError::into_inner).reopen();
+            }
             let result = worker.join_and_work(&shutdown).await;
             if let Err(error) = &result {
                 shared.status.ended(error.to_string());

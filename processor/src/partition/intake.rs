@@ -11,7 +11,6 @@ use tokio::time::Instant;
 use super::PartitionTask;
 use crate::error::WorkerError;
 use crate::flight::GivenUp;
-use crate::route::Routed;
 
 impl PartitionTask {
     /// Decodes and routes what was read. False: the reader has ended.
@@ -48,7 +47,9 @@ impl PartitionTask {
             match Event::decode(&record.record.value) {
                 Ok(event) => {
                     let routed = self.shared.router.route(&Arc::new(event), &record);
-                    self.note_routed(&routed)?;
+                    let reason = routed.undecided.first().map_or("", |undecided| &undecided.reason);
+                    // Once it is tripped, the event gets no dead letter, and is not settled.
+                    self.note_at(&self.shared.routing_valve, routed.is_nowhere(), reason)?;
                     let undecided = routed.undecided.into_iter().map(|undecided| GivenUp {
                         record: Arc::clone(&record),
                         target: Some(undecided.target),
@@ -72,19 +73,5 @@ impl PartitionTask {
             }
         }
         Ok(true)
-    }
-
-    /// Tells the router's valve. An error if it is tripped: then the event gets no dead letter, and is not settled.
-    fn note_routed(&self, routed: &Routed) -> Result<(), WorkerError> {
-        let Some((failures, outcomes)) = self.shared.router.note(routed, &self.shared.config) else {
-            return Ok(());
-        };
-        let reason = routed.undecided.first().map(|undecided| undecided.reason.clone());
-        Err(WorkerError::Valve {
-            sink: self.shared.sink.name().clone(),
-            failures,
-            outcomes,
-            reason: reason.unwrap_or_default(),
-        })
     }
 }

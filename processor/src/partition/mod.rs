@@ -27,8 +27,6 @@ use crate::trouble::Trouble;
 use crate::valve::Valve;
 use crate::worker::Topics;
 
-/// How long deliveries may wait for a commit before that is told.
-const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
 /// How often deliveries that wait for a commit look whether it is there.
 const COMMIT_STEP: Duration = Duration::from_millis(5);
 
@@ -41,7 +39,11 @@ pub(crate) struct Shared {
     pub(crate) router: Router,
     pub(crate) config: Config,
     pub(crate) policy: RetryPolicy,
+    /// Of the outcomes of deliveries.
     pub(crate) valve: Mutex<Valve>,
+    /// Of the routing of events: among the outcomes an event that no rule wants counts for nothing, so a rule that fails for
+    /// one event in a hundred, and wants none of the others, would trip the valve.
+    pub(crate) routing_valve: Mutex<Valve>,
     pub(crate) trouble: Trouble,
     /// What this process lacks, told like a target's trouble.
     pub(crate) shortage: Trouble,
@@ -157,12 +159,13 @@ impl PartitionTask {
             let now = Instant::now();
             let letters = self.flight.take_letters(now, dead_letters::AT_ONCE);
             let most = self.may_deliver();
+            self.tell_uncommitted(most == 0);
             let picked = match most {
                 0 => None,
                 most => self.flight.pick(now, most, self.shared.config.batch_max_bytes),
             };
             if letters.is_empty() && picked.is_none() {
-                if !self.wait().await? {
+                if !self.wait(most == 0).await? {
                     return Ok(());
                 }
             } else if !self.turn(picked, letters).await? {
@@ -173,30 +176,16 @@ impl PartitionTask {
         Ok(())
     }
 
-    /// Nothing can go out now: reads on, or waits for what is due next. False: the partition is no longer ours.
-    async fn wait(&mut self) -> Result<bool, WorkerError> {
+    /// Nothing can go out now: reads on, or waits for what is due next; `uncommitted` if that is progress becoming durable.
+    /// False: the partition is no longer ours.
+    async fn wait(&mut self, uncommitted: bool) -> Result<bool, WorkerError> {
         let room = self.room();
         let checkpoint = self
             .owes_checkpoint()
             .then(|| self.checkpointed + Duration::from_millis(self.shared.config.checkpoint_ms));
-        // Progress that is being made durable is looked at often: deliveries wait for it.
-        let due = if self.may_deliver() == 0 {
-            let since = *self.uncommitted_since.get_or_insert_with(Instant::now);
-            if since.elapsed() >= COMMIT_PATIENCE && !std::mem::replace(&mut self.uncommitted_told, true) {
-                tracing::warn!(sink = %self.shared.sink.name(), partition = %self.partition,
-                    "progress does not become durable; deliveries wait for it");
-                self.stalled(Some(
-                    "progress does not become durable, deliveries wait for it".to_owned(),
-                ));
-            }
+        let due = if uncommitted {
             Some(Instant::now() + COMMIT_STEP)
         } else {
-            self.uncommitted_since = None;
-            if std::mem::take(&mut self.uncommitted_told) {
-                tracing::info!(sink = %self.shared.sink.name(), partition = %self.partition,
-                    "progress becomes durable again");
-                self.stalled(None);
-            }
             self.flight.next_due()
         };
         let wake = [due, checkpoint].into_iter().flatten().min();

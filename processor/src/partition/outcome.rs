@@ -1,6 +1,6 @@
 //! What the sink and the dead-letter topic answered: settled, again later, or given up.
 
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use schemas::log::PublishError;
@@ -12,6 +12,7 @@ use super::PartitionTask;
 use crate::dead_letters::Written;
 use crate::error::WorkerError;
 use crate::flight::{GivenUp, Picked};
+use crate::valve::Valve;
 
 /// How long a delivery that was not tried waits at least.
 const HELD_PAUSE: Duration = Duration::from_millis(5);
@@ -177,9 +178,14 @@ impl PartitionTask {
         Ok(())
     }
 
-    /// Tells the valve of a final outcome. An error if it is tripped: then no further dead letter is written.
+    /// Notes a final outcome. An error if the valve is tripped: then no further dead letter is written.
     pub(super) fn note(&self, failed: bool, reason: &str) -> Result<(), WorkerError> {
-        let mut valve = self.shared.valve.lock().unwrap_or_else(PoisonError::into_inner);
+        self.note_at(&self.shared.valve, failed, reason)
+    }
+
+    /// The same, for one of the valves.
+    pub(super) fn note_at(&self, valve: &Mutex<Valve>, failed: bool, reason: &str) -> Result<(), WorkerError> {
+        let mut valve = valve.lock().unwrap_or_else(PoisonError::into_inner);
         if !valve.note(failed) {
             return Ok(());
         }

@@ -10,6 +10,9 @@ use tokio::time::{Instant, timeout};
 use super::PartitionTask;
 use crate::error::WorkerError;
 
+/// How long deliveries may wait for a commit before that is told.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
+
 impl PartitionTask {
     /// Tells sink and log how far it is, where that has moved. The sink first: what the log has of a sink that keeps its own
     /// progress never passes that, so that the two can be told apart from a sink whose data are gone.
@@ -66,6 +69,25 @@ impl PartitionTask {
             .repeat_max_deliveries
             .saturating_sub(repeats)
             .min(config.batch_max_records)
+    }
+
+    /// Tells, once each, that deliveries have waited long for progress to become durable, and that they do not any more.
+    pub(super) fn tell_uncommitted(&mut self, uncommitted: bool) {
+        if !uncommitted {
+            self.uncommitted_since = None;
+            if std::mem::take(&mut self.uncommitted_told) {
+                tracing::info!(sink = %self.shared.sink.name(), partition = %self.partition,
+                    "progress becomes durable again");
+                self.stalled(None);
+            }
+            return;
+        }
+        let since = *self.uncommitted_since.get_or_insert_with(Instant::now);
+        if since.elapsed() >= COMMIT_PATIENCE && !std::mem::replace(&mut self.uncommitted_told, true) {
+            let reason = "progress does not become durable, deliveries wait for it";
+            tracing::warn!(sink = %self.shared.sink.name(), partition = %self.partition, "{reason}");
+            self.stalled(Some(reason.to_owned()));
+        }
     }
 
     /// Whether progress has moved past what the sink knows of, over records that it never saw, or rejected.
