@@ -93,14 +93,20 @@ async fn has_rows(folder: &Path, expected: i64) {
     pool.close().await;
 }
 
+/// `forebay dev` on a journal of one partition, when five events are in its database.
+async fn dev_with_five_rows(folder: &Path, client: &Client) -> Role {
+    let (role, base) = dev(folder, client, &journal()).await;
+    post(client, &base, 0..5).await;
+    has_rows(folder, 5).await;
+    role
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_a_journal_a_sink_is_shown_set_back_and_delivers_again() {
     const FILE: &str = "forebay.yaml";
     let (folder, client) = (tempfile::tempdir().expect("a folder"), Client::default());
     let folder = folder.path();
-    let (mut role, base) = dev(folder, &client, &journal()).await;
-    post(&client, &base, 0..5).await;
-    has_rows(folder, 5).await;
+    let mut role = dev_with_five_rows(folder, &client).await;
     let lines = shown_without_lag(folder, FILE, "sqlite").await;
     assert_eq!(lines.len(), 1, "one partition");
     assert_eq!(lines[0]["kept"]["next"], 5);
@@ -163,9 +169,7 @@ async fn after_the_journal_was_made_anew_that_is_shown_and_can_be_decided() {
     const FILE: &str = "forebay.yaml";
     let (folder, client) = (tempfile::tempdir().expect("a folder"), Client::default());
     let folder = folder.path();
-    let (mut role, base) = dev(folder, &client, &journal()).await;
-    post(&client, &base, 0..5).await;
-    has_rows(folder, 5).await;
+    let mut role = dev_with_five_rows(folder, &client).await;
     assert_eq!(role.terminate().await, Some(0));
     std::fs::remove_dir_all(folder.join("journal")).expect("removed");
     let migrated = run(&["migrate", "--config", FILE], folder);

@@ -3,13 +3,13 @@
 mod harness;
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use harness::log::MemoryLog;
 use harness::sink::{ScriptedSink, each, rejected, retry};
 use harness::{eventually, number, record, worker_in, worker_with};
-use processor::{Config, WorkerError};
+use processor::{Config, Status, WorkerError};
 use prometheus_client::registry::Registry;
 use schemas::log::LogError;
 use schemas::name::SinkName;
@@ -407,16 +407,27 @@ async fn events_that_no_rule_wants_are_settled_and_the_sink_hears_of_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_crash_repeats_no_more_than_the_bound() {
-    let sink = ScriptedSink::new(each(|_, _| Outcome::Delivered));
+    let status: Arc<OnceLock<Arc<Status>>> = Arc::default();
+    let held_up = Arc::clone(&status);
+    // While it delivers, it is not held up any more.
+    let sink = ScriptedSink::new(each(move |n, _| {
+        let held_up = held_up.get().map(|status| status.snapshot().stalled);
+        assert!(held_up.is_some_and(|stalled| stalled.is_empty()), "held up at {n}");
+        Outcome::Delivered
+    }));
     let log = MemoryLog::new(1);
     (0..2_000).for_each(|n| log.append(0, record(n, "k")));
     log.hold_commits(true);
     let shutdown = CancellationToken::new();
-    let run = tokio::spawn(worker_with(&log, &sink, None, Config::default()).run(shutdown.clone()));
+    let worker = worker_with(&log, &sink, None, Config::default());
+    let status = status.get_or_init(|| worker.status());
+    let run = tokio::spawn(worker.run(shutdown.clone()));
     eventually("a commit is asked for", || log.commits_asked() > 0).await;
     eventually("the bound is reached", || sink.delivered().len() == 1_000).await;
     tokio::time::sleep(Duration::from_mins(1)).await;
     assert_eq!(sink.delivered().len(), 1_000, "the rest waits for a commit");
+    let reason = "progress does not become durable, deliveries wait for it";
+    assert_eq!(status.snapshot().stalled[0].1, reason);
     log.hold_commits(false);
     eventually("all is delivered", || sink.delivered().len() == 2_000).await;
     stop(shutdown, run).await;

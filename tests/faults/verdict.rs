@@ -122,7 +122,7 @@ impl Trial {
             let mut sums = BTreeMap::<&str, f64>::new();
             for line in text.lines() {
                 let name = line.split([' ', '{']).next().unwrap_or_default();
-                if name.starts_with("forebay_log_") || name == "forebay_processor_lag" {
+                if name.starts_with("forebay_log_") || name == "forebay_processor_lag_records" {
                     let value = line.rsplit(' ').next().and_then(|v| v.parse::<f64>().ok());
                     *sums.entry(name).or_default() += value.unwrap_or_default();
                 }

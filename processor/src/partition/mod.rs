@@ -159,7 +159,7 @@ impl PartitionTask {
             let now = Instant::now();
             let letters = self.flight.take_letters(now, dead_letters::AT_ONCE);
             let most = self.may_deliver();
-            self.tell_uncommitted(most == 0);
+            self.report_uncommitted(most == 0);
             let picked = match most {
                 0 => None,
                 most => self.flight.pick(now, most, self.shared.config.batch_max_bytes),

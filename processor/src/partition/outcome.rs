@@ -67,7 +67,7 @@ impl PartitionTask {
                 Outcome::Retry { after, reason } if !self.shared.policy.is_exhausted(delivery.attempt) => {
                     metrics.retries.inc();
                     let wait = self.shared.policy.delay(delivery.attempt, after, fastrand::f64());
-                    self.tell_retry(&delivery, &reason, wait, now);
+                    self.report_retry(&delivery, &reason, wait, now);
                     let next = Delivery {
                         attempt: delivery.attempt + 1,
                         ..delivery
@@ -103,12 +103,12 @@ impl PartitionTask {
             };
             self.flight.give_up(slot, given_up, now);
         }
-        self.tell_lack(lack, now);
+        self.report_lack(lack, now);
         valve
     }
 
-    /// Tells of what this process lacks: when it begins, and when no delivery of any partition waits for it any more.
-    fn tell_lack(&self, lack: Option<String>, now: Instant) {
+    /// Reports what this process lacks: when it begins, and when no delivery of any partition waits for it any more.
+    fn report_lack(&self, lack: Option<String>, now: Instant) {
         let (shared, sink) = (&self.shared, self.shared.sink.name());
         if let Some(reason) = lack {
             if shared.shortage.failed(&Target::Only, now) {
@@ -124,8 +124,8 @@ impl PartitionTask {
         }
     }
 
-    /// Tells of a retry: at the beginning of a target's trouble aloud.
-    fn tell_retry(&self, delivery: &Delivery, reason: &str, wait: Duration, now: Instant) {
+    /// Logs a retry: the first of a target's trouble as a warning.
+    fn report_retry(&self, delivery: &Delivery, reason: &str, wait: Duration, now: Instant) {
         let (sink, target) = (self.shared.sink.name(), &delivery.target);
         let (event_id, attempt) = (delivery.event.id(), delivery.attempt);
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);

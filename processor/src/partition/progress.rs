@@ -71,8 +71,8 @@ impl PartitionTask {
             .min(config.batch_max_records)
     }
 
-    /// Tells, once each, that deliveries have waited long for progress to become durable, and that they do not any more.
-    pub(super) fn tell_uncommitted(&mut self, uncommitted: bool) {
+    /// Reports, once each, that deliveries have waited long for progress to become durable, and that they do not any more.
+    pub(super) fn report_uncommitted(&mut self, uncommitted: bool) {
         if !uncommitted {
             self.uncommitted_since = None;
             if std::mem::take(&mut self.uncommitted_told) {

@@ -67,6 +67,7 @@ WHERE to_regclass(needed.name) IS NOT NULL
               WHEN 'DELETE' THEN has_table_privilege(to_regclass(needed.name), needed.action)
               ELSE has_any_column_privilege(to_regclass(needed.name), needed.action) END
 ORDER BY needed.number";
+
 /// The schemas on the user's search path that hold our tables and that the user may not look into.
 pub(super) const HIDDEN_SCHEMAS: &str = "\
 SELECT 'SCHEMA ' || quote_ident(n.nspname), 'USAGE', quote_ident(current_user)
