@@ -150,23 +150,18 @@ fn delivery(number: usize) -> anyhow::Result<Delivery> {
             id: "3/128".into(),
             group: Some(false),
             channel_id: Some("5".into()),
+            ..Conversation::default()
         },
         direction: Direction::Inbound,
-        internal: false,
         from: Some(Party {
-            id: "41".into(),
-            kind: None,
+            id: Some("41".into()),
             name: Some("Ana Exemplo".into()),
-            phone: None,
+            ..Party::default()
         }),
-        to: None,
         kind: Some("text".into()),
         text: Some("Bom dia, gostaria de saber do meu pedido".into()),
-        attachments: vec![],
-        mentions: vec![],
-        quoted: None,
-        status: None,
         ticket_id: Some("3/128".into()),
+        ..Message::default()
     });
     let raw = Size::Chatwoot.body(number % 64, number);
     // Times as they come in: growing, with a little disorder.

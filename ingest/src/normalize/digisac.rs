@@ -179,7 +179,7 @@ impl<'a> Entity<'a> {
             return Some(Data::MessageDeleted(MessageDeletion {
                 id: Some(id),
                 conversation,
-                by: None,
+                ..MessageDeletion::default()
             }));
         }
         let status = self.data.ack.int().and_then(delivery_status);
@@ -192,6 +192,7 @@ impl<'a> Entity<'a> {
                 recipient: None,
                 at: None,
                 error: None,
+                external_id: None,
             }));
         }
         let contact = |id: Json<'a>| id.text().map(|id| Party::new(id, PartyKind::Contact));
@@ -227,13 +228,14 @@ impl<'a> Entity<'a> {
                 .chain(self.file.elements())
                 .filter_map(attachment)
                 .collect(),
-            mentions: Vec::new(),
             quoted: self.quoted_id.text().map(|id| Quoted {
-                id,
+                id: Some(id),
                 text: self.quoted.text.text(),
+                ..Quoted::default()
             }),
             status: outbound.then_some(status).flatten(),
             ticket_id: self.ticket_id.text(),
+            ..Message::default()
         };
         Some(match event {
             "message.created" => Data::MessageCreated(message),
@@ -252,6 +254,7 @@ impl<'a> Entity<'a> {
             id: contact.or_else(|| self.ticket_id.text())?,
             group,
             channel_id: self.service_id.text(),
+            ..Conversation::default()
         })
     }
 
@@ -326,8 +329,8 @@ impl<'a> Entity<'a> {
                 message_id: message,
                 conversation: contact.map(|id| Conversation {
                     id,
-                    group: None,
                     channel_id: services.into_iter().find_map(Json::text),
+                    ..Conversation::default()
                 }),
             }),
             raw,

@@ -270,8 +270,8 @@ impl<'a> Item<'a> {
             id: self.id.text()?,
             conversation: Conversation {
                 id: chat_id.clone(),
-                group: None,
                 channel_id: chat.channel_id(),
+                ..Conversation::default()
             },
             direction: if outbound {
                 Direction::Outbound
@@ -289,10 +289,9 @@ impl<'a> Item<'a> {
             }),
             text: self.body.text().or_else(|| self.text.text()),
             attachments: self.file.elements().filter_map(|file| self.attachment(file)).collect(),
-            mentions: Vec::new(),
-            quoted: None,
             status: (outbound && self.read_at.is_there()).then_some(DeliveryStatus::Read),
             ticket_id: Some(chat_id),
+            ..Message::default()
         })
     }
 
@@ -312,7 +311,7 @@ impl<'a> Item<'a> {
     fn ticket(&self, chat: &Chat<'a>, zone: i32) -> Option<Ticket<'a>> {
         let agent_id = || {
             self.agent_id.text().map(|id| Party {
-                id,
+                id: Some(id),
                 kind: Some(PartyKind::Agent),
                 ..Party::default()
             })
@@ -371,10 +370,11 @@ impl<'a> Chat<'a> {
 impl<'a> Person<'a> {
     fn party(&self, kind: PartyKind) -> Option<Party<'a>> {
         Some(Party {
-            id: self.id.text()?,
+            id: Some(self.id.text()?),
             kind: Some(kind),
             name: self.name.text(),
             phone: self.mobile.text().or_else(|| self.phone.text()),
+            ..Party::default()
         })
     }
 }

@@ -262,8 +262,7 @@ impl<'a> Item<'a> {
             id: part.id.text().ok_or("no message id")?,
             conversation: Conversation {
                 id: conversation.clone(),
-                group: None,
-                channel_id: None,
+                ..Conversation::default()
             },
             direction: if outbound {
                 Direction::Outbound
@@ -276,10 +275,8 @@ impl<'a> Item<'a> {
             kind: text.is_some().then(|| "text".into()),
             text,
             attachments: part.attachments.elements().filter_map(attachment).collect(),
-            mentions: Vec::new(),
-            quoted: None,
-            status: None,
             ticket_id: Some(conversation),
+            ..Message::default()
         }))
     }
 
@@ -330,7 +327,7 @@ fn known(id: Json<'_>) -> Option<Text<'_>> {
 
 fn party(id: Text<'_>, kind: Option<PartyKind>) -> Party<'_> {
     Party {
-        id,
+        id: Some(id),
         kind,
         ..Party::default()
     }

@@ -124,6 +124,7 @@ impl<'a> Event<'a> {
                 id: Some(self.unsend.id.text().ok_or("no id")?),
                 conversation: place.clone(),
                 by: contact,
+                ..MessageDeletion::default()
             }),
             "follow" | "unfollow" => {
                 let unblocked = self.follow.is_unblocked.flag() == Some(true);
@@ -167,6 +168,7 @@ impl<'a> Source<'a> {
             group: Some(group.is_some()),
             id: group.or_else(|| self.user.text())?,
             channel_id,
+            ..Conversation::default()
         })
     }
 }
@@ -190,16 +192,13 @@ impl<'a> Content<'a> {
             id: self.id.text()?,
             conversation: place.clone(),
             direction: Direction::Inbound,
-            internal: false,
             from,
-            to: None,
             text: self.text.text(),
             attachments: is_file.then(attachment).into_iter().collect(),
             mentions: self.mention.mentionees.elements().filter_map(mentioned).collect(),
-            quoted: self.quoted_id.text().map(|id| Quoted { id, text: None }),
-            status: None,
-            ticket_id: None,
+            quoted: self.quoted_id.text().map(Quoted::new),
             kind,
+            ..Message::default()
         })
     }
 }
@@ -213,7 +212,7 @@ impl<'a> Members<'a> {
 
 fn contact(id: Text<'_>) -> Party<'_> {
     Party {
-        id,
+        id: Some(id),
         kind: Some(PartyKind::Contact),
         ..Party::default()
     }

@@ -21,6 +21,7 @@ mod huggy;
 mod intercom;
 mod json;
 mod line;
+mod phone;
 mod shopify;
 mod slack;
 mod standard;

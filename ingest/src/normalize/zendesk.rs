@@ -174,8 +174,7 @@ impl<'a> Body<'a> {
             id: said.id.text().ok_or("no id of the comment or message")?,
             conversation: Conversation {
                 id: ticket.clone(),
-                group: None,
-                channel_id: None,
+                ..Conversation::default()
             },
             direction: if kind == PartyKind::Contact {
                 Direction::Inbound
@@ -187,14 +186,12 @@ impl<'a> Body<'a> {
                 name: by.name.text(),
                 ..Party::new(id, kind)
             }),
-            to: None,
             kind: text.is_some().then(|| "text".into()),
             text,
             attachments: Vec::new(),
             mentions: Vec::new(),
-            quoted: None,
-            status: None,
             ticket_id: Some(ticket),
+            ..Message::default()
         }))
     }
 

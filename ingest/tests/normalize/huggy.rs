@@ -124,7 +124,7 @@ fn who_writes_is_told_by_the_senders_type_else_by_the_events_name() {
             panic!("a message")
         };
         assert_eq!(message.direction, expected, "{event} {sender_type}");
-        assert_eq!(message.from.map(|from| from.id.into_owned()).as_deref(), Some("5"));
+        assert_eq!(message.from.and_then(|from| from.id).as_deref(), Some("5"));
     }
 }
 

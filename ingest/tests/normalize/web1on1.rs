@@ -49,7 +49,7 @@ fn commands_are_told_as_what_they_do_to_the_ticket() {
         assert_eq!(event.data.event_type().as_str(), expected, "{command}");
         if let Data::TicketTransferred(ticket) = event.data {
             assert_eq!(ticket.id, "c");
-            let to = ticket.assignee.map(|assignee| assignee.id.into_owned());
+            let to = ticket.assignee.and_then(|assignee| assignee.id);
             assert_eq!(
                 to.as_deref(),
                 command.starts_with("/assign").then_some("u2"),
@@ -72,11 +72,7 @@ fn the_customer_is_the_contact_and_everybody_else_their_user() {
             panic!("a message")
         };
         assert_eq!(message.direction, direction, "{role}");
-        assert_eq!(
-            message.from.map(|from| from.id.into_owned()).as_deref(),
-            Some(id),
-            "{role}"
-        );
+        assert_eq!(message.from.and_then(|from| from.id).as_deref(), Some(id), "{role}");
     }
 }
 

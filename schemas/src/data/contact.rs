@@ -13,7 +13,7 @@ pub struct Contact<'a> {
     /// Their name as shown.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Text<'a>>,
-    /// Their phone number.
+    /// Their phone number in the form of E.164: a plus and digits. Absent where it is not known to be one.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<Text<'a>>,
     /// Their mail address.
@@ -22,6 +22,10 @@ pub struct Contact<'a> {
     /// The tenant's or the network's own id of them.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub identifier: Option<Text<'a>>,
+    /// The other id under which the network knows them: WhatsApp's hidden id of a contact who is called by their phone's
+    /// address, or the reverse.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub alternate_id: Option<Text<'a>>,
     /// The line, inbox or connection that they are reached over.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub channel_id: Option<Text<'a>>,

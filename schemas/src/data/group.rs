@@ -73,9 +73,12 @@ pub enum ParticipantsAction {
 pub struct Participant<'a> {
     /// The platform's id of them.
     pub id: Text<'a>,
-    /// Their phone number, where the platform says.
+    /// Their phone number in the form of E.164, where the platform says.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<Text<'a>>,
+    /// The other id under which the network knows them.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub alternate_id: Option<Text<'a>>,
     /// Whether they are an admin, where the platform says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin: Option<bool>,

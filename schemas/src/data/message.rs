@@ -1,5 +1,7 @@
 //! The message family.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -7,10 +9,13 @@ use super::{Party, Text};
 use crate::time::Timestamp;
 
 /// A message: `message.created`, `message.updated`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Message<'a> {
     /// The platform's id of the message.
     pub id: Text<'a>,
+    /// The id that the channel gave it, where the platform has one of its own: WhatsApp's of a message in Chatwoot.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<Text<'a>>,
     /// Where it was written.
     #[serde(borrow)]
     pub conversation: Conversation<'a>,
@@ -40,6 +45,9 @@ pub struct Message<'a> {
     /// The message that it answers.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub quoted: Option<Quoted<'a>>,
+    /// What its author chose of what they were offered: a button, a row of a list, a form.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Answer<'a>>,
     /// How far it got, where the platform says so at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<DeliveryStatus>,
@@ -53,19 +61,30 @@ pub struct Message<'a> {
 pub struct Conversation<'a> {
     /// The platform's id of it.
     pub id: Text<'a>,
+    /// The other id under which the network knows it: the hidden id (`...@lid`) of a chat that is called by a phone's address.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub alternate_id: Option<Text<'a>>,
+    /// The id that the channel gave it, where the platform has one of its own: WhatsApp's of a group in Chatwoot.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<Text<'a>>,
     /// True for a group, false for a chat with one party; absent where the platform does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<bool>,
+    /// The messaging network: `whatsapp`, `telegram`, `instagram`, `facebook`, `line`, `slack`, `twitter`, `sms`, `email`,
+    /// `web`, `voice`, or the platform's own word; absent where the platform does not say.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Text<'a>>,
     /// The line, inbox or connection that it runs over.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub channel_id: Option<Text<'a>>,
 }
 
 /// Which way a message goes, seen from the tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// From the customer.
+    #[default]
     Inbound,
     /// To the customer, whoever wrote it: agent, bot or the platform.
     Outbound,
@@ -94,19 +113,50 @@ pub struct Attachment<'a> {
 /// The message that another one answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Quoted<'a> {
-    /// Its id.
-    pub id: Text<'a>,
+    /// Its id, in the form of `message.id`; absent where the platform gives the channel's alone.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Text<'a>>,
+    /// The id that the channel gave it.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<Text<'a>>,
     /// What it said, where the platform repeats it.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub text: Option<Text<'a>>,
 }
 
+impl<'a> Quoted<'a> {
+    /// The message with that id, of which no more is told.
+    pub fn new(id: Text<'a>) -> Self {
+        Self {
+            id: Some(id),
+            ..Self::default()
+        }
+    }
+}
+
+/// What was chosen of what a message offered.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Answer<'a> {
+    /// The id that whoever made the offer gave to the choice: of a button, a row, a quick reply, the payload of a postback.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Text<'a>>,
+    /// The words on the choice.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<Text<'a>>,
+    /// What was filled into a form, by the names of its fields. What is not a text is JSON.
+    #[serde(borrow, default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<Text<'a>, Text<'a>>,
+}
+
 /// `message.deleted`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MessageDeletion<'a> {
     /// The message that is gone; absent when the whole conversation was emptied.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub id: Option<Text<'a>>,
+    /// The id that the channel gave it.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<Text<'a>>,
     /// Where it was.
     #[serde(borrow)]
     pub conversation: Conversation<'a>,
@@ -120,6 +170,9 @@ pub struct MessageDeletion<'a> {
 pub struct MessageStatus<'a> {
     /// The message.
     pub id: Text<'a>,
+    /// The id that the channel gave it.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<Text<'a>>,
     /// Where it was written.
     #[serde(borrow)]
     pub conversation: Conversation<'a>,

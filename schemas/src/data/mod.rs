@@ -1,6 +1,7 @@
 //! What each event type carries in `data`, one Rust type each, in five families.
 //!
-//! Ids are text, whatever the platform sends (`9001` and `"9001"` are the same id). A platform tells what it tells: every
+//! Ids are text, whatever the platform sends (`9001` and `"9001"` are the same id); every reference to a message (`quoted.id`,
+//! the id of a deletion, a status, a reaction) has the form of `message.id` on that platform. A platform tells what it tells: every
 //! member that not all platforms know is optional, and absent rather than null.
 
 mod connection;
@@ -19,8 +20,8 @@ pub use connection::{Connection, ConnectionState};
 pub use contact::Contact;
 pub use group::{Group, GroupJoinRequest, GroupParticipants, JoinRequestAction, Participant, ParticipantsAction};
 pub use message::{
-    Attachment, Conversation, DeliveryStatus, Direction, Message, MessageDeletion, MessageReaction, MessageStatus,
-    Quoted,
+    Answer, Attachment, Conversation, DeliveryStatus, Direction, Message, MessageDeletion, MessageReaction,
+    MessageStatus, Quoted,
 };
 pub use other::{BotCommand, Foreign, Presence, PresenceOf, Unmapped};
 pub use ticket::{Ticket, TicketStatus};
@@ -33,24 +34,37 @@ pub type Text<'a> = Cow<'a, str>;
 /// Somebody: a customer, an agent, a bot.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Party<'a> {
-    /// The platform's id of them.
-    pub id: Text<'a>,
+    /// The platform's id of them; absent where it says no more than what they are.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Text<'a>>,
     /// What they are to the conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<PartyKind>,
     /// Their name as shown.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Text<'a>>,
-    /// Their phone number, digits with an optional leading plus.
+    /// Their phone number in the form of E.164: a plus and digits. Absent where it is not known to be one.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<Text<'a>>,
+    /// The other id under which the network knows them: WhatsApp's hidden id (`...@lid`) of somebody who is called by their
+    /// phone's address, the tenant's or network's own id of a contact of the platform.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub alternate_id: Option<Text<'a>>,
 }
 
 impl<'a> Party<'a> {
     /// Somebody of whom no more is told.
     pub fn new(id: Text<'a>, kind: PartyKind) -> Self {
         Self {
-            id,
+            id: Some(id),
+            kind: Some(kind),
+            ..Self::default()
+        }
+    }
+
+    /// Somebody of whom only what they are is told.
+    pub fn unnamed(kind: PartyKind) -> Self {
+        Self {
             kind: Some(kind),
             ..Self::default()
         }

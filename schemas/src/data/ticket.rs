@@ -32,6 +32,9 @@ pub struct Ticket<'a> {
     /// The team that has it.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub team: Option<Text<'a>>,
+    /// The messaging network: `whatsapp`, `telegram`, `email`, ..., as in `conversation.channel`.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Text<'a>>,
     /// The line, inbox or connection that it runs over.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub channel_id: Option<Text<'a>>,

@@ -257,19 +257,11 @@ mod tests {
             conversation: Conversation {
                 id: "3/128".into(),
                 group: Some(false),
-                channel_id: None,
+                ..Conversation::default()
             },
             direction: Direction::Inbound,
-            internal: false,
-            from: None,
-            to: None,
-            kind: None,
             text: Some("Olá \u{1F44B} \"x\"".into()),
-            attachments: vec![],
-            mentions: vec![],
-            quoted: None,
-            status: None,
-            ticket_id: None,
+            ..Message::default()
         });
         let raw = "{ \"id\": 9007199254740993,\n \"n\": 1.0e0, \"id\": 2, \"s\": \"\\ud800\" }";
         let record = envelope(&data, Raw::Json(raw.into()), &tenant, &source);

@@ -111,8 +111,9 @@ pub(super) fn said<'a>(name: Text<'a>, value: Json<'a>) -> Said<'a> {
         attachments: attachments.into_iter().collect(),
         mentions: content.context.mentioned.elements().filter_map(jid).collect(),
         quoted: content.context.id.text().map(|id| Quoted {
-            id,
+            id: Some(id),
             text: quoted_text(content.context.message),
+            ..Quoted::default()
         }),
         kind,
     }

@@ -288,6 +288,7 @@ pub(super) fn member<'a>(json: Json<'a>, author: &Author<'_>) -> Option<Member<'
             _ if person.admin.raw() == "null" => Some(false),
             _ => person.admin.flag(),
         },
+        ..Participant::default()
     };
     Some(Member {
         participant,
@@ -298,11 +299,17 @@ pub(super) fn member<'a>(json: Json<'a>, author: &Author<'_>) -> Option<Member<'
 impl Member<'_> {
     /// The same without the text that it was read from.
     pub(super) fn into_owned<'a>(self) -> Member<'a> {
-        let Participant { id, phone, admin } = self.participant;
+        let Participant {
+            id,
+            phone,
+            alternate_id,
+            admin,
+        } = self.participant;
         Member {
             participant: Participant {
                 id: id.into_owned().into(),
                 phone: phone.map(|phone| phone.into_owned().into()),
+                alternate_id: alternate_id.map(|id| id.into_owned().into()),
                 admin,
             },
             is_author: self.is_author,

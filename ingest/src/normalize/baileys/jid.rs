@@ -50,10 +50,11 @@ pub(in crate::normalize) fn party<'a>(
     name: Option<Text<'a>>,
 ) -> Option<Party<'a>> {
     Some(Party {
-        id: addresses.into_iter().find_map(jid)?,
+        id: Some(addresses.into_iter().find_map(jid)?),
         kind,
         name,
         phone: phone(addresses),
+        ..Party::default()
     })
 }
 
@@ -67,5 +68,6 @@ pub(in crate::normalize) fn conversation<'a>(line: &Line<'a>, id: Text<'a>) -> C
         },
         id,
         channel_id: line.channel_id.clone(),
+        ..Conversation::default()
     }
 }

@@ -146,6 +146,7 @@ pub(in crate::normalize) fn revoked<'a>(
         id: Some(id),
         conversation: named.conversation(line),
         by,
+        ..MessageDeletion::default()
     });
     named.fact(data, identity, None)
 }
@@ -181,7 +182,6 @@ pub(super) fn compose<'a>(
         id,
         conversation: named.conversation(line),
         direction: named.direction(),
-        internal: false,
         from,
         to,
         kind: Some(said.kind),
@@ -190,7 +190,7 @@ pub(super) fn compose<'a>(
         mentions: said.mentions,
         quoted: said.quoted,
         status,
-        ticket_id: None,
+        ..Message::default()
     }
 }
 

@@ -82,6 +82,7 @@ pub(in crate::normalize) fn status<'a>(
         recipient: None,
         at: None,
         error: error.filter(|_| status == DeliveryStatus::Failed),
+        external_id: None,
     });
     let mut identity = named.identity("status");
     identity.push(told.text().unwrap_or_default());
@@ -109,7 +110,10 @@ pub(super) fn receipt<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
     );
     let mut identity = named.identity("receipt");
     identity.extend([
-        recipient.as_ref().map(|party| party.id.clone()).unwrap_or_default(),
+        recipient
+            .as_ref()
+            .and_then(|party| party.id.clone())
+            .unwrap_or_default(),
         word.into(),
     ]);
     let data = Data::MessageStatus(MessageStatus {
@@ -119,6 +123,7 @@ pub(super) fn receipt<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
         recipient,
         at: None,
         error: None,
+        external_id: None,
     });
     Ok(named.fact(data, identity, Some(time)))
 }
@@ -145,9 +150,8 @@ pub(super) fn delete_all<'a>(line: &Line<'a>, data: Json<'a>) -> Mapped<'a> {
     Ok(Fact {
         identity: vec!["deleted".into(), chat.clone(), "all".into()],
         data: Data::MessageDeleted(MessageDeletion {
-            id: None,
             conversation: conversation(line, chat.clone()),
-            by: None,
+            ..MessageDeletion::default()
         }),
         time: None,
         about: Some(chat),

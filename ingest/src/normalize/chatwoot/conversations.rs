@@ -94,10 +94,10 @@ impl<'a> Body<'a> {
             phone: self.phone_number.text(),
             email: self.email.text(),
             identifier: self.identifier.text(),
-            channel_id: None,
             group: is_group([self.group_type, Json::default()], self.identifier),
             blocked: self.blocked.flag(),
             changed: changes.into_iter().map(|(name, _)| name).collect(),
+            ..Contact::default()
         };
         let created = event == "contact_created";
         Some(NewEvent {

@@ -74,7 +74,7 @@ impl<'a> Body<'a> {
             Data::MessageDeleted(MessageDeletion {
                 id: Some(id),
                 conversation,
-                by: None,
+                ..MessageDeletion::default()
             })
         } else if let (Some(status), Direction::Outbound, false, None | Some("text")) = (
             delivery,
@@ -89,6 +89,7 @@ impl<'a> Body<'a> {
                 recipient: None,
                 at: None,
                 error: attributes.external_error.text(),
+                external_id: None,
             })
         } else {
             Data::MessageUpdated(self.message(id, conversation, status))
@@ -133,10 +134,11 @@ impl<'a> Body<'a> {
             quoted: [attributes.in_reply_to, attributes.in_reply_to_external]
                 .into_iter()
                 .find_map(Json::text)
-                .map(|id| Quoted { id, text: None }),
+                .map(Quoted::new),
             status,
             ticket_id: Some(conversation.id.clone()),
             conversation,
+            ..Message::default()
         }
     }
 

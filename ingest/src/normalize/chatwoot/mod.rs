@@ -177,6 +177,7 @@ impl<'a> Body<'a> {
                 chat.meta.sender.identifier,
             ),
             channel_id: self.inbox.id.text().or_else(|| chat.inbox_id.text()),
+            ..Conversation::default()
         })
     }
 
@@ -234,10 +235,11 @@ impl<'a> User<'a> {
             _ => otherwise,
         };
         Some(Party {
-            id: self.id.text()?,
+            id: Some(self.id.text()?),
             kind,
             name: self.name.text(),
             phone: self.phone_number.text(),
+            ..Party::default()
         })
     }
 }

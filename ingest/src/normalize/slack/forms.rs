@@ -74,16 +74,16 @@ impl<'a> Command<'a> {
             data: Data::BotCommand(BotCommand {
                 name: self.name,
                 contact: self.user.map(|(id, name)| Party {
-                    id,
+                    id: Some(id),
                     kind: Some(PartyKind::Contact),
                     name,
-                    phone: None,
+                    ..Party::default()
                 }),
                 message_id: self.message_id,
                 conversation: self.channel.map(|id| Conversation {
                     group: is_group(None, &id),
                     id,
-                    channel_id: None,
+                    ..Conversation::default()
                 }),
             }),
             raw: webhook.whole(),

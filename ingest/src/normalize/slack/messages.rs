@@ -84,7 +84,7 @@ impl<'a> Event<'a> {
             conversation,
             direction: Direction::Inbound,
             from: id_of(self.user).map(|id| Party {
-                id,
+                id: Some(id),
                 kind: Some(PartyKind::Contact),
                 ..Party::default()
             }),
@@ -99,7 +99,7 @@ fn deleted<'a>(id: Text<'a>, conversation: Conversation<'a>) -> Fact<'a> {
     let deletion = MessageDeletion {
         id: Some(id),
         conversation,
-        by: None,
+        ..MessageDeletion::default()
     };
     fact(Data::MessageDeleted(deletion), about)
 }
@@ -123,21 +123,14 @@ impl<'a> Written<'a> {
             } else {
                 Direction::Inbound
             },
-            internal: false,
             from: self.author(),
-            to: None,
             kind: Some(kind),
             attachments,
             mentions: text.as_deref().map(mentions).unwrap_or_default(),
             text,
-            quoted: self
-                .thread_ts
-                .text()
-                .filter(|thread| *thread != id)
-                .map(|id| Quoted { id, text: None }),
-            status: None,
-            ticket_id: None,
+            quoted: self.thread_ts.text().filter(|thread| *thread != id).map(Quoted::new),
             id,
+            ..Message::default()
         }
     }
 
@@ -155,9 +148,9 @@ impl<'a> Written<'a> {
             } else {
                 PartyKind::Contact
             }),
-            id: id_of(self.user).or(bot)?,
+            id: Some(id_of(self.user).or(bot)?),
             name: names.into_iter().find_map(Json::text),
-            phone: None,
+            ..Party::default()
         })
     }
 }

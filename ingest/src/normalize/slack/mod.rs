@@ -179,7 +179,7 @@ impl<'a> Event<'a> {
         Ok(Conversation {
             group: is_group(self.channel_type.text().as_deref(), &id),
             id,
-            channel_id: None,
+            ..Conversation::default()
         })
     }
 }

@@ -108,5 +108,8 @@ impl<'a> Event<'a> {
 }
 
 fn party(id: Text<'_>) -> Party<'_> {
-    Party { id, ..Party::default() }
+    Party {
+        id: Some(id),
+        ..Party::default()
+    }
 }

@@ -127,10 +127,10 @@ impl<'a> Message<'a> {
                 _ => from,
             });
         let to = Party {
-            id: conversation.id.clone(),
+            id: Some(conversation.id.clone()),
             kind: Some(PartyKind::Contact),
             name: self.chat.name(),
-            phone: None,
+            ..Party::default()
         };
         let (kind, file) = self.content();
         let text = self.text.text().or_else(|| self.caption.text());
@@ -143,7 +143,6 @@ impl<'a> Message<'a> {
             } else {
                 Direction::Inbound
             },
-            internal: false,
             from,
             to: from_us.then_some(to),
             kind: Some(kind.into()),
@@ -152,15 +151,15 @@ impl<'a> Message<'a> {
             attachments: file.map(|file| attachment(kind, file)).into_iter().collect(),
             quoted: answered.into_iter().find_map(|answered| {
                 Some(Quoted {
-                    id: answered.id.text()?,
+                    id: Some(answered.id.text()?),
                     // The part that was chosen; else all of it.
                     text: [self.quote.text, answered.text, answered.caption]
                         .into_iter()
                         .find_map(Json::text),
+                    ..Quoted::default()
                 })
             }),
-            status: None,
-            ticket_id: None,
+            ..Written::default()
         })
     }
 

@@ -180,7 +180,7 @@ impl<'a> Update<'a> {
                 data: Data::MessageDeleted(MessageDeletion {
                     id: Some(id),
                     conversation,
-                    by: None,
+                    ..MessageDeletion::default()
                 }),
                 raw,
             }
@@ -235,6 +235,7 @@ impl<'a> Chat<'a> {
             id: self.id.text()?,
             group: self.is_group(),
             channel_id: business_connection_id.short(),
+            ..Conversation::default()
         })
     }
 
@@ -245,10 +246,9 @@ impl<'a> Chat<'a> {
     /// A group or channel that speaks for itself.
     fn party(&self) -> Option<Party<'a>> {
         Some(Party {
-            id: self.id.text()?,
-            kind: None,
+            id: Some(self.id.text()?),
             name: self.name(),
-            phone: None,
+            ..Party::default()
         })
     }
 }
@@ -257,10 +257,10 @@ impl<'a> User<'a> {
     fn party(&self) -> Option<Party<'a>> {
         let is_bot = self.is_bot.flag() == Some(true);
         Some(Party {
-            id: self.id.text()?,
+            id: Some(self.id.text()?),
             kind: Some(if is_bot { PartyKind::Bot } else { PartyKind::Contact }),
             name: full_name(self.first_name, self.last_name),
-            phone: None,
+            ..Party::default()
         })
     }
 }

@@ -34,7 +34,7 @@ impl<'a> Fields<'a> {
                 let deletion = MessageDeletion {
                     id: Some(self.get("MessageSid").ok_or("no message id")?),
                     conversation: self.here(&id),
-                    by: None,
+                    ..MessageDeletion::default()
                 };
                 let moment = self.first(&["DateRemoved", "DateUpdated"]);
                 (Ok(Data::MessageDeleted(deletion)), self.get("MessageSid"), moment)
@@ -82,8 +82,8 @@ impl<'a> Fields<'a> {
     fn here(&self, id: &Text<'a>) -> Conversation<'a> {
         Conversation {
             id: id.clone(),
-            group: None,
             channel_id: self.line(),
+            ..Conversation::default()
         }
     }
 
@@ -133,6 +133,7 @@ impl<'a> Fields<'a> {
             quoted: None,
             status: None,
             ticket_id: Some(id.clone()),
+            ..Message::default()
         })
     }
 
@@ -156,14 +157,14 @@ impl<'a> Fields<'a> {
 
     fn participants(&self, id: &Text<'a>, action: ParticipantsAction) -> Result<Data<'a>, &'static str> {
         let names = ["Identity", "MessagingBinding.Address", "ParticipantSid"];
-        let Party { id: who, phone, .. } = self.first(&names).map(address).ok_or("no participant")?;
+        let who = self.first(&names).ok_or("no participant")?;
         Ok(Data::GroupParticipantsUpdated(GroupParticipants {
             id: id.clone(),
             action,
             participants: vec![Participant {
+                phone: address(who.clone()).phone,
                 id: who,
-                phone,
-                admin: None,
+                ..Participant::default()
             }],
             actor: None,
         }))
@@ -176,9 +177,13 @@ impl<'a> Fields<'a> {
             id: self.get("MessageSid").ok_or("no message id")?,
             conversation: self.here(id),
             status: status.ok_or("no mapping for this status")?,
-            recipient: self.get("ParticipantSid").map(|id| Party { id, ..Party::default() }),
+            recipient: self.get("ParticipantSid").map(|id| Party {
+                id: Some(id),
+                ..Party::default()
+            }),
             at: None,
             error: self.error(),
+            external_id: None,
         }))
     }
 }

@@ -165,11 +165,10 @@ impl<'a> Fields<'a> {
             text: self.first(&["Body", "Label", "Address"]),
             attachments,
             mentions: Vec::new(),
-            quoted: self
-                .get("OriginalRepliedMessageSid")
-                .map(|id| Quoted { id, text: None }),
+            quoted: self.get("OriginalRepliedMessageSid").map(Quoted::new),
             status: None,
             ticket_id: None,
+            ..Message::default()
         };
         Ok(self.fact(Data::MessageCreated(message), vec!["message".into(), id], to, from))
     }
@@ -184,6 +183,7 @@ impl<'a> Fields<'a> {
             recipient: None,
             at: None,
             error: self.error(),
+            external_id: None,
         };
         let identity = vec!["status".into(), id, word];
         Ok(self.fact(Data::MessageStatus(status), identity, from, to))
@@ -220,6 +220,7 @@ impl<'a> Fields<'a> {
             id: customer,
             group: Some(false),
             channel_id: ours.or_else(|| self.get("MessagingServiceSid")),
+            ..Conversation::default()
         }
     }
 
@@ -253,7 +254,7 @@ fn file_kind(mime_type: &str) -> Text<'static> {
 fn address(id: Text<'_>) -> Party<'_> {
     Party {
         phone: number(&id).map(|number| number.to_owned().into()),
-        id,
+        id: Some(id),
         ..Party::default()
     }
 }

@@ -172,6 +172,7 @@ impl<'a> Account<'a, '_, '_> {
                 id: other.ok_or("no recipient")?,
                 group: Some(false),
                 channel_id: self.id.clone(),
+                ..Conversation::default()
             },
             direction: if ours { Direction::Outbound } else { Direction::Inbound },
             sender,
@@ -198,7 +199,6 @@ impl<'a> Account<'a, '_, '_> {
             id: id.clone(),
             conversation: sides.conversation,
             direction: sides.direction,
-            internal: false,
             from: Some(self.party(sides.sender)),
             to: sides.recipient.map(|id| self.party(id)),
             kind: Some(
@@ -212,9 +212,7 @@ impl<'a> Account<'a, '_, '_> {
             mentions: mentioned
                 .filter_map(|user| user.id_str.text().or_else(|| user.id.text()))
                 .collect(),
-            quoted: None,
-            status: None,
-            ticket_id: None,
+            ..Message::default()
         };
         let identity = ["message".into(), self.our_side(), id];
         Ok(self.event(Data::MessageCreated(message), identity, direct.created, about, element))
@@ -267,6 +265,7 @@ impl<'a> Account<'a, '_, '_> {
             recipient: Some(self.party(sides.sender)),
             at: None,
             error: None,
+            external_id: None,
         };
         Ok(self.event(Data::MessageStatus(status), identity, direct.created, about, element))
     }
@@ -295,8 +294,8 @@ impl<'a> Account<'a, '_, '_> {
                 PartyKind::Contact
             }),
             name: self.names.get(&id).cloned(),
-            id,
-            phone: None,
+            id: Some(id),
+            ..Party::default()
         }
     }
 }

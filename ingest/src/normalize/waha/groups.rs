@@ -85,16 +85,17 @@ impl<'a> Body<'a> {
     pub(super) fn we_left(&self) -> Mapped<'a> {
         let change: Change<'a> = self.payload.read();
         let id = change.group.id()?;
-        let Some(we) = self.we() else {
+        let we = self.we().unwrap_or_default();
+        let Some(our_id) = we.id else {
             return Err(Nothing {
                 reason: "no number of ours",
                 about: Some(id),
             });
         };
         let participants = vec![Participant {
-            id: we.id,
+            id: our_id,
             phone: we.phone,
-            admin: None,
+            ..Participant::default()
         }];
         let actor = change.actor();
         let action = by_themselves("leave", actor.as_ref(), &participants);
@@ -202,7 +203,7 @@ impl<'a> Body<'a> {
                 participant: Participant {
                     id: requester,
                     phone: phone([change.requester_pn, change.requester_id]),
-                    admin: None,
+                    ..Participant::default()
                 },
                 method: change.method.text(),
                 actor: change.actor(),
@@ -265,7 +266,9 @@ fn participants_of<'a>(
 /// Added or joined, removed or left: WAHA says only which of the two pairs, the rest depends on who did it.
 fn by_themselves(word: &str, actor: Option<&Party<'_>>, participants: &[Participant<'_>]) -> ParticipantsAction {
     let by_another = actor.is_some_and(|actor| {
-        let is_actor = |one: &Participant<'_>| one.id == actor.id || (one.phone.is_some() && one.phone == actor.phone);
+        let is_actor = |one: &Participant<'_>| {
+            actor.id.as_ref() == Some(&one.id) || (one.phone.is_some() && one.phone == actor.phone)
+        };
         !participants.iter().all(is_actor)
     });
     match (word, by_another) {
@@ -293,5 +296,6 @@ fn person(json: Json<'_>) -> Option<Participant<'_>> {
             Some("participant") => Some(false),
             _ => None,
         },
+        ..Participant::default()
     })
 }

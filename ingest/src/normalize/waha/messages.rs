@@ -92,6 +92,7 @@ impl<'a> Body<'a> {
                 id: Some(id),
                 conversation: conversation(line, chat.clone()),
                 by: after.id.is_there().then(|| self.sender(&after)).flatten(),
+                ..MessageDeletion::default()
             }),
             time: self.time().or_else(|| notice.timestamp.time()),
             about: Some(chat),
@@ -138,6 +139,7 @@ impl<'a> Body<'a> {
                 recipient,
                 at: None,
                 error: None,
+                external_id: None,
             }),
             time: self.time(),
             about: Some(chat),
@@ -161,7 +163,6 @@ impl<'a> Body<'a> {
             id,
             conversation: conversation(line, chat.clone()),
             direction,
-            internal: false,
             from: self.sender(told),
             to: to_one
                 .then(|| party([told.to, Json::default()], PartyKind::Contact, None))
@@ -171,11 +172,12 @@ impl<'a> Body<'a> {
             attachments: is_file.then_some(file).into_iter().collect(),
             mentions: told.mentioned.elements().filter_map(address).collect(),
             quoted: told.reply_to.id.text().map(|id| Quoted {
-                id,
+                id: Some(id),
                 text: told.reply_to.body.text(),
+                ..Quoted::default()
             }),
             status: outbound.then(|| told.status()).flatten(),
-            ticket_id: None,
+            ..Message::default()
         }
     }
 

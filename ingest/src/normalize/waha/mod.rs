@@ -191,9 +191,10 @@ fn address(json: Json<'_>) -> Option<Text<'_>> {
 /// Somebody under the first address, with the phone number from any of them.
 fn party<'a>(addresses: [Json<'a>; 2], kind: PartyKind, name: Option<Text<'a>>) -> Option<Party<'a>> {
     Some(Party {
-        id: addresses.into_iter().find_map(address)?,
+        id: Some(addresses.into_iter().find_map(address)?),
         kind: Some(kind),
         name,
         phone: phone(addresses),
+        ..Party::default()
     })
 }

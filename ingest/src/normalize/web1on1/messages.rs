@@ -72,9 +72,8 @@ impl<'a> About<'a> {
             text: if attachment.is_none() { said.text.text() } else { None },
             attachments: attachment.into_iter().collect(),
             mentions: said.meta.mentioned(),
-            quoted: None,
-            status: None,
             ticket_id: self.conversation.id.text(),
+            ..Message::default()
         })
     }
 
@@ -85,6 +84,7 @@ impl<'a> About<'a> {
             // The others are conversations of a team.
             group: self.conversation.kind.text().map(|kind| kind != "contact"),
             channel_id: touchpoints.into_iter().find_map(Json::text),
+            ..Conversation::default()
         })
     }
 
@@ -109,11 +109,11 @@ impl<'a> About<'a> {
         let participant = self.participant().unwrap_or_default();
         let role = said.role.text().or_else(|| participant.role.text());
         Some(Party {
-            id: said.user.text()?,
+            id: Some(said.user.text()?),
             kind: role.as_deref().and_then(kind_of),
             // The role of a message may be another than its writer's, whose name the participants have.
             name: participant.name.text(),
-            phone: None,
+            ..Party::default()
         })
     }
 
@@ -122,9 +122,10 @@ impl<'a> About<'a> {
             id: Some(self.resources.message.id.text()?),
             conversation: self.place()?,
             by: body.activity.actor.id.text().map(|id| Party {
-                id: last_segment(id),
+                id: Some(last_segment(id)),
                 ..Party::default()
             }),
+            ..MessageDeletion::default()
         })
     }
 
@@ -138,6 +139,7 @@ impl<'a> About<'a> {
             recipient: None,
             at: None,
             error: reasons.into_iter().find_map(reason),
+            external_id: None,
         })
     }
 }

@@ -87,13 +87,14 @@ impl<'a> Line<'a, '_, '_> {
             id: chat.clone(),
             group: Some(group.is_some()),
             channel_id: self.channel_id.clone(),
+            ..Conversation::default()
         };
         let from = from.map(|id| match direction {
             Direction::Inbound => self.contact(id, sent.from),
             Direction::Outbound => Party {
                 kind: Some(PartyKind::Agent),
                 phone: sent.from.text(),
-                id,
+                id: Some(id),
                 ..Party::default()
             },
         });
@@ -118,6 +119,7 @@ impl<'a> Line<'a, '_, '_> {
                     id: Some(of),
                     conversation,
                     by: from,
+                    ..MessageDeletion::default()
                 };
                 (Data::MessageDeleted(deletion), identity)
             }
@@ -170,16 +172,13 @@ fn compose<'a>(
         id,
         conversation,
         direction,
-        internal: false,
         from,
         to,
         attachments: media.map(attachment).into_iter().collect(),
         kind: kind.map(|kind| if kind == "contacts" { "contact".into() } else { kind }),
         text,
-        mentions: Vec::new(),
-        quoted: sent.context.id.text().map(|id| Quoted { id, text: None }),
-        status: None,
-        ticket_id: None,
+        quoted: sent.context.id.text().map(Quoted::new),
+        ..Message::default()
     }
 }
 

@@ -209,14 +209,15 @@ impl<'a, 's, 'h> Line<'a, 's, 'h> {
             name: self.names.get(&id).cloned(),
             kind: Some(PartyKind::Contact),
             phone: phone.text(),
-            id,
+            id: Some(id),
+            ..Party::default()
         }
     }
 
     /// Our number.
     fn ours(&self) -> Option<Party<'a>> {
         Some(Party {
-            id: self.channel_id.clone()?,
+            id: Some(self.channel_id.clone()?),
             phone: self.phone.clone(),
             ..Party::default()
         })

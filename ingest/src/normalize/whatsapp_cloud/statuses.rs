@@ -42,6 +42,7 @@ impl<'a> Line<'a, '_, '_> {
             id: chat.clone(),
             group: Some(told.recipient_type.text().as_deref() == Some("group")),
             channel_id: self.channel_id.clone(),
+            ..Conversation::default()
         };
         let participant = told.participant_id.text().or_else(|| told.participant_user_id.text());
         // In a group a message is delivered to each participant.
@@ -57,7 +58,7 @@ impl<'a> Line<'a, '_, '_> {
                 let deletion = MessageDeletion {
                     id: Some(id),
                     conversation,
-                    by: None,
+                    ..MessageDeletion::default()
                 };
                 return Ok(self.event(Data::MessageDeleted(deletion), identity, told.timestamp, chat, json));
             }
@@ -71,6 +72,7 @@ impl<'a> Line<'a, '_, '_> {
             recipient: participant.map(|id| self.contact(id, told.participant_id)),
             at: None,
             error: failure.and_then(|failure| failure.title.text().or_else(|| failure.message.text())),
+            external_id: None,
         });
         Ok(self.event(data, identity, told.timestamp, chat, json))
     }

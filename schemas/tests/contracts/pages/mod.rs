@@ -314,7 +314,7 @@ fn a_page_tells_every_member_of_its_type_with_its_meaning() {
         "| `message.attachments[].size_bytes` | whole number |  | Size in bytes. |",
         "| `message.direction` | text | yes | From the customer to us, or from us to the customer. `inbound`: From the customer.",
         "| `message.from` | object |  | Who wrote it. |",
-        "| `message.from.id` | text | yes |",
+        "| `message.from.id` | text |  | The platform's id of them; absent where",
         "(../../ingest/tests/golden/digisac/message.created.json)",
     ] {
         assert!(page.contains(row), "the page lacks {row}");
