@@ -130,15 +130,14 @@ async fn run(mut loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
         None => Vec::new(),
         Some(wanted) => {
             let endpoints: Arc<dyn EndpointDirectory> = Arc::clone(&registry) as _;
+            let destinations = assemble::Configured {
+                sinks: &config.sinks,
+                topics: &topics,
+                endpoints: &*registry,
+            };
+            let rules = assemble::rules(&loaded, &destinations)?;
             let sinks = assemble::sinks(&config.sinks, &topics, &log, endpoints, &mut metrics).await?;
-            workers(
-                &loaded,
-                chosen(&sinks, wanted)?,
-                &assemble::rules(&loaded, &sinks)?,
-                &log,
-                &topics,
-                &mut metrics,
-            )?
+            workers(&loaded, chosen(&sinks, wanted)?, &rules, &log, &topics, &mut metrics)?
         }
     };
 

@@ -7,8 +7,8 @@ use anyhow::{Context as _, bail};
 use prometheus_client::registry::Registry as Metrics;
 use schemas::endpoint::EndpointDirectory;
 use schemas::log::EventLog;
-use schemas::name::SinkName;
-use schemas::sink::Sink;
+use schemas::name::{SinkName, TopicName};
+use schemas::sink::{Destinations, Sink};
 use schemas::source::Scheme;
 
 use crate::config::{self, Config, ConfigError, EventLogConfig, Loaded, SinksConfig, Topics};
@@ -83,6 +83,21 @@ pub(crate) fn open_sources(registry: &control::Registry) -> Vec<String> {
     open
 }
 
+/// Makes the sinks that open nothing and wait for nobody, so that their settings are checked.
+pub(crate) fn check_sinks(config: &SinksConfig, endpoints: &Arc<dyn EndpointDirectory>) -> Result<(), ConfigError> {
+    let mut metrics = Metrics::default();
+    if let Some(http) = &config.http {
+        let sink = sinks::http::HttpSink::new(http, name("http"), Arc::clone(endpoints), &mut metrics);
+        sink.map_err(|e| ConfigError(format!("`sinks.http`: {e}")))?;
+    }
+    if let Some(postgres) = &config.postgres {
+        let tables = sinks::table::Metrics::register(&mut metrics);
+        let sink = sinks::postgres::PostgresSink::connect(postgres, name("postgres"), tables);
+        sink.map_err(|e| ConfigError(format!("`sinks.postgres`: {e}")))?;
+    }
+    Ok(())
+}
+
 /// The sinks that the configuration names, in the order of their names.
 pub(crate) async fn sinks(
     config: &SinksConfig,
@@ -91,7 +106,6 @@ pub(crate) async fn sinks(
     endpoints: Arc<dyn EndpointDirectory>,
     metrics: &mut Metrics,
 ) -> anyhow::Result<Vec<Arc<dyn Sink>>> {
-    let name = |name: &'static str| SinkName::new(name).unwrap_or_else(|_| unreachable!("a literal name is valid"));
     let tables = sinks::table::Metrics::register(metrics);
     let mut all: Vec<Arc<dyn Sink>> = Vec::new();
     if let Some(http) = &config.http {
@@ -109,7 +123,7 @@ pub(crate) async fn sinks(
         all.push(Arc::new(sink.context("`sinks.sqlite`")?));
     }
     if let Some(topic) = &config.topic {
-        let own = vec![topics.events.clone(), topics.dead_letters.clone()];
+        let own = own_topics(topics);
         all.push(Arc::new(sinks::topic::TopicSink::new(
             *topic,
             name("topic"),
@@ -120,15 +134,60 @@ pub(crate) async fn sinks(
     Ok(all)
 }
 
-/// The rules, checked against the sinks that there are.
-pub(crate) fn rules(loaded: &Loaded, sinks: &[Arc<dyn Sink>]) -> Result<Arc<processor::Rules>, ConfigError> {
+fn name(name: &'static str) -> SinkName {
+    SinkName::new(name).unwrap_or_else(|_| unreachable!("a literal name is valid"))
+}
+
+/// Those that Forebay itself reads or writes.
+fn own_topics(topics: &Topics) -> Vec<TopicName> {
+    vec![topics.events.clone(), topics.dead_letters.clone()]
+}
+
+/// What rules may send to, by the configuration alone.
+pub(crate) struct Configured<'c> {
+    pub(crate) sinks: &'c SinksConfig,
+    pub(crate) topics: &'c Topics,
+    pub(crate) endpoints: &'c dyn EndpointDirectory,
+}
+
+impl Destinations for Configured<'_> {
+    fn sinks(&self) -> Vec<SinkName> {
+        let SinksConfig {
+            http,
+            postgres,
+            sqlite,
+            topic,
+        } = self.sinks;
+        let all = [
+            ("http", http.is_some()),
+            ("postgres", postgres.is_some()),
+            ("sqlite", sqlite.is_some()),
+            ("topic", topic.is_some()),
+        ];
+        all.into_iter()
+            .filter(|(_, there)| *there)
+            .map(|(sink, _)| name(sink))
+            .collect()
+    }
+
+    fn check(&self, sink: &SinkName, argument: Option<&str>) -> Result<(), String> {
+        match sink.as_str() {
+            "http" => sinks::http::check_argument(self.endpoints, argument),
+            "topic" => sinks::topic::check_argument(sink, &own_topics(self.topics), argument),
+            _ => sinks::table::check_argument(sink, argument),
+        }
+    }
+}
+
+/// The rules, checked against what they may send to.
+pub(crate) fn rules(loaded: &Loaded, destinations: &Configured<'_>) -> Result<Arc<rules::Rules>, ConfigError> {
     let Some(file) = &loaded.config.rules_file else {
-        return Ok(Arc::new(processor::Rules::everything(sinks)));
+        return Ok(Arc::new(rules::Rules::everything(destinations)));
     };
     let path = loaded.folder.join(file);
     let shown = path.display().to_string();
     let text = read(&path, &loaded.file)?;
-    let rules = processor::Rules::parse(&text, &shown, sinks).map_err(|problems| {
+    let rules = rules::Rules::parse(&text, &shown, destinations).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         ConfigError(lines.join("\n"))
     })?;

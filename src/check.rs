@@ -9,9 +9,11 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use prometheus_client::registry::Registry as Metrics;
 use schemas::endpoint::EndpointDirectory;
+use schemas::sink::Destinations as _;
 
+use crate::assemble::Configured;
 use crate::cli::{CheckArgs, RoleArgs};
-use crate::config::{self, ConfigError};
+use crate::config::{self, Config, ConfigError};
 use crate::output::Printer;
 use crate::{assemble, telemetry};
 
@@ -26,36 +28,23 @@ pub(crate) async fn check(args: CheckArgs, out: &mut Printer) -> anyhow::Result<
     }
     let registry = assemble::registry(&mut loaded.config, &loaded.file)?;
     assemble::check_endpoints(&registry, &loaded.config.sinks, &loaded.file)?;
-    let event_log = &loaded.config.event_log;
+    let Config { event_log, sinks, .. } = &loaded.config;
     let topics = event_log.topics()?;
-    // Rules are checked against sinks, and sinks want a log: a journal of this check's own, which is thrown away, unless
-    // the real one is to be asked.
-    let scratch = Scratch::new()?;
-    let mut metrics = Metrics::default();
-    let log = if args.connect {
-        assemble::event_log(event_log, &mut metrics).await?
-    } else {
-        if event_log.kafka.is_some() {
-            // Its settings and properties are checked; brokers are not waited for.
-            drop(assemble::event_log(event_log, &mut metrics).await?);
-        }
-        let journal = stream::journal::Config {
-            path: scratch.0.clone(),
-            ..stream::journal::Config::default()
-        };
-        Arc::new(stream::journal::Journal::open(&journal).await?)
-    };
     let endpoints: Arc<dyn EndpointDirectory> = Arc::clone(&registry) as _;
-    let mut sinks_config = std::mem::take(&mut loaded.config.sinks);
-    // To open a database is to make it: left to who runs it.
-    if let Some(sqlite) = &mut sinks_config.sqlite
-        && (!args.connect || sqlite.path.as_os_str().is_empty())
-    {
-        sqlite.path = scratch.0.join("forebay.db");
+    let destinations = Configured {
+        sinks,
+        topics: &topics,
+        endpoints: &*endpoints,
+    };
+    let rules = assemble::rules(&loaded, &destinations)?;
+    let names: Vec<String> = destinations.sinks().iter().map(ToString::to_string).collect();
+    if !args.connect {
+        // What opens nothing is made, so that its settings are checked; no service is waited for.
+        assemble::check_sinks(sinks, &endpoints)?;
+        if event_log.kafka.is_some() {
+            drop(assemble::event_log(event_log, &mut Metrics::default()).await?);
+        }
     }
-    let sinks = assemble::sinks(&sinks_config, &topics, &log, Arc::clone(&endpoints), &mut metrics).await?;
-    let rules = assemble::rules(&loaded, &sinks)?;
-    let names: Vec<String> = sinks.iter().map(|s| s.name().to_string()).collect();
     out.line(&format!(
         "{}: sources: {}, endpoints: {}, rules: {}, sinks: {}",
         loaded.file,
@@ -73,11 +62,20 @@ pub(crate) async fn check(args: CheckArgs, out: &mut Printer) -> anyhow::Result<
             "source {source}: `scheme: none`, whoever knows its URL can send to it"
         ));
     }
-    let event_log = &loaded.config.event_log;
     if event_log.kafka.is_none() && event_log.journal.is_none() {
         out.line("event log: none is named, so only `forebay dev` can run this");
     }
     if args.connect {
+        let mut metrics = Metrics::default();
+        let log = assemble::event_log(event_log, &mut metrics).await?;
+        let scratch = Scratch::new()?;
+        let mut sinks = sinks.clone();
+        if let Some(sqlite) = &mut sinks.sqlite
+            && sqlite.path.as_os_str().is_empty()
+        {
+            sqlite.path = scratch.0.join("forebay.db");
+        }
+        let sinks = assemble::sinks(&sinks, &topics, &log, endpoints, &mut metrics).await?;
         connected::check(&log, &sinks, &rules, event_log, out).await?;
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;
-use processor::rules::import::{Dialect, import};
+use rules::import::{Dialect, import};
 
 use crate::cli::{RulesArgs, RulesCommand, RulesImportArgs, RulesOf};
 use crate::config::ConfigError;

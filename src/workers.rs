@@ -32,7 +32,7 @@ const WORKED: Duration = Duration::from_mins(1);
 pub(crate) fn workers(
     loaded: &Loaded,
     sinks: Vec<Arc<dyn Sink>>,
-    rules: &Arc<processor::Rules>,
+    rules: &Arc<rules::Rules>,
     log: &Arc<dyn EventLog>,
     topics: &Topics,
     metrics: &mut Metrics,

@@ -6,12 +6,10 @@ mod support;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::sync::Arc;
 
-use prometheus_client::registry::Registry;
 use schemas::event::Event;
 use schemas::name::SinkName;
-use schemas::sink::Sink;
+use schemas::sink::Destinations;
 use serde_json::json;
 use support::forebay::{run, stderr};
 use support::repository;
@@ -91,17 +89,22 @@ fn normalized(folder: &Path, sample: &str) -> Event {
     Event::decode(&output.stdout.trim_ascii().to_vec().into()).expect("one event")
 }
 
+/// The sink `http` alone, with nothing behind it.
+struct Http;
+
+impl Destinations for Http {
+    fn sinks(&self) -> Vec<SinkName> {
+        vec![SinkName::new("http").expect("valid")]
+    }
+
+    fn check(&self, _: &SinkName, _: Option<&str>) -> Result<(), String> {
+        Ok(())
+    }
+}
+
 /// The rules of the file that match `event`.
 fn matching(rules: &str, event: &Event) -> Vec<String> {
-    let registry = control::Registry::new(control::Config::default(), 1 << 20).expect("nothing is registered");
-    let http = sinks::http::HttpSink::new(
-        &sinks::http::Config::default(),
-        SinkName::new("http").expect("valid"),
-        Arc::new(registry),
-        &mut Registry::default(),
-    );
-    let sinks: Vec<Arc<dyn Sink>> = vec![Arc::new(http.expect("the defaults are valid"))];
-    let rules = processor::Rules::parse(rules, "rules.yaml", &sinks).expect("valid");
+    let rules = rules::Rules::parse(rules, "rules.yaml", &Http).expect("valid");
     rules.matching(event).iter().map(ToString::to_string).collect()
 }
 
@@ -141,7 +144,7 @@ fn each_trigger_matches_the_webhooks_that_tell_of_it() {
 fn a_workflow_matches_the_conversation_that_it_is_about() {
     let folder = tempfile::tempdir().expect("a folder");
     let workflow = repository()
-        .join("processor/tests/import/workflow.json")
+        .join("rules/tests/import/workflow.json")
         .display()
         .to_string();
     let output = import(folder.path(), &["--from", "web1on1", &workflow, "--to", "http"], "");
@@ -156,7 +159,7 @@ fn a_workflow_matches_the_conversation_that_it_is_about() {
 fn what_is_lost_is_told_and_is_the_exit_code() {
     let folder = tempfile::tempdir().expect("a folder");
     let workflow = repository()
-        .join("processor/tests/import/workflow.json")
+        .join("rules/tests/import/workflow.json")
         .display()
         .to_string();
     let args = [

@@ -8,7 +8,7 @@
 //!                     └──────────── not an event ──► dead letter ◄───────┘ rejected, or tried often enough
 //! ```
 //!
-//! * [`rules`]: the routing rules, read from YAML and checked; [`route`]: an event's deliveries to one sink
+//! * [`route`]: an event's deliveries to one sink, by the rules of the crate [`rules`]
 //! * [`worker`]: joins the group; `tasks` starts and stops one `partition` task each
 //! * `flight`: what of a partition is under way; [`settle`]: how far it is settled, in order
 //! * [`retry`]: when to try again; `trouble`: what of that is told; [`valve`]: when to stop rather than to dead-letter
@@ -29,7 +29,6 @@ pub mod metrics;
 mod partition;
 pub mod retry;
 pub mod route;
-pub mod rules;
 pub mod settle;
 pub mod status;
 mod tasks;
@@ -40,6 +39,5 @@ pub mod worker;
 pub use config::{Config, InvalidConfig};
 pub use error::WorkerError;
 pub use metrics::Metrics;
-pub use rules::{Problem, Rules};
 pub use status::Status;
 pub use worker::{Topics, Worker};

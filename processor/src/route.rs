@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rules::{Rule, Rules, TypeIndex, Verdict};
 use schemas::event::Event;
 use schemas::name::RuleName;
 use schemas::record::StoredRecord;
@@ -14,7 +15,6 @@ use schemas::sink::{Delivery, Sink, Target};
 use tokio::time::Instant;
 
 use crate::metrics::{Metrics, RuleMetrics};
-use crate::rules::{Rules, TypeIndex, Verdict};
 
 /// A rule that fails is told of at most this often.
 const TELL_EVERY: Duration = Duration::from_mins(1);
@@ -30,8 +30,7 @@ pub struct Router {
 
 #[derive(Debug)]
 struct Route {
-    /// Its place among the rules.
-    rule: usize,
+    rule: Arc<Rule>,
     arguments: Vec<Option<String>>,
     metrics: RuleMetrics,
     told: Mutex<Told>,
@@ -78,7 +77,7 @@ impl Router {
     pub fn new(rules: Arc<Rules>, sink: Arc<dyn Sink>, metrics: &Metrics) -> Self {
         let mut routes = Vec::new();
         let mut patterns = Vec::new();
-        for (number, rule) in rules.iter().enumerate() {
+        for rule in rules.iter() {
             let arguments: Vec<Option<String>> = rule
                 .to
                 .iter()
@@ -87,7 +86,7 @@ impl Router {
                 .collect();
             if !arguments.is_empty() {
                 routes.push(Route {
-                    rule: number,
+                    rule: Arc::clone(rule),
                     arguments,
                     metrics: metrics.rule(sink.name(), &rule.name),
                     told: Mutex::default(),
@@ -116,10 +115,10 @@ impl Router {
         let mut subject = None;
         for number in self.index.candidates(event.event_type().as_str()) {
             let route = &self.routes[number];
-            let rule = self.rules.get(route.rule);
-            if !rule.condition.is_always() {
+            let condition = &route.rule.condition;
+            if !condition.is_always() {
                 let subject = subject.get_or_insert_with(|| self.rules.subject(event));
-                match rule.condition.evaluate(subject) {
+                match condition.evaluate(subject) {
                     Verdict::Yes => {}
                     Verdict::No => continue,
                     Verdict::Absent => {
@@ -135,7 +134,7 @@ impl Router {
             }
             route.metrics.matches.inc();
             for target in self.targets(route, event) {
-                self.add(&mut deliveries, event, record, target, route.rule);
+                self.add(&mut deliveries, event, record, target, &route.rule.name);
             }
         }
         let undecided = self.undecided(&failed, &deliveries, event);
@@ -153,9 +152,8 @@ impl Router {
         event: &Arc<Event>,
         record: &Arc<StoredRecord>,
         target: Target,
-        rule: usize,
+        name: &RuleName,
     ) {
-        let name = &self.rules.get(rule).name;
         match deliveries.iter_mut().find(|d| d.target == target) {
             Some(delivery) if delivery.rules.last() == Some(name) => {}
             Some(delivery) => delivery.rules.push(name.clone()),
@@ -173,7 +171,7 @@ impl Router {
     fn undecided(&self, failed: &[(&Route, String)], deliveries: &[Delivery], event: &Event) -> Vec<Undecided> {
         let mut undecided: Vec<Undecided> = Vec::new();
         for (route, reason) in failed {
-            let name = &self.rules.get(route.rule).name;
+            let name = &route.rule.name;
             for target in self.targets(route, event) {
                 if deliveries.iter().any(|delivery| delivery.target == target) {
                     continue;
@@ -208,7 +206,7 @@ impl Router {
         let failures = std::mem::take(&mut told.failures);
         told.at = Some(now);
         drop(told);
-        tracing::warn!(sink = %self.sink.name(), rule = %self.rules.get(route.rule).name, event_id = %event.id(),
+        tracing::warn!(sink = %self.sink.name(), rule = %route.rule.name, event_id = %event.id(),
             error = reason, failures,
             "rule cannot be evaluated: where no other rule sends the event, it becomes a dead letter; told once a minute");
     }

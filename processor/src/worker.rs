@@ -19,11 +19,11 @@ use crate::metrics::Metrics;
 use crate::partition::{Shared, backoff};
 use crate::retry::RetryPolicy;
 use crate::route::Router;
-use crate::rules::Rules;
 use crate::status::Status;
 use crate::tasks::Tasks;
 use crate::trouble::Trouble;
 use crate::valve::Valve;
+use rules::Rules;
 
 /// The topics that a worker has to do with.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -21,9 +21,6 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// (`topic:vip-tickets`). One delivery is made per target; no target means that nothing is to be done.
     fn targets(&self, event: &Event, argument: Option<&str>) -> Vec<Target>;
 
-    /// Whether `argument` makes sense in a rule, asked when rules are loaded. The error says what would be right.
-    fn check_argument(&self, argument: Option<&str>) -> Result<(), String>;
-
     /// Delivers the batch and answers one outcome per delivery, in the same order.
     ///
     /// Batches of one partition come one after the other, in order of offset; batches of different partitions come at
@@ -41,6 +38,16 @@ pub trait Sink: Send + Sync + fmt::Debug {
 
     /// Whether the sink could deliver now, without delivering. For start and readiness.
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>>;
+}
+
+/// What rules may send to, as the settings say it: nothing is opened, and no service is asked.
+pub trait Destinations {
+    /// The sinks that are configured, in the order of their names.
+    fn sinks(&self) -> Vec<SinkName>;
+
+    /// Whether a rule may send to this sink with `argument`, which is what it wrote behind the colon. The error says what would
+    /// be right.
+    fn check(&self, sink: &SinkName, argument: Option<&str>) -> Result<(), String>;
 }
 
 /// What a sink can do that keeps its progress together with its data, in one transaction. The kept progress wins over what

@@ -16,7 +16,7 @@ use crate::output::{self, Printer};
 pub(super) async fn check(
     log: &Arc<dyn EventLog>,
     sinks: &[Arc<dyn Sink>],
-    rules: &processor::Rules,
+    rules: &rules::Rules,
     config: &EventLogConfig,
     out: &mut Printer,
 ) -> anyhow::Result<()> {
@@ -104,12 +104,7 @@ impl Findings<'_> {
         }
     }
 
-    async fn event_log(
-        &mut self,
-        log: &Arc<dyn EventLog>,
-        named: &Named,
-        rules: &processor::Rules,
-    ) -> Result<(), Away> {
+    async fn event_log(&mut self, log: &Arc<dyn EventLog>, named: &Named, rules: &rules::Rules) -> Result<(), Away> {
         let Named { topics, specs, groups } = named;
         let whole = log.check_topics(specs).await;
         let whole = self.note(whole, "event log: the topics are as configured")?;
@@ -144,7 +139,7 @@ impl Findings<'_> {
     }
 
     /// Whether the topics are there that rules send to: what is sent to one that is missing becomes dead letters.
-    async fn named_topics(&mut self, log: &Arc<dyn EventLog>, rules: &processor::Rules) -> Result<(), Away> {
+    async fn named_topics(&mut self, log: &Arc<dyn EventLog>, rules: &rules::Rules) -> Result<(), Away> {
         let mut named: BTreeMap<TopicName, Vec<String>> = BTreeMap::new();
         for rule in rules.iter() {
             for to in rule.to.iter().filter(|to| to.sink.as_str() == "topic") {

@@ -131,7 +131,7 @@ impl Default for Admin {
 }
 
 /// Where events go. A sink that is named here runs; rules decide what it gets.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct SinksConfig {
     pub(crate) postgres: Option<sinks::postgres::Config>,

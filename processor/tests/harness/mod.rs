@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use processor::{Config, Metrics, Rules, Topics, Worker};
+use processor::{Config, Metrics, Topics, Worker};
 use prometheus_client::registry::Registry;
+use rules::Rules;
 use schemas::event::Event;
-use schemas::name::{GroupName, TopicName};
+use schemas::name::{GroupName, SinkName, TopicName};
 use schemas::record::{Header, Partition, Record};
-use schemas::sink::Sink;
+use schemas::sink::{Destinations, Sink};
 
 use log::{MemoryLog, Shared};
 use sink::ScriptedSink;
@@ -69,6 +70,26 @@ pub(crate) fn worker_with(
     worker_in(&mut Registry::default(), log, sink, rules, config)
 }
 
+/// The sinks that rules may name, and whether they take an argument.
+pub(crate) struct Takes<'n> {
+    pub(crate) sinks: &'n [&'n str],
+    pub(crate) argument: bool,
+}
+
+impl Destinations for Takes<'_> {
+    fn sinks(&self) -> Vec<SinkName> {
+        let name = |name: &&str| SinkName::new((*name).to_owned()).expect("valid");
+        self.sinks.iter().map(name).collect()
+    }
+
+    fn check(&self, _: &SinkName, argument: Option<&str>) -> Result<(), String> {
+        match argument {
+            Some(_) if !self.argument => Err("takes no argument: write its name alone".to_owned()),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// A worker whose metrics can be read.
 pub(crate) fn worker_in(
     registry: &mut Registry,
@@ -77,10 +98,13 @@ pub(crate) fn worker_in(
     rules: Option<&str>,
     config: Config,
 ) -> Worker {
-    let sink: Arc<dyn Sink> = Arc::clone(sink) as Arc<dyn Sink>;
+    let destinations = Takes {
+        sinks: &[sink.name.as_str()],
+        argument: sink.named,
+    };
     let rules = match rules {
-        None => Rules::everything(std::slice::from_ref(&sink)),
-        Some(text) => Rules::parse(text, "rules.yaml", std::slice::from_ref(&sink)).expect("valid rules"),
+        None => Rules::everything(&destinations),
+        Some(text) => Rules::parse(text, "rules.yaml", &destinations).expect("valid rules"),
     };
     let topics = Topics {
         events: topic("events"),
@@ -89,7 +113,7 @@ pub(crate) fn worker_in(
     let group = GroupName::new("forebay.postgres").expect("valid");
     let metrics = Metrics::register(registry);
     Worker::new(
-        sink,
+        Arc::clone(sink) as Arc<dyn Sink>,
         Arc::new(rules),
         Arc::new(Shared(Arc::clone(log))),
         topics,

@@ -89,14 +89,6 @@ impl Sink for ScriptedSink {
         self.targets.clone()
     }
 
-    fn check_argument(&self, argument: Option<&str>) -> Result<(), String> {
-        match argument {
-            None => Ok(()),
-            Some(_) if self.named => Ok(()),
-            Some(_) => Err("takes no argument: write its name alone".to_owned()),
-        }
-    }
-
     fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {
         Box::pin(async move {
             tokio::time::sleep((self.delay)(batch)).await;

@@ -140,18 +140,9 @@ impl Snapshot {
         self.by_id.get(id).filter(|lane| lane.endpoint.tenant == *tenant)
     }
 
-    pub(super) fn contains(&self, id: &str) -> bool {
-        self.by_id.contains_key(id)
-    }
-
     /// The endpoints of `tenant`.
     pub(super) fn endpoints_of(&self, tenant: &Tenant) -> &[Arc<Endpoint>] {
         self.by_tenant.get(tenant).map_or(&[], Vec::as_slice)
-    }
-
-    /// All ids, in the order of the directory.
-    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
-        self.endpoints.iter().map(|endpoint| endpoint.id.as_str())
     }
 }
 

@@ -153,21 +153,6 @@ impl Sink for HttpSink {
             .collect()
     }
 
-    fn check_argument(&self, argument: Option<&str>) -> Result<(), String> {
-        let Some(id) = argument else { return Ok(()) };
-        let id = EndpointId::new(id.to_owned()).map_err(|e| e.to_string())?;
-        let lanes = self.lanes.current();
-        if lanes.contains(id.as_str()) {
-            return Ok(());
-        }
-        let known: Vec<_> = lanes.ids().take(20).collect();
-        Err(if known.is_empty() {
-            format!("there is no endpoint `{id}`: no endpoint is registered and enabled")
-        } else {
-            format!("there is no enabled endpoint `{id}`; there is: {}", known.join(", "))
-        })
-    }
-
     fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {
         Box::pin(async move { Ok(order::by_key(batch, |delivery| self.attempt(delivery)).await) })
     }
@@ -176,6 +161,22 @@ impl Sink for HttpSink {
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
         Box::pin(async { Ok(()) })
     }
+}
+
+/// Whether a rule may send to this sink with `argument`: nothing, or the id of an enabled endpoint.
+pub fn check_argument(endpoints: &dyn EndpointDirectory, argument: Option<&str>) -> Result<(), String> {
+    let Some(id) = argument else { return Ok(()) };
+    let id = EndpointId::new(id.to_owned()).map_err(|e| e.to_string())?;
+    let endpoints = endpoints.endpoints();
+    if endpoints.iter().any(|endpoint| endpoint.id == id) {
+        return Ok(());
+    }
+    let known: Vec<&str> = endpoints.iter().take(20).map(|endpoint| endpoint.id.as_str()).collect();
+    Err(if known.is_empty() {
+        format!("there is no endpoint `{id}`: no endpoint is registered and enabled")
+    } else {
+        format!("there is no enabled endpoint `{id}`; there is: {}", known.join(", "))
+    })
 }
 
 /// The outcome where the slots of an endpoint stayed busy.

@@ -163,10 +163,6 @@ impl Sink for SqliteSink {
         vec![Target::Only]
     }
 
-    fn check_argument(&self, argument: Option<&str>) -> Result<(), String> {
-        crate::table::no_argument(&self.name, argument)
-    }
-
     fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {
         Box::pin(async move {
             let started = Instant::now();

@@ -41,7 +41,7 @@ pub enum SetupError {
 }
 
 /// A rule writes the plain name of a database sink.
-pub(crate) fn no_argument(sink: &SinkName, argument: Option<&str>) -> Result<(), String> {
+pub fn check_argument(sink: &SinkName, argument: Option<&str>) -> Result<(), String> {
     match argument {
         None => Ok(()),
         Some(argument) => Err(format!(

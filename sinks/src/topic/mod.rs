@@ -35,25 +35,12 @@ impl TopicSink {
         Self { name, log, own_topics }
     }
 
-    fn topic(&self, argument: Option<&str>) -> Result<TopicName, String> {
-        let name = &self.name;
-        let argument =
-            argument.ok_or_else(|| format!("the sink `{name}` needs a topic behind a colon: `{name}:NAME`"))?;
-        let topic = TopicName::new(argument.to_owned()).map_err(|e| e.to_string())?;
-        if self.own_topics.contains(&topic) {
-            return Err(format!(
-                "`{topic}` is a topic of Forebay itself, events would go round in circles: name another one"
-            ));
-        }
-        Ok(topic)
-    }
-
     async fn publish(&self, delivery: &Delivery) -> Outcome {
         let argument = match &delivery.target {
             Target::Named(topic) => Some(topic.as_str()),
             Target::Only => None,
         };
-        let topic = match self.topic(argument) {
+        let topic = match named(&self.name, &self.own_topics, argument) {
             Ok(topic) => topic,
             Err(reason) => return Outcome::Rejected { reason },
         };
@@ -68,6 +55,22 @@ impl TopicSink {
     }
 }
 
+/// Whether a rule may send to `sink` with this argument: it names a topic, and none of `own_topics`.
+pub fn check_argument(sink: &SinkName, own_topics: &[TopicName], argument: Option<&str>) -> Result<(), String> {
+    named(sink, own_topics, argument).map(drop)
+}
+
+fn named(sink: &SinkName, own_topics: &[TopicName], argument: Option<&str>) -> Result<TopicName, String> {
+    let argument = argument.ok_or_else(|| format!("the sink `{sink}` needs a topic behind a colon: `{sink}:NAME`"))?;
+    let topic = TopicName::new(argument.to_owned()).map_err(|e| e.to_string())?;
+    if own_topics.contains(&topic) {
+        return Err(format!(
+            "`{topic}` is a topic of Forebay itself, events would go round in circles: name another one"
+        ));
+    }
+    Ok(topic)
+}
+
 impl Sink for TopicSink {
     fn name(&self) -> &SinkName {
         &self.name
@@ -78,10 +81,6 @@ impl Sink for TopicSink {
             .map(|topic| Target::Named(topic.to_owned()))
             .into_iter()
             .collect()
-    }
-
-    fn check_argument(&self, argument: Option<&str>) -> Result<(), String> {
-        self.topic(argument).map(drop)
     }
 
     fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use schemas::name::Tenant;
 use schemas::sink::{Outcome, Sink as _, Target};
+use sinks::http::check_argument;
 
 use crate::receiver::{Answer, Receiver};
 use crate::stage::{Stage, conversations, endpoint, event, rejected, retry};
@@ -164,14 +165,14 @@ async fn an_event_goes_to_the_endpoints_of_its_tenant_that_want_its_type() {
     assert!(targets("acme", "message.created", Some("tickets")).is_empty());
     assert!(targets("globex", "ticket.closed", Some("tickets")).is_empty());
 
-    assert_eq!(stage.sink.check_argument(None), Ok(()));
-    assert_eq!(stage.sink.check_argument(Some("tickets")), Ok(()));
-    let error = stage.sink.check_argument(Some("ticket")).expect_err("misspelt");
+    assert_eq!(check_argument(&*stage.directory, None), Ok(()));
+    assert_eq!(check_argument(&*stage.directory, Some("tickets")), Ok(()));
+    let error = check_argument(&*stage.directory, Some("ticket")).expect_err("misspelt");
     assert_eq!(
         error,
         "there is no enabled endpoint `ticket`; there is: all, tickets, globex"
     );
-    assert!(stage.sink.check_argument(Some("a/b")).is_err());
+    assert!(check_argument(&*stage.directory, Some("a/b")).is_err());
     assert_eq!(stage.sink.ready().await, Ok(()));
 }
 

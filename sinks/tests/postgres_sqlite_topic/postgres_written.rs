@@ -185,8 +185,8 @@ async fn a_batch_larger_than_one_statement_may_carry_is_still_one_batch() {
 async fn a_rule_writes_the_plain_name() {
     with_database(|database| async move {
         let sink = database.sink();
-        assert_eq!(sink.check_argument(None), Ok(()));
-        let error = sink.check_argument(Some("x")).expect_err("no argument");
+        assert_eq!(sinks::table::check_argument(sink.name(), None), Ok(()));
+        let error = sinks::table::check_argument(sink.name(), Some("x")).expect_err("no argument");
         assert!(error.contains("write `postgres` instead of `postgres:x`"), "{error}");
         assert_eq!(sink.targets(&sample("a").delivery(0).event, None), [Target::Only]);
     })

@@ -9,7 +9,7 @@ use schemas::log::{Consumer, EventLog, LogError, PartitionState, PublishError, S
 use schemas::name::{GroupName, SinkName, TopicName};
 use schemas::record::{Header, Offset, Partition, PartitionProgress, Position, Record};
 use schemas::sink::{Batch, Outcome, Sink as _, Target};
-use sinks::topic::{Config, TopicSink};
+use sinks::topic::{Config, TopicSink, check_argument};
 
 use crate::database::rejected;
 use crate::events::{Sample, batch, sample};
@@ -130,10 +130,18 @@ fn name(topic: &'static str) -> TopicName {
     TopicName::new(topic).expect("valid")
 }
 
+fn own_topics() -> Vec<TopicName> {
+    vec![name("forebay.events"), name("forebay.dead-letters")]
+}
+
 fn sink(log: &Arc<Log>) -> TopicSink {
-    let own = vec![name("forebay.events"), name("forebay.dead-letters")];
     let log: Arc<dyn EventLog> = Arc::<Log>::clone(log);
-    TopicSink::new(Config::default(), SinkName::new("topic").expect("valid"), log, own)
+    TopicSink::new(
+        Config::default(),
+        SinkName::new("topic").expect("valid"),
+        log,
+        own_topics(),
+    )
 }
 
 fn to(target: &str, first: i64, samples: &[Sample]) -> Batch {
@@ -157,7 +165,8 @@ fn of_conversation(conversation: &str, count: usize) -> Vec<Sample> {
 #[test]
 fn a_rule_must_name_a_topic_and_not_one_of_our_own() {
     let sink = sink(&Arc::default());
-    assert_eq!(sink.check_argument(Some("vip-tickets")), Ok(()));
+    let check = |argument| check_argument(sink.name(), &own_topics(), argument);
+    assert_eq!(check(Some("vip-tickets")), Ok(()));
     for (argument, expected) in [
         (None, "needs a topic behind a colon: `topic:NAME`"),
         (Some(""), "not a valid topic name"),
@@ -165,7 +174,7 @@ fn a_rule_must_name_a_topic_and_not_one_of_our_own() {
         (Some("forebay.events"), "round in circles"),
         (Some("forebay.dead-letters"), "round in circles"),
     ] {
-        let error = sink.check_argument(argument).expect_err(expected);
+        let error = check(argument).expect_err(expected);
         assert!(error.contains(expected), "{error}");
     }
     let event = sample("a").delivery(0).event;

@@ -6,8 +6,10 @@ use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
 
 /// `event.type == "x"`, or `event.type.startsWith("x.")`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum TypePattern {
+pub enum TypePattern {
+    /// This type.
     Exact(String),
+    /// Every type that begins so.
     Prefix(String),
 }
 
@@ -66,7 +68,7 @@ fn text(expression: &IdedExpr) -> Option<String> {
 
 /// Finds, for an event type, the conditions that can be true, by their numbers in ascending order.
 #[derive(Debug, Default)]
-pub(crate) struct TypeIndex {
+pub struct TypeIndex {
     any: Vec<usize>,
     exact: HashMap<String, Vec<usize>>,
     prefixes: HashMap<String, Vec<usize>>,
@@ -76,7 +78,7 @@ pub(crate) struct TypeIndex {
 
 impl TypeIndex {
     /// An index over the patterns of conditions 0, 1, 2, …
-    pub(crate) fn new<'p>(conditions: impl IntoIterator<Item = Option<&'p [TypePattern]>>) -> Self {
+    pub fn new<'p>(conditions: impl IntoIterator<Item = Option<&'p [TypePattern]>>) -> Self {
         let mut index = Self::default();
         for (number, patterns) in conditions.into_iter().enumerate() {
             let Some(patterns) = patterns else {
@@ -99,7 +101,7 @@ impl TypeIndex {
     }
 
     /// The numbers of the conditions that can be true for an event of this type.
-    pub(crate) fn candidates(&self, event_type: &str) -> Vec<usize> {
+    pub fn candidates(&self, event_type: &str) -> Vec<usize> {
         let mut found = self.any.clone();
         found.extend(self.exact.get(event_type).into_iter().flatten());
         for length in &self.lengths {

@@ -25,7 +25,7 @@ const NULL: &str = "null_type";
 
 /// What a condition says of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     /// It matches.
     Yes,
     /// It does not.

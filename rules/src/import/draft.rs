@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::text;
 use super::tree::Tree;
-use crate::rules::condition::Condition;
+use crate::condition::Condition;
 
 pub(super) struct Draft {
     /// What it is there, for people: `Chatwoot automation rule 7 "VIP"`.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Trigger;
-use crate::rules::import::draft::Draft;
+use crate::import::draft::Draft;
 
 pub(super) const STATUSES: &[&str] = &["open", "resolved", "pending", "snoozed"];
 

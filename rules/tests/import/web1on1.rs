@@ -1,6 +1,6 @@
 //! Workflows: their sample, their engine, their operators.
 
-use processor::rules::import::Dialect;
+use rules::import::Dialect;
 use serde_json::{Value, json};
 
 use super::{event, imported, loaded, matches, sample};

@@ -1,6 +1,6 @@
 //! Automation rules: their triggers, their operators, and their SQL.
 
-use processor::rules::import::Dialect;
+use rules::import::Dialect;
 use serde_json::{Value, json};
 
 use super::{condition, imported, loaded, matches, rule, sample, webhook};

@@ -1,5 +1,8 @@
 //! Routing rules: a YAML file, checked as a whole when it is loaded, then one immutable, versioned snapshot.
 //!
+//! This crate knows events and the names of sinks, and neither a log nor a sink: what rules may send to is asked of
+//! [`Destinations`](schemas::sink::Destinations). Which targets an event has behind a sink is the processor's business.
+//!
 //! ```yaml
 //! rules:
 //!   - name: vip-tickets
@@ -17,8 +20,8 @@
 //! A condition that asks for something that the event does not have (`event.data.ticket` of a message, say) does not match;
 //! that is counted in `rule_absent`. Write `has(event.data.ticket) && …` or `event.data.?ticket.department.orValue("")` where
 //! absence is to mean something else. Every other error while a condition is evaluated is no "no" (`verdict` has the list):
-//! where the rule could have sent the event, and no other rule does, it becomes a dead letter that names the rule
-//! ([`route`](crate::route)), and is told and counted in `rule_errors`.
+//! where the rule could have sent the event, and no other rule does, the router makes it a dead letter that names the rule,
+//! logs it and counts it in `rule_errors`.
 //!
 //! What can never be true is refused at load: a member that neither `event` nor `event.data` has in any type of event, and
 //! a condition that gives something else than true or false for one of the built-in sample events.
@@ -45,15 +48,15 @@ use std::sync::Arc;
 use cel::Env;
 use schemas::event::Event;
 use schemas::name::{RuleName, SinkName};
-use schemas::sink::Sink;
+use schemas::sink::Destinations;
 use sha2::{Digest, Sha256};
 
-pub(crate) use condition::Condition;
-pub(crate) use types::TypeIndex;
-pub(crate) use verdict::Verdict;
-pub(crate) use view::Subject;
+pub use condition::Condition;
+pub use types::{TypeIndex, TypePattern};
+pub use verdict::Verdict;
+pub use view::Subject;
 
-/// What a rule can be found guilty of at load: where, and what to do about it.
+/// What is wrong with a rule at load: where, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The name of the file, as the caller gave it.
@@ -91,7 +94,8 @@ pub struct Rule {
     pub name: RuleName,
     /// Where what matches goes.
     pub to: Vec<Destination>,
-    pub(crate) condition: Condition,
+    /// When it matches.
+    pub condition: Condition,
 }
 
 /// A sink, and what the rule wrote behind the colon: `topic:vip-tickets`.
@@ -115,29 +119,26 @@ impl fmt::Display for Destination {
 /// A checked set of rules.
 pub struct Rules {
     version: Arc<str>,
-    list: Vec<Rule>,
+    list: Vec<Arc<Rule>>,
     env: Arc<Env>,
 }
 
 impl Rules {
-    /// Reads and checks the text of a rules file. `file` is its name in problems; `sinks` are those there are.
-    /// Either everything is right, or all that is wrong is told.
-    pub fn parse(text: &str, file: &str, sinks: &[Arc<dyn Sink>]) -> Result<Self, Vec<Problem>> {
+    /// Reads and checks the text of a rules file. `file` is its name in problems, of which all that there are are returned.
+    pub fn parse(text: &str, file: &str, destinations: &(dyn Destinations + Sync)) -> Result<Self, Vec<Problem>> {
         let env = Arc::new(Env::stdlib());
-        let rules = file::parse(text, file, sinks, &env)?;
+        let rules = file::parse(text, file, destinations, &env)?;
         Ok(Self::new(text, rules, env))
     }
 
     /// What holds when no rules file is configured: one rule, `everything`, which sends each event to every sink that can
     /// do without an argument.
-    pub fn everything(sinks: &[Arc<dyn Sink>]) -> Self {
-        let to: Vec<Destination> = sinks
-            .iter()
-            .filter(|sink| sink.check_argument(None).is_ok())
-            .map(|sink| Destination {
-                sink: sink.name().clone(),
-                argument: None,
-            })
+    pub fn everything(destinations: &dyn Destinations) -> Self {
+        let to: Vec<Destination> = destinations
+            .sinks()
+            .into_iter()
+            .filter(|sink| destinations.check(sink, None).is_ok())
+            .map(|sink| Destination { sink, argument: None })
             .collect();
         let names: Vec<&str> = to.iter().map(|d| d.sink.as_str()).collect();
         let text = format!(
@@ -157,7 +158,7 @@ impl Rules {
         version.truncate(12);
         Self {
             version: version.into(),
-            list,
+            list: list.into_iter().map(Arc::new).collect(),
             env,
         }
     }
@@ -168,21 +169,17 @@ impl Rules {
     }
 
     /// The rules in the order of the file.
-    pub fn iter(&self) -> impl Iterator<Item = &Rule> {
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Rule>> {
         self.list.iter()
     }
 
-    pub(crate) fn get(&self, number: usize) -> &Rule {
-        &self.list[number]
-    }
-
     /// Hands `event` to conditions.
-    pub(crate) fn subject<'e>(&self, event: &'e Event) -> Subject<'e> {
+    pub fn subject<'e>(&self, event: &'e Event) -> Subject<'e> {
         Subject::new(&self.env, event)
     }
 
-    /// The names of the rules that match `event`, found by evaluating every condition; the way that the index of a
-    /// [`Router`](crate::route::Router) must agree with.
+    /// The names of the rules that match `event`, found by evaluating every condition; the way that
+    /// [`TypeIndex`] must agree with.
     pub fn matching(&self, event: &Event) -> Vec<&RuleName> {
         let subject = self.subject(event);
         self.list

@@ -1,10 +1,12 @@
 //! What is lost, hostile, too long, too deep or of the wrong type.
 
-use processor::Rules;
-use processor::rules::import::{Dialect, import};
+use rules::Rules;
+use rules::import::{Dialect, import};
 use serde_json::{Value, json};
 
-use super::{condition, imported, loaded, rule, sample, sinks, webhook};
+use crate::support::BOTH;
+
+use super::{condition, imported, loaded, rule, sample, webhook};
 
 #[test]
 fn what_is_lost_narrows_a_rule_and_never_widens_it() {
@@ -34,7 +36,7 @@ fn what_is_lost_narrows_a_rule_and_never_widens_it() {
     // Somebody may take the marks away; what then stands there is a rule.
     let uncommented = and.yaml.replace("  # - name", "  - name").replace("  #   ", "    ");
     let uncommented = uncommented.replace("rules: []", "rules:");
-    let rules = Rules::parse(&uncommented, "rules.yaml", &sinks()).expect(&uncommented);
+    let rules = Rules::parse(&uncommented, "rules.yaml", &BOTH).expect(&uncommented);
     assert_eq!(rules.iter().count(), 1);
 }
 

@@ -22,7 +22,7 @@ pub(super) const MAX_BYTES: usize = 2_048;
 
 /// A condition that passed all checks.
 #[derive(Debug)]
-pub(crate) struct Condition {
+pub struct Condition {
     /// `None` is `true`.
     program: Option<Program>,
     /// If there are any, the condition is false for every event type that fits none of them.
@@ -41,7 +41,7 @@ pub(super) struct Fault {
 
 impl Condition {
     /// Matches everything, and costs nothing.
-    pub(crate) fn always() -> Self {
+    pub fn always() -> Self {
         Self {
             program: None,
             types: None,
@@ -117,7 +117,7 @@ impl Condition {
     }
 
     /// What it says of an event.
-    pub(crate) fn evaluate(&self, subject: &Subject<'_>) -> Verdict {
+    pub fn evaluate(&self, subject: &Subject<'_>) -> Verdict {
         let Some(program) = &self.program else {
             return Verdict::Yes;
         };
@@ -138,12 +138,13 @@ impl Condition {
         }
     }
 
-    pub(crate) fn types(&self) -> Option<&[TypePattern]> {
+    /// The patterns of the event types that it can be true for; `None` if it can be for any.
+    pub fn types(&self) -> Option<&[TypePattern]> {
         self.types.as_deref()
     }
 
     /// Whether evaluating it runs any CEL.
-    pub(crate) fn is_always(&self) -> bool {
+    pub fn is_always(&self) -> bool {
         self.program.is_none()
     }
 }

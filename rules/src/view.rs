@@ -19,9 +19,15 @@ use super::json;
 static EVENT: Type = Type::new_unspecified_type("forebay.Event");
 
 /// An event, ready for conditions: made once for all rules, and cheap until a condition looks at `event.data`.
-pub(crate) struct Subject<'e> {
+pub struct Subject<'e> {
     pub(super) context: Context<'e, 'e>,
     pub(super) doubts: Arc<Doubts>,
+}
+
+impl fmt::Debug for Subject<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subject").finish_non_exhaustive()
+    }
 }
 
 impl<'e> Subject<'e> {

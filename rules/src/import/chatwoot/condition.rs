@@ -4,10 +4,10 @@ use serde_json::{Map, Value};
 
 use super::Trigger;
 use super::attribute::{self, Attribute};
-use crate::rules::import::draft::{Draft, kind, plain};
-use crate::rules::import::pattern;
-use crate::rules::import::text::{literal, member, one_of, ordered, quoted, scalar};
-use crate::rules::import::tree::Tree;
+use crate::import::draft::{Draft, kind, plain};
+use crate::import::pattern;
+use crate::import::text::{literal, member, one_of, ordered, quoted, scalar};
+use crate::import::tree::Tree;
 
 const CONDITION: [&str; 5] = [
     "attribute_key",

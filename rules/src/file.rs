@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cel::Env;
 use schemas::name::{RuleName, SinkName};
-use schemas::sink::Sink;
+use schemas::sink::Destinations;
 use serde::Deserialize;
 use serde_saphyr::{Location, Spanned};
 
@@ -33,7 +33,7 @@ pub(super) const STACK_BYTES: usize = 32 << 20;
 pub(super) fn parse(
     text: &str,
     file: &str,
-    sinks: &[Arc<dyn Sink>],
+    destinations: &(dyn Destinations + Sync),
     env: &Arc<Env>,
 ) -> Result<Vec<Rule>, Vec<Problem>> {
     let whole_file = |reason: String| Problem {
@@ -52,7 +52,7 @@ pub(super) fn parse(
         }]
     })?;
     std::thread::scope(|scope| {
-        let check = || check(&parsed, text, file, sinks, env);
+        let check = || check(&parsed, text, file, destinations, env);
         let thread = std::thread::Builder::new()
             .stack_size(STACK_BYTES)
             .spawn_scoped(scope, check);
@@ -86,7 +86,7 @@ fn check(
     parsed: &File,
     text: &str,
     file: &str,
-    sinks: &[Arc<dyn Sink>],
+    destinations: &(dyn Destinations + Sync),
     env: &Arc<Env>,
 ) -> Result<Vec<Rule>, Vec<Problem>> {
     let mut problems = Vec::new();
@@ -127,7 +127,7 @@ fn check(
         }
         let mut to = Vec::with_capacity(rule.to.len());
         for written in &rule.to {
-            match destination(&written.value, sinks) {
+            match destination(&written.value, destinations) {
                 Ok(destination) => to.push(destination),
                 Err(reason) => problem(start(written), reason),
             }
@@ -139,13 +139,14 @@ fn check(
     if problems.is_empty() { Ok(rules) } else { Err(problems) }
 }
 
-fn destination(written: &str, sinks: &[Arc<dyn Sink>]) -> Result<Destination, String> {
+fn destination(written: &str, destinations: &(dyn Destinations + Sync)) -> Result<Destination, String> {
     let (name, argument) = match written.split_once(':') {
         Some((name, argument)) => (name.trim(), Some(argument.trim())),
         None => (written, None),
     };
-    let Some(sink) = sinks.iter().find(|sink| sink.name().as_str() == name) else {
-        let mut known: Vec<&str> = sinks.iter().map(|sink| SinkName::as_str(sink.name())).collect();
+    let sinks = destinations.sinks();
+    let Some(sink) = sinks.iter().find(|sink| sink.as_str() == name) else {
+        let mut known: Vec<&str> = sinks.iter().map(SinkName::as_str).collect();
         known.sort_unstable();
         return Err(if known.is_empty() {
             format!("there is no sink `{name}`; no sink is configured")
@@ -153,10 +154,11 @@ fn destination(written: &str, sinks: &[Arc<dyn Sink>]) -> Result<Destination, St
             format!("there is no sink `{name}`; the sinks are {}", known.join(", "))
         });
     };
-    sink.check_argument(argument)
+    destinations
+        .check(sink, argument)
         .map_err(|reason| format!("sink `{written}`: {reason}"))?;
     Ok(Destination {
-        sink: sink.name().clone(),
+        sink: sink.clone(),
         argument: argument.map(str::to_owned),
     })
 }

@@ -1,28 +1,9 @@
-//! Rules: what is refused at load and in which words, what matches, and that the index changes nothing.
+//! Rules: what is refused at load and in which words, and what matches.
 
-mod harness;
+mod support;
 
-use std::sync::Arc;
-
-use harness::event;
-use harness::sink::{ScriptedSink, each};
-use processor::route::Router;
-use processor::{Metrics, Rules};
-use prometheus_client::encoding::text::encode;
-use prometheus_client::registry::Registry;
-use proptest::prelude::*;
-use schemas::name::SinkName;
-use schemas::record::{Offset, Record, StoredRecord};
-use schemas::sink::{Outcome, Sink, Target};
-
-fn sinks() -> Vec<Arc<dyn Sink>> {
-    let sink = |name: &'static str| -> Arc<dyn Sink> {
-        let mut sink = ScriptedSink::plain(each(|_, _| Outcome::Delivered));
-        sink.name = SinkName::new(name).expect("valid");
-        Arc::new(sink)
-    };
-    vec![sink("postgres"), sink("http")]
-}
+use rules::Rules;
+use support::{BOTH, event};
 
 fn one(when: &str) -> String {
     // A YAML double-quoted scalar is a superset of a JSON string.
@@ -31,7 +12,7 @@ fn one(when: &str) -> String {
 }
 
 fn problems(yaml: &str) -> Vec<String> {
-    match Rules::parse(yaml, "rules.yaml", &sinks()) {
+    match Rules::parse(yaml, "rules.yaml", &BOTH) {
         Ok(_) => vec![],
         Err(problems) => problems.iter().map(ToString::to_string).collect(),
     }
@@ -263,7 +244,7 @@ fn conditions_at_every_limit_run_on_a_small_stack() {
     for shape in shapes {
         let deepest = (1..26)
             .rev()
-            .find_map(|n| Rules::parse(&one(&shape(n)), "rules.yaml", &sinks()).ok());
+            .find_map(|n| Rules::parse(&one(&shape(n)), "rules.yaml", &BOTH).ok());
         let rules = deepest.expect("something of this shape is accepted");
         let run = move || rules.matching(&event("a", "{}")).len();
         let thread = std::thread::Builder::new()
@@ -283,7 +264,7 @@ fn a_condition_sees_the_event() {
         "raw":{"Deep":{"x":[1,2]},"s":"\u0041"}}"#;
     let event = event("ticket.created", data);
     let matches = |when: &str| {
-        let rules = Rules::parse(&one(when), "rules.yaml", &sinks()).expect(when);
+        let rules = Rules::parse(&one(when), "rules.yaml", &BOTH).expect(when);
         !rules.matching(&event).is_empty()
     };
     for when in [
@@ -326,7 +307,7 @@ fn a_condition_sees_the_event() {
 fn raw_is_there_if_the_platform_sent_json_and_absent_if_not() {
     let deep = format!(r#"{{"raw":{}1{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
     let large = format!(r#"{{"raw":"{}"}}"#, "x".repeat(300_000));
-    let there = Rules::parse(&one("has(event.data.raw)"), "rules.yaml", &sinks()).expect("valid");
+    let there = Rules::parse(&one("has(event.data.raw)"), "rules.yaml", &BOTH).expect("valid");
     for (data, expected) in [
         (deep.as_str(), 1),
         (&large, 1),
@@ -342,8 +323,7 @@ fn raw_is_there_if_the_platform_sent_json_and_absent_if_not() {
 
 #[test]
 fn without_a_file_everything_goes_to_every_sink() {
-    let sinks = sinks();
-    let rules = Rules::everything(&sinks);
+    let rules = Rules::everything(&BOTH);
     let all: Vec<String> = rules
         .iter()
         .map(|r| {
@@ -361,7 +341,7 @@ fn without_a_file_everything_goes_to_every_sink() {
 #[test]
 fn the_version_is_the_texts_digest() {
     let version = |text: &str| {
-        Rules::parse(text, "rules.yaml", &sinks())
+        Rules::parse(text, "rules.yaml", &BOTH)
             .expect("valid")
             .version()
             .to_string()
@@ -369,116 +349,4 @@ fn the_version_is_the_texts_digest() {
     // printf 'rules: []\n' | sha256sum
     assert_eq!(version("rules: []\n"), "e0dfa70eb69d");
     assert_ne!(version(&one("true")), version(&one("true ")));
-}
-
-fn stored(value: &bytes::Bytes) -> Arc<StoredRecord> {
-    Arc::new(StoredRecord {
-        offset: Offset(1),
-        record: Record {
-            key: "k".into(),
-            headers: vec![],
-            value: value.clone(),
-        },
-    })
-}
-
-#[test]
-fn several_rules_to_one_target_are_one_delivery_and_absences_are_counted() {
-    let yaml = r#"
-rules:
-  - { name: a, when: 'event.type == "x"', to: [postgres, http] }
-  - { name: b, when: 'event.data.raw.missing == 1', to: [postgres] }
-  - { name: c, when: "true", to: [postgres, postgres] }
-  - { name: d, when: "true", to: [http] }
-"#;
-    let mut sink = ScriptedSink::plain(each(|_, _| Outcome::Delivered));
-    sink.targets = vec![Target::Named("t1".to_owned()), Target::Named("t2".to_owned())];
-    let sink: Arc<dyn Sink> = Arc::new(sink);
-    let rules = Arc::new(Rules::parse(yaml, "rules.yaml", &sinks()).expect("valid"));
-    let mut registry = Registry::default();
-    let router = Router::new(Arc::clone(&rules), sink, &Metrics::register(&mut registry));
-    let event = event("x", "{}");
-    let deliveries = router.route(&event, &stored(event.value())).deliveries;
-    let seen: Vec<String> = deliveries
-        .iter()
-        .map(|d| {
-            format!(
-                "{} {:?} {}",
-                d.target,
-                d.rules.iter().map(ToString::to_string).collect::<Vec<_>>(),
-                d.attempt
-            )
-        })
-        .collect();
-    assert_eq!(seen, [r#"t1 ["a", "c"] 1"#, r#"t2 ["a", "c"] 1"#]);
-    assert_eq!(deliveries[0].rules_version, *rules.version());
-    let mut text = String::new();
-    encode(&mut text, &registry).expect("text");
-    for line in [
-        r#"forebay_processor_rule_matches_total{sink="postgres",rule="a"} 1"#,
-        r#"forebay_processor_rule_matches_total{sink="postgres",rule="c"} 1"#,
-        r#"forebay_processor_rule_absent_total{sink="postgres",rule="b"} 1"#,
-    ] {
-        assert!(text.contains(line), "{line} is not in\n{text}");
-    }
-}
-
-fn condition() -> impl Strategy<Value = String> {
-    let types = prop::sample::select(vec!["a", "a.b", "a.b.c", "b", "b.a", ""]);
-    let leaf = prop_oneof![
-        types.clone().prop_map(|t| format!("event.type == '{t}'")),
-        types.clone().prop_map(|t| format!("'{t}' == event.type")),
-        types.clone().prop_map(|t| format!("event.type != '{t}'")),
-        types.clone().prop_map(|t| format!("event.type.startsWith('{t}')")),
-        (types.clone(), types).prop_map(|(a, b)| format!("event.type in ['{a}', '{b}']")),
-        Just("event.data.raw.missing == 1".to_owned()),
-        Just("event.data.raw.n == 1".to_owned()),
-        Just("event.data.raw.n".to_owned()),
-        Just("1".to_owned()),
-        Just("false".to_owned()),
-        Just("true".to_owned()),
-    ];
-    leaf.prop_recursive(4, 16, 3, |inner| {
-        prop_oneof![
-            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} && {b})")),
-            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} || {b})")),
-            (inner.clone(), inner.clone(), inner.clone()).prop_map(|(a, b, c)| format!("({a} ? {b} : {c})")),
-            inner.prop_map(|a| format!("!({a})")),
-        ]
-    })
-    .prop_filter("gives a boolean", |when| {
-        !problems(&one(when)).iter().any(|p| p.contains("`when` gives"))
-    })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
-    #[test]
-    fn the_index_finds_what_plain_evaluation_finds(
-        conditions in proptest::collection::vec(condition(), 1..8),
-        event_type in prop::sample::select(vec!["a", "a.b", "a.b.c", "a.bb", "b", "b.a", "c"]),
-    ) {
-        use std::fmt::Write as _;
-        let mut yaml = "rules:\n".to_owned();
-        for (i, when) in conditions.iter().enumerate() {
-            writeln!(yaml, "  - {{ name: r{i}, when: {}, to: [postgres] }}", serde_json::to_string(when).expect("text"))
-                .expect("a string takes everything");
-        }
-        let sinks = sinks();
-        let rules = Arc::new(Rules::parse(&yaml, "rules.yaml", &sinks).map_err(|p| TestCaseError::fail(p[0].to_string()))?);
-        let event = event(event_type, r#"{"raw":{"n":1}}"#);
-        let plain: Vec<String> = rules.matching(&event).iter().map(ToString::to_string).collect();
-        let mut registry = Registry::default();
-        let router = Router::new(Arc::clone(&rules), Arc::clone(&sinks[0]), &Metrics::register(&mut registry));
-        let routed: Vec<String> = router
-            .route(&event, &stored(event.value()))
-            .deliveries
-            .iter()
-            .flat_map(|d| d.rules.iter().map(ToString::to_string))
-            .collect();
-        prop_assert_eq!(plain, routed);
-        // A rule that the index leaves out would have been false, not an error.
-        let mut text = String::new();
-        encode(&mut text, &registry).expect("text");
-    }
 }

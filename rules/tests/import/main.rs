@@ -2,29 +2,16 @@
 //! and nothing else, and what is lost is told.
 
 mod chatwoot;
-#[path = "../harness/mod.rs"]
-mod harness;
 mod hostile;
+#[path = "../support/mod.rs"]
+mod support;
 mod web1on1;
 
-use std::sync::Arc;
-
-use harness::sink::{ScriptedSink, each};
-use processor::Rules;
-use processor::rules::import::{Dialect, Imported, import};
+use rules::Rules;
+use rules::import::{Dialect, Imported, import};
 use schemas::event::Event;
-use schemas::name::SinkName;
-use schemas::sink::{Outcome, Sink};
 use serde_json::{Value, json};
-
-fn sinks() -> Vec<Arc<dyn Sink>> {
-    let sink = |name: &'static str| -> Arc<dyn Sink> {
-        let mut sink = ScriptedSink::plain(each(|_, _| Outcome::Delivered));
-        sink.name = SinkName::new(name).expect("valid");
-        Arc::new(sink)
-    };
-    vec![sink("postgres"), sink("http")]
-}
+use support::BOTH;
 
 fn imported(dialect: Dialect, rules: &Value) -> Imported {
     let files = [("rules.json".to_owned(), rules.to_string())];
@@ -33,7 +20,7 @@ fn imported(dialect: Dialect, rules: &Value) -> Imported {
 
 /// What the loader makes of it.
 fn loaded(imported: &Imported) -> Rules {
-    Rules::parse(&imported.yaml, "rules.yaml", &sinks())
+    Rules::parse(&imported.yaml, "rules.yaml", &BOTH)
         .unwrap_or_else(|problems| panic!("{problems:?}\n{}", imported.yaml))
 }
 
