@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use prometheus_client::registry::Registry as Metrics;
 use schemas::endpoint::EndpointDirectory;
-use schemas::log::{EventLog, LogError, TopicSpec};
+use schemas::log::{EventLog, LogError, Publish, TopicSpec};
 use schemas::name::SinkName;
 use schemas::source::SourceDirectory;
 use tokio::net::TcpListener;
@@ -174,7 +174,7 @@ async fn run(mut loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
         let ingest = ingest::Ingest::new(
             config.ingest.clone(),
             directory,
-            Arc::clone(&log),
+            Arc::clone(&log) as Arc<dyn Publish>,
             topics.events.clone(),
             &mut metrics,
         )

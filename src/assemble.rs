@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use prometheus_client::registry::Registry as Metrics;
 use schemas::endpoint::EndpointDirectory;
-use schemas::log::EventLog;
+use schemas::log::{EventLog, Publish};
 use schemas::name::{SinkName, TopicName};
 use schemas::sink::{Destinations, Sink};
 use schemas::source::Scheme;
@@ -127,7 +127,7 @@ pub(crate) async fn sinks(
         all.push(Arc::new(sinks::topic::TopicSink::new(
             *topic,
             name("topic"),
-            Arc::clone(log),
+            Arc::clone(log) as Arc<dyn Publish>,
             own,
         )));
     }

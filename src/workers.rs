@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use processor::WorkerError;
 use prometheus_client::registry::Registry as Metrics;
-use schemas::log::EventLog;
+use schemas::log::{EventLog, Publish, Subscribe};
 use schemas::name::SinkName;
 use schemas::sink::Sink;
 use tokio::task::JoinSet;
@@ -39,7 +39,9 @@ pub(crate) fn workers(
 ) -> Result<Vec<SinkWorker>, ConfigError> {
     let metrics = processor::Metrics::register(metrics);
     let build = |sink: Arc<dyn Sink>| {
-        let topics = processor::Topics {
+        let log = processor::Log {
+            reader: Arc::clone(log) as Arc<dyn Subscribe>,
+            writer: Arc::clone(log) as Arc<dyn Publish>,
             events: topics.events.clone(),
             dead_letters: topics.dead_letters.clone(),
         };
@@ -48,8 +50,7 @@ pub(crate) fn workers(
         let worker = processor::Worker::new(
             Arc::clone(&sink),
             Arc::clone(rules),
-            Arc::clone(log),
-            topics,
+            log,
             group,
             config,
             metrics.clone(),

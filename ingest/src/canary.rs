@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use schemas::canary;
-use schemas::log::EventLog;
+use schemas::log::Publish;
 use schemas::name::TopicName;
 use schemas::record::Partition;
 use schemas::time::Timestamp;
@@ -24,7 +24,7 @@ const TRY: Duration = Duration::from_secs(1);
 /// Sends canaries every `interval` (`None`: not at all) to each of the `partitions` of `topic`, and tries the log while it is
 /// not ready. Ends at `shutdown`.
 pub async fn send_canaries(
-    log: Arc<dyn EventLog>,
+    log: Arc<dyn Publish>,
     topic: TopicName,
     partitions: i32,
     interval: Option<Duration>,
@@ -36,7 +36,7 @@ pub async fn send_canaries(
     }
 }
 
-async fn send_for_ever(log: &dyn EventLog, topic: &TopicName, partitions: i32, interval: Option<Duration>) {
+async fn send_for_ever(log: &dyn Publish, topic: &TopicName, partitions: i32, interval: Option<Duration>) {
     let partition = |index| Partition {
         topic: topic.clone(),
         index,
@@ -61,7 +61,7 @@ async fn send_for_ever(log: &dyn EventLog, topic: &TopicName, partitions: i32, i
     }
 }
 
-async fn send(log: &dyn EventLog, partition: &Partition) {
+async fn send(log: &dyn Publish, partition: &Partition) {
     if let Err(error) = log.publish_to(partition, canary::record(Timestamp::now())).await {
         // The log itself remembers what became of its records, and readiness tells.
         tracing::debug!(%partition, %error, "a canary was not taken");

@@ -14,7 +14,7 @@ use axum::routing::any;
 use http::header::EXPECT;
 use http::{Method, StatusCode};
 use prometheus_client::registry::Registry;
-use schemas::log::EventLog;
+use schemas::log::Publish;
 use schemas::name::TopicName;
 use schemas::source::SourceDirectory;
 use schemas::time::Timestamp;
@@ -40,7 +40,7 @@ pub struct Ingest {
     pub(crate) metrics: Metrics,
     /// Verified webhooks on their way into the log, also those whose clients have hung up.
     pub(crate) accepting: TaskTracker,
-    pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) log: Arc<dyn Publish>,
     pub(crate) topic: TopicName,
     pub(crate) enveloper: Enveloper,
     pub(crate) in_flight: Arc<Semaphore>,
@@ -53,7 +53,7 @@ impl Ingest {
     pub fn new(
         config: Config,
         sources: Arc<dyn SourceDirectory>,
-        log: Arc<dyn EventLog>,
+        log: Arc<dyn Publish>,
         topic: TopicName,
         registry: &mut Registry,
     ) -> Result<Arc<Self>, ConfigError> {

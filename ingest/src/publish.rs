@@ -1,7 +1,7 @@
 //! The last step: everything of one webhook into the event log, in its order.
 
 use futures_util::stream::{FuturesOrdered, StreamExt as _};
-use schemas::log::{EventLog, PublishError};
+use schemas::log::{Publish, PublishError};
 use schemas::name::TopicName;
 use schemas::record::Record;
 
@@ -10,7 +10,7 @@ use schemas::record::Record;
 /// They are handed to the log in their order before the first is waited for, so records of one key keep their order. An
 /// outage is reported before an oversized record: trying again helps against the one and absorbs the other.
 pub(crate) async fn publish_all(
-    log: &dyn EventLog,
+    log: &dyn Publish,
     topic: &TopicName,
     mut records: Vec<Record>,
 ) -> Result<(), PublishError> {

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use schemas::dead_letter::DeadLetter;
-use schemas::log::{EventLog, PublishError};
+use schemas::log::{Publish, PublishError};
 use schemas::name::{SinkName, TopicName};
 use schemas::record::{Partition, Position};
 use schemas::time::Timestamp;
@@ -17,7 +17,7 @@ pub(crate) type Written = (Slot, GivenUp, Result<(), PublishError>);
 
 /// Publishes them all; they are handed over in order.
 pub(crate) async fn write(
-    log: &dyn EventLog,
+    log: &dyn Publish,
     topic: &TopicName,
     sink: &SinkName,
     partition: &Partition,
@@ -36,7 +36,7 @@ pub(crate) async fn write(
 }
 
 async fn publish(
-    log: &dyn EventLog,
+    log: &dyn Publish,
     topic: &TopicName,
     sink: &SinkName,
     partition: &Partition,

@@ -40,4 +40,4 @@ pub use config::{Config, InvalidConfig};
 pub use error::WorkerError;
 pub use metrics::Metrics;
 pub use status::Status;
-pub use worker::{Topics, Worker};
+pub use worker::{Log, Worker};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use schemas::BoxFuture;
-use schemas::log::{Change, Consumer, EventLog, LogError, Membership, Start, Subscription};
+use schemas::log::{Change, Consumer, LogError, Membership, Publish, Start, Subscribe, Subscription};
 use schemas::name::{GroupName, SinkName, TopicName};
 use schemas::record::Partition;
 use schemas::sink::Sink;
@@ -25,12 +25,16 @@ use crate::trouble::Trouble;
 use crate::valve::Valve;
 use rules::Rules;
 
-/// The topics that a worker has to do with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Topics {
+/// What a worker uses of the event log.
+#[derive(Debug, Clone)]
+pub struct Log {
     /// Where events are read.
-    pub events: TopicName,
+    pub reader: Arc<dyn Subscribe>,
     /// Where dead letters are written.
+    pub writer: Arc<dyn Publish>,
+    /// The topic of the events.
+    pub events: TopicName,
+    /// The topic of the dead letters.
     pub dead_letters: TopicName,
 }
 
@@ -61,8 +65,7 @@ impl Worker {
     pub fn new(
         sink: Arc<dyn Sink>,
         rules: Arc<Rules>,
-        log: Arc<dyn EventLog>,
-        topics: Topics,
+        log: Log,
         group: GroupName,
         config: Config,
         metrics: Metrics,
@@ -82,7 +85,6 @@ impl Worker {
             status,
             sink,
             log,
-            topics,
             config,
         };
         Ok(Self {
@@ -158,12 +160,12 @@ impl Worker {
     ) -> Result<Option<Box<dyn Consumer>>, WorkerError> {
         loop {
             let subscription = Subscription {
-                topic: self.shared.topics.events.clone(),
+                topic: self.shared.log.events.clone(),
                 membership: Membership::Group(self.group.clone()),
                 start: Start::Earliest,
             };
             let subscribed = tokio::select! {
-                subscribed = self.shared.log.subscribe(subscription) => subscribed,
+                subscribed = self.shared.log.reader.subscribe(subscription) => subscribed,
                 () = shutdown.cancelled() => return Ok(None),
             };
             match subscribed {

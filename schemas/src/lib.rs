@@ -4,7 +4,7 @@
 //! The way of one event through the types of this crate:
 //!
 //! ```text
-//! ingest:     Envelope ──to_record──► Record ──EventLog::publish──► Position
+//! ingest:     Envelope ──to_record──► Record ──Publish::publish──► Position
 //! processor:  Record ──Event::decode──► Event ──► Delivery ──Sink::deliver──► Outcome
 //! ```
 //!
@@ -12,7 +12,7 @@
 //! * [`data`]: one Rust type per event type; their JSON Schemas are made by [`json_schema`]
 //! * [`event`]: the envelope (CloudEvents 1.0) written, and the event read back
 //! * [`record`]: record, header, partition, offset, position
-//! * [`log`]: the traits [`EventLog`](log::EventLog) and [`PartitionReader`](log::PartitionReader)
+//! * [`log`]: the traits [`Publish`](log::Publish), [`Subscribe`](log::Subscribe), [`Administer`](log::Administer) and [`PartitionReader`](log::PartitionReader)
 //! * [`sink`]: the trait [`Sink`](sink::Sink), deliveries and outcomes
 //! * [`source`], [`endpoint`]: what is registered, and how a stage looks it up
 

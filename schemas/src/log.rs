@@ -10,8 +10,13 @@ use crate::BoxFuture;
 use crate::name::{GroupName, TopicName};
 use crate::record::{Offset, Partition, PartitionProgress, Position, Record, StoredRecord, TopicId};
 
-/// A durable, partitioned, ordered log of records.
-pub trait EventLog: Send + Sync + fmt::Debug {
+/// A durable, partitioned, ordered log of records, whole: made at start, and handed on as the part that is needed.
+pub trait EventLog: Publish + Subscribe + Administer {}
+
+impl<T: Publish + Subscribe + Administer> EventLog for T {}
+
+/// Writes to the log.
+pub trait Publish: Send + Sync + fmt::Debug {
     /// Appends `record` to the partition of its key.
     ///
     /// `Ok` means durable: on Kafka all in-sync replicas have it, on disk it is synced. The future ends within the log's
@@ -27,18 +32,27 @@ pub trait EventLog: Send + Sync + fmt::Debug {
         record: Record,
     ) -> BoxFuture<'a, Result<Position, PublishError>>;
 
+    /// Whether `topic` takes records now. For readiness: `Ok` only if an append to it was confirmed lately, or, where none
+    /// was tried lately, if the topic is there and could take one as far as can be asked.
+    fn ready<'a>(&'a self, topic: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>>;
+
+    /// Waits, at most `grace`, until everything handed to [`publish`](Self::publish) is settled.
+    fn flush(&self, grace: Duration) -> BoxFuture<'_, Result<(), LogError>>;
+}
+
+/// Reads from the log.
+pub trait Subscribe: Send + Sync + fmt::Debug {
     /// Joins a group, or reads alone.
     fn subscribe(&self, subscription: Subscription) -> BoxFuture<'_, Result<Box<dyn Consumer>, LogError>>;
+}
 
+/// Makes topics, and looks after them and the progress of groups.
+pub trait Administer: Send + Sync + fmt::Debug {
     /// Makes the topics that are missing, and refuses ones that exist with another partition count or weaker settings.
     fn ensure_topics<'a>(&'a self, topics: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>>;
 
     /// Checks, without making anything, that the topics are there as specified. Used at start and by `forebay check`.
     fn check_topics<'a>(&'a self, topics: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>>;
-
-    /// Whether `topic` takes records now. For readiness: `Ok` only if an append to it was confirmed lately, or, where none
-    /// was tried lately, if the topic is there and could take one as far as can be asked.
-    fn ready<'a>(&'a self, topic: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>>;
 
     /// Where each partition of `topic` reaches, and how far `group` is in it.
     fn progress<'a>(
@@ -53,9 +67,6 @@ pub trait EventLog: Send + Sync + fmt::Debug {
         group: &'a GroupName,
         progress: &'a [PartitionProgress],
     ) -> BoxFuture<'a, Result<(), LogError>>;
-
-    /// Waits, at most `grace`, until everything handed to [`publish`](Self::publish) is settled.
-    fn flush(&self, grace: Duration) -> BoxFuture<'_, Result<(), LogError>>;
 }
 
 /// Who reads what, and from where.
@@ -88,7 +99,7 @@ pub enum Start {
     Latest,
 }
 
-/// See [`EventLog::progress`].
+/// See [`Administer::progress`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartitionState {
     /// Which.

@@ -6,7 +6,10 @@ use std::time::Duration;
 use anyhow::Error;
 use schemas::BoxFuture;
 use schemas::event::Event;
-use schemas::log::{Change, Consumer, EventLog, LogError, PartitionState, PublishError, Subscription, TopicSpec};
+use schemas::log::{
+    Administer, Change, Consumer, EventLog, LogError, PartitionState, Publish, PublishError, Subscribe, Subscription,
+    TopicSpec,
+};
 use schemas::name::{GroupName, SinkName, TopicName};
 use schemas::record::{Partition, PartitionProgress, Position, Record};
 use schemas::sink::{Batch, Destinations, Outcome, Sink, Target, Unavailable};
@@ -49,7 +52,7 @@ impl Consumer for Alone {
     }
 }
 
-impl EventLog for Log {
+impl Publish for Log {
     fn publish<'a>(&'a self, _: &'a TopicName, _: Record) -> BoxFuture<'a, Result<Position, PublishError>> {
         unreachable!("a check writes nothing")
     }
@@ -58,21 +61,29 @@ impl EventLog for Log {
         unreachable!("a check writes nothing")
     }
 
+    fn ready<'a>(&'a self, topic: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>> {
+        self.answer(&format!("write {topic}"), ())
+    }
+
+    fn flush(&self, _: Duration) -> BoxFuture<'_, Result<(), LogError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl Subscribe for Log {
     fn subscribe(&self, subscription: Subscription) -> BoxFuture<'_, Result<Box<dyn Consumer>, LogError>> {
         let alone: Box<dyn Consumer> = Box::new(Alone);
         self.answer(&format!("read {}", subscription.topic), alone)
     }
+}
 
+impl Administer for Log {
     fn ensure_topics<'a>(&'a self, _: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
         unreachable!("a check makes nothing")
     }
 
     fn check_topics<'a>(&'a self, _: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
         self.answer("topics", ())
-    }
-
-    fn ready<'a>(&'a self, topic: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>> {
-        self.answer(&format!("write {topic}"), ())
     }
 
     fn progress<'a>(
@@ -85,10 +96,6 @@ impl EventLog for Log {
 
     fn set_progress<'a>(&'a self, _: &'a GroupName, _: &'a [PartitionProgress]) -> BoxFuture<'a, Result<(), LogError>> {
         unreachable!("a check sets nothing")
-    }
-
-    fn flush(&self, _: Duration) -> BoxFuture<'_, Result<(), LogError>> {
-        Box::pin(async { Ok(()) })
     }
 }
 

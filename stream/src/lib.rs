@@ -6,7 +6,7 @@
 //! The way of one record through this crate:
 //!
 //! ```text
-//! Record ──EventLog::publish──► partition of its key ──acknowledged──► Position
+//! Record ──Publish::publish───► partition of its key ──acknowledged──► Position
 //! subscribe ──Change::Assigned──► PartitionReader ──begin, next_batch──► StoredRecord(s) ──store──► progress of the group
 //! ```
 //!

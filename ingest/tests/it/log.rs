@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use schemas::BoxFuture;
 use schemas::event::Event;
-use schemas::log::{Consumer, EventLog, LogError, PartitionState, PublishError, Subscription, TopicSpec};
-use schemas::name::{GroupName, TopicName};
-use schemas::record::{Offset, Partition, PartitionProgress, Position, Record};
+use schemas::log::{LogError, Publish, PublishError};
+use schemas::name::TopicName;
+use schemas::record::{Offset, Partition, Position, Record};
 use tokio::sync::watch;
 
 /// What the log does with a record.
@@ -61,7 +61,7 @@ impl TestLog {
     }
 }
 
-impl EventLog for TestLog {
+impl Publish for TestLog {
     fn publish<'a>(&'a self, topic: &'a TopicName, record: Record) -> BoxFuture<'a, Result<Position, PublishError>> {
         Box::pin(async move {
             self.handed_over.lock().expect("not poisoned").push(record.clone());
@@ -96,36 +96,12 @@ impl EventLog for TestLog {
         })
     }
 
-    fn subscribe(&self, _: Subscription) -> BoxFuture<'_, Result<Box<dyn Consumer>, LogError>> {
-        Box::pin(async { Err(LogError::Misconfigured("nobody reads in these tests".to_owned())) })
-    }
-
-    fn ensure_topics<'a>(&'a self, _: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
-        Box::pin(async { Ok(()) })
-    }
-
-    fn check_topics<'a>(&'a self, _: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
-        Box::pin(async { Ok(()) })
-    }
-
     fn publish_to<'a>(
         &'a self,
         partition: &'a Partition,
         record: Record,
     ) -> BoxFuture<'a, Result<Position, PublishError>> {
         self.publish(&partition.topic, record)
-    }
-
-    fn progress<'a>(
-        &'a self,
-        _: &'a GroupName,
-        _: &'a TopicName,
-    ) -> BoxFuture<'a, Result<Vec<PartitionState>, LogError>> {
-        Box::pin(async { Err(LogError::Misconfigured("nobody reads in these tests".to_owned())) })
-    }
-
-    fn set_progress<'a>(&'a self, _: &'a GroupName, _: &'a [PartitionProgress]) -> BoxFuture<'a, Result<(), LogError>> {
-        Box::pin(async { Err(LogError::Misconfigured("nobody reads in these tests".to_owned())) })
     }
 
     fn ready<'a>(&'a self, _: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>> {

@@ -9,10 +9,10 @@ use std::time::Duration;
 use ingest::{Config, Ingest, serve};
 use prometheus_client::registry::Registry;
 use schemas::BoxFuture;
-use schemas::log::{Consumer, EventLog, LogError, PartitionState, PublishError, Subscription, TopicSpec};
-use schemas::name::{GroupName, SourceId, Tenant, TopicName};
+use schemas::log::{LogError, Publish, PublishError};
+use schemas::name::{SourceId, Tenant, TopicName};
 use schemas::platform::Platform;
-use schemas::record::{Offset, Partition, PartitionProgress, Position, Record};
+use schemas::record::{Offset, Partition, Position, Record};
 use schemas::secret::Secret;
 use schemas::source::{Source, SourceDirectory};
 use tokio::net::TcpListener;
@@ -138,7 +138,7 @@ impl SourceDirectory for Directory {
 #[derive(Debug)]
 struct Copying;
 
-impl EventLog for Copying {
+impl Publish for Copying {
     fn publish<'a>(&'a self, topic: &'a TopicName, record: Record) -> BoxFuture<'a, Result<Position, PublishError>> {
         Box::pin(async move {
             let copy = record.value.to_vec();
@@ -154,36 +154,12 @@ impl EventLog for Copying {
         })
     }
 
-    fn subscribe(&self, _: Subscription) -> BoxFuture<'_, Result<Box<dyn Consumer>, LogError>> {
-        Box::pin(async { Err(LogError::Misconfigured("nobody reads in these tests".to_owned())) })
-    }
-
-    fn ensure_topics<'a>(&'a self, _: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
-        Box::pin(async { Ok(()) })
-    }
-
-    fn check_topics<'a>(&'a self, _: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
-        Box::pin(async { Ok(()) })
-    }
-
     fn publish_to<'a>(
         &'a self,
         partition: &'a Partition,
         record: Record,
     ) -> BoxFuture<'a, Result<Position, PublishError>> {
         self.publish(&partition.topic, record)
-    }
-
-    fn progress<'a>(
-        &'a self,
-        _: &'a GroupName,
-        _: &'a TopicName,
-    ) -> BoxFuture<'a, Result<Vec<PartitionState>, LogError>> {
-        Box::pin(async { Err(LogError::Misconfigured("nobody reads in these tests".to_owned())) })
-    }
-
-    fn set_progress<'a>(&'a self, _: &'a GroupName, _: &'a [PartitionProgress]) -> BoxFuture<'a, Result<(), LogError>> {
-        Box::pin(async { Err(LogError::Misconfigured("nobody reads in these tests".to_owned())) })
     }
 
     fn ready<'a>(&'a self, _: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>> {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use prometheus_client::metrics::gauge::Gauge;
-use schemas::log::{Begin, EventLog, LogError, PartitionReader};
+use schemas::log::{Begin, LogError, PartitionReader};
 use schemas::record::{Offset, Partition};
 use schemas::sink::{Outcome, Sink, Unavailable};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -25,7 +25,7 @@ use crate::route::Router;
 use crate::status::Status;
 use crate::trouble::Trouble;
 use crate::valve::Valve;
-use crate::worker::Topics;
+use crate::worker::Log;
 
 /// How often deliveries that wait for a commit look whether it is there.
 const COMMIT_STEP: Duration = Duration::from_millis(5);
@@ -34,8 +34,7 @@ const COMMIT_STEP: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) sink: Arc<dyn Sink>,
-    pub(crate) log: Arc<dyn EventLog>,
-    pub(crate) topics: Topics,
+    pub(crate) log: Log,
     pub(crate) router: Router,
     pub(crate) config: Config,
     pub(crate) policy: RetryPolicy,
@@ -219,8 +218,8 @@ impl PartitionTask {
                 }
             };
             let letters = dead_letters::write(
-                &*shared.log,
-                &shared.topics.dead_letters,
+                &*shared.log.writer,
+                &shared.log.dead_letters,
                 shared.sink.name(),
                 &partition,
                 letters,

@@ -146,7 +146,7 @@ impl PartitionTask {
                     if self.letter_failures > 0 {
                         self.letter_failures = 0;
                         tracing::info!(sink = %self.shared.sink.name(), partition = %self.partition,
-                            topic = %self.shared.topics.dead_letters, "dead letters are written again");
+                            topic = %self.shared.log.dead_letters, "dead letters are written again");
                         self.stalled(None);
                     }
                 }
@@ -154,7 +154,7 @@ impl PartitionTask {
                     self.letter_failures = self.letter_failures.saturating_add(1);
                     if self.letter_failures == 1 {
                         tracing::error!(sink = %self.shared.sink.name(), partition = %self.partition, offset = slot.0.0,
-                            topic = %self.shared.topics.dead_letters, error = reason,
+                            topic = %self.shared.log.dead_letters, error = reason,
                             "dead letter not written, trying until it is; progress waits");
                         self.stalled(Some(format!("dead letters cannot be written: {reason}")));
                     }
@@ -165,7 +165,7 @@ impl PartitionTask {
                 Err(PublishError::TooLarge { limit_bytes, .. }) => {
                     return Err(WorkerError::DeadLetterTooLarge {
                         sink: self.shared.sink.name().clone(),
-                        topic: self.shared.topics.dead_letters.clone(),
+                        topic: self.shared.log.dead_letters.clone(),
                         position: Position {
                             partition: self.partition.clone(),
                             offset: slot.0,

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use schemas::BoxFuture;
 use schemas::log::{
-    Begin, Change, Consumer, EventLog, LogError, PartitionReader, PartitionState, PublishError, Revocation,
-    Subscription, TopicSpec,
+    Begin, Change, Consumer, LogError, PartitionReader, Publish, PublishError, Revocation, Subscribe, Subscription,
 };
-use schemas::name::{GroupName, TopicName};
-use schemas::record::{Offset, Partition, PartitionProgress, Position, Record, StoredRecord, TopicId};
+use schemas::name::TopicName;
+use schemas::record::{Offset, Partition, Position, Record, StoredRecord, TopicId};
 use tokio::sync::{Notify, mpsc};
 
 use super::partition;
@@ -170,7 +169,7 @@ impl MemoryLog {
 #[derive(Debug, Clone)]
 pub(crate) struct Shared(pub(crate) Arc<MemoryLog>);
 
-impl EventLog for Shared {
+impl Publish for Shared {
     fn publish<'a>(&'a self, topic: &'a TopicName, record: Record) -> BoxFuture<'a, Result<Position, PublishError>> {
         Box::pin(async move {
             tokio::task::yield_now().await;
@@ -208,18 +207,16 @@ impl EventLog for Shared {
         self.publish(&partition.topic, record)
     }
 
-    fn progress<'a>(
-        &'a self,
-        _: &'a GroupName,
-        _: &'a TopicName,
-    ) -> BoxFuture<'a, Result<Vec<PartitionState>, LogError>> {
-        Box::pin(async { Ok(Vec::new()) })
-    }
-
-    fn set_progress<'a>(&'a self, _: &'a GroupName, _: &'a [PartitionProgress]) -> BoxFuture<'a, Result<(), LogError>> {
+    fn ready<'a>(&'a self, _: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>> {
         Box::pin(async { Ok(()) })
     }
 
+    fn flush(&self, _: Duration) -> BoxFuture<'_, Result<(), LogError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl Subscribe for Shared {
     fn subscribe(&self, _: Subscription) -> BoxFuture<'_, Result<Box<dyn Consumer>, LogError>> {
         if let Some(error) = self.0.lock().join_errors.pop_front() {
             return Box::pin(async { Err(error) });
@@ -234,22 +231,6 @@ impl EventLog for Shared {
         drop(state);
         let log = Arc::clone(&self.0);
         Box::pin(async move { Ok(Box::new(MemoryConsumer { changes, log }) as Box<dyn Consumer>) })
-    }
-
-    fn ensure_topics<'a>(&'a self, _: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
-        Box::pin(async { Ok(()) })
-    }
-
-    fn check_topics<'a>(&'a self, _: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
-        Box::pin(async { Ok(()) })
-    }
-
-    fn ready<'a>(&'a self, _: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>> {
-        Box::pin(async { Ok(()) })
-    }
-
-    fn flush(&self, _: Duration) -> BoxFuture<'_, Result<(), LogError>> {
-        Box::pin(async { Ok(()) })
     }
 }
 

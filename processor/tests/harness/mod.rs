@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use processor::{Config, Metrics, Topics, Worker};
+use processor::{Config, Log, Metrics, Worker};
 use prometheus_client::registry::Registry;
 use rules::Rules;
 use schemas::event::Event;
@@ -106,7 +106,9 @@ pub(crate) fn worker_in(
         None => Rules::everything(&destinations),
         Some(text) => Rules::parse(text, "rules.yaml", &destinations).expect("valid rules"),
     };
-    let topics = Topics {
+    let log = Log {
+        reader: Arc::new(Shared(Arc::clone(log))),
+        writer: Arc::new(Shared(Arc::clone(log))),
         events: topic("events"),
         dead_letters: topic("dead-letters"),
     };
@@ -115,8 +117,7 @@ pub(crate) fn worker_in(
     Worker::new(
         Arc::clone(sink) as Arc<dyn Sink>,
         Arc::new(rules),
-        Arc::new(Shared(Arc::clone(log))),
-        topics,
+        log,
         group,
         config,
         metrics,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use schemas::BoxFuture;
 use schemas::event::Event;
-use schemas::log::{EventLog, PublishError};
+use schemas::log::{Publish, PublishError};
 use schemas::name::{SinkName, TopicName};
 use schemas::sink::{Batch, Delivery, Outcome, Sink, Target, Unavailable};
 use serde::Deserialize;
@@ -24,14 +24,14 @@ pub struct Config {}
 #[derive(Debug)]
 pub struct TopicSink {
     name: SinkName,
-    log: Arc<dyn EventLog>,
+    log: Arc<dyn Publish>,
     own_topics: Vec<TopicName>,
 }
 
 impl TopicSink {
     /// `own_topics` are those that Forebay reads or writes itself (events, dead letters): a rule that sent events there
     /// would send them round in circles, so they are refused.
-    pub fn new(_config: Config, name: SinkName, log: Arc<dyn EventLog>, own_topics: Vec<TopicName>) -> Self {
+    pub fn new(_config: Config, name: SinkName, log: Arc<dyn Publish>, own_topics: Vec<TopicName>) -> Self {
         Self { name, log, own_topics }
     }
 

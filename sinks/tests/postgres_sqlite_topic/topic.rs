@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use schemas::BoxFuture;
-use schemas::log::{Consumer, EventLog, LogError, PartitionState, PublishError, Subscription, TopicSpec};
-use schemas::name::{GroupName, SinkName, TopicName};
-use schemas::record::{Header, Offset, Partition, PartitionProgress, Position, Record};
+use schemas::log::{LogError, Publish, PublishError};
+use schemas::name::{SinkName, TopicName};
+use schemas::record::{Header, Offset, Partition, Position, Record};
 use schemas::sink::{Batch, Outcome, Sink as _, Target};
 use sinks::topic::{Config, TopicSink, check_argument};
 
@@ -39,7 +39,7 @@ impl Log {
     }
 }
 
-impl EventLog for Log {
+impl Publish for Log {
     fn publish<'a>(&'a self, topic: &'a TopicName, record: Record) -> BoxFuture<'a, Result<Position, PublishError>> {
         Box::pin(async move {
             // Some take longer than others: what is not kept in order by the sink comes out of order.
@@ -83,32 +83,8 @@ impl EventLog for Log {
         })
     }
 
-    fn subscribe(&self, _: Subscription) -> BoxFuture<'_, Result<Box<dyn Consumer>, LogError>> {
-        unreachable!("the sink only publishes")
-    }
-
-    fn ensure_topics<'a>(&'a self, _: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
-        unreachable!("the sink only publishes")
-    }
-
-    fn check_topics<'a>(&'a self, _: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
-        unreachable!("the sink only publishes")
-    }
-
     fn publish_to<'a>(&'a self, _: &'a Partition, _: Record) -> BoxFuture<'a, Result<Position, PublishError>> {
         unreachable!("the sink publishes by key")
-    }
-
-    fn progress<'a>(
-        &'a self,
-        _: &'a GroupName,
-        _: &'a TopicName,
-    ) -> BoxFuture<'a, Result<Vec<PartitionState>, LogError>> {
-        unreachable!("the sink only publishes")
-    }
-
-    fn set_progress<'a>(&'a self, _: &'a GroupName, _: &'a [PartitionProgress]) -> BoxFuture<'a, Result<(), LogError>> {
-        unreachable!("the sink only publishes")
     }
 
     fn ready<'a>(&'a self, topic: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>> {
@@ -135,7 +111,7 @@ fn own_topics() -> Vec<TopicName> {
 }
 
 fn sink(log: &Arc<Log>) -> TopicSink {
-    let log: Arc<dyn EventLog> = Arc::<Log>::clone(log);
+    let log: Arc<dyn Publish> = Arc::<Log>::clone(log);
     TopicSink::new(
         Config::default(),
         SinkName::new("topic").expect("valid"),

@@ -28,7 +28,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use schemas::BoxFuture;
-use schemas::log::{Consumer, EventLog, LogError, PartitionState, PublishError, Subscription, TopicSpec};
+use schemas::log::{
+    Administer, Consumer, LogError, PartitionState, Publish, PublishError, Subscribe, Subscription, TopicSpec,
+};
 use schemas::name::{GroupName, TopicName};
 use schemas::record::{Offset, Partition, PartitionProgress, Position, Record};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -272,7 +274,7 @@ impl Handle {
     }
 }
 
-impl EventLog for Journal {
+impl Publish for Journal {
     fn publish<'a>(&'a self, topic: &'a TopicName, record: Record) -> BoxFuture<'a, Result<Position, PublishError>> {
         Box::pin(self.handle.publish(topic, None, record))
     }
@@ -285,10 +287,22 @@ impl EventLog for Journal {
         Box::pin(self.handle.publish(&partition.topic, Some(partition.index), record))
     }
 
+    fn ready<'a>(&'a self, topic: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>> {
+        Box::pin(async move { self.handle.ready(topic) })
+    }
+
+    fn flush(&self, grace: Duration) -> BoxFuture<'_, Result<(), LogError>> {
+        Box::pin(self.handle.flush(grace))
+    }
+}
+
+impl Subscribe for Journal {
     fn subscribe(&self, subscription: Subscription) -> BoxFuture<'_, Result<Box<dyn Consumer>, LogError>> {
         Box::pin(consumer::subscribe(Arc::clone(&self.handle), subscription))
     }
+}
 
+impl Administer for Journal {
     fn ensure_topics<'a>(&'a self, topics: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
         Box::pin(async move {
             let (reply, answer) = oneshot::channel();
@@ -299,10 +313,6 @@ impl EventLog for Journal {
 
     fn check_topics<'a>(&'a self, topics: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
         Box::pin(async move { topics::check(&self.handle.shared, topics) })
-    }
-
-    fn ready<'a>(&'a self, topic: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>> {
-        Box::pin(async move { self.handle.ready(topic) })
     }
 
     fn progress<'a>(
@@ -319,9 +329,5 @@ impl EventLog for Journal {
         progress: &'a [PartitionProgress],
     ) -> BoxFuture<'a, Result<(), LogError>> {
         Box::pin(consumer::set_progress(&self.handle, group, progress))
-    }
-
-    fn flush(&self, grace: Duration) -> BoxFuture<'_, Result<(), LogError>> {
-        Box::pin(self.handle.flush(grace))
     }
 }

@@ -42,7 +42,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use schemas::BoxFuture;
-use schemas::log::{Consumer, EventLog, LogError, PartitionState, PublishError, Subscription, TopicSpec};
+use schemas::log::{
+    Administer, Consumer, LogError, PartitionState, Publish, PublishError, Subscribe, Subscription, TopicSpec,
+};
 use schemas::name::{GroupName, TopicName};
 use schemas::record::{Partition, PartitionProgress, Position, Record};
 
@@ -50,7 +52,7 @@ pub use config::Config;
 pub use metrics::Metrics;
 use producer::Publisher;
 
-/// The event log on Kafka. Call [`flush`](EventLog::flush) before dropping it: what is not acknowledged yet is dropped
+/// The event log on Kafka. Call [`flush`](Publish::flush) before dropping it: what is not acknowledged yet is dropped
 /// with it, and the drop itself may block for half a second.
 #[derive(Debug)]
 pub struct KafkaLog {
@@ -59,7 +61,7 @@ pub struct KafkaLog {
 
 impl KafkaLog {
     /// Checks the settings and makes the producer. Does not wait for a broker: whether one can be reached, and takes our
-    /// credentials, is what [`ready`](EventLog::ready) and [`check_topics`](EventLog::check_topics) tell.
+    /// credentials, is what [`ready`](Publish::ready) and [`check_topics`](Administer::check_topics) tell.
     ///
     /// # Errors
     /// [`LogError::Misconfigured`] names the key or the property that cannot work; values are never shown.
@@ -85,7 +87,7 @@ impl KafkaLog {
     }
 }
 
-impl EventLog for KafkaLog {
+impl Publish for KafkaLog {
     fn publish<'a>(&'a self, topic: &'a TopicName, record: Record) -> BoxFuture<'a, Result<Position, PublishError>> {
         Box::pin(self.publisher.publish(topic, None, record))
     }
@@ -98,13 +100,26 @@ impl EventLog for KafkaLog {
         Box::pin(self.publisher.publish(&partition.topic, Some(partition.index), record))
     }
 
+    fn ready<'a>(&'a self, topic: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>> {
+        let topic = topic.clone();
+        Box::pin(self.blocking(move |publisher| publisher.ready(&topic)))
+    }
+
+    fn flush(&self, grace: Duration) -> BoxFuture<'_, Result<(), LogError>> {
+        Box::pin(self.blocking(move |publisher| publisher.flush(grace)))
+    }
+}
+
+impl Subscribe for KafkaLog {
     fn subscribe(&self, subscription: Subscription) -> BoxFuture<'_, Result<Box<dyn Consumer>, LogError>> {
         Box::pin(self.blocking(move |publisher| {
             let consumer = consumer::subscribe(publisher, subscription)?;
             Ok(Box::new(consumer) as Box<dyn Consumer>)
         }))
     }
+}
 
+impl Administer for KafkaLog {
     fn ensure_topics<'a>(&'a self, topics: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
         let specs = topics.to_vec();
         Box::pin(self.blocking(move |publisher| topics::check(publisher, &specs, true)))
@@ -113,11 +128,6 @@ impl EventLog for KafkaLog {
     fn check_topics<'a>(&'a self, topics: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
         let specs = topics.to_vec();
         Box::pin(self.blocking(move |publisher| topics::check(publisher, &specs, false)))
-    }
-
-    fn ready<'a>(&'a self, topic: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>> {
-        let topic = topic.clone();
-        Box::pin(self.blocking(move |publisher| publisher.ready(&topic)))
     }
 
     fn progress<'a>(
@@ -136,9 +146,5 @@ impl EventLog for KafkaLog {
     ) -> BoxFuture<'a, Result<(), LogError>> {
         let (group, progress) = (group.clone(), progress.to_vec());
         Box::pin(self.blocking(move |publisher| progress::set(publisher, &group, &progress)))
-    }
-
-    fn flush(&self, grace: Duration) -> BoxFuture<'_, Result<(), LogError>> {
-        Box::pin(self.blocking(move |publisher| publisher.flush(grace)))
     }
 }

@@ -55,7 +55,7 @@ impl Publisher {
         &self.metrics
     }
 
-    /// Appends to the partition of the record's key, or to `partition`; see [`schemas::log::EventLog::publish`].
+    /// Appends to the partition of the record's key, or to `partition`; see [`schemas::log::Publish::publish`].
     pub(super) async fn publish(
         self: &Arc<Self>,
         topic: &TopicName,

@@ -10,7 +10,9 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::mocking::MockCluster;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
-use schemas::log::{Change, EventLog, LogError, LostBecause, Membership, PublishError, Start, Subscription};
+use schemas::log::{
+    Administer, Change, LogError, LostBecause, Membership, Publish, PublishError, Start, Subscribe, Subscription,
+};
 use schemas::name::TopicName;
 use schemas::record::Offset;
 use schemas::secret::Secret;

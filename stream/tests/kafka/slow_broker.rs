@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use schemas::log::{Begin, EventLog, Start};
+use schemas::log::{Begin, Publish, Start};
 use schemas::record::Offset;
 use stream::kafka::{Config, KafkaLog};
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use schemas::log::{EventLog, LogError, Membership, PublishError, Start};
+use schemas::log::{LogError, Membership, Publish, PublishError, Start};
 use schemas::record::Position;
 use stream::journal::Config;
 

@@ -1,7 +1,7 @@
 //! Many publishers share a commit.
 
 use futures_util::future::join_all;
-use schemas::log::EventLog;
+use schemas::log::Publish;
 use schemas::record::Record;
 
 use super::{close, config, events, open, sized};

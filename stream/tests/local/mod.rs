@@ -15,7 +15,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use bytes::Bytes;
-use schemas::log::{EventLog, Membership, Start, TopicSpec};
+use schemas::log::{Administer, Membership, Start, TopicSpec};
 use schemas::name::TopicName;
 use schemas::record::{Position, Record};
 use stream::journal::{Config, Journal};

@@ -1,6 +1,6 @@
 //! What cannot be opened says why, and where to go from there.
 
-use schemas::log::{EventLog, LogError, PublishError, Start};
+use schemas::log::{LogError, Publish, PublishError, Start, Subscribe};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use stream::journal::{Config, Journal};

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
-use schemas::log::{EventLog, LogError, Membership, PublishError, Start, Subscription};
+use schemas::log::{Administer, LogError, Membership, Publish, PublishError, Start, Subscribe, Subscription};
 use stream::journal::{Config, Journal};
 
 use super::{asked, child, close, config, events, open, sized};

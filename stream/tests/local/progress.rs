@@ -1,6 +1,6 @@
 //! Progress goes to disk by itself.
 
-use schemas::log::{EventLog, Start};
+use schemas::log::{Publish, Start};
 use schemas::record::Offset;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};

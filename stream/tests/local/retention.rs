@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use schemas::log::{EventLog, LogError, LostBecause, PublishError, Start, TopicSpec};
+use schemas::log::{Administer, LogError, LostBecause, Publish, PublishError, Start, TopicSpec};
 use schemas::record::Offset;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
