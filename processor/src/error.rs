@@ -16,7 +16,7 @@ pub enum WorkerError {
          more dead letters; the last reason: {reason}; mend the cause and start again (key `valve_percent`)"
     )]
     Valve {
-        /// Which.
+        /// The sink whose deliveries fail.
         sink: SinkName,
         /// How many failed.
         failures: usize,
@@ -31,7 +31,7 @@ pub enum WorkerError {
          ({limit_bytes} bytes): raise that topic's record size above that of the events"
     )]
     DeadLetterTooLarge {
-        /// Which.
+        /// The sink that gave the record up.
         sink: SinkName,
         /// The topic of dead letters.
         topic: TopicName,
@@ -43,7 +43,7 @@ pub enum WorkerError {
     /// The sink broke its contract; a bug of the sink.
     #[error("sink `{sink}` answered {outcomes} outcomes for {deliveries} deliveries; this is a bug of the sink")]
     Contract {
-        /// Which.
+        /// The sink that broke its contract.
         sink: SinkName,
         /// What it was given.
         deliveries: usize,
@@ -53,9 +53,9 @@ pub enum WorkerError {
     /// The task of a partition broke down; a bug of the sink or of ours. Nothing unsettled was stored.
     #[error("the task of {partition} for sink `{sink}` broke down: {reason}")]
     Panicked {
-        /// Which.
+        /// The sink that the task delivered to.
         sink: SinkName,
-        /// Where.
+        /// The partition of the task.
         partition: Partition,
         /// What the panic said.
         reason: String,

@@ -102,7 +102,7 @@ pub enum Start {
 /// See [`Administer::progress`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartitionState {
-    /// Which.
+    /// The partition that is described.
     pub partition: Partition,
     /// The topic's id, where the log has ids.
     pub topic_id: Option<TopicId>,
@@ -203,7 +203,7 @@ impl fmt::Debug for Revocation {
 
 /// One partition, read in order. A reader that is not asked holds back only its own partition.
 pub trait PartitionReader: Send {
-    /// Which one.
+    /// The partition that it reads.
     fn partition(&self) -> &Partition;
 
     /// Finds where to begin. Called once, before the first [`next_batch`](Self::next_batch).
@@ -237,7 +237,7 @@ pub trait PartitionReader: Send {
 /// A topic as it must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicSpec {
-    /// Its name.
+    /// The topic's name.
     pub name: TopicName,
     /// Exactly so many; another count would scatter the keys.
     pub partitions: i32,
@@ -280,7 +280,7 @@ pub enum LogError {
     /// What is to be read next is not in the log any more. Stop; the operator decides where to go on.
     #[error("progress lost on {partition}: it stands at offset {stored}, {why}; {PROGRESS_HELP}")]
     ProgressLost {
-        /// Where.
+        /// The partition whose progress is of no use.
         partition: Partition,
         /// What the group (or the sink) had stored, or what was to be read next.
         stored: Offset,

@@ -147,7 +147,7 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("sink `{sink}` is unavailable: {reason}")]
 pub struct Unavailable {
-    /// Which.
+    /// The sink that cannot deliver.
     pub sink: SinkName,
     /// Why, and what would mend it; without secrets.
     pub reason: String,

@@ -41,7 +41,7 @@ pub enum ClientError {
     CaFile {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// What is wrong with the file.
         reason: String,
     },
     /// The TLS library refused its own settings.

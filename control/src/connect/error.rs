@@ -11,7 +11,7 @@ pub enum ConnectError {
     /// 401 or 403: another token, or more rights for it.
     #[error("{platform} refused the token ({status}{words}): {token}", words = said(words))]
     Token {
-        /// Who.
+        /// The name of the platform that was asked.
         platform: &'static str,
         /// 401 or 403.
         status: StatusCode,
@@ -23,7 +23,7 @@ pub enum ConnectError {
     /// 404: the address, or a name in it, is wrong.
     #[error("{platform} does not know `{what}` ({status}{words}): {way_out}", words = said(words))]
     NotFound {
-        /// Who.
+        /// The name of the platform that was asked.
         platform: &'static str,
         /// The path that was asked for.
         what: String,
@@ -37,7 +37,7 @@ pub enum ConnectError {
     /// The platform understood and would not: its words tell why.
     #[error("{platform} did not accept `{what}` ({status}{words})", words = said(words))]
     Rejected {
-        /// Who.
+        /// The name of the platform that was asked.
         platform: &'static str,
         /// The request.
         what: String,
@@ -60,7 +60,7 @@ pub enum ConnectError {
     /// Too many requests, or a fault of the platform: try again later.
     #[error("{platform} cannot do it now ({status}{words}): try again {when}", words = said(words))]
     Later {
-        /// Who.
+        /// The name of the platform that was asked.
         platform: &'static str,
         /// 429 or 5xx.
         status: StatusCode,
@@ -74,7 +74,7 @@ pub enum ConnectError {
         "{platform} answered with a redirect to `{to}`, which is not followed with a token: if that is right, give it with --api"
     )]
     Redirect {
-        /// Who.
+        /// The name of the platform that was asked.
         platform: &'static str,
         /// Scheme and host of where to.
         to: String,
@@ -84,7 +84,7 @@ pub enum ConnectError {
     Unreachable {
         /// Who was asked.
         host: String,
-        /// Why.
+        /// What the connection failed with.
         reason: String,
         /// What is known of a change that got no answer.
         after: &'static str,
@@ -92,7 +92,7 @@ pub enum ConnectError {
     /// An answer that is not what the platform's documents say.
     #[error("the answer to `{what}` is not one of {platform}'s API: {reason}; is --api right?")]
     Unreadable {
-        /// Who.
+        /// The name of the platform that was asked.
         platform: &'static str,
         /// The request.
         what: String,

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use super::watch::Watch;
 
-/// See the module.
+/// A socket, and the watch that hears of its bytes.
 #[derive(Debug)]
 pub(super) struct Guarded {
     pub(super) stream: TcpStream,

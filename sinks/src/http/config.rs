@@ -71,7 +71,7 @@ pub enum ConfigError {
     CaFile {
         /// Which file.
         path: String,
-        /// Why.
+        /// What is wrong with the file.
         reason: String,
     },
     /// The TLS library refuses its own defaults.

@@ -25,7 +25,7 @@ pub enum SendError {
     Resolve {
         /// The name.
         host: String,
-        /// Why.
+        /// What the resolver said.
         reason: String,
     },
     /// No connection.

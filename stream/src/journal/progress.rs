@@ -20,7 +20,7 @@ pub(super) struct GroupId(pub(super) i64);
 /// Group, partition, next offset to read.
 pub(super) type Progress = (GroupId, PartitionId, Offset);
 
-/// See the module.
+/// The newest progress of each group and partition that the writer has not committed yet.
 #[derive(Debug, Default)]
 pub(super) struct PendingProgress {
     next: Mutex<HashMap<(GroupId, PartitionId), Offset>>,

@@ -14,7 +14,7 @@ use super::failure::{Severity, cause, describe, severity};
 use super::metrics::Metrics;
 use super::progress::PendingProgress;
 
-/// See the module.
+/// The state that writer, publishers and readers of one journal share.
 #[derive(Debug)]
 pub(super) struct Shared {
     path: PathBuf,

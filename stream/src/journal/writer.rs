@@ -72,7 +72,7 @@ pub(super) struct Append {
     pub(super) room: OwnedSemaphorePermit,
 }
 
-/// See the module.
+/// The task that writes, and what it needs for that.
 #[derive(Debug)]
 pub(super) struct Writer {
     shared: Arc<Shared>,

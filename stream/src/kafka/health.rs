@@ -14,7 +14,7 @@ const FAILING_AFTER: Duration = Duration::from_secs(1);
 /// For so long a failure counts, if nothing has been tried since.
 const FAILURE_COUNTS: Duration = Duration::from_secs(30);
 
-/// See the module.
+/// The last appends of each topic, confirmed or failed.
 #[derive(Debug, Default)]
 pub(super) struct Health(Mutex<HashMap<TopicName, Appends>>);
 

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 /// Small records cost more than their bytes: about this much each.
 const RECORD_OVERHEAD_BYTES: usize = 256;
 
-/// See the module.
+/// One partition of one assignment.
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) partition: Partition,
