@@ -170,7 +170,7 @@ async fn the_query_of_a_page_shows_what_the_example_says() {
         ("message.created", "text", "segue a fatura, @271000000000001"),
         ("message.created", "internal", "false"),
         ("message.status", "at", "2026-03-10 13:36:52+00"),
-        ("group.participants.updated", "participants_phone", "5511900000001"),
+        ("group.participants.updated", "participants_phone", "+5511900000001"),
         ("own-types", "repository", "octo-org/forebay"),
         ("own-types", "event", "push"),
     ] {
