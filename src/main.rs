@@ -1,24 +1,14 @@
 //! `forebay`: one program, a subcommand per role.
 
 mod admin;
-mod app;
 mod assemble;
-mod check;
 mod cli;
+mod commands;
 mod config;
-mod connect;
-mod demo;
 mod limits;
-mod normalize;
 mod output;
-mod progress;
-mod rules;
-mod samples;
-mod send;
-mod tail;
+mod roles;
 mod telemetry;
-mod verify;
-mod workers;
 mod yaml;
 
 use std::process::ExitCode;
@@ -26,6 +16,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::cli::{Cli, Command};
+use crate::commands::{check, connect, demo, normalize, progress, rules, send, tail, verify};
 use crate::output::Printer;
 
 #[global_allocator]
@@ -57,9 +48,9 @@ async fn main() -> ExitCode {
 
 async fn run(cli: Cli, out: &mut Printer) -> anyhow::Result<()> {
     match cli.command {
-        Command::Dev(args) => app::dev(args).await,
-        Command::Ingest(args) => app::ingest(args).await,
-        Command::Process(args) => app::process(args).await,
+        Command::Dev(args) => roles::dev(args).await,
+        Command::Ingest(args) => roles::ingest(args).await,
+        Command::Process(args) => roles::process(args).await,
         Command::Check(args) => check::check(args, out).await,
         Command::Migrate(args) => check::migrate(args, out).await,
         Command::Send(args) => send::send(args, out).await,

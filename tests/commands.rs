@@ -74,7 +74,7 @@ fn normalize_turns_files_and_standard_input_into_json_lines() {
 }
 
 /// What `forebay dev` runs without a configuration of its own.
-const DEV: &str = include_str!("../src/dev.yaml");
+const DEV: &str = include_str!("../src/config/dev.yaml");
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn send_is_accepted_forged_is_refused_and_tail_shows_what_came() {

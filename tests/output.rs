@@ -114,7 +114,12 @@ fn what_a_command_was_to_do_is_done_and_its_own_error_is_told_beside() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_is_an_error_of_what_talks_to_a_running_program() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (_role, base) = dev(folder.path(), &Client::default(), include_str!("../src/dev.yaml")).await;
+    let (_role, base) = dev(
+        folder.path(),
+        &Client::default(),
+        include_str!("../src/config/dev.yaml"),
+    )
+    .await;
     // Accepted all the same: the second command prints what the first has sent.
     tells_that_the_disk_is_full(&["send", "digisac", "--url", &base], folder.path());
     for format in ["json", "pretty"] {

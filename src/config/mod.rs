@@ -3,6 +3,7 @@
 //! `${NAME}` in an unquoted value is the environment variable NAME, or the content of the file that `NAME_FILE` names.
 //! This is the only place that reads the environment.
 
+mod dev;
 mod event_log;
 
 use std::collections::HashMap;
@@ -13,6 +14,7 @@ use schemas::secret::Secret;
 use serde::Deserialize;
 
 use crate::yaml;
+pub(crate) use dev::{DEV, load_any, load_dev};
 pub(crate) use event_log::{EventLogConfig, Topics};
 
 /// The configuration as the file writes it.

@@ -6,10 +6,11 @@ use std::path::Path;
 use anyhow::Context as _;
 use rules::import::{Dialect, import};
 
+use super::send;
 use crate::cli::{RulesArgs, RulesCommand, RulesImportArgs, RulesOf};
 use crate::config::ConfigError;
+use crate::output;
 use crate::output::Printer;
-use crate::{output, send};
 
 /// Rules were written, and not all of what was in the originals is in them.
 #[derive(Debug, thiserror::Error)]

@@ -7,9 +7,10 @@ use schemas::name::SourceId;
 use schemas::source::{Scheme, Source};
 use schemas::time::Timestamp;
 
+use super::{samples, send};
 use crate::cli::NormalizeArgs;
+use crate::output;
 use crate::output::Printer;
-use crate::{output, samples, send};
 
 /// Prints the events of each body, in order.
 #[expect(clippy::unused_async, reason = "every subcommand is called alike")]

@@ -15,10 +15,11 @@ use schemas::time::Timestamp;
 use sinks::http::{Client, Config, Guard, SystemResolver};
 use url::Url;
 
+use super::samples;
 use crate::cli::SendArgs;
 use crate::config::ConfigError;
 use crate::output::Printer;
-use crate::{app, assemble, config, samples};
+use crate::{assemble, config};
 
 /// What a forgery is signed with: fit for every scheme, and nobody's.
 const FORGERS_KEY: &str = "whsec_Zm9yZWJheS1mb3JnZWQta2V5LWZvcmdlZA==";
@@ -68,7 +69,7 @@ pub(crate) async fn send(args: SendArgs, out: &mut Printer) -> anyhow::Result<()
 fn find_source(args: &SendArgs) -> anyhow::Result<Arc<Source>> {
     let mut loaded = match &args.config {
         Some(file) => config::load(file)?,
-        None => app::load_dev(None, Path::new("forebay-data"))?,
+        None => config::load_dev(None, Path::new("forebay-data"))?,
     };
     let registry = assemble::registry(&mut loaded.config, &loaded.file)?;
     let found = match &args.source {

@@ -12,13 +12,12 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::cli::{Output, TailArgs};
-use crate::config;
 use crate::output::Printer;
-use crate::{app, assemble, output, telemetry};
+use crate::{assemble, config, output, telemetry};
 
 /// Reads every partition alone, storing nothing, until the count is reached or the reader of our output goes away.
 pub(crate) async fn tail(args: TailArgs, out: &mut Printer) -> anyhow::Result<()> {
-    let loaded = app::load_any(&args.log)?;
+    let loaded = config::load_any(&args.log)?;
     telemetry::start(&config::Logging {
         filter: "warn".to_owned(),
         ..loaded.config.logging

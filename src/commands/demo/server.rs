@@ -12,7 +12,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use tokio::net::TcpStream;
 
 use super::ENDPOINT_KEY;
-use crate::{app, assemble, config};
+use crate::{assemble, config};
 
 /// `forebay dev` as a process of its own.
 pub(super) struct Server {
@@ -29,7 +29,7 @@ impl Server {
         let yaml = format!(
             "{}admin:\n  listen: 127.0.0.1:{admin}\ningest:\n  listen: 127.0.0.1:{port}\nendpoints:\n  - id: demo\n    \
              url: http://127.0.0.1:{endpoint}/hook\n    secrets: [whsec_{ENDPOINT_KEY}]\n",
-            app::DEV
+            config::DEV
         );
         let file = folder.join("forebay.yaml");
         std::fs::write(&file, yaml)?;

@@ -15,10 +15,11 @@ use schemas::id::HashHalf;
 use schemas::name::SourceId;
 use schemas::platform::Platform;
 
+use super::samples;
 use crate::cli::DemoArgs;
+use crate::commands::send::Sender;
 use crate::output::Printer;
-use crate::send::Sender;
-use crate::{app, samples};
+use crate::roles;
 use endpoint::Endpoint;
 use server::Server;
 
@@ -170,7 +171,7 @@ async fn keep(server: &Server, out: &mut Printer) -> anyhow::Result<()> {
         admin = server.admin,
         db = server.folder.join("data/forebay.db").display(),
     ));
-    app::told_to_end().await?;
+    roles::asked_to_end().await?;
     Ok(())
 }
 

@@ -18,7 +18,7 @@ use schemas::sink::Sink;
 use crate::cli::{LogArgs, Output, ProgressArgs, ProgressCommand, ProgressSetArgs, ProgressShowArgs};
 use crate::config::{self, ConfigError};
 use crate::output::{self, Printer};
-use crate::{app, assemble, telemetry, workers};
+use crate::{assemble, roles, telemetry};
 use row::{Change, Kept, Row};
 
 /// Runs one of the subcommands.
@@ -126,7 +126,7 @@ struct Reader {
 
 /// Those of the sinks that are wanted; all, if none is. `write` opens the log so that progress can be set.
 async fn readers(args: &LogArgs, wanted: &[SinkName], write: bool) -> anyhow::Result<Vec<Reader>> {
-    let mut loaded = app::load_any(args)?;
+    let mut loaded = config::load_any(args)?;
     telemetry::start(&config::Logging {
         filter: "warn".to_owned(),
         ..loaded.config.logging
@@ -149,7 +149,7 @@ async fn readers(args: &LogArgs, wanted: &[SinkName], write: bool) -> anyhow::Re
             sink,
         })
     };
-    workers::chosen(&sinks, wanted)?.into_iter().map(reader).collect()
+    roles::chosen(&sinks, wanted)?.into_iter().map(reader).collect()
 }
 
 impl Reader {

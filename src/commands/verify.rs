@@ -14,10 +14,11 @@ use schemas::source::{Source, SourceDirectory as _};
 use schemas::time::Timestamp;
 use serde_json::Value;
 
+use super::send;
 use crate::cli::VerifyArgs;
 use crate::config::ConfigError;
 use crate::output::Printer;
-use crate::{app, assemble, config, send};
+use crate::{assemble, config};
 
 /// Judges one captured request and says why; fails unless it passes.
 #[expect(clippy::unused_async, reason = "every subcommand is called alike")]
@@ -25,7 +26,7 @@ pub(crate) async fn verify(args: VerifyArgs, out: &mut Printer) -> anyhow::Resul
     let captured = read(&send::read(&args.file)?).with_context(|| format!("`{}`", args.file.display()))?;
     let mut loaded = match &args.config {
         Some(file) => config::load(file)?,
-        None => app::load_dev(None, Path::new("forebay-data"))?,
+        None => config::load_dev(None, Path::new("forebay-data"))?,
     };
     let registry = assemble::registry(&mut loaded.config, &loaded.file)?;
     let id = args

@@ -1,0 +1,78 @@
+//! The event log of a process: waited for at the start, checked for readiness.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use schemas::log::{EventLog, LogError, TopicSpec};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::{Base, Roles};
+use crate::admin::Check;
+
+/// Makes the topics before anything else starts, or checks them beside everything else: a log that is away is waited for
+/// while webhooks are answered 503, and one that is not as it should be ends the program.
+pub(super) async fn prepare(base: &mut Base, make: bool) -> anyhow::Result<()> {
+    if make {
+        return wait(&base.log, &base.specs, true, &base.log_ready, &base.shutdown).await;
+    }
+    let (log, specs) = (Arc::clone(&base.log), base.specs.clone());
+    let (ready, shutdown) = (base.log_ready.clone(), base.shutdown.clone());
+    base.tasks
+        .spawn(async move { wait(&log, &specs, false, &ready, &shutdown).await });
+    Ok(())
+}
+
+/// Waits until the log is there and its topics are as specified.
+async fn wait(
+    log: &Arc<dyn EventLog>,
+    specs: &[TopicSpec],
+    make: bool,
+    ready: &CancellationToken,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()> {
+    let mut reported = false;
+    loop {
+        let outcome = if make {
+            log.ensure_topics(specs).await
+        } else {
+            log.check_topics(specs).await
+        };
+        match outcome {
+            Ok(()) => {
+                if reported {
+                    info!("the event log is there");
+                }
+                ready.cancel();
+                return Ok(());
+            }
+            Err(LogError::Unavailable(reason)) => {
+                if !reported {
+                    warn!(reason, "the event log is not there yet; trying again until it is");
+                    reported = true;
+                }
+            }
+            Err(error) => return Err(error).context("event log"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            () = shutdown.cancelled() => return Ok(()),
+        }
+    }
+}
+
+/// Whether the log takes what this process writes: events, or dead letters.
+pub(super) fn check(base: &Base, roles: &Roles) -> Check {
+    let log = Arc::clone(&base.log);
+    let topic = if roles.ingest {
+        &base.topics.events
+    } else {
+        &base.topics.dead_letters
+    };
+    let topic = topic.clone();
+    Box::new(move || {
+        let (log, topic) = (Arc::clone(&log), topic.clone());
+        Box::pin(async move { log.ready(&topic).await.map_err(|e| e.to_string()) })
+    })
+}

@@ -1,0 +1,157 @@
+//! The roles: what `dev`, `ingest` and `process` run, from start to drained end.
+//!
+//! All start alike: build everything out of the configuration, bind the ports, log each address, spawn the tasks, and drain
+//! when the process is asked to end. Ports are bound before anything is waited for, so that one that is in use shows at once.
+
+mod event_log;
+mod ingest;
+mod lifetime;
+mod process;
+mod workers;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use prometheus_client::registry::Registry as Metrics;
+use schemas::log::{EventLog, TopicSpec};
+use schemas::name::SinkName;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::admin::{self, Admin, Check};
+use crate::cli::{DevArgs, ProcessArgs, RoleArgs};
+use crate::config::{self, Loaded, Topics};
+use crate::{assemble, limits, telemetry};
+
+pub(crate) use lifetime::asked_to_end;
+pub(crate) use workers::chosen;
+
+/// Runs everything in one process on local disk.
+pub(crate) async fn dev(args: DevArgs) -> anyhow::Result<()> {
+    let loaded = config::load_dev(args.config.as_deref(), &args.data)?;
+    let roles = Roles {
+        ingest: true,
+        process: Some(Vec::new()),
+        make_topics: true,
+    };
+    run(loaded, roles).await
+}
+
+/// Receives and publishes.
+pub(crate) async fn ingest(args: RoleArgs) -> anyhow::Result<()> {
+    let roles = Roles {
+        ingest: true,
+        process: None,
+        make_topics: false,
+    };
+    run(config::load(&args.file.config)?, roles).await
+}
+
+/// Reads and delivers.
+pub(crate) async fn process(args: ProcessArgs) -> anyhow::Result<()> {
+    let roles = Roles {
+        ingest: false,
+        process: Some(args.sinks),
+        make_topics: false,
+    };
+    run(config::load(&args.file.config)?, roles).await
+}
+
+/// What one process does.
+struct Roles {
+    ingest: bool,
+    /// Delivers to these sinks; to all if empty.
+    process: Option<Vec<SinkName>>,
+    /// A journal is made on the spot; topics of a cluster are made by `forebay migrate` only.
+    make_topics: bool,
+}
+
+/// What the roles of one process share.
+struct Base {
+    loaded: Loaded,
+    registry: Arc<control::Registry>,
+    topics: Topics,
+    specs: Vec<TopicSpec>,
+    log: Arc<dyn EventLog>,
+    /// Cancelled when the log is there and its topics are as specified.
+    log_ready: CancellationToken,
+    /// Cancelled when the process is asked to end.
+    shutdown: CancellationToken,
+    metrics: Metrics,
+    checks: Vec<(String, Check)>,
+    tasks: JoinSet<anyhow::Result<()>>,
+}
+
+impl Base {
+    async fn build(mut loaded: Loaded) -> anyhow::Result<Self> {
+        telemetry::start(&loaded.config.logging)?;
+        limits::raise_descriptors();
+        let registry = assemble::registry(&mut loaded.config, &loaded.file)?;
+        assemble::check_endpoints(&registry, &loaded.config.sinks, &loaded.file)?;
+        let mut metrics = Metrics::default();
+        let event_log = &loaded.config.event_log;
+        Ok(Self {
+            topics: event_log.topics()?,
+            specs: event_log.topic_specs()?,
+            log: assemble::event_log(event_log, &mut metrics).await?,
+            log_ready: CancellationToken::new(),
+            shutdown: CancellationToken::new(),
+            registry,
+            loaded,
+            metrics,
+            checks: Vec::new(),
+            tasks: JoinSet::new(),
+        })
+    }
+}
+
+async fn run(loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
+    let mut base = Base::build(loaded).await?;
+    base.checks
+        .push(("event log".to_owned(), event_log::check(&base, &roles)));
+    // Ingest knows no sink: a fault of one is nothing to it.
+    let process = match &roles.process {
+        Some(wanted) => Some(process::Process::build(&mut base, wanted).await?),
+        None => None,
+    };
+
+    let admin_port = lifetime::bind(&base.loaded.config.admin.listen, "admin.listen").await?;
+    let ingest_port = match roles.ingest {
+        true => Some(lifetime::bind(&base.loaded.config.ingest.listen, "ingest.listen").await?),
+        false => None,
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    info!(address = %admin_port.local_addr()?, version, "answering /livez, /readyz and /metrics");
+    if let Some(port) = &ingest_port {
+        let sources = base.registry.sources().count();
+        info!(address = %port.local_addr()?, version, sources, "receiving webhooks");
+    }
+
+    event_log::prepare(&mut base, roles.make_topics).await?;
+    if let Some(port) = ingest_port {
+        ingest::spawn(&mut base, port)?;
+    }
+    if let Some(process) = process {
+        process.spawn(&mut base);
+    }
+    let ended = CancellationToken::new();
+    let admin = Admin {
+        metrics: base.metrics,
+        checks: base.checks,
+        shutdown: base.shutdown.clone(),
+    };
+    let admin_task = tokio::spawn(admin::serve(admin, admin_port, ended.clone()));
+    let signals = tokio::spawn(lifetime::end_on_signal(base.shutdown.clone()));
+
+    let result = lifetime::supervise(base.tasks, &base.shutdown).await;
+    if let Err(error) = base.log.flush(Duration::from_secs(5)).await {
+        warn!(%error, "the event log was not flushed");
+    }
+    ended.cancel();
+    signals.abort();
+    admin_task.await.context("admin port")??;
+    info!("stopped");
+    result
+}

@@ -1,0 +1,54 @@
+//! The role that reads events and delivers them: a worker for each sink.
+
+use std::sync::Arc;
+
+use schemas::endpoint::EndpointDirectory;
+use schemas::name::SinkName;
+
+use super::Base;
+use super::workers::{SinkWorker, chosen, deliver, sink_check, worker_check, workers};
+use crate::assemble;
+
+/// The workers, not yet started.
+pub(super) struct Process {
+    workers: Vec<SinkWorker>,
+}
+
+impl Process {
+    /// Workers for the sinks that are `wanted`; for all if none is named.
+    pub(super) async fn build(base: &mut Base, wanted: &[SinkName]) -> anyhow::Result<Self> {
+        let sinks = &base.loaded.config.sinks;
+        let endpoints: Arc<dyn EndpointDirectory> = Arc::clone(&base.registry) as _;
+        let destinations = assemble::Configured {
+            sinks,
+            topics: &base.topics,
+            endpoints: &*endpoints,
+        };
+        let rules = assemble::rules(&base.loaded, &destinations)?;
+        let sinks = assemble::sinks(
+            sinks,
+            &base.topics,
+            &base.log,
+            Arc::clone(&endpoints),
+            &mut base.metrics,
+        )
+        .await?;
+        let sinks = chosen(&sinks, wanted)?;
+        let workers = workers(&base.loaded, sinks, &rules, &base.log, &base.topics, &mut base.metrics)?;
+        Ok(Self { workers })
+    }
+
+    /// Delivers, once the log is ready, until the process is asked to end, and drains.
+    pub(super) fn spawn(self, base: &mut Base) {
+        let canaries = base.loaded.config.event_log.canary_interval();
+        for (sink, worker) in &self.workers {
+            base.checks.push((format!("sink {}", sink.name()), sink_check(sink)));
+            let check = worker_check(worker.status(), canaries);
+            base.checks.push((format!("worker {}", sink.name()), check));
+        }
+        if !self.workers.is_empty() {
+            base.tasks
+                .spawn(deliver(self.workers, base.log_ready.clone(), base.shutdown.clone()));
+        }
+    }
+}
