@@ -87,7 +87,8 @@ pub(super) fn push(out: &mut String, json: Json<'_>) {
     out.push('\n');
     let raw = if json.is_there() { json.raw() } else { "" };
     if !raw.starts_with(['{', '[']) {
-        return out.push_str(raw);
+        out.push_str(raw);
+        return;
     }
     let (mut in_text, mut escaped) = (false, false);
     for c in raw.chars() {

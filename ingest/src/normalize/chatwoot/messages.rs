@@ -31,6 +31,8 @@ object! {
         url: Json = "data_url",
         size: Json = "file_size",
         name: Json = "file_name",
+        // Of a place, a contact, a link.
+        title: Json = "fallback_title",
         mime_type: Json = "content_type",
         transcript: Json = "transcribed_text",
     }
@@ -60,7 +62,7 @@ impl<'a> Body<'a> {
                 Some(to) if said.attributes.is_reaction.flag() == Some(true) => {
                     Data::MessageReaction(self.reaction(to, conversation, &said))
                 }
-                _ => Data::MessageCreated(self.message(id, conversation, said)),
+                _ => Data::MessageCreated(self.message(id, conversation, &said)),
             },
             raw: webhook.whole(),
         })
@@ -95,7 +97,7 @@ impl<'a> Body<'a> {
                 id: Some(id.clone()),
                 external_id,
                 conversation,
-                by: None,
+                by: self.performed_by.party(None),
             })
         } else if let Some(status) = self.moved(&changes, &said) {
             Data::MessageStatus(MessageStatus {
@@ -112,7 +114,7 @@ impl<'a> Body<'a> {
                     .filter(|_| status == DeliveryStatus::Failed),
             })
         } else {
-            Data::MessageUpdated(self.message(id.clone(), conversation, said))
+            Data::MessageUpdated(self.message(id.clone(), conversation, &said))
         };
         Some(NewEvent {
             data,
@@ -161,7 +163,7 @@ impl<'a> Body<'a> {
             .filter(|status| plain && !matches!(status, DeliveryStatus::Pending | DeliveryStatus::Sent))
     }
 
-    fn message(&self, id: Text<'a>, conversation: Conversation<'a>, said: Said<'a>) -> Message<'a> {
+    fn message(&self, id: Text<'a>, conversation: Conversation<'a>, said: &Said<'a>) -> Message<'a> {
         let direction = self.direction();
         let attachments: Vec<_> = self.attachments.elements().map(attachment).collect();
         let text = said.content.text();
@@ -249,7 +251,7 @@ impl<'a> Body<'a> {
 /// A message that shows as deleted may be changed further, by news of its delivery.
 fn was_deleted<'a>(changes: &Changes<'a>, said: &Said<'a>) -> bool {
     let before: ContentAttributes<'a> = changes.before("content_attributes").read();
-    let by_this = changes.is_empty() || changes.has("content_attributes") && before.deleted.flag() != Some(true);
+    let by_this = changes.is_empty() || (changes.has("content_attributes") && before.deleted.flag() != Some(true));
     by_this && said.attributes.deleted.flag() == Some(true)
 }
 
@@ -280,7 +282,7 @@ fn attachment(json: Json<'_>) -> Attachment<'_> {
         kind: file.kind.text(),
         url: file.url.text(),
         mime_type: file.mime_type.text(),
-        name: file.name.text(),
+        name: file.name.text().or_else(|| file.title.text()),
         size_bytes: file.size.int().and_then(|size| size.try_into().ok()),
     }
 }

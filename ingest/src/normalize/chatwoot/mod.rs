@@ -7,7 +7,7 @@
 //!
 //! The same message may arrive several times, as `message_created` and as a fork's `message_incoming` or `message_outgoing`,
 //! over an account webhook, an inbox and a bot: all of them are one event. So is a change, which is told apart by what
-//! [`changes`] says of it and never by how things stand. A change of status is told twice, as
+//! `changed_attributes` says of it and never by how things stand. A change of status is told twice, as
 //! `conversation_status_changed` and as `conversation_updated`: these are two events, for either may be asked for alone.
 
 mod answers;
@@ -74,6 +74,8 @@ object! {
         inbox: Inbox = "inbox",
         sender: User = "sender",
         contact: User = "contact",
+        // Who made the change, in versions to come (chatwoot/chatwoot#15953).
+        performed_by: User = "performed_by",
         // Conversations.
         channel: Json = "channel",
         contact_inbox: ContactInbox = "contact_inbox",

@@ -21,7 +21,8 @@ object! {
 }
 
 impl<'a> User<'a> {
-    /// Agents say `"type": "user"`, bots `"type": "agent_bot"`, contacts nothing or `"contact"`.
+    /// Agents say `"type": "user"`, bots `"type": "agent_bot"`, contacts nothing or `"contact"`;
+    /// of a change, there may be a rule or an inbox behind it.
     pub(super) fn party(&self, otherwise: Option<PartyKind>) -> Option<Party<'a>> {
         let kind = self.kind.text();
         let (id, name, phone) = (self.id.text(), self.name.text(), phone_of(self.phone_number));
@@ -32,6 +33,7 @@ impl<'a> User<'a> {
             Some("user") => Some(PartyKind::Agent),
             Some("contact") => Some(PartyKind::Contact),
             Some("agent_bot" | "captain_assistant") => Some(PartyKind::Bot),
+            Some("automation_rule" | "inbox") => Some(PartyKind::System),
             _ => otherwise,
         };
         Some(Party {

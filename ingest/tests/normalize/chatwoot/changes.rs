@@ -1,7 +1,7 @@
 //! What an event says is what changed, whatever the body shows: it is built late, perhaps several changes later.
 
 use ingest::normalize::NewEvent;
-use schemas::data::{Data, DeliveryStatus, PartyKind, Ticket, TicketStatus};
+use schemas::data::{Data, DeliveryStatus};
 use schemas::platform::Platform;
 use serde_json::{Value, json};
 
@@ -16,18 +16,10 @@ fn id_of(body: &str) -> String {
     id(&one(Platform::Chatwoot, body))
 }
 
-fn ticket(body: &str) -> Ticket<'static> {
-    let event = one(Platform::Chatwoot, body);
-    let (Data::TicketCreated(ticket)
-    | Data::TicketUpdated(ticket)
-    | Data::TicketTransferred(ticket)
-    | Data::TicketClosed(ticket)
-    | Data::TicketReopened(ticket)) = &event.data
-    else {
-        panic!("a ticket: {body}")
-    };
-    let json = serde_json::to_string(ticket).expect("a ticket serializes");
-    serde_json::from_str(Box::leak(json.into_boxed_str())).expect("a ticket")
+fn ticket(body: &str) -> Value {
+    let (name, ticket) = one(Platform::Chatwoot, body).data.to_member().expect("data");
+    assert_eq!(name, "ticket", "{body}");
+    serde_json::from_str(&ticket).expect("a ticket is JSON")
 }
 
 /// A body that shows how the conversation stands at last, told of these changes.
@@ -39,7 +31,7 @@ fn changed(event: &str, changes: &Value) -> String {
     body.to_string()
 }
 
-fn change(name: &str, previous: Value, current: Value, at: Option<&str>) -> Value {
+fn change(name: &str, previous: &Value, current: &Value, at: Option<&str>) -> Value {
     let mut changes = vec![json!({ name: { "previous_value": previous, "current_value": current } })];
     if let Some(at) = at {
         changes.push(json!({ "updated_at": { "previous_value": null, "current_value": at } }));
@@ -104,7 +96,7 @@ fn changes_in_a_burst_are_each_what_changed_when_it_did() {
         assert_eq!(event.data.event_type().as_str(), event_type, "{name}");
         let expected = format!("2026-03-10T{time}Z");
         assert_eq!(event.time.map(|time| time.to_string()), Some(expected), "{name}");
-        let ticket = serde_json::to_value(ticket(&body)).expect("a ticket serializes");
+        let ticket = ticket(&body);
         assert_eq!(ticket["status"], status, "{name}");
         assert_eq!(ticket["previous_status"].as_str(), previous, "{name}");
         assert_eq!(ticket["changed"], json!([changed, "updated_at"]), "{name}");
@@ -113,70 +105,42 @@ fn changes_in_a_burst_are_each_what_changed_when_it_did() {
 
 #[test]
 fn two_changes_are_two_events() {
-    let status = |from: &str, to: &str, at| {
-        changed(
-            "conversation_status_changed",
-            &change("status", json!(from), json!(to), at),
-        )
-    };
-    let assignee = |from: i32, to: i32, at| {
-        changed(
-            "conversation_updated",
-            &change("assignee_id", json!(from), json!(to), Some(at)),
-        )
-    };
-    let labels =
-        |from: Value, to: Value, at| changed("conversation_updated", &change("label_list", from, to, Some(at)));
-    let same_moment = Some("2026-03-10T13:37:00.000Z");
+    const STATUS: &str = "conversation_status_changed";
+    const UPDATED: &str = "conversation_updated";
     let all = [
         // Closed and opened again within a second, with the moment and without; and once more.
-        status("open", "resolved", Some("2026-03-10T13:36:54.100Z")),
-        status("resolved", "open", Some("2026-03-10T13:36:54.900Z")),
-        status("open", "resolved", Some("2026-03-10T13:36:54.950Z")),
-        status("open", "resolved", None),
-        status("resolved", "open", None),
-        status("open", "pending", None),
-        status("pending", "open", None),
-        status("snoozed", "open", None),
+        (STATUS, "status", json!("open"), json!("resolved"), "54.100"),
+        (STATUS, "status", json!("resolved"), json!("open"), "54.900"),
+        (STATUS, "status", json!("open"), json!("resolved"), "54.950"),
+        (STATUS, "status", json!("open"), json!("resolved"), ""),
+        (STATUS, "status", json!("resolved"), json!("open"), ""),
+        (STATUS, "status", json!("open"), json!("pending"), ""),
+        (STATUS, "status", json!("pending"), json!("open"), ""),
+        (STATUS, "status", json!("snoozed"), json!("open"), ""),
         // A, B, A.
-        assignee(7, 8, "2026-03-10T13:36:54.000Z"),
-        assignee(8, 7, "2026-03-10T13:36:54.100Z"),
-        assignee(7, 8, "2026-03-10T13:36:54.200Z"),
+        (UPDATED, "assignee_id", json!(7), json!(8), "54.000"),
+        (UPDATED, "assignee_id", json!(8), json!(7), "54.100"),
+        (UPDATED, "assignee_id", json!(7), json!(8), "54.200"),
         // Put on, taken off, put on.
-        labels(json!([]), json!(["vip"]), "2026-03-10T13:36:54.000Z"),
-        labels(json!(["vip"]), json!([]), "2026-03-10T13:36:54.100Z"),
-        labels(json!([]), json!(["vip"]), "2026-03-10T13:36:54.200Z"),
+        (UPDATED, "label_list", json!([]), json!(["vip"]), "54.000"),
+        (UPDATED, "label_list", json!(["vip"]), json!([]), "54.100"),
+        (UPDATED, "label_list", json!([]), json!(["vip"]), "54.200"),
         // Of one moment.
-        changed(
-            "conversation_updated",
-            &change("priority", json!(null), json!("high"), same_moment),
-        ),
-        changed(
-            "conversation_updated",
-            &change("priority", json!("high"), json!(null), same_moment),
-        ),
-        changed(
-            "conversation_updated",
-            &change("priority", json!(null), json!("low"), same_moment),
-        ),
-        changed(
-            "conversation_updated",
-            &change("team_id", json!(null), json!(2), same_moment),
-        ),
-        changed(
-            "conversation_updated",
-            &change("status", json!("open"), json!("resolved"), same_moment),
-        ),
-        changed(
-            "conversation_status_changed",
-            &change("status", json!("open"), json!("resolved"), same_moment),
-        ),
+        (UPDATED, "priority", json!(null), json!("high"), "59.000"),
+        (UPDATED, "priority", json!("high"), json!(null), "59.000"),
+        (UPDATED, "priority", json!(null), json!("low"), "59.000"),
+        (UPDATED, "team_id", json!(null), json!(2), "59.000"),
+        (UPDATED, "status", json!("open"), json!("resolved"), "59.000"),
+        (STATUS, "status", json!("open"), json!("resolved"), "59.000"),
     ];
-    let mut ids: Vec<_> = all.iter().map(|body| id_of(body)).collect();
+    let id = |(event, name, from, to, second): &(&str, &str, Value, Value, &str)| {
+        let at = (!second.is_empty()).then(|| format!("2026-03-10T13:36:{second}Z"));
+        id_of(&changed(event, &change(name, from, to, at.as_deref())))
+    };
+    let mut ids: Vec<_> = all.iter().map(id).collect();
     ids.sort();
-    let all = ids.len();
     ids.dedup();
-    assert_eq!(ids.len(), all, "{ids:#?}");
+    assert_eq!(ids.len(), all.len(), "{ids:#?}");
 }
 
 #[test]
@@ -219,73 +183,68 @@ fn a_body_that_is_built_later_tells_of_the_same_event() {
 #[test]
 fn a_change_is_one_event_over_all_hooks() {
     let moment = "2026-03-10T13:36:54.500Z";
-    let closing = change("status", json!("pending"), json!("resolved"), Some(moment));
+    let closing = change("status", &json!("pending"), &json!("resolved"), Some(moment));
     let to_a_bot = r#"{"event":"conversation_resolved","id":128,"account":{"id":3},"status":"resolved","updated_at":1773149814.500987}"#;
     let unsaid = r#"{"event":"conversation_status_changed","id":128,"account":{"id":3},"status":"resolved",
         "changed_attributes":null,"updated_at":1773149814.5}"#;
     let flip = sample(Platform::Chatwoot, "conversation_status_changed.flip.1_pending.json");
     let flip_to_a_bot = sample(Platform::Chatwoot, "agent_bot.conversation_status_changed.pending.json");
-    for (one, other) in [
+    for (first, second) in [
         (changed("conversation_status_changed", &closing), to_a_bot.to_owned()),
         (to_a_bot.to_owned(), unsaid.to_owned()),
         (flip, flip_to_a_bot),
     ] {
-        assert_eq!(id_of(&one), id_of(&other), "{one}");
+        assert_eq!(id_of(&first), id_of(&second), "{first}");
     }
 }
 
 #[test]
 fn a_ticket_is_as_the_change_left_it() {
-    let told = |name: &str, current: Value| {
-        ticket(&changed(
-            "conversation_updated",
-            &change(name, json!(null), current, None),
-        ))
-    };
-    let assignee = |name: &str, current: Value| {
-        let assignee = told(name, current).assignee?;
-        Some((
-            assignee.id?.into_owned(),
-            assignee.kind?,
-            assignee.name.map(|name| name.into_owned()),
-        ))
-    };
-    let agent = |id: &str, name: Option<&str>| Some((id.to_owned(), PartyKind::Agent, name.map(str::to_owned)));
-    assert_eq!(assignee("assignee_id", json!(7)), agent("7", Some("Agente Um")));
-    assert_eq!(
-        assignee("assignee_id", json!(8)),
-        agent("8", None),
-        "the name shown is another one's"
-    );
-    assert_eq!(assignee("assignee_id", json!(null)), None);
-    assert_eq!(
-        assignee("assignee_agent_bot_id", json!(7)),
-        Some(("7".to_owned(), PartyKind::Bot, None))
-    );
-    assert_eq!(assignee("priority", json!("low")), agent("7", Some("Agente Um")));
-    assert_eq!(told("team_id", json!(2)).team.as_deref(), Some("2"));
-    assert_eq!(told("team_id", json!(null)).team, None);
-    assert_eq!(told("priority", json!("low")).priority.as_deref(), Some("low"));
-    assert_eq!(told("priority", json!(null)).priority, None);
-    assert_eq!(told("label_list", json!(["a", "b"])).labels, ["a", "b"]);
-    assert!(told("label_list", json!([])).labels.is_empty());
-    assert_eq!(told("status", json!("snoozed")).status, Some(TicketStatus::Snoozed));
+    let shown = json!({ "id": "7", "kind": "agent", "name": "Agente Um" });
+    for (name, current, member, expected) in [
+        ("assignee_id", json!(7), "assignee", shown.clone()),
+        // The name shown is another one's.
+        (
+            "assignee_id",
+            json!(8),
+            "assignee",
+            json!({ "id": "8", "kind": "agent" }),
+        ),
+        ("assignee_id", json!(null), "assignee", json!(null)),
+        (
+            "assignee_agent_bot_id",
+            json!(7),
+            "assignee",
+            json!({ "id": "7", "kind": "bot" }),
+        ),
+        ("priority", json!("low"), "assignee", shown),
+        ("priority", json!("low"), "priority", json!("low")),
+        ("priority", json!(null), "priority", json!(null)),
+        ("team_id", json!(2), "team", json!("2")),
+        ("team_id", json!(null), "team", json!(null)),
+        ("label_list", json!(["a", "b"]), "labels", json!(["a", "b"])),
+        ("label_list", json!([]), "labels", json!(null)),
+        ("status", json!("snoozed"), "status", json!("snoozed")),
+    ] {
+        let changes = change(name, &json!(null), &current, None);
+        let ticket = ticket(&changed("conversation_updated", &changes));
+        assert_eq!(ticket[member], expected, "{name} {current}");
+    }
     let named = sample(Platform::Chatwoot, "conversation_updated.assignee.json");
-    assert_eq!(ticket(&named).team.as_deref(), Some("vendas"));
+    assert_eq!(ticket(&named)["team"], "vendas");
 }
 
 #[test]
 fn a_pair_of_values_is_a_change_too() {
-    let pair = json!({ "status": ["open", "snoozed"], "updated_at": [null, "2026-03-10T13:36:54.500Z"] });
-    let objects = change(
-        "status",
-        json!("open"),
-        json!("snoozed"),
-        Some("2026-03-10T13:36:54.500Z"),
-    );
+    let at = "2026-03-10T13:36:54.500Z";
+    let pair = json!({ "status": ["open", "snoozed"], "updated_at": [null, at] });
     let pair = changed("conversation_status_changed", &pair);
-    assert_eq!(ticket(&pair).status, Some(TicketStatus::Snoozed));
-    assert_eq!(ticket(&pair).previous_status, Some(TicketStatus::Open));
+    let objects = change("status", &json!("open"), &json!("snoozed"), Some(at));
+    let ticket = ticket(&pair);
+    assert_eq!(
+        (&ticket["status"], &ticket["previous_status"]),
+        (&json!("snoozed"), &json!("open"))
+    );
     assert_eq!(id_of(&pair), id_of(&changed("conversation_status_changed", &objects)));
 }
 
@@ -293,7 +252,7 @@ fn a_pair_of_values_is_a_change_too() {
 fn white_space_makes_no_other_change() {
     let told = changed(
         "conversation_updated",
-        &change("label_list", json!([]), json!(["a b", "c\" d"]), None),
+        &change("label_list", &json!([]), &json!(["a b", "c\" d"]), None),
     );
     let spaced = told.replace(r#"["a b","c\" d"]"#, "[ \"a b\",\n \"c\\\" d\" ]");
     assert_ne!(told, spaced);
@@ -370,4 +329,31 @@ fn a_contact_is_as_the_change_left_them() {
         event.time.map(|time| time.to_string()).as_deref(),
         Some("2026-03-10T13:45:10.000Z")
     );
+}
+
+#[test]
+fn whoever_took_a_message_back_is_named() {
+    let body = sample(Platform::Chatwoot, "message_updated.changes.deleted.json");
+    for (performed_by, expected) in [
+        (json!({"type": "user", "id": 7}), json!({"id": "7", "kind": "agent"})),
+        (json!({"type": "agent_bot", "id": 3}), json!({"id": "3", "kind": "bot"})),
+        (
+            json!({"type": "contact", "id": 9}),
+            json!({"id": "9", "kind": "contact"}),
+        ),
+        (
+            json!({"type": "automation_rule", "id": 4}),
+            json!({"id": "4", "kind": "system"}),
+        ),
+        (json!(null), json!(null)),
+    ] {
+        let mut told: Value = serde_json::from_str(&body).expect("a sample is JSON");
+        told["performed_by"] = performed_by;
+        let told = told.to_string();
+        match one(Platform::Chatwoot, &told).data {
+            Data::MessageDeleted(deletion) => assert_eq!(json!(deletion.by), expected, "{told}"),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(id_of(&told), id_of(&body), "who did it is known of one deletion only");
+    }
 }

@@ -365,3 +365,12 @@ fn a_reaction_is_one_if_it_is_known_to_what() {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn a_place_has_the_name_that_is_shown() {
+    let place = json!({"id": 1, "file_type": "location", "coordinates_lat": -23.5, "fallback_title": "Praça Exemplo", "data_url": null});
+    with_message(&written(json!({"content": null, "attachments": [place]})), |message| {
+        assert_eq!(message.kind.as_deref(), Some("location"));
+        assert_eq!(message.attachments[0].name.as_deref(), Some("Praça Exemplo"));
+    });
+}
