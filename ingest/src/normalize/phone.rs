@@ -11,11 +11,12 @@ const LONGEST: usize = 15;
 /// The number of an address or member that always has its country in front, with or without a plus, however it is spaced.
 pub(super) fn international(text: &str) -> Option<Text<'_>> {
     let number = text.trim();
-    let number = number.strip_prefix('+').unwrap_or(number);
-    if number.len() == text.len() - 1 && text.starts_with('+') && is_number(number) {
+    let digits = number.strip_prefix('+').unwrap_or(number);
+    // As it must be, which is the usual case, and needs no copy.
+    if number.len() == text.len() && digits.len() < number.len() && is_number(digits) {
         return Some(text.into());
     }
-    e164(number)
+    e164(digits)
 }
 
 /// A number as a person wrote it: only a plus, or the two zeros for it, says that its country is in front.

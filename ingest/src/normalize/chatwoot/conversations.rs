@@ -1,57 +1,35 @@
-//! Conversations, which are tickets to us, and the people in them.
+//! Conversations, which are tickets to us.
 
-use schemas::data::{Contact, Data, PartyKind, Presence, PresenceOf, Text, Ticket, TicketStatus};
+use schemas::data::{Data, Party, PartyKind, Text, Ticket, TicketStatus};
 use schemas::time::Timestamp;
 
-use super::{Body, in_account, is_group};
-use crate::normalize::json::{Json, object};
+use super::changes::Changes;
+use super::{Body, delivery, in_account};
+use crate::normalize::json::Json;
 use crate::normalize::{NewEvent, Webhook, digest};
-
-object! {
-    Change { previous: Json = "previous_value", current: Json = "current_value", }
-}
 
 impl<'a> Body<'a> {
     pub(super) fn conversation(&self, event: &Text<'a>, webhook: &Webhook<'a, '_>) -> Option<NewEvent<'a>> {
         let number = self.id.text()?;
         let account = self.account();
         let id = in_account(&account, &number);
-        let changes: Vec<(Text<'a>, Change<'a>)> = self
-            .changed_attributes
-            .elements()
-            .flat_map(Json::members)
-            .map(|(name, change)| (name, change.read()))
-            .collect();
-        let previous_status = changes
-            .iter()
-            .find(|(name, _)| name == "status")
-            .and_then(|(_, change)| ticket_status(change.previous));
-        let handed_over = changes
-            .iter()
-            .any(|(name, _)| matches!(&**name, "assignee_id" | "team_id" | "assignee_agent_bot_id"));
-        let status = ticket_status(self.status);
-        let ticket = Ticket {
-            id: id.clone(),
-            status,
-            previous_status,
-            contact: self.meta.sender.party(Some(PartyKind::Contact)),
-            assignee: self
-                .meta
-                .assignee
-                .party(match self.meta.assignee_type.text().as_deref() {
-                    Some("AgentBot") => Some(PartyKind::Bot),
-                    _ => Some(PartyKind::Agent),
-                }),
-            team: self.meta.team.name.text().or_else(|| self.meta.team.id.text()),
-            channel_id: self.inbox_id.text(),
-            priority: self.priority.text(),
-            labels: self.labels.elements().filter_map(Json::text).collect(),
-            changed: changes.into_iter().map(|(name, _)| name).collect(),
-            opened_at: self.created_at.time(),
-            ..Ticket::default()
+        let changes = Changes::of(self.changed_attributes);
+        let (happening, time) = self.conversation_happening(event, &changes, webhook);
+        // Bots hear of the same change by another name.
+        let name = if event == "conversation_resolved" {
+            Text::Borrowed("conversation_status_changed")
+        } else {
+            event.clone()
         };
-        let closed = status == Some(TicketStatus::Closed);
-        let reopened = status == Some(TicketStatus::Open) && previous_status == Some(TicketStatus::Closed);
+        let mut identity = vec![name, account, number];
+        identity.extend(happening);
+        let handed_over = ["assignee_id", "team_id", "assignee_agent_bot_id"]
+            .into_iter()
+            .any(|name| changes.has(name));
+        let ticket = self.ticket(id.clone(), event, changes);
+        let closed = ticket.status == Some(TicketStatus::Closed);
+        let reopened =
+            ticket.status == Some(TicketStatus::Open) && ticket.previous_status == Some(TicketStatus::Closed);
         let data = match &**event {
             "conversation_created" => Data::TicketCreated(ticket),
             "conversation_updated" if handed_over => Data::TicketTransferred(ticket),
@@ -62,17 +40,10 @@ impl<'a> Body<'a> {
             // stands; what became of it is told by the events above.
             _ => Data::TicketUpdated(ticket),
         };
-        // Bots hear of the same change by another name.
-        let event = if event == "conversation_resolved" {
-            Text::Borrowed("conversation_status_changed")
-        } else {
-            event.clone()
-        };
-        let version = self.updated_at.text().unwrap_or_else(|| digest(webhook.body).into());
         Some(NewEvent {
             data,
-            identity: vec![event, account, number, version],
-            time: self.updated_at.time(),
+            identity,
+            time,
             ordering_key: id.clone().into_owned(),
             account: self.known_account(),
             subject: Some(id),
@@ -80,68 +51,109 @@ impl<'a> Body<'a> {
         })
     }
 
-    pub(super) fn contact(&self, event: &Text<'a>, webhook: &Webhook<'a, '_>) -> Option<NewEvent<'a>> {
-        let id = self.id.text()?;
-        let account = self.account();
-        let changes: Vec<_> = self.changed_attributes.elements().flat_map(Json::members).collect();
-        let updated_at: Option<Timestamp> = changes
-            .iter()
-            .find(|(name, _)| name == "updated_at")
-            .and_then(|(_, change)| change.read::<Change<'a>>().current.time());
-        let contact = Contact {
-            id: id.clone(),
-            name: self.name.text(),
-            phone: self.phone_number.text(),
-            email: self.email.text(),
-            identifier: self.identifier.text(),
-            group: is_group([self.group_type, Json::default()], self.identifier),
-            blocked: self.blocked.flag(),
-            changed: changes.into_iter().map(|(name, _)| name).collect(),
-            ..Contact::default()
+    /// What tells the event from others of its name about the same conversation, and when it happened.
+    ///
+    /// Where the changes do not have their moment (some versions send the status alone, or no changes with it), that of the
+    /// conversation's last change is taken, which is this one unless others were quicker than the background job.
+    fn conversation_happening(
+        &self,
+        event: &str,
+        changes: &Changes<'a>,
+        webhook: &Webhook<'a, '_>,
+    ) -> (Vec<Text<'a>>, Option<Timestamp>) {
+        let time = changes.at().or_else(|| self.updated_at.time());
+        let mut happening = match event {
+            // It is opened once.
+            "conversation_created" => return (vec![], self.created_at.time().or(time)),
+            // The body does not say when somebody ran the macro, or what a rule was about. Each run makes one call, once.
+            "macro.executed" => return (vec![delivery(webhook)], None),
+            _ if event.starts_with("automation_event.") => return (vec![delivery(webhook)], time),
+            "conversation_resolved" => vec!["resolved".into()],
+            "conversation_status_changed" => self.status_change(changes),
+            _ if changes.is_empty() => vec![],
+            _ => vec![changes.identity()],
         };
-        let created = event == "contact_created";
-        Some(NewEvent {
-            data: if created {
-                Data::ContactCreated(contact)
-            } else {
-                Data::ContactUpdated(contact)
-            },
-            identity: vec![event.clone(), account.clone(), id.clone(), digest(webhook.body).into()],
-            time: updated_at,
-            ordering_key: in_account(&account, &format!("contact/{id}").into()).into_owned(),
-            account: self.known_account(),
-            subject: Some(id),
-            raw: webhook.whole(),
-        })
+        if time.is_none() {
+            happening.push(digest(webhook.body).into());
+        }
+        (happening, time)
     }
 
-    pub(super) fn typing(&self, event: &Text<'a>, webhook: &Webhook<'a, '_>) -> Option<NewEvent<'a>> {
-        let number = self.conversation.id.text()?;
-        let account = self.account();
-        let conversation = self.chat()?;
-        // Nobody numbers or dates these; without the delivery's id, equal ones cannot be told apart.
-        let delivery = webhook.header("x-chatwoot-delivery").map(str::to_owned);
-        let delivery = delivery.unwrap_or_else(|| digest(webhook.body));
-        let state = match &**event {
-            "conversation_typing_on" => "typing",
-            "conversation_recording" => "recording",
-            _ => "paused",
+    /// From what to what. What a conversation was before it was resolved is left out, for bots are not told.
+    fn status_change(&self, changes: &Changes<'a>) -> Vec<Text<'a>> {
+        if !changes.is_empty() && !changes.has("status") {
+            return vec![changes.identity()];
+        }
+        let after = changes.after("status", self.status);
+        if ticket_status(after) == Some(TicketStatus::Closed) {
+            return vec!["resolved".into()];
+        }
+        let both = [after, changes.before("status")];
+        both.into_iter()
+            .map(|status| status.text().unwrap_or_default())
+            .collect()
+    }
+
+    fn ticket(&self, id: Text<'a>, event: &str, changes: Changes<'a>) -> Ticket<'a> {
+        let status = match event {
+            "conversation_resolved" => Some(TicketStatus::Closed),
+            _ => ticket_status(changes.after("status", self.status)),
         };
-        Some(NewEvent {
-            identity: vec![event.clone(), account, number, delivery.into()],
-            time: None,
-            ordering_key: conversation.id.clone().into_owned(),
-            account: self.known_account(),
-            subject: Some(conversation.id.clone()),
-            data: Data::PresenceUpdated(Presence {
-                conversation,
-                parties: vec![PresenceOf {
-                    id: self.user.id.text()?,
-                    state: state.into(),
-                }],
-            }),
-            raw: webhook.whole(),
-        })
+        Ticket {
+            id,
+            status,
+            previous_status: ticket_status(changes.before("status")),
+            contact: self.meta.sender.party(Some(PartyKind::Contact)),
+            assignee: self.assignee(&changes),
+            team: self.team(&changes),
+            channel: self.channel().network(),
+            channel_id: self.inbox_id.text(),
+            priority: changes.after("priority", self.priority).text(),
+            labels: changes
+                .after("label_list", self.labels)
+                .elements()
+                .filter_map(Json::text)
+                .collect(),
+            changed: changes.into_names(),
+            opened_at: self.created_at.time(),
+            ..Ticket::default()
+        }
+    }
+
+    /// Whom it went to by this event; the body shows who has it by now, and only the name of that one.
+    fn assignee(&self, changes: &Changes<'a>) -> Option<Party<'a>> {
+        let shown = self
+            .meta
+            .assignee
+            .party(match self.meta.assignee_type.text().as_deref() {
+                Some("AgentBot") => Some(PartyKind::Bot),
+                _ => Some(PartyKind::Agent),
+            });
+        let columns = [
+            ("assignee_agent_bot_id", PartyKind::Bot),
+            ("assignee_id", PartyKind::Agent),
+        ];
+        if !columns.iter().any(|(name, _)| changes.has(name)) {
+            return shown;
+        }
+        let became = columns.into_iter().find_map(|(name, kind)| {
+            let id = changes.after(name, Json::default()).text()?;
+            Some(Party::new(id, kind))
+        })?;
+        Some(
+            shown
+                .filter(|shown| shown.id == became.id && shown.kind == became.kind)
+                .unwrap_or(became),
+        )
+    }
+
+    fn team(&self, changes: &Changes<'a>) -> Option<Text<'a>> {
+        let shown = &self.meta.team;
+        let id = changes.after("team_id", shown.id).text();
+        if id == shown.id.text() {
+            return shown.name.text().or(id);
+        }
+        id
     }
 }
 

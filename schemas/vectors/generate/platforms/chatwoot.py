@@ -57,7 +57,8 @@ def build(sheet):
     accept("a private note is internal", "message_created.private_note.json",
            [said("9004", time="2026-03-10T13:37:30.000Z", internal=True, text="nota interna")])
     accept("a message in a group, over the fork", "fazer_ai.message_created.group.json",
-           [said("9101", chat="3/140", conversation={"id": "3/140", "group": True, "channel_id": "5"},
+           [said("9101", chat="3/140", conversation={"id": "3/140", "external_id": "120363000000000001@g.us", "group": True,
+                                             "channel": "whatsapp", "channel_id": "5"},
                  text="mensagem no grupo")])
     accept("one of our messages was delivered", "message_updated.json",
            [said("9003", type="message.status", time="2026-03-10T13:37:14.300Z", status="delivered")])
@@ -68,7 +69,11 @@ def build(sheet):
     value.update(event="message_updated", content="Olá, boa tarde")
     accept("a message of the customer changed", value, [said("9001", type="message.updated", time=None, text="Olá, boa tarde")])
     accept("a conversation is opened", "conversation_created.json",
-           [ticket("ticket.created", "2026-03-10T13:36:50.912Z", status="open", contact={"id": "41"})])
+           [ticket("ticket.created", "2026-03-10T13:36:50.000Z", status="open", channel="whatsapp", contact={"id": "41"})])
+    value = sample("chatwoot/conversation_created.json")
+    value.update(status="pending", labels=["vip"], unread_count=3, updated_at=1773149899.25)
+    accept("a body of the same opening that was built later", value, [ticket("ticket.created", "2026-03-10T13:36:50.000Z")],
+           redelivery_of="a conversation is opened")
     accept("a conversation is resolved", "conversation_status_changed.resolved.json",
            [ticket("ticket.closed", "2026-03-10T14:42:00.104Z", status="closed", previous_status="open")], at=later(3900))
     accept("a resolved conversation is opened again", "conversation_status_changed.reopened.json",
@@ -85,11 +90,71 @@ def build(sheet):
     value["labels"] = ["vip"]
     accept("a conversation gets a label", value, [ticket("ticket.updated", "2026-03-10T13:40:02.500Z", labels=["vip"])],
            at=later(120))
+    for name, type, time, more in (
+            ("burst.1_label", "ticket.updated", "13:36:51.100", {"labels": ["vip"], "changed": ["label_list", "updated_at"]}),
+            ("burst.2_assignee", "ticket.transferred", "13:36:52.200", {"assignee": {"id": "7", "kind": "agent"}}),
+            ("burst.3_priority", "ticket.updated", "13:36:53.250", {"priority": "high"}),
+            ("assignee_of_before", "ticket.transferred", "13:36:52.900", {"assignee": {"id": "8", "kind": "agent"}})):
+        value = sample(f"chatwoot/conversation_updated.{name}.json")
+        accept(f"one of several changes in a burst: {name}", value,
+               [ticket(type, f"2026-03-10T{time}Z", channel="api", channel_id="2", status="open", **more)], at=later(30))
+        value.update(status="resolved", labels=[], updated_at=1773149999.5)
+        accept(f"the same change in a body that was built later: {name}", value,
+               [ticket(type, f"2026-03-10T{time}Z", channel_id="2", status="closed", **more)], at=later(300),
+               redelivery_of=f"one of several changes in a burst: {name}")
+    for name, time, status, before in (("1_pending", "13:36:54.500", "pending", "open"), ("2_open", "13:36:55.750", "open", "pending")):
+        accept(f"a status that did not last: {name}", f"conversation_status_changed.flip.{name}.json",
+               [ticket("ticket.updated", f"2026-03-10T{time}Z", channel_id="2", status=status, previous_status=before)], at=later(30))
+    accept("a bot is told of a status that did not last", "agent_bot.conversation_status_changed.pending.json",
+           [ticket("ticket.updated", "2026-03-10T13:36:54.500Z", channel_id="2", status="pending", previous_status="open")],
+           at=later(10), redelivery_of="a status that did not last: 1_pending")
+
+    def news(type, time, id="4001", **more):
+        return event(type, subject="3/128", key="3/128", time=f"2026-03-10T{time}Z", account="3", message={"id": id, **more})
+
+    accept("a message was delivered, as its changes say", "message_updated.status_on_top.json",
+           [news("message.status", "13:36:58.120", status="delivered")], at=later(30))
+    value = {**sample("chatwoot/message_updated.status_on_top.json"), "status": "read", "source_id": "3EB0FIELD0000000A400"}
+    accept("a message was delivered, in a body that was built when it had been read", value,
+           [news("message.status", "13:36:58.120", status="delivered", external_id="3EB0FIELD0000000A400")], at=later(60),
+           redelivery_of="a message was delivered, as its changes say")
+    accept("a message was read, as its changes say", "message_updated.status_on_top.read.json",
+           [news("message.status", "13:37:20.480", status="read")], at=later(60))
+    accept("a message was edited, as its changes say", "message_updated.changes.edited.json",
+           [news("message.updated", "13:38:00.010", text="Oi, tudo bem?", external_id="3EB0FIELD0000000A400")], at=later(120))
+    accept("a message was taken back, as its changes say", "message_updated.changes.deleted.json",
+           [news("message.deleted", "13:39:00.020", external_id="3EB0FIELD0000000A400")], at=later(180))
+    for name, id, answer in (
+            ("input_select", "9010", {"id": "fatura_2via", "title": "Segunda via"}),
+            ("form", "9011", {"values": {"cpf": "00000000191", "plano": "anual", "obs": ""}}),
+            ("input_csat", "9012", {"values": {"rating": "5", "feedback_message": "rápido e claro"}}),
+            ("input_email", "9013", {"values": {"email": "ana@example.com"}})):
+        accept(f"the customer answered: {name}", f"message_updated.answer.{name}.json",
+               [news("message.updated", "13:41:00.250", id, direction="outbound", answer=answer)], at=later(300))
+    accept("a reply names the message by both ids", "message_created.reply.json",
+           [said("9020", time="2026-03-10T13:37:10.000Z",
+                 quoted={"id": "9001", "external_id": "3EB0A1B2C3D4E5F60001", "text": "Olá, bom dia"})])
+    accept("a reply to what Chatwoot does not have", "message_created.reply_to_unknown.json",
+           [said("9021", quoted={"external_id": "3EB0FIELD0000000A300"}, external_id="3EB0FIELD0000000A421")])
+    accept("a message in WhatsApp over Twilio", "message_created.twilio_whatsapp.json",
+           [said("9024", conversation={"id": "3/128", "channel": "whatsapp", "channel_id": "5"},
+                 **{"from": {"id": "41", "phone": "+5511900000001"}})])
+    value = sample("chatwoot/message_created.incoming.json")
+    value["id"], value["sender"]["phone_number"], value["sender"]["identifier"] = 9027, "11 90000-0001", "cliente-41"
+    accept("a number without its country is none, and the tenant's own id is told", value,
+           [said("9027", **{"from": {"id": "41", "kind": "contact", "name": "Ana Exemplo", "alternate_id": "cliente-41"}})])
     accept("a contact comes in", "contact_created.json",
            [event("contact.created", subject="41", account="3", contact={"id": "41", "phone": "+5511900000001"})])
     accept("a contact changes", "contact_updated.json",
            [event("contact.updated", subject="41", account="3", time="2026-03-10T13:45:00.000Z",
                   contact={"id": "41", "email": "ana@example.com"})], at=later(420))
+    value = {**sample("chatwoot/contact_updated.json"), "name": "Ana E.", "phone_number": "+5511900000088"}
+    accept("a contact changes, in a body that was built later", value,
+           [event("contact.updated", subject="41", account="3", time="2026-03-10T13:45:00.000Z", contact={"id": "41"})],
+           at=later(480), redelivery_of="a contact changes")
+    accept("a contact's number was another one for a while", "contact_updated.phone.json",
+           [event("contact.updated", subject="41", account="3", time="2026-03-10T13:45:10.000Z",
+                  contact={"id": "41", "phone": "+5511900000002"})], at=later(480))
     accept("an agent types", "conversation_typing_on.json",
            [event("presence.updated", subject="3/128", key="3/128", presence={"parties": [{"id": "7", "state": "typing"}]})])
     accept("the fork's bridge tells of a group", "fazer_ai.provider_event_received.json",
@@ -98,7 +163,8 @@ def build(sheet):
     accept("an agent has stopped typing", {**sample("chatwoot/conversation_typing_on.json"), "event": "conversation_typing_off"},
            [event("presence.updated", subject="3/128", presence={"parties": [{"id": "7", "state": "paused"}]})])
     accept("a bot is told that a conversation was resolved", {**sample("chatwoot/conversation_status_changed.resolved.json"),
-           "event": "conversation_resolved"}, [ticket("ticket.closed", "2026-03-10T14:42:00.104Z")], at=later(3900))
+           "event": "conversation_resolved"}, [ticket("ticket.closed", "2026-03-10T14:42:00.104Z")], at=later(3900),
+           redelivery_of="a conversation is resolved")
     value = sample("baileys/messages.upsert.text.json")
     accept("the fork's bridge tells of a message", {"event": "provider_event_received", "inbox": {"id": 5}, "account": {"id": 3},
            "provider_event": "messages.upsert", "provider_event_data": value["data"]},

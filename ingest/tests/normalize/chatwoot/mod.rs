@@ -1,5 +1,8 @@
 //! Chatwoot: account webhooks, bots, rules and forks tell the same things under different names.
 
+mod changes;
+mod content;
+
 use schemas::data::{Data, TicketStatus};
 use schemas::platform::Platform;
 
