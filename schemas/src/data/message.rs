@@ -45,7 +45,8 @@ pub struct Message<'a> {
     /// The message that it answers.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub quoted: Option<Quoted<'a>>,
-    /// What its author chose of what they were offered: a button, a row of a list, a form.
+    /// What was chosen of what a message offered: a button, a row of a list, a form. Stands in the message of whoever chose, and
+    /// in the offer itself on platforms that write it there (Chatwoot).
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Answer<'a>>,
     /// How far it got, where the platform says so at once.
