@@ -428,7 +428,7 @@ struct OwnBroker {
 
 impl OwnBroker {
     fn services(&self, command: &str) -> String {
-        let output = Command::new(repository().join("deploy/services"))
+        let output = Command::new(repository().join("deploy/local/services"))
             .args([command, "--dir"])
             .arg(&self.folder)
             .arg("kafka")

@@ -187,7 +187,19 @@ fn check_configuration(folder: &Path, file: &str) {
 
 #[test]
 fn the_configuration_of_the_compose_file_is_valid() {
-    check_configuration(&root().join("deploy"), "forebay.compose.yaml");
+    check_configuration(&root().join("deploy/compose"), "forebay.yaml");
+}
+
+#[test]
+fn the_compose_file_starts_the_kafka_that_the_tests_run_on() {
+    let text = |file: &str| std::fs::read_to_string(root().join(file)).expect(file);
+    let between = |text: &str, before: &str, after: &str| {
+        let (_, rest) = text.split_once(before).expect(before);
+        rest.split_once(after).expect(after).0.to_owned()
+    };
+    let tested = between(&text("deploy/local/kafka/pom.xml"), "<kafka.version>", "<");
+    let composed = between(&text("deploy/compose/compose.yaml"), "image: apache/kafka:", "\n");
+    assert_eq!(composed, tested);
 }
 
 #[test]

@@ -186,7 +186,7 @@ pub(crate) enum Which {
 }
 
 /// A free port that no outgoing connection is given while its server is away: below the range that the kernel takes these from,
-/// and below that of `deploy/services`.
+/// and below that of `deploy/local/services`.
 fn port() -> u16 {
     loop {
         let port = fastrand::u16(10_000..20_000);

@@ -105,7 +105,7 @@ pub(crate) fn kill(pids: &[u32]) {
 }
 
 fn script() -> PathBuf {
-    repository().join("deploy/services")
+    repository().join("deploy/local/services")
 }
 
 /// Processes that are stopped; they go on when this is dropped.

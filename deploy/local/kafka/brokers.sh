@@ -1,4 +1,4 @@
-# Sourced by `deploy/services`: Apache Kafka, as one broker and as a cluster of three.
+# Sourced by `deploy/local/services`: Apache Kafka, as one broker and as a cluster of three.
 # shellcheck shell=bash
 # `here`, `dir` and the helpers are the caller's.
 # shellcheck disable=SC2154

@@ -1,4 +1,4 @@
-# Sourced by `run` and `deploy/services`: installs Debian packages, or says which ones to install.
+# Sourced by `run` and `deploy/local/services`: installs Debian packages, or says which ones to install.
 # shellcheck shell=bash
 
 say() { printf '%s\n' "$*" >&2; }
