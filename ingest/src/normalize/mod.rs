@@ -31,6 +31,7 @@ mod twilio;
 mod twitter;
 mod waha;
 mod web1on1;
+mod whatsapp;
 mod whatsapp_cloud;
 mod zendesk;
 

@@ -20,6 +20,7 @@ mod twilio;
 mod twitter;
 mod waha;
 mod web1on1;
+mod whatsapp;
 mod whatsapp_cloud;
 
 use std::fs;

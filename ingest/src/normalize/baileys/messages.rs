@@ -3,13 +3,13 @@
 use schemas::data::{Data, DeliveryStatus, Message, MessageDeletion, MessageReaction, Party, PartyKind, Text};
 use schemas::time::Timestamp;
 
-use super::content::{Said, essence, said, stored_at};
 use super::groups::Author;
 use super::jid::party;
 use super::key::{Key, Named, delivery_status};
 use super::stubs::{group_change, is_group_change};
 use super::{Fact, Line, Mapped};
 use crate::normalize::json::{Json, object};
+use crate::normalize::whatsapp::{self, Reading, Said};
 
 object! {
     Upsert { messages: Json = "messages", key: Json = "key", }
@@ -24,17 +24,14 @@ object! {
         parameters: Json = "messageStubParameters",
         status: Json = "status",
         message: Json = "message",
+        context: Json = "contextInfo",
     }
 
-    /// A message about a message.
-    Notice {
-        key: Key = "key",
-        kind: Json = "type",
-        edited: Json = "editedMessage",
-        timestamp_ms: Json = "timestampMs",
-        text: Json = "text",
-        sender_timestamp_ms: Json = "senderTimestampMs",
-    }
+    /// A reaction.
+    Notice { key: Key = "key", text: Json = "text", sender_timestamp_ms: Json = "senderTimestampMs", }
+
+    /// Where Evolution has put the file, which the network's own address serves encrypted only.
+    Stored { url: Json = "mediaUrl", }
 }
 
 /// The messages of `messages.upsert`, with or without the object around them.
@@ -68,40 +65,39 @@ pub(in crate::normalize) fn upsert<'a>(line: &Line<'a>, json: Json<'a>) -> Mappe
         }
     }
     let time = message.timestamp.time();
-    let Some((kind, content)) = essence(message.message) else {
-        return Err(named.nothing("no content"));
-    };
     let from = message.key.sender(named.outbound, message.push_name.text());
-    match &*kind {
-        "reactionMessage" => {
+    match whatsapp::read(message.message) {
+        Reading::Reacted(content) => {
             let notice: Notice<'a> = content.read();
             match notice.key.id.text() {
                 Some(id) => Ok(reacted(line, id, named, from, &notice, time)),
                 None => Err(named.nothing("no message key")),
             }
         }
-        "protocolMessage" => {
-            let notice: Notice<'a> = content.read();
-            let Some(id) = notice.key.id.text() else {
-                return Err(named.nothing("a notice, not a message"));
-            };
-            match notice.kind.text().as_deref() {
-                // Protocol Buffers leave a 0 out.
-                None | Some("0" | "REVOKE") => Ok(revoked(line, id, named, from)),
-                Some("14" | "MESSAGE_EDIT") => {
-                    let time = whole_second(notice.timestamp_ms.time()).or(time);
-                    edited(line, id, named, from, notice.edited, time)
-                }
-                _ => Err(named.nothing("a notice, not a message")),
-            }
+        Reading::Revoked(target) => {
+            let id = target.id.text().unwrap_or_else(|| named.id.clone());
+            Ok(revoked(line, id, named, from))
         }
-        _ => {
+        Reading::Edited {
+            key,
+            message: content,
+            time: at,
+        } => {
+            let id = key.id.text().unwrap_or_else(|| named.id.clone());
+            edited(line, id, named, from, content, whole_second(at.time()).or(time))
+        }
+        Reading::SealedEdit(target) => {
+            let id = target.id.text().unwrap_or_else(|| named.id.clone());
+            Ok(edited_in_secret(line, id, named, from, time))
+        }
+        Reading::Nothing(reason) => Err(named.nothing(reason)),
+        Reading::Said(said) => {
             let status = named.outbound.then(|| delivery_status(message.status)).flatten();
             let id = named.id.clone();
             let to = to(&message.key, &named);
-            let mut said = said(kind, content);
+            let mut said = said.beside(message.context);
             if let Some(file) = said.attachments.first_mut()
-                && let Some(url) = stored_at(message.message)
+                && let Some(url) = message.message.read::<Stored<'a>>().url.text()
             {
                 file.url = Some(url);
             }
@@ -160,13 +156,32 @@ pub(in crate::normalize) fn edited<'a>(
     message: Json<'a>,
     time: Option<Timestamp>,
 ) -> Mapped<'a> {
-    let Some((kind, content)) = essence(message) else {
+    let Some(said) = whatsapp::said(message) else {
         return Err(named.nothing("no content"));
     };
-    let message = compose(line, id.clone(), &named, from, None, said(kind, content), None);
+    let message = compose(line, id.clone(), &named, from, None, said, None);
     let text = message.text.clone().unwrap_or_default();
     let identity = vec!["edited".into(), named.chat.clone(), id, text];
     Ok(named.fact(Data::MessageUpdated(message), identity, time))
+}
+
+/// It says which message was edited; only the parties can read what is new.
+fn edited_in_secret<'a>(
+    line: &Line<'a>,
+    id: Text<'a>,
+    named: Named<'a>,
+    from: Option<Party<'a>>,
+    time: Option<Timestamp>,
+) -> Fact<'a> {
+    let data = Data::MessageUpdated(Message {
+        id,
+        conversation: named.conversation(line),
+        direction: named.direction(),
+        from,
+        ..Message::default()
+    });
+    let identity = named.identity("edited in secret");
+    named.fact(data, identity, time)
 }
 
 pub(super) fn compose<'a>(
@@ -184,11 +199,12 @@ pub(super) fn compose<'a>(
         direction: named.direction(),
         from,
         to,
+        mentions: said.mentions(),
+        quoted: said.quoted(),
         kind: Some(said.kind),
         text: said.text,
         attachments: said.attachments,
-        mentions: said.mentions,
-        quoted: said.quoted,
+        answer: said.answer,
         status,
         ..Message::default()
     }

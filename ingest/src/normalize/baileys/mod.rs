@@ -6,7 +6,6 @@
 //! A change in a group comes twice, as its own event and as a message without content (a stub); edits and reactions come
 //! twice too, as messages and as events. All of these have equal identities, so each is one event.
 
-mod content;
 mod groups;
 pub(super) mod jid;
 pub(super) mod key;

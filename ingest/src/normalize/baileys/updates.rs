@@ -3,13 +3,13 @@
 use schemas::data::{Data, DeliveryStatus, MessageDeletion, MessageStatus, PartyKind, Text};
 use schemas::time::Timestamp;
 
-use super::content::{essence, is_edit, said};
 use super::jid::{conversation, jid, party};
 use super::key::{Key, Named, delivery_status};
 use super::messages::{Notice, compose, edited, reacted, revoked, to};
 use super::{Fact, Line, Mapped, Nothing};
 use crate::normalize::digest;
 use crate::normalize::json::{Json, object};
+use crate::normalize::whatsapp::{self, Reading};
 
 object! {
     Update { key: Key = "key", update: Change = "update", }
@@ -46,16 +46,15 @@ pub(in crate::normalize) fn update<'a>(line: &Line<'a>, json: Json<'a>) -> Mappe
     if update.message.is_there() {
         let from = key.sender(named.outbound, None);
         let id = named.id.clone();
-        if is_edit(update.message) {
-            return edited(line, id, named, from, update.message, time);
-        }
-        // A message whose content came late.
-        let Some((kind, content)) = essence(update.message) else {
-            return Err(named.nothing("no content"));
+        let said = match whatsapp::read(update.message) {
+            Reading::Edited { message, .. } => return edited(line, id, named, from, message, time),
+            // A message whose content came late.
+            Reading::Said(said) => said,
+            _ => return Err(named.nothing("no content")),
         };
         let status = named.outbound.then(|| delivery_status(update.status)).flatten();
         let to = to(&key, &named);
-        let data = Data::MessageUpdated(compose(line, id, &named, from, to, said(kind, content), status));
+        let data = Data::MessageUpdated(compose(line, id, &named, from, to, said, status));
         let mut identity = named.identity("messages.update");
         identity.push(digest(update.message.raw()).into());
         return Ok(named.fact(data, identity, time));

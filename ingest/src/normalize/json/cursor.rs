@@ -155,9 +155,10 @@ impl<'a> Read<'a> for Json<'a> {
     }
 }
 
-/// Declares a struct of members to be read: `name: Json = "key"`, or another such struct in place of `Json`.
+/// Declares a struct of members to be read: `name: Json = "key"`, or another such struct in place of `Json`; a key may have
+/// several spellings, `"key" | "KEY"`.
 macro_rules! object {
-    ($($(#[$doc:meta])* $name:ident { $($field:ident: $type:ident = $key:literal,)* })*) => {$(
+    ($($(#[$doc:meta])* $name:ident { $($field:ident: $type:ident = $key:literal $(| $other:literal)*,)* })*) => {$(
         $(#[$doc])*
         #[derive(Debug, Default)]
         pub(in $crate::normalize) struct $name<'a> {
@@ -176,7 +177,7 @@ macro_rules! object {
                         key
                     };
                     match key {
-                        $($key => this.$field = $crate::normalize::json::Read::read(cursor),)*
+                        $($key $(| $other)* => this.$field = $crate::normalize::json::Read::read(cursor),)*
                         _ => drop(cursor.skip()),
                     }
                 });

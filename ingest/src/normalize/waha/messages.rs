@@ -2,14 +2,15 @@
 //! `message.ack`.
 
 use schemas::data::{
-    Attachment, Data, DeliveryStatus, Direction, Message, MessageDeletion, MessageReaction, MessageStatus, Party,
-    PartyKind, Quoted, Text,
+    Data, DeliveryStatus, Direction, Message, MessageReaction, MessageStatus, Party, PartyKind, Quoted, Text,
 };
 
+use super::notices::taken_back;
 use super::{Body, address, party};
 use crate::normalize::baileys::jid::{conversation, spelled};
 use crate::normalize::baileys::{Fact, Line, Mapped, Nothing};
 use crate::normalize::json::{Json, object};
+use crate::normalize::whatsapp::{self, Reading, Said};
 
 object! {
     Told {
@@ -36,25 +37,37 @@ object! {
 
     Media { url: Json = "url", mime_type: Json = "mimetype", name: Json = "filename", }
 
-    Reply { id: Json = "id", body: Json = "body", }
+    Reply { id: Json = "id", body: Json = "body", engine: Json = "_data", }
 
     Reaction { text: Json = "text", id: Json = "messageId", }
 
     Revocation { id: Json = "revokedMessageId", before: Told = "before", after: Told = "after", }
 
     /// Each engine in its own words.
-    Engine { kind: Json = "type", notify_name: Json = "notifyName", push_name: Json = "pushName", info: Info = "Info", }
+    Engine {
+        kind: Json = "type",
+        notify_name: Json = "notifyName",
+        push_name: Json = "pushName",
+        info: Info = "Info",
+        message: Json = "message" | "Message",
+        raw_message: Json = "RawMessage",
+    }
 
     Info { push_name: Json = "PushName", }
 }
 
 impl<'a> Body<'a> {
     pub(super) fn message(&self, line: &Line<'a>) -> Mapped<'a> {
-        let told: Told<'a> = self.payload.read();
+        let mut told: Told<'a> = self.payload.read();
         let (id, chat) = told.named()?;
+        let said = match told.reading() {
+            Reading::Said(said) => said,
+            notice => return self.notice(line, &told, id, chat, notice),
+        };
+        told.complete(&said);
         Ok(Fact {
             identity: vec!["message".into(), id.clone()],
-            data: Data::MessageCreated(self.compose(line, &told, id, &chat)),
+            data: Data::MessageCreated(self.compose(line, &told, id, &chat, said)),
             time: told.timestamp.time(),
             about: Some(chat),
         })
@@ -68,35 +81,22 @@ impl<'a> Body<'a> {
             Some(bare) => whole_id(&own_id, bare),
             None => own_id.clone(),
         };
-        let text = told.body.text().unwrap_or_default();
-        Ok(Fact {
-            identity: vec!["edited".into(), own_id, text],
-            data: Data::MessageUpdated(self.compose(line, &told, id, &chat)),
-            time: self.time().or_else(|| told.timestamp.time()),
-            about: Some(chat),
-        })
+        let said = whatsapp::said(told.engine_message()).unwrap_or_default();
+        Ok(self.rewritten(line, &told, own_id, id, chat, said))
     }
 
-    /// `after` is the notice, `before` the message if the engine still has it. A message is taken back once only.
+    /// `after` is the notice, `before` the message if the engine still has it.
     pub(super) fn revoked(&self, line: &Line<'a>) -> Mapped<'a> {
         let Revocation { id, before, after } = self.payload.read();
         let notice = if after.id.is_there() { &after } else { &before };
         let (notice_id, chat) = notice.named()?;
         let id = before.id.text().unwrap_or_else(|| match id.text() {
             Some(bare) => whole_id(&notice_id, bare),
-            None => notice_id,
+            None => notice_id.clone(),
         });
-        Ok(Fact {
-            identity: vec!["deleted".into(), id.clone()],
-            data: Data::MessageDeleted(MessageDeletion {
-                id: Some(id),
-                conversation: conversation(line, chat.clone()),
-                by: after.id.is_there().then(|| self.sender(&after)).flatten(),
-                ..MessageDeletion::default()
-            }),
-            time: self.time().or_else(|| notice.timestamp.time()),
-            about: Some(chat),
-        })
+        let by = after.id.is_there().then(|| self.sender(&after)).flatten();
+        let time = self.happened(notice, notice_id != id);
+        Ok(taken_back(line, id, chat, by, time))
     }
 
     pub(super) fn reaction(&self, line: &Line<'a>) -> Mapped<'a> {
@@ -146,18 +146,17 @@ impl<'a> Body<'a> {
         })
     }
 
-    fn compose(&self, line: &Line<'a>, told: &Told<'a>, id: Text<'a>, chat: &Text<'a>) -> Message<'a> {
+    pub(super) fn compose(
+        &self,
+        line: &Line<'a>,
+        told: &Told<'a>,
+        id: Text<'a>,
+        chat: &Text<'a>,
+        said: Said<'a>,
+    ) -> Message<'a> {
         let direction = told.direction();
         let outbound = direction == Direction::Outbound;
-        let kind = told.kind();
-        let file = Attachment {
-            kind: kind.clone(),
-            url: told.media.url.text().or_else(|| told.media_url.text()),
-            mime_type: told.media.mime_type.text(),
-            name: told.media.name.text(),
-            size_bytes: None,
-        };
-        let is_file = file.url.is_some() || file.mime_type.is_some();
+        let content = told.content(self.payload, said);
         let to_one = outbound && !chat.ends_with("@g.us") && !chat.ends_with("@broadcast");
         Message {
             id,
@@ -167,13 +166,14 @@ impl<'a> Body<'a> {
             to: to_one
                 .then(|| party([told.to, Json::default()], PartyKind::Contact, None))
                 .flatten(),
-            kind,
-            text: told.body.text(),
-            attachments: is_file.then_some(file).into_iter().collect(),
+            kind: content.kind,
+            text: content.text,
+            attachments: content.attachments,
+            answer: content.answer,
             mentions: told.mentioned.elements().filter_map(address).collect(),
             quoted: told.reply_to.id.text().map(|id| Quoted {
                 id: Some(id),
-                text: told.reply_to.body.text(),
+                text: content.quoted_text,
                 ..Quoted::default()
             }),
             status: outbound.then(|| told.status()).flatten(),
@@ -181,7 +181,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    fn sender(&self, told: &Told<'a>) -> Option<Party<'a>> {
+    pub(super) fn sender(&self, told: &Told<'a>) -> Option<Party<'a>> {
         let in_group = [told.participant, told.author];
         if told.direction() == Direction::Outbound {
             return self.we().or_else(|| party(in_group, PartyKind::Agent, None));
@@ -218,7 +218,7 @@ impl<'a> Told<'a> {
         }
     }
 
-    fn direction(&self) -> Direction {
+    pub(super) fn direction(&self) -> Direction {
         if self.from_me.flag() == Some(true) {
             Direction::Outbound
         } else {
@@ -240,43 +240,17 @@ impl<'a> Told<'a> {
             })
         })
     }
-
-    /// One engine has a word for it; of the others the media type and what is there must do.
-    fn kind(&self) -> Option<Text<'a>> {
-        if let Some(word) = self.engine.kind.text() {
-            return Some(match &*word {
-                "chat" => "text".into(),
-                "ptt" => "audio".into(),
-                "vcard" | "multi_vcard" => "contact".into(),
-                _ => word,
-            });
-        }
-        if let Some(mime_type) = self.media.mime_type.text() {
-            let (group, _) = mime_type.split_once('/').unwrap_or_default();
-            return Some(match group {
-                "image" | "video" | "audio" => group.to_owned().into(),
-                _ => "document".into(),
-            });
-        }
-        if self.location.is_there() {
-            return Some("location".into());
-        }
-        if self.vcards.elements().next().is_some() {
-            return Some("contact".into());
-        }
-        self.body.text().map(|_| "text".into())
-    }
 }
 
 /// `<from us>_<chat>_<id and perhaps the participant>`.
-fn parts(id: &str) -> Option<(&str, &str, &str)> {
+pub(super) fn parts(id: &str) -> Option<(&str, &str, &str)> {
     let (from_us, rest) = id.split_once('_')?;
     let (chat, rest) = rest.split_once('_')?;
     (matches!(from_us, "true" | "false") && chat.contains('@')).then_some((from_us, chat, rest))
 }
 
 /// The name of the message with that bare id which somebody wrote who wrote the message called `like`.
-fn whole_id<'a>(like: &str, bare: Text<'a>) -> Text<'a> {
+pub(super) fn whole_id<'a>(like: &str, bare: Text<'a>) -> Text<'a> {
     match parts(like) {
         Some((from_us, chat, rest)) if parts(&bare).is_none() => match rest.split_once('_') {
             Some((_, participant)) => format!("{from_us}_{chat}_{bare}_{participant}").into(),
@@ -286,7 +260,7 @@ fn whole_id<'a>(like: &str, bare: Text<'a>) -> Text<'a> {
     }
 }
 
-fn nothing<'a>(reason: &'static str, chat: Text<'a>) -> Nothing<'a> {
+pub(super) fn nothing<'a>(reason: &'static str, chat: Text<'a>) -> Nothing<'a> {
     Nothing {
         reason,
         about: Some(chat),

@@ -1,14 +1,17 @@
 //! WAHA, one `WhatsApp` line per session: `{"id": "evt_…", "timestamp", "event", "session", "me", "payload", "engine"}`.
 //!
-//! WAHA runs over several engines that fill the payload differently; `_data` is what the engine said and is read for names
-//! and authors only. Addresses are spelled WAHA's way (`@c.us`). Messages are named `<from us>_<chat>_<id>` with the
-//! participant behind it in groups; where an edit or a deletion gives the bare id, the whole name is put together again.
+//! WAHA runs over several engines that fill the payload differently; `_data` is what the engine said and is read for what
+//! WAHA leaves out: names, authors, contents. Addresses are spelled WAHA's way (`@c.us`). Messages are named
+//! `<from us>_<chat>_<id>` with the participant behind it in groups; where an edit or a deletion gives the bare id, the
+//! whole name is put together again.
 //!
 //! `message.any` has all messages, `message` those of customers, so these come under both names: the same event. Sources:
 //! the events page of waha.devlike.pro and the sender's data types.
 
+mod content;
 mod groups;
 mod messages;
+mod notices;
 
 use schemas::data::{Connection, ConnectionState, Data, Party, PartyKind, Presence, PresenceOf, Text, Unmapped};
 use schemas::source::{Encoding, Hash, HmacScheme, Scheme};

@@ -1,0 +1,124 @@
+//! What is done to messages: edited, taken back. WAHA has webhooks of their own for it, and sends some of it as messages too;
+//! both are the same event.
+
+use schemas::data::{Data, Message, MessageDeletion, Party, Text};
+use schemas::time::Timestamp;
+
+use super::messages::{Told, nothing, parts, whole_id};
+use super::{Body, address};
+use crate::normalize::baileys::jid::conversation;
+use crate::normalize::baileys::{Fact, Line, Mapped};
+use crate::normalize::whatsapp::{self, Reading, Said, Target};
+
+impl<'a> Body<'a> {
+    /// What comes as a message and is none.
+    pub(super) fn notice(
+        &self,
+        line: &Line<'a>,
+        told: &Told<'a>,
+        own_id: Text<'a>,
+        chat: Text<'a>,
+        notice: Reading<'a>,
+    ) -> Mapped<'a> {
+        match notice {
+            Reading::Edited { key, message, .. } => match whatsapp::said(message) {
+                Some(said) => {
+                    let id = of_same_author(&own_id, &key);
+                    Ok(self.rewritten(line, told, own_id, id, chat, said))
+                }
+                None => Err(nothing("no content", chat)),
+            },
+            // It says which message, and not what is new.
+            Reading::SealedEdit(target) => Ok(Fact {
+                data: Data::MessageUpdated(Message {
+                    id: of_same_author(&own_id, &target),
+                    conversation: conversation(line, chat.clone()),
+                    direction: told.direction(),
+                    from: self.sender(told),
+                    ..Message::default()
+                }),
+                identity: vec!["edited in secret".into(), own_id],
+                time: self.happened(told, true),
+                about: Some(chat),
+            }),
+            Reading::Revoked(target) => {
+                let id = self.taken_back_id(&own_id, &target);
+                let time = self.happened(told, own_id != id);
+                Ok(taken_back(line, id, chat, self.sender(told), time))
+            }
+            Reading::Reacted(_) => Err(nothing("a reaction, as its own event says", chat)),
+            Reading::Nothing(reason) => Err(nothing(reason, chat)),
+            Reading::Said(_) => Err(nothing("no notice", chat)),
+        }
+    }
+
+    /// In a group an administrator takes back what another participant wrote, as the notice says.
+    fn taken_back_id(&self, own_id: &Text<'a>, target: &Target<'a>) -> Text<'a> {
+        let author = address(target.participant).filter(|_| target.from_me.flag() != Some(true));
+        match (parts(own_id), author, target.id.text()) {
+            (Some((_, chat, rest)), Some(author), Some(bare)) if chat.ends_with("@g.us") && rest.contains('_') => {
+                let ours = address(self.me.id).is_some_and(|ours| ours == author);
+                format!("{ours}_{chat}_{bare}_{author}").into()
+            }
+            _ => of_same_author(own_id, target),
+        }
+    }
+
+    /// What has an id of its own has a time of its own; else it happened when it is told. The browser's program has the time of
+    /// the message itself.
+    pub(super) fn happened(&self, told: &Told<'a>, has_own_id: bool) -> Option<Timestamp> {
+        let own = told.timestamp.time();
+        let is_own = has_own_id && !told.engine.kind.is_there();
+        own.filter(|_| is_own).or_else(|| self.time()).or(own)
+    }
+
+    /// A message with a new content; `own_id` is the name of the edit.
+    pub(super) fn rewritten(
+        &self,
+        line: &Line<'a>,
+        told: &Told<'a>,
+        own_id: Text<'a>,
+        id: Text<'a>,
+        chat: Text<'a>,
+        said: Said<'a>,
+    ) -> Fact<'a> {
+        let time = self.happened(told, own_id != id);
+        let message = self.compose(line, told, id, &chat, said);
+        let text = message.text.clone().unwrap_or_default();
+        Fact {
+            identity: vec!["edited".into(), own_id, text],
+            data: Data::MessageUpdated(message),
+            time,
+            about: Some(chat),
+        }
+    }
+}
+
+/// The whole name of the message that a notice of its author is about.
+fn of_same_author<'a>(own_id: &Text<'a>, target: &Target<'a>) -> Text<'a> {
+    match target.id.text() {
+        Some(bare) => whole_id(own_id, bare),
+        None => own_id.clone(),
+    }
+}
+
+/// A message is taken back once only.
+pub(super) fn taken_back<'a>(
+    line: &Line<'a>,
+    id: Text<'a>,
+    chat: Text<'a>,
+    by: Option<Party<'a>>,
+    time: Option<Timestamp>,
+) -> Fact<'a> {
+    Fact {
+        identity: vec!["deleted".into(), id.clone()],
+        data: Data::MessageDeleted(MessageDeletion {
+            id: Some(id),
+            conversation: conversation(line, chat.clone()),
+            by,
+            ..MessageDeletion::default()
+        }),
+        time,
+        about: Some(chat),
+    }
+}
