@@ -91,6 +91,7 @@ impl Base {
         let registry = assemble::registry(&mut loaded.config, &loaded.file)?;
         assemble::check_endpoints(&registry, &loaded.config.sinks, &loaded.file)?;
         let mut metrics = Metrics::default();
+        admin::process::register(&mut metrics);
         let event_log = &loaded.config.event_log;
         Ok(Self {
             topics: event_log.topics()?,
