@@ -11,7 +11,7 @@
 use schemas::data::{Connection, ConnectionState, Contact, Data, Text, Unmapped};
 use schemas::source::Scheme;
 
-use super::baileys::jid::{jid, phone};
+use super::baileys::jid::{Addressed, addressed, jid, phone};
 use super::baileys::key::Key;
 use super::baileys::messages::{edited, list_of_upsert, revoked, upsert, whole_second};
 use super::baileys::updates::{delete, list_of_delete, status, update};
@@ -53,6 +53,8 @@ object! {
 
     Person {
         remote: Json = "remoteJid",
+        remote_alt: Json = "remoteJidAlt",
+        lid: Json = "lid",
         id: Json = "id",
         push_name: Json = "pushName",
         name: Json = "name",
@@ -142,7 +144,7 @@ fn contact<'a>(line: &Line<'a>, json: Json<'a>, event: &'static str, data: fn(Co
     } else {
         person.id
     };
-    let Some(id) = jid(address) else {
+    let Some(Addressed { id, alternate }) = addressed([address, person.remote_alt, person.lid]) else {
         return Err(Nothing::because("no contact id"));
     };
     let names = [person.push_name, person.name, person.notify];
@@ -150,7 +152,8 @@ fn contact<'a>(line: &Line<'a>, json: Json<'a>, event: &'static str, data: fn(Co
         data: data(Contact {
             id: id.clone(),
             name: names.into_iter().find_map(Json::text),
-            phone: phone([address]),
+            phone: phone([address, person.remote_alt]),
+            alternate_id: alternate,
             channel_id: line.channel_id.clone(),
             group: id.ends_with("@g.us").then_some(true),
             ..Contact::default()

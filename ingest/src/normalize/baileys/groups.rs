@@ -7,7 +7,7 @@ use schemas::data::{
     Data, Group, GroupJoinRequest, GroupParticipants, JoinRequestAction, Participant, ParticipantsAction, Party, Text,
 };
 
-use super::jid::{jid, party, phone};
+use super::jid::{Addressed, addressed, jid, party, phone};
 use super::{Fact, Line, Mapped, Nothing};
 use crate::normalize::digest;
 use crate::normalize::json::{Json, object};
@@ -168,6 +168,11 @@ pub(super) fn join_request<'a>(_line: &Line<'a>, data: Json<'a>) -> Mapped<'a> {
             about: Some(group),
         });
     };
+    if let Some(known) =
+        addressed([change.participant, change.participant_pn]).filter(|_| !change.participant.is_object())
+    {
+        (participant.id, participant.alternate_id) = (known.id, known.alternate);
+    }
     participant.phone = participant.phone.or_else(|| phone([change.participant_pn]));
     let word = change.action.text().unwrap_or_default();
     requested(group, participant, word, change.method.text(), &author)
@@ -280,15 +285,16 @@ pub(super) fn member<'a>(json: Json<'a>, author: &Author<'_>) -> Option<Member<'
         }
     };
     let addresses = [person.id, person.jid, person.lid, person.phone, person.pn];
+    let Addressed { id, alternate } = addressed(addresses)?;
     let participant = Participant {
-        id: addresses.into_iter().find_map(jid)?,
+        id,
+        alternate_id: alternate,
         phone: phone([person.phone, person.pn, person.id, person.jid]),
         admin: match person.admin.text().as_deref() {
             Some("admin" | "superadmin") => Some(true),
             _ if person.admin.raw() == "null" => Some(false),
             _ => person.admin.flag(),
         },
-        ..Participant::default()
     };
     Some(Member {
         participant,

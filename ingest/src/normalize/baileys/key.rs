@@ -3,7 +3,7 @@
 use schemas::data::{Conversation, Data, DeliveryStatus, Direction, Party, PartyKind, Text};
 use schemas::time::Timestamp;
 
-use super::jid::{conversation, jid, party};
+use super::jid::{Addressed, addressed, conversation, is_personal, party};
 use super::{Fact, Line, Nothing};
 use crate::normalize::json::{Json, object};
 
@@ -16,7 +16,10 @@ object! {
         participant: Json = "participant",
         participant_alt: Json = "participantAlt",
         participant_pn: Json = "participantPn",
+        participant_lid: Json = "participantLid",
         sender_pn: Json = "senderPn",
+        sender_lid: Json = "senderLid",
+        previous: Json = "previousRemoteJid",
     }
 }
 
@@ -24,6 +27,7 @@ object! {
 pub(in crate::normalize) struct Named<'a> {
     pub(in crate::normalize) id: Text<'a>,
     pub(in crate::normalize) chat: Text<'a>,
+    alternate: Option<Text<'a>>,
     /// The parts by which `WhatsApp` tells messages apart.
     identity: [Text<'a>; 4],
     pub(in crate::normalize) outbound: bool,
@@ -31,48 +35,76 @@ pub(in crate::normalize) struct Named<'a> {
 
 impl<'a> Key<'a> {
     pub(in crate::normalize) fn named(&self) -> Result<Named<'a>, Nothing<'a>> {
-        let chat = jid(self.remote);
-        let (Some(id), Some(chat)) = (self.id.text(), chat.clone()) else {
+        let outbound = self.from_me.flag() == Some(true);
+        let chat = self.chat(outbound);
+        let (Some(id), Some(Addressed { id: chat, alternate })) = (self.id.text(), chat.clone()) else {
             return Err(Nothing {
                 reason: "no message key",
-                about: chat,
+                about: chat.map(|chat| chat.id),
             });
         };
-        let outbound = self.from_me.flag() == Some(true);
+        // Ours need no author: a line is one sender, and who reports them does not always name it. Nor does a chat with one.
+        let author = addressed(self.participants()).filter(|_| !outbound && !is_personal(&chat));
         Ok(Named {
             identity: [
                 chat.clone(),
                 id.clone(),
                 if outbound { "from me" } else { "to me" }.into(),
-                // Ours need none: a line is one sender, and who reports them does not always name it.
-                jid(self.participant).filter(|_| !outbound).unwrap_or_default(),
+                author.map(|author| author.id).unwrap_or_default(),
             ],
             id,
             chat,
+            alternate,
             outbound,
         })
     }
 
+    /// The chat. Who sent it to us in a chat with one is that chat; a key of ours has ourselves there.
+    fn chat(&self, outbound: bool) -> Option<Addressed<'a>> {
+        let sender = if outbound {
+            [Json::default(); 2]
+        } else {
+            [self.sender_pn, self.sender_lid]
+        };
+        addressed([self.remote, self.remote_alt, self.previous, sender[0], sender[1]])
+    }
+
+    fn participants(&self) -> [Json<'a>; 4] {
+        [
+            self.participant,
+            self.participant_alt,
+            self.participant_pn,
+            self.participant_lid,
+        ]
+    }
+
     /// Who wrote it. A key of ours names us in groups only.
     pub(in crate::normalize) fn sender(&self, outbound: bool, name: Option<Text<'a>>) -> Option<Party<'a>> {
-        let in_group = [self.participant, self.participant_alt, self.participant_pn];
+        let in_group = self.participants();
         if outbound {
             party(in_group, Some(PartyKind::Agent), name)
         } else if in_group.into_iter().any(|json| json.text().is_some()) {
             party(in_group, Some(PartyKind::Contact), name)
         } else {
-            party(
-                [self.remote, self.remote_alt, self.sender_pn],
-                Some(PartyKind::Contact),
-                name,
-            )
+            let addresses = [
+                self.remote,
+                self.remote_alt,
+                self.previous,
+                self.sender_pn,
+                self.sender_lid,
+            ];
+            party(addresses, Some(PartyKind::Contact), name)
         }
     }
 }
 
 impl<'a> Named<'a> {
     pub(in crate::normalize) fn conversation(&self, line: &Line<'a>) -> Conversation<'a> {
-        conversation(line, self.chat.clone())
+        let chat = Addressed {
+            id: self.chat.clone(),
+            alternate: self.alternate.clone(),
+        };
+        conversation(line, chat)
     }
 
     pub(in crate::normalize) fn direction(&self) -> Direction {

@@ -2,7 +2,7 @@
 
 use schemas::data::{Connection, ConnectionState, Contact, Data, Presence, PresenceOf};
 
-use super::jid::{conversation, jid, phone};
+use super::jid::{Addressed, addressed, conversation, phone};
 use super::{Fact, Line, Mapped, Nothing};
 use crate::normalize::digest;
 use crate::normalize::json::{Json, object};
@@ -76,7 +76,7 @@ pub(super) fn connection<'a>(line: &Line<'a>, data: Json<'a>) -> Mapped<'a> {
 
 pub(super) fn presence<'a>(line: &Line<'a>, data: Json<'a>) -> Mapped<'a> {
     let present: Present<'a> = data.read();
-    let Some(chat) = jid(present.id) else {
+    let Some(chat) = addressed([present.id]) else {
         return Err(Nothing::because("no chat id"));
     };
     let of = |id, known: Json<'a>| {
@@ -96,9 +96,9 @@ pub(super) fn presence<'a>(line: &Line<'a>, data: Json<'a>) -> Mapped<'a> {
                 .filter_map(|(id, known)| of(id, known))
                 .collect(),
         }),
-        identity: vec!["presence.update".into(), chat.clone(), digest(data.raw()).into()],
+        identity: vec!["presence.update".into(), chat.id.clone(), digest(data.raw()).into()],
         time: None,
-        about: Some(chat),
+        about: Some(chat.id),
     })
 }
 
@@ -112,7 +112,7 @@ pub(super) fn contact_updated<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a>
 
 fn contact<'a>(line: &Line<'a>, json: Json<'a>, event: &'static str, data: fn(Contact<'a>) -> Data<'a>) -> Mapped<'a> {
     let person: Person<'a> = json.read();
-    let Some(id) = jid(person.id).or_else(|| jid(person.phone)) else {
+    let Some(Addressed { id, alternate }) = addressed([person.id, person.phone, person.lid]) else {
         return Err(Nothing::because("no contact id"));
     };
     let names = [person.name, person.notify, person.verified];
@@ -121,7 +121,7 @@ fn contact<'a>(line: &Line<'a>, json: Json<'a>, event: &'static str, data: fn(Co
             id: id.clone(),
             name: names.into_iter().find_map(Json::text),
             phone: phone([person.phone, person.id]),
-            identifier: jid(person.lid),
+            alternate_id: alternate,
             channel_id: line.channel_id.clone(),
             group: id.ends_with("@g.us").then_some(true),
             ..Contact::default()

@@ -117,6 +117,8 @@ pub(super) fn reacted<'a>(
     notice: &Notice<'a>,
     time: Option<Timestamp>,
 ) -> Fact<'a> {
+    let mut identity = named.identity("reaction");
+    identity.extend([id.clone(), notice.text.text().unwrap_or_default()]);
     let data = Data::MessageReaction(MessageReaction {
         id,
         conversation: named.conversation(line),
@@ -124,7 +126,6 @@ pub(super) fn reacted<'a>(
         from,
         emoji: notice.text.text(),
     });
-    let identity = named.identity("reaction");
     // The sender's own clock first: the other event about this reaction has no other.
     named.fact(data, identity, notice.sender_timestamp_ms.time().or(time))
 }
@@ -213,7 +214,7 @@ pub(super) fn compose<'a>(
 /// The other side of a chat that we wrote to; a group has no one side.
 pub(super) fn to<'a>(key: &Key<'a>, named: &Named<'a>) -> Option<Party<'a>> {
     let chat_with_one = !named.chat.ends_with("@g.us") && !named.chat.ends_with("@broadcast");
-    let addresses = [key.remote, key.remote_alt, Json::default()];
+    let addresses = [key.remote, key.remote_alt, key.previous];
     (named.outbound && chat_with_one)
         .then(|| party(addresses, Some(PartyKind::Contact), None))
         .flatten()

@@ -3,7 +3,7 @@
 use schemas::data::{Data, DeliveryStatus, MessageDeletion, MessageStatus, PartyKind, Text};
 use schemas::time::Timestamp;
 
-use super::jid::{conversation, jid, party};
+use super::jid::{addressed, conversation, party};
 use super::key::{Key, Named, delivery_status};
 use super::messages::{Notice, compose, edited, reacted, revoked, to};
 use super::{Fact, Line, Mapped, Nothing};
@@ -103,7 +103,7 @@ pub(super) fn receipt<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
         return Err(named.nothing("a receipt without a time"));
     };
     let recipient = party(
-        [receipt.user, key.participant, key.participant_alt],
+        [receipt.user, key.participant, key.participant_alt, key.participant_pn],
         Some(PartyKind::Contact),
         None,
     );
@@ -143,24 +143,24 @@ pub(in crate::normalize) fn delete<'a>(line: &Line<'a>, json: Json<'a>) -> Mappe
 
 pub(super) fn delete_all<'a>(line: &Line<'a>, data: Json<'a>) -> Mapped<'a> {
     let deletion: Deletion<'a> = data.read();
-    let (Some(chat), Some(true)) = (jid(deletion.jid), deletion.all.flag()) else {
+    let (Some(chat), Some(true)) = (addressed([deletion.jid]), deletion.all.flag()) else {
         return Err(Nothing::because("no message key"));
     };
     Ok(Fact {
-        identity: vec!["deleted".into(), chat.clone(), "all".into()],
+        identity: vec!["deleted".into(), chat.id.clone(), "all".into()],
+        about: Some(chat.id.clone()),
         data: Data::MessageDeleted(MessageDeletion {
-            conversation: conversation(line, chat.clone()),
+            conversation: conversation(line, chat),
             ..MessageDeletion::default()
         }),
         time: None,
-        about: Some(chat),
     })
 }
 
 pub(super) fn reaction<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
     let Reacted { key, reaction } = json.read();
     let named = reaction.key.named().map_err(|nothing| Nothing {
-        about: jid(key.remote),
+        about: addressed([key.remote, key.remote_alt]).map(|chat| chat.id),
         ..nothing
     })?;
     match key.id.text() {

@@ -6,8 +6,8 @@ use schemas::data::{
 };
 use schemas::time::Timestamp;
 
-use super::{Body, address, party};
-use crate::normalize::baileys::jid::phone;
+use super::{Body, address, addressed, party};
+use crate::normalize::baileys::jid::{Addressed, phone};
 use crate::normalize::baileys::{Fact, Mapped, Nothing};
 use crate::normalize::json::{Json, object};
 
@@ -33,7 +33,7 @@ object! {
         participants: Json = "participants",
     }
 
-    Person { id: Json = "id", phone: Json = "pn", role: Json = "role", admin: Json = "admin", }
+    Person { id: Json = "id", phone: Json = "pn", lid: Json = "lid", role: Json = "role", admin: Json = "admin", }
 
     /// Who did it, in the words of the engines.
     Engine { author: Json = "author", author_pn: Json = "authorPn", sender: Json = "Sender", sender_pn: Json = "SenderPN", }
@@ -95,7 +95,8 @@ impl<'a> Body<'a> {
         let participants = vec![Participant {
             id: our_id,
             phone: we.phone,
-            ..Participant::default()
+            alternate_id: we.alternate_id,
+            admin: None,
         }];
         let actor = change.actor();
         let action = by_themselves("leave", actor.as_ref(), &participants);
@@ -162,7 +163,7 @@ impl<'a> Body<'a> {
         if participants.is_empty() {
             return Err(nothing("no participants"));
         }
-        let actor = party([notification.author, Json::default()], PartyKind::Contact, None);
+        let actor = party([notification.author], PartyKind::Contact, None);
         let actor = actor.map(|actor| Party { kind: None, ..actor });
         let action = match notification.kind.text().as_deref() {
             Some("invite" | "linked_group_join") => ParticipantsAction::Joined,
@@ -192,7 +193,7 @@ impl<'a> Body<'a> {
             _ => return Err(nothing("unknown action")),
         };
         let addresses = [change.requester_id, change.requester_pn];
-        let Some(requester) = addresses.into_iter().find_map(address) else {
+        let Some(requester) = addressed(addresses) else {
             return Err(nothing("no participant"));
         };
         Ok(Fact {
@@ -201,9 +202,10 @@ impl<'a> Body<'a> {
                 id: id.clone(),
                 action,
                 participant: Participant {
-                    id: requester,
+                    id: requester.id,
                     phone: phone([change.requester_pn, change.requester_id]),
-                    ..Participant::default()
+                    alternate_id: requester.alternate,
+                    admin: None,
                 },
                 method: change.method.text(),
                 actor: change.actor(),
@@ -266,8 +268,14 @@ fn participants_of<'a>(
 /// Added or joined, removed or left: WAHA says only which of the two pairs, the rest depends on who did it.
 fn by_themselves(word: &str, actor: Option<&Party<'_>>, participants: &[Participant<'_>]) -> ParticipantsAction {
     let by_another = actor.is_some_and(|actor| {
+        let addresses = [actor.id.as_ref(), actor.alternate_id.as_ref()];
         let is_actor = |one: &Participant<'_>| {
-            actor.id.as_ref() == Some(&one.id) || (one.phone.is_some() && one.phone == actor.phone)
+            let theirs = [Some(&one.id), one.alternate_id.as_ref()];
+            let same = theirs
+                .into_iter()
+                .flatten()
+                .any(|address| addresses.contains(&Some(address)));
+            same || (one.phone.is_some() && one.phone == actor.phone)
         };
         !participants.iter().all(is_actor)
     });
@@ -288,14 +296,15 @@ fn person(json: Json<'_>) -> Option<Participant<'_>> {
             ..Person::default()
         }
     };
+    let Addressed { id, alternate } = addressed([person.id, person.phone, person.lid])?;
     Some(Participant {
-        id: address(person.id).or_else(|| address(person.phone))?,
+        id,
+        alternate_id: alternate,
         phone: phone([person.phone, person.id]),
         admin: match person.role.text().or_else(|| person.admin.text()).as_deref() {
             Some("admin" | "superadmin") => Some(true),
             Some("participant") => Some(false),
             _ => None,
         },
-        ..Participant::default()
     })
 }

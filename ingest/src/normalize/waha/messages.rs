@@ -1,13 +1,13 @@
 //! Messages and what happens to them: `message`, `message.any`, `message.edited`, `message.revoked`, `message.reaction`,
 //! `message.ack`.
 
-use schemas::data::{
-    Data, DeliveryStatus, Direction, Message, MessageReaction, MessageStatus, Party, PartyKind, Quoted, Text,
-};
+use schemas::data::{Data, DeliveryStatus, Direction, Message, MessageReaction, MessageStatus, Party, PartyKind, Text};
 
+use super::names::whole_id;
 use super::notices::taken_back;
-use super::{Body, address, party};
-use crate::normalize::baileys::jid::{conversation, spelled};
+use super::{Body, address, addressed, party};
+use crate::normalize::baileys::jid::{Addressed, conversation, is_personal};
+use crate::normalize::baileys::key::Key;
 use crate::normalize::baileys::{Fact, Line, Mapped, Nothing};
 use crate::normalize::json::{Json, object};
 use crate::normalize::whatsapp::{self, Reading, Said};
@@ -37,7 +37,7 @@ object! {
 
     Media { url: Json = "url", mime_type: Json = "mimetype", name: Json = "filename", }
 
-    Reply { id: Json = "id", body: Json = "body", engine: Json = "_data", }
+    Reply { id: Json = "id", participant: Json = "participant", body: Json = "body", engine: Json = "_data", }
 
     Reaction { text: Json = "text", id: Json = "messageId", }
 
@@ -51,32 +51,37 @@ object! {
         info: Info = "Info",
         message: Json = "message" | "Message",
         raw_message: Json = "RawMessage",
+        key: Key = "key",
     }
 
-    Info { push_name: Json = "PushName", }
+    Info {
+        push_name: Json = "PushName",
+        sender_alt: Json = "SenderAlt",
+        recipient_alt: Json = "RecipientAlt",
+    }
 }
 
 impl<'a> Body<'a> {
     pub(super) fn message(&self, line: &Line<'a>) -> Mapped<'a> {
         let mut told: Told<'a> = self.payload.read();
-        let (id, chat) = told.named()?;
+        let (id, chat) = self.named(&told)?;
         let said = match told.reading() {
             Reading::Said(said) => said,
             notice => return self.notice(line, &told, id, chat, notice),
         };
         told.complete(&said);
         Ok(Fact {
-            identity: vec!["message".into(), id.clone()],
+            identity: vec!["message".into(), self.one_name(&id, &told, &chat)],
             data: Data::MessageCreated(self.compose(line, &told, id, &chat, said)),
             time: told.timestamp.time(),
-            about: Some(chat),
+            about: Some(chat.id),
         })
     }
 
     /// Like a message, with the new text; `id` names the edit, and in some engines the message itself.
     pub(super) fn edited(&self, line: &Line<'a>) -> Mapped<'a> {
         let told: Told<'a> = self.payload.read();
-        let (own_id, chat) = told.named()?;
+        let (own_id, chat) = self.named(&told)?;
         let id = match told.edited_id.text() {
             Some(bare) => whole_id(&own_id, bare),
             None => own_id.clone(),
@@ -89,24 +94,30 @@ impl<'a> Body<'a> {
     pub(super) fn revoked(&self, line: &Line<'a>) -> Mapped<'a> {
         let Revocation { id, before, after } = self.payload.read();
         let notice = if after.id.is_there() { &after } else { &before };
-        let (notice_id, chat) = notice.named()?;
-        let id = before.id.text().unwrap_or_else(|| match id.text() {
-            Some(bare) => whole_id(&notice_id, bare),
-            None => notice_id.clone(),
-        });
+        let (notice_id, chat) = self.named(notice)?;
+        let id = match (before.id.is_there(), id.text()) {
+            (true, _) => self.named(&before)?.0,
+            (false, Some(bare)) => whole_id(&notice_id, bare),
+            (false, None) => notice_id.clone(),
+        };
         let by = after.id.is_there().then(|| self.sender(&after)).flatten();
         let time = self.happened(notice, notice_id != id);
-        Ok(taken_back(line, id, chat, by, time))
+        Ok(taken_back(line, self.one_name(&id, notice, &chat), id, chat, by, time))
     }
 
     pub(super) fn reaction(&self, line: &Line<'a>) -> Mapped<'a> {
         let told: Told<'a> = self.payload.read();
-        let (own_id, chat) = told.named()?;
+        let (own_id, chat) = self.named(&told)?;
         let Some(id) = told.reaction.id.text() else {
-            return Err(nothing("no message id", chat));
+            return Err(nothing("no message id", chat.id));
         };
         Ok(Fact {
-            identity: vec!["reaction".into(), own_id],
+            identity: vec![
+                "reaction".into(),
+                self.one_name(&own_id, &told, &chat),
+                self.one_name(&id, &told, &chat),
+                told.reaction.text.text().unwrap_or_default(),
+            ],
             data: Data::MessageReaction(MessageReaction {
                 id,
                 conversation: conversation(line, chat.clone()),
@@ -115,23 +126,23 @@ impl<'a> Body<'a> {
                 emoji: told.reaction.text.text(),
             }),
             time: told.timestamp.time(),
-            about: Some(chat),
+            about: Some(chat.id),
         })
     }
 
     /// In a group each participant's device tells for itself.
     pub(super) fn ack(&self, line: &Line<'a>) -> Mapped<'a> {
         let told: Told<'a> = self.payload.read();
-        let (id, chat) = told.named()?;
+        let (id, chat) = self.named(&told)?;
         let Some(status) = told.status() else {
-            return Err(nothing("no acknowledgement", chat));
+            return Err(nothing("no acknowledgement", chat.id));
         };
-        let recipient = party([told.participant, Json::default()], PartyKind::Contact, None);
-        let recipient = recipient.filter(|_| chat.ends_with("@g.us") && told.direction() == Direction::Outbound);
+        let recipient = party(told.author(), PartyKind::Contact, None);
+        let recipient = recipient.filter(|_| chat.id.ends_with("@g.us") && told.direction() == Direction::Outbound);
         let word = told.ack.text().or_else(|| told.ack_name.text()).unwrap_or_default();
-        let who = address(told.participant).unwrap_or_default();
+        let who = addressed(told.author()).map(|who| who.id).unwrap_or_default();
         Ok(Fact {
-            identity: vec!["ack".into(), id.clone(), word, who],
+            identity: vec!["ack".into(), self.one_name(&id, &told, &chat), word, who],
             data: Data::MessageStatus(MessageStatus {
                 id,
                 conversation: conversation(line, chat.clone()),
@@ -142,7 +153,7 @@ impl<'a> Body<'a> {
                 external_id: None,
             }),
             time: self.time(),
-            about: Some(chat),
+            about: Some(chat.id),
         })
     }
 
@@ -151,73 +162,52 @@ impl<'a> Body<'a> {
         line: &Line<'a>,
         told: &Told<'a>,
         id: Text<'a>,
-        chat: &Text<'a>,
+        chat: &Addressed<'a>,
         said: Said<'a>,
     ) -> Message<'a> {
         let direction = told.direction();
         let outbound = direction == Direction::Outbound;
         let content = told.content(self.payload, said);
-        let to_one = outbound && !chat.ends_with("@g.us") && !chat.ends_with("@broadcast");
+        let to_one = outbound && is_personal(&chat.id);
         Message {
             id,
             conversation: conversation(line, chat.clone()),
             direction,
             from: self.sender(told),
             to: to_one
-                .then(|| party([told.to, Json::default()], PartyKind::Contact, None))
+                .then(|| party(told.other_side(), PartyKind::Contact, None))
                 .flatten(),
             kind: content.kind,
             text: content.text,
             attachments: content.attachments,
             answer: content.answer,
             mentions: told.mentioned.elements().filter_map(address).collect(),
-            quoted: told.reply_to.id.text().map(|id| Quoted {
-                id: Some(id),
-                text: content.quoted_text,
-                ..Quoted::default()
-            }),
+            quoted: self.quoted(told, content.quoted_text),
             status: outbound.then(|| told.status()).flatten(),
             ..Message::default()
         }
     }
 
     pub(super) fn sender(&self, told: &Told<'a>) -> Option<Party<'a>> {
-        let in_group = [told.participant, told.author];
+        let in_group = told.author();
         if told.direction() == Direction::Outbound {
             return self.we().or_else(|| party(in_group, PartyKind::Agent, None));
         }
         let engine = &told.engine;
         let names = [engine.notify_name, engine.push_name, engine.info.push_name];
         let name = names.into_iter().find_map(Json::text);
-        if in_group.into_iter().any(|json| json.text().is_some()) {
+        if [told.participant, told.author]
+            .into_iter()
+            .any(|json| json.text().is_some())
+        {
             party(in_group, PartyKind::Contact, name)
         } else {
-            party([told.from, Json::default()], PartyKind::Contact, name)
+            party(told.other_side(), PartyKind::Contact, name)
         }
     }
 }
 
 impl<'a> Told<'a> {
-    /// The message's id and its chat, which stands in the id, and else is whoever is not us.
-    fn named(&self) -> Result<(Text<'a>, Text<'a>), Nothing<'a>> {
-        let other_side = if self.direction() == Direction::Outbound {
-            self.to
-        } else {
-            self.from
-        };
-        let Some(id) = self.id.text() else {
-            return Err(Nothing {
-                reason: "no message id",
-                about: address(other_side),
-            });
-        };
-        let in_id = parts(&id).map(|(_, chat, _)| spelled(chat.to_owned().into(), "s.whatsapp.net", "c.us"));
-        match in_id.or_else(|| address(other_side)) {
-            Some(chat) => Ok((id, chat)),
-            None => Err(Nothing::because("no chat id")),
-        }
-    }
-
     pub(super) fn direction(&self) -> Direction {
         if self.from_me.flag() == Some(true) {
             Direction::Outbound
@@ -239,24 +229,6 @@ impl<'a> Told<'a> {
                 _ => return None,
             })
         })
-    }
-}
-
-/// `<from us>_<chat>_<id and perhaps the participant>`.
-pub(super) fn parts(id: &str) -> Option<(&str, &str, &str)> {
-    let (from_us, rest) = id.split_once('_')?;
-    let (chat, rest) = rest.split_once('_')?;
-    (matches!(from_us, "true" | "false") && chat.contains('@')).then_some((from_us, chat, rest))
-}
-
-/// The name of the message with that bare id which somebody wrote who wrote the message called `like`.
-pub(super) fn whole_id<'a>(like: &str, bare: Text<'a>) -> Text<'a> {
-    match parts(like) {
-        Some((from_us, chat, rest)) if parts(&bare).is_none() => match rest.split_once('_') {
-            Some((_, participant)) => format!("{from_us}_{chat}_{bare}_{participant}").into(),
-            None => format!("{from_us}_{chat}_{bare}").into(),
-        },
-        _ => bare,
     }
 }
 

@@ -11,13 +11,14 @@
 mod content;
 mod groups;
 mod messages;
+mod names;
 mod notices;
 
 use schemas::data::{Connection, ConnectionState, Data, Party, PartyKind, Presence, PresenceOf, Text, Unmapped};
 use schemas::source::{Encoding, Hash, HmacScheme, Scheme};
 use schemas::time::Timestamp;
 
-use super::baileys::jid::{conversation, phone, spelled};
+use super::baileys::jid::{self, Addressed, phone, spelled};
 use super::baileys::{Fact, Line, Mapped, Nothing, Scope};
 use super::json::{Json, object};
 use super::{Adapter, Because, Normalized, Webhook, digest, handshake};
@@ -40,7 +41,7 @@ object! {
     }
 
     /// The number that the session is logged in with.
-    Me { id: Json = "id", name: Json = "pushName", }
+    Me { id: Json = "id", lid: Json = "lid", jid: Json = "jid", name: Json = "pushName", }
 
     Session { name: Json = "name", status: Json = "status", }
 
@@ -93,7 +94,11 @@ impl<'a> Body<'a> {
     }
 
     fn we(&self) -> Option<Party<'a>> {
-        party([self.me.id, Json::default()], PartyKind::Agent, self.me.name.text())
+        party(
+            [self.me.id, self.me.jid, self.me.lid],
+            PartyKind::Agent,
+            self.me.name.text(),
+        )
     }
 
     fn session_status(&self, line: &Line<'a>) -> Mapped<'a> {
@@ -159,7 +164,7 @@ impl<'a> Body<'a> {
 
     fn presence(&self, line: &Line<'a>) -> Mapped<'a> {
         let present: Present<'a> = self.payload.read();
-        let Some(chat) = address(present.id) else {
+        let Some(chat) = addressed([present.id]) else {
             return Err(Nothing::because("no chat id"));
         };
         let of = |json: Json<'a>| {
@@ -176,12 +181,12 @@ impl<'a> Body<'a> {
         };
         Ok(Fact {
             data: Data::PresenceUpdated(Presence {
-                conversation: conversation(line, chat.clone()),
+                conversation: jid::conversation(line, chat.clone()),
                 parties: present.presences.elements().filter_map(of).collect(),
             }),
             identity: self.own_identity("presence.update"),
             time: self.time(),
-            about: Some(chat),
+            about: Some(chat.id),
         })
     }
 }
@@ -191,13 +196,32 @@ fn address(json: Json<'_>) -> Option<Text<'_>> {
     Some(spelled(json.text()?, "s.whatsapp.net", "c.us"))
 }
 
-/// Somebody under the first address, with the phone number from any of them.
-fn party<'a>(addresses: [Json<'a>; 2], kind: PartyKind, name: Option<Text<'a>>) -> Option<Party<'a>> {
+/// As [`jid::addressed`], in WAHA's spelling.
+fn addressed<'a>(addresses: impl IntoIterator<Item = Json<'a>>) -> Option<Addressed<'a>> {
+    addressed_texts(addresses.into_iter().filter_map(Json::text))
+}
+
+fn addressed_texts<'a>(addresses: impl IntoIterator<Item = Text<'a>>) -> Option<Addressed<'a>> {
+    let Addressed { id, alternate } = jid::addressed_texts(addresses)?;
+    let waha = |address| spelled(address, "s.whatsapp.net", "c.us");
+    Some(Addressed {
+        id: waha(id),
+        alternate: alternate.map(waha),
+    })
+}
+
+/// Somebody under these addresses, with the phone number from any of them.
+fn party<'a>(
+    addresses: impl IntoIterator<Item = Json<'a>> + Clone,
+    kind: PartyKind,
+    name: Option<Text<'a>>,
+) -> Option<Party<'a>> {
+    let Addressed { id, alternate } = addressed(addresses.clone())?;
     Some(Party {
-        id: Some(addresses.into_iter().find_map(address)?),
+        id: Some(id),
         kind: Some(kind),
         name,
         phone: phone(addresses),
-        ..Party::default()
+        alternate_id: alternate,
     })
 }

@@ -4,9 +4,10 @@
 use schemas::data::{Data, Message, MessageDeletion, Party, Text};
 use schemas::time::Timestamp;
 
-use super::messages::{Told, nothing, parts, whole_id};
+use super::messages::{Told, nothing};
+use super::names::{parts, whole_id};
 use super::{Body, address};
-use crate::normalize::baileys::jid::conversation;
+use crate::normalize::baileys::jid::{Addressed, conversation};
 use crate::normalize::baileys::{Fact, Line, Mapped};
 use crate::normalize::whatsapp::{self, Reading, Said, Target};
 
@@ -17,7 +18,7 @@ impl<'a> Body<'a> {
         line: &Line<'a>,
         told: &Told<'a>,
         own_id: Text<'a>,
-        chat: Text<'a>,
+        chat: Addressed<'a>,
         notice: Reading<'a>,
     ) -> Mapped<'a> {
         match notice {
@@ -26,7 +27,7 @@ impl<'a> Body<'a> {
                     let id = of_same_author(&own_id, &key);
                     Ok(self.rewritten(line, told, own_id, id, chat, said))
                 }
-                None => Err(nothing("no content", chat)),
+                None => Err(nothing("no content", chat.id)),
             },
             // It says which message, and not what is new.
             Reading::SealedEdit(target) => Ok(Fact {
@@ -37,18 +38,19 @@ impl<'a> Body<'a> {
                     from: self.sender(told),
                     ..Message::default()
                 }),
-                identity: vec!["edited in secret".into(), own_id],
+                identity: vec!["edited in secret".into(), self.one_name(&own_id, told, &chat)],
                 time: self.happened(told, true),
-                about: Some(chat),
+                about: Some(chat.id),
             }),
             Reading::Revoked(target) => {
                 let id = self.taken_back_id(&own_id, &target);
                 let time = self.happened(told, own_id != id);
-                Ok(taken_back(line, id, chat, self.sender(told), time))
+                let name = self.one_name(&id, told, &chat);
+                Ok(taken_back(line, name, id, chat, self.sender(told), time))
             }
-            Reading::Reacted(_) => Err(nothing("a reaction, as its own event says", chat)),
-            Reading::Nothing(reason) => Err(nothing(reason, chat)),
-            Reading::Said(_) => Err(nothing("no notice", chat)),
+            Reading::Reacted(_) => Err(nothing("a reaction, as its own event says", chat.id)),
+            Reading::Nothing(reason) => Err(nothing(reason, chat.id)),
+            Reading::Said(_) => Err(nothing("no notice", chat.id)),
         }
     }
 
@@ -57,7 +59,7 @@ impl<'a> Body<'a> {
         let author = address(target.participant).filter(|_| target.from_me.flag() != Some(true));
         match (parts(own_id), author, target.id.text()) {
             (Some((_, chat, rest)), Some(author), Some(bare)) if chat.ends_with("@g.us") && rest.contains('_') => {
-                let ours = address(self.me.id).is_some_and(|ours| ours == author);
+                let ours = self.is_ours(&author);
                 format!("{ours}_{chat}_{bare}_{author}").into()
             }
             _ => of_same_author(own_id, target),
@@ -79,17 +81,18 @@ impl<'a> Body<'a> {
         told: &Told<'a>,
         own_id: Text<'a>,
         id: Text<'a>,
-        chat: Text<'a>,
+        chat: Addressed<'a>,
         said: Said<'a>,
     ) -> Fact<'a> {
         let time = self.happened(told, own_id != id);
+        let name = self.one_name(&own_id, told, &chat);
         let message = self.compose(line, told, id, &chat, said);
         let text = message.text.clone().unwrap_or_default();
         Fact {
-            identity: vec!["edited".into(), own_id, text],
+            identity: vec!["edited".into(), name, text],
             data: Data::MessageUpdated(message),
             time,
-            about: Some(chat),
+            about: Some(chat.id),
         }
     }
 }
@@ -105,13 +108,14 @@ fn of_same_author<'a>(own_id: &Text<'a>, target: &Target<'a>) -> Text<'a> {
 /// A message is taken back once only.
 pub(super) fn taken_back<'a>(
     line: &Line<'a>,
+    name: Text<'a>,
     id: Text<'a>,
-    chat: Text<'a>,
+    chat: Addressed<'a>,
     by: Option<Party<'a>>,
     time: Option<Timestamp>,
 ) -> Fact<'a> {
     Fact {
-        identity: vec!["deleted".into(), id.clone()],
+        identity: vec!["deleted".into(), name],
         data: Data::MessageDeleted(MessageDeletion {
             id: Some(id),
             conversation: conversation(line, chat.clone()),
@@ -119,6 +123,6 @@ pub(super) fn taken_back<'a>(
             ..MessageDeletion::default()
         }),
         time,
-        about: Some(chat),
+        about: Some(chat.id),
     }
 }

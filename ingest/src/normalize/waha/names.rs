@@ -1,0 +1,148 @@
+//! How WAHA names messages, `<from us>_<chat>_<id>` with the participant behind it in groups, and the one name under which a
+//! message is told apart.
+//!
+//! The same message comes under both addresses of a chat, the phone's and the hidden one, and its name with it. Names stay as
+//! WAHA writes them, since its own interface takes no others, and a reference is written as the body around it is. Only the
+//! identity of events has the one name, with the address that stands for the chat ([`addressed`]) wherever the body says both.
+
+use schemas::data::{Direction, Quoted, Text};
+
+use super::messages::Told;
+use super::{Body, addressed, addressed_texts};
+use crate::normalize::baileys::Nothing;
+use crate::normalize::baileys::jid::Addressed;
+use crate::normalize::json::Json;
+
+/// The name of a message, and its chat.
+pub(super) type Named<'a> = (Text<'a>, Addressed<'a>);
+
+impl<'a> Body<'a> {
+    /// The message's name and its chat, which stands in the name, and else is whoever is not us.
+    pub(super) fn named(&self, told: &Told<'a>) -> Result<Named<'a>, Nothing<'a>> {
+        let Some(id) = told.id.text() else {
+            return Err(Nothing {
+                reason: "no message id",
+                about: addressed(told.other_side()).map(|chat| chat.id),
+            });
+        };
+        let in_id = parts(&id).map(|(_, chat, _)| Text::Owned(chat.to_owned()));
+        let addresses = told.other_side().into_iter().filter_map(Json::text);
+        match addressed_texts(in_id.into_iter().chain(addresses)) {
+            Some(chat) => Ok((id, chat)),
+            None => Err(Nothing::because("no chat id")),
+        }
+    }
+
+    /// The name with the addresses that stand for chat and participant.
+    pub(super) fn one_name(&self, id: &Text<'a>, told: &Told<'a>, chat: &Addressed<'a>) -> Text<'a> {
+        let Some((from_us, chat_in_id, rest)) = parts(id) else {
+            return id.clone();
+        };
+        let chat = &*chat.id;
+        let Some((bare, participant)) = rest.split_once('_') else {
+            return if chat == chat_in_id {
+                id.clone()
+            } else {
+                format!("{from_us}_{chat}_{rest}").into()
+            };
+        };
+        let also = if from_us == "true" {
+            self.our_addresses().to_vec()
+        } else {
+            told.author().to_vec()
+        };
+        let also = also.into_iter().filter_map(Json::text);
+        let known = addressed_texts([Text::Owned(participant.to_owned())].into_iter().chain(also));
+        let spelled = known.map_or_else(|| participant.to_owned(), |known| known.id.into_owned());
+        if (chat, &*spelled) == (chat_in_id, participant) {
+            return id.clone();
+        }
+        format!("{from_us}_{chat}_{bare}_{spelled}").into()
+    }
+
+    /// The message that another answers: the engines give the bare id, and who wrote it.
+    pub(super) fn quoted(&self, told: &Told<'a>, text: Option<Text<'a>>) -> Option<Quoted<'a>> {
+        let id = told.reply_to.id.text()?;
+        let whole = if parts(&id).is_some() {
+            Some(id.clone())
+        } else {
+            self.whole_name(told, &id)
+        };
+        Some(match whole {
+            Some(whole) => Quoted {
+                text,
+                ..Quoted::new(whole)
+            },
+            None => Quoted {
+                external_id: Some(id),
+                text,
+                ..Quoted::default()
+            },
+        })
+    }
+
+    /// The name of the answered message, in the chat as the answer's own name has it.
+    fn whole_name(&self, told: &Told<'a>, bare: &str) -> Option<Text<'a>> {
+        let own = told.id.text()?;
+        let (_, chat, _) = parts(&own)?;
+        let author = super::address(told.reply_to.participant)?;
+        let ours = self.is_ours(&author);
+        Some(if chat.ends_with("@g.us") {
+            format!("{ours}_{chat}_{bare}_{author}").into()
+        } else {
+            format!("{ours}_{chat}_{bare}").into()
+        })
+    }
+
+    pub(super) fn our_addresses(&self) -> [Json<'a>; 3] {
+        [self.me.id, self.me.jid, self.me.lid]
+    }
+
+    pub(super) fn is_ours(&self, address: &Text<'a>) -> bool {
+        let ours = self.our_addresses().into_iter().filter_map(super::address);
+        ours.into_iter().any(|ours| ours == *address)
+    }
+}
+
+impl<'a> Told<'a> {
+    /// The other side of a chat with one, under all its addresses; of a group the group.
+    pub(super) fn other_side(&self) -> [Json<'a>; 4] {
+        let (info, key) = (&self.engine.info, &self.engine.key);
+        if self.direction() == Direction::Outbound {
+            [self.to, info.recipient_alt, key.remote_alt, Json::default()]
+        } else {
+            [self.from, info.sender_alt, key.remote_alt, key.sender_pn]
+        }
+    }
+
+    /// Who wrote it in a group, under all their addresses.
+    pub(super) fn author(&self) -> [Json<'a>; 6] {
+        let (info, key) = (&self.engine.info, &self.engine.key);
+        [
+            self.participant,
+            self.author,
+            info.sender_alt,
+            key.participant_alt,
+            key.participant_pn,
+            key.participant_lid,
+        ]
+    }
+}
+
+/// `<from us>_<chat>_<id and perhaps the participant>`.
+pub(super) fn parts(id: &str) -> Option<(&str, &str, &str)> {
+    let (from_us, rest) = id.split_once('_')?;
+    let (chat, rest) = rest.split_once('_')?;
+    (matches!(from_us, "true" | "false") && chat.contains('@')).then_some((from_us, chat, rest))
+}
+
+/// The name of the message with that bare id which somebody wrote who wrote the message called `like`.
+pub(super) fn whole_id<'a>(like: &str, bare: Text<'a>) -> Text<'a> {
+    match parts(like) {
+        Some((from_us, chat, rest)) if parts(&bare).is_none() => match rest.split_once('_') {
+            Some((_, participant)) => format!("{from_us}_{chat}_{bare}_{participant}").into(),
+            None => format!("{from_us}_{chat}_{bare}").into(),
+        },
+        _ => bare,
+    }
+}
