@@ -69,6 +69,7 @@ impl<'a> Line<'a, '_, '_> {
             Direction::Inbound => (customer.map(Who::contact), self.ours()),
             Direction::Outbound => (self.sender(sent.from), customer.map(Who::contact)),
         };
+        let to = to.filter(|_| group.is_none());
         let (data, identity) = match kind.as_deref() {
             Some("request_welcome") => {
                 let identity = vec!["message".into(), id];
@@ -103,11 +104,10 @@ impl<'a> Line<'a, '_, '_> {
                 let of = of.ok_or_else(|| here("no id of the message that was edited"))?;
                 let edited: Sent<'a> = sent.edit.message.read();
                 let identity = vec!["edited".into(), of.clone(), id];
-                let message = edited.compose(of, conversation, direction, from, None);
+                let message = edited.compose(of, conversation, direction, from, to);
                 (Data::MessageUpdated(message), identity)
             }
             _ => {
-                let to = to.filter(|_| group.is_none());
                 let identity = vec!["message".into(), id.clone()];
                 let message = sent.compose(id, conversation, direction, from, to);
                 (Data::MessageCreated(message), identity)
