@@ -45,6 +45,9 @@ object! {
         id: Json = "id",
         kind: Json = "type",
         text: Json = "text",
+        // Of a place.
+        title: Json = "title",
+        address: Json = "address",
         mention: Mention = "mention",
         quoted_id: Json = "quotedMessageId",
         file_name: Json = "fileName",
@@ -167,6 +170,7 @@ impl<'a> Source<'a> {
         Some(Conversation {
             group: Some(group.is_some()),
             id: group.or_else(|| self.user.text())?,
+            channel: Some("line".into()),
             channel_id,
             ..Conversation::default()
         })
@@ -193,7 +197,7 @@ impl<'a> Content<'a> {
             conversation: place.clone(),
             direction: Direction::Inbound,
             from,
-            text: self.text.text(),
+            text: [self.text, self.title, self.address].into_iter().find_map(Json::text),
             attachments: is_file.then(attachment).into_iter().collect(),
             mentions: self.mention.mentionees.elements().filter_map(mentioned).collect(),
             quoted: self.quoted_id.text().map(Quoted::new),

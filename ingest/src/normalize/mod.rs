@@ -14,6 +14,7 @@ mod cloudevents;
 mod credentials;
 mod digisac;
 mod evolution;
+mod filled_in;
 mod form;
 mod github;
 mod handshake;

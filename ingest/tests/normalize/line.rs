@@ -154,3 +154,42 @@ fn events_without_an_id_are_told_apart_by_what_they_say() {
     assert_eq!(identity(body("a")), identity(body("a")));
     assert_ne!(identity(body("a")), identity(body("b")));
 }
+
+#[test]
+fn a_message_says_its_network_and_a_place_its_name() {
+    for (message, expected) in [
+        (
+            r#"{"id":"1","type":"location","title":"Loja","address":"Rua 1"}"#,
+            Some("Loja"),
+        ),
+        (r#"{"id":"1","type":"location","address":"Rua 1"}"#, Some("Rua 1")),
+        (r#"{"id":"1","type":"location"}"#, None),
+    ] {
+        let body = event("message", &format!(r#""source":{{"userId":"U"}},"message":{message}"#));
+        let Data::MessageCreated(message) = one(Platform::Line, &body).data else {
+            panic!("a message")
+        };
+        assert_eq!(message.text.as_deref(), expected, "{body}");
+        assert_eq!(message.conversation.channel.as_deref(), Some("line"));
+    }
+}
+
+#[test]
+fn every_reference_has_the_form_of_a_messages_id() {
+    let id = r#""message":{"id":468789577898262531,"type":"text","quotedMessageId":468789577898262530}"#;
+    let body = event("message", &format!(r#""source":{{"userId":"U"}},{id}"#));
+    let Data::MessageCreated(message) = one(Platform::Line, &body).data else {
+        panic!("a message")
+    };
+    assert_eq!(message.id, "468789577898262531");
+    let quoted = message.quoted.and_then(|quoted| quoted.id);
+    assert_eq!(quoted.as_deref(), Some("468789577898262530"));
+    let body = event(
+        "unsend",
+        r#""source":{"userId":"U"},"unsend":{"messageId":468789577898262531}"#,
+    );
+    let Data::MessageDeleted(deletion) = one(Platform::Line, &body).data else {
+        panic!("a deletion")
+    };
+    assert_eq!(deletion.id, Some(message.id));
+}

@@ -22,6 +22,8 @@ mod waha;
 mod web1on1;
 mod whatsapp;
 mod whatsapp_cloud;
+mod whatsapp_cloud_changes;
+mod whatsapp_cloud_people;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -3,6 +3,7 @@
 use schemas::data::{Data, Direction};
 use schemas::event::Raw;
 use schemas::platform::Platform;
+use serde_json::json;
 
 use crate::{events, one, sample};
 
@@ -231,4 +232,105 @@ fn overlapping_mentions_do_not_add_up_to_more_than_the_body() {
         panic!("a message")
     };
     assert!(message.mentions.is_empty(), "no name is that long");
+}
+
+/// The normalized part of a sample's event.
+fn said(name: &str) -> serde_json::Value {
+    let body = sample(Platform::Telegram, &format!("{name}.json"));
+    let (_, json) = one(Platform::Telegram, &body).data.to_member().expect("a member");
+    serde_json::from_str(&json).expect("JSON")
+}
+
+#[test]
+fn the_mark_of_a_topic_is_no_quote_and_a_quote_leads_to_a_message_of_its_chat() {
+    for (name, expected) in [
+        ("message.forum_topic", json!(null)),
+        (
+            "message.forum_topic.real_reply",
+            json!({"id": "187", "text": "alguém sabe do pedido?"}),
+        ),
+        (
+            "message.forum_topic.other_topic",
+            json!({"id": "98", "text": "sai às 15h"}),
+        ),
+        ("message.external_reply", json!({"text": "Promoção"})),
+        ("message.reply", json!({"id": "9", "text": "Azul"})),
+    ] {
+        assert_eq!(said(name)["quoted"], expected, "{name}");
+    }
+    let reply = |more: &str| {
+        let body = update(
+            "message",
+            &format!(r#""message_id":9,"chat":{{"id":-5}},"text":"x","reply_to_message":{{"message_id":7}},{more}"#),
+        );
+        let Data::MessageCreated(message) = one(Platform::Telegram, &body).data else {
+            panic!("a message")
+        };
+        message.quoted.and_then(|quoted| quoted.id.map(|id| id.into_owned()))
+    };
+    for (more, expected) in [
+        (r#""message_thread_id":7,"is_topic_message":true"#, None),
+        (r#""message_thread_id":6,"is_topic_message":true"#, Some("7")),
+        (r#""message_thread_id":7"#, Some("7")),
+        (r#""is_topic_message":true"#, Some("7")),
+    ] {
+        assert_eq!(reply(more).as_deref(), expected, "{more}");
+    }
+}
+
+#[test]
+fn what_nobody_wrote_is_no_message_and_content_that_is_newer_is_one() {
+    for name in [
+        "message.pinned_message",
+        "message.migrate_to_chat_id",
+        "message.forum_topic_created",
+        "message.successful_payment",
+    ] {
+        let body = sample(Platform::Telegram, &format!("{name}.json"));
+        let event = one(Platform::Telegram, &body);
+        assert_eq!(event.data.event_type().as_str(), "unmapped", "{name}");
+        assert_ne!(event.ordering_key, "unmapped", "{name}");
+        assert_eq!(
+            event.time.map(|time| time.to_string()).as_deref(),
+            Some("2026-03-10T13:36:50.000Z"),
+            "{name}"
+        );
+    }
+    let body = sample(Platform::Telegram, "message.newer_content.json");
+    let event = one(Platform::Telegram, &body);
+    assert_eq!(event.data.event_type().as_str(), "message.created");
+}
+
+#[test]
+fn a_number_is_that_of_whoever_sends_their_own_card() {
+    for (name, phone, text) in [
+        ("message.contact.own", json!("+5511900000001"), "Ana Exemplo"),
+        ("message.contact", json!("+5511900000001"), "Ana"),
+        ("message.contact.other", json!(null), "Bruno"),
+    ] {
+        let message = said(name);
+        assert_eq!(
+            (&message["from"]["phone"], &message["text"]),
+            (&phone, &json!(text)),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn what_a_button_of_a_keyboard_brought_is_an_answer() {
+    let filled = said("message.web_app_data");
+    assert_eq!(filled["text"], "Fazer pedido");
+    assert_eq!(
+        filled["answer"],
+        json!({
+            "id": r#"{"produto":"suco","quantidade":2}"#, "title": "Fazer pedido",
+            "values": {"produto": "suco", "quantidade": "2"},
+        })
+    );
+    let shared = said("message.users_shared");
+    assert_eq!(
+        shared["answer"],
+        json!({"id": "7", "values": {"user_ids": r#"["5500000002"]"#}})
+    );
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use schemas::data::Data;
 use schemas::event::Raw;
 use schemas::platform::Platform;
+use serde_json::{Value, json};
 
 use crate::{events, one, sample};
 
@@ -191,4 +192,137 @@ fn each_streamed_event_is_its_own_and_what_is_none_is_kept() {
         assert_eq!(event.data.event_type().as_str(), "unmapped", "{body}");
         assert!(matches!(&event.raw, Raw::Json(raw) if raw == body), "{body}");
     }
+}
+
+/// The normalized part of a sample's event.
+fn said(name: &str) -> Value {
+    let body = sample(Platform::Twilio, &format!("{name}.form"));
+    let (_, json) = one(Platform::Twilio, &body).data.to_member().expect("a member");
+    serde_json::from_str(&json).expect("JSON")
+}
+
+#[test]
+fn what_a_customer_chose_has_the_id_that_the_bot_gave_it() {
+    for (name, text, answer) in [
+        (
+            "message.whatsapp.button",
+            "Sim, quero",
+            json!({"id": "sim-quero", "title": "Sim, quero"}),
+        ),
+        (
+            "message.whatsapp.list",
+            "Suco",
+            json!({"id": "suco-1", "title": "Suco"}),
+        ),
+        (
+            "message.whatsapp.flow",
+            "Enviado",
+            json!({"values": {"nota": "9", "itens": r#"["a","b"]"#}}),
+        ),
+        ("message.rcs.button", "Sim", json!({"id": "sim-quero", "title": "Sim"})),
+        ("message.sms", "Olá, tudo bem? 1+1=2 & mais", json!(null)),
+    ] {
+        let message = said(name);
+        assert_eq!(
+            (&message["text"], &message["answer"]),
+            (&json!(text), &answer),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn an_address_says_the_network_and_a_number_only_where_it_has_one() {
+    for (name, channel, phone) in [
+        ("message.sms", "sms", json!("+5511900000001")),
+        ("message.mms", "sms", json!("+5511900000001")),
+        ("message.whatsapp.text", "whatsapp", json!("+5511900000001")),
+        ("message.messenger", "facebook", json!(null)),
+        ("message.rcs.button", "rcs", json!("+5511900000001")),
+        ("conversations.onMessageAdded", "whatsapp", json!("+5511900000001")),
+        ("conversations.onMessageAdded.media", "sms", json!("+5511900000001")),
+        ("conversations.onMessageAdded.messenger", "facebook", json!(null)),
+    ] {
+        let message = said(name);
+        assert_eq!(message["conversation"]["channel"], channel, "{name}");
+        assert_eq!(message["from"]["phone"], phone, "{name}");
+    }
+    for name in ["conversations.onMessageAdded.agent", "conversations.onMessageAdded.api"] {
+        assert_eq!(said(name)["conversation"]["channel"], json!(null), "{name}");
+    }
+    assert_eq!(said("status.read")["conversation"]["channel"], "whatsapp");
+    assert_eq!(said("status.sent")["conversation"]["channel"], "sms");
+    assert_eq!(said("conversations.onConversationAdded")["channel"], "whatsapp");
+}
+
+#[test]
+fn a_message_and_a_person_can_be_found_on_both_sides() {
+    assert_eq!(
+        said("conversations.onDeliveryUpdated")["external_id"],
+        "SM00000000000000000000000000000003"
+    );
+    let participant = said("conversations.onParticipantAdded")["participants"][0].clone();
+    let author = said("conversations.onMessageAdded")["from"].clone();
+    let recipient = said("conversations.onDeliveryUpdated")["recipient"]["id"].clone();
+    assert_eq!(participant["id"], author["id"]);
+    assert_eq!(
+        (&participant["alternate_id"], &author["alternate_id"]),
+        (&recipient, &recipient)
+    );
+    assert_eq!(
+        said("message.whatsapp.text")["from"]["alternate_id"],
+        "5511900000001",
+        "as WhatsApp calls them"
+    );
+    assert_eq!(said("conversations.onMessageRemoved")["by"]["id"], "bia");
+}
+
+#[test]
+fn state_that_is_shown_is_no_part_of_what_happened() {
+    for (name, from, to) in [
+        ("conversations.onMessageUpdated", "Index=0", "Index=1"),
+        ("conversations.onMessageUpdated", "DateCreated=2026", "DateCreated=2025"),
+        (
+            "conversations.onConversationUpdated",
+            "DateCreated=2026",
+            "DateCreated=2025",
+        ),
+        (
+            "conversations.onConversationStateUpdated",
+            "DateCreated=2026",
+            "DateCreated=2025",
+        ),
+        ("conversations.onDeliveryUpdated", "ErrorCode=0", "ErrorCode=7"),
+        (
+            "conversations.onDeliveryUpdated",
+            "ChannelMessageSid=SM",
+            "ChannelMessageSid=SN",
+        ),
+        ("conversations.onConversationRemoved", "RetryCount=0", "RetryCount=1"),
+        ("conversations.onParticipantUpdated", "RetryCount=0", "RetryCount=1"),
+        ("conversations.onMessageAdd", "RetryCount=0", "RetryCount=1"),
+    ] {
+        let body = sample(Platform::Twilio, &format!("{name}.form"));
+        let other = body.replace(from, to);
+        assert_ne!(body, other, "{name} {from}");
+        let (first, second) = (one(Platform::Twilio, &body), one(Platform::Twilio, &other));
+        assert_eq!(
+            (&first.identity, first.time),
+            (&second.identity, second.time),
+            "{name} {from}"
+        );
+    }
+    let update = |said: &str, at: &str| {
+        let body = sample(Platform::Twilio, "conversations.onMessageUpdated.form");
+        let body = body.replace("boa+tarde", said).replace("13%3A40%3A00.000Z", at);
+        let event = one(Platform::Twilio, &body);
+        (event.identity.join("/"), event.time)
+    };
+    let first = update("boa+noite", "13%3A41%3A00.000Z");
+    assert_ne!(first, update("boa+tarde", "13%3A42%3A00.000Z"));
+    assert_ne!(
+        first,
+        update("boa+noite", "13%3A43%3A00.000Z"),
+        "the same again after its undoing"
+    );
 }

@@ -115,3 +115,36 @@ fn names_are_found_in_a_crowd_without_searching_it_for_each_message() {
         assert_eq!(name, Some(&*format!("Ana {n}")));
     }
 }
+
+#[test]
+fn a_quick_reply_has_the_metadata_that_we_gave_it() {
+    let body = sample(Platform::Twitter, "direct_message_events.quick_reply.json");
+    let schemas::data::Data::MessageCreated(message) = one(Platform::Twitter, &body).data else {
+        panic!("a message")
+    };
+    let answer = message.answer.expect("an answer");
+    assert_eq!(answer.id.as_deref(), Some("pedido:880001"));
+    assert_eq!(
+        (answer.title, message.conversation.channel.as_deref()),
+        (message.text, Some("twitter"))
+    );
+}
+
+#[test]
+fn how_many_followers_somebody_has_by_then_is_no_part_of_following() {
+    let body = sample(Platform::Twitter, "follow_events.unfollow.json");
+    let identity = |from: &str, to: &str| {
+        let other = body.replace(from, to);
+        let event = one(Platform::Twitter, &other);
+        (event.identity.join("/"), event.time)
+    };
+    let first = identity("", "");
+    assert_eq!(first, identity(r#""followers_count": 31"#, r#""followers_count": 32"#));
+    for (from, to) in [
+        (r#""type": "unfollow""#, r#""type": "follow""#),
+        ("1773149990178", "1773149990179"),
+        (r#""id": "3805104374""#, r#""id": "3805104375""#),
+    ] {
+        assert_ne!(first, identity(from, to), "{from}");
+    }
+}

@@ -1,10 +1,14 @@
 //! Messages, and what is told as one: members that come and go, a group that is made or renamed.
+//!
+//! In a forum each message that answers nothing "replies" to the service message that opened its topic: that is a mark of the
+//! topic, and no quote.
 
-use schemas::data::{Attachment, Data, Direction, Group, Message as Written, Party, PartyKind, Quoted, Text};
+use schemas::data::{Data, Direction, Group, Message as Written, Party, PartyKind, Quoted};
 use schemas::time::Timestamp;
 
-use super::{Chat, User};
+use super::{Chat, User, content};
 use crate::normalize::json::{Json, object};
+use crate::normalize::phone::international;
 
 object! {
     Message {
@@ -18,6 +22,8 @@ object! {
         business_connection_id: Json = "business_connection_id",
         date: Json = "date",
         edit_date: Json = "edit_date",
+        thread_id: Json = "message_thread_id",
+        in_topic: Json = "is_topic_message",
         reply_to: Answered = "reply_to_message",
         external_reply: Answered = "external_reply",
         quote: Answered = "quote",
@@ -45,8 +51,11 @@ object! {
         paid_media: Json = "paid_media",
         checklist: Json = "checklist",
         giveaway: Json = "giveaway",
+        giveaway_winners: Json = "giveaway_winners",
         invoice: Json = "invoice",
         web_app_data: Json = "web_app_data",
+        users_shared: Json = "users_shared",
+        chat_shared: Json = "chat_shared",
         // What happened to the group.
         new_members: Json = "new_chat_members",
         left_member: User = "left_chat_member",
@@ -58,11 +67,15 @@ object! {
         photo_deleted: Json = "delete_chat_photo",
     }
 
-    Answered { id: Json = "message_id", text: Json = "text", caption: Json = "caption", }
+    Answered {
+        id: Json = "message_id",
+        chat: Chat = "chat",
+        text: Json = "text",
+        caption: Json = "caption",
+        topic: Json = "forum_topic_created",
+    }
 
-    Entity { kind: Json = "type", offset: Json = "offset", length: Json = "length", user: User = "user", }
-
-    File { name: Json = "file_name", mime_type: Json = "mime_type", size: Json = "file_size", }
+    Card { phone: Json = "phone_number", user_id: Json = "user_id", }
 }
 
 impl<'a> Message<'a> {
@@ -71,10 +84,23 @@ impl<'a> Message<'a> {
         edit.or_else(|| self.date.time())
     }
 
-    pub(super) fn data(&self, edited: bool) -> Option<Data<'a>> {
-        if edited {
-            return self.written().map(Data::MessageUpdated);
+    /// `json` is the message itself.
+    pub(super) fn data(&self, edited: bool, json: Json<'a>) -> Result<Data<'a>, &'static str> {
+        let data = if edited {
+            self.written().map(Data::MessageUpdated)
+        } else {
+            self.happened().or_else(|| self.written().map(Data::MessageCreated))
+        };
+        match data {
+            Some(Data::MessageCreated(message)) if message.kind.is_none() && content::is_notice(json) => {
+                Err("nobody wrote anything: a notice")
+            }
+            data => data.ok_or("no id, or no chat"),
         }
+    }
+
+    /// To the group.
+    fn happened(&self) -> Option<Data<'a>> {
         let joined = self.new_members.elements().next().is_some();
         if joined || self.left_member.id.is_there() {
             return self.members(joined);
@@ -94,7 +120,7 @@ impl<'a> Message<'a> {
                 ..self.group()?
             }));
         }
-        self.written().map(Data::MessageCreated)
+        None
     }
 
     fn group(&self) -> Option<Group<'a>> {
@@ -132,9 +158,8 @@ impl<'a> Message<'a> {
             name: self.chat.name(),
             ..Party::default()
         };
-        let (kind, file) = self.content();
-        let text = self.text.text().or_else(|| self.caption.text());
-        let answered = [&self.reply_to, &self.external_reply];
+        let (kind, content) = self.content().unzip();
+        let content = content.unwrap_or_default();
         Some(Written {
             id: self.id.text()?,
             conversation,
@@ -143,101 +168,67 @@ impl<'a> Message<'a> {
             } else {
                 Direction::Inbound
             },
-            from,
+            from: from.map(|from| self.with_number(from)),
             to: from_us.then_some(to),
-            kind: Some(kind.into()),
-            mentions: self.mentions(text.as_deref()),
-            text,
-            attachments: file.map(|file| attachment(kind, file)).into_iter().collect(),
-            quoted: answered.into_iter().find_map(|answered| {
-                Some(Quoted {
-                    id: Some(answered.id.text()?),
-                    // The part that was chosen; else all of it.
-                    text: [self.quote.text, answered.text, answered.caption]
-                        .into_iter()
-                        .find_map(Json::text),
-                    ..Quoted::default()
-                })
-            }),
+            text: self.said(kind, content),
+            attachments: kind
+                .and_then(|kind| Self::attachment(kind, content))
+                .into_iter()
+                .collect(),
+            answer: Self::answer(kind, content),
+            kind: kind.map(Into::into),
+            mentions: self.mentions(),
+            quoted: self.quoted(),
             ..Written::default()
         })
     }
 
-    /// What it is, and the file that came with it. An animation comes as a document too, a venue as a location.
-    fn content(&self) -> (&'static str, Option<Json<'a>>) {
-        let files = [
-            ("image", self.photo),
-            ("image", self.live_photo),
-            ("video", self.animation),
-            ("audio", self.audio),
-            ("document", self.document),
-            ("video", self.video),
-            ("video", self.video_note),
-            ("audio", self.voice),
-            ("sticker", self.sticker),
-        ];
-        if let Some((kind, file)) = files.into_iter().find(|(_, file)| file.is_there()) {
-            // A photo is a list of its sizes, the largest last.
-            return (kind, file.elements().last());
+    /// Whoever sends their own card says their number, which always has its country in front.
+    fn with_number(&self, from: Party<'a>) -> Party<'a> {
+        if !self.contact.is_there() {
+            return from;
         }
-        let others = [
-            ("text", self.text),
-            ("contact", self.contact),
-            ("location", self.venue),
-            ("location", self.location),
-            ("poll", self.poll),
-            ("dice", self.dice),
-            ("game", self.game),
-            ("story", self.story),
-            ("paid_media", self.paid_media),
-            ("checklist", self.checklist),
-            ("giveaway", self.giveaway),
-            ("invoice", self.invoice),
-            ("web_app_data", self.web_app_data),
-        ];
-        let other = others.into_iter().find(|(_, content)| content.is_there());
-        // What is left is Telegram's own: a message was pinned, a topic opened, a payment made.
-        (other.map_or("system", |(kind, _)| kind), None)
+        let card: Card<'a> = self.contact.read();
+        let own = card.user_id.text().filter(|user| Some(user) == from.id.as_ref());
+        let number = own.and_then(|_| Some(international(&card.phone.text()?)?.into_owned().into()));
+        Party {
+            phone: number.or(from.phone),
+            ..from
+        }
     }
 
-    /// Users by their id, or by `@name` where Telegram gives no more.
-    fn mentions(&self, text: Option<&str>) -> Vec<Text<'a>> {
-        let entities = if self.entities.is_there() {
-            self.entities
+    fn quoted(&self) -> Option<Quoted<'a>> {
+        let answered = if self.is_topics_mark() {
+            &self.external_reply
+        } else if self.reply_to.id.is_there() {
+            &self.reply_to
         } else {
-            self.caption_entities
+            &self.external_reply
         };
-        let mut units: Option<Vec<u16>> = None;
-        let mention = |entity: Json<'a>| -> Option<Text<'a>> {
-            let entity: Entity<'a> = entity.read();
-            match &*entity.kind.text()? {
-                "text_mention" => entity.user.id.text(),
-                "mention" => {
-                    // Offsets count UTF-16.
-                    let units = units.get_or_insert_with(|| text.unwrap_or_default().encode_utf16().collect());
-                    let start = usize::try_from(entity.offset.int()?).ok()?;
-                    // Names have 32 characters at most; longer ones could add up to far more than the body.
-                    let length = usize::try_from(entity.length.int()?)
-                        .ok()
-                        .filter(|length| *length <= 64)?;
-                    let end = start.checked_add(length)?;
-                    String::from_utf16(units.get(start..end)?).ok().map(Text::Owned)
-                }
-                _ => None,
-            }
-        };
-        entities.elements().filter_map(mention).collect()
+        // An id is one of its chat: that of a message elsewhere would lead to another one here.
+        let elsewhere = answered
+            .chat
+            .id
+            .text()
+            .is_some_and(|chat| Some(chat) != self.chat.id.text());
+        let id = answered.id.text().filter(|_| !elsewhere);
+        // The part that was chosen; else all of it.
+        let texts = [self.quote.text, answered.text, answered.caption];
+        let text = texts.into_iter().find_map(Json::text);
+        (id.is_some() || text.is_some()).then(|| Quoted {
+            id,
+            text,
+            ..Quoted::default()
+        })
     }
-}
 
-/// Telegram's files have no address, only an id to ask the API with: it is in `raw`.
-fn attachment<'a>(kind: &'static str, file: Json<'a>) -> Attachment<'a> {
-    let file: File<'a> = file.read();
-    Attachment {
-        kind: Some(kind.into()),
-        url: None,
-        mime_type: file.mime_type.text(),
-        name: file.name.text(),
-        size_bytes: file.size.int().and_then(|size| size.try_into().ok()),
+    fn is_topics_mark(&self) -> bool {
+        let first = || {
+            self.reply_to
+                .id
+                .text()
+                .is_some_and(|id| Some(id) == self.thread_id.text())
+        };
+        self.reply_to.topic.is_there() || self.in_topic.flag() == Some(true) && first()
     }
 }

@@ -4,9 +4,12 @@
 //! Everything is ordered by its chat. What happens in a group comes as messages (somebody joined, a new title), and to bots
 //! that asked for it once more as `chat_member`: two updates with two ids, of which nothing says that they are one.
 //!
-//! A message's id is unique in its chat only. The bot's own messages are never sent to it. Only in a business account's
-//! chats does it see both sides: there, who is not the chat itself is the business.
+//! A message's id is unique in its chat only, and all that is said of messages (answers, reactions, deletions) has it as
+//! `message_id`. What nobody wrote (a message was pinned, a topic opened) is a notice, `unmapped` in its chat's order. The
+//! bot's own messages are never sent to it. Only in a business account's chats does it see both sides: there, who is not the
+//! chat itself is the business.
 
+mod content;
 mod members;
 mod messages;
 
@@ -63,7 +66,12 @@ object! {
         old_member: Member = "old_chat_member",
         new_member: Member = "new_chat_member",
         invite_link: Json = "invite_link",
+        // `chat_boost`, `removed_chat_boost`.
+        boost: Boost = "boost",
+        removed: Json = "remove_date",
     }
+
+    Boost { added: Json = "add_date", }
 
     Member { user: User = "user", status: Json = "status", inside: Json = "is_member", }
 
@@ -125,7 +133,7 @@ fn fact<'a>(kind: &str, content: Json<'a>) -> Fact<'a> {
             let message: Message<'a> = content.read();
             let edited = kind.starts_with("edited_");
             return Fact {
-                data: message.data(edited).ok_or("no id, or no chat"),
+                data: message.data(edited, content),
                 time: message.time(edited),
                 chat: message.chat.id.text(),
             };
@@ -144,7 +152,9 @@ fn fact<'a>(kind: &str, content: Json<'a>) -> Fact<'a> {
     };
     Fact {
         data,
-        time: update.date.time(),
+        time: [update.date, update.boost.added, update.removed]
+            .into_iter()
+            .find_map(Json::time),
         // A callback in an inline message has no chat but who pressed it; of other updates that person says nothing.
         chat: update.chat.id.short().or_else(|| {
             let pressed = update.message.chat.id.text().or_else(|| update.from.id.text());
@@ -234,6 +244,7 @@ impl<'a> Chat<'a> {
         Some(Conversation {
             id: self.id.text()?,
             group: self.is_group(),
+            channel: Some("telegram".into()),
             channel_id: business_connection_id.short(),
             ..Conversation::default()
         })

@@ -6,7 +6,8 @@ use schemas::data::{
 };
 use schemas::time::Timestamp;
 
-use super::{Fact, Fields, Mapped, address, delivery_status, file_kind, number};
+use super::address::{channel, is_address, network, number, party};
+use super::{Fact, Fields, Mapped, delivery_status, file_kind};
 use crate::normalize::json::{Json, object, parse};
 
 object! {
@@ -18,73 +19,115 @@ object! {
     }
 }
 
+/// What an update of a message may change.
+const OF_MESSAGE: &[&str] = &["Body", "Author", "Attributes", "Media", "ModifiedBy"];
+
+/// What an update of a conversation may change.
+const OF_CONVERSATION: &[&str] = &[
+    "FriendlyName",
+    "UniqueName",
+    "Attributes",
+    "State",
+    "MessagingServiceSid",
+    "ModifiedBy",
+];
+
 impl<'a> Fields<'a> {
     pub(super) fn conversation(&self, event: &Text<'a>) -> Mapped<'a> {
         let id = self.get("ConversationSid").ok_or("no conversation")?;
-        let (data, thing, moment) = match &**event {
+        let (data, what, moment) = match &**event {
             "onMessageAdded" => {
                 let message = self.posted(&id).map(Data::MessageCreated);
-                (message, self.get("MessageSid"), self.get("DateCreated"))
+                (message, self.parts(&["MessageSid"]), self.get("DateCreated"))
             }
             "onMessageUpdated" => {
                 let message = self.posted(&id).map(Data::MessageUpdated);
-                (message, Some(self.digest()), self.changed())
+                let what = [self.parts(&["MessageSid"]), self.parts(OF_MESSAGE)].concat();
+                (message, what, self.changed())
             }
             "onMessageRemoved" => {
                 let deletion = MessageDeletion {
                     id: Some(self.get("MessageSid").ok_or("no message id")?),
+                    external_id: self.get("ChannelMessageSid"),
                     conversation: self.here(&id),
-                    ..MessageDeletion::default()
+                    by: self.get("RemovedBy").map(party),
                 };
                 let moment = self.first(&["DateRemoved", "DateUpdated"]);
-                (Ok(Data::MessageDeleted(deletion)), self.get("MessageSid"), moment)
+                (Ok(Data::MessageDeleted(deletion)), self.parts(&["MessageSid"]), moment)
             }
             "onConversationAdded" => {
                 let ticket = Data::TicketCreated(self.ticket(&id));
-                (Ok(ticket), None, self.get("DateCreated"))
+                (Ok(ticket), Vec::new(), self.get("DateCreated"))
             }
-            "onConversationStateUpdated" | "onConversationUpdated" => {
+            "onConversationStateUpdated" => {
                 let ticket = self.ticket(&id);
-                let closed = event == "onConversationStateUpdated" && ticket.status == Some(TicketStatus::Closed);
-                let data = if closed {
+                let data = if ticket.status == Some(TicketStatus::Closed) {
                     Data::TicketClosed(ticket)
                 } else {
                     Data::TicketUpdated(ticket)
                 };
-                (Ok(data), Some(self.digest()), self.changed())
+                (
+                    Ok(data),
+                    self.parts(&["StateFrom", "StateTo", "Reason"]),
+                    self.changed(),
+                )
+            }
+            "onConversationUpdated" => {
+                let ticket = Data::TicketUpdated(self.ticket(&id));
+                (Ok(ticket), self.parts(OF_CONVERSATION), self.changed())
             }
             "onParticipantAdded" => {
                 let change = self.participants(&id, ParticipantsAction::Joined);
-                (change, self.get("ParticipantSid"), self.get("DateCreated"))
+                (change, self.parts(&["ParticipantSid"]), self.get("DateCreated"))
             }
             "onParticipantRemoved" => {
                 let change = self.participants(&id, ParticipantsAction::Left);
-                (change, self.get("ParticipantSid"), self.changed())
+                (change, self.parts(&["ParticipantSid"]), self.changed())
             }
-            "onDeliveryUpdated" => (self.delivered(&id), Some(self.digest()), self.changed()),
+            "onDeliveryUpdated" => {
+                // Each receipt is of one message at one participant, and goes from step to step.
+                let what = self.parts(&["MessageSid", "ParticipantSid", "DeliveryReceiptSid"]);
+                let step = self.first(&["Status", "DeliveryStatus"]).unwrap_or_default();
+                (self.delivered(&id), [what, vec![step]].concat(), self.changed())
+            }
             _ => return Err("no mapping for this event name"),
         };
-        let mut identity = vec![event.clone(), id.clone()];
-        identity.extend(thing);
         Ok(Fact {
             data: data?,
-            identity,
+            identity: [vec![event.clone(), id.clone()], what].concat(),
             moment,
             ordering_key: id.clone().into_owned(),
             about: id,
         })
     }
 
-    fn changed(&self) -> Option<Text<'a>> {
-        self.first(&["StateUpdated", "DateUpdated"])
+    /// These members, in this order; an empty text for one that is not there.
+    fn parts(&self, names: &[&str]) -> Vec<Text<'a>> {
+        names.iter().map(|name| self.get(name).unwrap_or_default()).collect()
+    }
+
+    pub(super) fn changed(&self) -> Option<Text<'a>> {
+        self.first(&["StateUpdated", "DateRemoved", "DateUpdated"])
     }
 
     fn here(&self, id: &Text<'a>) -> Conversation<'a> {
         Conversation {
             id: id.clone(),
+            channel: self.channel(),
             channel_id: self.line(),
             ..Conversation::default()
         }
+    }
+
+    /// The network that the customer is on, where a participant, a message's source or its author says so.
+    fn channel(&self) -> Option<Text<'a>> {
+        let source = || self.get("Source").filter(|source| !matches!(&**source, "API" | "SDK"));
+        let named = self.get("MessagingBinding.Type").or_else(source);
+        if let Some(named) = named {
+            return channel(&named);
+        }
+        let address = self.get("MessagingBinding.Address").or_else(|| self.get("Author"))?;
+        is_address(&address).then(|| network(&address)).flatten()
     }
 
     fn line(&self) -> Option<Text<'a>> {
@@ -98,7 +141,7 @@ impl<'a> Fields<'a> {
         let outbound = match source.as_deref() {
             Some("API" | "SDK") => true,
             Some(_) => false,
-            None => author.as_deref().is_some_and(|author| number(author).is_none()),
+            None => author.as_deref().is_some_and(|author| !is_address(author)),
         };
         let kind = match (author.as_deref(), source.as_deref()) {
             (Some("system"), _) => Some(PartyKind::System),
@@ -109,18 +152,18 @@ impl<'a> Fields<'a> {
         let attachments = self.get("Media").map(|media| files(&media)).unwrap_or_default();
         Ok(Message {
             id: self.get("MessageSid").ok_or("no message id")?,
+            external_id: self.get("ChannelMessageSid"),
             conversation: self.here(id),
             direction: if outbound {
                 Direction::Outbound
             } else {
                 Direction::Inbound
             },
-            internal: false,
             from: author.map(|author| Party {
                 kind,
-                ..address(author)
+                alternate_id: self.get("ParticipantSid"),
+                ..party(author)
             }),
-            to: None,
             kind: Some(
                 attachments
                     .first()
@@ -129,9 +172,7 @@ impl<'a> Fields<'a> {
             ),
             text: self.get("Body"),
             attachments,
-            mentions: Vec::new(),
-            quoted: None,
-            status: None,
+            answer: self.answer(),
             ticket_id: Some(id.clone()),
             ..Message::default()
         })
@@ -141,7 +182,7 @@ impl<'a> Fields<'a> {
         let status = |names: &[&str]| self.first(names).as_deref().and_then(ticket_status);
         let contact = |id| Party {
             kind: Some(PartyKind::Contact),
-            ..address(id)
+            ..party(id)
         };
         Ticket {
             id: id.clone(),
@@ -149,6 +190,7 @@ impl<'a> Fields<'a> {
             previous_status: status(&["StateFrom"]),
             protocol: self.get("UniqueName"),
             contact: self.get("MessagingBinding.Address").map(contact),
+            channel: self.channel(),
             channel_id: self.line(),
             opened_at: self.get("DateCreated").and_then(|moment| Timestamp::parse(&moment)),
             ..Ticket::default()
@@ -162,7 +204,8 @@ impl<'a> Fields<'a> {
             id: id.clone(),
             action,
             participants: vec![Participant {
-                phone: address(who.clone()).phone,
+                phone: number(&who),
+                alternate_id: self.get("ParticipantSid").filter(|sid| *sid != who),
                 id: who,
                 ..Participant::default()
             }],
@@ -183,7 +226,7 @@ impl<'a> Fields<'a> {
             }),
             at: None,
             error: self.error(),
-            external_id: None,
+            external_id: self.get("ChannelMessageSid"),
         }))
     }
 }

@@ -1,21 +1,25 @@
 //! Twilio: forms. Messages and their statuses (Twilio, "Twilio's request to your incoming message webhook URL", "Track outbound
 //! message status"), Conversations (`EventType=on…`, "Conversations webhooks"), and as JSON what Event Streams send.
 //!
+//! An address has its network in front (`whatsapp:+5511…`, `messenger:…`, `rcs:…`); a bare number is one of SMS.
+//!
 //! A form has no time of its own unless `DateCreated` or `DateUpdated` stands in it. The raw part of a form is its bytes.
 //! What comes before something happens (`onMessageAdd`) is no event of ours: it asks for permission, and is `unmapped`.
 
+mod address;
 mod conversations;
+mod streams;
 
 use schemas::data::{
-    Attachment, Conversation, Data, DeliveryStatus, Direction, Foreign, Message, MessageStatus, Party, PartyKind,
+    Answer, Attachment, Conversation, Data, DeliveryStatus, Direction, Message, MessageStatus, Party, PartyKind,
     Quoted, Text, Unmapped,
 };
-use schemas::name::EventType;
 use schemas::source::Scheme;
 use schemas::time::Timestamp;
 
-use super::json::{Json, object};
+use super::filled_in::fields_of_text;
 use super::{Adapter, Because, NewEvent, Normalized, Webhook, digest, handshake};
+use address::{network, party};
 
 pub(super) const ADAPTER: Adapter = Adapter {
     preset: || Scheme::Twilio { url: None },
@@ -27,23 +31,9 @@ pub(super) const ADAPTER: Adapter = Adapter {
 /// How many files a message may have.
 const MAX_MEDIA: usize = 10;
 
-object! {
-    /// An event of Event Streams: a `CloudEvent`.
-    Streamed {
-        kind: Json = "type",
-        id: Json = "id",
-        source: Json = "source",
-        subject: Json = "subject",
-        time: Json = "time",
-        data: Details = "data",
-    }
-
-    Details { snake: Json = "account_sid", camel: Json = "accountSid", pascal: Json = "AccountSid", }
-}
-
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     let not_json = match webhook.json() {
-        Ok(json) => return Ok(Normalized::Events(stream(webhook, json))),
+        Ok(json) => return Ok(Normalized::Events(streams::events(webhook, json))),
         Err(not_json) => not_json,
     };
     let form = Fields(
@@ -74,6 +64,8 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
         Err(reason) => {
             let unmapped = webhook.unmapped(Unmapped::because(reason).of(event));
             NewEvent {
+                identity: vec!["unmapped".into(), form.digest()],
+                time: form.changed().and_then(|moment| Timestamp::parse(&moment)),
                 account: form.get("AccountSid"),
                 ordering_key: form.whose_order().unwrap_or(unmapped.ordering_key),
                 ..unmapped
@@ -158,19 +150,33 @@ impl<'a> Fields<'a> {
             from: Some(Party {
                 kind: Some(PartyKind::Contact),
                 name: self.get("ProfileName"),
-                ..address(from.clone())
+                // As the network itself knows them.
+                alternate_id: self.get("WaId"),
+                ..party(from.clone())
             }),
-            to: to.clone().map(address),
+            to: to.clone().map(party),
             kind: Some(kind),
             text: self.first(&["Body", "Label", "Address"]),
             attachments,
-            mentions: Vec::new(),
             quoted: self.get("OriginalRepliedMessageSid").map(Quoted::new),
-            status: None,
-            ticket_id: None,
+            answer: self.answer(),
             ..Message::default()
         };
         Ok(self.fact(Data::MessageCreated(message), vec!["message".into(), id], to, from))
+    }
+
+    /// The button or row that was chosen, or the form that was filled in.
+    fn answer(&self) -> Option<Answer<'a>> {
+        let values = self
+            .first(&["InteractiveData", "FlowData"])
+            .as_deref()
+            .map(fields_of_text);
+        let answer = Answer {
+            id: self.first(&["ButtonPayload", "ListId"]),
+            title: self.first(&["ButtonText", "ListTitle"]),
+            values: values.unwrap_or_default(),
+        };
+        (answer != Answer::default()).then_some(answer)
     }
 
     fn status(&self, id: Text<'a>, word: Text<'a>) -> Mapped<'a> {
@@ -217,6 +223,7 @@ impl<'a> Fields<'a> {
 
     fn chat(&self, customer: Text<'a>, ours: Option<Text<'a>>) -> Conversation<'a> {
         Conversation {
+            channel: network(&customer),
             id: customer,
             group: Some(false),
             channel_id: ours.or_else(|| self.get("MessagingServiceSid")),
@@ -250,21 +257,6 @@ fn file_kind(mime_type: &str) -> Text<'static> {
     }
 }
 
-/// An address is a phone number, perhaps with the network in front: `whatsapp:+5511900000001`.
-fn address(id: Text<'_>) -> Party<'_> {
-    Party {
-        phone: number(&id).map(|number| number.to_owned().into()),
-        id: Some(id),
-        ..Party::default()
-    }
-}
-
-fn number(address: &str) -> Option<&str> {
-    let number = address.rsplit_once(':').map_or(address, |(_, number)| number);
-    let digits = number.strip_prefix('+')?;
-    (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())).then_some(number)
-}
-
 fn delivery_status(word: &str) -> Option<DeliveryStatus> {
     Some(match word {
         "queued" | "accepted" | "scheduled" | "sending" => DeliveryStatus::Pending,
@@ -274,42 +266,4 @@ fn delivery_status(word: &str) -> Option<DeliveryStatus> {
         "undelivered" | "failed" | "canceled" => DeliveryStatus::Failed,
         _ => return None,
     })
-}
-
-/// Event Streams: each event under its own name, in the order of what it is about.
-fn stream<'a>(webhook: &Webhook<'a, '_>, json: Json<'a>) -> Vec<NewEvent<'a>> {
-    let raw = |element| {
-        if json.is_object() {
-            webhook.whole()
-        } else {
-            webhook.part(element)
-        }
-    };
-    let one = |element: Json<'a>| {
-        let event: Streamed<'a> = element.read();
-        let kind = event.kind.text();
-        let event_type = kind
-            .as_deref()
-            .and_then(|kind| EventType::new(format!("twilio.{kind}")).ok());
-        let (Some(event_type), Some(id)) = (event_type, event.id.text()) else {
-            let reason = Unmapped::because("no type, or no id").of(kind);
-            return NewEvent {
-                raw: raw(element),
-                ..webhook.unmapped_part(reason, element, None)
-            };
-        };
-        let about = event.subject.text().or_else(|| event.source.text());
-        // Each product spells it in its own way.
-        let Details { snake, camel, pascal } = event.data;
-        NewEvent {
-            data: Data::Foreign(Foreign::new(event_type)),
-            ordering_key: about.as_ref().unwrap_or(&id).clone().into_owned(),
-            identity: vec!["event".into(), id],
-            time: event.time.time(),
-            account: [snake, camel, pascal].into_iter().find_map(Json::text),
-            subject: about,
-            raw: raw(element),
-        }
-    };
-    json.elements().map(one).collect()
 }

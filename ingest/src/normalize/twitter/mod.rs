@@ -6,18 +6,19 @@
 //! Two accounts of ours that write to each other are told of the same message, each from its side: those are two events.
 
 mod crc;
+mod things;
 
 use std::collections::BTreeMap;
 
 use schemas::data::{
-    Attachment, Conversation, Data, DeliveryStatus, Direction, Foreign, Message, MessageStatus, Party, PartyKind,
+    Answer, Attachment, Conversation, Data, DeliveryStatus, Direction, Message, MessageStatus, Party, PartyKind,
     Presence, PresenceOf, Text, Unmapped,
 };
-use schemas::name::EventType;
 use schemas::source::{Encoding, Hash, HmacScheme, Scheme};
 
 use super::json::{Json, object};
-use super::{Adapter, Because, NewEvent, Normalized, Webhook, digest};
+use super::{Adapter, Because, NewEvent, Normalized, Webhook};
+use things::Reference;
 
 pub(super) const ADAPTER: Adapter = Adapter {
     preset: || {
@@ -32,7 +33,13 @@ pub(super) const ADAPTER: Adapter = Adapter {
 };
 
 object! {
-    Body { for_user_id: Json = "for_user_id", users: Json = "users", }
+    Body { for_user_id: Json = "for_user_id", users: Json = "users", user_event: UserEvent = "user_event", }
+
+    UserEvent { revoke: Revoke = "revoke", }
+
+    Revoke { moment: Json = "date_time", by: ById = "source", }
+
+    ById { user_id: Json = "user_id", }
 
     User { name: Json = "name", screen_name: Json = "screen_name", }
 
@@ -52,21 +59,20 @@ object! {
 
     Target { recipient_id: Json = "recipient_id", }
 
-    Content { text: Json = "text", entities: Entities = "entities", attachment: Attached = "attachment", }
+    Content {
+        text: Json = "text",
+        entities: Entities = "entities",
+        attachment: Attached = "attachment",
+        answer: QuickReply = "quick_reply_response",
+    }
+
+    QuickReply { metadata: Json = "metadata", }
 
     Entities { mentions: Json = "user_mentions", }
 
     Attached { media: Media = "media", }
 
     Media { kind: Json = "type", url: Json = "media_url_https", }
-
-    /// Anything else that has an id.
-    Thing {
-        id_str: Json = "id_str",
-        id: Json = "id",
-        timestamp_ms: Json = "timestamp_ms",
-        created: Json = "created_timestamp",
-    }
 }
 
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
@@ -101,7 +107,12 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
         });
     }
     if events.is_empty() {
-        return Err(Unmapped::because("no list of events, or nothing in it"));
+        let Revoke { moment, by } = body.user_event.revoke;
+        events.push(NewEvent {
+            time: moment.time(),
+            account: account.id.clone().or_else(|| by.user_id.short()),
+            ..webhook.unmapped(Unmapped::because("no list of events, or nothing in it"))
+        });
     }
     Ok(Normalized::Events(events))
 }
@@ -171,6 +182,7 @@ impl<'a> Account<'a, '_, '_> {
             conversation: Conversation {
                 id: other.ok_or("no recipient")?,
                 group: Some(false),
+                channel: Some("twitter".into()),
                 channel_id: self.id.clone(),
                 ..Conversation::default()
             },
@@ -192,9 +204,16 @@ impl<'a> Account<'a, '_, '_> {
             text,
             entities,
             attachment,
+            answer,
         } = direct.message.data;
         let attachment = attached(&attachment.media);
-        let mentioned = entities.mentions.elements().map(Json::read::<Thing<'a>>);
+        // The words on the quick reply are the text; its `metadata` are ours.
+        let answer = answer.metadata.text().map(|id| Answer {
+            id: Some(id),
+            title: text.text(),
+            ..Answer::default()
+        });
+        let mentioned = entities.mentions.elements().map(Json::read::<Reference<'a>>);
         let message = Message {
             id: id.clone(),
             conversation: sides.conversation,
@@ -208,10 +227,9 @@ impl<'a> Account<'a, '_, '_> {
                     .unwrap_or_else(|| "text".into()),
             ),
             text: text.text(),
+            answer,
             attachments: attachment.into_iter().collect(),
-            mentions: mentioned
-                .filter_map(|user| user.id_str.text().or_else(|| user.id.text()))
-                .collect(),
+            mentions: mentioned.filter_map(|user| user.id()).collect(),
             ..Message::default()
         };
         let identity = ["message".into(), self.our_side(), id];
@@ -268,22 +286,6 @@ impl<'a> Account<'a, '_, '_> {
             external_id: None,
         };
         Ok(self.event(Data::MessageStatus(status), identity, direct.created, about, element))
-    }
-
-    fn foreign(&self, what: &str, element: Json<'a>) -> Mapped<'a> {
-        let event_type = EventType::new(format!("twitter.{what}")).map_err(|_| "not a valid event type")?;
-        let thing: Thing<'a> = element.read();
-        let id = thing.id_str.text().or_else(|| thing.id.text());
-        let told_apart_by = id.clone().unwrap_or_else(|| digest(element.raw()).into());
-        Ok(NewEvent {
-            data: Data::Foreign(Foreign::new(event_type)),
-            identity: vec![what.to_owned().into(), self.our_side(), told_apart_by],
-            time: thing.timestamp_ms.time().or_else(|| thing.created.time()),
-            ordering_key: self.id.as_deref().unwrap_or(what).to_owned(),
-            account: self.id.clone(),
-            subject: id,
-            raw: self.webhook.part(element),
-        })
     }
 
     fn party(&self, id: Text<'a>) -> Party<'a> {

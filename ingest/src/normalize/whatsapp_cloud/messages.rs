@@ -1,105 +1,81 @@
 //! Messages of all types, either way, and what is said of messages: reactions, edits, messages taken back.
 
-use schemas::data::{
-    Attachment, Conversation, Data, Direction, Message, MessageDeletion, MessageReaction, Party, PartyKind, Quoted,
-    Text,
-};
+use schemas::data::{Data, Direction, MessageDeletion, MessageReaction, Party, PartyKind};
 
+use super::content::Sent;
+use super::people::{Who, number};
 use super::{Line, Mapped, Nothing, nothing};
-use crate::normalize::json::{Json, object};
-
-object! {
-    /// A message: its content stands under the name of its type.
-    Sent {
-        id: Json = "id",
-        from: Json = "from",
-        from_user_id: Json = "from_user_id",
-        to: Json = "to",
-        to_user_id: Json = "to_user_id",
-        group_id: Json = "group_id",
-        timestamp: Json = "timestamp",
-        kind: Json = "type",
-        context: Id = "context",
-        text: Content = "text",
-        image: Content = "image",
-        audio: Content = "audio",
-        video: Content = "video",
-        document: Content = "document",
-        sticker: Content = "sticker",
-        location: Content = "location",
-        contacts: Json = "contacts",
-        button: Content = "button",
-        interactive: Interactive = "interactive",
-        order: Content = "order",
-        system: Content = "system",
-        reaction: Reaction = "reaction",
-        edit: Edit = "edit",
-        revoke: Edit = "revoke",
-    }
-
-    Id { id: Json = "id", }
-
-    /// The members of all kinds of content that are of use here.
-    Content {
-        body: Json = "body",
-        text: Json = "text",
-        caption: Json = "caption",
-        name: Json = "name",
-        address: Json = "address",
-        mime_type: Json = "mime_type",
-        file_name: Json = "filename",
-        url: Json = "url",
-    }
-
-    Interactive { button: Choice = "button_reply", list: Choice = "list_reply", form: Choice = "nfm_reply", }
-
-    Choice { title: Json = "title", body: Json = "body", }
-
-    Card { name: CardName = "name", }
-
-    CardName { formatted: Json = "formatted_name", }
-
-    Reaction { message_id: Json = "message_id", emoji: Json = "emoji", }
-
-    /// A message about a message that was sent before: its new content, or that it is gone.
-    Edit { original_id: Json = "original_message_id", message: Json = "message", }
-}
+use crate::normalize::json::Json;
 
 impl<'a> Line<'a, '_, '_> {
-    pub(super) fn message(&self, direction: Direction, json: Json<'a>) -> Mapped<'a> {
+    /// What a customer sent.
+    pub(super) fn received(&self, json: Json<'a>) -> Mapped<'a> {
         let sent: Sent<'a> = json.read();
-        let from = sent.from.text().or_else(|| sent.from_user_id.text());
-        let to = sent.to.text().or_else(|| sent.to_user_id.text());
-        let group = sent.group_id.text();
-        let customer = match direction {
-            Direction::Inbound => from.clone(),
-            Direction::Outbound => to.clone(),
+        let customer = self.people.find(sent.from, sent.from_user_id);
+        let customer = customer.or_else(|| sent.system.whose()).or_else(|| self.people.only());
+        self.message(Direction::Inbound, customer, &sent, json)
+    }
+
+    /// What the business sent by other means: on its phone, or by a program other than ours, whose request is what is told.
+    pub(super) fn echoed(&self, json: Json<'a>) -> Mapped<'a> {
+        let mut sent: Sent<'a> = json.read();
+        if !sent.kind.is_there() && sent.asked.is_object() {
+            sent = Sent {
+                id: sent.id,
+                timestamp: sent.timestamp,
+                ..sent.asked.read::<Sent<'a>>()
+            };
+        }
+        let user_id = if sent.to_user_id.is_there() {
+            sent.to_user_id
+        } else {
+            sent.recipient
         };
-        let Some(chat) = group.clone().or(customer) else {
+        let customer = self.people.find(sent.to, user_id);
+        self.message(Direction::Outbound, customer, &sent, json)
+    }
+
+    pub(super) fn message(
+        &self,
+        direction: Direction,
+        customer: Option<Who<'a>>,
+        sent: &Sent<'a>,
+        json: Json<'a>,
+    ) -> Mapped<'a> {
+        let group = sent.group();
+        let Some(chat) = group.clone().or_else(|| Some(customer.as_ref()?.id.clone())) else {
             return nothing("no sender, or no recipient");
         };
         let here = |reason| Nothing {
             reason,
             conversation: Some(chat.clone()),
+            time: sent.timestamp.time(),
         };
         let id = sent.id.text().ok_or_else(|| here("no message id"))?;
-        let conversation = Conversation {
-            id: chat.clone(),
-            group: Some(group.is_some()),
-            channel_id: self.channel_id.clone(),
-            ..Conversation::default()
-        };
-        let from = from.map(|id| match direction {
-            Direction::Inbound => self.contact(id, sent.from),
-            Direction::Outbound => Party {
-                kind: Some(PartyKind::Agent),
-                phone: sent.from.text(),
-                id: Some(id),
-                ..Party::default()
-            },
-        });
         let kind = sent.kind.text();
+        let renamed = sent
+            .system
+            .new_id()
+            .filter(|new| kind.as_deref() == Some("system") && *new != chat);
+        let customer = customer.map(|customer| Who {
+            alternate_id: renamed.or(customer.alternate_id),
+            ..customer
+        });
+        let conversation = match (&group, &customer) {
+            (None, Some(customer)) => self.chat(customer),
+            _ => self.group(chat.clone()),
+        };
+        let (from, to) = match direction {
+            Direction::Inbound => (customer.map(Who::contact), self.ours()),
+            Direction::Outbound => (self.sender(sent.from), customer.map(Who::contact)),
+        };
+        let to = to.filter(|_| group.is_none());
         let (data, identity) = match kind.as_deref() {
+            Some("request_welcome") => {
+                let identity = vec!["message".into(), id];
+                let reason = "nobody wrote anything: a customer opened the chat";
+                return Ok(self.notice(reason, identity, sent.timestamp, &chat, json));
+            }
             Some("reaction") => {
                 let of = sent.reaction.message_id.text();
                 let reaction = MessageReaction {
@@ -127,83 +103,29 @@ impl<'a> Line<'a, '_, '_> {
                 let of = sent.edit.original_id.text();
                 let of = of.ok_or_else(|| here("no id of the message that was edited"))?;
                 let edited: Sent<'a> = sent.edit.message.read();
-                let identity = vec![
-                    "edited".into(),
-                    of.clone(),
-                    id,
-                    sent.timestamp.text().unwrap_or_default(),
-                ];
-                let message = compose(of, conversation, direction, from, None, edited.kind.text(), &edited);
+                let identity = vec!["edited".into(), of.clone(), id];
+                let message = edited.compose(of, conversation, direction, from, to);
                 (Data::MessageUpdated(message), identity)
             }
             _ => {
-                let to = match (direction, group) {
-                    (_, Some(_)) => None,
-                    (Direction::Inbound, None) => self.ours(),
-                    (Direction::Outbound, None) => to.map(|id| self.contact(id, sent.to)),
-                };
                 let identity = vec!["message".into(), id.clone()];
-                let message = compose(id, conversation, direction, from, to, kind, &sent);
+                let message = sent.compose(id, conversation, direction, from, to);
                 (Data::MessageCreated(message), identity)
             }
         };
         Ok(self.event(data, identity, sent.timestamp, chat, json))
     }
-}
 
-fn compose<'a>(
-    id: Text<'a>,
-    conversation: Conversation<'a>,
-    direction: Direction,
-    from: Option<Party<'a>>,
-    to: Option<Party<'a>>,
-    kind: Option<Text<'a>>,
-    sent: &Sent<'a>,
-) -> Message<'a> {
-    let (text, media) = said(kind.as_deref().unwrap_or_default(), sent);
-    let attachment = |content: &Content<'a>| Attachment {
-        kind: kind.clone(),
-        url: content.url.text(),
-        mime_type: content.mime_type.text(),
-        name: content.file_name.text(),
-        size_bytes: None,
-    };
-    Message {
-        id,
-        conversation,
-        direction,
-        from,
-        to,
-        attachments: media.map(attachment).into_iter().collect(),
-        kind: kind.map(|kind| if kind == "contacts" { "contact".into() } else { kind }),
-        text,
-        quoted: sent.context.id.text().map(Quoted::new),
-        ..Message::default()
-    }
-}
-
-/// What a message of that kind says, and the member that holds its file.
-fn said<'a, 's>(kind: &str, sent: &'s Sent<'a>) -> (Option<Text<'a>>, Option<&'s Content<'a>>) {
-    let file = |content: &'s Content<'a>| (content.caption.text(), Some(content));
-    match kind {
-        "image" => file(&sent.image),
-        "audio" => file(&sent.audio),
-        "video" => file(&sent.video),
-        "document" => file(&sent.document),
-        "sticker" => file(&sent.sticker),
-        "location" => (sent.location.name.text().or_else(|| sent.location.address.text()), None),
-        "contacts" => {
-            let card = sent.contacts.elements().next().map(Json::read::<Card<'a>>);
-            (card.and_then(|card| card.name.formatted.text()), None)
-        }
-        "button" => (sent.button.text.text(), None),
-        "interactive" => {
-            let Interactive { button, list, form } = &sent.interactive;
-            let answers = [button.title, list.title, form.body];
-            (answers.into_iter().find_map(Json::text), None)
-        }
-        "order" => (sent.order.text.text(), None),
-        "system" => (sent.system.body.text(), None),
-        _ => (sent.text.body.text(), None),
+    /// Our number as the sender; who wrote there, or which program, is not told.
+    fn sender(&self, from: Json<'a>) -> Option<Party<'a>> {
+        let Some(id) = from.text() else {
+            return self.ours();
+        };
+        Some(Party {
+            kind: Some(PartyKind::Agent),
+            phone: number(&id),
+            id: Some(id),
+            ..Party::default()
+        })
     }
 }

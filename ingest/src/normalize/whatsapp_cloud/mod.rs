@@ -1,23 +1,29 @@
 //! Meta's `WhatsApp` Cloud API: `{"object", "entry": [{"id", "changes": [{"field", "value"}]}]}`, up to a thousand messages and
-//! statuses in one call (Meta, "Webhooks: messages", "Groups API", "Business-scoped user IDs", `smb_message_echoes`).
+//! statuses in one call (Meta, "Webhooks: messages", "Groups API", "Business-scoped user IDs", `smb_message_echoes`, `history`,
+//! `smb_app_state_sync`, `standby`).
 //!
-//! Each message and each status is an event of its own; its raw part is the body if it is alone there, else that element. A
-//! customer who hides their number has only the id that is theirs with this business (`from_user_id`); that one is taken
-//! where there is no number. What the business writes on its own phone comes as an echo: the same messages, the other way.
+//! Each message, status, change of a group or of a contact is an event of its own; its raw part is the body if it is alone
+//! there, else that element. What the business writes on its own phone comes as an echo: the same messages, the other way. While
+//! another program answers in a chat, all of it comes as `standby`, and is the same events.
 //!
-//! The other fields (templates, quality, calls, group settings, history) say nothing of a conversation: one `unmapped` each.
+//! The other fields (templates, quality, payments) say nothing of a conversation: one `unmapped` each.
 
 mod challenge;
+mod contacts;
+mod content;
+mod groups;
+mod history;
 mod messages;
+mod people;
 mod statuses;
 
-use std::collections::BTreeMap;
-
-use schemas::data::{Data, Direction, Party, PartyKind, Text, Unmapped};
+use schemas::data::{Conversation, Data, Party, Text, Unmapped};
 use schemas::source::{Encoding, Hash, HmacScheme, Scheme};
+use schemas::time::Timestamp;
 
 use super::json::{Json, object};
 use super::{Adapter, Because, NewEvent, Normalized, Webhook};
+use people::{People, Who, number};
 
 pub(super) const ADAPTER: Adapter = Adapter {
     preset: || {
@@ -40,19 +46,35 @@ object! {
 
     Value {
         metadata: Metadata = "metadata",
+        // Where there are no metadata.
+        line: Metadata = "recipient",
         contacts: Json = "contacts",
         messages: Json = "messages",
         statuses: Json = "statuses",
         echoes: Json = "message_echoes",
         errors: Json = "errors",
+        standby: Standby = "standby",
+        history: Json = "history",
+        state_sync: Json = "state_sync",
+        user_ids: Json = "user_id_update",
+        preferences: Json = "user_preferences",
+        groups: Json = "groups",
+        calls: Json = "calls",
+        // `messaging_handovers`.
+        sender: Sender = "sender",
+        timestamp: Json = "timestamp",
     }
 
     Metadata { phone_number_id: Json = "phone_number_id", display_phone_number: Json = "display_phone_number", }
 
-    Contact { wa_id: Json = "wa_id", user_id: Json = "user_id", profile: Profile = "profile", }
+    Standby {
+        contacts: Json = "contacts",
+        messages: Json = "messages",
+        statuses: Json = "statuses",
+        echoes: Json = "message_echoes",
+    }
 
-    Profile { name: Json = "name", username: Json = "username", }
-
+    Sender { number: Json = "phone_number", user_id: Json = "user_id", }
 }
 
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
@@ -92,14 +114,14 @@ struct Line<'a, 's, 'h> {
     field: Option<Text<'a>>,
     channel_id: Option<Text<'a>>,
     phone: Option<Text<'a>>,
-    /// Names by `wa_id` and `user_id`.
-    names: BTreeMap<Text<'a>, Text<'a>>,
+    people: People<'a>,
 }
 
-/// Why there is nothing to say, and whose order it belongs to, if that is known.
+/// Why there is nothing to say, and whose order it belongs to and when it was, if that is known.
 struct Nothing<'a> {
     reason: &'static str,
     conversation: Option<Text<'a>>,
+    time: Option<Timestamp>,
 }
 
 type Mapped<'a> = Result<NewEvent<'a>, Nothing<'a>>;
@@ -108,62 +130,67 @@ fn nothing<'a>(reason: &'static str) -> Mapped<'a> {
     Err(Nothing {
         reason,
         conversation: None,
+        time: None,
     })
 }
 
 impl<'a, 's, 'h> Line<'a, 's, 'h> {
     fn new(webhook: &'s Webhook<'a, 'h>, account: Option<Text<'a>>, change: &Change<'a>) -> Self {
-        let mut names = BTreeMap::new();
-        for contact in change.value.contacts.elements().map(Json::read::<Contact<'a>>) {
-            let Some(name) = contact
-                .profile
-                .name
-                .short()
-                .or_else(|| contact.profile.username.short())
-            else {
-                continue;
-            };
-            for id in [contact.wa_id, contact.user_id].into_iter().filter_map(Json::text) {
-                names.insert(id, name.clone());
-            }
-        }
+        let value = &change.value;
+        let contacts = value.contacts.elements().chain(value.standby.contacts.elements());
+        let ids = [&value.metadata, &value.line].map(|line| line.phone_number_id.short());
+        let numbers = [&value.metadata, &value.line].map(|line| line.display_phone_number.short());
         Self {
             webhook,
             account,
             field: change.field.short(),
-            channel_id: change.value.metadata.phone_number_id.short(),
-            phone: change.value.metadata.display_phone_number.short(),
-            names,
+            channel_id: ids.into_iter().flatten().next(),
+            phone: numbers.into_iter().flatten().next().as_deref().and_then(number),
+            people: People::of(contacts),
         }
     }
 
     fn events(&self, json: Json<'a>, change: &Change<'a>, events: &mut Vec<NewEvent<'a>>) {
         let before = events.len();
+        let value = &change.value;
         match self.field.as_deref() {
             Some("messages") => {
-                let sent = |json| self.message(Direction::Inbound, json);
-                events.extend(
-                    change
-                        .value
-                        .messages
-                        .elements()
-                        .map(|json| self.known(sent(json), json)),
-                );
-                let statuses = change.value.statuses.elements();
-                events.extend(statuses.map(|json| self.known(self.status(json), json)));
-                if change.value.errors.is_there() {
+                self.each(value.messages, events, |json| self.received(json));
+                self.each(value.statuses, events, |json| self.status(json));
+                if value.errors.is_there() {
                     events.push(self.known(nothing("errors that belong to no message"), json));
                 }
             }
-            Some("smb_message_echoes") => {
-                let echoes = change.value.echoes.elements();
-                events.extend(echoes.map(|json| self.known(self.message(Direction::Outbound, json), json)));
+            Some("standby") => {
+                self.each(value.standby.messages, events, |json| self.received(json));
+                self.each(value.standby.echoes, events, |json| self.echoed(json));
+                self.each(value.standby.statuses, events, |json| self.status(json));
             }
+            Some("smb_message_echoes" | "message_echoes") => self.each(value.echoes, events, |json| self.echoed(json)),
+            Some("history") => self.history(value, events),
+            Some("smb_app_state_sync") => self.each(value.state_sync, events, |json| self.synced(json)),
+            Some("user_id_update") => self.each(value.user_ids, events, |json| self.renamed(json)),
+            Some("user_preferences") => self.each(value.preferences, events, |json| self.prefers(json)),
+            Some(
+                "group_lifecycle_update"
+                | "group_participants_update"
+                | "group_settings_update"
+                | "group_status_update",
+            ) => self.each(value.groups, events, |json| self.group_change(json)),
+            Some("calls") => {
+                self.each(value.calls, events, |json| self.call(json));
+                self.each(value.statuses, events, |json| self.call(json));
+            }
+            Some("messaging_handovers") => events.push(self.known(self.handover(value), json)),
             _ => {}
         }
         if events.len() == before {
             events.push(self.known(nothing("no mapping for this field, or nothing in it"), json));
         }
+    }
+
+    fn each(&self, list: Json<'a>, events: &mut Vec<NewEvent<'a>>, map: impl Fn(Json<'a>) -> Mapped<'a>) {
+        events.extend(list.elements().map(|json| self.known(map(json), json)));
     }
 
     fn known(&self, mapped: Mapped<'a>, json: Json<'a>) -> NewEvent<'a> {
@@ -172,6 +199,7 @@ impl<'a, 's, 'h> Line<'a, 's, 'h> {
             let reason = Unmapped::because(nothing.reason).of(self.field.clone());
             NewEvent {
                 account: self.account.clone(),
+                time: nothing.time,
                 ..self.webhook.unmapped_part(reason, json, key)
             }
         })
@@ -203,14 +231,48 @@ impl<'a, 's, 'h> Line<'a, 's, 'h> {
         }
     }
 
-    /// `phone` is the customer's number, where they show it.
-    fn contact(&self, id: Text<'a>, phone: Json<'a>) -> Party<'a> {
-        Party {
-            name: self.names.get(&id).cloned(),
-            kind: Some(PartyKind::Contact),
-            phone: phone.text(),
-            id: Some(id),
-            ..Party::default()
+    /// What happened in a conversation and is said by no event of ours.
+    fn notice(
+        &self,
+        reason: &'static str,
+        identity: Vec<Text<'a>>,
+        moment: Json<'a>,
+        conversation: &str,
+        json: Json<'a>,
+    ) -> NewEvent<'a> {
+        let reason = Unmapped::because(reason).of(self.field.clone());
+        let key = Some(self.ordering_key(conversation));
+        NewEvent {
+            identity,
+            time: moment.time(),
+            account: self.account.clone(),
+            ..self.webhook.unmapped_part(reason, json, key)
+        }
+    }
+
+    /// The chat with that customer.
+    fn chat(&self, customer: &Who<'a>) -> Conversation<'a> {
+        Conversation {
+            id: customer.id.clone(),
+            alternate_id: customer.alternate_id.clone(),
+            group: Some(false),
+            ..self.conversation()
+        }
+    }
+
+    fn group(&self, id: Text<'a>) -> Conversation<'a> {
+        Conversation {
+            id,
+            group: Some(true),
+            ..self.conversation()
+        }
+    }
+
+    fn conversation(&self) -> Conversation<'a> {
+        Conversation {
+            channel: Some("whatsapp".into()),
+            channel_id: self.channel_id.clone(),
+            ..Conversation::default()
         }
     }
 

@@ -1,7 +1,8 @@
 //! How far our messages got.
 
-use schemas::data::{Conversation, Data, DeliveryStatus, MessageDeletion, MessageStatus};
+use schemas::data::{Data, DeliveryStatus, MessageDeletion, MessageStatus};
 
+use super::people::Who;
 use super::{Line, Mapped, Nothing, nothing};
 use crate::normalize::json::{Json, object};
 
@@ -16,6 +17,8 @@ object! {
         recipient_type: Json = "recipient_type",
         participant_id: Json = "recipient_participant_id",
         participant_user_id: Json = "recipient_participant_user_id",
+        // The same, as Meta's examples of single statuses have it.
+        participant_id_too: Json = "participant_recipient_id",
         errors: Json = "errors",
     }
 
@@ -25,29 +28,35 @@ object! {
 impl<'a> Line<'a, '_, '_> {
     pub(super) fn status(&self, json: Json<'a>) -> Mapped<'a> {
         let told: Status<'a> = json.read();
-        let Some(chat) = told.recipient_id.text().or_else(|| told.recipient_user_id.text()) else {
+        let Some(recipient) = self.people.find(told.recipient_id, told.recipient_user_id) else {
             return nothing("no recipient");
         };
+        let chat = recipient.id.clone();
         let here = |reason| Nothing {
             reason,
             conversation: Some(chat.clone()),
+            time: told.timestamp.time(),
         };
-        // A payment fails and is captured under the same member.
+        // A payment fails and is captured, and a call rings, under the same member.
         if told.kind.text().is_some_and(|kind| kind != "message") {
             return Err(here("the status of something else than a message"));
         }
         let id = told.id.text().ok_or_else(|| here("no message id"))?;
         let word = told.word.text().ok_or_else(|| here("no status"))?;
-        let conversation = Conversation {
-            id: chat.clone(),
-            group: Some(told.recipient_type.text().as_deref() == Some("group")),
-            channel_id: self.channel_id.clone(),
-            ..Conversation::default()
+        let conversation = if told.recipient_type.text().as_deref() == Some("group") {
+            self.group(chat.clone())
+        } else {
+            self.chat(&recipient)
         };
-        let participant = told.participant_id.text().or_else(|| told.participant_user_id.text());
+        let participant_id = if told.participant_id.is_there() {
+            told.participant_id
+        } else {
+            told.participant_id_too
+        };
         // In a group a message is delivered to each participant.
         let mut identity = vec!["status".into(), id.clone(), word.clone()];
-        identity.extend(participant.clone());
+        identity.extend(participant_id.text().or_else(|| told.participant_user_id.text()));
+        let participant = self.people.find(participant_id, told.participant_user_id);
         let status = match &*word {
             "sent" => DeliveryStatus::Sent,
             "delivered" => DeliveryStatus::Delivered,
@@ -69,7 +78,7 @@ impl<'a> Line<'a, '_, '_> {
             id,
             conversation,
             status,
-            recipient: participant.map(|id| self.contact(id, told.participant_id)),
+            recipient: participant.map(Who::contact),
             at: None,
             error: failure.and_then(|failure| failure.title.text().or_else(|| failure.message.text())),
             external_id: None,

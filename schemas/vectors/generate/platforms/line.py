@@ -32,7 +32,7 @@ def expected(type, chat=ANA, **data):
 
 
 def said(id="468789577898262530", chat=ANA, group=False, **more):
-    return expected("message.created", chat, message={"id": id, "conversation": {"id": chat, "group": group},
+    return expected("message.created", chat, message={"id": id, "conversation": {"id": chat, "group": group, "channel": "line"},
                                                       "direction": "inbound", **more})
 
 

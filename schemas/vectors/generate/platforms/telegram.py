@@ -25,7 +25,7 @@ def message(id=51, chat=PRIVATE, sender=ANA, **more):
 
 def expected(type="message.created", chat="271000001", group=False, time=TIME, **more):
     return event(type, subject=chat, key=chat, time=time,
-                 message={"conversation": {"id": chat, "group": group}, **more})
+                 message={"conversation": {"id": chat, "group": group, "channel": "telegram"}, **more})
 
 
 def people(action, *ids, time=TIME, **more):
@@ -49,6 +49,23 @@ def build(sheet):
            [expected(chat="-1001234567890", group=True, id="52", text="mensagem no grupo")])
     accept("an answer quotes an earlier message", update(10002, message=message(
         53, text="sim", reply_to_message=message(51))), [expected(id="53", text="sim", quoted={"id": "51"})])
+    forum = {**GROUP, "is_forum": True}
+    topic = message(40, forum, BOT, message_thread_id=40, is_topic_message=True, forum_topic_created={"name": "Entregas"})
+    in_topic = {"message_thread_id": 40, "is_topic_message": True}
+    accept("a message in a topic answers nothing", update(10080, message=message(
+        54, forum, text="oi", reply_to_message=topic, **in_topic)),
+        [expected(chat="-1001234567890", group=True, id="54", text="oi")])
+    accept("an answer in a topic quotes", update(10081, message=message(
+        55, forum, text="sim", reply_to_message=message(54, forum, text="oi", **in_topic), **in_topic)),
+        [expected(chat="-1001234567890", group=True, id="55", text="sim", quoted={"id": "54", "text": "oi"})])
+    accept("a topic is opened, and nobody wrote anything", update(10082, message=topic), [unmapped("message")])
+    accept("a message is pinned, and nobody wrote anything", update(10083, message=message(56, GROUP, pinned_message=message(52, GROUP))),
+           [unmapped("message")])
+    accept("a customer sends their own number", update(10084, message=message(57, contact={
+        "phone_number": "5511900000001", "first_name": "Ana", "user_id": 271000001})),
+        [expected(id="57", text="Ana", **{"from": {"id": "271000001", "phone": "+5511900000001"}})])
+    accept("a form is filled in", update(10085, message=message(58, web_app_data={"data": '{"nota":9}', "button_text": "Avaliar"})),
+           [expected(id="58", text="Avaliar", answer={"id": '{"nota":9}', "title": "Avaliar", "values": {"nota": "9"}})])
     accept("a photo with a caption", update(10003, message=message(54, caption="foto", photo=[
         {"file_id": "AgAC1", "file_unique_id": "AQAD1", "file_size": 1284, "width": 90, "height": 67},
         {"file_id": "AgAC2", "file_unique_id": "AQAD2", "file_size": 20480, "width": 640, "height": 480}])),

@@ -90,7 +90,7 @@ def status(word, id="SM00000000000000000000000000000009", **more):
 
 def said(id="SM00000000000000000000000000000001", **more):
     return event("message.created", subject=ANA, key=f"{OURS}/{ANA}", account=ACCOUNT,
-                 message={"id": id, "direction": "inbound", "conversation": {"id": ANA, "channel_id": OURS}, **more})
+                 message={"id": id, "direction": "inbound", "conversation": {"id": ANA, "channel": "whatsapp", "channel_id": OURS}, **more})
 
 
 def build(sheet):
@@ -131,7 +131,8 @@ def build(sheet):
     def accept(name, body, events, **more):
         sheet.case(name, s, send(body), events=events, **more)
 
-    accept("a message comes in", inbound(), [said(text="Olá, bom dia", **{"from": {"id": ANA}})])
+    accept("a message comes in", inbound(), [said(text="Olá, bom dia", **{
+        "from": {"id": ANA, "phone": "+5511900000001", "alternate_id": "5511900000001"}, "to": {"id": OURS, "phone": "+5511900000009"}})])
     accept("the same message again", inbound(), [said()], redelivery_of="a message comes in")
     accept("a message with two files", inbound("MM2", "", MediaContentType0="image/jpeg", MediaUrl0="https://api.twilio.com/m/0",
            MediaContentType1="application/pdf", MediaUrl1="https://api.twilio.com/m/1").replace(b"NumMedia=0", b"NumMedia=2"),
@@ -139,6 +140,15 @@ def build(sheet):
                                      {"url": "https://api.twilio.com/m/1", "mime_type": "application/pdf"}])])
     accept("emoji, a plus sign, an ampersand and a line break in a text", inbound("SM3", "👋 a+b & c=d 100%\nfim"),
            [said("SM3", text="👋 a+b & c=d 100%\nfim")])
+    accept("a button is pressed", inbound("SM4", "Sim", ButtonText="Sim", ButtonPayload="sim", OriginalRepliedMessageSid="SM9"),
+           [said("SM4", text="Sim", answer={"id": "sim", "title": "Sim"}, quoted={"id": "SM9"})])
+    accept("a row of a list is chosen", inbound("SM5", "Suco", ListTitle="Suco", ListId="suco-1"),
+           [said("SM5", text="Suco", answer={"id": "suco-1", "title": "Suco"})])
+    for channel, address, phone in (("facebook", "messenger:5511900000001", None), ("rcs", "rcs:+5511900000001", "+5511900000001"),
+                                    ("sms", "+5511900000001", "+5511900000001")):
+        accept(f"a message over {channel}", form(MessageSid=f"SM-{channel}", From=address, To="+5511900000009", Body="oi",
+               AccountSid=ACCOUNT), [event("message.created", subject=address, message={
+                   "conversation": {"id": address, "channel": channel}, "from": {"id": address, **({"phone": phone} if phone else {})}})])
     for word, ours in (("queued", "pending"), ("accepted", "pending"), ("scheduled", "pending"), ("sending", "pending"),
                        ("sent", "sent"), ("delivered", "delivered"), ("read", "read"), ("undelivered", "failed"),
                        ("failed", "failed"), ("canceled", "failed")):
@@ -177,6 +187,15 @@ def build(sheet):
     accept("Conversations: a message was delivered", form(EventType="onDeliveryUpdated", MessageSid="IM1", ParticipantSid="MB1",
            Status="delivered", DeliveryReceiptSid="DY1", **base),
            [in_conversation("message.status", message={"id": "IM1", "status": "delivered"})])
+    updated = {"EventType": "onMessageUpdated", "MessageSid": "IM1", "Author": ANA, **base}
+    first = dict(updated, Index="0", Body="a", DateUpdated="2026-03-10T13:38:50.912Z", RetryCount="0")
+    accept("Conversations: an edit", form(**first), [in_conversation("message.updated", "2026-03-10T13:38:50.912Z")])
+    accept("Conversations: the same edit, sent again", form(**{**first, "RetryCount": "1"}),
+           [in_conversation("message.updated", "2026-03-10T13:38:50.912Z")], redelivery_of="Conversations: an edit")
+    away = dict(EventType="onParticipantUpdated", ParticipantSid="MB1", LastReadMessageIndex="3", **base)
+    accept("Conversations: a participant reads", form(**away, RetryCount="0"), [unmapped("onParticipantUpdated")])
+    accept("Conversations: a participant reads, sent again", form(**away, RetryCount="1"), [unmapped("onParticipantUpdated")],
+           redelivery_of="Conversations: a participant reads")
     accept("Conversations: an event without a mapping is kept under its name", form(EventType="onUserUpdated", **base),
            [unmapped("onUserUpdated")])
     accept("a voice call has no mapping and is kept", form(CallSid="CA1", CallStatus="ringing", From="+5511900000001", To="+5511",

@@ -24,7 +24,7 @@ USERS = {ANA: {"id": ANA, "created_timestamp": "1422556069340", "name": "Ana Exe
 
 def said(id="954491830116155396", direction="inbound", text="Olá, bom dia", time=TIME):
     return event("message.created", subject=ANA, time=time, account=US,
-                 message={"id": id, "direction": direction, "text": text, "conversation": {"id": ANA}})
+                 message={"id": id, "direction": direction, "text": text, "conversation": {"id": ANA, "channel": "twitter"}})
 
 
 def build(sheet):
@@ -42,6 +42,10 @@ def build(sheet):
         message("954491830116155397", US, ANA, "Bom dia!")], users=USERS), [said("954491830116155397", "outbound", "Bom dia!")])
     accept("two direct messages in one webhook", activity(direct_message_events=[
         message("1", said="um"), message("2", said="dois")], users=USERS), [said("1", text="um"), said("2", text="dois")])
+    chosen = message("5", said="Acompanhar pedido")
+    chosen["message_create"]["message_data"]["quick_reply_response"] = {"type": "options", "metadata": "pedido:42"}
+    accept("a quick reply is chosen", activity(direct_message_events=[chosen], users=USERS), [event(
+        "message.created", subject=ANA, message={"id": "5", "answer": {"id": "pedido:42", "title": "Acompanhar pedido"}})])
     accept("somebody types", activity(direct_message_indicate_typing_events=[
         {"created_timestamp": AT, "sender_id": ANA, "target": {"recipient_id": US}}], users=USERS),
         [event("presence.updated", account=US, presence={"parties": [{"id": ANA, "state": "typing"}]})])
@@ -57,9 +61,12 @@ def build(sheet):
         {"id": "a7ba59eab0bfcba386f7acedac279542", "timestamp_ms": 1773149810912, "favorited_status": {"id_str": "1"}},
         {"id": "a7ba59eab0bfcba386f7acedac279543", "timestamp_ms": 1773149810913, "favorited_status": {"id_str": "1"}}]),
         [event("twitter.favorite", key=US, account=US), event("twitter.favorite", key=US, account=US)])
-    accept("a follow has no id, so its content tells it apart", activity(follow_events=[
-        {"type": "follow", "created_timestamp": AT, "target": {"id": US}, "source": {"id": ANA}}]),
-        [event("twitter.follow", key=US, account=US)])
+    follow = {"type": "follow", "created_timestamp": AT, "target": {"id": US}, "source": {"id": ANA, "followers_count": 31}}
+    accept("a follow has no id, so who follows whom and when tells it apart", activity(follow_events=[follow]),
+           [event("twitter.follow", key=US, account=US)])
+    accept("a follow is the same whatever is told of the followers", activity(follow_events=[
+        {**follow, "source": {"id": ANA, "followers_count": 32}}]), [event("twitter.follow", key=US, account=US)],
+        redelivery_of="a follow has no id, so who follows whom and when tells it apart")
     accept("a post is deleted", activity(tweet_delete_events=[{"status": {"id": "601430178305220608", "user_id": US},
                                                               "timestamp_ms": AT}]),
            [event("twitter.tweet_delete", key=US, account=US)])

@@ -33,7 +33,7 @@ def text(id="wamid.HBgNNTUxMTkwMDAwMDAwMRUCABIYFjNFQjBBMUIyQzNENEU1RjYwMDAxAA=="
 
 
 def expected(id, said=None, at="2026-03-10T13:36:50.000Z", type="message.created", **more):
-    message = {"id": id, "conversation": {"id": ANA, "channel_id": LINE}, "direction": "inbound", **more}
+    message = {"id": id, "conversation": {"id": ANA, "channel": "whatsapp", "channel_id": LINE}, "direction": "inbound", **more}
     if said is not None:
         message["text"] = said
     return event(type, subject=ANA, time=at, key=f"{LINE}/{ANA}", account=WABA, message=message)
@@ -56,7 +56,8 @@ def build(sheet):
     plain(sheet)
     wamid = text()["id"]
     one = compact(body(messages(text())))
-    events = [expected(wamid, "Olá, bom dia", kind="text", **{"from": {"id": ANA, "name": "Ana Exemplo"}})]
+    events = [expected(wamid, "Olá, bom dia", kind="text", **{
+        "from": {"id": ANA, "name": "Ana Exemplo", "phone": f"+{ANA}"}, "to": {"id": LINE, "phone": "+5511900000009"}})]
 
     def accept(name, value, events, **more):
         sheet.case(name, s, s.request(value if isinstance(value, bytes) else compact(value)), events=events, **more)
@@ -87,11 +88,35 @@ def build(sheet):
                                                           "type": kind, **more})), [expected(f"wamid.{kind}", kind=kind, attachments=[attachment])])
     accept("a quick reply is pressed", body(messages({"from": ANA, "id": "wamid.B", "timestamp": "1773149810", "type": "button",
            "button": {"text": "Sim", "payload": "sim"}, "context": {"from": "5511900000009", "id": "wamid.EARLIER"}})),
-           [expected("wamid.B", "Sim", quoted={"id": "wamid.EARLIER"})])
+           [expected("wamid.B", "Sim", quoted={"id": "wamid.EARLIER"}, answer={"id": "sim", "title": "Sim"})])
+    for kind, chosen, answer in (
+            ("button_reply", {"id": "sim", "title": "Sim"}, {"id": "sim", "title": "Sim"}),
+            ("list_reply", {"id": "suco-1", "title": "Suco", "description": "300 ml"}, {"id": "suco-1", "title": "Suco"}),
+            ("nfm_reply", {"name": "flow", "body": "Enviado", "response_json": '{"nota":"9"}'}, {"values": {"nota": "9"}})):
+        accept(f"an answer of type {kind}", body(messages({"from": ANA, "id": f"wamid.{kind}", "timestamp": "1773149810",
+               "type": "interactive", "interactive": {"type": kind, kind: chosen}, "context": {"id": "wamid.EARLIER"}})),
+               [expected(f"wamid.{kind}", chosen.get("title") or chosen["body"], quoted={"id": "wamid.EARLIER"}, answer=answer)])
     for kind in ("location", "contacts", "order", "system", "unsupported", "telepathy"):
         accept(f"a message of type {kind} is a message all the same", body(messages(
             {"from": ANA, "id": f"wamid.{kind}", "timestamp": "1773149810", "type": kind, kind: {"body": "x"}})),
             [expected(f"wamid.{kind}")])
+    user_id = "BR.10000000000000000001"
+    both = [{"profile": {"name": "Ana Exemplo"}, "wa_id": ANA, "user_id": user_id}]
+    two_ids = {"id": ANA, "phone": f"+{ANA}", "alternate_id": user_id}
+    for name, sender in (("their number", {"from": ANA}), ("their user id", {"from_user_id": user_id}),
+                         ("both", {"from": ANA, "from_user_id": user_id})):
+        accept(f"a customer whose number and user id are known writes under {name}", body(messages(
+            {**sender, "id": "wamid.TWO", "timestamp": "1773149810", "type": "text", "text": {"body": "oi"}}, contacts=both)),
+            [expected("wamid.TWO", "oi", **{"from": two_ids})])
+    accept("a customer who hides their number has none", body(messages({"from_user_id": user_id, "id": "wamid.HIDDEN",
+           "timestamp": "1773149810", "type": "text", "text": {"body": "oi"}}, contacts=[])),
+           [event("message.created", subject=user_id, key=f"{LINE}/{user_id}", message={"id": "wamid.HIDDEN", "from": {"id": user_id}})])
+    accept("a customer has another user id", body(messages({"id": "wamid.NEWID", "timestamp": "1773149810", "type": "system",
+           "system": {"body": "User Ana changed", "user_id": "BR.2", "previous_user_id": user_id, "type": "user_changed_user_id"}})),
+           [event("message.created", subject=user_id, key=f"{LINE}/{user_id}",
+                  message={"kind": "system", "from": {"id": user_id, "alternate_id": "BR.2"}})])
+    accept("a customer opens the chat and writes nothing", body(messages(
+        {"from": ANA, "id": "wamid.WELCOME", "timestamp": "1773149810", "type": "request_welcome"})), [unmapped("messages")])
     accept("a reaction is taken back", body(messages({"from": ANA, "id": "wamid.R2", "timestamp": "1773149810", "type": "reaction",
            "reaction": {"message_id": "wamid.EARLIER"}})), [event("message.reaction", subject=ANA, message={"id": "wamid.EARLIER"})])
     accept("a message in a group belongs to the group", body(messages(
@@ -140,6 +165,64 @@ def build(sheet):
         {"id": "999999999999999", "changes": [messages(text("wamid.B", "dois"), line="888")]}]},
         [expected("wamid.A", "um"),
          event("message.created", subject=ANA, key=f"888/{ANA}", account="999999999999999", message={"id": "wamid.B"})])
+    group = "120363000000000001"
+
+    def groups(field, *changes):
+        return body({"field": field, "value": {
+            "messaging_product": "whatsapp", "metadata": {"display_phone_number": "5511900000009", "phone_number_id": LINE},
+            "groups": [{"timestamp": str(1773149810 + n), "group_id": group, **change} for n, change in enumerate(changes)]}})
+
+    def of_group(type, at, **said):
+        return event(type, subject=group, key=f"{LINE}/{group}", account=WABA, time=f"2026-03-10T13:36:{50 + at}.000Z",
+                     group={"id": group, **said})
+
+    ana = {"wa_id": ANA, "user_id": user_id}
+    people = groups(
+        "group_participants_update",
+        {"type": "group_participants_remove", "request_id": "r1", "removed_participants": [{"input": ANA}], "initiated_by": "business"},
+        {"type": "group_participants_remove", "removed_participants": [ana], "initiated_by": "participant"},
+        {"type": "group_participants_add", "reason": "invite_link", "added_participants": [ana]},
+        {"type": "group_join_request_created", "join_request_id": "j1", **ana},
+        {"type": "group_join_request_revoked", "join_request_id": "j1", **ana})
+    told = [of_group("group.participants.updated", 0, action="removed", participants=[{"id": ANA, "phone": f"+{ANA}"}]),
+            of_group("group.participants.updated", 1, action="left", participants=[two_ids]),
+            of_group("group.participants.updated", 2, action="joined", participants=[two_ids]),
+            of_group("group.join_request", 3, action="created", participant=two_ids),
+            of_group("group.join_request", 4, action="revoked", participant=two_ids)]
+    accept("people come, go and ask to join: five events", people, told)
+    accept("the same five again", people, told, clock=later(3600), redelivery_of="people come, go and ask to join: five events")
+    accept("a group is made", groups("group_lifecycle_update", {
+        "type": "group_create", "request_id": "r2", "subject": "Bloco A", "join_approval_mode": "auto_approve"}),
+        [of_group("group.created", 0, subject="Bloco A")])
+    accept("a group that could not be made is none", groups("group_lifecycle_update", {
+        "type": "group_create", "request_id": "r2", "subject": "Bloco A", "errors": [{"code": 131000}]}),
+        [unmapped("group_lifecycle_update")])
+    accept("a group gets another name; its description could not be changed", groups("group_settings_update", {
+        "type": "group_settings_update", "request_id": "r3", "group_subject": {"text": "Bloco B", "update_successful": True},
+        "group_description": {"text": "x", "update_successful": False}}), [of_group("group.updated", 0, subject="Bloco B")])
+
+    def history(*list_):
+        return body({"field": "history", "value": {
+            "messaging_product": "whatsapp", "metadata": {"display_phone_number": "5511900000009", "phone_number_id": LINE},
+            "history": [{"metadata": {"phase": 0, "chunk_order": 1, "progress": 100}, "threads": [{"id": ANA, "messages": list_}]}]}})
+
+    told = {"history_context": {"status": "READ"}}
+    accept("a history tells both sides", history(
+        {**text("wamid.OLD1", "oi"), "to": "5511900000009", **told}, {**text("wamid.OLD2", "olá"), "from": "5511900000009", **told}),
+        [expected("wamid.OLD1", "oi", status="read", **{"from": {"id": ANA}}),
+         event("message.created", subject=ANA, key=f"{LINE}/{ANA}", message={
+             "id": "wamid.OLD2", "direction": "outbound", "from": {"phone": "+5511900000009"}, "to": {"id": ANA, "phone": f"+{ANA}"}})])
+    accept("a message that is told in a history too is the same event", history({**text(), **told}), [expected(text()["id"])],
+           redelivery_of="a text message comes in")
+    accept("what is told while another program answers is the same event", body({"field": "standby", "value": {
+        "messaging_product": "whatsapp", "metadata": {"display_phone_number": "5511900000009", "phone_number_id": LINE},
+        "standby": {"messages": [text()]}}}), [expected(text()["id"])], redelivery_of="a text message comes in")
+    accept("a contact of the phone has another name", body({"field": "smb_app_state_sync", "value": {
+        "messaging_product": "whatsapp", "metadata": {"display_phone_number": "5511900000009", "phone_number_id": LINE},
+        "state_sync": [{"type": "contact", "contact": {"full_name": "Ana E.", "first_name": "Ana", "phone_number": ANA},
+                        "action": "add", "metadata": {"timestamp": "1773149810"}}]}}),
+        [event("contact.updated", subject=ANA, key=f"{LINE}/{ANA}", account=WABA, time="2026-03-10T13:36:50.000Z",
+               contact={"id": ANA, "name": "Ana E.", "phone": f"+{ANA}"})])
     accept("a change of another field is kept under its name", body(
         {"field": "account_update", "value": {"phone_number": "5511900000009", "event": "VERIFIED_ACCOUNT"}}),
         [unmapped("account_update")])
