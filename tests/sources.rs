@@ -22,6 +22,7 @@ const CONFIG: &str = "sources:
   - { id: line-2, platform: digisac, secrets: [digisac-url-secret-2] }
   - { id: line-1, platform: digisac, secrets: [digisac-url-secret-1] }
   - { id: meta, platform: whatsapp_cloud, secrets: [app-secret-1] }
+  - { id: two, platform: baileys, secrets: [baileys-token-1], url_secrets: [path-secret-of-two] }
 ";
 
 /// Runs it in a folder with that configuration; the token comes from the environment, as a variable or a file.
@@ -45,6 +46,8 @@ fn sources(folder: &Path, args: &[&str], environment: &[(&str, &str)]) -> Output
         "digisac-url-secret-2",
         "chatwoot-secret-1",
         "app-secret-1",
+        "baileys-token-1",
+        "path-secret-of-two",
         MADE_THERE,
     ] {
         assert!(!said.contains(secret), "{secret} is printed: {said}");
@@ -116,6 +119,7 @@ fn the_list_names_every_source_and_no_secret() {
             ["line-2", "default", "digisac", "url_secret", "/in/line-2/[redacted]"],
             ["meta", "default", "whatsapp_cloud", "hmac", "/in/meta"],
             ["sales", "acme", "chatwoot", "hmac", "/in/sales"],
+            ["two", "default", "baileys", "token+url_secret", "/in/two/[redacted]"],
         ]
     );
 }

@@ -72,7 +72,7 @@ fn files() -> Vec<(PathBuf, File)> {
 /// The source as the configuration file would say it.
 fn configured(case: &Case) -> Value {
     let mut source = json!({ "id": "line-1", "tenant": "acme", "platform": case.platform });
-    for name in ["auth", "secrets", "verify_token"] {
+    for name in ["auth", "secrets", "url_secrets", "verify_token"] {
         if let Some(value) = case.source.get(name).filter(|value| !value.is_null()) {
             source[name] = value.clone();
         }
@@ -267,7 +267,11 @@ fn verify_says_what_the_vectors_say_and_no_secret() {
     let folder = tempfile::tempdir().expect("a folder");
     for (_, file) in files() {
         let of = |verdict: &'static str| file.cases.iter().filter(move |case| case.verdict == verdict).take(2);
-        for case in of("accept").chain(of("refuse")) {
+        let two_proofs = file
+            .cases
+            .iter()
+            .filter(|case| case.source.get("url_secrets").is_some());
+        for case in of("accept").chain(of("refuse")).chain(two_proofs) {
             let config = folder.path().join("forebay.yaml");
             let text = json!({ "sources": [configured(case)], "sinks": { "sqlite": {} } }).to_string();
             std::fs::write(&config, text).expect("written");
@@ -289,12 +293,8 @@ fn verify_says_what_the_vectors_say_and_no_secret() {
             if let Some(reason) = &case.reason {
                 assert!(said.contains(reason), "{}: {said}", case.name);
             }
-            for secret in case.source["secrets"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str)
-            {
+            let secrets = ["secrets", "url_secrets"].map(|name| case.source[name].as_array());
+            for secret in secrets.into_iter().flatten().flatten().filter_map(Value::as_str) {
                 assert!(!said.contains(secret), "{}: {said}", case.name);
             }
         }

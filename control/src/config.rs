@@ -34,6 +34,9 @@ pub struct SourceConfig {
     /// The active secrets, newest first.
     #[serde(default)]
     pub secrets: Vec<Secret>,
+    /// A second proof: one of these must stand in the path of the URL besides, `/in/<id>/<secret>`; newest first.
+    #[serde(default)]
+    pub url_secrets: Vec<Secret>,
     /// What the platform shows, or asks for, when it makes sure of us (Meta's `hub.verify_token`, Huggy's token).
     #[serde(default)]
     pub verify_token: Option<Secret>,

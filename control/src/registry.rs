@@ -173,6 +173,7 @@ fn build_source(config: SourceConfig, default_max_body_bytes: usize) -> Result<S
         platform: config.platform,
         scheme,
         secrets: config.secrets,
+        url_secrets: config.url_secrets,
         verify_token: config.verify_token,
         utc_offset_minutes: config.utc_offset.as_deref().map(parse_utc_offset).transpose()?,
         max_body_bytes: config.max_body_bytes.unwrap_or(default_max_body_bytes),

@@ -24,7 +24,7 @@ impl Ingest {
     /// [`VerifiedWebhook`] → answer.
     pub(crate) async fn accept(self: &Arc<Self>, verified: VerifiedWebhook) -> Answer {
         let known = Arc::clone(verified.raw().known());
-        known.metrics.verified(verified.secret());
+        known.metrics.verified(verified.matched());
         let Ok(permit) = Arc::clone(&self.in_flight).try_acquire_owned() else {
             known.metrics.refused("in_flight_limit");
             return Answer::Unavailable("too many webhooks at once: try again");

@@ -168,6 +168,7 @@ mod tests {
             platform: Platform::Standard,
             scheme: Some(Scheme::None),
             secrets: vec![],
+            url_secrets: Vec::new(),
             verify_token: None,
             utc_offset_minutes: None,
             max_body_bytes: 1,

@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, StatusCode};
 use schemas::source::Source;
 use schemas::time::Timestamp;
 
-use crate::authenticate::{Presented, Refusal, Verifier};
+use crate::authenticate::{Matched, Presented, Refusal, Verifier};
 use crate::normalize::{Normalized, Reply, handshake, normalize};
 use crate::receive::Address;
 
@@ -69,6 +69,8 @@ pub enum Verdict {
     Accepted {
         /// The number of the secret that matched, from 0, the newest; none where anybody may send.
         secret: Option<usize>,
+        /// The number of the secret in the path that matched, for sources that ask for one as a second proof.
+        url_secret: Option<usize>,
     },
     /// A handshake or a test call: this would be answered, and nothing published.
     Replied(Reply),
@@ -112,9 +114,9 @@ pub fn judge(source: &Source, captured: &Captured, now: Timestamp) -> Verdict {
         };
     }
     match verifier.verify(&presented, now) {
-        Ok(secret) => match normalize(source, &captured.headers, &captured.body) {
+        Ok(Matched { secret, url_secret }) => match normalize(source, &captured.headers, &captured.body) {
             Normalized::Reply(reply) => replied(reply),
-            Normalized::Events(_) => Verdict::Accepted { secret },
+            Normalized::Events(_) => Verdict::Accepted { secret, url_secret },
         },
         Err(refusal @ Refusal::Unusable(_)) => {
             refused(StatusCode::SERVICE_UNAVAILABLE, refusal.label(), &refusal.to_string())

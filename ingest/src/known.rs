@@ -40,6 +40,7 @@ impl Sources {
             platform: Platform::Standard,
             scheme: None,
             secrets: Vec::new(),
+            url_secrets: Vec::new(),
             verify_token: None,
             utc_offset_minutes: None,
             max_body_bytes: 0,
@@ -77,7 +78,7 @@ impl Sources {
     fn make_ready(&self, source: &Arc<Source>) -> Arc<Known> {
         let verifier = Verifier::new(source).unwrap_or_else(|error| {
             tracing::error!(target: "ingest", source = %source.id, %error, "nobody can send to this source");
-            Verifier::Nobody { problem: error.problem }
+            Verifier::nobody(error.problem)
         });
         let mut ready = self.ready.write().unwrap_or_else(PoisonError::into_inner);
         let before = ready.get(&source.id);
@@ -130,6 +131,7 @@ mod tests {
             platform: Platform::Chatwoot,
             scheme: Some(Scheme::Token(TokenPlace::Header("x-token".into()))),
             secrets: vec![Secret::new(secret)],
+            url_secrets: Vec::new(),
             verify_token: None,
             utc_offset_minutes: None,
             max_body_bytes: 1,

@@ -12,7 +12,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use schemas::data::Data;
 
-use crate::authenticate::MAX_SECRETS;
+use crate::authenticate::{MAX_SECRETS, Matched};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfSource {
@@ -49,6 +49,7 @@ pub struct Metrics {
     received: Family<OfSource, Counter>,
     answered: Family<Answered, Counter>,
     verified: Family<Verified, Counter>,
+    verified_url_secrets: Family<Verified, Counter>,
     refused: Family<Refused, Counter>,
     published: Family<Published, Counter>,
     pub(crate) publish_seconds: Histogram,
@@ -67,6 +68,7 @@ impl Metrics {
             received: Family::default(),
             answered: Family::default(),
             verified: Family::default(),
+            verified_url_secrets: Family::default(),
             refused: Family::default(),
             published: Family::default(),
             publish_seconds: Histogram::new(buckets),
@@ -91,6 +93,11 @@ impl Metrics {
             "forebay_ingest_verified",
             "webhooks that proved their sender, by the number of the secret that matched (0 is the newest)",
             all.verified.clone(),
+        );
+        registry.register(
+            "forebay_ingest_verified_url_secrets",
+            "the same for sources that ask for two proofs, by the number of the secret in the URL that matched",
+            all.verified_url_secrets.clone(),
         );
         registry.register(
             "forebay_ingest_refused",
@@ -146,6 +153,7 @@ impl Metrics {
             client_error: self.answered_class(source, "4xx"),
             server_error: self.answered_class(source, "5xx"),
             verified: Default::default(),
+            verified_url_secrets: Default::default(),
             published: Default::default(),
             source: source.to_owned(),
             all: self.clone(),
@@ -168,6 +176,7 @@ pub(crate) struct SourceMetrics {
     client_error: Counter,
     server_error: Counter,
     verified: [OnceLock<Counter>; MAX_SECRETS],
+    verified_url_secrets: [OnceLock<Counter>; MAX_SECRETS],
     published: [OnceLock<Counter>; FAMILIES.len()],
     source: String,
     all: Metrics,
@@ -184,13 +193,22 @@ impl SourceMetrics {
         }
     }
 
-    /// `secret` is the number of the secret that matched; none for sources that take webhooks from anybody.
-    pub(crate) fn verified(&self, secret: Option<usize>) {
-        let Some(slot) = secret.and_then(|index| self.verified.get(index)) else {
+    /// Nothing is counted for sources that take webhooks from anybody.
+    pub(crate) fn verified(&self, matched: Matched) {
+        self.matched(&self.verified, &self.all.verified, matched.secret);
+        self.matched(
+            &self.verified_url_secrets,
+            &self.all.verified_url_secrets,
+            matched.url_secret,
+        );
+    }
+
+    fn matched(&self, slots: &[OnceLock<Counter>], family: &Family<Verified, Counter>, secret: Option<usize>) {
+        let Some(slot) = secret.and_then(|index| slots.get(index)) else {
             return;
         };
         slot.get_or_init(|| {
-            self.all.verified.get_or_create_owned(&Verified {
+            family.get_or_create_owned(&Verified {
                 source: self.source.clone(),
                 secret: secret.unwrap_or_default() as u64,
             })
@@ -278,9 +296,10 @@ mod tests {
         let source = metrics.of_source("s");
         source.received.inc();
         source.answered(http::StatusCode::SERVICE_UNAVAILABLE);
-        source.verified(Some(1));
-        source.verified(None);
-        source.verified(Some(MAX_SECRETS));
+        let of = |secret, url_secret| Matched { secret, url_secret };
+        source.verified(of(Some(1), None));
+        source.verified(of(None, None));
+        source.verified(of(Some(MAX_SECRETS), Some(2)));
         source.refused("no_match");
         source.published(EventFamily::of(&Data::Unmapped(Unmapped::default())));
         source.published(EventFamily::of(&Data::Foreign(Foreign::new(
@@ -292,6 +311,7 @@ mod tests {
             r#"forebay_ingest_received_total{source="s"} 1"#,
             r#"forebay_ingest_answered_total{source="s",class="5xx"} 1"#,
             r#"forebay_ingest_verified_total{source="s",secret="1"} 1"#,
+            r#"forebay_ingest_verified_url_secrets_total{source="s",secret="2"} 1"#,
             r#"forebay_ingest_refused_total{source="s",reason="no_match"} 1"#,
             r#"forebay_ingest_published_total{source="s",family="unmapped"} 1"#,
             r#"forebay_ingest_published_total{source="s",family="foreign"} 1"#,
@@ -300,5 +320,6 @@ mod tests {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
         assert_eq!(text.matches("verified_total{").count(), 1, "{text}");
+        assert_eq!(text.matches("verified_url_secrets_total{").count(), 1, "{text}");
     }
 }

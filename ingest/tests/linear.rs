@@ -24,6 +24,7 @@ fn source(platform: Platform) -> Source {
         platform,
         scheme: None,
         secrets: vec![Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")],
+        url_secrets: Vec::new(),
         verify_token: None,
         utc_offset_minutes: None,
         max_body_bytes: usize::MAX,

@@ -138,7 +138,7 @@ fn attributes() -> Value {
         "rawsha256": {
             "type": "string",
             "pattern": "^[0-9a-f]{64}$",
-            "description": "SHA-256 of the request body as it was received."
+            "description": "SHA-256 of the request body as it was received: of `data.raw` (or the bytes in `data.raw_base64`), unless it is a part of a batch or a credential in it was blanked."
         }
     })
 }
@@ -148,7 +148,9 @@ const NAME: &str = "[A-Za-z0-9._-]{1,128}";
 
 /// `data`: those members, and what the platform sent.
 fn data(mut members: Value, required: &[&str]) -> Value {
-    members["raw"] = json!({ "description": "The platform's own JSON, verbatim." });
+    members["raw"] = json!({
+        "description": "The platform's own JSON, byte for byte, the white space around it too (parsers drop that: it begins right behind the colon and ends before the last two braces of the record). A batch's events hold their own part each; credentials in it are `null`."
+    });
     members["raw_base64"] = json!({
         "type": "string",
         "contentEncoding": "base64",

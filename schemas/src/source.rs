@@ -21,6 +21,9 @@ pub struct Source {
     pub scheme: Option<Scheme>,
     /// The active secrets, newest first; any of them authenticates. Never empty unless the scheme is [`Scheme::None`].
     pub secrets: Vec<Secret>,
+    /// A second proof: the active secrets one of which must stand in the path besides, newest first. Empty: none is asked for.
+    /// Never beside [`Scheme::UrlSecret`], whose only proof stands there, nor beside [`Scheme::None`].
+    pub url_secrets: Vec<Secret>,
     /// What it shows, or asks for, when it makes sure of us before it sends (Meta's `hub.verify_token`, Huggy's token).
     pub verify_token: Option<Secret>,
     /// The zone of the local times that it sends, minutes east of UTC, for platforms that name none; `None`: the platform's.

@@ -38,7 +38,7 @@ fn list(args: &ConfigArg, out: &mut Printer) -> anyhow::Result<()> {
             source.id.to_string(),
             source.tenant.to_string(),
             source.platform.to_string(),
-            connect::scheme_name(source).to_owned(),
+            connect::proofs(source),
             connect::shown_path(source),
         ]
     }));
@@ -287,6 +287,7 @@ mod tests {
                     url: Some("https://hooks.example.com".to_owned()),
                 }),
                 secrets: vec![Secret::new("whsec_Zm9yZWJheS1kZXYtc3RhbmRhcmQta2V5LTAx")],
+                url_secrets: Vec::new(),
                 verify_token: None,
                 utc_offset_minutes: None,
                 max_body_bytes: 1000,

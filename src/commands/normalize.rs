@@ -25,6 +25,7 @@ pub(crate) async fn normalize(args: NormalizeArgs, out: &mut Printer) -> anyhow:
         platform: args.platform,
         scheme: Some(Scheme::None),
         secrets: Vec::new(),
+        url_secrets: Vec::new(),
         verify_token: None,
         utc_offset_minutes: None,
         max_body_bytes: usize::MAX,

@@ -53,11 +53,17 @@ pub(crate) async fn verify(args: VerifyArgs, out: &mut Printer) -> anyhow::Resul
         source.id, source.platform, explanation.scheme
     ));
     let passes = match &explanation.verdict {
-        Verdict::Accepted { secret: Some(index) } => {
-            out.line(&format!("passes, with secret number {}", index + 1));
+        Verdict::Accepted {
+            secret: Some(index),
+            url_secret,
+        } => {
+            let besides = url_secret.map_or(String::new(), |index| {
+                format!(", and in the path number {} of `url_secrets`", index + 1)
+            });
+            out.line(&format!("passes, with secret number {}{besides}", index + 1));
             true
         }
-        Verdict::Accepted { secret: None } => {
+        Verdict::Accepted { secret: None, .. } => {
             out.line("passes: this source asks for no proof");
             true
         }

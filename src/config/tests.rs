@@ -15,8 +15,13 @@ fn the_example_is_valid_and_names_every_section() {
         "CRM_SECRET",
     ];
     let properties = names.map(|name| (name.to_owned(), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned()));
+    let mut properties = HashMap::from(properties);
+    properties.insert(
+        "BAILEYS_URL_SECRET".to_owned(),
+        "another-secret-for-the-path".to_owned(),
+    );
     let text = include_str!("../../forebay.example.yaml");
-    let config = parse(text, "forebay.example.yaml", HashMap::from(properties)).expect("the example is valid");
+    let config = parse(text, "forebay.example.yaml", properties).expect("the example is valid");
     let control = control::Config {
         sources: config.sources,
         endpoints: config.endpoints,
@@ -91,6 +96,7 @@ fn the_example_shows_every_key_and_what_it_has_in_comments_is_right() {
         "CHATWOOT_SECRET",
         "DIGISAC_URL_SECRET",
         "BAILEYS_TOKEN",
+        "BAILEYS_URL_SECRET",
         "VERIFY_TOKEN",
         "BILLING_SECRET",
         "CRM_SECRET",

@@ -125,7 +125,14 @@ impl<'a> Api<'a> {
         let Some(token) = order.token.as_ref().filter(|token| !token.is_empty()) else {
             return wrong(format!("the token for {platform} is missing: {}", access.token));
         };
-        let mut redactor = Redactor::new(order.source.secrets.iter().chain(&order.source.verify_token));
+        let mut redactor = Redactor::new(
+            order
+                .source
+                .secrets
+                .iter()
+                .chain(&order.source.url_secrets)
+                .chain(&order.source.verify_token),
+        );
         redactor.learn(token);
         let headers = headers(&access, token, task)?;
         Ok(Self {

@@ -3,10 +3,10 @@
 //! Every platform does the same three things: look at what is registered, compare it with what should be, and change only
 //! what differs. So a second run changes nothing. A dry run sends what only reads and shows what it would have sent.
 //!
-//! The way of one [`Order`]: the source and our public base URL make our URL (with a secret in it where the scheme wants that;
-//! file `place.rs`); `api.rs` talks to the platform and keeps secrets out of everything that is shown; `hook.rs` compares; and
-//! the platform's own file knows paths, names and what its answers mean. Platforms without such an API get directions in words
-//! (`panel.rs`).
+//! The way of one [`Order`]: the source and our public base URL make our URL (with a secret in it where the scheme or a second
+//! proof wants that; file `place.rs`); `api.rs` talks to the platform and keeps secrets out of everything that is shown;
+//! `hook.rs` compares; and the platform's own file knows paths, names and what its answers mean. Platforms without such an API
+//! get directions in words (`panel.rs`).
 
 mod api;
 mod baileys;
@@ -39,7 +39,7 @@ pub use api::{Exchange, Fate};
 pub use client::{Client, ClientError};
 pub use error::ConnectError;
 pub use order::{Keep, Order, Outcome, Report};
-pub use place::{scheme_name, shown_path};
+pub use place::{proofs, shown_path};
 
 /// Does what `order` asks for, and `tell`s every request as soon as it is answered (or left out, in a dry run).
 ///

@@ -66,8 +66,18 @@ impl Way {
     }
 }
 
+/// How `source` proves itself, by the names in the configuration: its scheme, and the secret in the URL besides if it asks for two
+/// proofs.
+pub fn proofs(source: &Source) -> String {
+    let scheme = scheme_name(source);
+    if source.url_secrets.is_empty() {
+        return scheme.to_owned();
+    }
+    format!("{scheme}+url_secret")
+}
+
 /// The name in the configuration of how `source` proves itself: its own scheme's, or its platform's.
-pub fn scheme_name(source: &Source) -> &'static str {
+pub(super) fn scheme_name(source: &Source) -> &'static str {
     match (Way::of(source), &source.scheme) {
         (Way::UrlSecret, _) => "url_secret",
         (Way::Query(_) | Way::Header(_) | Way::Body(_), _) => "token",
@@ -84,7 +94,12 @@ pub fn scheme_name(source: &Source) -> &'static str {
 
 /// The path of our URL for `source`, behind the public base URL, without the secret in it.
 pub fn shown_path(source: &Source) -> String {
-    let path = format!("/in/{}", source.id);
+    let second = if source.url_secrets.is_empty() {
+        ""
+    } else {
+        "/[redacted]"
+    };
+    let path = format!("/in/{}{second}", source.id);
     match Way::of(source) {
         Way::UrlSecret => format!("{path}/[redacted]"),
         Way::Query(name) => format!("{path}?{}=[redacted]", percent_encoded(name.as_bytes())),
@@ -122,6 +137,10 @@ impl Place {
         let secret = source.secrets.first().map(Secret::expose).unwrap_or_default();
         let mut text = url.to_string();
         let mut shown = text.clone();
+        if let Some(second) = source.url_secrets.first() {
+            let _written = write!(text, "/{}", percent_encoded(second.expose()));
+            shown.push_str("/[redacted]");
+        }
         match way {
             Way::UrlSecret => {
                 let _written = write!(text, "/{}", percent_encoded(secret));
@@ -211,6 +230,7 @@ mod tests {
             platform,
             scheme,
             secrets: vec![Secret::new(secret)],
+            url_secrets: Vec::new(),
             verify_token: None,
             utc_offset_minutes: None,
             max_body_bytes: 1000,
@@ -240,6 +260,36 @@ mod tests {
         let ours = place("http://a.example:8080/", &source(Platform::Github, None, "s")).expect("a place");
         assert_eq!(ours.url(), "http://a.example:8080/in/line-1");
         assert_eq!(ours.shown(), ours.url());
+    }
+
+    #[test]
+    fn a_second_proof_stands_in_the_path_whatever_the_first_is() {
+        let query = Scheme::Token(TokenPlace::Query("t".into()));
+        for (scheme, path, shown, name) in [
+            (None, "/in/line-1/p%2Fq", "/in/line-1/[redacted]", "hmac+url_secret"),
+            (
+                Some(Scheme::Basic),
+                "/in/line-1/p%2Fq",
+                "/in/line-1/[redacted]",
+                "basic+url_secret",
+            ),
+            (
+                Some(query),
+                "/in/line-1/p%2Fq?t=s",
+                "/in/line-1/[redacted]?t=[redacted]",
+                "token+url_secret",
+            ),
+        ] {
+            let github = Source {
+                url_secrets: vec![Secret::new("p/q"), Secret::new("older")],
+                ..source(Platform::Github, scheme, "s")
+            };
+            let ours = place("https://a.example", &github).expect("a place");
+            assert_eq!(ours.url(), format!("https://a.example{path}"));
+            assert_eq!(ours.shown(), format!("https://a.example{shown}"));
+            assert_eq!(shown_path(&github), shown);
+            assert_eq!(proofs(&github), name);
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use schemas::platform::Platform as Name;
 use serde_json::{Value, json};
 
 use super::conformance::refuses_strangers;
-use super::fake::{Answer, Fake, Running, SECRET, Seen, TOKEN, run, source};
+use super::fake::{Answer, Fake, Running, SECRET, Seen, TOKEN, URL_SECRET, run, source, two_proofs};
 
 /// By its source: `controllers/connections/index.ts`, `middlewares/auth.ts`, and Elysia's answer to what its schema refuses.
 struct Baileys(Vec<Value>);
@@ -38,6 +38,31 @@ impl Fake for Baileys {
         self.0.push(body);
         Answer::text(200, "")
     }
+}
+
+#[tokio::test]
+async fn baileys_gets_a_url_with_the_second_proof_in_it_and_the_token_besides() {
+    let running = Running::start(Baileys(Vec::new())).await;
+    let baileys = two_proofs(Name::Baileys, None);
+    let order = Order {
+        instance: Some("+5511999990000".to_owned()),
+        ..running.order(&baileys)
+    };
+    let (result, told) = run(&order).await;
+    assert_eq!(
+        result.expect("connected").url,
+        "https://hooks.example.com/in/line-1/[redacted]"
+    );
+    let shown = told[0].body.as_deref().expect("a body");
+    assert!(
+        shown.contains("https://hooks.example.com/in/line-1/[redacted]"),
+        "{shown}"
+    );
+    let expected = json!({
+        "webhookUrl": format!("https://hooks.example.com/in/line-1/{URL_SECRET}"),
+        "webhookVerifyToken": SECRET,
+    });
+    assert_eq!(running.state().0, [expected]);
 }
 
 #[tokio::test]

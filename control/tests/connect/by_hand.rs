@@ -3,7 +3,7 @@
 use control::connect::{Keep, Outcome};
 use schemas::platform::Platform as Name;
 
-use super::fake::{SECRET, order, run, source};
+use super::fake::{SECRET, URL_SECRET, order, run, source, two_proofs};
 
 #[tokio::test]
 async fn platforms_that_are_set_by_hand_get_directions_with_the_url_and_without_the_secret() {
@@ -31,5 +31,19 @@ async fn platforms_that_are_set_by_hand_get_directions_with_the_url_and_without_
         });
         let expected = (platform == Name::Huggy).then(|| format!("https://hooks.example.com/in/line-1/{SECRET}"));
         assert_eq!(kept, expected, "{platform}");
+    }
+}
+
+#[tokio::test]
+async fn by_hand_the_url_of_a_source_with_two_proofs_is_kept_with_its_secret_and_shown_without() {
+    for platform in [Name::Slack, Name::WhatsappCloud, Name::Standard] {
+        let by_hand = two_proofs(platform, None);
+        let report = run(&order(&by_hand)).await.0.expect("directions");
+        assert_eq!(report.url, "https://hooks.example.com/in/line-1/[redacted]");
+        let Some(Keep::Url(url)) = &report.keep else {
+            panic!("{report:?}")
+        };
+        let expected = format!("https://hooks.example.com/in/line-1/{URL_SECRET}");
+        assert_eq!(url.expose_str(), Some(&*expected), "{platform}");
     }
 }

@@ -7,7 +7,10 @@ use schemas::source::Scheme;
 use serde_json::{Value, json};
 
 use super::conformance::{Platform, conforms, is_ours, texts};
-use super::fake::{Answer, Fake, MADE_THERE, OTHERS_SECRET, Running, SECRET, Seen, TOKEN, run, source};
+use super::fake::{
+    Answer, Fake, MADE_THERE, OLD_URL_SECRET, OTHERS_SECRET, Running, SECRET, Seen, TOKEN, URL_SECRET, run, source,
+    two_proofs,
+};
 
 /// By its `OpenAPI` document and its source: `webhooks_controller.rb`, `webhook.rb`, the views, `request_exception_handler.rb`.
 struct Chatwoot {
@@ -135,6 +138,34 @@ async fn chatwoot_is_connected_once_and_mended_in_both_shapes_of_its_answers() {
         let chatwoot = source(Name::Chatwoot, None);
         conforms(&running, &mut chatwoot_order(&running, &chatwoot)).await;
     }
+}
+
+#[tokio::test]
+async fn chatwoot_gets_the_second_proof_in_its_url_and_the_newer_one_when_it_is_rotated() {
+    let running = Running::start(Chatwoot::new(true)).await;
+    let mut chatwoot = two_proofs(Name::Chatwoot, None);
+    conforms(&running, &mut chatwoot_order(&running, &chatwoot)).await;
+    let registered = || running.state().ours()[0]["url"].clone();
+    assert_eq!(
+        registered(),
+        format!("https://hooks.example.com/in/line-1/{URL_SECRET}")
+    );
+
+    chatwoot.url_secrets.swap(0, 1);
+    let (result, _) = run(&chatwoot_order(&running, &chatwoot)).await;
+    let Outcome::Updated { differences, .. } = result.expect("connected").outcome else {
+        panic!("another secret in the path is a difference")
+    };
+    assert_eq!(differences, ["the URL, or the secret in it, is another"]);
+    assert_eq!(
+        registered(),
+        format!("https://hooks.example.com/in/line-1/{OLD_URL_SECRET}")
+    );
+
+    chatwoot.url_secrets.clear();
+    let (result, _) = run(&chatwoot_order(&running, &chatwoot)).await;
+    assert!(matches!(result.expect("connected").outcome, Outcome::Updated { .. }));
+    assert_eq!(registered(), "https://hooks.example.com/in/line-1");
 }
 
 #[tokio::test]

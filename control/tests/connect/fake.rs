@@ -187,11 +187,25 @@ pub(crate) fn source(platform: Platform, scheme: Option<Scheme>) -> Source {
         platform,
         scheme,
         secrets: vec![Secret::new(SECRET), Secret::new(OLD_SECRET)],
+        url_secrets: Vec::new(),
         verify_token: None,
         utc_offset_minutes: None,
         max_body_bytes: 1000,
     }
 }
+
+/// The same, with two secrets for its path besides.
+pub(crate) fn two_proofs(platform: Platform, scheme: Option<Scheme>) -> Source {
+    Source {
+        url_secrets: vec![Secret::new(URL_SECRET), Secret::new(OLD_URL_SECRET)],
+        ..source(platform, scheme)
+    }
+}
+
+/// What stands in the path as a second proof.
+pub(crate) const URL_SECRET: &str = "secret-of-the-path-2";
+/// What may stand there while it is rotated.
+pub(crate) const OLD_URL_SECRET: &str = "secret-of-the-path-1";
 
 /// Runs an order; also what was told of it. Nothing told may hold a secret, whatever comes of it.
 pub(crate) async fn run(order: &Order<'_>) -> (Result<Report, ConnectError>, Vec<Exchange>) {
@@ -207,7 +221,15 @@ pub(crate) async fn run_with(order: &Order<'_>, client: &Client) -> (Result<Repo
         Ok(report) => format!("{told:?} {:?} {} {:?}", report.outcome, report.url, report.remarks),
         Err(error) => format!("{told:?} {error:?} {error}"),
     };
-    for secret in [TOKEN, SECRET, OLD_SECRET, OTHERS_SECRET, MADE_THERE] {
+    for secret in [
+        TOKEN,
+        SECRET,
+        OLD_SECRET,
+        URL_SECRET,
+        OLD_URL_SECRET,
+        OTHERS_SECRET,
+        MADE_THERE,
+    ] {
         assert!(!shown.contains(secret), "{secret} is shown in {shown}");
     }
     (result, told)

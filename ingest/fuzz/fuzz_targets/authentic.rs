@@ -29,7 +29,10 @@ fuzz_target!(|data: &[u8]| {
         body: request.body,
     };
     match judge(source, &captured, now) {
-        Verdict::Accepted { secret } => assert_eq!(secret, Some(0)),
+        Verdict::Accepted { secret, url_secret } => {
+            assert_eq!(secret, Some(0));
+            assert_eq!(url_secret, (!source.url_secrets.is_empty()).then_some(0));
+        }
         Verdict::Replied(_) => {}
         // A handshake by POST that shows another verify token than ours.
         Verdict::Refused {

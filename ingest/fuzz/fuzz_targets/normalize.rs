@@ -27,6 +27,7 @@ fuzz_target!(|data: &[u8]| {
         platform,
         scheme: Some(Scheme::None),
         secrets: Vec::new(),
+        url_secrets: Vec::new(),
         verify_token: None,
         utc_offset_minutes: None,
         max_body_bytes: usize::MAX,

@@ -1,4 +1,4 @@
-//! A source of every platform with its preset, and one of every scheme that is no preset.
+//! A source of every platform with its preset, one of every scheme that is no preset, and one that asks for two proofs.
 
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ pub fn all() -> Vec<Source> {
             Secret::new(if scheme == Some(Scheme::Basic) { USER } else { SECRET }),
         ],
         scheme,
+        url_secrets: Vec::new(),
         verify_token: Some(Secret::new("verify-token")),
         utc_offset_minutes: None,
         max_body_bytes: usize::MAX,
@@ -39,7 +40,12 @@ pub fn all() -> Vec<Source> {
         Scheme::UrlSecret,
     ];
     let presets = Platform::ALL.into_iter().map(|platform| source(platform, None));
+    let two_proofs = Source {
+        url_secrets: vec![Secret::new("a secret/in the URL"), Secret::new("an older one")],
+        ..source(Platform::Chatwoot, None)
+    };
     presets
+        .chain([two_proofs])
         .chain(
             others
                 .into_iter()

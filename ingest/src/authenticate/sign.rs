@@ -23,7 +23,7 @@ use crate::normalize::preset;
 /// What to send, and how. Its `Debug` shows the names of headers only.
 #[derive(Clone)]
 pub struct SignedRequest {
-    /// What stands behind `/in/{source_id}`: nothing, `/secret`, or `?name=token`. A secret, like the headers.
+    /// What stands behind `/in/{source_id}`: nothing, `/secret`, `?name=token`, or both. A secret, like the headers.
     pub path_suffix: String,
     /// Content type, signature, id and time.
     pub headers: HeaderMap,
@@ -41,7 +41,8 @@ impl fmt::Debug for SignedRequest {
     }
 }
 
-/// Signs `body` as sent at `now`. `id` is the sender's id of the webhook, the same for every attempt.
+/// Signs `body` as sent at `now`. `id` is the sender's id of the webhook, the same for every attempt. Where the source asks for a
+/// second proof, the newest of its `url_secrets` is in the path.
 pub fn sign(
     source: &Source,
     secret: &Secret,
@@ -66,7 +67,7 @@ fn signed(source: &Source, secret: &Secret, body: Bytes, now: Timestamp, id: &st
         stamp = now.to_string();
     }
     let mut request = SignedRequest {
-        path_suffix: String::new(),
+        path_suffix: source.url_secrets.first().map(in_path).unwrap_or_default(),
         headers: HeaderMap::new(),
         body,
     };
@@ -115,7 +116,7 @@ fn signed(source: &Source, secret: &Secret, body: Bytes, now: Timestamp, id: &st
         }
         Scheme::Token(TokenPlace::Query(name)) => {
             let (name, token) = (percent_encoded(name.as_bytes()), percent_encoded(secret.expose()));
-            request.path_suffix = format!("?{name}={token}");
+            request.path_suffix = format!("{}?{name}={token}", request.path_suffix);
         }
         Scheme::Token(TokenPlace::Body(name)) => request.body = with_member(&request.body, &name, secret)?,
         Scheme::Basic => {
@@ -133,16 +134,21 @@ fn signed(source: &Source, secret: &Secret, body: Bytes, now: Timestamp, id: &st
                 url.ok_or("Twilio signs the URL: say `auth: { scheme: twilio, url: https://… }` to sign for it")?;
             let form = HeaderValue::from_static("application/x-www-form-urlencoded");
             request.headers.insert(CONTENT_TYPE, form);
-            let url = format!("{}/in/{}", url.trim_end_matches('/'), source.id);
+            let url = format!("{}/in/{}{}", url.trim_end_matches('/'), source.id, request.path_suffix);
             let signature = BASE64.encode(twilio::signature(secret, &url, &request.body)?);
             request
                 .headers
                 .insert(twilio::SIGNATURE, header_value(signature.as_bytes())?);
         }
-        Scheme::UrlSecret => request.path_suffix = format!("/{}", percent_encoded(secret.expose())),
+        Scheme::UrlSecret => request.path_suffix = in_path(secret),
         Scheme::None => {}
     }
     Ok(request)
+}
+
+/// A secret as the part of the path behind the source's id.
+fn in_path(secret: &Secret) -> String {
+    format!("/{}", percent_encoded(secret.expose()))
 }
 
 /// Puts the token in front of the other members, in place of a member of that name that is there already.

@@ -1,7 +1,11 @@
 //! Twilio's own scheme (Twilio docs, "Webhooks security"): base64 of HMAC-SHA1 over the URL as Twilio knows it, followed, for
 //! a form, by its parameters in the order of their names, each name and value joined. A body that is not a form is covered
-//! by its digest in the query (`bodySHA256`), which is part of the URL. Accounts with shared keys sign with HMAC-SHA256
-//! instead (`X-Twilio-Webhooks-Signature-Settings` names the key); both are taken, told apart by their length.
+//! by its digest in the query (`bodySHA256`), which is part of the URL.
+//!
+//! Accounts with shared keys (Twilio docs, "Sign webhooks with shared keys") sign with one of them and the hash that
+//! `X-Twilio-Webhooks-Signature-Settings: key=…,algorithm=HMAC_SHA256` names. That header is read as Twilio's own library reads
+//! it (`get_signature_algorithm` in the one for Python): without it, or without `algorithm` in it, the hash is SHA-1. It alone
+//! decides: a signature by another hash than it names is none.
 //!
 //! We are rarely told our own URL: a proxy ends TLS and may rename us. So the configured one counts, else `https` and the
 //! request's host. The port may or may not be part of what was signed; both are tried, as Twilio's own libraries do.
@@ -22,6 +26,9 @@ use super::{Presented, Refusal, percent, the_only, token};
 
 pub(super) const SIGNATURE: HeaderName = HeaderName::from_static("x-twilio-signature");
 
+/// Where the hash stands, for accounts with shared keys.
+pub(super) const SETTINGS: HeaderName = HeaderName::from_static("x-twilio-webhooks-signature-settings");
+
 /// How many parameters a form may have: sorting them is the only work here that grows faster than the body.
 const MAX_PARAMETERS: usize = 1000;
 
@@ -31,8 +38,68 @@ const BODY_DIGEST: &str = "bodySHA256";
 #[derive(Debug)]
 pub(crate) struct TwilioVerifier {
     url: Option<String>,
-    /// Each secret as a key of either hash.
-    keys: Vec<[Key; 2]>,
+    keys: Vec<Keys>,
+}
+
+/// One secret as a key of either hash.
+#[derive(Debug)]
+struct Keys {
+    sha1: Key,
+    sha256: Key,
+}
+
+/// What a request is signed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Algorithm {
+    HmacSha1,
+    HmacSha256,
+}
+
+impl Algorithm {
+    const ALL: [Self; 2] = [Self::HmacSha1, Self::HmacSha256];
+
+    /// What the settings name; SHA-1 without them.
+    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
+        if !headers.contains_key(&SETTINGS) {
+            return Ok(Self::HmacSha1);
+        }
+        let unknown = || Refusal::Malformed(format!("`{SETTINGS}` names neither HMAC_SHA1 nor HMAC_SHA256"));
+        let settings = std::str::from_utf8(the_only(headers, &SETTINGS)?).map_err(|_| unknown())?;
+        let named = settings
+            .split(',')
+            .filter_map(|setting| setting.split_once('='))
+            .find_map(|(name, value)| {
+                Some(value.trim()).filter(|value| name.trim() == "algorithm" && !value.is_empty())
+            });
+        let Some(named) = named else {
+            return Ok(Self::HmacSha1);
+        };
+        let found = Self::ALL
+            .into_iter()
+            .find(|known| named.eq_ignore_ascii_case(known.name()));
+        found.ok_or_else(unknown)
+    }
+
+    /// As Twilio writes it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::HmacSha1 => "HMAC_SHA1",
+            Self::HmacSha256 => "HMAC_SHA256",
+        }
+    }
+
+    /// The bytes of a signature.
+    fn length(self) -> usize {
+        match self {
+            Self::HmacSha1 => 20,
+            Self::HmacSha256 => 32,
+        }
+    }
+
+    /// The one whose signatures have so many bytes.
+    pub(super) fn of_length(length: usize) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.length() == length)
+    }
 }
 
 impl TwilioVerifier {
@@ -43,26 +110,31 @@ impl TwilioVerifier {
                 .iter()
                 .map(|secret| {
                     let key = |hash| Key::new(hash, secret.expose());
-                    Ok([key(Hash::Sha1)?, key(Hash::Sha256)?])
+                    Ok(Keys {
+                        sha1: key(Hash::Sha1)?,
+                        sha256: key(Hash::Sha256)?,
+                    })
                 })
                 .collect::<Result<_, String>>()?,
         })
     }
 
     pub(super) fn verify(&self, request: &Presented<'_>) -> Result<usize, Refusal> {
-        let malformed = || Refusal::Malformed(format!("`{SIGNATURE}` is not a signature of the configured form"));
         let shown = the_only(request.headers, &SIGNATURE)?;
+        let algorithm = Algorithm::of(request.headers)?;
+        let malformed = || Refusal::Malformed(format!("`{SIGNATURE}` is not {} in base64", algorithm.name()));
         let mut buffer = [0_u8; 66];
-        // 20 bytes of SHA-1 are 28 characters, 32 of SHA-256 are 44.
-        let (hash, length) = if shown.len() == 44 { (1, 32) } else { (0, 20) };
-        let tag = decode(Encoding::Base64, shown, length, &mut buffer).ok_or_else(malformed)?;
+        let tag = decode(Encoding::Base64, shown, algorithm.length(), &mut buffer).ok_or_else(malformed)?;
         let parameters = covered(request)?;
         let urls = candidates(self.url.as_deref(), request)?;
 
         let mut matched = None;
-        for (index, key) in self.keys.iter().enumerate() {
+        for (index, keys) in self.keys.iter().enumerate() {
             for url in &urls {
-                let mut key = key[hash].clone();
+                let mut key = match algorithm {
+                    Algorithm::HmacSha1 => keys.sha1.clone(),
+                    Algorithm::HmacSha256 => keys.sha256.clone(),
+                };
                 key.update(url.as_bytes());
                 key.update(parameters.as_bytes());
                 // No way out of the loop: the time must not tell which secret it was.

@@ -211,6 +211,7 @@ mod tests {
             platform: Platform::Cloudevents,
             scheme: None,
             secrets: vec![],
+            url_secrets: Vec::new(),
             verify_token: None,
             utc_offset_minutes: None,
             max_body_bytes: 1,

@@ -362,6 +362,7 @@ mod tests {
             platform: Platform::Intercom,
             scheme: None,
             secrets: vec![],
+            url_secrets: Vec::new(),
             verify_token: None,
             utc_offset_minutes: None,
             max_body_bytes: 1,

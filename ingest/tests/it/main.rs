@@ -13,3 +13,4 @@ mod room;
 mod slow;
 mod status;
 mod streams;
+mod two_proofs;

@@ -24,6 +24,10 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) const SECRET: &str = "cw-secret-exemplo";
 
+/// What must stand in the path besides, for sources with two proofs, and what may while it is rotated.
+pub(crate) const URL_SECRET: &str = "new/secret of the path";
+pub(crate) const OLD_URL_SECRET: &str = "old-secret-of-the-path";
+
 #[derive(Debug)]
 struct Directory(Vec<Arc<Source>>);
 
@@ -40,9 +44,18 @@ fn source(id: &'static str, platform: Platform, scheme: Option<Scheme>, secret: 
         platform,
         scheme,
         secrets: vec![Secret::new(secret)],
+        url_secrets: Vec::new(),
         verify_token: None,
         utc_offset_minutes: None,
         max_body_bytes: 20_000,
+    }
+}
+
+/// The same, with a secret in its path besides.
+fn two_proofs(source: Source) -> Source {
+    Source {
+        url_secrets: [URL_SECRET, OLD_URL_SECRET].map(Secret::new).into(),
+        ..source
     }
 }
 
@@ -94,6 +107,12 @@ pub(crate) fn sources() -> Vec<Source> {
             ..source("large", Platform::Chatwoot, Some(Scheme::None), "")
         },
         source("broken", Platform::Chatwoot, None, ""),
+        two_proofs(source("two-baileys", Platform::Baileys, None, "verify-token-exemplo")),
+        two_proofs(source("two-chatwoot", Platform::Chatwoot, None, SECRET)),
+        two_proofs(Source {
+            verify_token: Some(Secret::new("metas token")),
+            ..source("two-whatsapp", Platform::WhatsappCloud, None, SECRET)
+        }),
     ]
 }
 

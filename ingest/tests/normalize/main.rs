@@ -41,6 +41,7 @@ fn source(platform: Platform) -> Source {
         platform,
         scheme: None,
         secrets: vec![],
+        url_secrets: Vec::new(),
         verify_token: None,
         utc_offset_minutes: None,
         max_body_bytes: 1 << 20,

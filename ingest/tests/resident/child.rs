@@ -28,6 +28,7 @@ pub(crate) fn source() -> Source {
         platform: Platform::Chatwoot,
         scheme: None,
         secrets: vec![Secret::new("cw-secret-exemplo")],
+        url_secrets: Vec::new(),
         verify_token: None,
         utc_offset_minutes: None,
         max_body_bytes: 1 << 20,

@@ -1,7 +1,7 @@
 //! The envelope as ingest writes it.
 //!
-//! It is written by appending, so that the platform's own JSON under `data.raw` stays the bytes that were sent; it is always
-//! the last member.
+//! It is written by appending, so that the platform's own JSON under `data.raw` stays the bytes that were sent, with the white
+//! space around it; it is always the last member, and there is no other white space outside of texts.
 
 use std::borrow::Cow;
 
@@ -16,6 +16,12 @@ use crate::name::{SourceId, Tenant};
 use crate::platform::Platform;
 use crate::record::{Header, Record, header};
 use crate::time::Timestamp;
+
+/// How an envelope begins that is as it was written here: up to the value of `id`.
+pub(super) const BEGIN: &str = r#"{"specversion":"1.0","id":""#;
+
+/// How it ends, behind the raw part.
+pub(super) const END: &str = "}}";
 
 /// An event on its way into the log: what ingest knows once a webhook is verified and normalized.
 #[derive(Debug)]
@@ -53,7 +59,7 @@ pub struct Envelope<'a> {
 /// What the platform sent, for `data.raw` or `data.raw_base64`.
 #[derive(Debug, Clone)]
 pub enum Raw<'a> {
-    /// Valid JSON (the caller has parsed it), written verbatim.
+    /// Valid JSON (the caller has parsed it), perhaps with white space around it; written verbatim.
     Json(Cow<'a, str>),
     /// Anything else, written as base64.
     Bytes(Cow<'a, [u8]>),
@@ -73,8 +79,9 @@ impl Envelope<'_> {
             Raw::Bytes(bytes) => bytes.len() * 4 / 3 + 8,
         };
         let mut out = String::with_capacity(raw_len + 1536);
-        out.push_str(r#"{"specversion":"1.0""#);
-        member(&mut out, "id", &id);
+        out.push_str(BEGIN);
+        out.push_str(&id);
+        out.push('"');
         if self.id_time == IdTime::Received {
             member(&mut out, "idtime", "received");
         }
@@ -127,7 +134,7 @@ impl Envelope<'_> {
                 out.push('"');
             }
         }
-        out.push_str("}}");
+        out.push_str(END);
 
         let header = |name, value: Bytes| Header {
             name: Cow::Borrowed(name),

@@ -119,7 +119,11 @@ impl Event {
         let mut raw = RawBody::Absent;
         for (name, json) in wire.data.0 {
             match &*name {
-                "raw" => raw = RawBody::Json(value.slice_ref(json.get().as_bytes())),
+                "raw" => {
+                    let text = json.get();
+                    let whole = with_white_space(value, text);
+                    raw = RawBody::Json(whole.unwrap_or_else(|| value.slice_ref(text.as_bytes())));
+                }
                 "raw_base64" => {
                     let text: Cow<'_, str> = serde_json::from_str(json.get())?;
                     raw = RawBody::Bytes(BASE64.decode(&*text)?.into());
@@ -174,7 +178,7 @@ impl Event {
         &self.data
     }
 
-    /// What the platform sent, byte for byte; empty if the event has none.
+    /// What the platform sent, byte for byte, with the white space around it; empty if the event has none.
     pub fn raw(&self) -> &[u8] {
         match &self.raw {
             RawBody::Json(bytes) | RawBody::Bytes(bytes) => bytes,
@@ -194,6 +198,19 @@ impl Event {
     pub fn value(&self) -> &Bytes {
         &self.value
     }
+}
+
+/// `json`, a piece of `value`, with the white space around it, if that is the platform's: parsers take it for the envelope's, but
+/// an envelope that is still as ingest has written it has none of its own, and ends with the raw part.
+fn with_white_space(value: &Bytes, json: &str) -> Option<Bytes> {
+    let white = |byte: &&u8| matches!(**byte, b' ' | b'\t' | b'\n' | b'\r');
+    let start = json.as_ptr().addr().checked_sub(value.as_ptr().addr())?;
+    let end = start + json.len();
+    let before = value.get(..start)?.iter().rev().take_while(white).count();
+    let behind = value.get(end..)?.iter().take_while(white).count();
+    let is_ours =
+        value.starts_with(envelope::BEGIN.as_bytes()) && value.get(end + behind..) == Some(envelope::END.as_bytes());
+    is_ours.then(|| value.slice(start - before..end + behind))
 }
 
 /// The members of a JSON object in their order, unparsed.
@@ -281,6 +298,37 @@ mod tests {
             .expect("a defined type")
             .expect("our own data");
         assert_eq!(back, data);
+    }
+
+    #[test]
+    fn white_space_around_the_raw_part_is_the_platforms_as_long_as_the_envelope_is_ours() {
+        let tenant = Tenant::new("acme").expect("valid");
+        let source = SourceId::new("s").expect("valid");
+        let data = Data::Unmapped(Unmapped::default());
+        for raw in [
+            "{}",
+            " {}",
+            "{}\n",
+            "\r\n\t {\"a\": [ 1 ] }\r\n\t ",
+            "\n\n\"}}\"\n",
+            " 7 ",
+        ] {
+            let record = envelope(&data, Raw::Json(raw.into()), &tenant, &source);
+            let event = Event::decode(&record.value).expect("our own envelope");
+            assert_eq!(event.raw(), raw.as_bytes(), "{raw:?}");
+            assert_eq!(event.raw_json(), Some(raw));
+        }
+        // Somebody has written it again: the white space is theirs.
+        let record = envelope(&data, Raw::Json("{}".into()), &tenant, &source);
+        let text = std::str::from_utf8(&record.value).expect("text");
+        let spread = text.replace("\":", "\": ").replace(",\"", ", \"");
+        let open = text.replace("{}}}", "{}\n  }\n}");
+        let longer = text.replace("{}}}", "{}\n,\"x\":1}}");
+        for value in [spread, open, longer] {
+            assert_ne!(value, text);
+            let event = Event::decode(&Bytes::from(value)).expect("still an envelope");
+            assert_eq!(event.raw(), b"{}");
+        }
     }
 
     #[test]

@@ -15,10 +15,12 @@ fn migrations() -> Vec<Migration> {
     let event = include_str!("../../migrations/postgres/0001_event.sql").into_sql_str();
     let views = include_str!("../../migrations/postgres/0002_views.sql").into_sql_str();
     let progress = include_str!("../../migrations/postgres/0003_progress.sql").into_sql_str();
+    let raw = include_str!("../../migrations/postgres/0005_raw.sql").into_sql_str();
     vec![
         Migration::new(1, "event".into(), MigrationType::Simple, event, false),
         Migration::new(2, "views".into(), MigrationType::Simple, views, false),
         Migration::new(3, "progress".into(), MigrationType::Simple, progress, false),
+        Migration::new(5, "raw".into(), MigrationType::Simple, raw, false),
     ]
 }
 

@@ -88,7 +88,7 @@ async fn the_file_is_made_and_every_column_reads_back() {
     let sink = file.sink().await;
     sink.ready().await.expect("ready");
     let mut event = sample("one");
-    event.raw = r#"{ "id": 9007199254740993, "s": "\ud800\u0000" }"#.into();
+    event.raw = "\r\n\t { \"id\": 9007199254740993, \"s\": \"\\ud800\\u0000\" } \n".into();
     event.data = r#""message":{"text":"a\u0000b","n":9007199254740993}"#.into();
     event.subject = "nul \0".into();
     assert!(all_delivered(

@@ -10,10 +10,12 @@ mod tokens;
 
 use std::sync::Arc;
 
+use http::Method;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use schemas::source::{Encoding, Hash, HmacScheme, Scheme, Source, TemplatePart, TimeFormat, TimePlace, TokenPlace};
 use schemas::time::Timestamp;
 
+use crate::authenticate::Verifier;
 use crate::judge::{Captured, Verdict, judge};
 use crate::normalize::preset;
 use search::Match;
@@ -41,22 +43,68 @@ pub fn explain(source: &Source, others: &[Arc<Source>], captured: &Captured, now
     if let Verdict::Refused { reason, .. } = &verdict
         && !["unusable_source", "method", "forbidden"].contains(reason)
     {
-        match &scheme {
-            Scheme::Hmac(hmac) => signature(source, others, captured, Some(hmac), reason, &mut findings),
-            Scheme::StandardWebhooks { .. } => signature(source, others, captured, None, reason, &mut findings),
-            Scheme::Twilio { .. } => tokens::twilio(source, others, captured, &mut findings),
-            Scheme::Jwt(jwt) => tokens::jwt(source, others, captured, jwt, now, &mut findings),
-            Scheme::Basic => tokens::basic(source, captured, &mut findings),
-            Scheme::Token(_) | Scheme::UrlSecret => tokens::token(source, others, captured, &mut findings),
-            Scheme::None => {}
+        let failed = if source.url_secrets.is_empty() {
+            Some(*reason)
+        } else {
+            which_of_two(source, others, captured, now, &mut findings)
+        };
+        if let Some(reason) = failed {
+            match &scheme {
+                Scheme::Hmac(hmac) => signature(source, others, captured, Some(hmac), reason, &mut findings),
+                Scheme::StandardWebhooks { .. } => signature(source, others, captured, None, reason, &mut findings),
+                Scheme::Twilio { .. } => tokens::twilio(source, others, captured, &mut findings),
+                Scheme::Jwt(jwt) => tokens::jwt(source, others, captured, jwt, now, &mut findings),
+                Scheme::Basic => tokens::basic(source, captured, &mut findings),
+                Scheme::Token(_) | Scheme::UrlSecret => tokens::token(source, others, captured, &mut findings),
+                Scheme::None => {}
+            }
+            clock(&scheme, captured, now, &mut findings);
         }
-        clock(&scheme, captured, now, &mut findings);
         body(captured, &mut findings);
     }
     Explanation {
         verdict,
-        scheme: in_words(&scheme, source.secrets.len()),
+        scheme: in_words(&scheme, source),
         findings,
+    }
+}
+
+/// Which of two proofs fails. The reason, if (also) the one that is not in the path does.
+fn which_of_two(
+    source: &Source,
+    others: &[Arc<Source>],
+    captured: &Captured,
+    now: Timestamp,
+    findings: &mut Vec<String>,
+) -> Option<&'static str> {
+    let verifier = Verifier::new(source).ok()?;
+    let presented = captured.presented();
+    let in_path = verifier.look_at_path(presented.path_secret).ok();
+    match in_path {
+        Some(index) => findings.push(format!(
+            "of the two proofs, the secret in the path is right: number {} of `url_secrets`",
+            index.unwrap_or_default() + 1
+        )),
+        None => tokens::path(source, others, captured, findings),
+    }
+    if captured.method != Method::POST {
+        // A handshake is asked for no other.
+        return None;
+    }
+    match verifier.verify_proof(&presented, now) {
+        Ok(index) => {
+            findings.push(format!(
+                "of the two proofs, the one that is not in the path is right: secret number {}",
+                index.unwrap_or_default() + 1
+            ));
+            None
+        }
+        Err(refusal) => {
+            if in_path.is_none() {
+                findings.push(format!("the other proof fails too: {refusal}"));
+            }
+            Some(refusal.label())
+        }
     }
 }
 
@@ -92,7 +140,8 @@ fn signature(
     }
     let secrets = search::secrets(source, others);
     let template = scheme.map(|scheme| template_text(&scheme.template));
-    let matches = search::search(captured, &secrets, source.secrets.len(), template.as_deref());
+    let own = search::own(source);
+    let matches = search::search(captured, &secrets, own, template.as_deref());
     let telling = |found: &Match| differences(found, scheme, header);
     match matches.iter().map(telling).min_by_key(Vec::len) {
         Some(differences) if differences.is_empty() => {
@@ -104,8 +153,8 @@ fn signature(
              are, as base64 and as hexadecimal, over the body alone and with each time stamp and id there is, nor the body in \
              other spellings: the secret is another one, or the body was changed on its way",
             secrets.len(),
-            source.secrets.len(),
-            secrets.len() - source.secrets.len()
+            own,
+            secrets.len() - own
         )),
     }
 }
@@ -234,7 +283,7 @@ fn span(seconds: u64) -> String {
     }
 }
 
-fn in_words(scheme: &Scheme, secrets: usize) -> String {
+fn in_words(scheme: &Scheme, source: &Source) -> String {
     let how = match scheme {
         Scheme::Hmac(scheme) => format!(
             "hmac: {} as {} in `{}`{} over `{}`",
@@ -265,7 +314,13 @@ fn in_words(scheme: &Scheme, secrets: usize) -> String {
         Scheme::UrlSecret => "url_secret: in the path behind the source's id".to_owned(),
         Scheme::None => return "none: anybody may send".to_owned(),
     };
-    format!("{how}; active secrets: {secrets}")
+    let words = format!("{how}; active secrets: {}", source.secrets.len());
+    match source.url_secrets.len() {
+        0 => words,
+        second => {
+            format!("{words}; besides, a secret in the path behind the source's id; active `url_secrets`: {second}")
+        }
+    }
 }
 
 fn template_text(template: &[TemplatePart]) -> String {

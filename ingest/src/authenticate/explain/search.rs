@@ -40,18 +40,26 @@ pub(super) struct Match {
     pub(super) spelling: &'static str,
 }
 
-/// The secrets to try: their names, and themselves.
+/// The secrets to try: their names, and themselves. Those of the URL too: the two proofs are easily mixed up.
 pub(super) fn secrets<'s>(source: &'s Source, others: &'s [Arc<Source>]) -> Vec<(String, &'s Secret)> {
-    let own = source
-        .secrets
-        .iter()
-        .enumerate()
-        .map(|(index, secret)| (format!("secret number {}", index + 1), secret));
+    let own = (1..)
+        .zip(&source.secrets)
+        .map(|(number, secret)| (format!("secret number {number}"), secret));
+    let in_path = (1..)
+        .zip(&source.url_secrets)
+        .map(|(number, secret)| (format!("number {number} of `url_secrets`"), secret));
     let others = others.iter().filter(|other| other.id != source.id).flat_map(|other| {
         let name = format!("the secret of the source `{}`", other.id);
-        other.secrets.iter().map(move |secret| (name.clone(), secret))
+        let in_path = format!("one of the `url_secrets` of the source `{}`", other.id);
+        let secrets = other.secrets.iter().map(move |secret| (name.clone(), secret));
+        secrets.chain(other.url_secrets.iter().map(move |secret| (in_path.clone(), secret)))
     });
-    own.chain(others.take(MAX_OTHERS)).collect()
+    own.chain(in_path).chain(others.take(MAX_OTHERS)).collect()
+}
+
+/// How many of [`secrets`] are the source's own.
+pub(super) fn own(source: &Source) -> usize {
+    source.secrets.len() + source.url_secrets.len()
 }
 
 /// All ways that match, with the captured body or else with the first of its spellings. The first `own` secrets are the

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::header::{AUTHORIZATION, HOST};
 use schemas::secret::Secret;
-use schemas::source::{Hash, JwtScheme, Source};
+use schemas::source::{Hash, JwtScheme, Scheme, Source};
 use schemas::time::Timestamp;
 use subtle::ConstantTimeEq as _;
 
@@ -15,14 +15,19 @@ use super::span;
 use crate::authenticate::hmac::Key;
 use crate::authenticate::percent;
 use crate::authenticate::token::{Tokens, without_bearer};
-use crate::authenticate::twilio;
+use crate::authenticate::twilio::{self, Algorithm};
 use crate::judge::Captured;
 
 /// Where in the request a right token stands, if not where it should.
 pub(super) fn token(source: &Source, others: &[Arc<Source>], captured: &Captured, findings: &mut Vec<String>) {
     let secrets = secrets(source, others);
     let mut shown_anywhere = false;
-    for (place, text) in places(captured) {
+    let mut places = places(captured);
+    if !source.url_secrets.is_empty() {
+        // There the other proof stands, which is spoken of apart.
+        places.retain(|(place, _)| place != "part 3 of the path");
+    }
+    for (place, text) in places {
         for (name, secret) in &secrets {
             if Tokens::of(secret).find(&text).is_some() {
                 findings.push(format!("{name} stands in {place}"));
@@ -39,6 +44,33 @@ pub(super) fn token(source: &Source, others: &[Arc<Source>], captured: &Captured
              headers, or at the top of the body",
             secrets.len()
         ));
+    }
+}
+
+/// What is wrong with the path of a source whose second proof stands there, and where the right one is, if it is anywhere.
+pub(super) fn path(source: &Source, others: &[Arc<Source>], captured: &Captured, findings: &mut Vec<String>) {
+    let shown = percent::decode(captured.presented().path_secret).into_owned();
+    let active = source.url_secrets.len();
+    if shown.is_empty() {
+        findings.push("there is nothing behind the source's id in the path".to_owned());
+    } else {
+        findings.push(format!(
+            "what stands behind the source's id in the path is none of the {active} active `url_secrets`"
+        ));
+    }
+    let secrets = secrets(source, others);
+    if let Some((name, _)) = secrets
+        .iter()
+        .find(|(_, secret)| Tokens::of(secret).find(&shown).is_some())
+    {
+        findings.push(format!("it is {name}"));
+    }
+    for (place, text) in places(captured).into_iter().filter(|(_, text)| *text != shown) {
+        for (number, secret) in (1..).zip(&source.url_secrets) {
+            if Tokens::of(secret).find(text.trim_ascii()).is_some() {
+                findings.push(format!("number {number} of `url_secrets` stands in {place}"));
+            }
+        }
     }
 }
 
@@ -205,6 +237,27 @@ pub(super) fn twilio(source: &Source, others: &[Arc<Source>], captured: &Capture
         findings.push(format!("`{}` is not base64", twilio::SIGNATURE));
         return;
     };
+    let Some(made) = Algorithm::of_length(tag.len()) else {
+        findings.push(format!(
+            "it has {} bytes, as neither HMAC_SHA1 nor HMAC_SHA256 has",
+            tag.len()
+        ));
+        return;
+    };
+    if let Some(named) = Algorithm::of(&captured.headers).ok().filter(|named| *named != made) {
+        let there = captured.headers.contains_key(twilio::SETTINGS);
+        findings.push(format!(
+            "it is as long as {}, but {} `{}` it has to be {}",
+            made.name(),
+            if there { "by the header" } else { "without a header" },
+            twilio::SETTINGS,
+            named.name()
+        ));
+    }
+    let hash = match made {
+        Algorithm::HmacSha1 => Hash::Sha1,
+        Algorithm::HmacSha256 => Hash::Sha256,
+    };
     let parameters = if twilio::is_form(&captured.headers) {
         twilio::joined(&captured.body).unwrap_or_default()
     } else {
@@ -213,7 +266,11 @@ pub(super) fn twilio(source: &Source, others: &[Arc<Source>], captured: &Capture
     let hosts = [HOST.as_str(), "x-forwarded-host", "x-original-host"]
         .into_iter()
         .filter_map(|name| captured.headers.get(name)?.to_str().ok());
-    let mut urls = Vec::new();
+    let configured = match &source.scheme {
+        Some(Scheme::Twilio { url: Some(url) }) => Some(url.trim_end_matches('/').to_owned()),
+        _ => None,
+    };
+    let mut urls: Vec<String> = configured.iter().cloned().collect();
     for host in hosts {
         let bare = host.rsplit_once(':').map_or(host, |(bare, _)| bare);
         for scheme in ["https", "http"] {
@@ -231,15 +288,18 @@ pub(super) fn twilio(source: &Source, others: &[Arc<Source>], captured: &Capture
     for (name, secret) in secrets(source, others) {
         for url in &urls {
             for target in [&*captured.target, captured.path()] {
-                if signs(secret, &tag, &format!("{url}{target}{parameters}")) {
+                if signs(secret, hash, &tag, &format!("{url}{target}{parameters}")) {
                     let query = if target == captured.target {
                         ""
                     } else {
                         ", without the query"
                     };
-                    findings.push(format!(
-                        "it is a signature for `{url}`{query}, with {name}: is `url` of the scheme that?"
-                    ));
+                    let asked = if configured.as_ref() == Some(url) {
+                        ""
+                    } else {
+                        ": is `url` of the scheme that?"
+                    };
+                    findings.push(format!("it is a signature for `{url}`{query}, with {name}{asked}"));
                     return;
                 }
             }
@@ -252,8 +312,7 @@ pub(super) fn twilio(source: &Source, others: &[Arc<Source>], captured: &Capture
     ));
 }
 
-fn signs(secret: &Secret, tag: &[u8], input: &str) -> bool {
-    let hash = if tag.len() == 32 { Hash::Sha256 } else { Hash::Sha1 };
+fn signs(secret: &Secret, hash: Hash, tag: &[u8], input: &str) -> bool {
     let Ok(mut mac) = Key::new(hash, secret.expose()) else {
         return false;
     };

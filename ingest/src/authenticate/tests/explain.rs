@@ -45,10 +45,10 @@ fn said(source: &Source, others: &[Source], captured: &Captured, now: i64) -> St
         explanation.scheme,
         explanation.findings.join(" | ")
     );
-    for secret in source
-        .secrets
-        .iter()
-        .chain(others.iter().flat_map(|other| &other.secrets))
+    let all = |source: &Source| [source.secrets.clone(), source.url_secrets.clone()].concat();
+    for secret in all(source)
+        .into_iter()
+        .chain(others.iter().flat_map(|other| all(other)))
     {
         assert!(!said.contains(secret.expose_str().expect("text")), "{said}");
     }
@@ -69,7 +69,13 @@ fn what_passes_passes_without_a_remark() {
     ] {
         let request = sent(scheme.clone(), SECRET, BODY);
         let explanation = explain(&source(scheme, &["another-secret", SECRET]), &[], &request, at(NOW));
-        assert_eq!(explanation.verdict, Verdict::Accepted { secret: Some(1) });
+        assert_eq!(
+            explanation.verdict,
+            Verdict::Accepted {
+                secret: Some(1),
+                url_secret: None
+            }
+        );
         assert_eq!(explanation.findings, Vec::<String>::new());
     }
 }
@@ -251,6 +257,124 @@ fn the_url_that_twilio_signed_is_found() {
         found.contains("a signature for `http://inside.example.com:8080`"),
         "{found}"
     );
+}
+
+#[test]
+fn a_twilio_signature_by_another_hash_than_the_settings_name_is_told_from_one_for_another_url() {
+    let scheme = || Scheme::Twilio {
+        url: Some("https://hooks.example.com".to_owned()),
+    };
+    let settings = HeaderName::from_static("x-twilio-webhooks-signature-settings");
+    let ours = source(scheme(), &[SECRET]);
+    let mut request = sent(scheme(), SECRET, "b=2&a=1");
+    let by_sha256 = HeaderValue::from_static("key=k,algorithm=HMAC_SHA256");
+    request.headers.insert(settings.clone(), by_sha256);
+    let found = said(&ours, &[], &request, NOW);
+    for expected in [
+        "is not HMAC_SHA256 in base64",
+        "it is as long as HMAC_SHA1, but by the header `x-twilio-webhooks-signature-settings` it has to be HMAC_SHA256",
+        "it is a signature for `https://hooks.example.com`, with secret number 1",
+    ] {
+        assert!(found.contains(expected), "{expected}: {found}");
+    }
+    // By SHA-256, and a proxy has taken the header off.
+    let mut key = keyed::Key::new(Hash::Sha256, SECRET.as_bytes()).expect("a key");
+    key.update(b"https://hooks.example.com/in/sa1b2");
+    let tag = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, key.finish());
+    request.headers.remove(settings);
+    let signature = HeaderValue::from_str(&tag).expect("base64");
+    request.headers.insert("x-twilio-signature", signature);
+    let found = said(&ours, &[], &request, NOW);
+    for expected in [
+        "it is as long as HMAC_SHA256, but without a header `x-twilio-webhooks-signature-settings` it has to be HMAC_SHA1",
+        "it is a signature for `https://hooks.example.com`, with secret number 1",
+    ] {
+        assert!(found.contains(expected), "{expected}: {found}");
+    }
+}
+
+#[test]
+fn of_two_proofs_the_one_that_fails_is_named_and_neither_is_shown() {
+    const IN_PATH: &str = "s3cret-of-the-path";
+    let two = |secret: &str, in_path: &str| {
+        let url_secrets = vec![Secret::new(in_path)];
+        Source {
+            url_secrets,
+            ..source(Scheme::Hmac(plain()), &[secret])
+        }
+    };
+    let ours = two(SECRET, IN_PATH);
+    let request = |secret, in_path| {
+        let sender = two(secret, in_path);
+        captured(sign(&sender, &Secret::new(secret), BODY, at(NOW), "msg_1").expect("signs"))
+    };
+    let passes = explain(&ours, &[], &request(SECRET, IN_PATH), at(NOW));
+    assert_eq!(passes.findings, Vec::<String>::new());
+    assert!(passes.scheme.contains("active `url_secrets`: 1"), "{}", passes.scheme);
+
+    let wrong_path = said(&ours, &[], &request(SECRET, "another-s3cret-of-the-path"), NOW);
+    for expected in [
+        "not_found",
+        "is none of the 1 active `url_secrets`",
+        "the one that is not in the path is right: secret number 1",
+    ] {
+        assert!(wrong_path.contains(expected), "{expected}: {wrong_path}");
+    }
+    assert!(!wrong_path.contains("the digest"), "{wrong_path}");
+    let wrong_signature = said(&ours, &[], &request("quite-another-secret", IN_PATH), NOW);
+    for expected in [
+        "no_match",
+        "the secret in the path is right: number 1 of `url_secrets`",
+        "the digest matches none of the 2 secret(s)",
+    ] {
+        assert!(wrong_signature.contains(expected), "{expected}: {wrong_signature}");
+    }
+    let both_wrong = said(
+        &ours,
+        &[],
+        &request("quite-another-secret", "another-s3cret-of-the-path"),
+        NOW,
+    );
+    for expected in [
+        "not_found",
+        "is none of the 1 active",
+        "the other proof fails too",
+        "the digest matches none",
+    ] {
+        assert!(both_wrong.contains(expected), "{expected}: {both_wrong}");
+    }
+    let mixed_up = said(&ours, &[], &request(IN_PATH, SECRET), NOW);
+    for expected in [
+        "it is secret number 1",
+        "the digest matches with number 1 of `url_secrets`",
+    ] {
+        assert!(mixed_up.contains(expected), "{expected}: {mixed_up}");
+    }
+    let mut foreign = two("secret-of-the-other", "another-s3cret-of-the-path");
+    foreign.id = SourceId::new("other").expect("valid");
+    let of_another = said(&ours, &[foreign], &request(SECRET, "another-s3cret-of-the-path"), NOW);
+    assert!(
+        of_another.contains("it is one of the `url_secrets` of the source `other`"),
+        "{of_another}"
+    );
+    let mut moved = request(SECRET, IN_PATH);
+    moved.target = format!("/in/s/proxied/{IN_PATH}");
+    let found = said(&ours, &[], &moved, NOW);
+    assert!(
+        found.contains("number 1 of `url_secrets` stands in part 4 of the path"),
+        "{found}"
+    );
+    moved.target = "/in/s".to_owned();
+    let found = said(&ours, &[], &moved, NOW);
+    assert!(
+        found.contains("there is nothing behind the source's id in the path"),
+        "{found}"
+    );
+
+    let mut handshake = request(SECRET, "another-s3cret-of-the-path");
+    handshake.method = Method::GET;
+    let found = said(&ours, &[], &handshake, NOW);
+    assert!(found.contains("not_found") && !found.contains("other proof"), "{found}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod svix;
 mod tampering;
 mod times;
 mod twilio;
+mod two_proofs;
 mod vectors;
 
 use std::time::Duration;
@@ -40,6 +41,7 @@ fn source(scheme: Scheme, secrets: &[&str]) -> Source {
         platform: Platform::Standard,
         scheme: Some(scheme),
         secrets: secrets.iter().map(|text| Secret::new(*text)).collect(),
+        url_secrets: Vec::new(),
         verify_token: None,
         utc_offset_minutes: None,
         max_body_bytes: 1024,
@@ -98,6 +100,7 @@ fn verify(source: &Source, headers: &HeaderMap, body: &[u8], now: i64) -> Result
     Verifier::new(source)
         .expect("a usable source")
         .verify(&request, at(now))
+        .map(|matched| matched.secret)
 }
 
 fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
@@ -110,6 +113,6 @@ fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
         .collect()
 }
 
-fn label(outcome: Result<Option<usize>, Refusal>) -> &'static str {
+fn label<T>(outcome: Result<T, Refusal>) -> &'static str {
     outcome.map_or_else(|refusal| refusal.label(), |_| "accepted")
 }

@@ -3,6 +3,7 @@
 
 use super::*;
 
+const SETTINGS: &str = "x-twilio-webhooks-signature-settings";
 const AUTH_TOKEN: &str = "0123456789abcdef0123456789abcdef";
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -25,6 +26,7 @@ struct Sent<'s> {
     content_type: &'s str,
     body: &'s [u8],
     signatures: &'s [&'s str],
+    settings: &'s [&'s str],
     tokens: &'s [&'s str],
 }
 
@@ -37,6 +39,7 @@ const CALLED: Sent<'static> = Sent {
     content_type: FORM,
     body: CALL.as_bytes(),
     signatures: &[CALL_SIGNED],
+    settings: &[],
     tokens: &[AUTH_TOKEN],
 };
 
@@ -51,8 +54,10 @@ fn outcome(sent: &Sent<'_>) -> Result<Option<usize>, Refusal> {
             .iter()
             .map(|signature| ("x-twilio-signature", *signature)),
     );
+    let settings = sent.settings.iter().map(|settings| (SETTINGS, *settings));
+    let shown_only = pairs.into_iter().filter(|(_, value)| !value.is_empty());
     let mut shown = HeaderMap::new();
-    for (name, value) in pairs.into_iter().filter(|(_, value)| !value.is_empty()) {
+    for (name, value) in shown_only.chain(settings) {
         let name = HeaderName::from_bytes(name.as_bytes()).expect("a name");
         shown.append(name, HeaderValue::from_str(value).expect("a value"));
     }
@@ -67,6 +72,7 @@ fn outcome(sent: &Sent<'_>) -> Result<Option<usize>, Refusal> {
     Verifier::new(&source(scheme, sent.tokens))
         .expect("a usable source")
         .verify(&request, at(NOW))
+        .map(|matched| matched.secret)
 }
 
 fn judged(sent: Sent<'_>) -> &'static str {
@@ -341,14 +347,84 @@ fn a_url_that_could_never_match_is_refused_when_the_source_is_made() {
     }
 }
 
+/// What the form and the JSON body are signed with where the settings name `HMAC_SHA256`.
+const CALL_SIGNED_256: &str = "dmDp1i6LVQXfgrRxGzAfFYLvtP8P6a4er1KgboWKqKw=";
+const JSON_SIGNED_256: &str = "ArSPgc2fxqbRyYM21QLztCESg30r67HFEYLZuFpjcdA=";
+
 #[test]
-fn an_account_with_shared_keys_signs_with_sha256() {
-    let signed = "dmDp1i6LVQXfgrRxGzAfFYLvtP8P6a4er1KgboWKqKw=";
-    let with = |signature: &str| {
-        let signatures = &[signature];
-        outcome(&Sent { signatures, ..CALLED })
+fn the_settings_alone_say_which_hash_it_is() {
+    let key = "key=webhooks_sharedkey_01,algorithm=";
+    let (sha1, sha256) = (format!("{key}HMAC_SHA1"), format!("{key}HMAC_SHA256"));
+    let accepted_1 = ("accepted", "malformed");
+    let accepted_256 = ("malformed", "accepted");
+    // The first is for a signature by SHA-1, the second for one by SHA-256; each as `get_signature_algorithm` and `validate`
+    // of the library have it.
+    for (settings, expected) in [
+        (&[][..], accepted_1),
+        (&[&*sha1], accepted_1),
+        (&[&*sha256], accepted_256),
+        (&["algorithm=HMAC_SHA256,key=webhooks_sharedkey_01"], accepted_256),
+        (&[" key = k , algorithm = hmac_sha256 "], accepted_256),
+        (&["algorithm=,algorithm=HMAC_SHA256"], accepted_256),
+        (&["algorithm=HMAC_SHA1,algorithm=HMAC_SHA256"], accepted_1),
+        (&["key=k"], accepted_1),
+        (&[""], accepted_1),
+        (&["Algorithm=HMAC_SHA256"], accepted_1),
+        (&["HMAC_SHA256"], accepted_1),
+        (&["algorithm=HMAC_SHA512"], ("malformed", "malformed")),
+        (&["algorithm=SHA256"], ("malformed", "malformed")),
+        (&["algorithm=HMAC_SHA256="], ("malformed", "malformed")),
+        (&["algorithm=none"], ("malformed", "malformed")),
+        // A header that decides is there once; which of two Twilio sent, nobody can say.
+        (&[&*sha256, &*sha256], ("repeated", "repeated")),
+        (&[&*sha1, &*sha256], ("repeated", "repeated")),
+    ] {
+        let with = |signature: &str| {
+            judged(Sent {
+                settings,
+                signatures: &[signature],
+                ..CALLED
+            })
+        };
+        assert_eq!((with(CALL_SIGNED), with(CALL_SIGNED_256)), expected, "{settings:?}");
+    }
+}
+
+#[test]
+fn an_account_with_shared_keys_signs_forms_and_json() {
+    let shared = Sent {
+        settings: &["key=webhooks_sharedkey_01,algorithm=HMAC_SHA256"],
+        signatures: &[CALL_SIGNED_256],
+        ..CALLED
     };
-    assert_eq!(with(signed), Ok(Some(0)));
-    assert_eq!(label(with(&format!("A{}", &signed[1..]))), "no_match");
-    assert_eq!(label(with(&signed[..43])), "malformed");
+    assert_eq!(judged(shared), "accepted");
+    let json = Sent {
+        content_type: "application/json",
+        body: JSON.as_bytes(),
+        query: Some(JSON_QUERY),
+        signatures: &[JSON_SIGNED_256],
+        ..shared
+    };
+    assert_eq!(judged(json), "accepted");
+    assert_eq!(judged(Sent { settings: &[], ..json }), "malformed");
+    let flipped = format!("A{}", &CALL_SIGNED_256[1..]);
+    for (signature, expected) in [(&*flipped, "no_match"), (&CALL_SIGNED_256[..43], "malformed")] {
+        let signatures = &[signature];
+        assert_eq!(judged(Sent { signatures, ..shared }), expected, "{signature}");
+    }
+    let other = "fedcba9876543210fedcba9876543210";
+    assert_eq!(
+        outcome(&Sent {
+            tokens: &[other, AUTH_TOKEN],
+            ..shared
+        }),
+        Ok(Some(1))
+    );
+    assert_eq!(
+        judged(Sent {
+            tokens: &[other],
+            ..shared
+        }),
+        "no_match"
+    );
 }

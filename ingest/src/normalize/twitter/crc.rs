@@ -51,6 +51,7 @@ mod tests {
             platform: Platform::Twitter,
             scheme: None,
             secrets: secrets.iter().map(|text| Secret::new(*text)).collect(),
+            url_secrets: Vec::new(),
             verify_token: None,
             utc_offset_minutes: None,
             max_body_bytes: 1024,

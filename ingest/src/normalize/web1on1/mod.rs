@@ -298,6 +298,7 @@ mod tests {
             platform: Platform::Web1on1,
             scheme: None,
             secrets: vec![],
+            url_secrets: Vec::new(),
             verify_token: None,
             utc_offset_minutes: None,
             max_body_bytes: 1024,

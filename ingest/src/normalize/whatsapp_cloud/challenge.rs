@@ -36,6 +36,7 @@ mod tests {
             platform: Platform::WhatsappCloud,
             scheme: None,
             secrets: vec![],
+            url_secrets: Vec::new(),
             verify_token: token.map(Secret::new),
             utc_offset_minutes: None,
             max_body_bytes: 1024,

@@ -91,7 +91,9 @@ fn type_page(data_type: &DataType, senders: &Senders) -> String {
         data_type.meaning, data_type.version, data_type.version
     );
     out.push_str(&table(&own));
-    out.push_str("\nThe platform's own JSON is under `data.raw`, verbatim (`data.raw_base64` where it is not JSON).\n");
+    out.push_str(
+        "\nThe platform's own JSON is under `data.raw`, byte for byte (`data.raw_base64` where it is not JSON).\n",
+    );
     out.push_str("\n## Sent by\n\n");
     out.push_str(&sent_by(name, senders));
     write!(out, "\n## Example\n\n{}", block("json", &format!("{example:#}"))).expect("text");

@@ -211,3 +211,7 @@ def build(sheet):
     u = UrlSecret(scheme="secret in the path", auth={"scheme": "url_secret"}, secrets=("s3cret-of-this-line",))
     sheet.case("a source with its secret in the path looks at no token", u, u.request(put(small, None)), events=events)
     sheet.case("a source with its secret in the path refuses a token alone", u, good, reason="not_found")
+    p = InBody(scheme="token in the body, and a secret in the path besides", url_secrets=("s3cret-in-the-path",))
+    bare = put(small, None)
+    ugly.two_proofs(sheet, p, lambda secret=p.secret, path=None: p.request(put(small, secret), path=path), events,
+                    missing=lambda request: request.with_body(bare))

@@ -210,6 +210,9 @@ def build(sheet):
         small, own=own()).with_header("X-Chatwoot-Signature", "sha256=" + "0" * 64).with_header(
         "X-Chatwoot-Timestamp", str(seconds(CLOCK))), events=events)
     sheet.case("an old version with a wrong secret in the path", u, u.request(small, secret=u.foreign), reason="not_found")
+    p = Hmac(scheme=s.scheme + "; and a secret in the path besides", prefix=s.prefix, header=s.header, template=s.template,
+             stamp_header=s.stamp_header, own_headers=own(), secrets=s.secrets, url_secrets=("s3cret-of-the-proxy",))
+    ugly.two_proofs(sheet, p, lambda **more: p.request(small, **more), events, missing=lambda request: request.without(p.header))
     t = Token(scheme="token in the query", auth={"scheme": "token", "query": "token"}, place="query", name="token")
     sheet.case("an agent bot has its token in the query", t, t.request(small), events=events)
     sheet.case("an agent bot with a wrong token in the query", t, t.request(small, secret="guess-guess"), reason="no_match")

@@ -190,6 +190,8 @@ def build(sheet):
     add("the header is there twice", good.and_header("Authorization", good.get("Authorization")), reason="repeated")
     add("the body is not covered", good.with_body(body + b"\n"), events=events)
 
+    p = Jwt(scheme=j.scheme + "; and a secret in the path besides", url_secrets=("s3cret-in-the-path-of-this-instance",), libraries=j.libraries)
+    ugly.two_proofs(sheet, p, lambda **more: p.request(body, **more), events, missing=lambda request: request.without("Authorization"))
     t = Token(scheme="token, header apikey", auth={"scheme": "token", "header": "apikey"}, name="apikey")
     sheet.case("token: an instance with a header of its own", t, t.request(body), events=events)
     sheet.case("token: the older of two tokens", t, t.request(body), events=events, source=t.source(t.newer, t.secret))

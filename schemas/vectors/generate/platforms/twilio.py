@@ -4,7 +4,7 @@ import base64
 import hashlib
 from urllib.parse import parse_qsl, urlencode
 
-from twilio.request_validator import RequestValidator
+from twilio.request_validator import HMAC_SHA256, SIGNATURE_SETTINGS_HEADER, RequestValidator, get_signature_algorithm
 
 from vectors import ugly
 from vectors.libraries import Node, is_text, npm, pypi
@@ -53,15 +53,16 @@ class Twilio(Sender):
     def prove(self, request, secret, at):
         return request.with_header(HEADER, self.sign(request, secret))
 
-    def sign(self, request, secret, origin=None):
+    def sign(self, request, secret, origin=None, algorithm=None):
         url = (origin or self.origin) + request.path
         pairs = pairs_of(request) if is_form(request) else []
         text = url + "".join(n + v for n, v in sorted(set(pairs)))
-        plain = b64(digest("sha1", secret.encode(), text.encode()))
+        plain = b64(digest("sha256" if algorithm == HMAC_SHA256 else "sha1", secret.encode(), text.encode()))
         params = {name: Fields(pairs).getall(name) for name in Fields(pairs)}
-        vendors = {RequestValidator(secret).compute_signature(url, Fields(pairs)),
-                   Node.call("twilio_sign", secret=secret, url=url,
-                             params={n: v if len(v) > 1 else v[0] for n, v in params.items()})}
+        vendors = {RequestValidator(secret).compute_signature(url, Fields(pairs), algorithm)}
+        if algorithm is None:  # Node's knows no other in this version
+            vendors.add(Node.call("twilio_sign", secret=secret, url=url,
+                                  params={n: v if len(v) > 1 else v[0] for n, v in params.items()}))
         if vendors != {plain}:
             raise AssertionError(f"the vendor signs {vendors}, not {plain}")
         return plain
@@ -107,10 +108,11 @@ def build(sheet):
             params = Fields(pairs_of(request)) if is_form(request) else request.body.decode()
             if not is_form(request) and "bodySHA256=" not in request.path:
                 return None  # it takes any such body for an empty form
-            return RequestValidator(secret).validate(url_of(request), params, request.get(HEADER))
+            algorithm = get_signature_algorithm(request.get(SIGNATURE_SETTINGS_HEADER))
+            return RequestValidator(secret).validate(url_of(request), params, request.get(HEADER), algorithm)
 
         def javascript(request, secret, clock):
-            if not usable(request):
+            if not usable(request) or request.get(SIGNATURE_SETTINGS_HEADER) is not None:
                 return None
             if not is_form(request):
                 if "bodySHA256=" not in request.path:
@@ -268,11 +270,31 @@ def build(sheet):
     add("a truncated signature is no signature", header(value[:-4]), reason="malformed")
     add("hexadecimal where base64 belongs is no signature", header(base64.b64decode(value).hex()), reason="malformed")
     add("base64 without its padding is not canonical", header(value.rstrip("=")), reason="malformed")
-    pairs = "".join(n + v for n, v in sorted(parse_qsl(small.decode())))
     url = "https://hooks.example.com/in/line-1"
-    # The library has to be told of the hash, and is not asked.
-    add("an account with shared keys signs with sha256", header(b64(digest("sha256", s.secret.encode(), (url + pairs).encode()))),
-        events=events, sdk=None)
+    shared = "key=webhooks_sharedkey_01example0000000000000000,algorithm="
+    by_sha256 = lambda request, secret=s.secret: request.with_header(  # noqa: E731
+        HEADER, s.sign(request, secret, algorithm=HMAC_SHA256))
+    under = lambda request, settings: request.with_header(SIGNATURE_SETTINGS_HEADER, settings)  # noqa: E731
+    add("an account with shared keys signs with sha256, and names it", under(by_sha256(good), shared + "HMAC_SHA256"), events=events)
+    add("shared keys: the settings the other way round", under(by_sha256(good), "algorithm=HMAC_SHA256,key=webhooks_sharedkey_01"),
+        events=events)
+    add("shared keys: blanks and small letters in the settings", under(by_sha256(good), "key=k , algorithm = hmac_sha256 "), events=events)
+    add("shared keys: the settings name sha1", under(good, shared + "HMAC_SHA1"), events=events)
+    add("shared keys: the settings name no hash, which is sha1", under(good, "key=webhooks_sharedkey_01"), events=events)
+    add("shared keys: the settings are empty, which is sha1", under(good, ""), events=events)
+    add("shared keys: JSON with its digest in the URL", under(by_sha256(s.json(body)), shared + "HMAC_SHA256"), events=streams)
+    add("shared keys: the newer of two signs", under(by_sha256(good, s.newer), shared + "HMAC_SHA256"), events=events, source=both)
+    add("shared keys: the key of another account", under(by_sha256(good, s.foreign), shared + "HMAC_SHA256"), reason="no_match")
+    add("a signature by sha256 without the settings is none", by_sha256(good), reason="malformed")
+    add("a signature by sha256 under settings that name sha1 is none", under(by_sha256(good), shared + "HMAC_SHA1"), reason="malformed")
+    add("a signature by sha256 under settings that name no hash is none", under(by_sha256(good), "key=webhooks_sharedkey_01"),
+        reason="malformed")
+    add("a signature by sha1 under settings that name sha256 is none", under(good, shared + "HMAC_SHA256"), reason="malformed")
+    add("settings that name a hash that nobody knows", under(by_sha256(good), shared + "HMAC_SHA512"), reason="malformed")
+    add("settings that name a hash by another name", under(by_sha256(good), shared + "SHA256"), reason="malformed")
+    # Which of two is Twilio's cannot be said.
+    add("the settings are there twice", under(by_sha256(good), shared + "HMAC_SHA1").and_header(
+        SIGNATURE_SETTINGS_HEADER, shared + "HMAC_SHA256"), reason="repeated", sdk=None)
     add("a signature over the body's bytes instead of its fields", header(
         b64(digest("sha1", s.secret.encode(), url.encode() + small))), reason="no_match")
     add("a signature over the fields unsorted", header(b64(digest(
@@ -286,6 +308,16 @@ def build(sheet):
         events=events)
     add("a webhook sent by PUT is not taken", good.with_method("PUT"), status=405, sdk=None)
     add("Twilio asks nothing by GET", Request("GET", "/in/line-1"), status=405, sdk=None)
+
+    w = Twilio(scheme=s.scheme + "; and a secret in the path besides, which is signed too", url_secrets=("s3cret-in-the-signed-path",))
+    w.libraries = asks(w)
+    ugly.two_proofs(sheet, w, lambda **more: w.request(small, content_type=FORM, **more), events,
+                    missing=lambda request: request.without(HEADER))
+    add = lambda name, request, **more: sheet.case(f"two proofs: {name}", w, request, **more)  # noqa: E731
+    there = w.request(small, content_type=FORM)
+    add("a signature for the path without its secret", there.with_header(HEADER, s.sign(good, w.secret)), reason="no_match")
+    add("a secret put into the path of a request that was signed without it", good.with_path("/in/line-1/guess-guess-guess"),
+        reason="not_found")
 
     h = Twilio(scheme="Twilio's own, header x-twilio-signature, URL from the request's host", auth=None, origin="")
     h.libraries = asks(h)

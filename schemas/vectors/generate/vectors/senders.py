@@ -27,6 +27,8 @@ class Sender:
     #: What the next rotation brings, and what another source has.
     newer = "second-secret-of-this-source"
     foreign = "secret-of-another-source"
+    #: A second proof: what must stand in the path besides.
+    url_secrets = ()
     verify_token = None
     path = "/in/line-1"
     #: The sender's own headers, behind the content type.
@@ -44,12 +46,15 @@ class Sender:
     def secret(self):
         return self.secrets[0]
 
-    def source(self, *secrets, auth=None, verify_token=None):
-        return {
+    def source(self, *secrets, auth=None, verify_token=None, url_secrets=None):
+        source = {
             "auth": auth or self.auth,
             "secrets": list(secrets or self.secrets),
             "verify_token": verify_token or self.verify_token,
         }
+        if self.url_secrets:
+            source["url_secrets"] = list(url_secrets or self.url_secrets)
+        return source
 
     def sdk(self, request, secrets, clock):
         out = {}
@@ -63,7 +68,9 @@ class Sender:
         secret = self.secret if secret is None else secret
         headers = [content_type] if content_type else []
         headers += self.own_headers if own is None else own
-        request = Request(method, self.path if path is None else path, tuple(headers), body)
+        if path is None:
+            path = "/".join([self.path, *(quote(secret, safe="") for secret in self.url_secrets[:1])])
+        request = Request(method, path, tuple(headers), body)
         return self.prove(request, secret, at)
 
     def prove(self, request, secret, at):

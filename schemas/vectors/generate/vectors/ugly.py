@@ -253,6 +253,35 @@ def url_secret(sheet, s, body, events):
         with_path(f"/in/line-1/{escaped.replace('%', '%25')}"), reason="not_found")
 
 
+def two_proofs(sheet, s, make, events, *, missing, wrong="no_match"):
+    """A secret in the path besides. `make(secret=…, path=…)` is a request with a proof by that secret, as sent to that path (the newest
+    secret of each without them); `missing` takes that proof off. The path is looked at first, whatever the other proof is."""
+    add = lambda name, request, **more: sheet.case(f"two proofs: {name}", s, request, **more)  # noqa: E731
+    path, newer = s.url_secrets[0], f"newer-{s.url_secrets[0]}"
+    at = lambda secret: f"/in/line-1/{secret}"  # noqa: E731
+    both = s.source(url_secrets=(newer, path))
+    good = make()
+    add("both are right", good, events=events)
+    add("both are right, and a suffix behind the secret in the path", make(path=at(path) + "/some/suffix"), events=events)
+    add("the newer of two secrets in the path", make(path=at(newer)), events=events, source=both)
+    add("the older of two secrets in the path, during a rotation", good, events=events, source=both)
+    add("the path is right, the other is wrong", make(secret=s.foreign), reason=wrong)
+    add("the path is right, the other is missing", missing(good), reason="missing")
+    add("the secret of the path in the place of the other's", make(secret=path), reason=wrong)
+    # Libraries know of no secret in the path, and find the signature right.
+    add("the path is wrong, the other is right", make(path=at("guess-guess-guess")), reason="not_found", sdk=True)
+    add("the path is missing, the other is right", make(path="/in/line-1"), reason="not_found", sdk=True)
+    add("the path is empty, the other is right", make(path=at("")), reason="not_found", sdk=True)
+    add("a secret of the path that was rotated out, the other is right", good, reason="not_found", sdk=True,
+        source=s.source(url_secrets=(newer,)))
+    add("the other's secret in the place of the path's", make(path=at(s.secret)), reason="not_found", sdk=True)
+    add("both are wrong", make(secret=s.foreign, path=at("guess-guess-guess")), reason="not_found")
+    add("the path is wrong, the other is missing", missing(make(path=at("guess-guess-guess"))), reason="not_found")
+    add("both are missing", missing(make(path="/in/line-1")), reason="not_found")
+    add("another method behind the right path", good.with_method("PUT"), status=405, sdk=None)
+    add("another method behind a wrong path", make(path=at("guess-guess-guess")).with_method("PUT"), reason="not_found", sdk=None)
+
+
 def token_header(sheet, s, body, events):
     add = lambda name, request, **more: sheet.case(name, s, request, **more)  # noqa: E731
     good = s.request(body)
