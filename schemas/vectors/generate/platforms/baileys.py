@@ -37,14 +37,14 @@ def build(sheet):
 
     accept("a text comes in", "messages.upsert.text.json", [said(
         "3EB0A1B2C3D4E5F60001", direction="inbound", kind="text", text="Olá, bom dia",
-        **{"from": {"id": ANA, "name": "Ana Exemplo", "phone": "5511900000001"}})])
+        **{"from": {"id": ANA, "name": "Ana Exemplo", "phone": "+5511900000001"}})])
     accept("the same webhook again after 45 seconds", "messages.upsert.text.json", [said("3EB0A1B2C3D4E5F60001")], clock=later(45),
            redelivery_of="a text comes in")
     accept("our own text", "messages.upsert.from_me.json", [said(
         "3EB0FFEEDDCCBBAA0001", time="2026-03-10T13:37:10.000Z", direction="outbound", status="sent")])
     accept("a text in a group, of a member with a hidden number", "messages.upsert.group_lid.json", [said(
         "3EB0A1B2C3D4E5F60101", chat=GROUP, conversation={"id": GROUP, "group": True},
-        **{"from": {"id": "271000000000001@lid", "phone": "5511900000001"}})])
+        **{"from": {"id": "5511900000001@s.whatsapp.net", "alternate_id": "271000000000001@lid", "phone": "+5511900000001"}})])
     accept("an image with its file in the webhook", "messages.upsert.image_with_media.json", [said(
         "3EB0A1B2C3D4E5F60003", time="2026-03-10T13:37:21.000Z", kind="image", text="foto",
         attachments=[{"mime_type": "image/jpeg", "size_bytes": 20480}])])
@@ -66,7 +66,7 @@ def build(sheet):
         said("3EB0FFEEDDCCBBAA0003", "message.status", time=None, status="failed", error="463")])
     accept("two members of a group got our message", "message-receipt.update.json", [
         said("3EB0FFEEDDCCBBAA0101", "message.status", GROUP, "2026-03-10T13:48:20.000Z", status="delivered",
-             recipient={"id": "271000000000002@lid"}),
+             recipient={"id": "5511900000002@s.whatsapp.net", "alternate_id": "271000000000002@lid"}),
         said("3EB0FFEEDDCCBBAA0101", "message.status", GROUP, "2026-03-10T13:48:53.000Z", status="read",
              recipient={"id": "271000000000003@lid"})], clock=later(700))
     accept("a message is taken back", {"event": "messages.delete", "data": {"keys": [
@@ -78,17 +78,17 @@ def build(sheet):
         accept(f"participants of a group: {action}", f"group-participants.update.{name}.json", [event(
             "group.participants.updated", subject=GROUP, key=GROUP, group={"id": GROUP, "action": action, **more})])
 
-    people("add", "added", participants=[{"id": "271000000000002@lid", "phone": "5511900000002"},
-                                         {"id": "271000000000003@lid", "phone": "5511900000003"}], actor={"id": "271000000000009@lid"})
-    people("remove", "removed", participants=[{"id": "271000000000002@lid"}])
-    people("promote", "promoted", participants=[{"id": "271000000000004@lid", "admin": True}])
+    people("add", "added", participants=[{"id": "5511900000002@s.whatsapp.net", "alternate_id": "271000000000002@lid", "phone": "+5511900000002"},
+                                         {"id": "5511900000003@s.whatsapp.net", "alternate_id": "271000000000003@lid", "phone": "+5511900000003"}], actor={"id": "5511900000009@s.whatsapp.net", "alternate_id": "271000000000009@lid"})
+    people("remove", "removed", participants=[{"id": "5511900000002@s.whatsapp.net", "alternate_id": "271000000000002@lid"}])
+    people("promote", "promoted", participants=[{"id": "5511900000004@s.whatsapp.net", "admin": True}])
     people("demote", "demoted")
     people("modify", "changed")
     value = sample("baileys/group-participants.update.add.json")
     value["data"].update(author="", authorPn="", participants=["5511900000002@s.whatsapp.net"])
     accept("somebody joins by a link, told as an old version does", value, [event(
         "group.participants.updated", subject=GROUP,
-        group={"action": "joined", "participants": [{"id": "5511900000002@s.whatsapp.net", "phone": "5511900000002"}]})])
+        group={"action": "joined", "participants": [{"id": "5511900000002@s.whatsapp.net", "phone": "+5511900000002"}]})])
     value = sample("baileys/group-participants.update.remove.json")
     value["data"].update(author="271000000000002@lid", authorPn="5511900000002@s.whatsapp.net")
     accept("somebody leaves by themselves", value, [event("group.participants.updated", subject=GROUP, group={"action": "left"})])
@@ -97,7 +97,7 @@ def build(sheet):
     value = sample("baileys/group-participants.update.add.json")
     value["data"]["participants"] = value["data"]["participants"][:1]
     accept("one participant is added, told as an event", value, [event(
-        "group.participants.updated", subject=GROUP, key=GROUP, group={"action": "added", "participants": [{"id": "271000000000002@lid"}]})])
+        "group.participants.updated", subject=GROUP, key=GROUP, group={"action": "added", "participants": [{"id": "5511900000002@s.whatsapp.net", "alternate_id": "271000000000002@lid"}]})])
     accept("the same change told as a message without content is the same event", "messages.upsert.stub_participant_add.json",
            [event("group.participants.updated", subject=GROUP, group={"action": "added"})],
            redelivery_of="one participant is added, told as an event")
@@ -107,7 +107,7 @@ def build(sheet):
         "group.created", subject=GROUP, key=GROUP, group={"id": GROUP, "subject": "Condomínio Exemplo", "announce": False})])
     accept("somebody asks to join a group", "group.join-request.created.json", [event(
         "group.join_request", subject=GROUP, key=GROUP,
-        group={"action": "created", "participant": {"id": "271000000000006@lid"}, "method": "invite_link"})])
+        group={"action": "created", "participant": {"id": "5511900000006@s.whatsapp.net", "alternate_id": "271000000000006@lid"}, "method": "invite_link"})])
     accept("the connection is open", "connection.update.open.json", [event("connection.updated", connection={"state": "open", "epoch": 4})])
     accept("the connection is closed, with the reason", "connection.update.close.json", [event(
         "connection.updated", time="2026-03-10T14:00:00.000Z", connection={"state": "closed", "reason": "Stream Errored (conflict)"})],
@@ -139,7 +139,7 @@ def build(sheet):
         {"key": {"remoteJid": ANA, "fromMe": False, "id": "L1"}, "message": {"conversation": "oi"},
          "messageTimestamp": {"low": 1773149810, "high": 0, "unsigned": True}}]}}, [said("L1", text="oi")])
     accept("contacts come in", {"event": "contacts.upsert", "data": [{"id": ANA, "name": "Ana Exemplo"}]},
-           [event("contact.created", subject=ANA, contact={"id": ANA, "name": "Ana Exemplo", "phone": "5511900000001"})])
+           [event("contact.created", subject=ANA, contact={"id": ANA, "name": "Ana Exemplo", "phone": "+5511900000001"})])
     accept("contacts change", {"event": "contacts.update", "data": [{"id": ANA, "notify": "Ana"}]},
            [event("contact.updated", subject=ANA, contact={"id": ANA})])
     accept("an event without a mapping is kept under its name", "groups.activity.json", [unmapped("groups.activity")])

@@ -159,7 +159,7 @@ def build(sheet):
            [event("presence.updated", subject="3/128", key="3/128", presence={"parties": [{"id": "7", "state": "typing"}]})])
     accept("the fork's bridge tells of a group", "fazer_ai.provider_event_received.json",
            [event("group.participants.updated", subject="120363000000000001@g.us", account="3",
-                  group={"id": "120363000000000001@g.us", "action": "added", "participants": [{"id": "271000000000002@lid"}]})])
+                  group={"id": "120363000000000001@g.us", "action": "added", "participants": [{"id": "5511900000002@s.whatsapp.net", "alternate_id": "271000000000002@lid"}]})])
     accept("an agent has stopped typing", {**sample("chatwoot/conversation_typing_on.json"), "event": "conversation_typing_off"},
            [event("presence.updated", subject="3/128", presence={"parties": [{"id": "7", "state": "paused"}]})])
     accept("a bot is told that a conversation was resolved", {**sample("chatwoot/conversation_status_changed.resolved.json"),

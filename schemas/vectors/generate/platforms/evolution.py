@@ -84,7 +84,7 @@ def build(sheet):
     value["data"]["participants"] = [{"id": "271000000000002@lid", "phoneNumber": "5511900000002@s.whatsapp.net", "admin": None}]
     accept("somebody adds a participant, named by an object", value,
            [event("group.participants.updated", subject=GROUP, group={
-               "id": GROUP, "action": "added", "participants": [{"id": "271000000000002@lid", "phone": "5511900000002"}]})])
+               "id": GROUP, "action": "added", "participants": [{"id": "5511900000002@s.whatsapp.net", "alternate_id": "271000000000002@lid", "phone": "+5511900000002"}]})])
     for action, ours in (("promote", "promoted"), ("demote", "demoted"), ("remove", "removed")):
         value = sample("evolution/group-participants.update.strings.json")
         value["data"]["action"] = action
