@@ -261,6 +261,24 @@ fn the_channel_is_the_connections_kind_in_common_words() {
 }
 
 #[test]
+fn an_address_of_whatsapps_says_the_channel_too() {
+    for (address, expected) in [
+        ("5511900000001@c.us", Some("whatsapp")),
+        ("120363000000000001@g.us", Some("whatsapp")),
+        ("271000000000002@lid", Some("whatsapp")),
+        ("ana@example.com", None),
+        ("700000001", None),
+    ] {
+        let body = format!(
+            r#"{{"event":"message.created","data":{{"id":"m","contactId":"c","contact":{{"id":"c","idFromService":"{address}"}}}}}}"#
+        );
+        let conversation = said(&body).conversation;
+        assert_eq!(conversation.channel.as_deref(), expected, "{address}");
+        assert_eq!(conversation.external_id.as_deref(), Some(address));
+    }
+}
+
+#[test]
 fn people_whom_the_body_has_are_told_and_references_can_be_followed() {
     let body = message("message.created.with_people.json");
     let said = said(&body);

@@ -228,6 +228,20 @@ fn what_happens_to_a_chat_is_told_apart_by_what_it_is_about_not_by_the_chats_sta
 }
 
 #[test]
+fn what_has_no_mapping_has_its_moment_and_its_company() {
+    let event = one(
+        Platform::Huggy,
+        r#"{"messages":{"newThing":[{"id":3,"companyID":"11721","updatedAt":"2026-03-10 10:51:00"}]}}"#,
+    );
+    assert_eq!(event.data.event_type().as_str(), "unmapped");
+    assert_eq!(
+        event.time.map(|time| time.to_string()).as_deref(),
+        Some("2026-03-10T13:51:00.000Z")
+    );
+    assert_eq!(event.account.as_deref(), Some("11721"));
+}
+
+#[test]
 fn the_channel_is_huggys_word_in_common_words_and_a_line_is_its_uuid() {
     for (chat, sender, expected) in [
         (r#""entrypoint":"whatsapp-enterprise""#, "x", Some("whatsapp")),

@@ -33,7 +33,7 @@ impl<'a> Entity<'a> {
         }
         let message = self.said(id, external_id, conversation);
         if let ("message.updated", Some(status), false) = (event, message.status, message.internal)
-            && !self.brings_a_file(status, &message)
+            && !brings_a_file(status, &message)
         {
             return Some(Data::MessageStatus(MessageStatus {
                 id: message.id,
@@ -104,11 +104,6 @@ impl<'a> Entity<'a> {
             ticket_id: self.ticket_id.text(),
             ..Message::default()
         }
-    }
-
-    /// The file of our own message comes after it, when it is being sent; later acknowledgements only show it again.
-    fn brings_a_file(&self, status: DeliveryStatus, message: &Message<'_>) -> bool {
-        !message.attachments.is_empty() && matches!(status, DeliveryStatus::Pending | DeliveryStatus::Sent)
     }
 
     /// Digisac's own notice that the ticket was opened, transferred or closed: neither party wrote it or sees it sent.
@@ -182,6 +177,11 @@ impl<'a> Entity<'a> {
         };
         (quoted.id.is_some() || quoted.external_id.is_some()).then_some(quoted)
     }
+}
+
+/// The file of our own message comes after it, when it is being sent; later acknowledgements only show it again.
+fn brings_a_file(status: DeliveryStatus, message: &Message<'_>) -> bool {
+    !message.attachments.is_empty() && matches!(status, DeliveryStatus::Pending | DeliveryStatus::Sent)
 }
 
 /// The acknowledgements of WhatsApp's web client.

@@ -60,10 +60,15 @@ impl<'a> Entity<'a> {
         })
     }
 
-    /// The messaging network, where the body says of what kind the connection is.
+    /// The messaging network, where the body says of what kind the connection is, or has an address of WhatsApp's.
     pub(super) fn channel(&self) -> Option<Text<'a>> {
         let services = [&self.service, &self.contact.service, &self.from.service];
-        services.into_iter().find_map(Service::channel)
+        let on_whatsapp = || {
+            let id = self.contact.id_from_service.text()?;
+            let (_, server) = id.split_once('@')?;
+            matches!(server, "c.us" | "s.whatsapp.net" | "g.us" | "lid").then(|| "whatsapp".into())
+        };
+        services.into_iter().find_map(Service::channel).or_else(on_whatsapp)
     }
 
     pub(super) fn channel_id(&self) -> Option<Text<'a>> {

@@ -34,7 +34,7 @@ impl<'a> Item<'a> {
             let by_kind = || sender.map(Party::unnamed);
             (
                 from.or_else(|| self.customer_of(chat)).or_else(by_kind),
-                receiver.and_then(|kind| self.receiver.party(kind).or_else(|| Some(Party::unnamed(kind)))),
+                receiver.map(|kind| self.receiver.party(kind).unwrap_or_else(|| Party::unnamed(kind))),
             )
         };
         Some(Message {

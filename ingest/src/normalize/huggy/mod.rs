@@ -118,6 +118,8 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
         item.event(&event, json, &chat, zone, raw).unwrap_or_else(|reason| {
             let mut unmapped = webhook.unmapped_part(reason.of(Some(event.clone())), json, chat.key());
             unmapped.identity.push(event);
+            unmapped.time = moment(item.updated_at, zone);
+            unmapped.account = item.company_id.text();
             unmapped.raw = raw();
             unmapped
         })
@@ -160,8 +162,10 @@ impl<'a> Item<'a> {
                     status: Some(TicketStatus::Closed),
                     ..ticket()?
                 };
-                let identity = vec![event.clone(), closed.id.clone(), version(self.closed_at)];
-                (Data::TicketClosed(closed), identity, at(self.closed_at))
+                let moment = [self.closed_at, self.updated_at].into_iter().find(|at| at.is_there());
+                let moment = moment.unwrap_or_default();
+                let identity = vec![event.clone(), closed.id.clone(), version(moment)];
+                (Data::TicketClosed(closed), identity, at(moment))
             }
             "agentEntered"
             | "agentLeft"
