@@ -1,13 +1,13 @@
 //! What is peculiar to Huggy: several events in one body, a message that comes twice, local times, the token.
 
 use ingest::normalize::{Normalized, Reply, normalize};
-use schemas::data::{Data, Direction};
+use schemas::data::{Data, Direction, Party, PartyKind};
 use schemas::event::Raw;
 use schemas::platform::Platform;
 use schemas::secret::Secret;
 use schemas::source::Source;
 
-use crate::{events, headers, one, sample, source};
+use crate::{all_differ, events, headers, id_of, one, sample, source};
 
 fn reply(verify_token: Option<&str>, body: &str) -> Option<Reply> {
     let mut source = source(Platform::Huggy);
@@ -173,4 +173,128 @@ fn local_times_are_those_of_the_sources_zone() {
     assert_eq!(time(None).as_deref(), Some("2026-03-10T13:36:50.000Z"));
     assert_eq!(time(Some(-240)).as_deref(), Some("2026-03-10T14:36:50.000Z"));
     assert_eq!(time(Some(0)).as_deref(), Some("2026-03-10T10:36:50.000Z"));
+}
+
+#[test]
+fn what_happens_within_a_second_is_as_many_events() {
+    let tags = [
+        "tagUpdated.json",
+        "tagUpdated.same_second.removed.json",
+        "tagUpdated.same_second.other.json",
+    ];
+    all_differ(Platform::Huggy, &tags);
+    all_differ(
+        Platform::Huggy,
+        &["updatedCustomer.json", "updatedCustomer.same_second.json"],
+    );
+    all_differ(
+        Platform::Huggy,
+        &["agentEntered.dated.json", "agentEntered.dated.second_agent.json"],
+    );
+}
+
+#[test]
+fn what_happens_to_a_chat_is_told_apart_by_what_it_is_about_not_by_the_chats_state() {
+    let id = |body: &str| id_of(&one(Platform::Huggy, body));
+    let entered = sample(Platform::Huggy, "agentEntered.dated.json");
+    let later_state = entered
+        .replace("in_chat", "finishing")
+        .replace("Ana Exemplo", "Ana Maria Exemplo");
+    assert_ne!(entered, later_state);
+    assert_eq!(id(&entered), id(&later_state));
+    assert_ne!(
+        id(&entered),
+        id(&entered.replace("10:40:00", "10:45:00")),
+        "the same agent again"
+    );
+
+    // When it does not say when, all that it says tells it apart.
+    let undated = |agent: u32| format!(r#"{{"messages":{{"agentEntered":[{{"id":7,"agent":{{"id":{agent}}}}}]}}}}"#);
+    assert_ne!(id(&undated(1)), id(&undated(2)));
+    assert_eq!(id(&undated(1)), id(&undated(1)));
+
+    // A step or a flow, too.
+    let moved = |event: &str, what: &str| {
+        format!(r#"{{"messages":{{"{event}":[{{{what},"chat":{{"id":7}},"updatedAt":"2026-03-10 10:51:00"}}]}}}}"#)
+    };
+    for (event, first, second) in [
+        ("updatedWorkflowStep", r#""step":{"id":4}"#, r#""step":{"id":5}"#),
+        ("startedAutomationFlow", r#""flow":{"id":310}"#, r#""flow":{"id":311}"#),
+    ] {
+        assert_ne!(id(&moved(event, first)), id(&moved(event, second)), "{event}");
+        let repeated = moved(event, first).replace(r#"{"id":7}"#, r#"{"id":7,"situation":"auto"}"#);
+        assert_eq!(id(&moved(event, first)), id(&repeated), "{event}");
+    }
+}
+
+#[test]
+fn what_has_no_mapping_has_its_moment_and_its_company() {
+    let event = one(
+        Platform::Huggy,
+        r#"{"messages":{"newThing":[{"id":3,"companyID":"11721","updatedAt":"2026-03-10 10:51:00"}]}}"#,
+    );
+    assert_eq!(event.data.event_type().as_str(), "unmapped");
+    assert_eq!(
+        event.time.map(|time| time.to_string()).as_deref(),
+        Some("2026-03-10T13:51:00.000Z")
+    );
+    assert_eq!(event.account.as_deref(), Some("11721"));
+}
+
+#[test]
+fn the_channel_is_huggys_word_in_common_words_and_a_line_is_its_uuid() {
+    for (chat, sender, expected) in [
+        (r#""entrypoint":"whatsapp-enterprise""#, "x", Some("whatsapp")),
+        (r#""channel":"whatsapp-business-api""#, "x", Some("whatsapp")),
+        (r#""entrypoint":null,"channel":"widget""#, "x", Some("web")),
+        (r#""channel":"telegram-bot""#, "x", Some("telegram")),
+        (r#""channel":"messenger""#, "x", Some("facebook")),
+        (r#""channel":"email""#, "x", Some("email")),
+        (r#""channel":"voip""#, "x", Some("voice")),
+        (r#""channels":[{"type":"Messenger"}]"#, "x", Some("facebook")),
+        (r#""channel":"GoogleBM""#, "x", Some("googlebm")),
+        (r#""x":1"#, "instagram", Some("instagram")),
+        (r#""x":1"#, "agent", None),
+        (r#""x":1"#, "contact", None),
+    ] {
+        let body = format!(
+            r#"{{"messages":{{"receivedAllMessage":[{{"id":1,"senderType":"{sender}","chat":{{"id":7,{chat}}}}}]}}}}"#
+        );
+        let Data::MessageCreated(message) = one(Platform::Huggy, &body).data else {
+            panic!("a message")
+        };
+        assert_eq!(message.conversation.channel.as_deref(), expected, "{chat} {sender}");
+        assert_eq!(message.conversation.channel_id, None, "{chat}");
+    }
+    let body = sample(Platform::Huggy, "receivedMessage.instagram.json");
+    let Data::MessageCreated(message) = one(Platform::Huggy, &body).data else {
+        panic!("a message")
+    };
+    assert_eq!(message.conversation.channel.as_deref(), Some("instagram"));
+    assert_eq!(
+        message.conversation.channel_id.as_deref(),
+        Some("325c3456-0000-4000-8000-000000000001")
+    );
+    let phone = message.from.and_then(|from| from.phone);
+    assert_eq!(phone.as_deref(), Some("+551130000000"), "the mobile has no country");
+}
+
+#[test]
+fn who_is_not_named_is_told_by_kind() {
+    let body = sample(Platform::Huggy, "receivedAllMessage.bot.unnamed.json");
+    let Data::MessageCreated(message) = one(Platform::Huggy, &body).data else {
+        panic!("a message")
+    };
+    assert_eq!(message.from, Some(Party::unnamed(PartyKind::Bot)));
+    assert_eq!(
+        message.to.and_then(|to| to.id).as_deref(),
+        Some("7356074"),
+        "the customer"
+    );
+
+    let body = sample(Platform::Huggy, "receivedMessage.json");
+    let Data::MessageCreated(message) = one(Platform::Huggy, &body).data else {
+        panic!("a message")
+    };
+    assert_eq!(message.to, Some(Party::unnamed(PartyKind::Agent)));
 }

@@ -24,6 +24,7 @@ mod whatsapp;
 mod whatsapp_cloud;
 mod whatsapp_cloud_changes;
 mod whatsapp_cloud_people;
+mod zendesk;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -139,4 +140,19 @@ fn without_credentials(body: &str) -> String {
     CREDENTIALS.iter().fold(body.to_owned(), |body, token| {
         body.replace(&format!("\"{token}\""), "null")
     })
+}
+
+/// What an event's id is made of.
+fn id_of(event: &NewEvent<'_>) -> (Vec<String>, Option<String>) {
+    let identity = event.identity.iter().map(ToString::to_string).collect();
+    (identity, event.time.map(|time| time.to_string()))
+}
+
+/// No two of these samples are one event.
+fn all_differ(platform: Platform, samples: &[&str]) {
+    let bodies: Vec<_> = samples.iter().map(|name| sample(platform, name)).collect();
+    let ids: Vec<_> = bodies.iter().map(|body| id_of(&one(platform, body))).collect();
+    for (at, id) in ids.iter().enumerate() {
+        assert!(!ids[..at].contains(id), "{} is another's event", samples[at]);
+    }
 }

@@ -1,10 +1,10 @@
 //! What is peculiar to Web1on1: names of events that go on, commands, who the customer is, its keys.
 
-use schemas::data::{Data, Direction, TicketStatus};
+use schemas::data::{Data, Direction, Message, Party, PartyKind, TicketStatus};
 use schemas::event::Raw;
 use schemas::platform::Platform;
 
-use crate::{one, sample};
+use crate::{all_differ, id_of, one, sample};
 
 fn said(event: &str, message: &str) -> String {
     format!(
@@ -170,4 +170,119 @@ fn what_services_and_users_log_in_with_is_not_kept() {
         r#"{"id":"e","event":"user.update","data":{"user":{"apiToken":"p3"}}}"#,
     );
     assert!(matches!(&event.raw, Raw::Json(raw) if !raw.contains("p3")), "{event:?}");
+}
+
+fn message(body: &str) -> Message<'_> {
+    match one(Platform::Web1on1, body).data {
+        Data::MessageCreated(message) | Data::MessageUpdated(message) => message,
+        other => panic!("a message: {other:?}"),
+    }
+}
+
+#[test]
+fn a_closing_and_the_reopening_are_two_events_though_both_show_the_last_state() {
+    let (closing, reopening) = (
+        "conversation.update.flip.1_closed.json",
+        "conversation.update.flip.2_active.json",
+    );
+    all_differ(Platform::Web1on1, &[closing, reopening]);
+    let id = |body: &str| id_of(&one(Platform::Web1on1, body));
+    let closing = sample(Platform::Web1on1, closing);
+    let (_, time) = id(&closing);
+    assert_eq!(
+        time.as_deref(),
+        Some("2026-03-10T13:50:00.100Z"),
+        "not the later change's"
+    );
+
+    // A retry may show a later state; it has the event's id and moment.
+    let retry = closing
+        .replace("13:50:00.300", "13:59:00.000")
+        .replace(r#""status": "active""#, r#""status": "closed""#);
+    assert_ne!(closing, retry);
+    assert_eq!(id(&closing), id(&retry));
+
+    // Without the id it is what the activity was about, and when.
+    let without = |body: &str| body.replacen(r#""id": "0b0c"#, r#""was": "0b0c"#, 1);
+    assert_eq!(id(&without(&closing)), id(&without(&retry)));
+    assert_ne!(id(&without(&closing)), id(&closing), "there was an id");
+    let reopening = sample(Platform::Web1on1, reopening);
+    assert_ne!(id(&without(&closing)), id(&without(&reopening)));
+}
+
+#[test]
+fn what_was_chosen_or_filled_in_has_its_id_or_its_field() {
+    let pressed = sample(Platform::Web1on1, "message.create.contact.postback.json");
+    let pressed = message(&pressed);
+    assert_eq!(pressed.text.as_deref(), Some("Yes"));
+    let answer = pressed.answer.expect("an answer");
+    assert_eq!(
+        (answer.id.as_deref(), answer.title.as_deref()),
+        (Some("yes"), Some("Yes"))
+    );
+
+    let field = sample(Platform::Web1on1, "message.create.contact.field.json");
+    let field = message(&field);
+    assert_eq!(field.text.as_deref(), Some(".model T"));
+    let values = field.answer.expect("an answer").values;
+    assert_eq!(values.get("model").map(|value| &**value), Some("T"));
+
+    let plain = sample(Platform::Web1on1, "message.create.contact.chat.json");
+    assert_eq!(message(&plain).answer, None);
+}
+
+#[test]
+fn a_card_without_text_says_what_it_shows() {
+    let card = sample(Platform::Web1on1, "message.create.contact.card.items.json");
+    let card = message(&card);
+    assert_eq!(card.text.as_deref(), Some("Hatch azul\nSedã preto"));
+    let pictures: Vec<_> = card.attachments.iter().filter_map(|file| file.url.as_deref()).collect();
+    assert_eq!(
+        pictures,
+        [
+            "https://media.example.com/hatch.jpg",
+            "https://media.example.com/seda.jpg"
+        ]
+    );
+}
+
+#[test]
+fn the_touchpoint_is_the_channel_in_common_words() {
+    for (touchpoint, expected) in [
+        ("web", "web"),
+        ("whatsapp", "whatsapp"),
+        ("messenger", "facebook"),
+        ("instagram", "instagram"),
+        ("sms", "sms"),
+        ("email", "email"),
+        ("GBM", "gbm"),
+    ] {
+        let body = said(
+            "message.create.contact.chat",
+            &format!(r#""role":"contact","text":"x","touchpoint":"{touchpoint}""#),
+        );
+        let conversation = message(&body).conversation;
+        assert_eq!(conversation.channel.as_deref(), Some(expected), "{touchpoint}");
+        assert_eq!(conversation.channel_id, None, "{touchpoint}");
+    }
+}
+
+#[test]
+fn a_telephone_needs_its_country_and_a_writer_without_a_user_has_a_kind() {
+    for (telephone, expected) in [
+        ("+31 20 987 6543", Some("+31209876543")),
+        ("0031209876543", Some("+31209876543")),
+        ("06 12345678", None),
+        ("612345678", None),
+    ] {
+        let body = format!(
+            r#"{{"id":"e","event":"contact.update","data":{{"contact":{{"id":"k","profile":{{"telephone":"{telephone}"}}}}}}}}"#
+        );
+        let Data::ContactUpdated(contact) = one(Platform::Web1on1, &body).data else {
+            panic!("a contact")
+        };
+        assert_eq!(contact.phone.as_deref(), expected, "{telephone}");
+    }
+    let status = sample(Platform::Web1on1, "message.create.contact.status.json");
+    assert_eq!(message(&status).from, Some(Party::unnamed(PartyKind::Bot)));
 }

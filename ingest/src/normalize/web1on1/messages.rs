@@ -1,13 +1,18 @@
 //! Messages: what is said in a conversation, and what commands do to it.
 
 use schemas::data::{
-    Attachment, Conversation, Data, DeliveryStatus, Direction, Message, MessageDeletion, MessageStatus, Party,
+    Answer, Attachment, Conversation, Data, DeliveryStatus, Direction, Message, MessageDeletion, MessageStatus, Party,
     PartyKind, Text, Ticket,
 };
 
-use super::resources::{customer, ticket};
+use super::resources::{channel, customer, ticket};
 use super::{About, Body, Fault, Meta, Participant, Said, kind_of};
-use crate::normalize::json::Json;
+use crate::normalize::json::{Json, object};
+
+object! {
+    /// One of the things that a card shows.
+    Shown { title: Json = "title", media_url: Json = "mediaUrl", }
+}
 
 impl<'a> About<'a> {
     /// A new message; or what a command does to the ticket.
@@ -69,8 +74,9 @@ impl<'a> About<'a> {
             },
             to: if outbound && !internal { self.contact() } else { None },
             kind,
-            text: if attachment.is_none() { said.text.text() } else { None },
-            attachments: attachment.into_iter().collect(),
+            text: said.words().filter(|_| attachment.is_none()),
+            answer: said.answer(),
+            attachments: attachment.into_iter().chain(said.pictures()).collect(),
             mentions: said.meta.mentioned(),
             ticket_id: self.conversation.id.text(),
             ..Message::default()
@@ -83,7 +89,7 @@ impl<'a> About<'a> {
             id: self.conversation.id.text()?,
             // The others are conversations of a team.
             group: self.conversation.kind.text().map(|kind| kind != "contact"),
-            channel_id: touchpoints.into_iter().find_map(Json::text),
+            channel: touchpoints.into_iter().find_map(channel),
             ..Conversation::default()
         })
     }
@@ -103,14 +109,18 @@ impl<'a> About<'a> {
         participants.find(|participant| participant.user.text().is_some_and(|id| id == user))
     }
 
-    /// Who wrote it, as the user that they are.
+    /// Who wrote it, as the user that they are; what they are, if no more is told.
     fn author(&self) -> Option<Party<'a>> {
         let said = &self.resources.message;
         let participant = self.participant().unwrap_or_default();
         let role = said.role.text().or_else(|| participant.role.text());
+        let (id, kind) = (said.user.text(), role.as_deref().and_then(kind_of));
+        if id.is_none() && kind.is_none() {
+            return None;
+        }
         Some(Party {
-            id: Some(said.user.text()?),
-            kind: role.as_deref().and_then(kind_of),
+            id,
+            kind,
             // The role of a message may be another than its writer's, whose name the participants have.
             name: participant.name.text(),
             ..Party::default()
@@ -145,6 +155,46 @@ impl<'a> About<'a> {
 }
 
 impl<'a> Said<'a> {
+    /// The text, or else the titles of what it shows.
+    fn words(&self) -> Option<Text<'a>> {
+        self.text.text().or_else(|| {
+            let titles: Vec<Text<'a>> = self.items().filter_map(|item| item.title.text()).collect();
+            (!titles.is_empty()).then(|| titles.join("\n").into())
+        })
+    }
+
+    fn pictures(&self) -> impl Iterator<Item = Attachment<'a>> {
+        self.items().filter_map(|item| {
+            Some(Attachment {
+                url: Some(item.media_url.text()?),
+                ..Attachment::default()
+            })
+        })
+    }
+
+    fn items(&self) -> impl Iterator<Item = Shown<'a>> + use<'a> {
+        self.items.elements().map(Json::read)
+    }
+
+    /// The button that was pressed, or the field of a form that was filled in: `.model T`.
+    fn answer(&self) -> Option<Answer<'a>> {
+        let kind = self.kind.text();
+        let payload = self.meta.payload.text();
+        if kind.as_deref() == Some("field") {
+            let text = self.text.text()?;
+            let (field, value) = text.strip_prefix('.')?.split_once(' ')?;
+            return Some(Answer {
+                values: [(field.to_owned().into(), value.trim().to_owned().into())].into(),
+                ..Answer::default()
+            });
+        }
+        (payload.is_some() || kind.as_deref() == Some("postback")).then(|| Answer {
+            id: payload,
+            title: self.text.text(),
+            ..Answer::default()
+        })
+    }
+
     /// A message whose content is no text has the file's address as its text.
     fn attachment(&self) -> Option<Attachment<'a>> {
         let mime_type = self.content_type.text().filter(|mime| !mime.starts_with("text/"))?;

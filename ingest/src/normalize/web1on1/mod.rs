@@ -8,21 +8,22 @@
 //! What a conversation was before nobody says: whether one that is active now had been closed is left to whoever knows.
 //!
 //! `timestamp` is, by one of the pages, when the call was made: another one in every attempt. It is never used. A message
-//! is told apart by its own type and id, so that it is one event also when hooks of two organizations deliver it.
+//! is told apart by its own type and id, so that it is one event also when hooks of two organizations deliver it. All else
+//! has the id of the event and the moment at which its activity was published: what stands in `data` is the state by then,
+//! or a later one.
 //!
 //! The answer to an event must have no body: messages in it would be posted into the conversation.
 
 mod messages;
 mod resources;
+mod subscribe;
 
-use http::Method;
 use schemas::data::{Data, PartyKind, Text, Unmapped};
 use schemas::source::{Encoding, Hash, HmacScheme, Scheme};
 use schemas::time::Timestamp;
 
-use super::handshake::Handshake;
 use super::json::{Json, object};
-use super::{Adapter, Because, NewEvent, Normalized, Reply, Webhook, digest};
+use super::{Adapter, Because, NewEvent, Normalized, Webhook, digest};
 
 pub(super) const ADAPTER: Adapter = Adapter {
     preset: || {
@@ -31,21 +32,11 @@ pub(super) const ADAPTER: Adapter = Adapter {
             ..HmacScheme::of_body(Hash::Sha1, Encoding::Hex, "x-hub-signature")
         })
     },
-    handshake: subscribe,
+    handshake: subscribe::challenge,
     // Services carry what they connect with, users what they log in with.
     credential: Some("secret password access_token apiToken"),
     map,
 };
-
-/// GET with `type=subscribe` wants its challenge back, and nothing else.
-fn subscribe(handshake: &Handshake<'_>) -> Option<Reply> {
-    if *handshake.method != Method::GET {
-        return None;
-    }
-    let subscribes = handshake.parameter("type").is_some_and(|kind| kind == "subscribe");
-    let challenge = handshake.parameter("challenge").filter(|_| subscribes);
-    Some(challenge.map_or(Reply::Forbidden, |challenge| Reply::Text(challenge.into_owned())))
-}
 
 object! {
     Body {
@@ -56,7 +47,7 @@ object! {
         data: Json = "data",
     }
 
-    Activity { actor: Named = "actor", published: Json = "published", }
+    Activity { actor: Named = "actor", object: Named = "object", published: Json = "published", }
 
     /// The resources that the event is about.
     Resources {
@@ -92,6 +83,7 @@ object! {
         role: Json = "role",
         text: Json = "text",
         content_type: Json = "contentType",
+        items: Json = "items",
         meta: Meta = "meta",
         is_backchannel: Json = "isBackchannel",
         touchpoint: Json = "touchpoint",
@@ -107,6 +99,8 @@ object! {
         target_users: Json = "targetUsers",
         target_bot: Json = "targetBot",
         target_bots: Json = "targetBots",
+        // What stood behind the button that was pressed.
+        payload: Json = "payload",
     }
 
     Participant {
@@ -183,7 +177,7 @@ impl<'a> About<'a> {
             }
             Some(("message", "update")) => (
                 self.message().map(Data::MessageUpdated),
-                said.updated_at.time().or(published),
+                published.or_else(|| said.updated_at.time()),
             ),
             Some(("message", "delete")) => (
                 self.deletion(body).map(Data::MessageDeleted),
@@ -223,7 +217,10 @@ impl<'a> About<'a> {
         let identity = match (said.id.text().filter(|_| created), body.id.text()) {
             (Some(message), _) => vec!["message".into(), said.kind.text().unwrap_or_default(), message],
             (None, Some(id)) => vec!["id".into(), id],
-            (None, None) => vec![event.clone(), digest(body.data.raw()).into()],
+            (None, None) => match (body.activity.object.id.text(), body.activity.published.text()) {
+                (Some(object), Some(published)) => vec![event.clone(), object, published],
+                _ => vec![event.clone(), digest(body.data.raw()).into()],
+            },
         };
         Ok(NewEvent {
             data,
@@ -250,12 +247,12 @@ impl<'a> About<'a> {
     }
 }
 
+/// What is created says when. What is changed says when it last was, which may have been after this change.
 fn moment(resource: &Resource<'_>, action: &str, published: Option<Timestamp>) -> Option<Timestamp> {
-    let own = match action {
-        "create" => resource.created_at,
-        _ => resource.updated_at,
-    };
-    own.time().or(published)
+    match action {
+        "create" => resource.created_at.time().or(published),
+        _ => published.or_else(|| resource.updated_at.time()),
+    }
 }
 
 /// A resource, whether it is there with all its members or by its id.
@@ -279,49 +276,4 @@ fn kind_of(role: &str) -> Option<PartyKind> {
         "system" => PartyKind::System,
         _ => return None,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use http::HeaderMap;
-    use schemas::name::{SourceId, Tenant};
-    use schemas::platform::Platform;
-    use schemas::source::Source;
-
-    use super::*;
-
-    #[test]
-    fn a_subscription_gets_its_challenge_back_and_nothing_else_gets_anything() {
-        let source = Source {
-            id: SourceId::new("line-1").expect("valid"),
-            tenant: Tenant::new("acme").expect("valid"),
-            platform: Platform::Web1on1,
-            scheme: None,
-            secrets: vec![],
-            url_secrets: Vec::new(),
-            verify_token: None,
-            utc_offset_minutes: None,
-            max_body_bytes: 1024,
-        };
-        let text = |text: &str| Some(Reply::Text(text.to_owned()));
-        for (method, query, expected) in [
-            (Method::GET, Some("type=subscribe&challenge=X-1"), text("X-1")),
-            (Method::GET, Some("challenge=a%20b%2Bc&type=subscribe"), text("a b+c")),
-            (Method::GET, Some("type=subscribe&challenge="), Some(Reply::Forbidden)),
-            (Method::GET, Some("type=subscribe"), Some(Reply::Forbidden)),
-            (Method::GET, Some("type=other&challenge=X"), Some(Reply::Forbidden)),
-            (Method::GET, Some("challenge=X"), Some(Reply::Forbidden)),
-            (Method::GET, None, Some(Reply::Forbidden)),
-            (Method::HEAD, Some("type=subscribe&challenge=X"), None),
-            (Method::PUT, Some("type=subscribe&challenge=X"), None),
-        ] {
-            let asked = Handshake {
-                source: &source,
-                method: &method,
-                headers: &HeaderMap::new(),
-                query,
-            };
-            assert_eq!(subscribe(&asked), expected, "{method} {query:?}");
-        }
-    }
 }

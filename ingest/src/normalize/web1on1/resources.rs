@@ -1,9 +1,12 @@
 //! Conversations, contacts and services as they stand.
 
-use schemas::data::{Connection, ConnectionState, Contact, Data, Party, PartyKind, Ticket, TicketStatus};
+use std::borrow::Cow;
+
+use schemas::data::{Connection, ConnectionState, Contact, Data, Party, PartyKind, Text, Ticket, TicketStatus};
 
 use super::{Participant, Resource, kind_of, resource};
 use crate::normalize::json::Json;
+use crate::normalize::phone;
 
 pub(super) fn conversation<'a>(conversation: &Resource<'a>, action: &str) -> Option<Data<'a>> {
     let ticket = ticket(conversation)?;
@@ -18,7 +21,7 @@ pub(super) fn contact<'a>(contact: &Resource<'a>, action: &str) -> Option<Data<'
     let contact = Contact {
         id: contact.id.text()?,
         name: contact.profile.name.text().or_else(|| contact.name.text()),
-        phone: contact.profile.telephone.text(),
+        phone: number(contact.profile.telephone),
         email: contact.profile.email.text(),
         ..Contact::default()
     };
@@ -69,7 +72,7 @@ pub(super) fn ticket<'a>(conversation: &Resource<'a>) -> Option<Ticket<'a>> {
         }),
         contact: customer(conversation, Json::default()),
         assignee,
-        channel_id: conversation.touchpoint.text(),
+        channel: channel(conversation.touchpoint),
         labels: conversation.category.text().into_iter().collect(),
         opened_at: conversation.created_at.time(),
         ..Ticket::default()
@@ -87,7 +90,28 @@ pub(super) fn customer<'a>(conversation: &Resource<'a>, told: Json<'a>) -> Optio
     let name = profiles.into_iter().find_map(|profile| profile.name.text());
     Some(Party {
         name: name.or_else(|| participant().and_then(|who| who.name.text())),
-        phone: profiles.into_iter().find_map(|profile| profile.telephone.text()),
+        phone: profiles.into_iter().find_map(|profile| number(profile.telephone)),
         ..Party::new(id, PartyKind::Contact)
     })
+}
+
+/// A touchpoint is the network that the customer came over.
+pub(super) fn channel(touchpoint: Json<'_>) -> Option<Text<'_>> {
+    let touchpoint = touchpoint.text()?;
+    Some(match &*touchpoint {
+        "messenger" | "fb" => "facebook".into(),
+        "webchat" | "widget" => "web".into(),
+        "mail" => "email".into(),
+        "phone" | "voip" => "voice".into(),
+        word if word.bytes().any(|byte| byte.is_ascii_uppercase()) => word.to_ascii_lowercase().into(),
+        _ => touchpoint,
+    })
+}
+
+/// A telephone number as people write it.
+fn number(telephone: Json<'_>) -> Option<Text<'_>> {
+    match telephone.text()? {
+        Cow::Borrowed(text) => phone::as_written(text),
+        Cow::Owned(text) => phone::as_written(&text).map(|number| number.into_owned().into()),
+    }
 }

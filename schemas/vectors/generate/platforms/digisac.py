@@ -30,6 +30,12 @@ def build(sheet):
     accept("a message with all members", "message.created.full.json", [said("8002", direction="inbound", text="Olá, bom dia")])
     accept("an agent's message is echoed", "message.created.from_me.json",
            [said("8003", direction="outbound", status="pending", **{"from": {"id": AGENT, "kind": "agent"}, "to": {"id": ANA}})])
+    accept("ours, with all people, in answer to the customer's", "message.created.with_people.json",
+           [said("8031", direction="outbound", conversation={"id": ANA, "channel": "whatsapp", "channel_id": SERVICE},
+                 external_id="true_5511900000001@c.us_3EB0DESK00000000A001", to={"id": ANA, "phone": "+5511900000001"},
+                 quoted={"id": ID + "8002"})])
+    accept("a row of a list is chosen", "message.created.list_reply.json",
+           [said("8033", text="Suco", answer={"id": "suco-300", "title": "Suco"})])
     accept("a bot's message", "message.created.bot.json", [said("8004", direction="outbound", **{"from": {"kind": "bot"}})])
     accept("a comment is internal", "message.created.comment.json", [said("8008", internal=True, text="nota interna")])
     accept("a message in a group comes from another contact", "message.created.group.json",
@@ -52,17 +58,28 @@ def build(sheet):
     value = sample("digisac/message.updated.json")
     value["data"].update(deletedAt="2026-03-10T13:39:00.000Z", updatedAt="2026-03-10T13:39:00.000Z")
     accept("a message is deleted", value, [said("8003", type="message.deleted", time="2026-03-10T13:39:00.000Z")], clock=later(60))
+    accept("a deletion under its own name", "message.deleted.json",
+           [said("8003", type="message.deleted", time="2026-03-10T13:40:00.000Z")],
+           clock=later(240))
+    accept("the same deletion, shown by an update", "message.updated.deleted.json",
+           [said("8003", type="message.deleted", time="2026-03-10T13:40:00.000Z")], clock=later(240),
+           redelivery_of="a deletion under its own name")
     ticket = lambda type, time, **more: event(type, subject=TICKET, key=TICKET, account=ACCOUNT, time=time,  # noqa: E731
                                               ticket={"id": TICKET, "protocol": "2026031000001", **more})
     accept("a ticket is opened", "ticket.created.json",
            [ticket("ticket.created", "2026-03-10T13:36:51.150Z", status="open", contact={"id": ANA})])
+    accept("the same, in a body that was built after a later change", "ticket.created.built_late.json",
+           [ticket("ticket.created", "2026-03-10T13:36:51.150Z")], redelivery_of="a ticket is opened")
+    for step, type in (("1_assigned", "ticket.updated"), ("2_transferred", "ticket.updated"), ("3_closed", "ticket.closed")):
+        accept(f"one of three changes of a ticket in one millisecond: {step[2:]}", f"ticket.updated.burst.{step}.json",
+               [ticket(type, "2026-03-10T13:58:00.000Z")], clock=later(1300))
     accept("a ticket is closed", "ticket.updated.closed.json",
            [ticket("ticket.closed", "2026-03-10T14:02:00.104Z", status="closed", assignee={"id": AGENT})], clock=later(1500))
     accept("a ticket changes while open: only who knows its past can say what", "ticket.updated.transferred.json",
            [event("ticket.updated", subject=TICKET, key=TICKET, account=ACCOUNT, ticket={"id": TICKET, "department": ID + "5002"})])
     contact = lambda type, time, **more: event(type, subject=ANA, key=ANA, account=ACCOUNT, time=time,  # noqa: E731
-                                               contact={"id": ANA, "phone": "5511900000001", **more})
-    accept("a contact comes in", "contact.created.json", [contact("contact.created", "2026-03-10T13:36:51.300Z", name="Ana Exemplo")])
+                                               contact={"id": ANA, "phone": "+5511900000001", **more})
+    accept("a contact comes in", "contact.created.json", [contact("contact.created", "2026-03-10T13:36:51.000Z", name="Ana Exemplo")])
     accept("a contact changes", "contact.updated.json", [contact("contact.updated", "2026-03-10T13:45:00.000Z")], clock=later(600))
     accept("a bot is given a command", "bot.command.json",
            [event("bot.command", subject=ANA, key=ANA, account=ACCOUNT,

@@ -32,6 +32,8 @@ def build(sheet):
     value = {"messages": {"receivedAllMessage": sample("huggy/receivedMessage.json")["messages"]["receivedMessage"]}}
     accept("the other event about the same message is the same event", value, [said("880001", "Olá, bom dia")],
            redelivery_of="a message in the queue")
+    accept("a message from Instagram", "receivedMessage.instagram.json", [event("message.created", subject="5500130", key="5500130",
+           message={"id": "880021", "conversation": {"id": "5500130", "channel": "instagram"}})])
     accept("a message in a chat with an agent", "receivedAllMessage.json", [said("880002", "tenho uma dúvida", direction="inbound")])
     item = sample("huggy/receivedAllMessage.json")["messages"]["receivedAllMessage"][0]
     accept("an agent's message is echoed", {"messages": {"receivedAllMessage": [
@@ -51,9 +53,12 @@ def build(sheet):
     accept("an agent comes into a chat", "agentEntered.json", [ticket("ticket.transferred", assignee={"id": "901"})])
     accept("an agent leaves a chat", {"messages": {"agentLeft": sample("huggy/agentEntered.json")["messages"]["agentEntered"]}},
            [ticket("ticket.updated")])
+    for name, what in (("tagUpdated", "a tag is put on"), ("tagUpdated.same_second.removed", "in the same second it is taken off"),
+                       ("tagUpdated.same_second.other", "in the same second another is put on")):
+        accept(what, f"{name}.json", [ticket("ticket.updated")], clock=later(900))
     accept("a chat is closed", "closedChat.json", [ticket("ticket.closed")])
     accept("a customer comes in", "createdCustomer.json",
-           [event("contact.created", subject=ANA, contact={"id": ANA, "name": "Ana Exemplo", "phone": "5511900000001"})])
+           [event("contact.created", subject=ANA, contact={"id": ANA, "name": "Ana Exemplo", "phone": "+5511900000001"})])
     accept("a customer changes", {"messages": {"updatedCustomer": sample("huggy/createdCustomer.json")["messages"]["createdCustomer"]}},
            [event("contact.updated", subject=ANA, contact={"id": ANA})])
     accept("two messages in one webhook are two events", {"messages": {"receivedMessage": [

@@ -62,8 +62,8 @@ def build(sheet):
         [said(direction="outbound", internal=True)])
     accept("our bot's message is echoed", changed("message.create.contact.chat.json", "id-bot", {"role": "bot"}),
            [said(direction="outbound")])
-    accept("a customer presses a button", changed("message.create.contact.chat.json", "id-post", {"type": "postback", "text": "yes"},
-           "message.create.contact.postback"), [said(direction="inbound", text="yes")])
+    accept("a customer presses a button", changed("message.create.contact.chat.json", "id-post", {"type": "postback", "text": "Yes", "meta": {"payload": "yes"}},
+           "message.create.contact.postback"), [said(direction="inbound", text="Yes", answer={"id": "yes", "title": "Yes"})])
     accept("a kind of message that is newer than Forebay", changed("message.create.contact.chat.json", "id-new",
            {"type": "telepathy"}, "message.create.contact.telepathy"), [said()])
     accept("a message changes", "message.update.json", [said("message.updated", time=None, text="Hello, is the blue car still available?")])
@@ -75,6 +75,9 @@ def build(sheet):
            "conversation.update"), [ticket("ticket.closed", status="closed")])
     accept("a conversation changes", changed("conversation.create.json", "id-upd", {"conversation.status": "active"},
            "conversation.update"), [ticket("ticket.updated")])
+    for name, what in (("1_closed", "a conversation is closed and opened again: the closing shows it open"),
+                       ("2_active", "a conversation is closed and opened again: the opening")):
+        accept(what, f"conversation.update.flip.{name}.json", [ticket("ticket.updated", channel="web")], clock=later(800))
     contact = lambda type: event(type, subject=CONTACT, account=ORGANIZATION,  # noqa: E731
                                  contact={"id": CONTACT, "name": "Ana Exemplo", "phone": "+5511900000001"})
     accept("a contact comes in", "contact.create.json", [contact("contact.created")])

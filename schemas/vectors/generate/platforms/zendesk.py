@@ -50,6 +50,10 @@ def build(sheet):
                                            ("OPEN", "PENDING", "ticket.updated"))):
         accept(f"the status of a ticket goes from {was} to {now}", body(
             "ticket.status_changed", {"current": now, "previous": was}, f"01JNZ9Z6ZC000000000000010{at}", status=now), [ticket(type)])
+    for at, (was, now) in enumerate((("OPEN", "PENDING"), ("PENDING", "OPEN"))):
+        accept(f"a status goes forth and back, both show the last one: to {now}", body(
+            "ticket.status_changed", {"current": now, "previous": was}, f"01JNZ9Z6ZC000000000000020{at}", status="OPEN"),
+            [ticket("ticket.updated", status=now.lower(), previous_status=was.lower())])
     accept("a ticket goes to another agent", body("ticket.agent_assignment_changed",
            {"current": "8447388090494", "previous": None}, "02"), [ticket("ticket.transferred")])
     accept("a ticket goes to another group", body("ticket.group_assignment_changed",
@@ -70,7 +74,12 @@ def build(sheet):
     accept("the customer writes", body("ticket.comment_added", comment("901", "Olá, bom dia", False), "06"),
            [said("901", "Olá, bom dia", "inbound")])
     accept("an agent answers", body("ticket.comment_added", comment("902", "Bom dia!", True), "07"),
-           [said("902", "Bom dia!", "outbound", internal=False)])
+           [said("902", "Bom dia!", "outbound", internal=False, to={"id": "8447388090495"}, conversation={"id": TICKET, "channel": "api"})])
+    accept("a file comes after the customer's comment", body("ticket.attachment_linked_to_comment", {"comment": {"id": "901", "attachment": {
+        "id": "77", "content_type": "image/jpeg", "content_url": "https://exemplo.zendesk.com/a.jpg", "filename": "a.jpg"}}}, "06b",
+        actor_id="8447388090495"),
+        [event("message.updated", key=TICKET, time=TIME, account=ACCOUNT, message={"id": "901", "direction": "inbound", "attachments": [
+            {"url": "https://exemplo.zendesk.com/a.jpg", "mime_type": "image/jpeg", "name": "a.jpg"}]})])
     accept("an agent leaves an internal note", body("ticket.comment_added", comment("903", "nota interna", True, False), "08"),
            [said("903", "nota interna", "outbound", internal=True)])
     contact = lambda type: event(type, subject="8447388090495", time=TIME, account=ACCOUNT,  # noqa: E731

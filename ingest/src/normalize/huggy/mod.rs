@@ -10,15 +10,20 @@
 //!
 //! A message arrives as `receivedMessage` while no agent has the chat, and as `receivedAllMessage` always: with both chosen
 //! it comes twice, and is one event. Nothing in a body says whose company it is but the `companyID` of some objects.
+//!
+//! Nothing but messages, chats and contacts has a number. What happens to a chat is told apart by what it is about (the
+//! agent, the tag and what became of it, the step, the flow) and the time in the element; a change of a contact, whose times
+//! are whole seconds, by what the contact is by then, too. An element without a time is told apart by all that it says.
 
-use schemas::data::{
-    Attachment, Contact, Conversation, Data, DeliveryStatus, Direction, Message, Party, PartyKind, Text, Ticket,
-    TicketStatus, Unmapped,
-};
+mod chats;
+mod messages;
+
+use schemas::data::{Data, Text, Ticket, TicketStatus, Unmapped};
 use schemas::event::Raw;
 use schemas::source::Scheme;
 use schemas::time::Timestamp;
 
+use self::chats::{Chat, Named, Person};
 use super::json::{Json, object};
 use super::{Adapter, Because, NewEvent, Normalized, Reply, Webhook, digest, handshake};
 
@@ -56,10 +61,13 @@ object! {
         file: Json = "file",
         send_at: Json = "sendAt",
         read_at: Json = "readAt",
-        // Chats.
+        // Chats, and what happens to them.
         closed_at: Json = "closedAt",
         agent: Person = "agent",
         agent_id: Json = "agentId",
+        action: Json = "action",
+        step: Named = "step",
+        flow: Named = "flow",
         // Contacts.
         name: Json = "name",
         mobile: Json = "mobile",
@@ -67,26 +75,6 @@ object! {
         email: Json = "email",
         blocked: Json = "blocked",
     }
-
-    Chat {
-        id: Json = "id",
-        situation: Json = "situation",
-        entrypoint: Json = "entrypoint",
-        channel: Json = "channel",
-        // `false` when there is none.
-        department: Named = "department",
-        department_too: Named = "chatDepartment",
-        department_id: Json = "departmentId",
-        customer: Person = "customer",
-        customer_too: Person = "chatCustomer",
-        created_at: Json = "createdAt",
-    }
-
-    Named { id: Json = "id", name: Json = "name", }
-
-    Person { id: Json = "id", name: Json = "name", mobile: Json = "mobile", phone: Json = "phone", company_id: Json = "companyID", }
-
-    File { url: Json = "url", name: Json = "name", mime_type: Json = "mimeType", size: Json = "size", }
 }
 
 /// How long the name of an event may be, bytes: each item of its list repeats it.
@@ -130,6 +118,8 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
         item.event(&event, json, &chat, zone, raw).unwrap_or_else(|reason| {
             let mut unmapped = webhook.unmapped_part(reason.of(Some(event.clone())), json, chat.key());
             unmapped.identity.push(event);
+            unmapped.time = moment(item.updated_at, zone);
+            unmapped.account = item.company_id.text();
             unmapped.raw = raw();
             unmapped
         })
@@ -147,7 +137,8 @@ impl<'a> Item<'a> {
         raw: impl FnOnce() -> Raw<'a>,
     ) -> Result<NewEvent<'a>, Unmapped<'a>> {
         let at = |json| moment(json, zone);
-        let version = |moment: Json<'a>| moment.text().unwrap_or_else(|| digest(json.raw()).into());
+        let all = || Text::from(digest(json.raw()));
+        let version = |moment: Json<'a>| moment.text().unwrap_or_else(all);
         let ticket = || self.ticket(chat, zone).ok_or_else(|| Unmapped::because("no chat"));
         let contact = || self.contact().ok_or_else(|| Unmapped::because("no id"));
         // Events told apart by a moment are a chat's or a contact's; a message has its own id.
@@ -171,8 +162,10 @@ impl<'a> Item<'a> {
                     status: Some(TicketStatus::Closed),
                     ..ticket()?
                 };
-                let identity = vec![event.clone(), closed.id.clone(), version(self.closed_at)];
-                (Data::TicketClosed(closed), identity, at(self.closed_at))
+                let moment = [self.closed_at, self.updated_at].into_iter().find(|at| at.is_there());
+                let moment = moment.unwrap_or_default();
+                let identity = vec![event.clone(), closed.id.clone(), version(moment)];
+                (Data::TicketClosed(closed), identity, at(moment))
             }
             "agentEntered"
             | "agentLeft"
@@ -181,8 +174,13 @@ impl<'a> Item<'a> {
             | "startedAutomationFlow"
             | "finishedAutomationFlow" => {
                 let ticket = ticket()?;
-                // What such an element says beside the chat is not documented: all of it tells it apart.
-                let identity = vec![event.clone(), ticket.id.clone(), digest(json.raw()).into()];
+                let mut identity = vec![event.clone(), ticket.id.clone()];
+                // Elements of these events are not documented: one that says neither when nor what is told apart by all
+                // that it says.
+                match (self.updated_at.text(), self.what()) {
+                    (Some(moment), Some(what)) => identity.extend(what.into_iter().chain([moment])),
+                    _ => identity.push(all()),
+                }
                 let data = match &**event {
                     "agentEntered" => Data::TicketTransferred(ticket),
                     _ => Data::TicketUpdated(ticket),
@@ -196,7 +194,10 @@ impl<'a> Item<'a> {
             }
             "updatedCustomer" => {
                 let contact = contact()?;
-                let identity = vec![event.clone(), contact.id.clone(), version(self.updated_at)];
+                // Whole seconds: two changes may fall into one.
+                let told = [self.name, self.mobile, self.phone, self.email, self.blocked];
+                let mut identity = vec![event.clone(), contact.id.clone(), version(self.updated_at)];
+                identity.extend(told.into_iter().map(|value| value.text().unwrap_or_default()));
                 (Data::ContactUpdated(contact), identity, at(self.updated_at))
             }
             _ => return Err(Unmapped::because("no mapping for this event name")),
@@ -224,168 +225,19 @@ impl<'a> Item<'a> {
         })
     }
 
-    /// The chat that it is about. Where there is no `chat`, elements of the events about chats are the chat; of the others
-    /// nobody knows.
-    fn chat_of(&self, event: &str, json: Json<'a>) -> Chat<'a> {
-        if self.chat.is_there() {
-            let chat: Chat<'a> = self.chat.read();
-            return if chat.id.is_there() {
-                chat
-            } else {
-                Chat { id: self.chat, ..chat }
-            };
-        }
-        match event {
-            "startedChat" | "createdChat" | "closedChat" | "agentEntered" | "agentLeft" => json.read(),
-            _ => Chat::default(),
-        }
-    }
-
-    fn message(&self, event: &str, chat: &Chat<'a>) -> Option<Message<'a>> {
-        let chat_id = chat.id.text()?;
-        let sender = self.sender_type.text().map(|sender| kind_of(&sender));
-        let outbound = match sender {
-            Some(PartyKind::Contact) | None => matches!(event, "sentAllMessage" | "sendedAllMessage"),
-            Some(_) => true,
-        };
-        let customer = || {
-            let customers = [&self.customer, &chat.customer, &chat.customer_too];
-            customers
-                .into_iter()
-                .find_map(|person| person.party(PartyKind::Contact))
-        };
-        let (from, to) = if outbound {
-            let sender = sender.filter(|kind| *kind != PartyKind::Contact);
-            let to = self.receiver.party(PartyKind::Contact).or_else(customer);
-            (self.sender.party(sender.unwrap_or(PartyKind::Agent)), to)
-        } else {
-            let receiver = self.receiver_type.text().map(|receiver| kind_of(&receiver));
-            let from = self.sender.party(PartyKind::Contact).or_else(customer);
-            (from, receiver.and_then(|kind| self.receiver.party(kind)))
-        };
-        let internal = [self.is_internal, self.is_internal_too]
-            .into_iter()
-            .find_map(Json::flag);
-        Some(Message {
-            id: self.id.text()?,
-            conversation: Conversation {
-                id: chat_id.clone(),
-                channel_id: chat.channel_id(),
-                ..Conversation::default()
-            },
-            direction: if outbound {
-                Direction::Outbound
-            } else {
-                Direction::Inbound
-            },
-            internal: internal == Some(true),
-            from,
-            to,
-            kind: self.kind.text().map(|kind| match &*kind {
-                // "Agent so-and-so defined department so-and-so."
-                "internalEvent" => "system".into(),
-                "templateMessage" => "template".into(),
-                _ => kind,
-            }),
-            text: self.body.text().or_else(|| self.text.text()),
-            attachments: self.file.elements().filter_map(|file| self.attachment(file)).collect(),
-            status: (outbound && self.read_at.is_there()).then_some(DeliveryStatus::Read),
-            ticket_id: Some(chat_id),
-            ..Message::default()
-        })
-    }
-
-    /// A file's address, which is good for ten minutes; perhaps in an object.
-    fn attachment(&self, json: Json<'a>) -> Option<Attachment<'a>> {
-        let file: File<'a> = json.read();
-        let attachment = Attachment {
-            kind: self.kind.text().filter(|kind| kind != "text"),
-            url: json.text().or_else(|| file.url.text()),
-            mime_type: file.mime_type.text(),
-            name: file.name.text(),
-            size_bytes: file.size.int().and_then(|size| size.try_into().ok()),
-        };
-        attachment.url.is_some().then_some(attachment)
-    }
-
-    fn ticket(&self, chat: &Chat<'a>, zone: i32) -> Option<Ticket<'a>> {
-        let agent_id = || {
-            self.agent_id.text().map(|id| Party {
-                id: Some(id),
-                kind: Some(PartyKind::Agent),
-                ..Party::default()
-            })
-        };
-        let customers = [&self.customer, &chat.customer, &chat.customer_too];
-        let departments = [&chat.department, &chat.department_too];
-        let department = departments
-            .into_iter()
-            .find_map(|department| department.name.text().or_else(|| department.id.text()));
-        Some(Ticket {
-            id: chat.id.text()?,
-            status: chat.status(),
-            contact: customers
-                .into_iter()
-                .find_map(|person| person.party(PartyKind::Contact)),
-            assignee: self.agent.party(PartyKind::Agent).or_else(agent_id),
-            department: department.or_else(|| chat.department_id.text()),
-            channel_id: chat.channel_id(),
-            opened_at: moment(chat.created_at, zone),
-            ..Ticket::default()
-        })
-    }
-
-    fn contact(&self) -> Option<Contact<'a>> {
-        Some(Contact {
-            id: self.id.text()?,
-            name: self.name.text(),
-            phone: self.mobile.text().or_else(|| self.phone.text()),
-            email: self.email.text(),
-            blocked: self.blocked.flag(),
-            ..Contact::default()
-        })
-    }
-}
-
-impl<'a> Chat<'a> {
-    fn key(&self) -> Option<String> {
-        self.id.text().map(Text::into_owned)
-    }
-
-    /// What of its line a chat names: `whatsapp-enterprise`, `widget`, `email`, …
-    fn channel_id(&self) -> Option<Text<'a>> {
-        self.entrypoint.text().or_else(|| self.channel.text())
-    }
-
-    /// The others are `finishing` (a survey is out), `filed` and `blocked`.
-    fn status(&self) -> Option<TicketStatus> {
-        match &*self.situation.text()? {
-            "in_chat" => Some(TicketStatus::Open),
-            "auto" | "wait_for_chat" => Some(TicketStatus::Pending),
-            _ => None,
-        }
-    }
-}
-
-impl<'a> Person<'a> {
-    fn party(&self, kind: PartyKind) -> Option<Party<'a>> {
-        Some(Party {
-            id: Some(self.id.text()?),
-            kind: Some(kind),
-            name: self.name.text(),
-            phone: self.mobile.text().or_else(|| self.phone.text()),
-            ..Party::default()
-        })
-    }
-}
-
-/// Who writes: an agent, a program, the platform; all other words are channels that customers come over.
-fn kind_of(sender_type: &str) -> PartyKind {
-    match sender_type {
-        "agent" => PartyKind::Agent,
-        "bot" | "ura" | "ivr" | "flow" => PartyKind::Bot,
-        "system" => PartyKind::System,
-        _ => PartyKind::Contact,
+    /// What a thing that happened to a chat is about: who came or went, which tag, step or flow, and what became of it.
+    /// `None` if the element says nothing of it.
+    fn what(&self) -> Option<[Text<'a>; 4]> {
+        let agent = self.agent.id.text().or_else(|| self.agent_id.text());
+        let what = [
+            agent,
+            self.step.id.text().or_else(|| self.flow.id.text()),
+            self.id.text(),
+            self.action.text(),
+        ];
+        what.iter()
+            .any(Option::is_some)
+            .then(|| what.map(Option::unwrap_or_default))
     }
 }
 

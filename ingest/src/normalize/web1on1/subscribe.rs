@@ -1,0 +1,61 @@
+//! How Web1on1 makes sure of an address.
+
+use http::Method;
+
+use crate::normalize::Reply;
+use crate::normalize::handshake::Handshake;
+
+/// GET with `type=subscribe` wants its challenge back, and nothing else.
+pub(super) fn challenge(handshake: &Handshake<'_>) -> Option<Reply> {
+    if *handshake.method != Method::GET {
+        return None;
+    }
+    let subscribes = handshake.parameter("type").is_some_and(|kind| kind == "subscribe");
+    let challenge = handshake.parameter("challenge").filter(|_| subscribes);
+    Some(challenge.map_or(Reply::Forbidden, |challenge| Reply::Text(challenge.into_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+    use schemas::name::{SourceId, Tenant};
+    use schemas::platform::Platform;
+    use schemas::source::Source;
+
+    use super::*;
+
+    #[test]
+    fn a_subscription_gets_its_challenge_back_and_nothing_else_gets_anything() {
+        let source = Source {
+            id: SourceId::new("line-1").expect("valid"),
+            tenant: Tenant::new("acme").expect("valid"),
+            platform: Platform::Web1on1,
+            scheme: None,
+            secrets: vec![],
+            url_secrets: Vec::new(),
+            verify_token: None,
+            utc_offset_minutes: None,
+            max_body_bytes: 1024,
+        };
+        let text = |text: &str| Some(Reply::Text(text.to_owned()));
+        for (method, query, expected) in [
+            (Method::GET, Some("type=subscribe&challenge=X-1"), text("X-1")),
+            (Method::GET, Some("challenge=a%20b%2Bc&type=subscribe"), text("a b+c")),
+            (Method::GET, Some("type=subscribe&challenge="), Some(Reply::Forbidden)),
+            (Method::GET, Some("type=subscribe"), Some(Reply::Forbidden)),
+            (Method::GET, Some("type=other&challenge=X"), Some(Reply::Forbidden)),
+            (Method::GET, Some("challenge=X"), Some(Reply::Forbidden)),
+            (Method::GET, None, Some(Reply::Forbidden)),
+            (Method::HEAD, Some("type=subscribe&challenge=X"), None),
+            (Method::PUT, Some("type=subscribe&challenge=X"), None),
+        ] {
+            let asked = Handshake {
+                source: &source,
+                method: &method,
+                headers: &HeaderMap::new(),
+                query,
+            };
+            assert_eq!(challenge(&asked), expected, "{method} {query:?}");
+        }
+    }
+}
