@@ -1,8 +1,8 @@
-//! What a condition cannot see, as a CEL value of which everything that is asked fails, and the notes that are taken where a
-//! failure cannot be told.
+//! What a condition cannot read, as a CEL value on which every access fails, and the notes of failures that CEL does
+//! not report.
 //!
-//! CEL swallows some failures: `a.?b` makes nothing of them, and a comparison with `==` has none. A condition that came to
-//! "no" that way has not said no.
+//! CEL swallows some failures: `a.?b` ignores them, and a comparison with `==` reports none. A condition that is false
+//! because of that is not really false.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,24 +16,24 @@ use cel::common::value::{CowVal, Val};
 use super::json::MAX_LEVELS;
 
 const NAME: &str = "unreadable";
-static BLIND: Type = Type::new_unspecified_type(NAME);
+static UNREADABLE: Type = Type::new_unspecified_type(NAME);
 
-/// Why something could not be seen.
+/// Why something could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Doubt {
-    /// The body begins as JSON and is none.
+pub(super) enum ReadFailure {
+    /// The body begins as JSON and is not JSON.
     Body = 1,
-    /// Below what is shown of a body.
+    /// The value is nested deeper than the levels that are read.
     Deep = 2,
-    /// Two values were compared that are the same as far as they are shown.
+    /// Two values were compared that are equal as far as they are read.
     Compared = 4,
-    /// A bug of ours: an event that was decoded cannot be read.
+    /// A bug of Forebay: an event that was decoded cannot be read.
     Broken = 8,
 }
 
-impl Doubt {
-    /// Those of which nothing comes that could be trusted.
+impl ReadFailure {
+    /// The failures after which no result can be trusted.
     const FATAL: [Self; 2] = [Self::Broken, Self::Compared];
 
     fn reason(self) -> String {
@@ -41,74 +41,74 @@ impl Doubt {
             Self::Body => {
                 "the body begins as JSON and is not valid JSON, so `event.data.raw` cannot be read".to_owned()
             }
-            Self::Deep => format!("it looks at something below {MAX_LEVELS} levels"),
-            Self::Compared => format!("it compares something with what lies below {MAX_LEVELS} levels"),
+            Self::Deep => format!("it uses something below {MAX_LEVELS} levels"),
+            Self::Compared => format!("it compares something with a value below {MAX_LEVELS} levels"),
             Self::Broken => "the event cannot be read; this is a bug of Forebay".to_owned(),
         }
     }
 }
 
-/// The doubts of one evaluation.
+/// The read failures of one evaluation.
 #[derive(Debug, Default)]
-pub(super) struct Doubts(AtomicU8);
+pub(super) struct ReadFailures(AtomicU8);
 
-impl Doubts {
-    pub(super) fn note(&self, doubt: Doubt) {
-        self.0.fetch_or(doubt as u8, Ordering::Relaxed);
+impl ReadFailures {
+    pub(super) fn note(&self, failure: ReadFailure) {
+        self.0.fetch_or(failure as u8, Ordering::Relaxed);
     }
 
-    /// Why an evaluation that came to an end says nothing, and forgets it. `swallows`: it may have passed over a failure to
-    /// come to a no.
+    /// Takes the reason why a finished evaluation has no valid result, if there is one. `swallows`: it may be false
+    /// because it ignored a failure.
     pub(super) fn take(&self, swallows: bool) -> Option<String> {
-        // The usual case, and that of every rule.
+        // The usual case, for every rule.
         if self.0.load(Ordering::Relaxed) == 0 {
             return None;
         }
         let noted = self.0.swap(0, Ordering::Relaxed);
-        let has = |doubt: &Doubt| noted & *doubt as u8 != 0;
-        let fatal = Doubt::FATAL.into_iter().find(has);
+        let has = |failure: &ReadFailure| noted & *failure as u8 != 0;
+        let fatal = ReadFailure::FATAL.into_iter().find(has);
         let swallowed = || {
-            [Doubt::Body, Doubt::Deep]
+            [ReadFailure::Body, ReadFailure::Deep]
                 .into_iter()
-                .find(|doubt| swallows && has(doubt))
+                .find(|failure| swallows && has(failure))
         };
-        fatal.or_else(swallowed).map(Doubt::reason)
+        fatal.or_else(swallowed).map(ReadFailure::reason)
     }
 }
 
-/// Something that is there, and of which nothing can be told.
+/// A value that exists but cannot be read.
 #[derive(Clone)]
-pub(super) struct Blind {
-    why: Doubt,
-    doubts: Arc<Doubts>,
+pub(super) struct Unreadable {
+    why: ReadFailure,
+    failures: Arc<ReadFailures>,
 }
 
-impl Blind {
-    pub(super) fn new(why: Doubt, doubts: &Arc<Doubts>) -> Self {
+impl Unreadable {
+    pub(super) fn new(why: ReadFailure, failures: &Arc<ReadFailures>) -> Self {
         Self {
             why,
-            doubts: Arc::clone(doubts),
+            failures: Arc::clone(failures),
         }
     }
 }
 
-pub(super) fn is_blind(value: &dyn Val) -> bool {
+pub(super) fn is_unreadable(value: &dyn Val) -> bool {
     value.get_type().name() == NAME
 }
 
-impl fmt::Debug for Blind {
+impl fmt::Debug for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(NAME)
     }
 }
 
-impl Val for Blind {
+impl Val for Unreadable {
     fn get_type(&self) -> &Type {
-        &BLIND
+        &UNREADABLE
     }
 
     fn cel_type() -> &'static Type {
-        &BLIND
+        &UNREADABLE
     }
 
     fn as_indexer<'b, 'v>(&'b self) -> Option<&'b (dyn Indexer + 'v)>
@@ -119,10 +119,13 @@ impl Val for Blind {
     }
 
     fn equals(&self, other: &dyn Val) -> bool {
-        // What lies deep is a list or an object.
-        if self.why != Doubt::Deep || is_blind(other) || matches!(other.get_type().kind(), Kind::List | Kind::Map) {
-            self.doubts.note(Doubt::Compared);
-            self.doubts.note(self.why);
+        // A value that is too deep is a list or an object.
+        if self.why != ReadFailure::Deep
+            || is_unreadable(other)
+            || matches!(other.get_type().kind(), Kind::List | Kind::Map)
+        {
+            self.failures.note(ReadFailure::Compared);
+            self.failures.note(self.why);
         }
         false
     }
@@ -135,12 +138,12 @@ impl Val for Blind {
     }
 }
 
-impl Indexer for Blind {
+impl Indexer for Unreadable {
     fn get<'b, 'v>(&'b self, _: &dyn Val) -> Result<CowVal<'b, 'v>, ExecutionError>
     where
         Self: 'v,
     {
-        self.doubts.note(self.why);
+        self.failures.note(self.why);
         Err(ExecutionError::InternalError(self.why.reason()))
     }
 
