@@ -1,5 +1,5 @@
-//! Bad input and bad days, as a user of the program meets them: one clear message that names the thing, the place and the
-//! way out; nothing panics, hangs or stops silently; nothing accepted is lost.
+//! Bad input and failures, as a user of the program meets them: one clear message that names the cause, the place and
+//! the remedy; nothing panics, hangs or stops silently; nothing accepted is lost.
 
 mod support;
 
@@ -15,7 +15,7 @@ fn write(folder: &Path, name: &str, text: &str) {
     std::fs::write(folder.join(name), text).expect("written");
 }
 
-/// Runs `forebay` with a configuration and expects it to end with `code` and a message that holds all of `expected`.
+/// Runs `forebay` with a configuration and expects it to end with `code` and a message that contains all of `expected`.
 fn refused(folder: &Path, args: &[&str], config: &str, code: i32, expected: &[&str]) -> Output {
     write(folder, "forebay.yaml", config);
     let output = run(args, folder);
@@ -58,7 +58,7 @@ fn a_missing_file_and_a_missing_variable_are_named() {
 }
 
 #[test]
-fn rules_that_do_not_hold_are_named_with_their_place() {
+fn invalid_rules_are_named_with_their_place() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = "rules_file: rules.yaml\nsinks:\n  sqlite: {}\nevent_log:\n  journal: {}\n";
     let rule = |when: &str, to: &str| format!("rules:\n  - name: vip\n    when: {when}\n    to: [{to}]\n");
@@ -160,7 +160,7 @@ async fn a_topic_with_another_partition_count_is_refused() {
 }
 
 #[test]
-fn a_topic_that_a_rule_names_and_nobody_made_is_found_by_check() {
+fn a_missing_topic_that_a_rule_names_is_found_by_check() {
     let folder = tempfile::tempdir().expect("a folder");
     let prefix = unique("named");
     let config = format!(
@@ -174,7 +174,11 @@ fn a_topic_that_a_rule_names_and_nobody_made_is_found_by_check() {
     let output = run(&["migrate"], folder.path());
     assert!(output.status.success(), "{}", stderr(&output));
     let output = run(&["check"], folder.path());
-    assert!(output.status.success(), "not asked, so not told: {}", stderr(&output));
+    assert!(
+        output.status.success(),
+        "it does not connect, so it does not find it: {}",
+        stderr(&output)
+    );
     let missing = format!("`{prefix}.missing`");
     refused(
         folder.path(),
@@ -183,7 +187,7 @@ fn a_topic_that_a_rule_names_and_nobody_made_is_found_by_check() {
         1,
         &["rule `vip`", &missing, "yours to make"],
     );
-    // Any topic that is there will do; another prefix's is one.
+    // Any existing topic is accepted, for example one of another prefix.
     let other = config.replace(&prefix, &format!("{prefix}.other"));
     write(folder.path(), "forebay.yaml", &other);
     let output = run(&["migrate"], folder.path());
@@ -194,11 +198,11 @@ fn a_topic_that_a_rule_names_and_nobody_made_is_found_by_check() {
 }
 
 #[tokio::test]
-async fn without_kafka_ingest_says_so_answers_503_and_recovers_nothing_it_did_not_promise() {
+async fn without_kafka_ingest_answers_503_logs_it_and_is_not_ready() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (port, admin, nobody) = (free_port(), free_port(), free_port());
+    let (port, admin, unused) = (free_port(), free_port(), free_port());
     let config = format!(
-        "logging: {{ format: json }}\nevent_log:\n  kafka:\n    brokers: 127.0.0.1:{nobody}\n  replication: 1\n\
+        "logging: {{ format: json }}\nevent_log:\n  kafka:\n    brokers: 127.0.0.1:{unused}\n  replication: 1\n\
          admin:\n  listen: 127.0.0.1:{admin}\ningest:\n  listen: 127.0.0.1:{port}\n{}",
         sources()
     );
@@ -220,7 +224,7 @@ async fn without_kafka_ingest_says_so_answers_503_and_recovers_nothing_it_did_no
         .await
         .expect("the admin port answers");
     assert_eq!(status, 503, "{text}");
-    let address = format!("127.0.0.1:{nobody}");
+    let address = format!("127.0.0.1:{unused}");
     eventually("one clear line in the log", Duration::from_secs(20), async || {
         role.logs().contains(&address).then_some(())
     })
@@ -228,12 +232,12 @@ async fn without_kafka_ingest_says_so_answers_503_and_recovers_nothing_it_did_no
     assert_eq!(role.terminate().await, Some(0), "{}", role.logs());
     assert!(
         role.logs().lines().count() < 200,
-        "it does not flood its log:\n{}",
+        "it must not flood its log:\n{}",
         role.logs()
     );
 }
 
-/// One source per platform, and no sink but the table.
+/// A configuration with one source per platform, and only the table as sink.
 fn plain() -> String {
     format!("logging: {{ format: json }}\n{}sinks:\n  sqlite: {{}}\n", sources())
 }
@@ -251,7 +255,7 @@ async fn rows(folder: &Path) -> Vec<(String, Vec<u8>, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn hostile_bodies_are_accepted_kept_to_the_byte_and_harm_nobody() {
+async fn hostile_bodies_are_accepted_kept_to_the_byte_and_do_no_harm() {
     let folder = tempfile::tempdir().expect("a folder");
     let client = Client::default();
     let (mut role, base) = dev(folder.path(), &client, &plain()).await;
@@ -281,7 +285,7 @@ async fn hostile_bodies_are_accepted_kept_to_the_byte_and_harm_nobody() {
             .expect("ingest answers");
         assert_eq!(answer.status, 200, "{body:.60}");
     }
-    // Invalid UTF-8 does not fit into a String: over a socket of its own.
+    // Invalid UTF-8 is no String, so it is sent over a raw socket.
     let invalid = b"{\"event\":\"\xff\xfe\"}";
     assert!(
         post_bytes(&base, &format!("/in/digisac/{DIGISAC_SECRET}"), invalid)
@@ -310,7 +314,7 @@ async fn hostile_bodies_are_accepted_kept_to_the_byte_and_harm_nobody() {
         "an id keeps all its digits"
     );
 
-    // A token inside a body is a credential: it is the one thing that is not kept.
+    // A token inside a body is a credential, the only thing that is not kept.
     let baileys = support::sender::webhook(2, 1, 1);
     assert_eq!(client.post(&base, &baileys).await.expect("ingest answers").status, 200);
     eventually("one more row", Duration::from_secs(30), async || {
@@ -431,19 +435,19 @@ async fn a_sink_that_fails_for_good_costs_only_itself() {
         (rows(folder.path()).await.len() == 40).then_some(())
     })
     .await;
-    let told = eventually("readiness tells", Duration::from_secs(30), async || {
+    let reason = eventually("readiness fails", Duration::from_secs(30), async || {
         let (status, text) = client.get(&format!("{}/readyz", role.admin)).await?;
         (status == 503).then_some(text)
     })
     .await;
     assert!(
-        told.contains("worker http: sink `http` failed") && told.contains("worker sqlite: ok"),
-        "{told}"
+        reason.contains("worker http: sink `http` failed") && reason.contains("worker sqlite: ok"),
+        "{reason}"
     );
-    assert!(told.contains("410"), "the reason is named: {told}");
+    assert!(reason.contains("410"), "the reason is named: {reason}");
     assert_eq!(
         role.terminate().await,
         Some(1),
-        "it says at the end that something was wrong"
+        "the exit code says that something was wrong"
     );
 }

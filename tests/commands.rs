@@ -1,4 +1,4 @@
-//! The commands that people type, as they see them.
+//! The commands, as people use them.
 
 mod support;
 
@@ -73,11 +73,11 @@ fn normalize_turns_files_and_standard_input_into_json_lines() {
     assert_eq!(events[0]["data"]["ticket"]["id"], "7");
 }
 
-/// What `forebay dev` runs without a configuration of its own.
+/// The configuration of `forebay dev` when none is given.
 const DEV: &str = include_str!("../src/config/dev.yaml");
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn send_is_accepted_forged_is_refused_and_tail_shows_what_came() {
+async fn send_is_accepted_forged_is_refused_and_tail_shows_the_events() {
     let folder = tempfile::tempdir().expect("a folder");
     let client = Client::default();
     let (role, base) = dev(folder.path(), &client, DEV).await;
@@ -90,8 +90,11 @@ async fn send_is_accepted_forged_is_refused_and_tail_shows_what_came() {
         let sent = run(&["send", platform, "--url", &base], folder.path());
         assert!(sent.status.success(), "{platform}: {}", stderr(&sent));
         let forged = run(&["send", platform, "--url", &base, "--forge"], folder.path());
-        let said = String::from_utf8_lossy(&forged.stdout).into_owned();
-        assert!(said.contains("401") || said.contains("404"), "{platform}: {said}");
+        let printed = String::from_utf8_lossy(&forged.stdout).into_owned();
+        assert!(
+            printed.contains("401") || printed.contains("404"),
+            "{platform}: {printed}"
+        );
     }
     let all = run(&["tail", "--from-beginning", "-n", "4"], folder.path());
     assert!(all.status.success(), "{}", stderr(&all));
@@ -142,7 +145,7 @@ async fn send_is_accepted_forged_is_refused_and_tail_shows_what_came() {
     );
 }
 
-/// Every sample there is, as its platform would send it: accepted, and stored as the event that the mapping promises.
+/// Every sample, sent as by its platform, is accepted and stored as the event that the mapping promises.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_sample_of_every_platform_is_accepted_and_becomes_its_events() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -165,7 +168,7 @@ async fn every_sample_of_every_platform_is_accepted_and_becomes_its_events() {
             let golden = std::fs::read(golden.join(format!("{name}.json"))).expect("each sample has a golden file");
             let events: serde_json::Value = serde_json::from_slice(&golden).expect("JSON");
             for event in events.as_array().map(Vec::as_slice).unwrap_or_default() {
-                // Some samples tell of the same event.
+                // Some samples are of the same event.
                 let identity = format!("{} {}", event["identity"], event["time"]);
                 promised.entry(platform.to_owned()).or_default().insert(identity);
             }
@@ -178,7 +181,7 @@ async fn every_sample_of_every_platform_is_accepted_and_becomes_its_events() {
         .collect();
     let database = folder.path().join("forebay-data/forebay.db");
     let url = format!("sqlite://{}?mode=ro", database.display());
-    // After that, what is there is compared, so that the difference is seen.
+    // After that, what is stored is compared, so that the failure shows the difference.
     let deadline = std::time::Instant::now() + Duration::from_secs(20);
     let stored = eventually("the events are rows", Duration::from_secs(30), async || {
         let pool = sqlx::SqlitePool::connect(&url).await.ok()?;

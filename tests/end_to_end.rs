@@ -1,5 +1,5 @@
-//! The whole program on real Kafka and PostgreSQL: what was accepted is there exactly once, what was refused is nowhere,
-//! through a killed processor and through a broker that is away.
+//! The whole program on real Kafka and PostgreSQL: what was accepted is stored exactly once, what was refused is not,
+//! with a killed processor and with a broker that is down.
 
 mod support;
 
@@ -93,7 +93,7 @@ impl Deployment {
     }
 }
 
-/// What the sender knows: numbers that were accepted, in the order of acceptance per conversation.
+/// The sender's record: the numbers that were accepted, in the order of acceptance per conversation.
 #[derive(Default)]
 struct Ledger {
     accepted: BTreeMap<(usize, usize), Vec<usize>>,
@@ -163,7 +163,7 @@ fn number_of(raw: &[u8]) -> usize {
         .expect("a number")
 }
 
-/// Every accepted number is one row, forgeries are none, and each conversation is stored in the order of acceptance.
+/// Every accepted number is one row, no forgery is stored, and each conversation is stored in the order of acceptance.
 async fn check_rows(database: &Database, ledger: &Ledger) {
     let rows = sqlx::query("SELECT partition_key, raw, log_partition FROM event ORDER BY log_partition, log_offset")
         .fetch_all(&database.pool)
@@ -245,7 +245,7 @@ async fn nothing_is_lost_doubled_or_invented_when_the_processor_is_killed() {
         let (client, base, ledger) = (client.clone(), deployment.base(), Arc::clone(&ledger));
         tokio::spawn(async move { send_all(&client, &base, 0, 3000, &ledger).await })
     };
-    // In the middle of the work, not at a moment of the clock.
+    // In the middle of the work, not after a fixed time.
     eventually("the first rows", Duration::from_mins(1), async || {
         (database.count().await > 400).then_some(())
     })
@@ -303,7 +303,7 @@ async fn nothing_is_lost_doubled_or_invented_when_the_processor_is_killed() {
         assert_eq!(
             role.terminate().await,
             Some(0),
-            "{name} drains and ends well:\n{}",
+            "{name} drains and ends cleanly:\n{}",
             role.logs()
         );
         assert!(!role.logs().contains("panicked"), "{name}:\n{}", role.logs());
@@ -321,7 +321,7 @@ async fn nothing_is_lost_doubled_or_invented_when_the_processor_is_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_that_is_away_costs_503s_and_loses_nothing() {
+async fn a_broker_that_is_down_costs_503s_and_loses_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let broker = OwnBroker {
         folder: folder.path().join("broker"),
@@ -334,7 +334,7 @@ async fn a_broker_that_is_away_costs_503s_and_loses_nothing() {
     let ingest = deployment.ingest(&client).await;
     let _process = deployment.process(&client).await;
 
-    // Senders that try again until they are told 200, as platforms that retry do.
+    // Senders that try again until they get 200, as platforms that retry do.
     let stop = Arc::new(AtomicBool::new(false));
     let accepted = Arc::new(Mutex::new(BTreeMap::<(usize, usize), Vec<usize>>::new()));
     let refused = Arc::new(Mutex::new(Vec::new()));
@@ -400,9 +400,9 @@ async fn a_broker_that_is_away_costs_503s_and_loses_nothing() {
         let refused = refused.lock().expect("not poisoned");
         assert!(refused.len() > 20, "the outage was felt: {} refusals", refused.len());
         for answer in refused.iter() {
-            assert_eq!(answer.status, 503, "our own trouble is never the sender's fault");
+            assert_eq!(answer.status, 503, "our own failure is never the sender's fault");
             assert!(answer.retry_after.is_some_and(|s| (1..=60).contains(&s)), "{answer:?}");
-            // 2 s is the budget; the rest is this machine's.
+            // 2 s is the budget; the rest allows for a slow machine.
             assert!(answer.took < Duration::from_millis(2500), "{answer:?}");
         }
     }
@@ -421,7 +421,7 @@ async fn a_broker_that_is_away_costs_503s_and_loses_nothing() {
     database.drop().await;
 }
 
-/// A broker of one test's own, which it may kill; cleaned away at the end.
+/// A broker for one test, which may kill it; removed at the end.
 struct OwnBroker {
     folder: std::path::PathBuf,
 }
@@ -442,7 +442,7 @@ impl OwnBroker {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// Starts it (again) and says where.
+    /// Starts it, or starts it again, and returns its address.
     fn start(&self) -> String {
         let exports = self.services("start");
         let address = exports

@@ -1,4 +1,4 @@
-//! Where the output goes to: a disk that is full is an error, a reader that has had enough is none.
+//! The output of commands: a full disk is an error, a reader that stops early is not.
 
 mod support;
 
@@ -20,8 +20,8 @@ const WORKFLOWS: &str = r#"{"payload":[{"id":7,"account_id":3,"name":"a","event_
 "conditions":[{"attribute_key":"content","filter_operator":"contains","values":["x"],"query_operator":null}],
 "actions":[{"action_name":"send_webhook_event","action_params":["https://crm.example.com/in"]}]}]}"#;
 
-/// Every command that prints and needs nobody else.
-const ALONE: &[&[&str]] = &[
+/// Every command that prints and needs no running program.
+const STANDALONE: &[&[&str]] = &[
     &["--help"],
     &["--version"],
     &["help", "send"],
@@ -61,7 +61,7 @@ fn on_a_full_disk(args: &[&str], folder: &Path) -> Output {
     printing_to(full, args, folder)
 }
 
-fn tells_that_the_disk_is_full(args: &[&str], folder: &Path) {
+fn reports_a_full_disk(args: &[&str], folder: &Path) {
     let output = on_a_full_disk(args, folder);
     let message = stderr(&output);
     assert!(
@@ -74,15 +74,15 @@ fn tells_that_the_disk_is_full(args: &[&str], folder: &Path) {
 #[test]
 fn a_full_disk_is_an_error_of_every_command_that_prints() {
     let folder = folder();
-    for args in ALONE {
-        tells_that_the_disk_is_full(args, folder.path());
+    for args in STANDALONE {
+        reports_a_full_disk(args, folder.path());
     }
 }
 
 #[test]
-fn a_reader_that_has_had_enough_is_none() {
+fn a_reader_that_stops_early_is_no_error() {
     let folder = folder();
-    for args in ALONE {
+    for args in STANDALONE {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
         let output = printing_to(writer, args, folder.path());
@@ -92,7 +92,7 @@ fn a_reader_that_has_had_enough_is_none() {
 }
 
 #[test]
-fn what_a_command_was_to_do_is_done_and_its_own_error_is_told_beside() {
+fn the_work_of_a_command_is_done_and_its_own_error_is_reported_too() {
     let folder = folder();
     drop(on_a_full_disk(&["migrate"], folder.path()));
     assert!(folder.path().join("journal").exists(), "the journal is made");
@@ -105,7 +105,7 @@ fn what_a_command_was_to_do_is_done_and_its_own_error_is_told_beside() {
         message.contains("the request does not pass") && message.contains("cannot write the output"),
         "{message}"
     );
-    // Nobody reads the verdict, but the exit code is one too.
+    // No one reads the verdict, but the exit code reports it, too.
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
     assert_eq!(printing_to(writer, &args, folder.path()).status.code(), Some(1));
@@ -120,21 +120,21 @@ async fn a_full_disk_is_an_error_of_what_talks_to_a_running_program() {
         include_str!("../src/config/dev.yaml"),
     )
     .await;
-    // Accepted all the same: the second command prints what the first has sent.
-    tells_that_the_disk_is_full(&["send", "digisac", "--url", &base], folder.path());
+    // The webhook is accepted anyway: the second command prints what the first has sent.
+    reports_a_full_disk(&["send", "digisac", "--url", &base], folder.path());
     for format in ["json", "pretty"] {
         let args = ["tail", "--from-beginning", "-n", "1", "--output", format];
-        tells_that_the_disk_is_full(&args, folder.path());
+        reports_a_full_disk(&args, folder.path());
     }
     for format in ["json", "pretty"] {
-        tells_that_the_disk_is_full(&["progress", "show", "--output", format], folder.path());
+        reports_a_full_disk(&["progress", "show", "--output", format], folder.path());
     }
     let args = ["progress", "set", "--sink", "sqlite", "--to", "earliest"];
-    tells_that_the_disk_is_full(&args, folder.path());
+    reports_a_full_disk(&args, folder.path());
 }
 
 #[test]
 fn a_full_disk_is_an_error_of_the_demo() {
     let folder = tempfile::tempdir().expect("a folder");
-    tells_that_the_disk_is_full(&["demo"], folder.path());
+    reports_a_full_disk(&["demo"], folder.path());
 }

@@ -1,5 +1,5 @@
-//! What the pages of the event types (`schemas/pages/`) show works: every example is stored by the real sink, and the SQL
-//! of its page, run on that database, finds it.
+//! The pages of the event types (`schemas/pages/`) work: the real sink stores every example, and the SQL of its page,
+//! run on that database, finds it.
 
 mod support;
 
@@ -25,7 +25,7 @@ struct Page {
     sql: String,
 }
 
-/// The blocks of that language.
+/// Returns the code blocks in that language.
 fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
     let opening = format!("```{language}\n");
     page.split(&opening)

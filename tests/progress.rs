@@ -17,7 +17,7 @@ fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// What `progress show` says of a sink's partitions.
+/// Returns the output of `progress show` for a sink's partitions.
 fn shown(folder: &Path, config: &str, sink: &str) -> Vec<Value> {
     let args = [
         "progress", "show", "--config", config, "--sink", sink, "--output", "json",
@@ -82,7 +82,7 @@ async fn sqlite(folder: &Path) -> sqlx::SqlitePool {
 
 async fn has_rows(folder: &Path, expected: i64) {
     let pool = sqlite(folder).await;
-    eventually("the rows are there", SOON, async || {
+    eventually("the rows are stored", SOON, async || {
         let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM event")
             .fetch_one(&pool)
             .await
@@ -93,7 +93,7 @@ async fn has_rows(folder: &Path, expected: i64) {
     pool.close().await;
 }
 
-/// `forebay dev` on a journal of one partition, when five events are in its database.
+/// Starts `forebay dev` on a journal of one partition, and waits until five events are in its database.
 async fn dev_with_five_rows(folder: &Path, client: &Client) -> Role {
     let (role, base) = dev(folder, client, &journal()).await;
     post(client, &base, 0..5).await;
@@ -115,11 +115,11 @@ async fn on_a_journal_a_sink_is_shown_set_back_and_delivers_again() {
     let text = stdout(&run(&["progress", "show", "--config", FILE], folder));
     assert!(text.starts_with("sink") && text.contains("forebay.sqlite"), "{text}");
 
-    // While it runs it may be asked what would happen, and nothing is changed.
-    let said = is_set(folder, FILE, &["--sink", "sqlite", "--to", "earliest"]);
+    // While the program runs, the command shows what would happen, and changes nothing.
+    let printed = is_set(folder, FILE, &["--sink", "sqlite", "--to", "earliest"]);
     assert!(
-        said.contains("from 5 to 0: repeats up to 5 records") && said.contains("nothing was changed"),
-        "{said}"
+        printed.contains("from 5 to 0: repeats up to 5 records") && printed.contains("nothing was changed"),
+        "{printed}"
     );
     let earliest = ["--sink", "sqlite", "--to", "earliest", "--yes"];
     is_refused(folder, FILE, &earliest, 1, "in use by another process");
@@ -147,12 +147,12 @@ async fn on_a_journal_a_sink_is_shown_set_back_and_delivers_again() {
     let pool = sqlite(folder).await;
     sqlx::query("DELETE FROM event").execute(&pool).await.expect("deleted");
     pool.close().await;
-    let said = is_set(
+    let printed = is_set(
         folder,
         FILE,
         &["--sink", "sqlite", "--partition", "0", "--to", "2", "--yes"],
     );
-    assert!(said.contains("from 5 to 2: repeats up to 3 records"), "{said}");
+    assert!(printed.contains("from 5 to 2: repeats up to 3 records"), "{printed}");
     let lines = shown(folder, FILE, "sqlite");
     assert_eq!(
         (&lines[0]["stored"]["next"], &lines[0]["kept"]["next"]),
@@ -165,7 +165,7 @@ async fn on_a_journal_a_sink_is_shown_set_back_and_delivers_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_the_journal_was_made_anew_that_is_shown_and_can_be_decided() {
+async fn a_journal_that_was_created_again_is_shown_and_can_be_decided() {
     const FILE: &str = "forebay.yaml";
     let (folder, client) = (tempfile::tempdir().expect("a folder"), Client::default());
     let folder = folder.path();
@@ -183,8 +183,8 @@ async fn after_the_journal_was_made_anew_that_is_shown_and_can_be_decided() {
     );
     let text = stdout(&run(&["progress", "show", "--config", FILE], folder));
     assert!(text.contains("stored for another topic"), "{text}");
-    let said = is_set(folder, FILE, &["--sink", "sqlite", "--to", "earliest", "--yes"]);
-    assert!(said.contains("5 of another topic to 0"), "{said}");
+    let printed = is_set(folder, FILE, &["--sink", "sqlite", "--to", "earliest", "--yes"]);
+    assert!(printed.contains("5 of another topic to 0"), "{printed}");
     assert_eq!(shown(folder, FILE, "sqlite")[0]["state"], "ok");
 
     let (mut role, base) = dev(folder, &client, &journal()).await;
@@ -193,7 +193,7 @@ async fn after_the_journal_was_made_anew_that_is_shown_and_can_be_decided() {
     assert_eq!(role.terminate().await, Some(0));
 }
 
-/// The configuration of ingest and of the processor, with ports of their own.
+/// Writes the configurations of ingest and of the processor, each with its own ports.
 fn write_cluster(folder: &Path, database: &Database) -> (u16, u16, u16) {
     let (port, ingest_admin, process_admin) = (free_port(), free_port(), free_port());
     let common = format!(
@@ -232,7 +232,7 @@ async fn on_kafka_and_postgres_group_and_position_are_set_together() {
         process
     };
     let rows = async |expected: i64| {
-        eventually("the rows are there", SOON, async || {
+        eventually("the rows are stored", SOON, async || {
             (database.count().await == expected).then_some(())
         })
         .await;
@@ -269,8 +269,8 @@ async fn on_kafka_and_postgres_group_and_position_are_set_together() {
         .await
         .expect("deleted");
     let other = shown(folder, FILE, "http");
-    let said = is_set(folder, FILE, &earliest);
-    assert!(said.contains("to 0: repeats up to"), "{said}");
+    let printed = is_set(folder, FILE, &earliest);
+    assert!(printed.contains("to 0: repeats up to"), "{printed}");
     for line in shown(folder, FILE, "postgres") {
         assert_eq!((&line["stored"]["next"], &line["kept"]["next"]), (&0.into(), &0.into()));
         assert_eq!(line["kept"]["topic_id"], line["topic_id"]);
@@ -286,8 +286,8 @@ async fn on_kafka_and_postgres_group_and_position_are_set_together() {
 
     assert_eq!(process.terminate().await, Some(0));
     post(&client, &base, 6..10).await;
-    let said = is_set(folder, FILE, &["--sink", "postgres", "--to", "latest", "--yes"]);
-    assert!(said.contains("skips up to"), "{said}");
+    let printed = is_set(folder, FILE, &["--sink", "postgres", "--to", "latest", "--yes"]);
+    assert!(printed.contains("skips up to"), "{printed}");
     let mut process = start().await;
     post(&client, &base, 10..11).await;
     rows(7).await;

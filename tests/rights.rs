@@ -1,4 +1,4 @@
-//! `forebay check --connect`: all rights that are missing are told at once, each with what grants it.
+//! `forebay check --connect`: all missing rights are reported at once, each with the statement that grants it.
 
 mod support;
 
@@ -6,7 +6,7 @@ use support::forebay::{run, stderr};
 use support::{Database, service, unique};
 
 #[tokio::test]
-async fn everything_that_is_missing_is_told_at_once_with_what_mends_it() {
+async fn all_missing_rights_are_reported_at_once_with_their_remedy() {
     let (folder, database) = (tempfile::tempdir().expect("a folder"), Database::create().await);
     let user = unique("few").replace('-', "_");
     let config = |url: &str, prefix: &str| {
@@ -47,15 +47,15 @@ async fn everything_that_is_missing_is_told_at_once_with_what_mends_it() {
     ] {
         assert!(message.contains(part), "lacks `{part}`: {message}");
     }
-    // What is as it should be is told all the same.
-    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    // What is as it should be is reported, too.
+    let printed = String::from_utf8_lossy(&checked.stdout).into_owned();
     for part in [
         "the topics are as configured",
         &format!("topic {prefix}.events: can be read"),
         &format!("topic {prefix}.dead-letters: takes records"),
         &format!("group {prefix}.postgres: can be used"),
     ] {
-        assert!(said.contains(part), "lacks `{part}`: {said}");
+        assert!(printed.contains(part), "lacks `{part}`: {printed}");
     }
 
     let sql = format!("DROP OWNED BY {user}; DROP ROLE {user}");

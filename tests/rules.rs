@@ -41,7 +41,7 @@ fn import(folder: &Path, args: &[&str], input: &str) -> Output {
         .spawn()
         .expect("starts");
     let mut stdin = child.stdin.take().expect("piped");
-    // Where it ends before it has read, that is seen in its output.
+    // If it ends before it has read, its output shows that.
     drop(stdin.write_all(input.as_bytes()));
     drop(stdin);
     child.wait_with_output().expect("ends")
@@ -56,12 +56,15 @@ fn rules_from_standard_input_pass_the_check_and_match_a_normalized_webhook() {
         &chatwoot(&says("contains")),
     );
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let told = stderr(&output);
+    let remarks = stderr(&output);
     assert!(
-        told.starts_with("Chatwoot automation rule 7 \"Bom dia: #1\": carried over as `bom-dia-1`\n"),
-        "{told}"
+        remarks.starts_with("Chatwoot automation rule 7 \"Bom dia: #1\": carried over as `bom-dia-1`\n"),
+        "{remarks}"
     );
-    assert!(told.contains("make that an endpoint of the sink `http`"), "{told}");
+    assert!(
+        remarks.contains("make that an endpoint of the sink `http`"),
+        "{remarks}"
+    );
     let rules = String::from_utf8(output.stdout).expect("UTF-8");
 
     std::fs::write(folder.path().join("forebay.yaml"), CONFIG).expect("written");
@@ -80,7 +83,7 @@ fn rules_from_standard_input_pass_the_check_and_match_a_normalized_webhook() {
     assert!(matching(&String::from_utf8_lossy(&output.stdout), &event).is_empty());
 }
 
-/// The event that `forebay normalize` makes of a sample.
+/// Returns the event that `forebay normalize` makes of a sample.
 fn normalized(folder: &Path, sample: &str) -> Event {
     let platform = sample.split('/').next().expect("a folder");
     let file = repository().join(format!("tests/payloads/{sample}.json"));
@@ -89,7 +92,7 @@ fn normalized(folder: &Path, sample: &str) -> Event {
     Event::decode(&output.stdout.trim_ascii().to_vec().into()).expect("one event")
 }
 
-/// The sink `http` alone, with nothing behind it.
+/// Only the sink `http`, without an implementation.
 struct Http;
 
 impl Destinations for Http {
@@ -102,14 +105,14 @@ impl Destinations for Http {
     }
 }
 
-/// The rules of the file that match `event`.
+/// Returns the rules of the file that match `event`.
 fn matching(rules: &str, event: &Event) -> Vec<String> {
     let rules = rules::Rules::parse(rules, "rules.yaml", &Http).expect("valid");
     rules.matching(event).iter().map(ToString::to_string).collect()
 }
 
 #[test]
-fn each_trigger_matches_the_webhooks_that_tell_of_it() {
+fn each_trigger_matches_its_webhooks() {
     let folder = tempfile::tempdir().expect("a folder");
     let triggers = [
         ("message_created", "chatwoot/message_created.outgoing"),
@@ -156,7 +159,7 @@ fn a_workflow_matches_the_conversation_that_it_is_about() {
 }
 
 #[test]
-fn what_is_lost_is_told_and_is_the_exit_code() {
+fn what_is_lost_is_reported_and_sets_the_exit_code() {
     let folder = tempfile::tempdir().expect("a folder");
     let workflow = repository()
         .join("rules/tests/import/workflow.json")
@@ -174,18 +177,18 @@ fn what_is_lost_is_told_and_is_the_exit_code() {
     let output = import(folder.path(), &args, "");
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
     assert!(output.stdout.is_empty());
-    let told = stderr(&output);
-    assert!(told.contains("  not carried over: action \"enqueue\""), "{told}");
+    let remarks = stderr(&output);
+    assert!(remarks.contains("  not carried over: action \"enqueue\""), "{remarks}");
     assert!(
-        told.ends_with("error: 1 of 1 rules could not be carried over in full: see above\n"),
-        "{told}"
+        remarks.ends_with("error: 1 of 1 rules could not be carried over in full: see above\n"),
+        "{remarks}"
     );
     std::fs::write(folder.path().join("forebay.yaml"), CONFIG).expect("written");
     let checked = run(&["check"], folder.path());
     assert!(checked.status.success(), "{}", stderr(&checked));
 
     let again = import(folder.path(), &args, "");
-    assert_eq!(again.status.code(), Some(1), "a file that is there is left alone");
+    assert_eq!(again.status.code(), Some(1), "an existing file is not overwritten");
     assert!(
         stderr(&again).contains("cannot make `rules.yaml`"),
         "{}",
@@ -194,7 +197,7 @@ fn what_is_lost_is_told_and_is_the_exit_code() {
 }
 
 #[test]
-fn what_is_no_json_is_a_mistake_of_the_caller() {
+fn input_that_is_not_json_is_a_mistake_of_the_caller() {
     let folder = tempfile::tempdir().expect("a folder");
     for (input, expected) in [
         ("", "error: standard input is empty"),

@@ -25,7 +25,8 @@ const CONFIG: &str = "sources:
   - { id: two, platform: baileys, secrets: [baileys-token-1], url_secrets: [path-secret-of-two] }
 ";
 
-/// Runs it in a folder with that configuration; the token comes from the environment, as a variable or a file.
+/// Runs `forebay sources` in a folder with that configuration; the token comes from the environment, as a variable or a
+/// file.
 fn sources(folder: &Path, args: &[&str], environment: &[(&str, &str)]) -> Output {
     std::fs::write(folder.join("forebay.yaml"), CONFIG).expect("written");
     let output = Command::new(env!("CARGO_BIN_EXE_forebay"))
@@ -39,7 +40,7 @@ fn sources(folder: &Path, args: &[&str], environment: &[(&str, &str)]) -> Output
         .stdin(Stdio::null())
         .output()
         .expect("the program starts");
-    let said = format!("{}{}", stdout(&output), stderr(&output));
+    let printed = format!("{}{}", stdout(&output), stderr(&output));
     for secret in [
         TOKEN,
         URL_SECRET,
@@ -50,7 +51,7 @@ fn sources(folder: &Path, args: &[&str], environment: &[(&str, &str)]) -> Output
         "path-secret-of-two",
         MADE_THERE,
     ] {
-        assert!(!said.contains(secret), "{secret} is printed: {said}");
+        assert!(!printed.contains(secret), "{secret} is printed: {printed}");
     }
     output
 }
@@ -59,7 +60,8 @@ fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// A Chatwoot with one account and the webhook that was made last; returns its address, and the methods that came.
+/// Starts a Chatwoot with one account and the webhook created last; returns its address, and the methods of the
+/// requests.
 async fn chatwoot() -> (String, Arc<Mutex<Vec<String>>>) {
     let (made, seen) = (
         Arc::new(Mutex::new(None::<serde_json::Value>)),
@@ -161,11 +163,11 @@ async fn connect_shows_what_it_does_and_hands_the_secret_over_in_a_file() {
     );
     assert!(text.contains("the signing secret is in chatwoot.secret"), "{text}");
     assert_eq!(
-        std::fs::read_to_string(&secret).expect("there"),
+        std::fs::read_to_string(&secret).expect("the file"),
         format!("{MADE_THERE}\n")
     );
     assert_eq!(
-        std::fs::metadata(&secret).expect("there").permissions().mode() & 0o777,
+        std::fs::metadata(&secret).expect("the file").permissions().mode() & 0o777,
         0o600
     );
 
@@ -183,7 +185,7 @@ async fn connect_shows_what_it_does_and_hands_the_secret_over_in_a_file() {
 }
 
 #[test]
-fn what_has_to_be_mended_first_is_told_with_the_exit_code_2() {
+fn what_must_be_corrected_first_is_reported_with_the_exit_code_2() {
     let folder = tempfile::tempdir().expect("a folder");
     let url = ["--url", "https://hooks.example.com"];
     for (args, expected) in [
@@ -194,7 +196,7 @@ fn what_has_to_be_mended_first_is_told_with_the_exit_code_2() {
             &["connect", "digisac", "--source", "sales"],
             "is of the platform chatwoot, not digisac",
         ),
-        (&["connect", "digisac", "--source", "nobody"], "forebay sources list"),
+        (&["connect", "digisac", "--source", "unknown"], "forebay sources list"),
         (
             &["connect", "chatwoot", "--secret-out", "no/such/folder/file"],
             "--secret-out",

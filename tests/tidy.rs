@@ -5,14 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Above this a file holds more than one idea. A module of tests at its end does not count.
+/// Above this, a file contains more than one idea. A module of tests at its end does not count.
 const MAX_LINES: usize = 550;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// All text files of the repository, without what is built or started in it.
+/// Returns all text files of the repository, except build output and data of running services.
 fn files() -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     let mut folders = vec![root().to_path_buf()];
@@ -65,7 +65,7 @@ fn no_source_file_is_too_long() {
 }
 
 #[test]
-fn nothing_is_left_for_later_and_no_machine_is_named() {
+fn nothing_is_postponed_in_a_comment_and_no_machine_is_named() {
     // Put together here, so that this file does not break its own rule.
     let words = [
         concat!("TO", "DO"),
@@ -94,7 +94,7 @@ fn nothing_is_left_for_later_and_no_machine_is_named() {
     );
 }
 
-/// What Markdown links to, and what it puts in backticks with a path that begins at one of our folders.
+/// Returns the targets of Markdown links, and the paths in backticks that begin with one of our folders.
 fn paths_named_in(text: &str) -> Vec<String> {
     let folders = [
         "schemas/",
@@ -142,12 +142,12 @@ fn the_documents_name_only_files_that_exist() {
         }
     }
     assert!(named > 20, "only {named} paths were found: the search is broken");
-    check("these documents name files that are not there", &violations);
+    check("these documents name files that do not exist", &violations);
 }
 
 #[test]
 fn the_map_stays_a_map() {
-    let map = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md is there");
+    let map = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md exists");
     assert!(
         map.lines().count() <= 150,
         "ARCHITECTURE.md has {} lines; at most 150",
@@ -168,7 +168,7 @@ fn what_people_run_is_executable() {
     check("these scripts are not executable", &violations);
 }
 
-/// Runs `forebay check`, which must be content.
+/// Runs `forebay check`, which must succeed.
 fn check_configuration(folder: &Path, file: &str) {
     let key = "whsec_Zm9yZWJheS1jb21wb3NlLXRyaWFsLWtleS0wMQ==";
     let output = Command::new(env!("CARGO_BIN_EXE_forebay"))
@@ -204,7 +204,7 @@ fn the_compose_file_starts_the_kafka_that_the_tests_run_on() {
 
 #[test]
 fn the_configuration_and_the_rules_in_the_readme_are_valid() {
-    let readme = fs::read_to_string(root().join("README.md")).expect("README.md is there");
+    let readme = fs::read_to_string(root().join("README.md")).expect("README.md exists");
     let blocks: Vec<&str> = readme
         .split("```yaml\n")
         .skip(1)

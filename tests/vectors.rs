@@ -1,5 +1,5 @@
-//! The vectors in `schemas/vectors`: requests signed by the vendors' own libraries, and everything that is wrong with them.
-//! Each is judged as ingest would judge it, and what is accepted must become the events that the vector promises.
+//! The vectors in `schemas/vectors`: requests signed by the vendors' own libraries, and invalid variants of them. Each
+//! is judged as ingest would judge it, and what is accepted must become the events that the vector promises.
 
 mod support;
 
@@ -69,7 +69,7 @@ fn files() -> Vec<(PathBuf, File)> {
         .collect()
 }
 
-/// The source as the configuration file would say it.
+/// The source as in a configuration file.
 fn configured(case: &Case) -> Value {
     let mut source = json!({ "id": "line-1", "tenant": "acme", "platform": case.platform });
     for name in ["auth", "secrets", "url_secrets", "verify_token"] {
@@ -105,7 +105,7 @@ fn captured(case: &Case) -> Captured {
     }
 }
 
-/// What is wrong with the verdict, if anything.
+/// Compares the verdict with the expected one; the error says what differs.
 fn compare(case: &Case, verdict: &Verdict) -> Result<(), String> {
     let found = match verdict {
         Verdict::Accepted { .. } => ("accept", 200, None),
@@ -118,7 +118,7 @@ fn compare(case: &Case, verdict: &Verdict) -> Result<(), String> {
         Verdict::Refused { status, reason, .. } => ("refuse", status.as_u16(), Some(*reason)),
     };
     let expected = (&*case.verdict, case.status, case.reason.as_deref());
-    // A method that nobody asks by has no reason of its own in the vectors.
+    // An unsupported method has no reason of its own in the vectors.
     let same = found.0 == expected.0 && found.1 == expected.1 && (found.2 == expected.2 || found.1 == 405);
     if !same {
         return Err(format!("expected {expected:?}, found {found:?}: {verdict:?}"));
@@ -173,7 +173,7 @@ fn contains(found: &Value, expected: &Value) -> bool {
     }
 }
 
-/// The events of an accepted request, and what is wrong with them.
+/// Returns the events of an accepted request; the error says what is wrong with them.
 fn events(case: &Case, source: &Source, request: &Captured, enveloper: &Enveloper) -> Result<Vec<Value>, String> {
     let now = Timestamp::parse(&case.clock).expect("a time");
     let records = match enveloper.prepare(source, &request.headers, &request.body, now) {
@@ -215,7 +215,7 @@ fn events(case: &Case, source: &Source, request: &Captured, enveloper: &Envelope
 }
 
 #[test]
-fn every_vector_is_judged_as_it_says_and_becomes_the_events_that_it_says() {
+fn every_vector_has_its_verdict_and_becomes_its_events() {
     let mut wrong = Vec::new();
     for (path, file) in files() {
         let mut names = BTreeSet::new();
@@ -225,7 +225,7 @@ fn every_vector_is_judged_as_it_says_and_becomes_the_events_that_it_says() {
         for case in &file.cases {
             assert!(
                 names.insert(&case.name),
-                "{} stands twice in {}",
+                "{} occurs twice in {}",
                 case.name,
                 path.display()
             );
@@ -261,9 +261,9 @@ fn every_vector_is_judged_as_it_says_and_becomes_the_events_that_it_says() {
     assert!(wrong.is_empty(), "{} vectors fail:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// `forebay verify` on vectors of each platform: it says the same, and no secret.
+/// `forebay verify` on vectors of each platform: it has the same result, and prints no secret.
 #[test]
-fn verify_says_what_the_vectors_say_and_no_secret() {
+fn verify_has_the_results_of_the_vectors_and_prints_no_secret() {
     let folder = tempfile::tempdir().expect("a folder");
     for (_, file) in files() {
         let of = |verdict: &'static str| file.cases.iter().filter(move |case| case.verdict == verdict).take(2);
@@ -283,19 +283,19 @@ fn verify_says_what_the_vectors_say_and_no_secret() {
             let (config, request) = (config.display().to_string(), request.display().to_string());
             let args = ["verify", &request, "--config", &config, "--at", &case.clock];
             let output = run(&args, folder.path());
-            let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), stderr(&output));
+            let printed = format!("{}{}", String::from_utf8_lossy(&output.stdout), stderr(&output));
             assert_eq!(
                 output.status.success(),
                 case.verdict == "accept",
-                "{}: {said}",
+                "{}: {printed}",
                 case.name
             );
             if let Some(reason) = &case.reason {
-                assert!(said.contains(reason), "{}: {said}", case.name);
+                assert!(printed.contains(reason), "{}: {printed}", case.name);
             }
             let secrets = ["secrets", "url_secrets"].map(|name| case.source[name].as_array());
             for secret in secrets.into_iter().flatten().flatten().filter_map(Value::as_str) {
-                assert!(!said.contains(secret), "{}: {said}", case.name);
+                assert!(!printed.contains(secret), "{}: {printed}", case.name);
             }
         }
     }

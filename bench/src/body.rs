@@ -6,7 +6,7 @@ use sha2::Sha256;
 /// The secret of the source that the load is sent to.
 pub(crate) const SECRET: &str = "bench-chatwoot-secret";
 
-/// Sizes measured: name, and how the body gets there.
+/// The measured sizes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Size {
     /// A short message with few members.
@@ -53,7 +53,7 @@ impl Size {
     }
 }
 
-/// The bytes of a whole request, signed now.
+/// Returns the bytes of a whole request, signed now.
 pub(crate) fn request(path: &str, body: &str) -> Vec<u8> {
     let timestamp = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_secs());
     let mut request = format!(

@@ -113,7 +113,7 @@ async fn wait(arrivals: &Arrivals, count: usize) -> anyhow::Result<()> {
     anyhow::bail!("not all of {count} events were delivered within a minute")
 }
 
-/// An endpoint that notes when each message number came first.
+/// Starts an endpoint that records when each message number first arrived.
 async fn receive(arrivals: Arrivals) -> anyhow::Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let port = listener.local_addr()?.port();

@@ -1,4 +1,4 @@
-//! `forebay ingest` on real Kafka beside the floor, for three sizes of body.
+//! `forebay ingest` on real Kafka against the floor, for three sizes of body.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::{Setting, load};
 
 /// Connections of the closed loop.
 const CONNECTIONS: usize = 256;
-/// Requests per second of the open loop: well below what two cores carry, so that latency is not queueing.
+/// Requests per second of the open loop: well below what two cores can handle, so that latency is not queueing.
 const RATE: u32 = 2000;
 
 pub(crate) async fn measure(setting: &Setting, report: &mut Report) -> anyhow::Result<()> {
@@ -53,7 +53,8 @@ pub(crate) async fn measure(setting: &Setting, report: &mut Report) -> anyhow::R
             .map(|n| body::request("/in/chatwoot", &size.body(n % 64, n)))
             .collect();
         let requests = Arc::new(requests);
-        // A warm-up each, then floor and program in turn. The first is long: the broker's Java compiles itself meanwhile.
+        // A warm-up each, then floor and program in turn. The first warm-up is long, because the broker's Java code is
+        // compiled meanwhile.
         let warm_up = if matches!(size, Size::Kilobyte) {
             setting.time * 2
         } else {

@@ -1,5 +1,5 @@
-//! Two kinds of load over plain sockets, so that the tool costs little beside the server: as fast as possible on N
-//! connections (closed loop), and at a fixed rate with latencies from the planned start (open loop).
+//! Two kinds of load over plain sockets, so that the tool costs little compared with the server: as fast as possible on
+//! N connections (closed loop), and at a fixed rate with latencies from the planned start (open loop).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -100,12 +100,12 @@ pub(crate) async fn closed_once(port: u16, requests: &Arc<Vec<Vec<u8>>>, connect
     Ok(done)
 }
 
-/// The moment of the first request of an open loop that is started now.
+/// Returns the moment of the first request of an open loop that is started now.
 pub(crate) fn open_begin() -> Instant {
     Instant::now() + Duration::from_millis(200)
 }
 
-/// The planned moment of request `number`.
+/// Returns the planned moment of request `number`.
 pub(crate) fn planned(begin: Instant, number: u64, rate: u32) -> Instant {
     let (seconds, rest) = (number / u64::from(rate), number % u64::from(rate));
     begin + Duration::from_secs(seconds) + Duration::from_nanos(rest * 1_000_000_000 / u64::from(rate))
@@ -121,7 +121,7 @@ pub(crate) async fn open(
     open_from(open_begin(), port, requests, rate, time).await
 }
 
-/// The same with a known begin.
+/// The same with a given beginning.
 pub(crate) async fn open_from(
     begin: Instant,
     port: u16,

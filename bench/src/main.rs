@@ -1,9 +1,9 @@
-//! Measures the whole program beside the least that the same job can cost, in one run on one machine.
+//! Measures the whole program against the least that the same job can cost, in one run on one machine.
 //!
-//! `./run bench` builds in release mode, starts real services and calls this. Every figure comes with the floor's figure
-//! from the same run, since absolute figures move from day to day. The table goes to standard output and to
-//! `target/bench.json`. Latencies count from the planned start of a request (open loop), so that a stalled server is not
-//! flattered by a load that waits for it.
+//! `./run bench` builds in release mode, starts real services and calls this. Every figure comes with the floor's
+//! figure from the same run, since absolute figures move from day to day. The table goes to standard output and to
+//! `target/bench.json`. Latencies count from the planned start of a request (open loop), so that a load that waits for
+//! a stalled server does not hide the stall.
 
 #![expect(
     clippy::cast_precision_loss,
@@ -28,11 +28,11 @@ use clap::{Parser, Subcommand};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[derive(Debug, Parser)]
-#[command(about = "Measures Forebay beside the least that the same job can cost")]
+#[command(about = "Measures Forebay against the least that the same job can cost")]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Only parts whose name begins so: ingest, postgres, dev
+    /// Only parts whose name begins with this: ingest, postgres, dev
     #[arg(long, value_name = "PART", global = true)]
     only: Option<String>,
     /// Seconds per measurement
@@ -51,7 +51,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// The floor of ingest as a server of its own: axum, HMAC-SHA256, a producer, nothing else
+    /// The floor of ingest as a separate server: axum, HMAC-SHA256, a producer, nothing else
     #[command(hide = true)]
     Floor {
         /// Port to listen on
@@ -61,7 +61,7 @@ enum Command {
     },
 }
 
-/// What every part needs to know.
+/// The settings of every part.
 #[derive(Debug)]
 struct Setting {
     kafka: String,

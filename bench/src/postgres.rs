@@ -1,4 +1,4 @@
-//! The Postgres sink beside COPY of the same rows into a table of the same shape.
+//! The Postgres sink against COPY of the same rows into a table of the same shape.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -67,7 +67,7 @@ async fn compare(setting: &Setting, report: &mut Report, url: &str) -> anyhow::R
         let mut rates = [Vec::new(), Vec::new()];
         let mut cpu = Duration::ZERO;
         let mut delivered = 0_u64;
-        // In turn, so that a machine whose speed drifts treats both alike.
+        // In turn, so that a drift in the machine's speed affects both alike.
         for _ in 0..4 {
             let batches = batches(first, connections, setting)?;
             first += connections * per_connection(setting) * BATCH;
@@ -110,7 +110,7 @@ fn median(mut rates: Vec<f64>) -> f64 {
     rates[rates.len() / 2]
 }
 
-/// One list of batches per connection, each of a partition of its own.
+/// Makes one list of batches per connection, each of its own partition.
 fn batches(first: usize, connections: usize, setting: &Setting) -> anyhow::Result<Vec<Vec<Batch>>> {
     let mut number = first;
     (0..connections)
@@ -164,7 +164,7 @@ fn delivery(number: usize) -> anyhow::Result<Delivery> {
         ..Message::default()
     });
     let raw = Size::Chatwoot.body(number % 64, number);
-    // Times as they come in: growing, with a little disorder.
+    // Times as in real traffic: growing, with a little disorder.
     let time = Timestamp::from_millis(1_773_149_810_000 + i64::try_from(number ^ 7)?).unwrap_or(Timestamp::MIN);
     let record = Envelope {
         account: None,
@@ -217,8 +217,8 @@ async fn deliver(sink: &Arc<PostgresSink>, batches: Vec<Vec<Batch>>) -> anyhow::
     Ok(())
 }
 
-/// The rows that the sink has just written, as COPY texts of a batch each; rendered by the server, so that both sides
-/// write the same values. Read outside the measured time.
+/// Returns the rows that the sink has just written, as COPY texts of a batch each; rendered by the server, so that both
+/// sides write the same values. Read outside the measured time.
 async fn copies(pool: &PgPool, first: usize, rows: usize, lanes: usize) -> anyhow::Result<Vec<Vec<Vec<u8>>>> {
     use futures_util::TryStreamExt as _;
     let mut lanes_of: Vec<Vec<Vec<u8>>> = vec![Vec::new(); lanes];

@@ -1,4 +1,4 @@
-//! A server under measurement: started as a child, its processor time read from the kernel, ended with us.
+//! A server under measurement: started as a child, its processor time read from the kernel, killed on drop.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 pub(crate) struct Server(Child);
 
 impl Server {
-    /// Starts it, logs going to `log`, and waits until it takes connections on `port`.
+    /// Starts it with its logs in `log`, and waits until it accepts connections on `port`.
     pub(crate) async fn start(program: &Path, args: &[&str], log: &Path, port: u16) -> anyhow::Result<Self> {
         let file = fs::File::create(log)?;
         let child = Command::new(program)
@@ -45,7 +45,7 @@ impl Server {
         )
     }
 
-    /// User and system time used so far (proc(5), fields 14 and 15 of `stat`, in ticks of 10 ms).
+    /// Returns the user and system time used so far (proc(5), fields 14 and 15 of `stat`, in ticks of 10 ms).
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
         cpu_of(&self.0.id().to_string())
     }
@@ -71,12 +71,12 @@ pub(crate) fn cpu_of(pid: &str) -> anyhow::Result<Duration> {
     Ok(Duration::from_millis(ticks * 10))
 }
 
-/// Microseconds of `time` per each of `count`.
+/// Returns the microseconds of `time` for each of `count`.
 pub(crate) fn micros_per(time: Duration, count: u64) -> f64 {
     time.as_secs_f64() * 1e6 / count.max(1) as f64
 }
 
-/// A port that nobody uses now.
+/// Returns a port that is free now.
 pub(crate) fn free_port() -> anyhow::Result<u16> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

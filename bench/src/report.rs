@@ -5,13 +5,13 @@ use std::fs;
 use anyhow::Context as _;
 use serde::Serialize;
 
-/// One measured figure beside the floor's from the same run.
+/// One measured figure, and the floor's from the same run.
 #[derive(Debug, Serialize)]
 struct Row {
     name: String,
     figure: f64,
     unit: &'static str,
-    /// The same of the least that the job can cost; absent where there is no floor.
+    /// The figure of the floor; absent where there is no floor.
     floor: Option<f64>,
     /// `figure / floor`.
     ratio: Option<f64>,
@@ -22,7 +22,7 @@ struct Row {
 pub(crate) struct Report(Vec<Row>);
 
 impl Report {
-    /// Adds a figure and says it at once.
+    /// Adds a figure and prints it at once.
     #[expect(clippy::print_stderr, reason = "progress of a tool for people")]
     pub(crate) fn add(&mut self, name: impl Into<String>, figure: f64, unit: &'static str, floor: Option<f64>) {
         let ratio = floor.filter(|f| *f > 0.0).map(|f| figure / f);

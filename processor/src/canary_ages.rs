@@ -1,5 +1,5 @@
-//! The age of the newest canary per sink and partition, computed when it is asked for: a worker that stands still must not
-//! keep it from growing.
+//! The age of the newest canary per sink and partition, computed on each scrape, so that it grows even when a worker is
+//! stuck.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 

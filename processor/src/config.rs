@@ -1,4 +1,4 @@
-//! What of a worker can be set, with its defaults.
+//! The settings of a worker, with their defaults.
 
 use serde::Deserialize;
 
@@ -12,40 +12,40 @@ pub struct Config {
     pub batch_max_records: usize,
     /// The most bytes of records that a sink is handed at once; one larger record goes alone. Default 4 MiB.
     pub batch_max_bytes: usize,
-    /// How many records of one partition may be under way: read, but not settled. While some wait for their next try,
-    /// later ones are still delivered, up to here. Default 2 000.
+    /// How many records of one partition may be in flight: read, but not settled. While some wait for their next
+    /// attempt, later ones are still delivered, up to this bound. Default 2 000.
     pub window_records: usize,
-    /// The same in bytes; reading stops once it is passed. Default 16 MiB.
+    /// The same in bytes; reading stops once it is exceeded. Default 16 MiB.
     pub window_bytes: usize,
     /// The longest wait before the second attempt. Default 1 000.
     pub retry_base_ms: u64,
     /// The longest wait before any attempt, unless the target itself asked for more. Default 60 000.
     pub retry_max_ms: u64,
-    /// How much longer each wait may be than the one before. Default 2.
+    /// The factor by which the longest wait grows with each attempt. Default 2.
     pub retry_factor: f64,
     /// How many attempts a delivery gets before it becomes a dead letter. Default 8.
     pub retry_max_attempts: u32,
-    /// How much of a target's own wish ("not before …") is honoured. Such a delivery keeps its partition's progress from
-    /// moving on, hence a bound well below the 24 hours that are allowed at most. Default 300 000.
+    /// The longest wait that a target may ask for (`Retry-After`). Such a delivery keeps its partition's progress from
+    /// moving on, hence a default far below the 24 hours that are allowed at most. Default 300 000.
     pub retry_after_max_ms: u64,
-    /// The longest wait before asking again what is away as a whole (the sink, the event log, the dead-letter topic). That is
-    /// asked without limit, and costs no attempt. Default 5 000.
+    /// The longest wait before trying again when the whole sink, the event log or the dead-letter topic is unavailable.
+    /// This has no limit of tries, and costs no attempt. Default 5 000.
     pub unavailable_max_ms: u64,
-    /// How many final outcomes (delivered, rejected, given up) the valve looks back on; 0 switches the valve off.
-    /// Default 200.
+    /// How many of the last final outcomes (delivered, rejected, given up) the valve considers; 0 switches the valve
+    /// off. Default 200.
     pub valve_window: usize,
     /// How many per cent of these must be failures for the worker to stop. Default 90.
     pub valve_percent: u32,
-    /// How many deliveries of one partition a crash may repeat at most, of those that are settled in order: further ones wait
-    /// until progress is durable. What is settled after a record that waits for its next try comes on top, up to
-    /// `window_records`. Sinks that keep their progress with their data repeat none. Default 1 000.
+    /// How many deliveries of one partition, settled in order, a crash may repeat at most: further ones wait until
+    /// progress is durable. Deliveries settled after a record that waits for its next attempt are not counted; there
+    /// are at most `window_records` of them. Sinks that keep their progress with their data repeat none. Default 1 000.
     pub repeat_max_deliveries: usize,
-    /// How long a shutdown waits for the batches in hand. Default 10 000.
+    /// How long a shutdown waits for the current batches. Default 10 000.
     pub drain_ms: u64,
-    /// How long a revocation waits for the batch in hand before it is abandoned (and repeated by the next owner).
+    /// How long a revocation waits for the current batch before it is abandoned (and repeated by the next owner).
     /// Event logs wait about five seconds. Default 4 000.
     pub revoke_ms: u64,
-    /// How often, at most, a sink is told of progress that it has not made itself. Default 3 000.
+    /// How often, at most, a sink gets a checkpoint of progress that is not from its own deliveries. Default 3 000.
     pub checkpoint_ms: u64,
     /// How often the lag is measured. Default 10 000.
     pub lag_ms: u64,
@@ -75,13 +75,13 @@ impl Default for Config {
     }
 }
 
-/// A setting that cannot be.
+/// An invalid setting.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{key}` {reason}")]
 pub struct InvalidConfig {
     /// The key.
     pub key: &'static str,
-    /// What is wrong with its value, and what would be right.
+    /// What is wrong with its value, and what is valid.
     pub reason: String,
 }
 

@@ -1,4 +1,4 @@
-//! Writing dead letters. One that cannot be written is not settled, and the partition's progress stays before it.
+//! Writes dead letters. One that cannot be written is not settled, and the partition's progress stays before it.
 
 use futures_util::future::join_all;
 use schemas::dead_letter::DeadLetter;
@@ -9,13 +9,13 @@ use schemas::time::Timestamp;
 
 use crate::flight::{GivenUp, Slot};
 
-/// How many are handed to the event log at once.
+/// How many dead letters are handed to the event log at once.
 pub(crate) const AT_ONCE: usize = 100;
 
-/// What became of one.
+/// The result of writing one dead letter.
 pub(crate) type Written = (Slot, GivenUp, Result<(), PublishError>);
 
-/// Publishes them all; they are handed over in order.
+/// Publishes dead letters; they are handed over in order.
 pub(crate) async fn write(
     log: &dyn Publish,
     topic: &TopicName,

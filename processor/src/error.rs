@@ -1,31 +1,31 @@
-//! Why a worker ends.
+//! The errors that end a worker.
 
 use schemas::log::LogError;
 use schemas::name::{SinkName, TopicName};
 use schemas::record::{Partition, Position};
 
-/// Why a worker ended, other than by being told to. Each wants an operator, or a restart.
+/// Why a worker ended without a shutdown. Each error needs an operator, or a restart.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
-    /// The event log, beyond what passes by itself.
+    /// An error of the event log that does not pass without help.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// Nearly all deliveries fail: stopped before more of them become dead letters.
+    /// Nearly all deliveries fail: the worker stopped before more of them become dead letters.
     #[error(
         "sink `{sink}` failed {failures} of the last {outcomes} deliveries for good, so the worker stopped before making \
-         more dead letters; the last reason: {reason}; mend the cause and start again (key `valve_percent`)"
+         more dead letters; the last reason: {reason}; fix the cause and start again (key `valve_percent`)"
     )]
     Valve {
         /// The sink whose deliveries fail.
         sink: SinkName,
         /// How many failed.
         failures: usize,
-        /// Of how many.
+        /// The number of outcomes considered.
         outcomes: usize,
-        /// Why the last one did.
+        /// Why the last one failed.
         reason: String,
     },
-    /// A dead letter that the log will never take; its record is not settled.
+    /// A dead letter that the log can never accept; its record is not settled.
     #[error(
         "sink `{sink}` gave up the record {position}, and its dead letter is more than topic `{topic}` takes \
          ({limit_bytes} bytes): raise that topic's record size above that of the events"
@@ -37,27 +37,27 @@ pub enum WorkerError {
         topic: TopicName,
         /// The original record.
         position: Position,
-        /// What the topic takes.
+        /// The size limit of the topic.
         limit_bytes: usize,
     },
     /// The sink broke its contract; a bug of the sink.
-    #[error("sink `{sink}` answered {outcomes} outcomes for {deliveries} deliveries; this is a bug of the sink")]
+    #[error("sink `{sink}` returned {outcomes} outcomes for {deliveries} deliveries; this is a bug of the sink")]
     Contract {
         /// The sink that broke its contract.
         sink: SinkName,
-        /// What it was given.
+        /// How many deliveries it was given.
         deliveries: usize,
-        /// What came back.
+        /// How many outcomes it returned.
         outcomes: usize,
     },
-    /// The task of a partition broke down; a bug of the sink or of ours. Nothing unsettled was stored.
-    #[error("the task of {partition} for sink `{sink}` broke down: {reason}")]
+    /// The task of a partition panicked; a bug of the sink or of Forebay. Nothing unsettled was stored.
+    #[error("the task of {partition} for sink `{sink}` panicked: {reason}")]
     Panicked {
         /// The sink that the task delivered to.
         sink: SinkName,
         /// The partition of the task.
         partition: Partition,
-        /// What the panic said.
+        /// The message of the panic.
         reason: String,
     },
 }

@@ -1,8 +1,8 @@
-//! What of one partition is under way: deliveries that wait for a batch or for their next try, and dead letters that wait
-//! to be written. No I/O and no clock of its own.
+//! The work in flight of one partition: deliveries that wait for a batch or for their next attempt, and dead letters
+//! that wait to be written. It does no I/O and reads no clock.
 //!
 //! Deliveries of one lane (equal partition key and target) go out in order: the first that waits for a retry holds back
-//! the rest of its lane, and no other.
+//! the rest of its lane, and no other lane.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use tokio::time::Instant;
 
 use crate::settle::Progress;
 
-/// The place of a piece of work: its record, and a number within that.
+/// Identifies a piece of work: the offset of its record, and a number within the record.
 pub(crate) type Slot = (Offset, u32);
 
-/// A delivery given up, on its way to the dead-letter topic.
+/// A delivery given up, to be written to the dead-letter topic.
 #[derive(Debug, Clone)]
 pub(crate) struct GivenUp {
     pub(crate) record: Arc<StoredRecord>,
@@ -26,7 +26,7 @@ pub(crate) struct GivenUp {
     pub(crate) reason: String,
     pub(crate) attempts: u32,
     pub(crate) rules_version: Option<Arc<str>>,
-    /// The rules that could not be evaluated, if that is why.
+    /// The rules that could not be evaluated, if that is the reason.
     pub(crate) rules: Vec<RuleName>,
     /// How often writing the dead letter has failed.
     pub(crate) failures: u32,
@@ -44,7 +44,7 @@ struct Pending {
     due: Instant,
 }
 
-/// A batch, and where its deliveries came from.
+/// A batch, and the slots of its deliveries.
 #[derive(Debug)]
 pub(crate) struct Picked {
     pub(crate) batch: Batch,
@@ -56,10 +56,10 @@ pub(crate) struct Flight {
     partition: Partition,
     topic_id: Option<TopicId>,
     progress: Progress,
-    /// How many deliveries each record led to, of those that are not known to be durably settled.
+    /// How many deliveries each record led to, for records that are not known to be durably settled.
     deliveries: BTreeMap<Offset, usize>,
     pending: BTreeMap<Slot, Pending>,
-    /// Of records that are not settled.
+    /// The sizes of records that are not settled.
     sizes: BTreeMap<Offset, usize>,
     bytes: usize,
 }
@@ -77,12 +77,12 @@ impl Flight {
         }
     }
 
-    /// Reading begins; which topic it is, is known now.
+    /// Notes the id of the topic when reading begins.
     pub(crate) fn begin(&mut self, topic_id: Option<TopicId>) {
         self.topic_id = topic_id;
     }
 
-    /// A record was read and leads to these deliveries and dead letters, maybe none.
+    /// Adds a record that was read, with its deliveries and dead letters, if any.
     pub(crate) fn add(
         &mut self,
         record: &StoredRecord,
@@ -95,7 +95,7 @@ impl Flight {
         self.add_work(record, work, now);
     }
 
-    /// A record was read that is no event.
+    /// Adds a record that is not an event.
     pub(crate) fn add_undecodable(&mut self, record: &Arc<StoredRecord>, reason: String, now: Instant) {
         let work = Work::GiveUp(GivenUp {
             record: Arc::clone(record),
@@ -122,8 +122,8 @@ impl Flight {
         }
     }
 
-    /// The deliveries that may go out now, in order of offset; at most `max_records` and `max_bytes`, and at least one if
-    /// there is any.
+    /// Returns the deliveries that may go out now, in order of offset; at most `max_records` and `max_bytes`, but at
+    /// least one if there is any.
     pub(crate) fn pick(&mut self, now: Instant, max_records: usize, max_bytes: usize) -> Option<Picked> {
         let mut slots = Vec::new();
         let mut bytes = 0;
@@ -147,7 +147,8 @@ impl Flight {
             bytes += size;
             slots.push(*slot);
             if delivery.attempt > 1 {
-                // It failed before: those behind it wait to see whether it fails again, rather than use up their attempts.
+                // It failed before: those after it wait to see whether it fails again, rather than use up their
+                // attempts.
                 held.insert(lane);
             }
         }
@@ -172,7 +173,7 @@ impl Flight {
         })
     }
 
-    /// The dead letters that are to be written now, at most `max`.
+    /// Takes the dead letters to write now, at most `max`.
     pub(crate) fn take_letters(&mut self, now: Instant, max: usize) -> Vec<(Slot, GivenUp)> {
         let due = |pending: &Pending| matches!(pending.work, Work::GiveUp(_)) && pending.due <= now;
         let slots: Vec<Slot> = self
@@ -189,22 +190,22 @@ impl Flight {
         slots.into_iter().filter_map(take).collect()
     }
 
-    /// A picked delivery goes out again, not before `due`.
-    pub(crate) fn again(&mut self, slot: Slot, delivery: Delivery, due: Instant) {
+    /// Puts a picked delivery back, to go out again, not before `due`.
+    pub(crate) fn deliver_again(&mut self, slot: Slot, delivery: Delivery, due: Instant) {
         let work = Work::Deliver(delivery);
         self.pending.insert(slot, Pending { work, due });
     }
 
-    /// A dead letter is to be written, not before `due`.
+    /// Adds a dead letter to be written, not before `due`.
     pub(crate) fn give_up(&mut self, slot: Slot, given_up: GivenUp, due: Instant) {
         let work = Work::GiveUp(given_up);
         self.pending.insert(slot, Pending { work, due });
     }
 
-    /// What stood in `slot` is delivered, or its dead letter is written.
+    /// Notes that the work in `slot` is delivered, or its dead letter written.
     pub(crate) fn settled(&mut self, slot: Slot) {
         if self.progress.settled(slot.0) {
-            // What is settled out of order is not counted as a repeat, however long that goes on.
+            // Deliveries settled out of order are never counted as repeats.
             if self.next().is_some_and(|next| next <= slot.0) {
                 self.deliveries.remove(&slot.0);
             }
@@ -212,12 +213,12 @@ impl Flight {
         }
     }
 
-    /// Everything before this is settled.
+    /// Returns the offset before which everything is settled.
     pub(crate) fn next(&self) -> Option<Offset> {
         self.progress.next()
     }
 
-    /// The same as progress of this topic.
+    /// Returns the same as progress of this topic.
     pub(crate) fn progress(&self) -> Option<PartitionProgress> {
         self.next().map(|next| self.progress_at(next))
     }
@@ -230,7 +231,7 @@ impl Flight {
         }
     }
 
-    /// How many deliveries are settled in order, but would be made once more if reading began again at `durable`.
+    /// Returns how many deliveries are settled in order, but would be repeated if reading began again at `durable`.
     pub(crate) fn repeats_after(&mut self, durable: Option<Offset>) -> usize {
         if let Some(durable) = durable {
             self.deliveries = self.deliveries.split_off(&durable);
@@ -247,7 +248,7 @@ impl Flight {
         self.bytes
     }
 
-    /// When there is something to do next: what is held back by its lane does not count.
+    /// Returns when there is something to do next; deliveries that their lane holds back do not count.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         let mut lanes: HashSet<(&Target, &Bytes)> = HashSet::new();
         let mut due: Option<Instant> = None;
@@ -334,21 +335,21 @@ mod tests {
         let later = now + Duration::from_secs(5);
         let mut retried = first.batch.deliveries[0].clone();
         retried.attempt = 2;
-        flight.again(first.slots[0], retried, later);
+        flight.deliver_again(first.slots[0], retried, later);
 
         let second = flight.pick(now, 10, usize::MAX).expect("a batch");
         assert_eq!(offsets(Some(&second)), [1, 3], "to b, and with another key");
         assert_eq!(
             second.batch.progress.next,
             Offset(1),
-            "1/a is open whatever becomes of this batch"
+            "1/a is open whatever the outcome of this batch"
         );
         second.slots.iter().for_each(|slot| flight.settled(*slot));
         assert!(flight.pick(now, 10, usize::MAX).is_none());
         assert_eq!(flight.next_due(), Some(later), "2/a is due now, but held");
 
         let third = flight.pick(later, 10, usize::MAX).expect("a batch");
-        assert_eq!(offsets(Some(&third)), [1], "alone, for its second try");
+        assert_eq!(offsets(Some(&third)), [1], "alone, for its second attempt");
         flight.settled(third.slots[0]);
         let fourth = flight.pick(later, 10, usize::MAX).expect("a batch");
         assert_eq!(

@@ -1,6 +1,7 @@
-//! Event log to deliveries. **This crate knows no sink and no log**, only their contracts in `schemas`; CI proves it.
+//! Event log to deliveries. **This crate depends on no sink and no log**, only on their contracts in `schemas`; CI
+//! proves it.
 //!
-//! The way of one event, for one sink (each sink is its own consumer group, so none holds up another):
+//! The path of one event, for one sink (each sink is its own consumer group, so none holds up another):
 //!
 //! ```text
 //! StoredRecord ──Event::decode──► Event ──Router::route──► Delivery ──Sink::deliver──► Outcome ──Progress──► stored offset
@@ -10,20 +11,22 @@
 //!
 //! * [`route`]: an event's deliveries to one sink, by the rules of the crate [`rules`]
 //! * [`worker`]: joins the group; `tasks` starts and stops one `partition` task each
-//! * `flight`: what of a partition is under way; [`settle`]: how far it is settled, in order
-//! * [`retry`]: when to try again; `trouble`: what of that is told; [`valve`]: when to stop rather than to dead-letter
-//!   everything
-//! * [`config`], [`metrics`], `canary_ages`, [`status`]: what goes in, and what can be seen from outside
+//! * `flight`: the work in flight of a partition; [`settle`]: how far it is settled, in order
+//! * [`retry`]: when to try again; `failing_targets`: which failures are logged; [`valve`]: when to stop rather than
+//!   dead-letter everything
+//! * [`config`], [`metrics`], `canary_ages`, [`status`]: the settings, and what can be observed
 //!
-//! What is promised: an offset is stored only when every delivery of every record before it is settled, that is
-//! delivered, or written to the dead-letter topic. So every event is delivered at least once or is a dead letter, whatever
-//! dies when. Deliveries of equal partition key to one target are made in order: one that waits for its next try holds
-//! back those behind it, and nothing else, until `window_records` records of the partition are under way.
+//! The guarantee: an offset is stored only when every delivery of every record before it is settled, that is delivered,
+//! or written to the dead-letter topic. So every event is delivered at least once or is a dead letter, whichever
+//! process dies at any time. Deliveries of equal partition key to one target are made in order: one that waits for its
+//! next attempt holds back those after it, and nothing else, until `window_records` records of the partition are in
+//! flight.
 
 mod canary_ages;
 pub mod config;
 mod dead_letters;
 mod error;
+mod failing_targets;
 mod flight;
 pub mod metrics;
 mod partition;
@@ -32,7 +35,6 @@ pub mod route;
 pub mod settle;
 pub mod status;
 mod tasks;
-mod trouble;
 pub mod valve;
 pub mod worker;
 

@@ -1,4 +1,4 @@
-//! What a worker counts. One set for all workers of a process; the sink is a label.
+//! The metrics of the workers. One set for all workers of a process; the sink is a label.
 
 use std::sync::Arc;
 
@@ -68,11 +68,11 @@ pub(crate) struct SinkMetrics {
     pub(crate) rejected: Counter,
     pub(crate) exhausted: Counter,
     pub(crate) attempts: Counter,
-    /// Those that are to be repeated.
+    /// Failed attempts that are repeated.
     pub(crate) retries: Counter,
-    /// Whole batches that the sink could not take.
+    /// Whole batches that failed because the sink was unavailable.
     pub(crate) unavailable: Counter,
-    /// Deliveries for which something of ours was lacking.
+    /// Deliveries not tried because this process lacked a resource.
     pub(crate) not_tried: Counter,
     pub(crate) dead_letters: Counter,
     pub(crate) undecodable: Counter,
@@ -129,7 +129,7 @@ impl Metrics {
         );
         registry.register(
             "attempts",
-            "Deliveries that the sink has answered for",
+            "Deliveries for which the sink returned an outcome",
             metrics.attempts.clone(),
         );
         registry.register(
@@ -139,16 +139,20 @@ impl Metrics {
         );
         registry.register(
             "unavailable",
-            "Batches that the sink could not take",
+            "Batches that failed because the sink was unavailable",
             metrics.unavailable.clone(),
         );
         registry.register(
             "not_tried",
-            "Deliveries not tried for want of something of this process, and put off",
+            "Deliveries postponed without an attempt because this process lacked a resource",
             metrics.not_tried.clone(),
         );
         registry.register("dead_letters", "Dead letters written", metrics.dead_letters.clone());
-        registry.register("undecodable", "Records that are no events", metrics.undecodable.clone());
+        registry.register(
+            "undecodable",
+            "Records that are not events",
+            metrics.undecodable.clone(),
+        );
         registry.register(
             "rule_matches",
             "Events that a rule matched",
@@ -156,12 +160,12 @@ impl Metrics {
         );
         registry.register(
             "rule_absent",
-            "Events that a rule did not match because they lack something that its condition asks for",
+            "Events that a rule did not match because they lack a member that its condition uses",
             metrics.rule_absent.clone(),
         );
         registry.register(
             "rule_errors",
-            "Events of which a rule's condition could not be evaluated: dead letters, where no other rule sends them",
+            "Events for which a rule's condition could not be evaluated: dead letters, where no other rule sends them",
             metrics.rule_errors.clone(),
         );
         registry.register(
@@ -193,7 +197,7 @@ impl Metrics {
         metrics
     }
 
-    /// Shows how old the newest canary is that this worker has seen.
+    /// Exports the age of the newest canary that this worker has seen.
     pub(crate) fn watch(&self, sink: &SinkName, status: &Arc<Status>) {
         self.canary_ages.watch(sink, status);
     }
@@ -237,7 +241,7 @@ impl Metrics {
         }
     }
 
-    /// Shows the lag; takes away what was shown if it could not be measured.
+    /// Exports the lag, or removes it if it could not be measured.
     pub(crate) fn lag(&self, sink: &SinkName, partition: &Partition, records: Option<u64>) {
         let label = partition_label(sink, partition);
         if let Some(records) = records {
@@ -252,7 +256,7 @@ impl Metrics {
         self.in_flight.get_or_create(&partition_label(sink, partition)).clone()
     }
 
-    /// A partition is somebody else's now, and so are its gauges.
+    /// Removes the gauges of a partition that was given up.
     pub(crate) fn forget(&self, sink: &SinkName, partition: &Partition) {
         let label = partition_label(sink, partition);
         self.lag.remove(&label);

@@ -1,4 +1,4 @@
-//! When a delivery is tried again, and when no more. A value with pure methods.
+//! When a delivery is tried again, and when it is given up. A value with pure methods.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ pub struct RetryPolicy {
     factor: f64,
     max_attempts: u32,
     max_after: Duration,
-    max_away: Duration,
+    max_unavailable: Duration,
 }
 
 impl RetryPolicy {
-    /// The most of a target's own wish that can be configured to be honoured: 24 hours.
+    /// The largest value for the longest wait that a target may ask for: 24 hours.
     pub const AFTER_LIMIT_MS: u64 = 24 * 3_600 * 1_000;
 
-    /// The policy of a checked configuration.
+    /// Makes the policy of a checked configuration.
     pub fn new(config: &Config) -> Self {
         Self {
             base: Duration::from_millis(config.retry_base_ms),
@@ -27,7 +27,7 @@ impl RetryPolicy {
             factor: config.retry_factor,
             max_attempts: config.retry_max_attempts,
             max_after: Duration::from_millis(config.retry_after_max_ms.min(Self::AFTER_LIMIT_MS)),
-            max_away: Duration::from_millis(config.unavailable_max_ms),
+            max_unavailable: Duration::from_millis(config.unavailable_max_ms),
         }
     }
 
@@ -36,17 +36,18 @@ impl RetryPolicy {
         attempts >= self.max_attempts
     }
 
-    /// The longest wait after `failures` failures in a row (from 1): base · factor^(failures − 1), at most `max`.
+    /// Returns the longest wait after `failures` failures in a row (from 1): base · factor^(failures − 1), at most
+    /// `max`.
     pub fn ceiling(&self, failures: u32) -> Duration {
         let exponent = i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX);
         let seconds = self.base.as_secs_f64() * self.factor.powi(exponent);
-        // A power that is no finite number any more is beyond `max` too.
+        // A power too large for a duration is beyond `max`, too.
         Duration::try_from_secs_f64(seconds).map_or(self.max, |d| d.min(self.max))
     }
 
-    /// The wait after `failures` failures in a row: full jitter, that is anything from nothing to the
-    /// [`ceiling`](Self::ceiling), so that what failed together does not come back together. A target's own wish (`after`)
-    /// is the least, up to the configured bound, with the jitter on top. `random` is from 0 to 1.
+    /// Returns the wait after `failures` failures in a row: full jitter, that is anything from zero to the
+    /// [`ceiling`](Self::ceiling), so that what failed together is not retried together. A wait that the target asked
+    /// for (`after`) is the minimum, up to the configured bound, with the jitter added. `random` is from 0 to 1.
     pub fn delay(&self, failures: u32, after: Option<Duration>, random: f64) -> Duration {
         let jittered = self.ceiling(failures).mul_f64(random.clamp(0.0, 1.0));
         match after {
@@ -55,11 +56,11 @@ impl RetryPolicy {
         }
     }
 
-    /// The wait before asking once more what is away as a whole. This has no limit of attempts, so it must not spin: at
-    /// least half of what it is at most.
-    pub fn while_away(&self, failures: u32, random: f64) -> Duration {
+    /// Returns the wait before trying an unavailable sink or log again. There is no limit of tries, so it must not
+    /// spin: the wait is at least half of its maximum.
+    pub fn while_unavailable(&self, failures: u32, random: f64) -> Duration {
         self.ceiling(failures)
-            .min(self.max_away)
+            .min(self.max_unavailable)
             .mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0)
     }
 }
@@ -87,29 +88,29 @@ mod tests {
     }
 
     #[test]
-    fn a_targets_own_wish_is_honoured_within_bounds() {
+    fn the_wait_that_a_target_asks_for_is_honoured_within_bounds() {
         let after = |seconds| policy().delay(1, Some(Duration::from_secs(seconds)), 1.0).as_secs();
         assert_eq!(after(30), 31);
         assert_eq!(after(7_200), 301, "at most `retry_after_max_ms`, and the jitter");
     }
 
     #[test]
-    fn what_is_away_is_asked_again_within_seconds_but_not_at_once() {
-        assert_eq!(policy().while_away(1, 0.0), Duration::from_millis(500));
-        assert_eq!(policy().while_away(1_000, 0.0), Duration::from_millis(2_500));
-        assert_eq!(policy().while_away(1_000, 1.0), Duration::from_secs(5));
+    fn what_is_unavailable_is_tried_again_within_seconds_but_not_at_once() {
+        assert_eq!(policy().while_unavailable(1, 0.0), Duration::from_millis(500));
+        assert_eq!(policy().while_unavailable(1_000, 0.0), Duration::from_millis(2_500));
+        assert_eq!(policy().while_unavailable(1_000, 1.0), Duration::from_secs(5));
     }
 
     proptest! {
         #[test]
-        fn a_wait_is_never_above_its_ceiling_nor_below_the_wish(
-            failures in 1_u32..1_000_000, random in 0.0_f64..=1.0, wish in proptest::option::of(0_u64..1_000_000),
+        fn a_wait_is_never_above_its_ceiling_nor_below_what_was_asked_for(
+            failures in 1_u32..1_000_000, random in 0.0_f64..=1.0, asked in proptest::option::of(0_u64..1_000_000),
         ) {
-            let delay = policy().delay(failures, wish.map(Duration::from_secs), random);
-            match wish {
+            let delay = policy().delay(failures, asked.map(Duration::from_secs), random);
+            match asked {
                 None => prop_assert!(delay <= policy().ceiling(failures)),
-                Some(wish) => {
-                    let least = Duration::from_secs(wish.min(300));
+                Some(asked) => {
+                    let least = Duration::from_secs(asked.min(300));
                     prop_assert!(delay >= least && delay <= least + Duration::from_secs(1));
                 }
             }

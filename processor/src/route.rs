@@ -1,8 +1,8 @@
-//! An event's deliveries to one sink: the rules that match it, and the targets that the sink names for them.
+//! Finds an event's deliveries to one sink: the rules that match it, and the targets that the sink returns for them.
 //!
-//! Where a rule cannot be evaluated, it is not known whether it sends the event to its targets. Those that another rule sends
-//! it to get it, as ever. The others are [`Undecided`] and become one dead letter each, which names target and rules: putting
-//! it back means to ask these rules again for this target, and touches nothing that was delivered.
+//! Where a rule cannot be evaluated, it is unknown whether it sends the event to its targets. Targets of another rule
+//! that matches get it as usual. The others are [`Undecided`] and become one dead letter each, which names target and
+//! rules: a redrive evaluates these rules again for this target, and repeats no other delivery.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,10 +16,10 @@ use tokio::time::Instant;
 
 use crate::metrics::{Metrics, RuleMetrics};
 
-/// A rule that fails is told of at most this often.
-const TELL_EVERY: Duration = Duration::from_mins(1);
+/// How often the failures of one rule are logged, at most.
+const REPORT_EVERY: Duration = Duration::from_mins(1);
 
-/// The rules seen from one sink. CEL runs only for rules that name the sink and can match the event's type.
+/// The rules that name one sink. CEL runs only for those that can match the event's type.
 #[derive(Debug)]
 pub struct Router {
     rules: Arc<Rules>,
@@ -33,47 +33,47 @@ struct Route {
     rule: Arc<Rule>,
     arguments: Vec<Option<String>>,
     metrics: RuleMetrics,
-    told: Mutex<Told>,
+    last_report: Mutex<LastReport>,
 }
 
-/// What the log knows of a rule's failures.
+/// When a rule's failures were last logged.
 #[derive(Debug, Default)]
-struct Told {
+struct LastReport {
     at: Option<Instant>,
-    /// Since then.
+    /// The failures since then.
     failures: u64,
 }
 
-/// Where an event goes at one sink.
+/// The deliveries of an event to one sink.
 #[derive(Debug, Default)]
 pub struct Routed {
-    /// One per target; several rules that lead to the same target make one delivery, which names them all.
+    /// One per target; several rules with the same target make one delivery, which names them all.
     pub deliveries: Vec<Delivery>,
-    /// The targets of which it is not known, one each.
+    /// One per target of which it is unknown whether the event goes there.
     pub undecided: Vec<Undecided>,
 }
 
-/// A target that no rule sends the event to, and that one which cannot be evaluated might.
+/// A target that no matching rule has, but a rule that could not be evaluated.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Undecided {
     /// The target.
     pub target: Target,
     /// The rules, in the order of the file.
     pub rules: Vec<RuleName>,
-    /// Which rule cannot be evaluated, and why; of each.
+    /// Which rules cannot be evaluated, and why.
     pub reason: String,
 }
 
 impl Routed {
-    /// Whether the event goes to no target, and might have had to: it could not be routed at all. One that goes somewhere does
-    /// not count, for one bad rule is no reason to stop what the others do.
+    /// Whether the event could not be routed at all: it goes to no target, and some are undecided. An event that goes
+    /// somewhere does not count, because one bad rule is no reason to stop the others.
     pub(crate) fn is_nowhere(&self) -> bool {
         self.deliveries.is_empty() && !self.undecided.is_empty()
     }
 }
 
 impl Router {
-    /// The rules that name this sink.
+    /// Makes the router of the rules that name this sink.
     pub fn new(rules: Arc<Rules>, sink: Arc<dyn Sink>, metrics: &Metrics) -> Self {
         let mut routes = Vec::new();
         let mut patterns = Vec::new();
@@ -89,7 +89,7 @@ impl Router {
                     rule: Arc::clone(rule),
                     arguments,
                     metrics: metrics.rule(sink.name(), &rule.name),
-                    told: Mutex::default(),
+                    last_report: Mutex::default(),
                 });
                 patterns.push(rule.condition.types());
             }
@@ -108,7 +108,7 @@ impl Router {
         self.rules.version()
     }
 
-    /// Where the event goes; nowhere if each rule says no.
+    /// Routes an event; it goes nowhere if no rule matches.
     pub fn route(&self, event: &Arc<Event>, record: &Arc<StoredRecord>) -> Routed {
         let mut deliveries: Vec<Delivery> = Vec::new();
         let mut failed: Vec<(&Route, String)> = Vec::new();
@@ -194,20 +194,20 @@ impl Router {
         undecided
     }
 
-    /// Counts it, and tells of it aloud once a minute and rule.
+    /// Counts a failure, and logs it at most once a minute per rule.
     fn failure(&self, route: &Route, event: &Event, reason: &str) {
         route.metrics.errors.inc();
         let now = Instant::now();
-        let mut told = route.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.failures += 1;
-        if told.at.is_some_and(|at| now.duration_since(at) < TELL_EVERY) {
+        let mut last_report = route.last_report.lock().unwrap_or_else(PoisonError::into_inner);
+        last_report.failures += 1;
+        if last_report.at.is_some_and(|at| now.duration_since(at) < REPORT_EVERY) {
             return;
         }
-        let failures = std::mem::take(&mut told.failures);
-        told.at = Some(now);
-        drop(told);
+        let failures = std::mem::take(&mut last_report.failures);
+        last_report.at = Some(now);
+        drop(last_report);
         tracing::warn!(sink = %self.sink.name(), rule = %route.rule.name, event_id = %event.id(),
             error = reason, failures,
-            "rule cannot be evaluated: where no other rule sends the event, it becomes a dead letter; told once a minute");
+            "rule cannot be evaluated: where no other rule sends the event, it becomes a dead letter; logged once a minute");
     }
 }

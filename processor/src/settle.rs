@@ -1,5 +1,5 @@
 //! How far a partition is settled: a record is settled once all its deliveries are, and progress is the end of the
-//! unbroken row of settled records. Pure; a property test compares it with a naive model.
+//! unbroken sequence of settled records. Pure; a property test compares it with a naive model.
 
 use std::collections::BTreeMap;
 
@@ -15,8 +15,8 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// A record was read, and `deliveries` deliveries have to be settled before it is. Records come in order of offset;
-    /// offsets may have holes.
+    /// Adds a record that was read, with `deliveries` deliveries to settle. Records come in order of offset; offsets
+    /// may have holes.
     pub fn seen(&mut self, offset: Offset, deliveries: usize) {
         self.seen = self.seen.max(Some(offset.next()));
         if deliveries > 0 {
@@ -24,7 +24,7 @@ impl Progress {
         }
     }
 
-    /// One delivery of the record at `offset` is settled. Says whether the record is, by that.
+    /// Settles one delivery of the record at `offset`. Returns whether that settles the record.
     pub fn settled(&mut self, offset: Offset) -> bool {
         let Some(left) = self.open.get_mut(&offset) else {
             return false;
@@ -37,13 +37,14 @@ impl Progress {
         true
     }
 
-    /// Everything before this is settled: the next record to read after a restart. `None` until a record was seen.
+    /// Returns the offset before which everything is settled: the next record to read after a restart. `None` until a
+    /// record was added.
     pub fn next(&self) -> Option<Offset> {
         self.open.keys().next().copied().or(self.seen)
     }
 
-    /// What [`next`](Self::next) would be if these deliveries, given by the offsets of their records in ascending order,
-    /// were settled too.
+    /// Returns what [`next`](Self::next) would be if these deliveries, given by the offsets of their records in
+    /// ascending order, were settled too.
     pub fn next_after(&self, offsets: &[Offset]) -> Option<Offset> {
         let mut rest = offsets;
         for (offset, left) in &self.open {
@@ -60,7 +61,7 @@ impl Progress {
         self.seen
     }
 
-    /// How many records are not settled.
+    /// Returns how many records are not settled.
     pub fn open_records(&self) -> usize {
         self.open.len()
     }
@@ -126,7 +127,7 @@ mod tests {
                 }
                 prop_assert_eq!(progress.next(), model.next());
                 prop_assert_eq!(progress.open_records(), model.0.iter().filter(|r| r.1 > 0).count());
-                // All that is open, settled at once.
+                // Everything open, settled at once.
                 let all: Vec<Offset> = model.0.iter().flat_map(|(o, left)| std::iter::repeat_n(*o, *left)).collect();
                 prop_assert_eq!(progress.next_after(&all), model.0.last().map(|(o, _)| o.next()));
             }

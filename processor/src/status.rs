@@ -1,4 +1,4 @@
-//! What a worker shows of itself, for readiness and metrics: what it owns, how that moves, what holds it up.
+//! The state of a worker, for readiness and metrics: which partitions it owns, how they move, and what delays them.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,13 +8,13 @@ use schemas::record::Partition;
 use schemas::time::Timestamp;
 use tokio::time::Instant;
 
-/// Shared between a worker and whoever asks.
+/// Shared between a worker and its observers.
 #[derive(Debug, Default)]
 pub struct Status(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Whether the group has said what is ours, if that is nothing.
+    /// Whether the group has assigned partitions, even if none.
     joined: bool,
     assigned: BTreeMap<Partition, Owned>,
     last_poll: Option<Instant>,
@@ -22,19 +22,19 @@ struct State {
     ended: Option<String>,
 }
 
-/// One partition while it is ours.
+/// One partition while it is owned.
 #[derive(Debug)]
 struct Owned {
     stalled: Option<String>,
-    /// What this process lacks, while deliveries wait for it.
+    /// The resource that this process lacks, while deliveries wait for it.
     lacking: Option<String>,
     /// When a record was last read.
     moved: Instant,
     /// How many records are read and not settled.
     in_hand: usize,
-    /// As measured last.
+    /// The lag as last measured.
     lag: Option<u64>,
-    /// The newest canary, or the assignment: what was never seen ages as well.
+    /// The newest canary, or the assignment, so that the age grows even if none was seen.
     canary: Canary,
 }
 
@@ -45,30 +45,30 @@ struct Canary {
     seen: Instant,
 }
 
-/// A moment's answer.
+/// The state at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
-    /// Whether the group has said which partitions are ours; that may be none, while other members own them.
+    /// Whether the group has assigned partitions; that may be none, while other members own them.
     pub joined: bool,
-    /// The partitions that are owned.
+    /// The owned partitions.
     pub assigned: Vec<Partition>,
-    /// Those of them that are held up, and why: the sink or the dead-letter topic is unavailable, or this process lacks
-    /// something.
+    /// The owned partitions that are stalled, and why: the sink or the dead-letter topic is unavailable, or this
+    /// process lacks a resource.
     pub stalled: Vec<(Partition, String)>,
-    /// Those of them that have records in the log and nothing in hand, and for how long none has come.
+    /// The owned partitions that have records in the log but none in flight, and how long ago the last was read.
     pub idle: Vec<(Partition, Duration)>,
-    /// How long ago each has shown a canary, or was assigned.
+    /// How long ago each had a canary, or was assigned.
     pub canaries: Vec<(Partition, Duration)>,
     /// How long ago the event log was last asked; `None` before the first time. More than a few seconds means stuck.
     pub since_poll: Option<Duration>,
-    /// What keeps the worker as a whole from its work, for now.
+    /// What keeps the whole worker from its work at present.
     pub trouble: Option<String>,
     /// The error that the worker ended with.
     pub ended: Option<String>,
 }
 
 impl Status {
-    /// How things stand now.
+    /// Returns the state now.
     pub fn snapshot(&self) -> Snapshot {
         let state = self.lock();
         let of = |partition: &Partition| partition.clone();
@@ -100,8 +100,8 @@ impl Status {
         }
     }
 
-    /// How old the newest canary is that each partition has shown, in seconds since it was sent; since the assignment, before
-    /// the first one.
+    /// Returns the age of each partition's newest canary, in seconds since it was sent; before the first one, since the
+    /// assignment.
     pub fn canary_ages(&self) -> Vec<(Partition, f64)> {
         let now = Timestamp::now().millis();
         #[expect(clippy::cast_precision_loss, reason = "milliseconds of an age")]
@@ -118,7 +118,7 @@ impl Status {
         self.lock().last_poll = Some(Instant::now());
     }
 
-    /// The group has said what is ours; or it does not let us be a member any more.
+    /// Notes that the group has assigned partitions, or that the worker has left the group.
     pub(crate) fn joined(&self, joined: bool) {
         let mut state = self.lock();
         state.joined = joined;
@@ -154,23 +154,24 @@ impl Status {
         self.with(partition, |owned| owned.stalled = reason);
     }
 
-    /// Deliveries of the partition wait for something that this process lacks, or no longer. Says whether any partition's do.
+    /// Notes whether deliveries of the partition wait for a resource that this process lacks. Returns whether those of
+    /// any partition do.
     pub(crate) fn lacking(&self, partition: &Partition, reason: Option<String>) -> bool {
         self.with(partition, |owned| owned.lacking = reason);
         self.lock().assigned.values().any(|owned| owned.lacking.is_some())
     }
 
-    /// Records have been read.
+    /// Notes that records were read.
     pub(crate) fn moved(&self, partition: &Partition) {
         self.with(partition, |owned| owned.moved = Instant::now());
     }
 
-    /// So many records are read and not settled.
+    /// Notes how many records are read and not settled.
     pub(crate) fn in_hand(&self, partition: &Partition, records: usize) {
         self.with(partition, |owned| owned.in_hand = records);
     }
 
-    /// The lag was measured, or could not be.
+    /// Notes the lag; `None` if it could not be measured.
     pub(crate) fn lag(&self, partition: &Partition, lag: Option<u64>) {
         self.with(partition, |owned| owned.lag = lag);
     }
@@ -191,7 +192,7 @@ impl Status {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing in here panics half-way, so what a panicking holder left is whole.
+        // No change panics half-way, so the state is consistent even after a panic of a holder.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! The tasks of the partitions that are ours: started, stopped in time, and missed when they break down.
+//! The tasks of the owned partitions: started, stopped in time, and noticed when they panic.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::error::WorkerError;
 use crate::metrics::Metrics;
 use crate::partition::{self, Shared};
 
-/// The tasks of the partitions that are ours.
+/// The tasks of the owned partitions.
 pub(crate) struct Tasks {
     shared: Arc<Shared>,
     metrics: Metrics,
@@ -48,7 +48,7 @@ impl Tasks {
         self.running.keys()
     }
 
-    /// The next task that ends; `None` while there is none. Cancel-safe.
+    /// Returns the next task that ends; `None` while there is no task. Cancel-safe.
     pub(crate) async fn next_ended(&mut self) -> Option<Ended> {
         self.set.join_next_with_id().await
     }
@@ -82,7 +82,7 @@ impl Tasks {
 
     fn start(&mut self, reader: Box<dyn PartitionReader>) {
         let partition = reader.partition().clone();
-        // A partition that comes again without having been taken away: its old task must not go on beside the new one.
+        // If the partition is assigned again without a revocation, its old task must not run beside the new one.
         if let Some(old) = self.running.get(&partition) {
             old.abort.abort();
             self.release(&partition);
@@ -101,7 +101,7 @@ impl Tasks {
         self.running.insert(partition, running);
     }
 
-    /// Lets these finish what they have in hand; what takes longer is abandoned and stores nothing.
+    /// Lets these tasks finish their current batch; what takes longer is abandoned and stores nothing.
     async fn stop(&mut self, partitions: &[Partition], patience: Duration) -> Result<(), WorkerError> {
         let deadline = Instant::now() + patience;
         for partition in partitions {
@@ -118,7 +118,7 @@ impl Tasks {
                     for partition in partitions {
                         if let Some(running) = self.running.get(partition) {
                             tracing::warn!(sink = %self.shared.sink.name(), partition = %partition,
-                                "batch in hand abandoned, it will be repeated");
+                                "current batch abandoned, it will be repeated");
                             running.abort.abort();
                             self.release(partition);
                         }
@@ -136,7 +136,7 @@ impl Tasks {
         result
     }
 
-    /// A task has ended by itself, was stopped, or has panicked.
+    /// Handles a task that has ended, was stopped, or has panicked.
     pub(crate) fn ended(&mut self, ended: Ended) -> Result<(), WorkerError> {
         let id = match &ended {
             Ok((id, _)) => *id,
@@ -157,7 +157,7 @@ impl Tasks {
                 partition,
                 reason: panic_text(error),
             }),
-            // Aborted by us, or a partition that is not ours any more.
+            // Aborted here, or a partition that is no longer owned.
             (Err(_), _) => Ok(()),
         }
     }
@@ -175,7 +175,7 @@ fn panic_text(error: JoinError) -> String {
             .downcast_ref::<&str>()
             .map(|text| (*text).to_owned())
             .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "a panic without words".to_owned()),
+            .unwrap_or_else(|| "a panic without a message".to_owned()),
         Err(error) => error.to_string(),
     }
 }

@@ -1,6 +1,6 @@
-//! When nearly everything fails, the fault is ours or the sink's and not the events': the worker stops before it turns a
-//! whole topic into dead letters. It ends with an error (readiness goes first) and is started again later, where it stopped: what
-//! stood in the log is still there.
+//! When nearly everything fails, the cause is the sink or Forebay and not the events: the worker stops before it turns
+//! a whole topic into dead letters. It ends with an error (readiness fails first) and is started again later, where it
+//! stopped: the records are still in the log.
 
 use std::collections::VecDeque;
 
@@ -12,16 +12,16 @@ pub struct Valve {
     recent: VecDeque<bool>,
     failures: usize,
     tripped: bool,
-    /// Opened again after it had tripped, and nothing has been delivered since.
+    /// Reopened after it had tripped, and nothing has been delivered since.
     on_trial: bool,
 }
 
-/// How many outcomes are enough to trip a valve that was opened again.
+/// How many outcomes are enough to trip a reopened valve.
 const TRIAL: usize = 2;
 
 impl Valve {
-    /// Trips when `percent` of the last `window` outcomes are failures, never before there were so many; a window of 0
-    /// never trips.
+    /// Makes a valve that trips when `percent` of the last `window` outcomes are failures, never before there were that
+    /// many; a window of 0 never trips.
     pub fn new(window: usize, percent: u32) -> Self {
         Self {
             window,
@@ -33,7 +33,7 @@ impl Valve {
         }
     }
 
-    /// Opens it again, to try whether the cause is mended: if nothing but failures comes, it takes fewer of them to trip.
+    /// Reopens it, to test whether the cause is fixed: if there are only failures, it takes fewer of them to trip.
     pub fn reopen(&mut self) {
         self.on_trial |= self.tripped;
         self.tripped = false;
@@ -41,7 +41,7 @@ impl Valve {
         self.recent.clear();
     }
 
-    /// Notes one outcome. Says whether the valve is tripped now; once tripped it stays so.
+    /// Notes one outcome. Returns whether the valve is tripped now; once tripped it stays tripped.
     pub fn note(&mut self, failed: bool) -> bool {
         if self.window == 0 {
             return false;
@@ -62,7 +62,7 @@ impl Valve {
         self.tripped
     }
 
-    /// Failures and outcomes in the window.
+    /// Returns the failures and outcomes in the window.
     pub fn share(&self) -> (usize, usize) {
         (self.failures, self.recent.len())
     }
@@ -89,12 +89,12 @@ mod tests {
         let tripped = (0..10).map(|_| valve.note(true)).position(|tripped| tripped);
         assert!(tripped.is_some());
         for _ in 0..20 {
-            assert!(valve.note(false), "only a new start opens it again");
+            assert!(valve.note(false), "only a new start reopens it");
         }
     }
 
     #[test]
-    fn opened_again_it_trips_sooner_unless_something_is_delivered() {
+    fn reopened_it_trips_sooner_unless_something_is_delivered() {
         let mut valve = Valve::new(200, 90);
         assert!((0..200).any(|_| valve.note(true)));
         valve.reopen();

@@ -15,17 +15,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, InvalidConfig};
 use crate::error::WorkerError;
+use crate::failing_targets::FailingTargets;
 use crate::metrics::Metrics;
 use crate::partition::{Shared, backoff};
 use crate::retry::RetryPolicy;
 use crate::route::Router;
 use crate::status::Status;
 use crate::tasks::Tasks;
-use crate::trouble::Trouble;
 use crate::valve::Valve;
 use rules::Rules;
 
-/// What a worker uses of the event log.
+/// The parts of the event log that a worker uses.
 #[derive(Debug, Clone)]
 pub struct Log {
     /// Where events are read.
@@ -41,15 +41,15 @@ pub struct Log {
 /// How long measuring the lag may take.
 const LAG_PATIENCE: Duration = Duration::from_secs(10);
 
-/// A measurement of the lag under way, and what comes of it.
+/// A running measurement of the lag, and its result.
 type Measuring = Pin<Box<Timeout<BoxFuture<'static, Result<Vec<(Partition, u64)>, LogError>>>>>;
 type Measured = Result<Result<Vec<(Partition, u64)>, LogError>, Elapsed>;
 
-/// Why a worker is done with a consumer.
+/// Why a worker left a consumer.
 enum Left {
-    ToldToStop,
-    /// The consumer is of no more use, and a new one may be. The reason in words.
-    LogAway(String),
+    Shutdown,
+    /// The consumer failed, and a new one may work. The reason.
+    LogUnavailable(String),
 }
 
 /// Carries events from the log to one sink.
@@ -61,7 +61,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker that has not started; the error names the setting that cannot be.
+    /// Makes a worker that has not started; the error names the invalid setting.
     pub fn new(
         sink: Arc<dyn Sink>,
         rules: Arc<Rules>,
@@ -80,8 +80,8 @@ impl Worker {
             policy: RetryPolicy::new(&config),
             valve: valve(),
             routing_valve: valve(),
-            trouble: Trouble::default(),
-            shortage: Trouble::default(),
+            failing: FailingTargets::default(),
+            shortage: FailingTargets::default(),
             status,
             sink,
             log,
@@ -94,18 +94,18 @@ impl Worker {
         })
     }
 
-    /// The sink that it delivers to.
+    /// Returns the sink that it delivers to.
     pub fn sink(&self) -> &SinkName {
         self.shared.sink.name()
     }
 
-    /// How it does, for readiness; valid before, during and after [`run`](Self::run).
+    /// Returns its status, for readiness; valid before, during and after [`run`](Self::run).
     pub fn status(&self) -> Arc<Status> {
         Arc::clone(&self.shared.status)
     }
 
-    /// Works until `shutdown` is cancelled (then drains within `drain_ms` and answers `Ok`) or something needs an operator.
-    /// May be called again after an error, whose cause may be gone by then.
+    /// Works until `shutdown` is cancelled (then drains within `drain_ms` and returns `Ok`) or something needs an
+    /// operator. May be called again after an error, whose cause may have passed by then.
     pub fn run(&self, shutdown: CancellationToken) -> impl Future<Output = Result<(), WorkerError>> + Send + use<> {
         let worker = self.clone();
         async move {
@@ -129,7 +129,7 @@ impl Worker {
             let result = self.work(&mut *consumer, &mut tasks, &mut failures, shutdown).await;
             self.shared.status.joined(false);
 
-            // What is in hand is finished in any case: an error of one partition takes nothing from the others.
+            // Current batches are finished in any case: an error of one partition does not affect the others.
             let drained = tasks.stop_all(Duration::from_millis(self.shared.config.drain_ms)).await;
             match timeout(Duration::from_secs(5), consumer.close()).await {
                 Ok(Ok(())) => {}
@@ -141,8 +141,8 @@ impl Worker {
             let left = result?;
             drained?;
             match left {
-                Left::ToldToStop => break,
-                Left::LogAway(reason) => {
+                Left::Shutdown => break,
+                Left::LogUnavailable(reason) => {
                     if !self.wait_for_log(&mut failures, &reason, shutdown).await {
                         break;
                     }
@@ -152,7 +152,7 @@ impl Worker {
         Ok(())
     }
 
-    /// `None` if told to stop before it came to pass.
+    /// Subscribes to the events; returns `None` if shut down before that succeeded.
     async fn subscribe(
         &self,
         failures: &mut u32,
@@ -180,7 +180,8 @@ impl Worker {
         }
     }
 
-    /// The log is away, `failures` times in a row with this one. False: told to stop while waiting.
+    /// Waits before the log is tried again; `failures` counts the failures in a row. Returns false if shut down while
+    /// waiting.
     async fn wait_for_log(&self, failures: &mut u32, reason: &str, shutdown: &CancellationToken) -> bool {
         *failures = failures.saturating_add(1);
         self.shared.status.trouble(format!("event log unavailable: {reason}"));
@@ -205,25 +206,26 @@ impl Worker {
         let mut lag = interval(Duration::from_millis(self.shared.config.lag_ms));
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         lag.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // Beside the loop, because a revocation must not wait for it.
+        // Outside the loop, because a revocation must not wait for it.
         let mut measuring: Option<Measuring> = None;
         loop {
             self.shared.status.polled();
             tokio::select! {
                 biased;
-                () = shutdown.cancelled() => return Ok(Left::ToldToStop),
+                () = shutdown.cancelled() => return Ok(Left::Shutdown),
                 Some(ended) = tasks.next_ended() => tasks.ended(ended)?,
                 change = consumer.next() => match change {
                     Ok(change) => {
                         *failures = 0;
                         let assigned = matches!(change, Change::Assigned(_));
                         tasks.change(change).await?;
-                        // With nothing left it waits for the group's next word, which may be that others have all.
+                        // Without any partition it waits for the next assignment, which may be empty when other members
+                        // own all.
                         if assigned || tasks.owned().next().is_none() {
                             self.shared.status.joined(assigned);
                         }
                     }
-                    Err(LogError::Unavailable(reason)) => return Ok(Left::LogAway(reason)),
+                    Err(LogError::Unavailable(reason)) => return Ok(Left::LogUnavailable(reason)),
                     Err(error) => return Err(error.into()),
                 },
                 measured = measured(&mut measuring), if measuring.is_some() => {
@@ -237,7 +239,7 @@ impl Worker {
         }
     }
 
-    /// A lag that could not be measured is not shown: the last one says nothing of now.
+    /// Exports the lag. One that could not be measured is removed: the last value says nothing about now.
     fn show_lag(&self, measured: Measured, tasks: &Tasks) {
         let sink = self.shared.sink.name();
         let reason = match measured {

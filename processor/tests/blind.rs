@@ -1,5 +1,5 @@
-//! A rule that cannot see is not a rule that says no: what conditions see of any body, and what becomes of an event whose
-//! condition cannot be evaluated. In paused time.
+//! Conditions see every body, and an event whose condition cannot be evaluated is not treated as unmatched. In paused
+//! time.
 
 mod harness;
 
@@ -28,7 +28,7 @@ fn rules(rules: &[(&str, &str)]) -> String {
     format!("rules:\n{rules}")
 }
 
-/// An event whose `data` is this, with a key of its own.
+/// A record of an event with this `data`, and its own key.
 fn record(number: u64, data: &str) -> Record {
     Record {
         value: value(number, "x.y", data),
@@ -36,8 +36,8 @@ fn record(number: u64, data: &str) -> Record {
     }
 }
 
-/// What became of events.
-struct Fate {
+/// What a worker did with events.
+struct Results {
     /// The rules that each delivery names, with the event's number and the target.
     delivered: Vec<(i64, String, Vec<String>)>,
     letters: Vec<Record>,
@@ -48,7 +48,7 @@ fn header(letter: &Record, name: &str) -> Option<String> {
     letter.header(name).map(|v| String::from_utf8_lossy(v).into_owned())
 }
 
-async fn fate_at(sink: ScriptedSink, rules: &str, data: &[&str]) -> Fate {
+async fn run_at(sink: ScriptedSink, rules: &str, data: &[&str]) -> Results {
     let sink = Arc::new(sink);
     let log = MemoryLog::new(1);
     for (number, data) in (0..).zip(data) {
@@ -65,22 +65,22 @@ async fn fate_at(sink: ScriptedSink, rules: &str, data: &[&str]) -> Fate {
     let delivered = sink.delivered();
     let mut metrics = String::new();
     encode(&mut metrics, &registry).expect("text");
-    Fate {
+    Results {
         delivered: delivered.into_iter().map(|d| (d.offset, d.target, d.rules)).collect(),
         letters: log.dead_letters(),
         metrics,
     }
 }
 
-async fn fate(rules: &str, data: &[&str]) -> Fate {
-    fate_at(ScriptedSink::plain(each(|_, _| Outcome::Delivered)), rules, data).await
+async fn run(rules: &str, data: &[&str]) -> Results {
+    run_at(ScriptedSink::plain(each(|_, _| Outcome::Delivered)), rules, data).await
 }
 
 fn nested(levels: usize) -> String {
     format!("{}1{}", "[".repeat(levels), "]".repeat(levels))
 }
 
-/// Bodies of which each says `"plan":"vip"`, and something that is hard to read.
+/// Bodies that each contain `"plan":"vip"`, and something that is hard to parse.
 fn hard_bodies() -> Vec<(&'static str, String)> {
     let media = |bytes: usize| format!(r#"{{"plan":"vip","media":"{}"}}"#, "A".repeat(bytes));
     let deep = |levels: usize| format!(r#"{{"deep":{},"plan":"vip"}}"#, nested(levels));
@@ -105,14 +105,18 @@ fn hard_bodies() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// As ingest keeps a body that is nested deeper than its parsers go.
+/// As ingest keeps a body that is nested deeper than its parsers allow.
 #[tokio::test(start_paused = true)]
 async fn a_condition_sees_json_that_is_kept_as_bytes() {
     for levels in [140, 5_000] {
         let body = STANDARD.encode(format!(r#"{{"deep":{},"plan":"vip"}}"#, nested(levels)));
         let data = format!(r#"{{"unmapped":{{"reason":"too deep"}},"raw_base64":"{body}"}}"#);
-        let fate = fate(&rules(&[("vip", VIP)]), &[&data]).await;
-        assert_eq!((fate.delivered.len(), fate.letters.len()), (1, 0), "{levels} levels");
+        let results = run(&rules(&[("vip", VIP)]), &[&data]).await;
+        assert_eq!(
+            (results.delivered.len(), results.letters.len()),
+            (1, 0),
+            "{levels} levels"
+        );
     }
 }
 
@@ -120,9 +124,9 @@ async fn a_condition_sees_json_that_is_kept_as_bytes() {
 async fn a_condition_sees_the_body_however_large_deep_or_odd_it_is() {
     let mut blind = Vec::new();
     for (name, body) in hard_bodies() {
-        let fate = fate(&rules(&[("vip", VIP)]), &[&format!(r#"{{"raw":{body}}}"#)]).await;
-        if fate.delivered.len() != 1 {
-            blind.push((name, fate.delivered.len(), fate.letters.len()));
+        let results = run(&rules(&[("vip", VIP)]), &[&format!(r#"{{"raw":{body}}}"#)]).await;
+        if results.delivered.len() != 1 {
+            blind.push((name, results.delivered.len(), results.letters.len()));
         }
     }
     assert!(blind.is_empty(), "delivered, dead letters: {blind:?}");
@@ -131,7 +135,7 @@ async fn a_condition_sees_the_body_however_large_deep_or_odd_it_is() {
 #[tokio::test(start_paused = true)]
 async fn a_condition_that_cannot_be_evaluated_makes_a_dead_letter_that_names_the_rule() {
     let rules = rules(&[("ratio", "event.data.raw.a / event.data.raw.b > 1")]);
-    let fate = fate(
+    let results = run(
         &rules,
         &[
             r#"{"raw":{"a":4,"b":2}}"#,
@@ -140,9 +144,9 @@ async fn a_condition_that_cannot_be_evaluated_makes_a_dead_letter_that_names_the
         ],
     )
     .await;
-    assert_eq!(fate.delivered, [(0, "-".to_owned(), vec!["ratio".to_owned()])]);
-    assert_eq!(fate.letters.len(), 1, "the third has no `b`, which is no error");
-    let letter = &fate.letters[0];
+    assert_eq!(results.delivered, [(0, "-".to_owned(), vec!["ratio".to_owned()])]);
+    assert_eq!(results.letters.len(), 1, "the third has no `b`, which is no error");
+    let letter = &results.letters[0];
     assert_eq!(letter.value, record(1, r#"{"raw":{"a":4,"b":0}}"#).value, "as it was");
     assert_eq!(
         header(letter, "fb_reason").as_deref(),
@@ -156,8 +160,8 @@ async fn a_condition_that_cannot_be_evaluated_makes_a_dead_letter_that_names_the
 async fn what_another_rule_sends_is_delivered_once_and_only_the_rest_is_a_dead_letter() {
     let divide = "1 / event.data.raw.zero == 1";
     let data = [r#"{"raw":{"zero":0}}"#];
-    // The sink has one target for all: it has the event, and nothing is lost.
-    let both = fate(&rules(&[("bad", divide), ("good", "true")]), &data).await;
+    // The sink has one target for all: it gets the event, and nothing is lost.
+    let both = run(&rules(&[("bad", divide), ("good", "true")]), &data).await;
     assert_eq!(both.delivered, [(0, "-".to_owned(), vec!["good".to_owned()])]);
     assert!(both.letters.is_empty());
     assert!(
@@ -168,7 +172,7 @@ async fn what_another_rule_sends_is_delivered_once_and_only_the_rest_is_a_dead_l
     );
 
     let text = "event.data.raw.zero.startsWith('x')";
-    let failed = fate(&rules(&[("a", divide), ("b", text), ("c", "false")]), &data).await;
+    let failed = run(&rules(&[("a", divide), ("b", text), ("c", "false")]), &data).await;
     assert!(failed.delivered.is_empty());
     assert_eq!(failed.letters.len(), 1, "one for the target, and not one for each rule");
     let letter = &failed.letters[0];
@@ -180,13 +184,13 @@ async fn what_another_rule_sends_is_delivered_once_and_only_the_rest_is_a_dead_l
         )
     );
 
-    // No target wants it, so there is nothing that could be lost.
-    let mut nobody = ScriptedSink::plain(each(|_, _| Outcome::Delivered));
-    nobody.targets = vec![];
-    let nobody = fate_at(nobody, &rules(&[("bad", divide)]), &data).await;
-    assert!(nobody.delivered.is_empty() && nobody.letters.is_empty());
+    // The sink has no target for it, so nothing could be lost.
+    let mut unwanted = ScriptedSink::plain(each(|_, _| Outcome::Delivered));
+    unwanted.targets = vec![];
+    let unwanted = run_at(unwanted, &rules(&[("bad", divide)]), &data).await;
+    assert!(unwanted.delivered.is_empty() && unwanted.letters.is_empty());
     assert!(
-        nobody
+        unwanted
             .metrics
             .contains(r#"rule_errors_total{sink="postgres",rule="bad"} 1"#)
     );
@@ -198,14 +202,19 @@ async fn a_dead_letter_names_the_target_that_did_not_get_the_event() {
                          - { name: good, when: 'true', to: ['postgres:crm'] }\n";
     let mut sink = ScriptedSink::plain(each(|_, _| Outcome::Delivered));
     sink.named = true;
-    let fate = fate_at(sink, RULES, &[r#"{"raw":{"zero":0}}"#]).await;
-    assert_eq!(fate.delivered, [(0, "crm".to_owned(), vec!["good".to_owned()])]);
-    let targets: Vec<_> = fate.letters.iter().map(|letter| header(letter, "fb_target")).collect();
+    let results = run_at(sink, RULES, &[r#"{"raw":{"zero":0}}"#]).await;
+    assert_eq!(results.delivered, [(0, "crm".to_owned(), vec!["good".to_owned()])]);
+    let targets: Vec<_> = results
+        .letters
+        .iter()
+        .map(|letter| header(letter, "fb_target"))
+        .collect();
     assert_eq!(targets, [Some("all".to_owned())]);
-    assert_eq!(header(&fate.letters[0], "fb_rules").as_deref(), Some("bad"));
+    assert_eq!(header(&results.letters[0], "fb_rules").as_deref(), Some("bad"));
 }
 
-/// How a worker with this window ends over these events; `None` if it settles them all.
+/// Returns the error that a worker with this window ends with over these events (`None` if it settles them all), and
+/// the number of dead letters.
 async fn end(rules: &str, data: &[&str]) -> (Option<WorkerError>, usize) {
     let sink = ScriptedSink::new(each(|_, _| Outcome::Delivered));
     let log = MemoryLog::new(1);
@@ -241,9 +250,9 @@ async fn the_valve_stops_a_worker_that_can_route_nearly_nothing_and_no_other() {
         text.contains("failed 50 of the last 50") && text.contains("rule `bad` cannot be evaluated"),
         "{text}"
     );
-    assert!(letters < 50, "and that before all is dead letters: {letters}");
+    assert!(letters < 50, "and that before everything is a dead letter: {letters}");
 
-    // One event in ten is bad and no rule wants the others: they were routed, to nowhere.
+    // One event in ten is bad and no rule matches the others: they were routed, to nowhere.
     let mut some = vec![r#"{"raw":{"n":7}}"#; 1_000];
     some.iter_mut().step_by(10).for_each(|data| *data = bad[0]);
     let (ended, letters) = end(&rules(&[("bad", divide)]), &some).await;

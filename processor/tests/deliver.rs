@@ -1,4 +1,4 @@
-//! What becomes of deliveries: order, retries, dead letters, a sink or a log that is away, the valve. In paused time.
+//! Deliveries: order, retries, dead letters, a sink or a log that is unavailable, the valve. In paused time.
 
 mod harness;
 
@@ -18,7 +18,7 @@ use schemas::sink::{Batch, Outcome, Target, Unavailable};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Starts a worker over `count` records in partition 0, each with a key of its own.
+/// Starts a worker over `count` records in partition 0, each with its own key.
 fn start(
     count: u64,
     sink: &Arc<ScriptedSink>,
@@ -67,7 +67,7 @@ async fn a_retry_is_delivered_later_and_only_its_own_lane_waits() {
     for n in 0..20 {
         log.append(0, record(n, if n % 2 == 0 { "even" } else { "odd" }));
     }
-    // One at a time, so that the batch of the first try holds nothing else.
+    // One at a time, so that the batch of the first attempt holds nothing else.
     let config = Config {
         batch_max_records: 1,
         ..Config::default()
@@ -96,14 +96,18 @@ async fn a_retry_is_delivered_later_and_only_its_own_lane_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_target_asks_for_is_waited_for() {
-    let wish = Outcome::Retry {
+async fn the_wait_that_a_target_asks_for_is_kept() {
+    let later = Outcome::Retry {
         after: Some(Duration::from_mins(2)),
         reason: "429".to_owned(),
     };
-    let sink = ScriptedSink::new(each(
-        move |_, attempt| if attempt == 1 { wish.clone() } else { Outcome::Delivered },
-    ));
+    let sink = ScriptedSink::new(each(move |_, attempt| {
+        if attempt == 1 {
+            later.clone()
+        } else {
+            Outcome::Delivered
+        }
+    }));
     let begin = Instant::now();
     let (log, shutdown, run) = start(1, &sink, Config::default());
     eventually("it is stored", || log.stored(0) == 1).await;
@@ -117,7 +121,7 @@ async fn what_a_target_asks_for_is_waited_for() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_held_back_has_all_its_attempts_left() {
-    // All of one key: the first fails twice, what stands behind it is not tried.
+    // All of one key: the first fails twice, those after it are not tried.
     let sink = ScriptedSink::new(|batch: &Batch| {
         let failing = batch
             .deliveries
@@ -201,7 +205,7 @@ async fn a_delivery_that_never_succeeds_is_given_up_after_its_attempts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sink_that_is_away_costs_no_attempt_and_loses_nothing() {
+async fn an_unavailable_sink_costs_no_attempt_and_loses_nothing() {
     let begin = Instant::now();
     let sink = ScriptedSink::new(move |batch| {
         if begin.elapsed() < Duration::from_hours(5) {
@@ -218,7 +222,7 @@ async fn a_sink_that_is_away_costs_no_attempt_and_loses_nothing() {
     let status = worker.status();
     let shutdown = CancellationToken::new();
     let run = tokio::spawn(worker.run(shutdown.clone()));
-    eventually("the worker says so", || !status.snapshot().stalled.is_empty()).await;
+    eventually("the status shows it", || !status.snapshot().stalled.is_empty()).await;
     assert_eq!(status.snapshot().stalled[0].1, "connection refused");
     assert_eq!(log.stored(0), 0);
     tokio::time::sleep(Duration::from_hours(5)).await;
@@ -254,7 +258,7 @@ async fn a_dead_letter_that_cannot_be_written_is_not_settled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_letter_that_the_log_will_never_take_ends_the_worker() {
+async fn a_dead_letter_that_the_log_can_never_accept_ends_the_worker() {
     let sink = ScriptedSink::new(each(|_, _| rejected()));
     let log = MemoryLog::new(1);
     log.append(0, record(0, "k"));
@@ -270,7 +274,7 @@ async fn a_dead_letter_that_the_log_will_never_take_ends_the_worker() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_that_is_no_event_is_a_dead_letter_without_attempts() {
+async fn a_record_that_is_not_an_event_is_a_dead_letter_without_attempts() {
     let sink = ScriptedSink::new(each(|_, _| Outcome::Delivered));
     let log = MemoryLog::new(1);
     let mut broken = record(0, "k");
@@ -389,7 +393,7 @@ async fn each_target_is_delivered_and_retried_on_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_that_no_rule_wants_are_settled_and_the_sink_hears_of_it() {
+async fn events_that_no_rule_matches_are_settled_and_the_sink_gets_a_checkpoint() {
     let mut sink = ScriptedSink::plain(each(|_, _| Outcome::Delivered));
     sink.keeps = true;
     let sink = Arc::new(sink);
@@ -408,11 +412,14 @@ async fn events_that_no_rule_wants_are_settled_and_the_sink_hears_of_it() {
 #[tokio::test(start_paused = true)]
 async fn a_crash_repeats_no_more_than_the_bound() {
     let status: Arc<OnceLock<Arc<Status>>> = Arc::default();
-    let held_up = Arc::clone(&status);
-    // While it delivers, it is not held up any more.
+    let shared_status = Arc::clone(&status);
+    // While it delivers, it is no longer stalled.
     let sink = ScriptedSink::new(each(move |n, _| {
-        let held_up = held_up.get().map(|status| status.snapshot().stalled);
-        assert!(held_up.is_some_and(|stalled| stalled.is_empty()), "held up at {n}");
+        let shared_status = shared_status.get().map(|status| status.snapshot().stalled);
+        assert!(
+            shared_status.is_some_and(|stalled| stalled.is_empty()),
+            "stalled at {n}"
+        );
         Outcome::Delivered
     }));
     let log = MemoryLog::new(1);
@@ -461,7 +468,7 @@ async fn a_canary_is_seen_and_delivered_to_no_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lag_that_cannot_be_measured_is_not_shown() {
+async fn a_lag_that_cannot_be_measured_is_not_exported() {
     let mut registry = Registry::default();
     let sink = ScriptedSink::new(each(|_, _| Outcome::Delivered));
     let log = MemoryLog::new(1);
@@ -478,14 +485,14 @@ async fn a_lag_that_cannot_be_measured_is_not_shown() {
             .any(|l| l.starts_with("forebay_processor_lag_failures_total") && l.ends_with(" 1"));
         (lag, failures)
     };
-    eventually("the lag is shown", || shown() == (true, false)).await;
+    eventually("the lag is exported", || shown() == (true, false)).await;
     log.fail_lag();
-    eventually("the lag is not shown any more", || shown() == (false, true)).await;
+    eventually("the lag is no longer exported", || shown() == (false, true)).await;
     stop(shutdown, run).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_log_that_is_away_is_waited_for_and_lost_progress_is_not() {
+async fn an_unavailable_log_is_waited_for_and_lost_progress_is_not() {
     let sink = ScriptedSink::new(each(|_, _| Outcome::Delivered));
     let log = MemoryLog::new(1);
     log.append(0, record(0, "k"));
@@ -499,7 +506,7 @@ async fn a_log_that_is_away_is_waited_for_and_lost_progress_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sink_that_breaks_down_ends_the_worker_by_name() {
+async fn a_sink_that_panics_ends_the_worker_and_is_named() {
     let sink = ScriptedSink::new(each(|n, _| {
         assert_ne!(n, 3, "the sink's own bug");
         Outcome::Delivered
@@ -515,7 +522,7 @@ async fn a_sink_that_breaks_down_ends_the_worker_by_name() {
         .expect_err("it must not be silent");
     let text = error.to_string();
     assert!(
-        text.starts_with("the task of events[0] for sink `postgres` broke down: "),
+        text.starts_with("the task of events[0] for sink `postgres` panicked: "),
         "{text}"
     );
     assert!(text.contains("the sink's own bug"), "{text}");
@@ -529,7 +536,7 @@ async fn a_sink_that_miscounts_ends_the_worker() {
     let error = run.await.expect("no panic").expect_err("a bug of the sink");
     assert_eq!(
         error.to_string(),
-        "sink `postgres` answered 0 outcomes for 2 deliveries; this is a bug of the sink"
+        "sink `postgres` returned 0 outcomes for 2 deliveries; this is a bug of the sink"
     );
     assert_eq!(log.stored(0), 0);
 }

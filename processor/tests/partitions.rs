@@ -1,4 +1,4 @@
-//! Partitions come and go, the process dies: nothing is skipped, and one partition holds up no other.
+//! Partitions are assigned and revoked, the process dies: nothing is skipped, and one partition does not delay another.
 
 mod harness;
 
@@ -74,7 +74,7 @@ async fn a_revoked_partition_finishes_its_batch_and_stores_it() {
     log.revoke(&[0]).await;
     assert!(
         begin.elapsed() < Duration::from_secs(1),
-        "only the batch in hand is waited for"
+        "only the current batch is waited for"
     );
     assert_eq!(
         (log.stored(0), sink.offsets(0).len()),
@@ -91,7 +91,7 @@ async fn a_revoked_partition_finishes_its_batch_and_stores_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_revocation_does_not_wait_for_a_sink_that_hangs_or_is_away() {
+async fn a_revocation_does_not_wait_for_a_sink_that_hangs_or_is_unavailable() {
     for away in [false, true] {
         let mut sink = ScriptedSink::plain(move |batch| {
             let unavailable = Unavailable {
@@ -136,7 +136,7 @@ async fn a_lost_partition_stops_at_once_and_stores_nothing() {
     let run = tokio::spawn(worker.run(shutdown.clone()));
     sleep(Duration::from_millis(1_500)).await;
     log.lose(0);
-    eventually("it is let go", || status.snapshot().assigned.is_empty()).await;
+    eventually("it is released", || status.snapshot().assigned.is_empty()).await;
     sleep(Duration::from_mins(1)).await;
     assert_eq!((log.stored(0), sink.offsets(0).len()), (10, 10));
     shutdown.cancel();
@@ -176,7 +176,7 @@ async fn the_position_that_a_sink_keeps_wins() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_log_that_is_away_at_start_is_waited_for_and_a_wrong_one_is_not() {
+async fn a_log_that_is_unavailable_at_start_is_waited_for_and_a_wrong_one_is_not() {
     let sink = ScriptedSink::new(each(|_, _| Outcome::Delivered));
     let log = MemoryLog::new(1);
     log.append(0, record(0, "k"));
@@ -192,11 +192,11 @@ async fn a_log_that_is_away_at_start_is_waited_for_and_a_wrong_one_is_not() {
     run.await.expect("no panic").expect("a clean end");
 
     log.fail_joining(LogError::Unavailable("broker away".to_owned()));
-    let told_to_stop = CancellationToken::new();
-    told_to_stop.cancel();
+    let cancelled = CancellationToken::new();
+    cancelled.cancel();
     let worker = worker_with(&log, &sink, None, Config::default());
     worker
-        .run(told_to_stop)
+        .run(cancelled)
         .await
         .expect("a shutdown does not wait for the log");
 
@@ -210,7 +210,7 @@ async fn a_log_that_is_away_at_start_is_waited_for_and_a_wrong_one_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_consumer_that_broke_down_is_replaced() {
+async fn a_broken_consumer_is_replaced() {
     let sink = ScriptedSink::new(each(|_, _| Outcome::Delivered));
     let log = MemoryLog::new(2);
     log.append(0, record(0, "k"));
@@ -228,7 +228,7 @@ async fn a_consumer_that_broke_down_is_replaced() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_happens_is_counted_and_a_partition_given_back_is_forgotten() {
+async fn metrics_count_what_happens_and_a_revoked_partition_is_removed() {
     let sink = ScriptedSink::new(each(|n, attempt| match n {
         0 if attempt == 1 => retry(),
         1 => rejected(),
@@ -274,9 +274,9 @@ async fn what_happens_is_counted_and_a_partition_given_back_is_forgotten() {
     run.await.expect("no panic").expect("a clean end");
 }
 
-/// What a test run does to a worker: how many times it is killed after how long, and what the sink answers.
+/// What happens to a worker in a test run: how often and when it is killed, and what the sink answers.
 #[derive(Debug, Clone)]
-struct Fate {
+struct Scenario {
     records: u64,
     keys: u64,
     batch: usize,
@@ -288,7 +288,7 @@ struct Fate {
     keeps_position: bool,
 }
 
-fn fate() -> impl Strategy<Value = Fate> {
+fn scenario() -> impl Strategy<Value = Scenario> {
     (
         1_u64..120,
         1_u64..20,
@@ -300,7 +300,7 @@ fn fate() -> impl Strategy<Value = Fate> {
         any::<bool>(),
     )
         .prop_map(
-            |(records, keys, batch, more, lives_ms, seed, refuse, keeps_position)| Fate {
+            |(records, keys, batch, more, lives_ms, seed, refuse, keeps_position)| Scenario {
                 records,
                 keys,
                 batch,
@@ -313,31 +313,31 @@ fn fate() -> impl Strategy<Value = Fate> {
         )
 }
 
-async fn live(fate: Fate) -> Result<(), TestCaseError> {
+async fn live(scenario: Scenario) -> Result<(), TestCaseError> {
     let log = MemoryLog::new(1);
-    for n in 0..fate.records {
-        let mut record = record(n, &format!("key-{}", n % fate.keys));
+    for n in 0..scenario.records {
+        let mut record = record(n, &format!("key-{}", n % scenario.keys));
         if n % 17 == 16 {
             record.value = "no event".into();
         }
         log.append(0, record);
     }
-    log.refuse(fate.refuse);
-    // What is settled in truth: delivered, or a dead letter in the log.
+    log.refuse(scenario.refuse);
+    // What is really settled: delivered, or a dead letter in the log.
     let delivered = Arc::new(Mutex::new(HashSet::new()));
     let order = Arc::new(Mutex::new(Vec::new()));
     let config = Config {
-        batch_max_records: fate.batch,
-        window_records: fate.window,
+        batch_max_records: scenario.batch,
+        window_records: scenario.window,
         valve_window: 0,
         retry_max_attempts: 4,
         ..Config::default()
     };
-    let lives = fate.lives_ms.iter().map(|ms| Some(*ms)).chain([None]);
+    let lives = scenario.lives_ms.iter().map(|ms| Some(*ms)).chain([None]);
     let position: Arc<Mutex<Option<Offset>>> = Arc::default();
     let mut checked = 0;
     for (life, lifetime) in lives.enumerate() {
-        let mut random = fastrand::Rng::with_seed(fate.seed.wrapping_add(life as u64));
+        let mut random = fastrand::Rng::with_seed(scenario.seed.wrapping_add(life as u64));
         let (delivered_to, ordered) = (Arc::clone(&delivered), Arc::clone(&order));
         let kept = Arc::clone(&position);
         let mut sink = ScriptedSink::plain(move |batch| {
@@ -347,7 +347,7 @@ async fn live(fate: Fate) -> Result<(), TestCaseError> {
                     reason: "away".to_owned(),
                 });
             }
-            // Like a sink that keeps order by key: what stands behind a retry is held.
+            // Like a sink that keeps order by key: what follows a retry is held.
             let mut waiting = HashSet::new();
             let outcomes = batch.deliveries.iter().map(|d| {
                 let n = number(&d.record.record);
@@ -371,7 +371,7 @@ async fn live(fate: Fate) -> Result<(), TestCaseError> {
                 outcome
             });
             let outcomes: Vec<Outcome> = outcomes.collect();
-            if fate.keeps_position {
+            if scenario.keeps_position {
                 let mut deliveries = batch.deliveries.iter().zip(&outcomes);
                 let open = deliveries.find(|(_, outcome)| **outcome != Outcome::Delivered);
                 let next = open.map_or(batch.progress.next, |(d, _)| d.record.offset.min(batch.progress.next));
@@ -381,17 +381,17 @@ async fn live(fate: Fate) -> Result<(), TestCaseError> {
             Ok(outcomes)
         });
         *sink.position.lock().expect("no panic") = *position.lock().expect("no panic");
-        sink.keeps = fate.keeps_position;
+        sink.keeps = scenario.keeps_position;
         let sink = Arc::new(sink);
         let worker = worker_with(&log, &sink, None, config.clone());
         if let Some(ms) = lifetime {
-            // Killed: dropped in the middle of whatever it does.
+            // Killed: dropped in the middle of its work.
             drop(tokio::time::timeout(Duration::from_millis(ms), worker.run(CancellationToken::new())).await);
             tokio::task::yield_now().await;
         } else {
             let shutdown = CancellationToken::new();
             let run = tokio::spawn(worker.run(shutdown.clone()));
-            let end = i64::try_from(fate.records).expect("small");
+            let end = i64::try_from(scenario.records).expect("small");
             eventually("all is stored", || log.stored(0) == end).await;
             shutdown.cancel();
             run.await.expect("no panic").expect("a clean end");
@@ -410,11 +410,11 @@ async fn live(fate: Fate) -> Result<(), TestCaseError> {
     }
     // Within one life, what was delivered of one key was delivered in order.
     let order = order.lock().expect("no panic").clone();
-    for life in 0..=fate.lives_ms.len() {
-        for key in 0..fate.keys {
+    for life in 0..=scenario.lives_ms.len() {
+        for key in 0..scenario.keys {
             let of_key = order
                 .iter()
-                .filter(|(l, n)| *l == life && n % fate.keys == key)
+                .filter(|(l, n)| *l == life && n % scenario.keys == key)
                 .map(|(_, n)| *n);
             prop_assert!(of_key.is_sorted(), "key {} out of order", key);
         }
@@ -425,12 +425,12 @@ async fn live(fate: Fate) -> Result<(), TestCaseError> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn whatever_dies_when_nothing_is_skipped(fate in fate()) {
+    fn nothing_is_skipped_whenever_the_worker_dies(scenario in scenario()) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
             .build()
             .expect("a runtime");
-        runtime.block_on(live(fate))?;
+        runtime.block_on(live(scenario))?;
     }
 }

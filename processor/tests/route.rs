@@ -1,4 +1,4 @@
-//! Routes: what several rules make of one event, and that the index over event types changes nothing.
+//! Routes: the deliveries of one event by several rules, and that the index over event types changes nothing.
 
 mod harness;
 
@@ -102,7 +102,7 @@ fn condition() -> impl Strategy<Value = String> {
             inner.prop_map(|a| format!("!({a})")),
         ]
     })
-    .prop_filter("gives a boolean", |when| {
+    .prop_filter("is boolean", |when| {
         !Rules::parse(&one(when), "rules.yaml", &BOTH)
             .is_err_and(|problems| problems.iter().any(|problem| problem.reason.contains("`when` gives")))
     })
@@ -137,7 +137,7 @@ proptest! {
 }
 
 #[test]
-fn a_rule_that_fails_matters_only_where_no_other_sends_the_event() {
+fn a_rule_that_fails_matters_only_where_no_other_rule_sends_the_event() {
     let fails = "1 / event.data.raw.zero == 1";
     for (conditions, delivered, undecided) in [
         (vec![fails], false, true),

@@ -1,5 +1,5 @@
-//! What the log tells of a target that fails, and of what we ourselves lack: its beginning and its end, and not every attempt
-//! between; and of a rule that cannot be evaluated.
+//! What is logged about a target that fails, and about a resource that the process lacks: the beginning and the end,
+//! not every attempt between; and about a rule that cannot be evaluated.
 
 mod harness;
 
@@ -66,7 +66,7 @@ impl Subscriber for Lines {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_targets_trouble_is_told_when_it_begins_and_when_it_is_over() {
+async fn a_failing_target_is_logged_when_it_begins_and_when_it_recovers() {
     let lines = Lines::default();
     let _guard = tracing::subscriber::set_default(lines.clone());
     let mut sink = ScriptedSink::plain(|batch| {
@@ -81,7 +81,7 @@ async fn a_targets_trouble_is_told_when_it_begins_and_when_it_is_over() {
         Ok(batch.deliveries.iter().map(judge).collect())
     });
     sink.targets = vec![Target::Named("good".to_owned()), Target::Named("bad".to_owned())];
-    // Two partitions with several keys each: it is one target, hence one trouble.
+    // Two partitions with several keys each: it is one target, hence one failure.
     let log = MemoryLog::new(2);
     for n in 0..6 {
         let record = record(n, &format!("key-{n}"));
@@ -112,11 +112,11 @@ async fn a_targets_trouble_is_told_when_it_begins_and_when_it_is_over() {
     assert!(infos[0].contains("target=bad "), "{}", infos[0]);
     let debug = lines.of(Level::DEBUG);
     let retries = debug.iter().filter(|text| text.contains("trying again")).count();
-    assert_eq!(retries, 6 * 3 - 1, "all but the one that was told aloud");
+    assert_eq!(retries, 6 * 3 - 1, "all but the one that was a warning");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rule_that_cannot_be_evaluated_is_told_of_once_a_minute_and_counted() {
+async fn a_rule_that_cannot_be_evaluated_is_logged_once_a_minute_and_counted() {
     let lines = Lines::default();
     let _guard = tracing::subscriber::set_default(lines.clone());
     let sink = ScriptedSink::new(harness::sink::each(|_, _| Outcome::Delivered));
@@ -130,7 +130,7 @@ async fn a_rule_that_cannot_be_evaluated_is_told_of_once_a_minute_and_counted() 
         warnings.retain(|text| text.contains("rule=bad "));
         warnings
     };
-    for (round, told) in [(1, 1), (2, 1)] {
+    for (round, logged) in [(1, 1), (2, 1)] {
         for n in 0..5 {
             log.append(i32::from(n % 2 == 1), record(n, "k"));
         }
@@ -138,7 +138,7 @@ async fn a_rule_that_cannot_be_evaluated_is_told_of_once_a_minute_and_counted() 
             log.stored(0) == 3 * round && log.stored(1) == 2 * round
         })
         .await;
-        assert_eq!(of_rule().len(), told, "{round}");
+        assert_eq!(of_rule().len(), logged, "{round}");
     }
     tokio::time::advance(std::time::Duration::from_mins(1)).await;
     log.append(0, record(0, "k"));
@@ -159,12 +159,12 @@ async fn a_rule_that_cannot_be_evaluated_is_told_of_once_a_minute_and_counted() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_we_lack_costs_no_attempt_and_is_shown_for_as_long_as_it_lasts() {
+async fn a_lacking_resource_costs_no_attempt_and_is_shown_while_it_lasts() {
     let lines = Lines::default();
     let _guard = tracing::subscriber::set_default(lines.clone());
     let short = Arc::new(AtomicBool::new(true));
     let lacking = Arc::clone(&short);
-    // Like a sink that keeps order by key: behind what was not tried the rest of its key is held.
+    // Like a sink that keeps order by key: after a delivery that was not tried, the rest of its key is held.
     let sink = Arc::new(ScriptedSink::plain(move |batch| {
         let short = lacking.load(Ordering::SeqCst);
         let mut waiting = false;
@@ -202,7 +202,7 @@ async fn what_we_lack_costs_no_attempt_and_is_shown_for_as_long_as_it_lasts() {
         line.and_then(|line| line.split(' ').nth(1)?.parse::<u32>().ok())
             .unwrap_or(0)
     };
-    eventually("it was put off many times", || not_tried() > 20).await;
+    eventually("it was postponed many times", || not_tried() > 20).await;
     assert_eq!(sink.offsets(0), [1, 3, 5], "the other key goes on");
     let stalled = status.snapshot().stalled;
     assert!(

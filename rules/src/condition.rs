@@ -1,8 +1,8 @@
-//! One CEL condition: compiled, checked for what could hurt at run time, evaluated.
+//! One CEL condition: compiled, checked for what could do harm at run time, evaluated.
 //!
-//! The CEL library has neither a type checker nor a cost limit, and nested or long expressions overflow the stack, which
-//! aborts the process. So the length is capped before compiling, and after it the tree is walked once (`walk`) and tried on
-//! sample events (`sample`).
+//! The CEL library has neither a type checker nor a cost limit, and nested or long expressions overflow the stack,
+//! which aborts the process. So the length is capped before compiling, and afterwards the tree is walked once (`walk`)
+//! and evaluated for sample events (`sample`).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use cel::{Env, Program, Value};
 
 use super::sample;
 use super::types::{TypePattern, type_patterns};
-use super::verdict::{Lack, Sense, Verdict, decide};
+use super::verdict::{NoValue, Sense, Verdict, decide};
 use super::view::Subject;
 use super::walk;
 
@@ -23,24 +23,24 @@ pub(super) const MAX_BYTES: usize = 2_048;
 /// A condition that passed all checks.
 #[derive(Debug)]
 pub struct Condition {
-    /// `None` is `true`.
+    /// `None` means `true`.
     program: Option<Program>,
-    /// If there are any, the condition is false for every event type that fits none of them.
+    /// The condition is false for every event type that fits none of these patterns, if there are any.
     types: Option<Vec<TypePattern>>,
-    /// Whether it has `.?` or `[?…]`, which make nothing of an error.
+    /// Whether it has `.?` or `[?…]`, which ignore an error.
     swallows: bool,
 }
 
-/// What is wrong with a condition, and at which of its characters.
+/// What is wrong with a condition, and at which character.
 #[derive(Debug)]
 pub(super) struct Fault {
-    /// `None`: the whole.
+    /// `None` for the whole condition.
     pub(super) at: Option<usize>,
     pub(super) reason: String,
 }
 
 impl Condition {
-    /// Matches everything, and costs nothing.
+    /// A condition that matches everything without running CEL.
     pub fn always() -> Self {
         Self {
             program: None,
@@ -72,7 +72,7 @@ impl Condition {
                     reason: format!("`when` is not valid CEL: {}", syntax_reason(&error.msg)),
                 })
                 .collect();
-            // One slip makes the parser stumble several times; the first is the one that helps.
+            // One mistake causes several parser errors; the first is the one that helps.
             faults.truncate(1);
             faults
         })?;
@@ -88,18 +88,18 @@ impl Condition {
                 .any(|operator| program.references().has_function(operator)),
             program: Some(program),
         };
-        match condition.no_boolean(env) {
+        match condition.not_boolean(env) {
             Some(reason) => fault(reason),
             None => Ok(condition),
         }
     }
 
-    /// Tries the condition on the sample events. That it cannot be evaluated for one of them is normal; a value that is no
-    /// boolean is not.
-    fn no_boolean(&self, env: &Arc<Env>) -> Option<String> {
+    /// Evaluates the condition for the sample events, and returns what is wrong if a value is not a boolean. That it
+    /// cannot be evaluated for one of them is normal.
+    fn not_boolean(&self, env: &Arc<Env>) -> Option<String> {
         sample::events().iter().find_map(|event| {
             let subject = Subject::new(env, event);
-            // A panic of the library is told when an event meets it.
+            // A panic of the library is reported when an event causes it.
             match catch_unwind(AssertUnwindSafe(|| self.program.as_ref()?.execute(&subject.context).ok())) {
                 Ok(Some(Value::Bool(_)) | None) | Err(_) => None,
                 Ok(Some(other)) => Some(format!(
@@ -116,29 +116,29 @@ impl Condition {
         })
     }
 
-    /// What it says of an event.
+    /// Evaluates the condition for an event.
     pub fn evaluate(&self, subject: &Subject<'_>) -> Verdict {
         let Some(program) = &self.program else {
             return Verdict::Yes;
         };
-        // A panic of the library is one event's trouble with one rule, not the partition's.
+        // A panic of the library fails one rule for one event, not the partition.
         let decided = catch_unwind(AssertUnwindSafe(|| {
             decide(program.expression(), &subject.context, Sense::Plain)
         }));
         let verdict = match decided {
             Ok(Ok(true)) => Verdict::Yes,
             Ok(Ok(false)) => Verdict::No,
-            Ok(Err(Lack::Absent)) => Verdict::Absent,
-            Ok(Err(Lack::Failed(reason))) => Verdict::Failed(reason),
+            Ok(Err(NoValue::Absent)) => Verdict::Absent,
+            Ok(Err(NoValue::Failed(reason))) => Verdict::Failed(reason),
             Err(_panic) => Verdict::Failed("the CEL library panicked".to_owned()),
         };
-        match subject.doubts.take(self.swallows && verdict != Verdict::Yes) {
+        match subject.failures.take(self.swallows && verdict != Verdict::Yes) {
             Some(reason) => Verdict::Failed(reason),
             None => verdict,
         }
     }
 
-    /// The patterns of the event types that it can be true for; `None` if it can be for any.
+    /// Returns the patterns of the event types that it can be true for; `None` if it can be true for any.
     pub fn types(&self) -> Option<&[TypePattern]> {
         self.types.as_deref()
     }
@@ -149,7 +149,7 @@ impl Condition {
     }
 }
 
-/// The parser's words without its list of all tokens that would have been possible.
+/// Returns the parser's message without its list of all possible tokens.
 fn syntax_reason(message: &str) -> &str {
     let message = message.strip_prefix("Syntax error: ").unwrap_or(message);
     let message = message
@@ -163,7 +163,7 @@ fn syntax_reason(message: &str) -> &str {
     }
 }
 
-/// CEL counts lines and columns from 1; (0, 0) is "somewhere".
+/// Converts a position to a character. CEL counts lines and columns from 1; (0, 0) is unknown.
 fn character(text: &str, (line, column): (isize, isize)) -> usize {
     let line = usize::try_from(line).unwrap_or(0).saturating_sub(1);
     let column = usize::try_from(column).unwrap_or(0).saturating_sub(1);

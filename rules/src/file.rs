@@ -26,8 +26,8 @@ struct RuleText {
     to: Vec<Spanned<String>>,
 }
 
-/// Parsing and walking an expression takes stack in proportion to its nesting, and so does dropping it; a thread with
-/// plenty of it makes that no concern of the caller's, who may be on a small one.
+/// Parsing, walking and dropping an expression take stack in proportion to its nesting; a thread with a large stack
+/// makes that independent of the caller's.
 pub(super) const STACK_BYTES: usize = 32 << 20;
 
 pub(super) fn parse(
@@ -59,7 +59,7 @@ pub(super) fn parse(
         match thread.map(std::thread::ScopedJoinHandle::join) {
             Ok(Ok(result)) => result,
             Ok(Err(_panic)) => Err(vec![whole_file(
-                "the check of the rules broke down; this is a bug of Forebay or of its CEL library".to_owned(),
+                "the check of the rules panicked; this is a bug of Forebay or of its CEL library".to_owned(),
             )]),
             Err(error) => Err(vec![whole_file(format!(
                 "cannot start a thread to check the rules: {error}"
@@ -68,7 +68,7 @@ pub(super) fn parse(
     })
 }
 
-/// The first line of the parser's message, without the position that it repeats.
+/// Returns the first line of the parser's message, without the position that it repeats.
 fn yaml_reason(error: &serde_saphyr::Error) -> String {
     let message = error.without_snippet().to_string();
     let first = message.lines().next().unwrap_or_default();
@@ -110,7 +110,7 @@ fn check(
         if !names.insert(&rule.name.value) {
             problem(
                 start(&rule.name),
-                "there is another rule of this name further up: rename one".to_owned(),
+                "there is another rule of this name above: rename one".to_owned(),
             );
         }
         let condition = Condition::compile(&rule.when.value, env);
@@ -167,8 +167,8 @@ fn start<T>(spanned: &Spanned<T>) -> (u64, u64) {
     (spanned.referenced.line(), spanned.referenced.column())
 }
 
-/// Where in the file the character `at` of an expression is; the start of the expression where YAML's folding and escapes
-/// make that unclear.
+/// Returns the position in the file of the character `at` of an expression; the start of the expression where YAML's
+/// folding and escapes make that unclear.
 fn place(text: &str, expression: &Spanned<String>, at: Option<usize>) -> (u64, u64) {
     let (line, column) = start(expression);
     at.and_then(|at| find(text, &expression.value, at, line, column))
@@ -206,7 +206,7 @@ fn find(text: &str, expression: &str, at: usize, line: u64, column: u64) -> Opti
         }
         return Some((line, column + 1 + walked));
     }
-    // A plain scalar, or a block: the expression's lines stand in the file as they are, but for the indent.
+    // A plain scalar, or a block: the expression's lines are in the file unchanged, except for the indent.
     let mut from = first;
     for (number, part) in expression.lines().enumerate().take(row + 1) {
         let skip = if from == first { offset } else { 0 };
@@ -238,7 +238,7 @@ mod tests {
         let at = |yaml: &str, needle: &str, expected: (u64, u64)| {
             let parsed: File = serde_saphyr::from_str(yaml).expect("valid YAML");
             let when = &parsed.rules[0].when;
-            let byte = when.value.find(needle).expect("the needle is in the expression");
+            let byte = when.value.find(needle).expect("the expression contains the needle");
             let at = when.value[..byte].chars().count();
             assert_eq!(place(yaml, when, Some(at)), expected, "{yaml}");
         };
@@ -247,7 +247,7 @@ mod tests {
         at(&rule("'a == ''é'' && NEEDLE'"), "NEEDLE", (4, 26));
         at(&rule(r#""a == \"é\" && NEEDLE""#), "NEEDLE", (4, 26));
         at(&rule("|\n      a == 1 &&\n      a == 1 && NEEDLE"), "NEEDLE", (6, 17));
-        // Folded text has no lines of its own: the start of the scalar will do.
+        // Folded text has no lines of its own: the position is the start of the scalar.
         let folded = rule(">\n      a == 1 &&\n      NEEDLE");
         let parsed: File = serde_saphyr::from_str(&folded).expect("valid YAML");
         let place = place(&folded, &parsed.rules[0].when, Some(11));

@@ -1,13 +1,13 @@
-//! JSON as CEL values, read only as far as a condition looks: a list or an object is read one level at a time, when
-//! something is asked of it, and once for all rules. So neither the length of a body nor its nesting nor anything odd in a
-//! part of it that no rule asks for keeps a rule from what it asks for.
+//! JSON as CEL values, read only as far as a condition needs: a list or an object is read one level at a time, on the
+//! first access, and once for all rules. So neither the length of a body nor its nesting nor anything odd in a part
+//! that no rule uses prevents a rule from reading what it uses.
 //!
-//! Everything that is JSON can be read. A whole number is an int or a uint where it fits and else a double; a number beyond
-//! what a double holds (`1e400`) is infinite. Half of a surrogate pair (`"\ud83d"`, an emoji cut in two) is U+FFFD. Of a name
-//! that stands twice in an object the last counts.
+//! All JSON can be read. A whole number is an int or a uint where it fits and otherwise a double; a number beyond what
+//! a double holds (`1e400`) is infinite. Half of a surrogate pair (`"\ud83d"`, an emoji cut in two) is U+FFFD. If an
+//! object has a name twice, the last counts.
 //!
-//! Nothing here needs stack in proportion to the nesting. The CEL library does, where it compares or copies a whole value;
-//! hence what lies below [`MAX_LEVELS`] is [`Blind`]: a condition that asks for it cannot be evaluated.
+//! Nothing here needs stack in proportion to the nesting. The CEL library does, where it compares or copies a whole
+//! value; hence everything below [`MAX_LEVELS`] is [`Unreadable`]: a condition that uses it cannot be evaluated.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -21,54 +21,54 @@ use cel::common::types::{
 };
 use cel::common::value::{Builtin, BuiltinRef, CowVal, Val};
 
-use super::blind::{Blind, Doubt, Doubts, is_blind};
 use super::shallow;
+use super::unreadable::{ReadFailure, ReadFailures, Unreadable, is_unreadable};
 
-/// Lists and objects inside each other that are shown.
+/// How many levels of nested lists and objects are read.
 pub(super) const MAX_LEVELS: usize = 128;
 
 pub(super) type Members<'e> = HashMap<CelMapKey<'e>, Box<dyn Val + 'e>>;
 
-/// The JSON value in `text`, which stands inside `level` others.
-pub(super) fn value<'e>(text: &'e str, level: usize, doubts: &Arc<Doubts>) -> Box<dyn Val + 'e> {
+/// Returns the JSON value in `text`, which is nested in `level` others.
+pub(super) fn value<'e>(text: &'e str, level: usize, failures: &Arc<ReadFailures>) -> Box<dyn Val + 'e> {
     let text = text.trim_ascii();
     match text.as_bytes().first() {
-        Some(b'{' | b'[') if level >= MAX_LEVELS => Box::new(Blind::new(Doubt::Deep, doubts)),
+        Some(b'{' | b'[') if level >= MAX_LEVELS => Box::new(Unreadable::new(ReadFailure::Deep, failures)),
         Some(b'{' | b'[') => Box::new(Part(Arc::new(Inner {
             text,
             level,
-            doubts: Arc::clone(doubts),
+            failures: Arc::clone(failures),
             content: OnceLock::new(),
         }))),
         Some(b'"') => match shallow::text(text) {
             Some(Cow::Borrowed(text)) => Box::new(CelString::from(text)),
             Some(Cow::Owned(text)) => Box::new(CelString::from(text)),
-            None => Box::new(Blind::new(Doubt::Broken, doubts)),
+            None => Box::new(Unreadable::new(ReadFailure::Broken, failures)),
         },
         Some(b't') => Box::new(CelBool::from(true)),
         Some(b'f') => Box::new(CelBool::from(false)),
         Some(b'n') => Box::new(CelNull),
-        _ => number(text).unwrap_or_else(|| Box::new(Blind::new(Doubt::Broken, doubts))),
+        _ => number(text).unwrap_or_else(|| Box::new(Unreadable::new(ReadFailure::Broken, failures))),
     }
 }
 
-/// The members of the object in `text`.
-pub(super) fn members<'e>(text: &'e str, level: usize, doubts: &Arc<Doubts>) -> Members<'e> {
+/// Returns the members of the object in `text`.
+pub(super) fn members<'e>(text: &'e str, level: usize, failures: &Arc<ReadFailures>) -> Members<'e> {
     let mut members = HashMap::new();
     let found = shallow::members(text, |name, text| {
-        members.insert(name, value(text, level + 1, doubts));
+        members.insert(name, value(text, level + 1, failures));
     });
     if found.is_err() {
-        // Who decoded the event has seen that it is JSON.
-        doubts.note(Doubt::Broken);
+        // Decoding the event has proved that it is JSON.
+        failures.note(ReadFailure::Broken);
     }
     members
 }
 
-fn elements<'e>(text: &'e str, level: usize, doubts: &Arc<Doubts>) -> Vec<Box<dyn Val + 'e>> {
+fn elements<'e>(text: &'e str, level: usize, failures: &Arc<ReadFailures>) -> Vec<Box<dyn Val + 'e>> {
     let mut elements = Vec::new();
-    if shallow::elements(text, |text| elements.push(value(text, level + 1, doubts))).is_err() {
-        doubts.note(Doubt::Broken);
+    if shallow::elements(text, |text| elements.push(value(text, level + 1, failures))).is_err() {
+        failures.note(ReadFailure::Broken);
     }
     elements
 }
@@ -83,14 +83,14 @@ fn number<'e>(text: &str) -> Option<Box<dyn Val + 'e>> {
     Some(Box::new(CelDouble::from(text.parse::<f64>().ok()?)))
 }
 
-/// A list or an object. Copies share what was read.
+/// A list or an object. Copies share their content once it is read.
 #[derive(Clone)]
 struct Part<'e>(Arc<Inner<'e>>);
 
 struct Inner<'e> {
     text: &'e str,
     level: usize,
-    doubts: Arc<Doubts>,
+    failures: Arc<ReadFailures>,
     content: OnceLock<Content<'e>>,
 }
 
@@ -107,17 +107,17 @@ impl<'e> Part<'e> {
     fn content(&self) -> &Content<'e> {
         self.0.content.get_or_init(|| {
             let Inner {
-                text, level, doubts, ..
+                text, level, failures, ..
             } = &*self.0;
             if self.is_map() {
-                Content::Map(CelMap::from(members(text, *level, doubts)))
+                Content::Map(CelMap::from(members(text, *level, failures)))
             } else {
-                Content::List(CelList::from(elements(text, *level, doubts)))
+                Content::List(CelList::from(elements(text, *level, failures)))
             }
         })
     }
 
-    /// As the library's own type, which can do all that a list or a map can.
+    /// Returns the library's own type, which supports all operations of a list or a map.
     fn as_val(&self) -> &(dyn Val + 'e) {
         match self.content() {
             Content::List(list) => list,
@@ -189,8 +189,8 @@ impl Val for Part<'_> {
     }
 
     fn equals(&self, other: &dyn Val) -> bool {
-        if is_blind(other) {
-            self.0.doubts.note(Doubt::Compared);
+        if is_unreadable(other) {
+            self.0.failures.note(ReadFailure::Compared);
             return false;
         }
         self.as_val().equals(other)

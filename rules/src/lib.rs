@@ -1,7 +1,7 @@
 //! Routing rules: a YAML file, checked as a whole when it is loaded, then one immutable, versioned snapshot.
 //!
-//! This crate knows events and the names of sinks, and neither a log nor a sink: what rules may send to is asked of
-//! [`Destinations`](schemas::sink::Destinations). Which targets an event has behind a sink is the processor's business.
+//! This crate depends on events and the names of sinks, and on neither a log nor a sink: [`Destinations`] returns what
+//! rules may send to. The processor finds the targets of an event at a sink.
 //!
 //! ```yaml
 //! rules:
@@ -17,19 +17,19 @@
 //! if there is none), `event.time` (a timestamp; `string(event.time)` is RFC 3339), `event.data.…` (the normalized event)
 //! and `event.data.raw.…` (what the platform sent, if that is JSON: however large and however deep, `json`).
 //!
-//! A condition that asks for something that the event does not have (`event.data.ticket` of a message, say) does not match;
-//! that is counted in `rule_absent`. Write `has(event.data.ticket) && …` or `event.data.?ticket.department.orValue("")` where
-//! absence is to mean something else. Every other error while a condition is evaluated is no "no" (`verdict` has the list):
-//! where the rule could have sent the event, and no other rule does, the router makes it a dead letter that names the rule,
-//! logs it and counts it in `rule_errors`.
+//! A condition that uses something that the event does not have (for example `event.data.ticket` of a message) does not
+//! match; that is counted in `rule_absent`. Write `has(event.data.ticket) && …` or
+//! `event.data.?ticket.department.orValue("")` where absence is to mean something else. Every other error while a
+//! condition is evaluated does not count as false (`verdict` has the list): where the rule could have sent the event,
+//! and no other rule does, the router makes it a dead letter that names the rule, logs it and counts it in
+//! `rule_errors`.
 //!
-//! What can never be true is refused at load: a member that neither `event` nor `event.data` has in any type of event, and
-//! a condition that gives something else than true or false for one of the built-in sample events.
+//! What can never be true is refused at load: a member that neither `event` nor `event.data` has in any type of event,
+//! and a condition that is neither true nor false for one of the built-in sample events.
 //!
 //! A condition is bounded: 2 KB of text, 24 levels, no loop (`all`, `exists`, `map`, `filter`) inside another, regular
 //! expressions only as literals. Without any rules file everything goes to every sink: [`Rules::everything`].
 
-mod blind;
 mod condition;
 mod file;
 pub mod import;
@@ -38,6 +38,7 @@ mod members;
 mod sample;
 mod shallow;
 mod types;
+mod unreadable;
 mod verdict;
 mod view;
 mod walk;
@@ -67,7 +68,7 @@ pub struct Problem {
     pub column: Option<u64>,
     /// The rule, if the problem is inside one.
     pub rule: Option<String>,
-    /// What is wrong, and the way out.
+    /// What is wrong, and how to correct it.
     pub reason: String,
 }
 
@@ -92,13 +93,13 @@ impl std::error::Error for Problem {}
 pub struct Rule {
     /// Its name, unique in the file.
     pub name: RuleName,
-    /// Where what matches goes.
+    /// Where matching events go.
     pub to: Vec<Destination>,
     /// When it matches.
     pub condition: Condition,
 }
 
-/// A sink, and what the rule wrote behind the colon: `topic:vip-tickets`.
+/// A sink, and its argument, which follows a colon: `topic:vip-tickets`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
     /// The sink.
@@ -124,15 +125,15 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Reads and checks the text of a rules file. `file` is its name in problems, of which all that there are are returned.
+    /// Reads and checks the text of a rules file. `file` is its name in problems. Returns all problems.
     pub fn parse(text: &str, file: &str, destinations: &(dyn Destinations + Sync)) -> Result<Self, Vec<Problem>> {
         let env = Arc::new(Env::stdlib());
         let rules = file::parse(text, file, destinations, &env)?;
         Ok(Self::new(text, rules, env))
     }
 
-    /// What holds when no rules file is configured: one rule, `everything`, which sends each event to every sink that can
-    /// do without an argument.
+    /// Returns the rules without a rules file: one rule, `everything`, which sends each event to every sink that needs
+    /// no argument.
     pub fn everything(destinations: &dyn Destinations) -> Self {
         let to: Vec<Destination> = destinations
             .sinks()
@@ -163,23 +164,23 @@ impl Rules {
         }
     }
 
-    /// The first 12 hex digits of the SHA-256 of the text.
+    /// Returns the first 12 hex digits of the SHA-256 of the text.
     pub fn version(&self) -> &Arc<str> {
         &self.version
     }
 
-    /// The rules in the order of the file.
+    /// Returns the rules in the order of the file.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Rule>> {
         self.list.iter()
     }
 
-    /// Hands `event` to conditions.
+    /// Prepares `event` for conditions.
     pub fn subject<'e>(&self, event: &'e Event) -> Subject<'e> {
         Subject::new(&self.env, event)
     }
 
-    /// The names of the rules that match `event`, found by evaluating every condition; the way that
-    /// [`TypeIndex`] must agree with.
+    /// Returns the names of the rules that match `event`, found by evaluating every condition; [`TypeIndex`] must agree
+    /// with it.
     pub fn matching(&self, event: &Event) -> Vec<&RuleName> {
         let subject = self.subject(event);
         self.list
@@ -189,7 +190,7 @@ impl Rules {
             .collect()
     }
 
-    /// The rules that cannot be evaluated for `event`, and why.
+    /// Returns the rules that cannot be evaluated for `event`, and why.
     pub fn failing(&self, event: &Event) -> Vec<(&RuleName, String)> {
         let subject = self.subject(event);
         let failing = |rule: &Rule| match rule.condition.evaluate(&subject) {

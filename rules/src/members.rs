@@ -1,6 +1,6 @@
-//! The members that `event` and `event.data` have. A rule that asks for another one could never be true, so it is refused.
+//! The members that `event` and `event.data` have. A rule that uses another one could never be true, so it is refused.
 //!
-//! What is below that is not looked at: it depends on the event's type, and under `raw` on the sender.
+//! Members below those are not checked: they depend on the event's type, and under `raw` on the sender.
 
 use cel::common::ast::{Expr, IdedExpr, LiteralValue, SourceInfo, operators};
 use schemas::data::TYPES;
@@ -17,8 +17,8 @@ enum Object {
     Data,
 }
 
-/// What `expression` asks `event` or `event.data` for, if they do not have that. Written as `.x`, `.?x`, `["x"]`, `[?"x"]`,
-/// `has(….x)` or `"x" in …`.
+/// Returns the fault if `expression` uses a member of `event` or `event.data` that does not exist. Written as `.x`,
+/// `.?x`, `["x"]`, `[?"x"]`, `has(….x)` or `"x" in …`.
 pub(super) fn unknown(expression: &IdedExpr, positions: &SourceInfo) -> Option<Fault> {
     let (operand, name) = access(expression).or_else(|| membership(expression))?;
     let object = object(operand)?;
@@ -47,7 +47,7 @@ impl Object {
             Self::Event => OF_EVENT.to_vec(),
             Self::Data => {
                 let mut members: Vec<&str> = TYPES.iter().map(|t| t.member).chain(["headers", "raw"]).collect();
-                // Types of one family stand together.
+                // Types of one family are adjacent.
                 members.dedup();
                 members
             }
@@ -55,7 +55,7 @@ impl Object {
     }
 }
 
-/// Whether `expression` is `event` or `event.data`, however that is written.
+/// Whether `expression` is `event` or `event.data`, in any notation.
 fn object(expression: &IdedExpr) -> Option<Object> {
     if let Expr::Ident(name) = &expression.expr {
         return (name == "event").then_some(Object::Event);
@@ -99,10 +99,10 @@ fn text(expression: &IdedExpr) -> Option<&str> {
 fn place(expression: &IdedExpr, positions: &SourceInfo) -> Option<u32> {
     let start = |id: u64| positions.offset_for(id).map(|(start, _)| start);
     match &expression.expr {
-        // `has` takes the position of the dot away; what stands before the dot has one.
+        // `has` removes the position of the dot; the expression before the dot has one.
         Expr::Select(select) if select.test => match &select.operand.expr {
-            Expr::Ident(name) => behind(start(select.operand.id)?, name),
-            Expr::Select(before) => behind(start(select.operand.id)? + 1, &before.field),
+            Expr::Ident(name) => after_dot(start(select.operand.id)?, name),
+            Expr::Select(before) => after_dot(start(select.operand.id)? + 1, &before.field),
             _ => start(expression.id),
         },
         // The position is that of the dot.
@@ -113,8 +113,8 @@ fn place(expression: &IdedExpr, positions: &SourceInfo) -> Option<u32> {
     }
 }
 
-/// The character behind the dot behind `name`, which starts at `start`.
-fn behind(start: u32, name: &str) -> Option<u32> {
+/// Returns the character after the dot that follows `name`, which starts at `start`.
+fn after_dot(start: u32, name: &str) -> Option<u32> {
     Some(start + u32::try_from(name.chars().count()).ok()? + 1)
 }
 
@@ -123,7 +123,7 @@ fn nearest_first(mut known: Vec<&'static str>, name: &str) -> Vec<&'static str> 
     known
 }
 
-/// How many characters have to be put in, taken out or replaced to make one of the other.
+/// Returns how many characters must be inserted, deleted or replaced to turn one into the other.
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.chars().count()).collect();
     for (i, a) in a.chars().enumerate() {

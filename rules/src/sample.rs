@@ -1,4 +1,4 @@
-//! One event of every type, with all members that its schema has: conditions are tried on them at load.
+//! One event of every type, with all members of its schema: conditions are evaluated for them at load.
 
 use std::sync::LazyLock;
 
@@ -6,16 +6,16 @@ use schemas::data::{DataType, TYPES};
 use schemas::event::Event;
 use serde_json::{Map, Value, json};
 
-/// Schemas that contain themselves are followed so far.
+/// How deep schemas that contain themselves are followed.
 const MAX_DEPTH: usize = 8;
 
 static EVENTS: LazyLock<Vec<Event>> = LazyLock::new(|| {
     let defined = TYPES.iter().filter_map(|t| event(t.name, &data(t)));
-    // And one of a type that the sender names himself.
+    // And one of a type that the sender has named.
     defined.chain(event("sample.foreign", &json!({}))).collect()
 });
 
-/// The events, none of which has a raw part: what stands in there only its sender knows.
+/// Returns the events, none of which has a raw part, because only the sender knows its content.
 pub(super) fn events() -> &'static [Event] {
     &EVENTS
 }
@@ -36,7 +36,7 @@ fn data(data_type: &DataType) -> Value {
     json!({ data_type.member: value(member, &schema, MAX_DEPTH) })
 }
 
-/// A value that the schema allows; `None` where it allows anything.
+/// Returns a value that the schema allows; `None` where it allows anything.
 fn value(schema: &Value, root: &Value, depth: usize) -> Option<Value> {
     let depth = depth.checked_sub(1)?;
     if let Some(reference) = schema["$ref"].as_str() {
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_is_an_event_of_every_type_and_it_is_what_its_schema_says() {
+    fn there_is_an_event_of_every_type_and_it_fits_its_schema() {
         let types: Vec<&str> = events().iter().map(|event| event.event_type().as_str()).collect();
         let expected: Vec<&str> = TYPES.iter().map(|t| t.name).chain(["sample.foreign"]).collect();
         assert_eq!(types, expected);

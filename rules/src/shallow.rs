@@ -1,4 +1,4 @@
-//! One level of JSON: what stands in a list or an object, as text. It takes no stack for what stands in there.
+//! Reads one level of JSON: the content of a list or an object, as text. It takes no stack for nested content.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,17 +7,17 @@ use cel::common::types::CelMapKey;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Hands out the members of the object in `json`: name, and value as text.
+/// Calls `each` for the members of the object in `json`: name, and value as text.
 pub(super) fn members<'e>(json: &'e str, each: impl FnMut(CelMapKey<'e>, &'e str)) -> serde_json::Result<()> {
     serde_json::Deserializer::from_str(json).deserialize_map(Object(each))
 }
 
-/// Hands out the elements of the array in `json` as text.
+/// Calls `each` for the elements of the array in `json`, as text.
 pub(super) fn elements<'e>(json: &'e str, each: impl FnMut(&'e str)) -> serde_json::Result<()> {
     serde_json::Deserializer::from_str(json).deserialize_seq(Array(each))
 }
 
-/// What a JSON string says; borrowed where nothing in it is escaped.
+/// Returns the content of a JSON string; borrowed where nothing in it is escaped.
 pub(super) fn text(json: &str) -> Option<Cow<'_, str>> {
     let inner = json.strip_prefix('"')?.strip_suffix('"')?;
     if inner.as_bytes().contains(&b'\\') {

@@ -9,14 +9,14 @@ use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
 pub enum TypePattern {
     /// This type.
     Exact(String),
-    /// Every type that begins so.
+    /// Every type that begins with this.
     Prefix(String),
 }
 
-/// Patterns such that the expression is **false, and no error,** for every event type that fits none of them; `None` if
-/// there are none to be found.
+/// Returns patterns such that the expression is **false, and no error,** for every event type that fits none of them;
+/// `None` if none are found.
 ///
-/// CEL's `&&` is false as soon as one side is, whatever error the other side ends in; hence any conjunct will do.
+/// CEL's `&&` is false as soon as one side is, whatever error the other side ends in; hence any conjunct is enough.
 pub(super) fn type_patterns(expression: &IdedExpr) -> Option<Vec<TypePattern>> {
     let Expr::Call(call) = &expression.expr else {
         return None;
@@ -72,12 +72,12 @@ pub struct TypeIndex {
     any: Vec<usize>,
     exact: HashMap<String, Vec<usize>>,
     prefixes: HashMap<String, Vec<usize>>,
-    /// The lengths of the prefixes there are.
+    /// The lengths of all prefixes.
     lengths: Vec<usize>,
 }
 
 impl TypeIndex {
-    /// An index over the patterns of conditions 0, 1, 2, …
+    /// Makes an index over the patterns of conditions 0, 1, 2, …
     pub fn new<'p>(conditions: impl IntoIterator<Item = Option<&'p [TypePattern]>>) -> Self {
         let mut index = Self::default();
         for (number, patterns) in conditions.into_iter().enumerate() {
@@ -100,7 +100,7 @@ impl TypeIndex {
         index
     }
 
-    /// The numbers of the conditions that can be true for an event of this type.
+    /// Returns the numbers of the conditions that can be true for an event of this type.
     pub fn candidates(&self, event_type: &str) -> Vec<usize> {
         let mut found = self.any.clone();
         found.extend(self.exact.get(event_type).into_iter().flatten());

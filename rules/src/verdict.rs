@@ -1,20 +1,21 @@
-//! What a condition says of an event. **A rule that cannot see is not a rule that says no**: an error is told, unless it is
-//! one of these, which mean that the event lacks what the condition asks for, and so does not match:
+//! The result of a condition for an event. **An error is not a "no"**: it is reported, unless it is one of these, which
+//! mean that the event lacks what the condition uses, and so does not match:
 //!
-//! | what is asked for | for example |
+//! | what is used | for example |
 //! |---|---|
-//! | a member that is not there | `event.data.ticket.department` of a message |
-//! | an element that is not there | `event.data.raw.items[0]` of an empty list |
+//! | a missing member | `event.data.ticket.department` of a message |
+//! | a missing element | `event.data.raw.items[0]` of an empty list |
 //! | a member or an element of something that has none | `event.data.raw.channel.id` where `channel` is a text |
-//! | anything but arithmetic of `null` | `event.data.raw.total > 5`, `event.data.raw.name.startsWith("x")` |
+//! | anything but arithmetic on `null` | `event.data.raw.total > 5`, `event.data.raw.name.startsWith("x")` |
 //! | the value of an optional that has none | `event.data.?ticket.value()` |
 //!
-//! All other errors fail the evaluation: operators and functions on values of the wrong type, conversions (`int("abc")`),
-//! overflow, division by zero, a result that is neither true nor false, and what cannot be seen ([`blind`](super::blind)).
+//! All other errors fail the evaluation: operators and functions on values of the wrong type, conversions
+//! (`int("abc")`), overflow, division by zero, a result that is neither true nor false, and what cannot be read
+//! ([`unreadable`](super::unreadable)).
 //!
 //! CEL's `&&`, `||`, `!`, `?:`, `all` and `exists` are evaluated here and not by the library, which keeps one error of
-//! several, and not always the one that counts: of `a || b`, where `a` fails and `b` lacks something, `a` could be true.
-//! Errors that the other side makes no matter of are none, as CEL has it: `false && 1/0 == 1` is false.
+//! several, and not always the one that counts: in `a || b`, where `a` fails and `b` lacks something, `a` could be
+//! true. Errors that the other side makes irrelevant are ignored, as in CEL: `false && 1/0 == 1` is false.
 
 use cel::common::ast::{ComprehensionExpr, Expr, IdedExpr, operators};
 use cel::common::types::CelBool;
@@ -23,27 +24,27 @@ use cel::{Context, ExecutionError, Value};
 /// The name of the type of `null`.
 const NULL: &str = "null_type";
 
-/// What a condition says of an event.
+/// The result of a condition for an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// It matches.
     Yes,
     /// It does not.
     No,
-    /// It does not, for the event lacks something that the condition asks for.
+    /// It does not, because the event lacks something that the condition uses.
     Absent,
-    /// It cannot be evaluated, for this reason, in which nothing of the event is repeated.
+    /// It cannot be evaluated; the reason, which repeats nothing of the event.
     Failed(String),
 }
 
 /// Why an expression has no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Lack {
+pub(super) enum NoValue {
     Absent,
     Failed(String),
 }
 
-/// What an expression's truth does to that of the condition it stands in.
+/// How the truth of an expression affects that of the condition that contains it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sense {
     /// Only true can make the condition true.
@@ -65,7 +66,7 @@ impl Sense {
 }
 
 /// Whether `expression` is true. It takes no more stack than the library for the same tree.
-pub(super) fn decide(expression: &IdedExpr, context: &Context<'_, '_>, sense: Sense) -> Result<bool, Lack> {
+pub(super) fn decide(expression: &IdedExpr, context: &Context<'_, '_>, sense: Sense) -> Result<bool, NoValue> {
     match &expression.expr {
         Expr::Call(call) if call.target.is_none() => match (call.func_name.as_str(), call.args.as_slice()) {
             (operators::LOGICAL_AND, [a, b]) => {
@@ -97,8 +98,8 @@ pub(super) fn decide(expression: &IdedExpr, context: &Context<'_, '_>, sense: Se
 struct Fold {
     /// The truth of one side that decides: false for `&&`, true for `||`.
     decisive: bool,
-    /// Whether a side that lacks something decides too, whatever the others are: then none of them can make the condition
-    /// true.
+    /// Whether a side that lacks something decides, too, whatever the others are: then none of them can make the
+    /// condition true.
     absence_decides: bool,
 }
 
@@ -115,22 +116,23 @@ impl Fold {
         }
     }
 
-    fn run(&self, sides: impl Iterator<Item = Result<bool, Lack>>) -> Result<bool, Lack> {
+    fn run(&self, sides: impl Iterator<Item = Result<bool, NoValue>>) -> Result<bool, NoValue> {
         let mut result = Ok(!self.decisive);
         for side in sides {
             match side {
                 Ok(truth) if truth == self.decisive => return Ok(truth),
                 Ok(_) => {}
-                Err(Lack::Absent) if self.absence_decides => return Err(Lack::Absent),
-                Err(Lack::Absent) if matches!(result, Err(Lack::Failed(_))) => {}
-                Err(lack) => result = Err(lack),
+                Err(NoValue::Absent) if self.absence_decides => return Err(NoValue::Absent),
+                Err(NoValue::Absent) if matches!(result, Err(NoValue::Failed(_))) => {}
+                Err(no_value) => result = Err(no_value),
             }
         }
         result
     }
 }
 
-/// What decides, and the predicate, if this is `all` or `exists`: `@result && predicate` or `@result || predicate`.
+/// Returns the decisive value and the predicate, if this is `all` or `exists`: `@result && predicate` or `@result ||
+/// predicate`.
 fn quantifier(comprehension: &ComprehensionExpr) -> Option<(bool, &IdedExpr)> {
     let is_result = |e: &IdedExpr| matches!(&e.expr, Expr::Ident(name) if *name == comprehension.accu_var);
     let Expr::Call(step) = &comprehension.loop_step.expr else {
@@ -153,8 +155,8 @@ fn quantified(
     predicate: &IdedExpr,
     context: &Context<'_, '_>,
     sense: Sense,
-) -> Result<bool, Lack> {
-    let range = Value::resolve_val(&comprehension.iter_range, context).map_err(|error| lack(&error))?;
+) -> Result<bool, NoValue> {
+    let range = Value::resolve_val(&comprehension.iter_range, context).map_err(|error| no_value(&error))?;
     let Some(range) = range.as_iterable() else {
         return Err(of_type(range.get_type().name(), "a list or an object"));
     };
@@ -168,51 +170,51 @@ fn quantified(
     Fold::new(decisive, sense).run(sides)
 }
 
-fn plain(expression: &IdedExpr, context: &Context<'_, '_>) -> Result<bool, Lack> {
-    let value = Value::resolve_val(expression, context).map_err(|error| lack(&error))?;
+fn plain(expression: &IdedExpr, context: &Context<'_, '_>) -> Result<bool, NoValue> {
+    let value = Value::resolve_val(expression, context).map_err(|error| no_value(&error))?;
     match value.downcast_ref::<CelBool>() {
         Some(truth) => Ok(*truth.inner()),
         None => Err(of_type(value.get_type().name(), "true or false")),
     }
 }
 
-fn of_type(name: &str, wanted: &str) -> Lack {
+fn of_type(name: &str, wanted: &str) -> NoValue {
     if name == NULL {
-        Lack::Absent
+        NoValue::Absent
     } else {
-        Lack::Failed(format!("a value of type {name} stands where {wanted} is needed"))
+        NoValue::Failed(format!("a value of type {name} is used where {wanted} is needed"))
     }
 }
 
-/// What an error of the library means. Its own words repeat values out of the event; these here do not.
-fn lack(error: &ExecutionError) -> Lack {
+/// Returns what an error of the library means. Its own messages repeat values of the event; these do not.
+fn no_value(error: &ExecutionError) -> NoValue {
     let reason = match error {
         ExecutionError::NoSuchKey(_)
         | ExecutionError::IndexOutOfBounds(_)
         | ExecutionError::UnsupportedIndex(..)
         | ExecutionError::NotSupportedAsMethod {
             target: Value::Null, ..
-        } => return Lack::Absent,
+        } => return NoValue::Absent,
         ExecutionError::NoSuchOverload(overload) => {
             let types = overload.argument_types();
-            let (function, types_told) = (overload.function(), types.join(", "));
+            let (function, type_names) = (overload.function(), types.join(", "));
             match function {
-                "_._" | "_?._" | operators::INDEX | operators::OPT_INDEX => return Lack::Absent,
-                _ if types.iter().any(|name| name == NULL) => return Lack::Absent,
-                _ => format!("`{}` does not take {types_told}", function.trim_matches(['_', '@'])),
+                "_._" | "_?._" | operators::INDEX | operators::OPT_INDEX => return NoValue::Absent,
+                _ if types.iter().any(|name| name == NULL) => return NoValue::Absent,
+                _ => format!("`{}` does not take {type_names}", function.trim_matches(['_', '@'])),
             }
         }
-        // Some functions put the value there in place of its type.
+        // Some functions give the value instead of its type.
         ExecutionError::UnexpectedType { got, want } => {
             let named = got.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'.'));
             return match got.as_str() {
-                "null" | "Null" => Lack::Absent,
+                "null" | "Null" => NoValue::Absent,
                 _ if named => of_type(got, want),
-                _ => Lack::Failed(format!("a value of another type stands where {want} is needed")),
+                _ => NoValue::Failed(format!("a value of another type is used where {want} is needed")),
             };
         }
         ExecutionError::FunctionError { function, message } if function == "value" && message.contains("none()") => {
-            return Lack::Absent;
+            return NoValue::Absent;
         }
         ExecutionError::FunctionError { function, message } => match function.as_str() {
             "bool" | "double" | "int" | "string" | "timestamp" | "uint" => format!("`{function}` failed: {message}"),
@@ -230,7 +232,7 @@ fn lack(error: &ExecutionError) -> Lack {
         ExecutionError::DuplicateKey(_) => "a map has a key twice".to_owned(),
         ExecutionError::InternalError(reason) => reason.clone(),
         ExecutionError::UnsupportedKeyType(key) => format!("a value of type {} is no key", key.type_of()),
-        _ => "the CEL library gives an error that is not known here".to_owned(),
+        _ => "the CEL library returned an unknown error".to_owned(),
     };
-    Lack::Failed(reason)
+    NoValue::Failed(reason)
 }

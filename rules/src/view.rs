@@ -1,7 +1,7 @@
-//! An event as a condition sees it: a CEL value that borrows from the event and makes what is asked for.
+//! An event as a condition sees it: a CEL value that borrows from the event and makes members on access.
 //!
-//! `event.data` is made at most once per event, and not at all where rules look only at `event.type` and the like; what
-//! stands in `event.data.raw` is read only if a rule looks into it ([`json`]).
+//! `event.data` is made at most once per event, and not at all where rules use only `event.type` and the like;
+//! `event.data.raw` is read only if a rule uses it ([`json`]).
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -13,15 +13,15 @@ use cel::{Context, Env, ExecutionError};
 use schemas::event::Event;
 use serde_json::value::RawValue;
 
-use super::blind::{Blind, Doubt, Doubts};
 use super::json;
+use super::unreadable::{ReadFailure, ReadFailures, Unreadable};
 
 static EVENT: Type = Type::new_unspecified_type("forebay.Event");
 
-/// An event, ready for conditions: made once for all rules, and cheap until a condition looks at `event.data`.
+/// An event, ready for conditions: made once for all rules, and cheap until a condition uses `event.data`.
 pub struct Subject<'e> {
     pub(super) context: Context<'e, 'e>,
-    pub(super) doubts: Arc<Doubts>,
+    pub(super) failures: Arc<ReadFailures>,
 }
 
 impl fmt::Debug for Subject<'_> {
@@ -32,32 +32,34 @@ impl fmt::Debug for Subject<'_> {
 
 impl<'e> Subject<'e> {
     pub(super) fn new(env: &Arc<Env>, event: &'e Event) -> Self {
-        let doubts = Arc::default();
+        let failures = Arc::default();
         let mut context = Context::with_env(Arc::clone(env));
         let view = EventView {
             event,
-            doubts: Arc::clone(&doubts),
+            failures: Arc::clone(&failures),
             data: OnceLock::new(),
         };
         context.add_variable_as_val("event", Box::new(view));
-        Self { context, doubts }
+        Self { context, failures }
     }
 }
 
 #[derive(Clone)]
 struct EventView<'e> {
     event: &'e Event,
-    doubts: Arc<Doubts>,
+    failures: Arc<ReadFailures>,
     data: OnceLock<CelMap<'e>>,
 }
 
 impl<'e> EventView<'e> {
     fn data(&self) -> CelMap<'e> {
-        let mut members = json::members(self.event.data(), 0, &self.doubts);
+        let mut members = json::members(self.event.data(), 0, &self.failures);
         let raw: Option<Box<dyn Val + 'e>> = match self.event.raw_json().or_else(|| deep_json(self.event.raw())) {
-            Some(text) => Some(json::value(text, 1, &self.doubts)),
-            // A form or a picture has no members, but JSON that is cut off or badly encoded has some that nobody can see.
-            None if begins_as_json(self.event.raw()) => Some(Box::new(Blind::new(Doubt::Body, &self.doubts))),
+            Some(text) => Some(json::value(text, 1, &self.failures)),
+            // A form or a picture has no members; JSON that is cut off or badly encoded has some that cannot be read.
+            None if begins_as_json(self.event.raw()) => {
+                Some(Box::new(Unreadable::new(ReadFailure::Body, &self.failures)))
+            }
             None => None,
         };
         if let Some(raw) = raw {
@@ -67,7 +69,7 @@ impl<'e> EventView<'e> {
     }
 }
 
-/// JSON that ingest has kept as bytes, because it is nested deeper than its parsers go.
+/// Returns JSON that ingest has kept as bytes because it is nested deeper than its parsers allow.
 fn deep_json(body: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(body).ok().filter(|_| begins_as_json(body))?;
     // Checks the syntax without recursion.

@@ -1,4 +1,4 @@
-//! One walk over a compiled condition, for what could hurt at run time or could never be true.
+//! Walks once over a compiled condition, to find what could do harm at run time or could never be true.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::members;
 /// stacks of 2 MiB.
 const MAX_DEPTH: usize = 24;
 
-/// All that is wrong with the condition.
+/// Returns everything that is wrong with the condition.
 pub(super) fn faults(program: &Program, env: &Arc<Env>) -> Vec<Fault> {
     let mut walk = Walk {
         env,
@@ -28,7 +28,7 @@ pub(super) fn faults(program: &Program, env: &Arc<Env>) -> Vec<Fault> {
 struct Walk<'p> {
     env: &'p Arc<Env>,
     program: &'p Program,
-    /// Names that loops around the current place have bound.
+    /// The names that the surrounding loops have bound.
     scopes: Vec<&'p str>,
     loops: usize,
     faults: Vec<Fault>,
@@ -92,7 +92,7 @@ impl<'p> Walk<'p> {
                     self.fault(
                         expression,
                         "a loop inside a loop: `all`, `exists`, `exists_one`, `map` and `filter` must not be nested, \
-                         because the cost grows with the square of what a sender sends"
+                         because the cost grows with the square of the size of the event"
                             .to_owned(),
                     );
                     return;
@@ -155,7 +155,7 @@ impl<'p> Walk<'p> {
         }
     }
 
-    /// Asks the library itself, by calling the function wrongly: a known one complains of its arguments.
+    /// Asks the library itself, by calling the function with wrong arguments: a known one reports its arguments.
     fn knows_function(&self, name: &str, optional: bool) -> bool {
         let is_operator = |c: char| !c.is_ascii_alphanumeric();
         if name.starts_with(is_operator) {
@@ -175,7 +175,8 @@ impl<'p> Walk<'p> {
         }
     }
 
-    /// A regular expression out of an event would be compiled per event, at the sender's will.
+    /// Checks a regular expression, which must be a literal: one from an event would be compiled per event, and the
+    /// sender could choose it.
     fn pattern(&mut self, call: &IdedExpr, pattern: Option<&IdedExpr>) {
         let Some(Expr::Literal(LiteralValue::String(pattern))) = pattern.map(|p| &p.expr) else {
             self.fault(

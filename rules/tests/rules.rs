@@ -1,4 +1,4 @@
-//! Rules: what is refused at load and in which words, and what matches.
+//! Rules: what is refused at load and with which message, and what matches.
 
 mod support;
 
@@ -19,7 +19,7 @@ fn problems(yaml: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_wrong_file_gives_one_clear_message_with_its_place() {
+fn a_wrong_file_is_reported_with_one_clear_message_and_its_position() {
     let rule = |rest: &str| format!("rules:\n  - name: vip\n{rest}");
     let table = [
         (
@@ -98,7 +98,7 @@ fn a_wrong_file_gives_one_clear_message_with_its_place() {
         ),
         (
             rule("    when: \"true\"\n    to: [http]\n  - name: vip\n    when: \"true\"\n    to: [http]\n"),
-            "rules.yaml:5:11: rule `vip`: there is another rule of this name further up: rename one",
+            "rules.yaml:5:11: rule `vip`: there is another rule of this name above: rename one",
         ),
         (
             "rules:\n  - name: a b\n    when: \"true\"\n    to: [http]\n".to_owned(),
@@ -107,7 +107,7 @@ fn a_wrong_file_gives_one_clear_message_with_its_place() {
     ];
     for (yaml, expected) in table {
         let found = problems(&yaml);
-        // Where the words are the parser's, the beginning is ours and the rest one line.
+        // Where the message is the parser's, the beginning is ours and the rest one line.
         let right = match &found[..] {
             [one] if expected.ends_with(' ') => {
                 one.starts_with(expected) && one.len() > expected.len() && !one.contains('\n')
@@ -141,7 +141,7 @@ fn a_member_that_does_not_exist_is_refused_however_it_is_written() {
             .find(&format!("'{name}'"))
             .or_else(|| when.find(name))
             .expect("the name");
-        // The text begins behind the quotation mark in column 11.
+        // The text begins after the quotation mark in column 11.
         let column = 12 + at;
         let found = problems(&one(when));
         let expected = format!("rules.yaml:4:{column}: rule `r`: there is no member {member}; there are ");
@@ -182,7 +182,7 @@ fn a_condition_that_is_neither_true_nor_false_is_refused() {
     }
     let optional = problems(&one("event.data.message.?internal"));
     assert!(optional[0].contains("a value of type optional for"), "{optional:?}");
-    // What the sender decides is known only once it is there.
+    // What the sender decides is known only at run time.
     for when in [
         "event.data.raw.flag",
         "event.data.message.internal",
@@ -194,7 +194,7 @@ fn a_condition_that_is_neither_true_nor_false_is_refused() {
 }
 
 #[test]
-fn everything_that_is_wrong_is_told_at_once() {
+fn all_problems_are_reported_at_once() {
     let yaml = "rules:\n  - name: a\n    when: evnt\n    to: [x]\n  - name: b\n    when: (\n    to: [http]\n";
     assert_eq!(problems(yaml).len(), 3);
 }
@@ -224,7 +224,7 @@ fn what_would_overflow_the_stack_is_refused() {
     ] {
         let found = problems(&one(&nested));
         assert!(!found.is_empty(), "{nested}");
-        assert!(found.iter().all(|p| !p.contains("broke down")), "{found:?}");
+        assert!(found.iter().all(|p| !p.contains("panicked")), "{found:?}");
     }
 }
 
@@ -304,10 +304,10 @@ fn a_condition_sees_the_event() {
 }
 
 #[test]
-fn raw_is_there_if_the_platform_sent_json_and_absent_if_not() {
+fn raw_exists_if_the_platform_sent_json_and_is_absent_if_not() {
     let deep = format!(r#"{{"raw":{}1{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
     let large = format!(r#"{{"raw":"{}"}}"#, "x".repeat(300_000));
-    let there = Rules::parse(&one("has(event.data.raw)"), "rules.yaml", &BOTH).expect("valid");
+    let present = Rules::parse(&one("has(event.data.raw)"), "rules.yaml", &BOTH).expect("valid");
     for (data, expected) in [
         (deep.as_str(), 1),
         (&large, 1),
@@ -316,7 +316,7 @@ fn raw_is_there_if_the_platform_sent_json_and_absent_if_not() {
         (r#"{"raw_base64":"AAAA"}"#, 0),
         ("{}", 0),
     ] {
-        let found = there.matching(&event("x", data)).len();
+        let found = present.matching(&event("x", data)).len();
         assert_eq!(found, expected, "{}", &data[..20.min(data.len())]);
     }
 }

@@ -1,5 +1,5 @@
-//! What the errors of conditions mean: which are "does not match" and which are no answer. And that laziness changes nothing:
-//! conditions say of an event what the CEL library says of the same values, built in full.
+//! What the errors of conditions mean: which are "does not match" and which are failures. And that lazy reading changes
+//! nothing: conditions have the same result as the CEL library with the same values, built in full.
 
 mod support;
 
@@ -11,7 +11,7 @@ use rules::{Rules, Verdict};
 use schemas::event::Event;
 use support::{BOTH, event};
 
-fn said(when: &str, event: &Event) -> Verdict {
+fn verdict_of(when: &str, event: &Event) -> Verdict {
     let when = serde_json::to_string(when).expect("text");
     let yaml = format!("rules:\n  - {{ name: r, when: {when}, to: [postgres] }}\n");
     let rules = Rules::parse(&yaml, "rules.yaml", &BOTH).unwrap_or_else(|problems| panic!("{problems:?}"));
@@ -24,11 +24,11 @@ const RAW: &str = r#"{"none":null,"text":"x","n":7,"zero":0,"big":92233720368547
     "list":[0,2],"objects":[{"n":0},{}],"map":{"a":1},"huge":1e400}"#;
 
 fn of(when: &str) -> Verdict {
-    said(when, &event("x.y", &format!(r#"{{"raw":{RAW}}}"#)))
+    verdict_of(when, &event("x.y", &format!(r#"{{"raw":{RAW}}}"#)))
 }
 
 #[test]
-fn an_event_that_lacks_what_a_condition_asks_for_does_not_match() {
+fn an_event_that_lacks_what_a_condition_uses_does_not_match() {
     for when in [
         "event.data.ticket.department == 'vip'",
         "!event.data.raw.internal",
@@ -58,7 +58,7 @@ fn an_event_that_lacks_what_a_condition_asks_for_does_not_match() {
         "event.data.raw.none || false",
         "event.data.raw.none ? true : true",
         "event.data.raw.?nothing.value() == 1",
-        // What else is wrong does not matter then.
+        // Another error does not matter then.
         "event.data.ticket.n == 1 && 1 / event.data.raw.zero == 1",
         "1 / event.data.raw.zero == 1 && event.data.ticket.n == 1",
         "!(event.data.ticket.n == 1 || 1 / event.data.raw.zero == 1)",
@@ -69,7 +69,7 @@ fn an_event_that_lacks_what_a_condition_asks_for_does_not_match() {
 }
 
 #[test]
-fn every_other_error_is_no_answer_and_says_why() {
+fn every_other_error_is_a_failure_with_its_reason() {
     for (when, reason) in [
         ("event.data.raw.text > 5", "`>` does not take string, int"),
         (
@@ -98,23 +98,23 @@ fn every_other_error_is_no_answer_and_says_why() {
         ),
         (
             "event.data.raw.text",
-            "a value of type string stands where true or false is needed",
+            "a value of type string is used where true or false is needed",
         ),
         (
             "!event.data.raw.n",
-            "a value of type int stands where true or false is needed",
+            "a value of type int is used where true or false is needed",
         ),
         (
             "event.data.raw.text && true",
-            "a value of type string stands where true or false is needed",
+            "a value of type string is used where true or false is needed",
         ),
         (
             "event.data.raw.text ? true : false",
-            "a value of type string stands where true or false is needed",
+            "a value of type string is used where true or false is needed",
         ),
         (
             "event.data.raw.text.exists(c, c == 'x')",
-            "a value of type string stands where a list or an object is needed",
+            "a value of type string is used where a list or an object is needed",
         ),
         ("'x' in event.data.raw.text", "`in` does not take string, string"),
         (
@@ -122,7 +122,7 @@ fn every_other_error_is_no_answer_and_says_why() {
             "`timezone` failed",
         ),
         ("duration(event.data.raw.text) == duration('1s')", "`duration` failed"),
-        // Of two errors the one counts that is no "does not match".
+        // Of two errors the one that is a failure counts.
         (
             "event.data.ticket.n == 1 || 1 / event.data.raw.zero == 1",
             "division by zero",
@@ -149,13 +149,12 @@ fn every_other_error_is_no_answer_and_says_why() {
         let Verdict::Failed(found) = of(when) else {
             panic!("{when}: {:?}", of(when));
         };
-        let found = found;
         assert!(found == reason, "{when}\n{found}\n{reason}");
     }
 }
 
 #[test]
-fn an_error_that_the_rest_makes_no_matter_of_is_none() {
+fn an_error_that_the_rest_makes_irrelevant_is_ignored() {
     for (when, expected) in [
         ("event.type == 'no' && 1 / event.data.raw.zero == 1", Verdict::No),
         ("1 / event.data.raw.zero == 1 && event.type == 'no'", Verdict::No),
@@ -173,7 +172,7 @@ fn an_error_that_the_rest_makes_no_matter_of_is_none() {
     }
 }
 
-/// Bodies that begin as JSON and are none; ingest keeps them as base64.
+/// Bodies that begin as JSON and are not JSON; ingest keeps them as base64.
 const BROKEN: [&str; 4] = [
     "eyJwbGFuIjoidmlwIg==",         // {"plan":"vip"
     "77u/IHsicGxhbiI6InZpcCI=",     // a byte order mark, white space
@@ -182,7 +181,7 @@ const BROKEN: [&str; 4] = [
 ];
 
 #[test]
-fn a_body_that_should_be_json_and_is_not_cannot_be_seen() {
+fn a_body_that_should_be_json_and_is_not_cannot_be_read() {
     let reason = "the body begins as JSON and is not valid JSON, so `event.data.raw` cannot \
                   be read";
     for body in BROKEN {
@@ -201,33 +200,37 @@ fn a_body_that_should_be_json_and_is_not_cannot_be_seen() {
             "event.data.raw[?'plan'].orValue('') == 'vip'",
             "event.data.raw[0] == 1",
         ] {
-            assert_eq!(said(when, &event), Verdict::Failed(reason.to_owned()), "{when}");
+            assert_eq!(verdict_of(when, &event), Verdict::Failed(reason.to_owned()), "{when}");
         }
         for when in [
             "event.data.raw == {'plan': 'vip'}",
             "'plan' in event.data.raw",
             "event.data.raw.exists(k, k == 'plan')",
         ] {
-            assert!(matches!(said(when, &event), Verdict::Failed(_)), "{when}");
+            assert!(matches!(verdict_of(when, &event), Verdict::Failed(_)), "{when}");
         }
         for when in [
             "event.data.unmapped.reason == 'not JSON'",
             "event.type == 'x.y' || event.data.raw.plan == 'vip'",
             "event.data.raw.plan == 'vip' || event.type == 'x.y'",
         ] {
-            assert_eq!(said(when, &event), Verdict::Yes, "{when}");
+            assert_eq!(verdict_of(when, &event), Verdict::Yes, "{when}");
         }
         let when = "event.type == 'x.z' && event.data.raw.plan == 'vip'";
-        assert_eq!(said(when, &event), Verdict::No);
+        assert_eq!(verdict_of(when, &event), Verdict::No);
         let when = "event.data.raw.plan == 'vip' && event.data.unmapped.reason == 'x'";
-        assert_eq!(said(when, &event), Verdict::No);
+        assert_eq!(verdict_of(when, &event), Verdict::No);
     }
     // A form and a picture have no members.
     for body in ["cGxhbj12aXA=", "iVBORw0KGgo=", ""] {
         let event = event("x.y", &format!(r#"{{"raw_base64":"{body}"}}"#));
-        assert_eq!(said("event.data.raw.plan == 'vip'", &event), Verdict::Absent, "{body}");
         assert_eq!(
-            said("event.data.?raw.?plan.orValue('') == 'vip'", &event),
+            verdict_of("event.data.raw.plan == 'vip'", &event),
+            Verdict::Absent,
+            "{body}"
+        );
+        assert_eq!(
+            verdict_of("event.data.?raw.?plan.orValue('') == 'vip'", &event),
             Verdict::No,
             "{body}"
         );
@@ -235,7 +238,7 @@ fn a_body_that_should_be_json_and_is_not_cannot_be_seen() {
 }
 
 #[test]
-fn whole_values_are_compared_as_deep_as_they_are_shown_and_beyond_that_it_is_told() {
+fn whole_values_are_compared_as_deep_as_they_are_read_and_fail_beyond_that() {
     let nested = |levels: usize, inner: &str| format!("{}{inner}{}", "[".repeat(levels), "]".repeat(levels));
     for (levels, expected) in [(10, true), (120, true), (130, false), (20_000, false)] {
         let (a, b) = (nested(levels, "1"), nested(levels, "1"));
@@ -249,7 +252,7 @@ fn whole_values_are_compared_as_deep_as_they_are_shown_and_beyond_that_it_is_tol
         let deep = |when: &str, otherwise: Verdict| {
             let when = when.to_owned();
             let event = event.clone();
-            let run = move || said(&when, &event);
+            let run = move || verdict_of(&when, &event);
             let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(run);
             let found = thread
                 .expect("a thread")
@@ -275,9 +278,12 @@ fn whole_values_are_compared_as_deep_as_they_are_shown_and_beyond_that_it_is_tol
             "[event.data.raw.a].size() == 1 && event.data.raw.a + [1] != []",
             "event.data.raw != {'plan': 'vip'}",
         ] {
-            assert_eq!(said(when, &event), Verdict::Yes, "{levels}: {when}");
+            assert_eq!(verdict_of(when, &event), Verdict::Yes, "{levels}: {when}");
         }
-        assert!(matches!(said("event.data.raw.a + 1 == 1", &event), Verdict::Failed(_)));
+        assert!(matches!(
+            verdict_of("event.data.raw.a + 1 == 1", &event),
+            Verdict::Failed(_)
+        ));
     }
 }
 
@@ -373,7 +379,7 @@ fn condition() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
-    fn a_condition_says_what_the_library_says_of_the_same_values(
+    fn a_condition_has_the_same_result_as_the_library_with_the_same_values(
         raw in json(),
         conditions in prop::collection::vec(condition(), 1..4),
     ) {
@@ -381,7 +387,7 @@ proptest! {
         let event = event("x.y", &format!(r#"{{"raw":{raw}}}"#));
         let env = std::sync::Arc::new(Env::stdlib());
         for when in &conditions {
-            let one = said(when, &event);
+            let one = verdict_of(when, &event);
             let mut context = Context::with_env(std::sync::Arc::clone(&env));
             let time = Value::Timestamp(event.attributes.time.to_datetime().fixed_offset());
             let data = HashMap::from([("raw", built(&raw))]);

@@ -1,9 +1,9 @@
 //! The event log between the stages, on Apache Kafka and on a journal on local disk.
 //!
 //! Both keep the contract of [`schemas::log::EventLog`], and both pass one conformance suite
-//! (`stream/tests/conformance`): whoever writes a third log makes it pass, too.
+//! (`stream/tests/conformance`): a third log must pass it, too.
 //!
-//! The way of one record through this crate:
+//! The path of one record through this crate:
 //!
 //! ```text
 //! Record ──Publish::publish───► partition of its key ──acknowledged──► Position

@@ -26,7 +26,7 @@ impl JournalHarness {
         self.journal.as_ref().expect("an open journal")
     }
 
-    async fn let_go(&mut self) {
+    async fn release(&mut self) {
         if let Some(journal) = self.journal.take() {
             journal.close().await.expect("a clean close");
         }
@@ -40,7 +40,7 @@ impl conformance::Harness for JournalHarness {
 
     fn restart(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(async {
-            self.let_go().await;
+            self.release().await;
             self.journal = Some(Journal::open(&self.config).await.expect("a journal"));
         })
     }
@@ -55,7 +55,7 @@ impl conformance::Harness for JournalHarness {
 
     fn child(&mut self) -> BoxFuture<'_, Command> {
         Box::pin(async {
-            self.let_go().await;
+            self.release().await;
             let mut command = Command::new(std::env::current_exe().expect("this program"));
             command
                 .args(["--exact", "killed_writer", "--nocapture"])

@@ -1,4 +1,4 @@
-//! The conformance suite on real Kafka, and what only Kafka has: groups of several members, brokers that are away.
+//! The conformance suite on real Kafka, and what only Kafka has: groups of several members, brokers that are down.
 
 #[macro_use]
 mod conformance;
@@ -30,7 +30,7 @@ use schemas::record::{Offset, Partition};
 use schemas::secret::Secret;
 use stream::kafka::{Config, KafkaLog};
 
-/// Where the tests' Kafka listens.
+/// The address of the tests' Kafka.
 fn brokers() -> String {
     let brokers = std::env::var_os("FOREBAY_TEST_KAFKA").and_then(|b| b.into_string().ok());
     brokers.expect("FOREBAY_TEST_KAFKA is not set: run `./run test`, or `eval \"$(./run services start)\"` first")

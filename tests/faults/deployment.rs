@@ -1,4 +1,4 @@
-//! The program as it is deployed: ingests and processors as processes of their own, which are killed and started again.
+//! The program as it is deployed: ingests and processors as separate processes, which are killed and started again.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::support::receiver::SECRET;
 use crate::support::sender::{Client, STANDARD_SECRET};
 use crate::support::unique;
 
-/// Where a process finds the services.
+/// The addresses of the services for a process.
 #[derive(Debug, Clone)]
 pub(crate) struct Addresses {
     pub(crate) kafka: String,
@@ -43,12 +43,12 @@ impl Member {
         format!("http://127.0.0.1:{}", self.listen)
     }
 
-    /// Stopped until the answer is dropped.
+    /// Stops the process until the returned value is dropped.
     pub(crate) fn hold(&self) -> Held {
         Held::new(vec![self.role.pid()])
     }
 
-    /// What `/readyz` says; `None` when nobody answers.
+    /// Returns the status and text of `/readyz`; `None` without an answer.
     pub(crate) async fn readiness(&self, client: &Client) -> Option<(u16, String)> {
         client.get(&format!("{}/readyz", self.role.admin)).await
     }
@@ -65,7 +65,7 @@ pub(crate) struct Deployment {
 }
 
 impl Deployment {
-    /// Makes topics and tables, without the way through a proxy.
+    /// Creates topics and tables, not through a proxy.
     pub(crate) fn new(folder: PathBuf, settings: Settings, direct: &Addresses) -> Self {
         let deployment = Self {
             prefix: unique("faults"),
@@ -156,14 +156,14 @@ impl Deployment {
         self.ingests.iter().map(Member::base).collect()
     }
 
-    /// Starts one again that has ended.
+    /// Starts a process again that has ended.
     pub(crate) fn start(&mut self, which: Which) {
         let folder = self.folder.clone();
         let member = self.get(which);
         member.role = Member::start_role(member.command, &member.name, member.admin, &folder);
     }
 
-    /// The same. It is ready when this returns.
+    /// The same, and waits until it is ready.
     pub(crate) async fn start_again(&mut self, which: Which) {
         self.start(which);
         let client = self.client.clone();
@@ -185,7 +185,7 @@ pub(crate) enum Which {
     Processor(usize),
 }
 
-/// A free port that no outgoing connection is given while its server is away: below the range that the kernel takes these from,
+/// Returns a free port that no outgoing connection gets while its server is down: below the kernel's range for these,
 /// and below that of `deploy/local/services`.
 fn port() -> u16 {
     loop {

@@ -1,8 +1,8 @@
-//! What the ledger says must be so, compared with the rows of the table, the arrivals at the receivers and the dead letters.
+//! Compares what the ledger requires with the rows of the table, the arrivals at the receivers and the dead letters.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::ledger::{Book, Fate};
+use crate::ledger::{Book, EventState};
 use crate::receiver::Arrival;
 
 /// One row of the table `event`.
@@ -20,9 +20,9 @@ pub(crate) struct Row {
 #[derive(Debug, Clone)]
 pub(crate) struct Evidence {
     pub(crate) book: Book,
-    /// In any order.
+    /// The rows, in any order.
     pub(crate) rows: Vec<Row>,
-    /// Of each receiver, in order of arrival.
+    /// Per receiver, in order of arrival.
     pub(crate) receivers: Vec<Vec<Arrival>>,
     pub(crate) dead_letters: u64,
     pub(crate) expected_dead_letters: u64,
@@ -31,31 +31,31 @@ pub(crate) struct Evidence {
 /// One way to break a promise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Finding {
-    /// The sender did not get to the end of its plan.
+    /// The sender did not finish its plan.
     Unfinished,
-    /// Accepted, and no row.
+    /// An accepted event without a row.
     Lost,
     /// More than one row of one event.
     Doubled,
-    /// A row of nothing that was sent.
+    /// A row of an event that was not sent.
     Foreign,
-    /// A row or an arrival of what was refused.
+    /// A row or an arrival of a refused event.
     RefusedButThere,
-    /// In the log, an event stands before an earlier one of its key.
+    /// In the log, an event precedes an earlier one of its key.
     LogOrder,
     /// A later transaction stored an earlier event of a key.
     StoredOrder,
-    /// The events of one key lie in two partitions.
+    /// The events of one key are in two partitions.
     SplitKey,
-    /// Two rows say that they lie at the same place.
+    /// Two rows have the same position.
     SharedPosition,
-    /// Accepted, and never at a receiver.
+    /// An accepted event that never arrived at a receiver.
     NotDelivered,
-    /// At a receiver, and never sent.
+    /// An arrival of an event that was not sent.
     DeliveredForeign,
     /// The first arrival of an event came after that of a later one of its key.
     ArrivalOrder,
-    /// One event came under two ids.
+    /// One event arrived with two ids.
     TwoIds,
     /// A signature did not verify.
     Unsigned,
@@ -63,7 +63,7 @@ pub(crate) enum Finding {
     DeadLetters,
 }
 
-/// What the judge says.
+/// The result of a judgement.
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
     pub(crate) accepted: usize,
@@ -71,7 +71,7 @@ pub(crate) struct Verdict {
     pub(crate) arrivals: usize,
     /// Arrivals of an event that had arrived at that receiver before: allowed, and counted.
     pub(crate) repeats: usize,
-    /// How often, and the first case.
+    /// How often each was found, and the first case.
     pub(crate) findings: BTreeMap<Finding, (usize, String)>,
 }
 
@@ -97,7 +97,7 @@ pub(crate) fn judge(evidence: &Evidence) -> Verdict {
         ..Verdict::default()
     };
     for (number, entry) in book.entries.iter().enumerate() {
-        if entry.fate == Fate::Open {
+        if entry.state == EventState::Open {
             verdict.add(Finding::Unfinished, || name(book, number));
         }
     }
@@ -112,7 +112,7 @@ pub(crate) fn judge(evidence: &Evidence) -> Verdict {
             usize::try_from(difference).unwrap_or(usize::MAX),
             || {
                 format!(
-                    "{} came, {} expected",
+                    "{} found, {} expected",
                     evidence.dead_letters, evidence.expected_dead_letters
                 )
             },
@@ -126,7 +126,7 @@ fn name(book: &Book, number: usize) -> String {
 }
 
 fn is_accepted(book: &Book, number: usize) -> bool {
-    matches!(book.entries[number].fate, Fate::Accepted { .. })
+    matches!(book.entries[number].state, EventState::Accepted { .. })
 }
 
 fn judge_rows(book: &Book, rows: &[Row], verdict: &mut Verdict) {
@@ -151,7 +151,7 @@ fn judge_rows(book: &Book, rows: &[Row], verdict: &mut Verdict) {
         if !stored.insert(*number) {
             verdict.add(Finding::Doubled, || name(book, *number));
         }
-        if book.entries[*number].fate == Fate::Refused {
+        if book.entries[*number].state == EventState::Refused {
             verdict.add(Finding::RefusedButThere, || name(book, *number));
         }
         let partition = *partitions.entry(book.key(*number)).or_insert(row.partition);
@@ -174,7 +174,7 @@ fn judge_rows(book: &Book, rows: &[Row], verdict: &mut Verdict) {
     // Where the outcome is unknown, no order was promised.
     ours.retain(|(number, _)| is_accepted(book, *number));
     ours.sort_by_key(|(_, row)| (row.partition, row.offset));
-    // Between partitions there is none either.
+    // Nor was any order promised between partitions.
     let in_log = ours.iter().map(|(number, row)| (row.partition, *number));
     inversions(book, in_log, Finding::LogOrder, verdict);
     ours.sort_by_key(|(number, row)| (row.stored_ms, *number));
@@ -197,7 +197,7 @@ fn judge_arrivals(book: &Book, receiver: usize, arrivals: &[Arrival], verdict: &
         if !arrival.verified {
             verdict.add(Finding::Unsigned, || here(name(book, number)));
         }
-        if book.entries[number].fate == Fate::Refused {
+        if book.entries[number].state == EventState::Refused {
             verdict.add(Finding::RefusedButThere, || here(name(book, number)));
         }
         match ids.get(&number) {
@@ -231,7 +231,7 @@ fn judge_arrivals(book: &Book, receiver: usize, arrivals: &[Arrival], verdict: &
     );
 }
 
-/// Within each key of each partition the numbers must rise.
+/// Checks that within each key of each partition the numbers rise.
 fn inversions(book: &Book, numbers: impl Iterator<Item = (i32, usize)>, finding: Finding, verdict: &mut Verdict) {
     let mut highest: HashMap<(i32, usize), usize> = HashMap::new();
     for (partition, number) in numbers {

@@ -1,4 +1,4 @@
-//! What a case asks of the brokers itself: how much is in a topic, and to be rid of a topic or a group.
+//! Direct requests of the cases to the brokers: count the records of a topic, delete a topic or a group.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn client(brokers: &str) -> ClientConfig {
     config
 }
 
-/// How many records a topic has; `None` if it is not there or does not answer.
+/// Returns how many records a topic has; `None` if it does not exist or does not answer.
 pub(crate) fn records(brokers: &str, topic: &str) -> Option<u64> {
     let consumer: BaseConsumer = client(brokers).create().expect("a consumer");
     let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).ok()?;
@@ -32,7 +32,7 @@ pub(crate) fn records(brokers: &str, topic: &str) -> Option<u64> {
     Some(records)
 }
 
-/// How many partitions have each broker as their leader: its id and the number.
+/// Returns for each broker its id and how many partitions it leads.
 pub(crate) fn leaders(brokers: &str, topic: &str) -> Vec<(i32, usize)> {
     let consumer: BaseConsumer = client(brokers).create().expect("a consumer");
     let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).expect("metadata");
@@ -71,7 +71,7 @@ pub(crate) async fn delete_topic(brokers: &str, topic: &str) {
 pub(crate) async fn delete_groups(brokers: &str, groups: &[String]) {
     let admin = admin(brokers);
     for group in groups {
-        // A member that has just left is a member for a moment still.
+        // A member that has just left still counts for a moment.
         crate::support::eventually("the group is gone", PATIENCE, async || {
             let deleted = admin.delete_groups(&[group], &AdminOptions::new()).await;
             deleted.is_ok_and(|groups| groups[0].is_ok()).then_some(())

@@ -1,7 +1,8 @@
-//! What the sender knows of each event: planned, and what came of it. It is the oracle of every judgement.
+//! The sender's record of each event: its planned time and its result. Every judgement is based on it.
 //!
-//! An event has a number; its key is the number modulo the keys. Of one key the next event is sent only when the one before has its
-//! final answer, so that the order of acceptance is the order of the numbers. The mark `<run>/<number>` stands in the body.
+//! An event has a number; its key is the number modulo the keys. The next event of a key is sent only when the one
+//! before has its final answer, so that the order of acceptance is the order of the numbers. The body contains the mark
+//! `<run>/<number>`.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,20 +16,20 @@ pub(crate) fn now_ms() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// What became of an event.
+/// The result of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum EventState {
     /// No final answer yet.
     Open,
-    /// 2xx: it must be there.
+    /// 2xx: it must be stored.
     Accepted { at_ms: i64 },
-    /// 4xx: it must be nowhere.
+    /// 4xx: it must not be stored.
     Refused,
-    /// The sender's patience ended without an answer that says either.
+    /// The sender stopped waiting without a final answer.
     Unknown,
 }
 
-/// What an attempt got that was not accepted.
+/// The result of an attempt that was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Answer {
     Status(u16),
@@ -51,7 +52,7 @@ impl fmt::Display for Answer {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry {
     pub(crate) planned_ms: i64,
-    pub(crate) fate: Fate,
+    pub(crate) state: EventState,
 }
 
 /// Everything that was sent in one trial.
@@ -74,11 +75,11 @@ impl Book {
         }
     }
 
-    /// Plans the next event, and answers its number.
+    /// Plans the next event, and returns its number.
     pub(crate) fn plan(&mut self, planned_ms: i64) -> usize {
         self.entries.push(Entry {
             planned_ms,
-            fate: Fate::Open,
+            state: EventState::Open,
         });
         self.entries.len() - 1
     }
@@ -95,19 +96,19 @@ impl Book {
         format!("{}/{number}", self.run)
     }
 
-    /// The number of an event of this book; `None` for anything else.
+    /// Returns the number of an event of this book; `None` for anything else.
     pub(crate) fn number(&self, mark: &str) -> Option<usize> {
         let number = mark.strip_prefix(self.run.as_str())?.strip_prefix('/')?.parse().ok()?;
         (number < self.entries.len()).then_some(number)
     }
 
-    /// Numbers and times of acceptance.
+    /// Returns the numbers and times of acceptance.
     pub(crate) fn accepted(&self) -> impl Iterator<Item = (usize, i64)> {
         self.entries
             .iter()
             .enumerate()
-            .filter_map(|(number, entry)| match entry.fate {
-                Fate::Accepted { at_ms } => Some((number, at_ms)),
+            .filter_map(|(number, entry)| match entry.state {
+                EventState::Accepted { at_ms } => Some((number, at_ms)),
                 _ => None,
             })
     }
@@ -126,8 +127,8 @@ impl Ledger {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn settle(&self, number: usize, fate: Fate) {
-        self.book().entries[number].fate = fate;
+    pub(crate) fn settle(&self, number: usize, state: EventState) {
+        self.book().entries[number].state = state;
     }
 
     pub(crate) fn not_accepted(&self, answer: Answer) {
@@ -138,13 +139,13 @@ impl Ledger {
         self.book().accepted().count()
     }
 
-    /// Attempts that were not answered 2xx.
+    /// Returns how many attempts were not answered 2xx.
     pub(crate) fn count_not_accepted(&self) -> usize {
         self.book().not_accepted.len()
     }
 }
 
-/// The mark in a body, as it stands between its quotes.
+/// Returns the mark in a body, without its quotes.
 pub(crate) fn mark_in(body: &[u8]) -> Option<&str> {
     const BEFORE: &[u8] = b"\"mark\":\"";
     let at = body.windows(BEFORE.len()).position(|w| w == BEFORE)?;

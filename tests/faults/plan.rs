@@ -1,6 +1,6 @@
-//! How much is done: little in `./run test`, much in `./run faults`, which sets the variables.
+//! The size of the cases: small in `./run test`, large in `./run faults`, which sets the variables.
 
-/// A number from the environment.
+/// Reads a number from the environment.
 fn variable(name: &str) -> Option<u64> {
     let value = std::env::var_os(name)?.into_string().ok()?;
     Some(
@@ -10,18 +10,18 @@ fn variable(name: &str) -> Option<u64> {
     )
 }
 
-/// What every case reads.
+/// The parameters of every case.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {
     /// Whether this is the long run.
     pub(crate) long: bool,
-    /// How many events a case wants accepted at the least; faults are repeated until then.
+    /// How many events must be accepted at least; faults are repeated until then.
     pub(crate) events: usize,
     /// Events a second.
     pub(crate) rate: u32,
     pub(crate) keys: usize,
     pub(crate) receivers: usize,
-    /// Of everything that is left to chance.
+    /// The seed of everything random.
     pub(crate) seed: u64,
 }
 
@@ -40,7 +40,7 @@ impl Plan {
         }
     }
 
-    /// One of two, by the length of the run.
+    /// Returns one of two values, by the length of the run.
     pub(crate) fn short_or_long<T>(self, short: T, long: T) -> T {
         if self.long { long } else { short }
     }

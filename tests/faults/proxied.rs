@@ -1,4 +1,4 @@
-//! The proxy does what it says: a fault that is not made proves nothing.
+//! Tests of the proxy: a fault that does not happen proves nothing.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::proxy::{CHUNK, Link, Proxy};
 
-/// A server that sends back what it gets, and a proxy in front of it.
+/// Starts a server that echoes what it gets, and a proxy in front of it.
 async fn echo() -> Proxy {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let upstream = listener.local_addr().expect("bound").to_string();
@@ -33,7 +33,7 @@ async fn trip(stream: &mut TcpStream, bytes: &[u8]) -> std::io::Result<Duration>
 }
 
 #[tokio::test]
-async fn a_delay_is_felt_both_ways_and_does_not_limit_the_rate() {
+async fn a_delay_applies_both_ways_and_does_not_limit_the_rate() {
     let proxy = echo().await;
     let mut stream = TcpStream::connect(proxy.address).await.expect("connected");
     trip(&mut stream, b"x").await.expect("echoed");
@@ -69,14 +69,14 @@ async fn a_rate_is_kept() {
 }
 
 #[tokio::test]
-async fn what_stalls_arrives_later_and_what_is_cut_never() {
+async fn stalled_bytes_arrive_later_and_cut_ones_never() {
     let proxy = echo().await;
     let mut stream = TcpStream::connect(proxy.address).await.expect("connected");
     trip(&mut stream, b"x").await.expect("echoed");
     proxy.stall();
     let mut late = TcpStream::connect(proxy.address)
         .await
-        .expect("it still takes connections");
+        .expect("it still accepts connections");
     let nothing = tokio::time::timeout(Duration::from_millis(200), trip(&mut stream, b"held")).await;
     assert!(nothing.is_err(), "nothing passes");
     proxy.open();

@@ -1,5 +1,5 @@
-//! A TCP proxy in front of a real service. What passes through it can be delayed, slowed to a rate, held back or cut off, and
-//! that can change while connections are open.
+//! A TCP proxy in front of a real service. Traffic through it can be delayed, limited to a rate, held back or cut off,
+//! and that can change while connections are open.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,18 +18,18 @@ const QUEUE: usize = 1024;
 /// One direction of every connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Link {
-    /// How much later each byte arrives. The rate is not limited by it.
+    /// How much later each byte arrives. It does not limit the rate.
     pub(crate) delay: Duration,
     /// The rate, if it is limited.
     pub(crate) bytes_per_second: Option<u32>,
 }
 
-/// What the proxy does now.
+/// The mode of the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     /// Passes everything on, to the service and back.
     Pass { up: Link, down: Link },
-    /// Takes connections and bytes, and passes nothing on.
+    /// Accepts connections and bytes, and passes nothing on.
     Stall,
     /// Resets all connections and refuses new ones.
     Cut,
@@ -60,7 +60,7 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Listens on `address` (port 0: any) and leads to `upstream`, both `host:port`.
+    /// Listens on `address` (port 0: any) and forwards to `upstream`, both `host:port`.
     pub(crate) async fn start(address: &str, upstream: &str) -> Self {
         let listener = bind(address).await;
         let address = listener.local_addr().expect("bound");
@@ -76,7 +76,7 @@ impl Proxy {
         }
     }
 
-    /// Passes on, half of `rtt` later in each direction.
+    /// Passes everything on, half of `rtt` later in each direction.
     pub(crate) fn slow(&self, rtt: Duration) {
         let link = Link {
             delay: rtt / 2,
@@ -85,17 +85,17 @@ impl Proxy {
         self.links(link, link);
     }
 
-    /// Passes on as the links say.
+    /// Passes everything on, as the links specify.
     pub(crate) fn links(&self, up: Link, down: Link) {
         self.mode.send_replace(Mode::Pass { up, down });
     }
 
-    /// Passes on without delay.
+    /// Passes everything on without delay.
     pub(crate) fn open(&self) {
         self.links(Link::default(), Link::default());
     }
 
-    /// Takes everything, passes nothing on. What was held back arrives once it is opened.
+    /// Accepts everything, passes nothing on. What was held back arrives once it is opened.
     pub(crate) fn stall(&self) {
         self.mode.send_replace(Mode::Stall);
     }
@@ -112,7 +112,7 @@ impl Drop for Proxy {
     }
 }
 
-/// A proxy before this one may be letting go of the port just now.
+/// Binds the address; an earlier proxy may still be releasing the port.
 async fn bind(address: &str) -> TcpListener {
     let patience = Instant::now() + Duration::from_secs(10);
     loop {
@@ -125,7 +125,7 @@ async fn bind(address: &str) -> TcpListener {
 }
 
 async fn accept(listener: TcpListener, address: SocketAddr, upstream: String, mut mode: watch::Receiver<Mode>) {
-    // Dropped with this task, and the connections with it.
+    // Dropped with this task, which drops the connections.
     let mut connections = JoinSet::new();
     let mut listener = Some(listener);
     loop {
@@ -160,7 +160,7 @@ async fn accept(listener: TcpListener, address: SocketAddr, upstream: String, mu
     }
 }
 
-/// Carries one connection until both sides have ended. Dropped earlier, both sides are reset.
+/// Forwards one connection until both sides have ended. If dropped earlier, both sides are reset.
 async fn connection(client: TcpStream, upstream: String, mode: watch::Receiver<Mode>) {
     drop(client.set_zero_linger());
     drop(client.set_nodelay(true));
@@ -173,13 +173,13 @@ async fn connection(client: TcpStream, upstream: String, mode: watch::Receiver<M
     let ((client_reads, client_writes), (server_reads, server_writes)) = (client.split(), server.split());
     // A broken direction ends the other as well.
     drop(tokio::try_join!(
-        carry(client_reads, server_writes, mode.clone(), Direction::Up),
-        carry(server_reads, client_writes, mode.clone(), Direction::Down),
+        forward(client_reads, server_writes, mode.clone(), Direction::Up),
+        forward(server_reads, client_writes, mode.clone(), Direction::Down),
     ));
 }
 
-/// One direction, until its end has been passed on.
-async fn carry(
+/// Forwards one direction, until its end has been passed on.
+async fn forward(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
     mode: watch::Receiver<Mode>,

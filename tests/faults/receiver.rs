@@ -1,4 +1,4 @@
-//! A healthy receiver that notes every delivery: many of them, so only what the judge needs.
+//! A healthy receiver that records every delivery: there are many, so it keeps only what the judge needs.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -43,7 +43,7 @@ impl Receiver {
         let noted = Arc::clone(&arrivals);
         let verifier = Arc::new(Verifier::new(SECRET).expect("a valid key"));
         let accepting = tokio::spawn(async move {
-            // Dropped with this task, and the connections with it.
+            // Dropped with this task, which drops the connections.
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let (noted, verifier) = (Arc::clone(&noted), Arc::clone(&verifier));
@@ -62,12 +62,12 @@ impl Receiver {
         }
     }
 
-    /// How many arrived, repeats counted.
+    /// Returns how many arrived, including repeats.
     pub(crate) fn count(&self) -> usize {
         self.arrivals.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// In order of arrival.
+    /// Returns the arrivals in order.
     pub(crate) fn arrivals(&self) -> Vec<Arrival> {
         self.arrivals.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -10,26 +10,26 @@ use serde_json::{Value, json};
 
 use crate::judge::{Finding, Verdict};
 
-/// What one case says beside its verdict.
+/// The figures of one case besides its verdict.
 #[derive(Debug)]
 pub(crate) struct Line {
     pub(crate) phase: String,
     pub(crate) acts: usize,
-    /// How many attempts had which answer other than 2xx.
+    /// How many attempts had each answer other than 2xx.
     pub(crate) not_accepted: BTreeMap<String, u64>,
     /// The longest time without a 2xx or without a new row while the load was on.
     pub(crate) pause_ms: i64,
-    /// From the last heal until everything that had been accepted before it was everywhere.
+    /// The time from the last recovery until everything accepted before it was delivered everywhere.
     pub(crate) recovery_ms: Option<i64>,
     pub(crate) seconds: i64,
-    /// What else was measured.
+    /// Other measurements.
     pub(crate) more: Value,
 }
 
 const COLUMNS: &str = "phase | acts | accepted | rows | lost | doubled | order | not delivered | repeats at receivers | non-2xx | \
                        longest pause | recovery | load";
 
-/// Of this process, in the order in which the cases ended.
+/// The lines of this process, in the order in which the cases ended.
 static LINES: Mutex<Vec<Value>> = Mutex::new(Vec::new());
 
 const ORDER: [Finding; 4] = [
@@ -39,7 +39,7 @@ const ORDER: [Finding; 4] = [
     Finding::SplitKey,
 ];
 
-/// Prints the line of a case, and writes the file anew.
+/// Prints the line of a case, and rewrites the file.
 pub(crate) fn add(line: &Line, verdict: &Verdict) {
     let mut non_2xx = String::new();
     for (answer, count) in &line.not_accepted {
@@ -91,7 +91,7 @@ pub(crate) fn add(line: &Line, verdict: &Verdict) {
     });
 
     let mut lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
-    // Straight to the stream: what the test harness captures is shown of failures only.
+    // Directly to the stream, because the test harness shows captured output only of failures.
     let mut out = std::io::stdout().lock();
     if lines.is_empty() {
         let rule = "---|".repeat(COLUMNS.split('|').count());

@@ -1,7 +1,7 @@
 //! A judge that finds nothing proves nothing: one fault of each kind is planted, and each must be found.
 
 use crate::judge::{Evidence, Finding, Row, judge};
-use crate::ledger::{Book, Fate};
+use crate::ledger::{Book, EventState};
 use crate::receiver::Arrival;
 
 const KEYS: usize = 5;
@@ -29,24 +29,25 @@ fn arrival(book: &Book, number: usize) -> Arrival {
     }
 }
 
-/// A run in which all is well: repeats at receivers, and events whose outcome the sender never learned, one of them stored.
+/// A run without faults, but with repeats at receivers, and with events whose outcome the sender never got, one of them
+/// stored.
 fn clean() -> Evidence {
     let mut book = Book::new(KEYS);
     for number in 0..EVENTS {
         book.plan(i64::try_from(number).expect("small"));
-        book.entries[number].fate = match number {
-            REFUSED => Fate::Refused,
-            UNKNOWN_AND_STORED | UNKNOWN_AND_NOWHERE => Fate::Unknown,
-            _ => Fate::Accepted { at_ms: 1000 },
+        book.entries[number].state = match number {
+            REFUSED => EventState::Refused,
+            UNKNOWN_AND_STORED | UNKNOWN_AND_NOWHERE => EventState::Unknown,
+            _ => EventState::Accepted { at_ms: 1000 },
         };
     }
-    let there: Vec<usize> = (0..EVENTS)
+    let stored: Vec<usize> = (0..EVENTS)
         .filter(|n| ![REFUSED, UNKNOWN_AND_NOWHERE].contains(n))
         .collect();
-    let mut arrivals: Vec<Arrival> = there.iter().map(|n| arrival(&book, *n)).collect();
+    let mut arrivals: Vec<Arrival> = stored.iter().map(|n| arrival(&book, *n)).collect();
     arrivals.extend((20..30).map(|n| arrival(&book, n)));
     Evidence {
-        rows: there.iter().map(|n| row(&book, *n)).collect(),
+        rows: stored.iter().map(|n| row(&book, *n)).collect(),
         receivers: vec![arrivals.clone(), arrivals],
         dead_letters: 2,
         expected_dead_letters: 2,
@@ -55,7 +56,7 @@ fn clean() -> Evidence {
 }
 
 #[test]
-fn a_run_in_which_all_is_well_has_no_finding() {
+fn a_run_without_faults_has_no_finding() {
     let verdict = judge(&clean());
     assert!(verdict.findings.is_empty(), "{:?}", verdict.findings);
     assert_eq!((verdict.accepted, verdict.rows), (EVENTS - 3, EVENTS - 2));
@@ -67,7 +68,7 @@ fn each_kind_of_fault_is_found_and_no_other_with_it() {
     type Plant = fn(&mut Evidence);
     let plants: [(Finding, Plant); 20] = [
         (Finding::Unfinished, |e| {
-            e.book.entries[UNKNOWN_AND_NOWHERE].fate = Fate::Open;
+            e.book.entries[UNKNOWN_AND_NOWHERE].state = EventState::Open;
         }),
         (Finding::Lost, |e| drop(e.rows.remove(17))),
         (Finding::Lost, |e| drop(e.rows.pop())),

@@ -1,5 +1,5 @@
-//! An open-loop sender of signed webhooks: event `i` is planned at a moment that does not depend on any answer, and every event is
-//! tried until it has a final answer.
+//! An open-loop sender of signed webhooks: event `i` is planned at a moment that does not depend on any answer, and
+//! every event is sent until it has a final answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::ledger::{Answer, Fate, Ledger, now_ms};
+use crate::ledger::{Answer, EventState, Ledger, now_ms};
 use crate::support::sender::{Client, STANDARD_SECRET, Webhook};
 
 /// The id of the source, which is of the platform `standard` and has the secret [`STANDARD_SECRET`].
@@ -48,7 +48,7 @@ impl Load {
         }
     }
 
-    /// Plans no more, and waits until each event has its final answer or this patience is at its end.
+    /// Stops planning, and waits until each event has its final answer, for at most `patience`.
     pub(crate) async fn stop(self, patience: Duration) {
         self.planning.cancel();
         self.give_up.send_replace(Some(Instant::now() + patience));
@@ -102,12 +102,12 @@ impl Post {
         give_up: watch::Receiver<Option<Instant>>,
     ) {
         while let Some(number) = numbers.recv().await {
-            let fate = self.until_final(number, &give_up).await;
-            self.ledger.settle(number, fate);
+            let state = self.until_final(number, &give_up).await;
+            self.ledger.settle(number, state);
         }
     }
 
-    async fn until_final(&self, number: usize, give_up: &watch::Receiver<Option<Instant>>) -> Fate {
+    async fn until_final(&self, number: usize, give_up: &watch::Receiver<Option<Instant>>) -> EventState {
         let (planned_ms, key, mark) = {
             let book = self.ledger.book();
             (book.entries[number].planned_ms, book.key(number), book.mark(number))
@@ -118,17 +118,19 @@ impl Post {
             let base = &self.bases[(number + attempt) % self.bases.len()];
             let webhook = self.signed(&id, &body);
             let answer = match timeout(ANSWER_PATIENCE, self.client.post(base, &webhook)).await {
-                Ok(Ok(answer)) if (200..300).contains(&answer.status) => return Fate::Accepted { at_ms: now_ms() },
+                Ok(Ok(answer)) if (200..300).contains(&answer.status) => {
+                    return EventState::Accepted { at_ms: now_ms() };
+                }
                 Ok(Ok(answer)) => Answer::Status(answer.status),
                 Ok(Err(_)) => Answer::Broken,
                 Err(_) => Answer::Late,
             };
             self.ledger.not_accepted(answer);
-            // What 4xx means to a sender: not again, but for these two.
+            // A sender does not repeat after 4xx, except these two.
             if let Answer::Status(status @ 400..500) = answer
                 && ![408, 429].contains(&status)
             {
-                return Fate::Refused;
+                return EventState::Refused;
             }
             if give_up.borrow().is_some_and(|at| Instant::now() > at) {
                 break;
@@ -139,7 +141,7 @@ impl Post {
                 sleep(Duration::from_millis(50 << round.min(4))).await;
             }
         }
-        Fate::Unknown
+        EventState::Unknown
     }
 
     fn body(&self, key: usize, mark: &str, planned_ms: i64) -> String {
@@ -153,7 +155,7 @@ impl Post {
         body
     }
 
-    /// Signed anew for each attempt, as a sender does.
+    /// Signs again for each attempt, as a sender does.
     fn signed(&self, id: &str, body: &str) -> Webhook {
         let seconds = now_ms() / 1000;
         let signature = self.signer.sign(id, seconds, body.as_bytes()).expect("signs");

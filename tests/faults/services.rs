@@ -1,4 +1,4 @@
-//! Kafka and PostgreSQL of this test program's own, which its cases kill, stop and start again. They are cleaned away when the
+//! This test program's own Kafka and PostgreSQL, which its cases kill, stop and start again. They are removed when the
 //! program has ended, however it ended.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use crate::support::repository;
 #[derive(Debug)]
 pub(crate) struct Services {
     folder: PathBuf,
-    /// Cleans when its standard input ends, and that is when this process does.
+    /// Removes the services when its standard input ends, that is when this process ends.
     _guard: Child,
 }
 
@@ -22,7 +22,7 @@ pub(crate) const THREE: [&str; 3] = ["kafka3/1", "kafka3/2", "kafka3/3"];
 pub(crate) const POSTGRES: &str = "postgres";
 
 impl Services {
-    /// The same for all cases.
+    /// Returns the services, the same for all cases.
     pub(crate) fn of_this_program() -> &'static Self {
         static SERVICES: OnceLock<Services> = OnceLock::new();
         SERVICES.get_or_init(|| {
@@ -46,7 +46,7 @@ impl Services {
         })
     }
 
-    /// Starts those that do not run. The variables that the script prints, without `FOREBAY_TEST_`.
+    /// Starts the services that are not running. Returns the variables that the script prints, without `FOREBAY_TEST_`.
     pub(crate) fn start(&self, services: &[&str]) -> BTreeMap<String, String> {
         let output = Command::new(script())
             .args(["start", "--dir"])
@@ -74,20 +74,20 @@ impl Services {
         pid.expect("a pid")
     }
 
-    /// Ends them at once, all at the same moment. They are gone when this returns.
+    /// Kills services, all at the same moment. They have ended when this returns.
     pub(crate) fn kill(&self, services: &[&str]) {
         let pids: Vec<u32> = services.iter().map(|service| self.pid(service)).collect();
         kill(&pids);
     }
 
-    /// Ends PostgreSQL without a checkpoint, its processes with it (`pg_ctl stop -m immediate`).
+    /// Ends PostgreSQL and all its processes without a checkpoint (`pg_ctl stop -m immediate`).
     pub(crate) fn stop_postgres_immediately(&self) {
         let pid = self.pid(POSTGRES);
         signal(&[pid], "QUIT");
         wait_for_end(pid);
     }
 
-    /// Holds a service, all its processes, until the answer is dropped.
+    /// Stops all processes of a service until the returned value is dropped.
     pub(crate) fn hold(&self, service: &str) -> Held {
         let parent = self.pid(service);
         let mut pids = vec![parent];
@@ -96,7 +96,7 @@ impl Services {
     }
 }
 
-/// Ends processes at once. They are gone when this returns.
+/// Kills processes. They have ended when this returns.
 pub(crate) fn kill(pids: &[u32]) {
     signal(pids, "KILL");
     for pid in pids {
@@ -108,7 +108,7 @@ fn script() -> PathBuf {
     repository().join("deploy/local/services")
 }
 
-/// Processes that are stopped; they go on when this is dropped.
+/// Stopped processes; they continue when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Held(Vec<u32>);
 
@@ -135,7 +135,7 @@ fn signal(pids: &[u32], name: &str) {
     status.expect("kill(1)");
 }
 
-/// The state of a process and its parent; `None` if it has ended.
+/// Returns the state of a process and its parent; `None` if it has ended.
 fn state(pid: u32) -> Option<(char, u32)> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = stat.rsplit_once(") ")?.1.split(' ');

@@ -1,4 +1,4 @@
-//! One case from beginning to end: a deployment of its own, load, faults, healing, and the judgement.
+//! One case from beginning to end: its own deployment, load, faults, recovery, and the judgement.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,20 +17,20 @@ use crate::sender::Load;
 use crate::services::{ONE, POSTGRES, Services, THREE};
 use crate::support::{Database, eventually};
 
-/// One case at a time: two cores have room for no more, and one case's faults are not another's.
+/// One case at a time: two cores are not enough for more, and one case's faults must not affect another.
 static TURN: Mutex<()> = Mutex::const_new(());
 
-/// The bytes of a body, as a usual one of a platform.
+/// The bytes of a body, like a typical one of a platform.
 const BODY_BYTES: usize = 1000;
 
-/// What a case runs on.
+/// The setup of a case.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setup {
     /// A cluster of three brokers instead of one.
     pub(crate) three_brokers: bool,
     pub(crate) ingests: usize,
     pub(crate) processors: usize,
-    /// Whether the ingests, and the processors, reach the services by way of proxies.
+    /// Whether the ingests, and the processors, reach the services through proxies.
     pub(crate) proxied_ingests: bool,
     pub(crate) proxied_processors: bool,
 }
@@ -47,7 +47,7 @@ impl Default for Setup {
     }
 }
 
-/// A case under way.
+/// A running case.
 pub(crate) struct Trial {
     pub(crate) phase: &'static str,
     pub(crate) plan: Plan,
@@ -71,7 +71,7 @@ pub(crate) struct Trial {
 }
 
 impl Trial {
-    /// Services, processes, receivers: all ready.
+    /// Starts services, processes and receivers, and waits until all are ready.
     pub(crate) async fn begin(phase: &'static str, setup: Setup) -> Self {
         let turn = TURN.lock().await;
         let plan = Plan::read();
@@ -104,12 +104,12 @@ impl Trial {
         drop(std::fs::remove_dir_all(&folder));
         std::fs::create_dir_all(&folder).expect("a folder");
         let mut deployment = tokio::task::block_in_place(|| Deployment::new(folder, settings, &direct));
-        let way = |is_proxied| if is_proxied { &proxied } else { &direct };
+        let addresses = |is_proxied| if is_proxied { &proxied } else { &direct };
         for _ in 0..setup.ingests {
-            deployment.add_ingest(way(setup.proxied_ingests));
+            deployment.add_ingest(addresses(setup.proxied_ingests));
         }
         for _ in 0..setup.processors {
-            deployment.add_processor(way(setup.proxied_processors));
+            deployment.add_processor(addresses(setup.proxied_processors));
         }
         deployment.ready().await;
         Self {
@@ -133,8 +133,8 @@ impl Trial {
         }
     }
 
-    /// Begins to send, as many a second as planned, and waits until events have come through to the other end: a processor is
-    /// ready some time before partitions are its own.
+    /// Starts sending at the planned rate, and waits until events have arrived at the other end: a processor is ready
+    /// some time before it has partitions.
     pub(crate) async fn load(&mut self) {
         self.load_blindly(self.plan.rate);
         self.accept_more(usize::try_from(self.plan.rate).unwrap_or(usize::MAX))
@@ -146,13 +146,13 @@ impl Trial {
         .await;
     }
 
-    /// Begins to send, whatever the answers are.
+    /// Starts sending, whatever the answers are.
     pub(crate) fn load_blindly(&mut self, rate: u32) {
         self.loaded_ms.0 = now_ms();
         self.load = Some(Load::start(&self.ledger, self.deployment.bases(), rate, BODY_BYTES));
     }
 
-    /// Sends no more, and waits until each event has its final answer.
+    /// Stops sending, and waits until each event has its final answer.
     pub(crate) async fn unload(&mut self) {
         self.unload_within(Duration::from_mins(1)).await;
     }
@@ -164,7 +164,7 @@ impl Trial {
         }
     }
 
-    /// Waits until so many more were accepted: in the middle of the work, not at a moment of the clock.
+    /// Waits until `count` more were accepted: in the middle of the work, not after a fixed time.
     pub(crate) async fn accept_more(&self, count: usize) {
         let wanted = self.ledger.count_accepted() + count;
         eventually("events are accepted", Duration::from_mins(3), async || {
@@ -173,7 +173,7 @@ impl Trial {
         .await;
     }
 
-    /// For a time that is itself what the case is about: an outage, a stop.
+    /// Waits for a time that the case itself tests: an outage, a stop.
     pub(crate) async fn last(&self, seconds: u64) {
         sleep(Duration::from_secs(seconds)).await;
     }
@@ -183,7 +183,7 @@ impl Trial {
         self.acts < least_acts || self.ledger.count_accepted() < self.plan.events
     }
 
-    /// What was done last is undone, and the clock of the recovery begins.
+    /// Notes that the last fault is undone, and starts the time of the recovery.
     pub(crate) fn healed(&mut self) {
         self.acts += 1;
         self.healed_ms = Some(now_ms());
@@ -194,7 +194,7 @@ impl Trial {
         tokio::task::block_in_place(|| self.services.start(services));
     }
 
-    /// Ends services at once, all at the same moment.
+    /// Kills services, all at the same moment.
     pub(crate) fn kill_services(&self, services: &[&str]) {
         tokio::task::block_in_place(|| self.services.kill(services));
     }
@@ -222,7 +222,8 @@ impl Trial {
     }
 }
 
-/// Proxies where the brokers say that there is one, and one for the database; and the addresses of these.
+/// Starts proxies at the addresses that the brokers advertise, and one for the database; returns them and their
+/// addresses.
 async fn proxies(
     variables: &BTreeMap<String, String>,
     kafka: &str,

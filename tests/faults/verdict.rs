@@ -1,4 +1,4 @@
-//! The end of a case: everything gets where it should, or stands still; then it is collected, judged and reported.
+//! The end of a case: everything arrives where it should, or stops moving; then it is collected, judged and reported.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -9,22 +9,22 @@ use tokio::time::{Instant, sleep};
 
 use crate::judge::{Evidence, Finding, Row, judge};
 use crate::kafka;
-use crate::ledger::{Fate, now_ms};
+use crate::ledger::{EventState, now_ms};
 use crate::receiver::Receiver;
 use crate::report::{self, Line};
 use crate::trial::Trial;
 
-/// When nothing has moved for so long, nothing will: far above any session, backoff or time-out of the deployments.
+/// When nothing has moved for this long, nothing will: far above any session, backoff or time-out of the deployments.
 const QUIET: Duration = Duration::from_secs(30);
 
-/// However much moves.
+/// The longest wait, even while something moves.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// So long after everything is there, repeats may still come.
+/// How long repeats may still arrive after everything is complete.
 const AFTERWARDS: Duration = Duration::from_secs(2);
 
 impl Trial {
-    /// Judges the case, prints its line, and fails if anything promised was not kept.
+    /// Judges the case, prints its line, and fails if any promise was broken.
     pub(crate) async fn finish(mut self) {
         self.unload().await;
         self.drain().await;
@@ -32,7 +32,7 @@ impl Trial {
         self.conclude(&evidence, Vec::new(), Value::Null).await;
     }
 
-    /// The same on evidence that was taken before, with what else is wrong and what else was measured.
+    /// The same with evidence taken before, additional complaints and other measurements.
     pub(crate) async fn conclude(mut self, evidence: &Evidence, mut complaints: Vec<String>, more: Value) {
         let verdict = judge(evidence);
         for (finding, (count, first)) in &verdict.findings {
@@ -58,7 +58,7 @@ impl Trial {
             pause_ms: longest_pause(evidence, self.loaded_ms),
             recovery_ms: self.healed_ms.map(|healed| recovery(evidence, healed)),
             seconds: (now_ms() - self.began_ms) / 1000,
-            more: json!({ "processors": self.processors_say().await, "case": more, "complaints": complaints }),
+            more: json!({ "processors": self.processor_states().await, "case": more, "complaints": complaints }),
         };
         report::add(&line, &verdict);
         assert!(
@@ -83,7 +83,7 @@ impl Trial {
             let accepted = self.ledger.count_accepted();
             let rows = usize::try_from(self.database.count().await).unwrap_or(0);
             let arrivals: Vec<usize> = self.receivers.iter().map(Receiver::count).collect();
-            // Cheap first: these counts hold repeats, and events of which the sender never heard.
+            // Cheap first: these counts include repeats, and events of which the sender never got an answer.
             if rows >= accepted && arrivals.iter().all(|a| *a >= accepted) {
                 let verdict = judge(&self.evidence().await);
                 if verdict.count(&[Finding::Lost, Finding::NotDelivered]) == 0 {
@@ -112,8 +112,8 @@ impl Trial {
         }
     }
 
-    /// What the processors say of themselves at the end: readiness, lag, and what they count about the event log.
-    async fn processors_say(&self) -> Vec<Value> {
+    /// Returns the state of the processors at the end: readiness, lag, and their metrics of the event log.
+    async fn processor_states(&self) -> Vec<Value> {
         let mut all = Vec::new();
         for member in &self.deployment.processors {
             let readiness = member.readiness(&self.deployment.client).await;
@@ -153,7 +153,7 @@ async fn rows(pool: &sqlx::PgPool) -> Vec<Row> {
         .collect()
 }
 
-/// The longest time without a 2xx, or without a new row, while the load was on.
+/// Returns the longest time without a 2xx, or without a new row, under load.
 fn longest_pause(evidence: &Evidence, (from, to): (i64, i64)) -> i64 {
     let gap = |mut moments: Vec<i64>| {
         moments.extend([from, to]);
@@ -166,13 +166,13 @@ fn longest_pause(evidence: &Evidence, (from, to): (i64, i64)) -> i64 {
     gap(accepted).max(gap(stored))
 }
 
-/// How long after `healed` the last of the events that were accepted before was in the table and at all receivers.
+/// Returns how long after `healed` the last of the events accepted before it was in the table and at all receivers.
 fn recovery(evidence: &Evidence, healed: i64) -> i64 {
     let book = &evidence.book;
     let before = |mark: &str| {
         let number = book.number(mark)?;
-        let fate = book.entries[number].fate;
-        matches!(fate, Fate::Accepted { at_ms } if at_ms <= healed).then_some(number)
+        let state = book.entries[number].state;
+        matches!(state, EventState::Accepted { at_ms } if at_ms <= healed).then_some(number)
     };
     let mut last = healed;
     for row in &evidence.rows {

@@ -13,7 +13,7 @@ pub(crate) fn run(args: &[&str], folder: &Path) -> Output {
     command(args, folder).output().expect("the program starts")
 }
 
-/// The program, about to start in `folder`.
+/// A command that runs the program in `folder`.
 pub(crate) fn command(args: &[&str], folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_forebay"));
     command
@@ -38,7 +38,8 @@ pub(crate) fn free_port() -> u16 {
         .port()
 }
 
-/// `forebay dev` on `<folder>/forebay.yaml`, which is `config` and the ports; ready, and the base URL of its ingest.
+/// Starts `forebay dev` on `<folder>/forebay.yaml`, which is `config` and the ports, and waits until it is ready;
+/// returns the base URL of its ingest, too.
 pub(crate) async fn dev(folder: &Path, client: &Client, config: &str) -> (Role, String) {
     let (port, admin) = (free_port(), free_port());
     let ports = format!("admin: {{ listen: \"127.0.0.1:{admin}\" }}\ningest: {{ listen: \"127.0.0.1:{port}\" }}\n");
@@ -48,7 +49,7 @@ pub(crate) async fn dev(folder: &Path, client: &Client, config: &str) -> (Role, 
     (role, format!("http://127.0.0.1:{port}"))
 }
 
-/// A role of the program that runs until it is stopped; killed at the latest when dropped.
+/// A role of the program that runs until it is stopped; killed on drop.
 pub(crate) struct Role {
     child: Child,
     pub(crate) admin: String,
@@ -56,7 +57,7 @@ pub(crate) struct Role {
 }
 
 impl Role {
-    /// Starts `forebay <args> --config <folder>/<config>`, whose configuration says `admin.listen: <admin>`.
+    /// Starts `forebay <args> --config <folder>/<config>`, whose configuration has `admin.listen: <admin>`.
     pub(crate) fn start(args: &[&str], folder: &Path, name: &str, admin: u16) -> Self {
         let log = folder.join(format!("{name}.log"));
         let file = File::options()
@@ -76,7 +77,7 @@ impl Role {
         }
     }
 
-    /// Waits until `/readyz` says so.
+    /// Waits until `/readyz` answers 200.
     pub(crate) async fn ready(&mut self, client: &Client) {
         let url = format!("{}/readyz", self.admin);
         for _ in 0..1200 {
@@ -107,7 +108,7 @@ impl Role {
         self.child.wait().expect("its end");
     }
 
-    /// SIGTERM, and the exit code.
+    /// Sends SIGTERM, and returns the exit code.
     pub(crate) async fn terminate(&mut self) -> Option<i32> {
         let pid = self.child.id().to_string();
         assert!(
@@ -120,7 +121,7 @@ impl Role {
         self.ended(Duration::from_secs(30)).await
     }
 
-    /// Waits for the end, and the exit code.
+    /// Waits for the end, and returns the exit code.
     pub(crate) async fn ended(&mut self, patience: Duration) -> Option<i32> {
         let child = std::cell::RefCell::new(&mut self.child);
         eventually("the program ends", patience, async || {
@@ -134,7 +135,7 @@ impl Role {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// The value of a metric summed over all its labels.
+    /// Returns the value of a metric summed over all its labels.
     pub(crate) async fn metric(&self, client: &Client, name: &str) -> f64 {
         let (_, text) = client
             .get(&format!("{}/metrics", self.admin))

@@ -1,5 +1,5 @@
-//! What the tests of the whole program share: real services, the real binary, a real receiver, and senders that sign with
-//! code of their own.
+//! Shared code of the tests of the whole program: real services, the real binary, a real receiver, and senders with
+//! their own signing code.
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
@@ -11,7 +11,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// An address that `./run test` sets.
+/// Returns an address that `./run test` sets.
 pub(crate) fn service(name: &str) -> String {
     std::env::var_os(name)
         .and_then(|v| v.into_string().ok())
@@ -22,7 +22,7 @@ pub(crate) fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A name that no other test has.
+/// Returns a name that no other test has.
 pub(crate) fn unique(prefix: &str) -> String {
     format!("{prefix}-{}", uuid::Uuid::new_v4().simple())
 }
@@ -43,7 +43,7 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
     }
 }
 
-/// A PostgreSQL database of one test's own, dropped at the end.
+/// A PostgreSQL database for one test, dropped at the end.
 pub(crate) struct Database {
     pub(crate) url: String,
     pub(crate) pool: sqlx::PgPool,
@@ -56,7 +56,7 @@ impl Database {
         Self::create_on(&service("FOREBAY_TEST_POSTGRES")).await
     }
 
-    /// On the server of this URL.
+    /// Creates a database on the server of this URL.
     pub(crate) async fn create_on(server: &str) -> Self {
         let server = server.to_owned();
         let name = unique("forebay").replace('-', "_");

@@ -22,7 +22,7 @@ pub(crate) struct Received {
     pub(crate) event: serde_json::Value,
 }
 
-/// Listens until dropped. Answers each request with the next status of its script, then 200 for ever.
+/// Listens until dropped. Answers each request with the next status of its script, then always with 200.
 #[derive(Clone)]
 pub(crate) struct Receiver {
     pub(crate) url: String,

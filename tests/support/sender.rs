@@ -1,5 +1,5 @@
-//! Senders of the four platforms. They sign with code of their own (HMAC by hand, the stock library for Standard Webhooks),
-//! never with ours.
+//! Senders of the four platforms. They sign with separate code (HMAC by hand, the stock library for Standard Webhooks),
+//! never with Forebay's.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -35,7 +35,7 @@ pub(crate) struct Webhook {
 }
 
 impl Webhook {
-    /// The same with something wrong about what proves it.
+    /// Returns the same webhook with an invalid signature or credential.
     pub(crate) fn forged(&self) -> Self {
         let mut forged = self.clone();
         forged.path = forged.path.replace(DIGISAC_SECRET, "digisac-url-secret-2");
@@ -159,7 +159,7 @@ impl Default for Client {
 }
 
 impl Client {
-    /// Status and body; `None` when nobody answers.
+    /// Returns status and body; `None` without an answer.
     pub(crate) async fn get(&self, url: &str) -> Option<(u16, String)> {
         let request = Request::get(url).body(Full::default()).expect("a valid URL");
         let response = self.0.request(request).await.ok()?;

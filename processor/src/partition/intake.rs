@@ -1,4 +1,5 @@
-//! What was read becomes work: decoded and routed, or a dead letter if it is no event or no rule can tell where it goes.
+//! Turns records into work: decodes and routes them, or makes dead letters of those that are not events or cannot be
+//! routed.
 
 use std::sync::Arc;
 
@@ -13,8 +14,11 @@ use crate::error::WorkerError;
 use crate::flight::GivenUp;
 
 impl PartitionTask {
-    /// Decodes and routes what was read. False: the reader has ended.
-    pub(super) fn take_in(&mut self, read: Result<Option<Vec<StoredRecord>>, LogError>) -> Result<bool, WorkerError> {
+    /// Decodes and routes what was read. Returns false if the reader has ended.
+    pub(super) fn handle_read(
+        &mut self,
+        read: Result<Option<Vec<StoredRecord>>, LogError>,
+    ) -> Result<bool, WorkerError> {
         let records = match read {
             Ok(Some(records)) => records,
             Ok(None) => return Ok(false),
@@ -48,7 +52,7 @@ impl PartitionTask {
                 Ok(event) => {
                     let routed = self.shared.router.route(&Arc::new(event), &record);
                     let reason = routed.undecided.first().map_or("", |undecided| &undecided.reason);
-                    // Once it is tripped, the event gets no dead letter, and is not settled.
+                    // Once the valve is tripped, the event gets no dead letter, and is not settled.
                     self.note_at(&self.shared.routing_valve, routed.is_nowhere(), reason)?;
                     let undecided = routed.undecided.into_iter().map(|undecided| GivenUp {
                         record: Arc::clone(&record),
@@ -67,7 +71,7 @@ impl PartitionTask {
                     let reason = error.to_string();
                     self.note(true, &reason)?;
                     tracing::warn!(sink = %self.shared.sink.name(), partition = %self.partition,
-                        offset = record.offset.0, error = reason, "record is no event: dead letter");
+                        offset = record.offset.0, error = reason, "record is not an event: dead letter");
                     self.flight.add_undecodable(&record, reason, now);
                 }
             }

@@ -1,4 +1,4 @@
-//! The task of one partition: read ahead, deliver, retry, write dead letters, settle in order, store progress.
+//! The task of one partition: reads ahead, delivers, retries, writes dead letters, settles in order, stores progress.
 
 mod intake;
 mod outcome;
@@ -18,16 +18,16 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::dead_letters::{self, Written};
 use crate::error::WorkerError;
+use crate::failing_targets::FailingTargets;
 use crate::flight::{Flight, GivenUp, Picked, Slot};
 use crate::metrics::SinkMetrics;
 use crate::retry::RetryPolicy;
 use crate::route::Router;
 use crate::status::Status;
-use crate::trouble::Trouble;
 use crate::valve::Valve;
 use crate::worker::Log;
 
-/// How often deliveries that wait for a commit look whether it is there.
+/// How often deliveries that wait for a commit check whether it is done.
 const COMMIT_STEP: Duration = Duration::from_millis(5);
 
 /// What all partitions of a worker share.
@@ -38,20 +38,21 @@ pub(crate) struct Shared {
     pub(crate) router: Router,
     pub(crate) config: Config,
     pub(crate) policy: RetryPolicy,
-    /// Of the outcomes of deliveries.
+    /// Counts the outcomes of deliveries.
     pub(crate) valve: Mutex<Valve>,
-    /// Of the routing of events: among the outcomes an event that no rule wants counts for nothing, so a rule that fails for
-    /// one event in a hundred, and wants none of the others, would trip the valve.
+    /// Counts the routing of events. They are not counted with the outcomes: an event that no rule matches has none, so
+    /// a rule that fails for one event in a hundred, and matches none of the others, would trip the valve.
     pub(crate) routing_valve: Mutex<Valve>,
-    pub(crate) trouble: Trouble,
-    /// What this process lacks, told like a target's trouble.
-    pub(crate) shortage: Trouble,
+    pub(crate) failing: FailingTargets,
+    /// The resource that this process lacks, reported like a failing target.
+    pub(crate) shortage: FailingTargets,
     pub(crate) metrics: SinkMetrics,
     pub(crate) status: Arc<Status>,
 }
 
-/// Runs until `stop` is cancelled, the partition is revoked, or an error that will not pass. At `stop` the batch in hand is
-/// finished and progress is stored; whoever cannot wait for that drops the future, and then nothing is stored.
+/// Runs until `stop` is cancelled, the partition is revoked, or an error that will not pass. At `stop` the current
+/// batch is finished and progress is stored; a caller that cannot wait for that drops the future, and then nothing is
+/// stored.
 pub(crate) async fn run(
     reader: Box<dyn PartitionReader>,
     shared: Arc<Shared>,
@@ -74,12 +75,12 @@ pub(crate) async fn run(
         read_after: Instant::now(),
         letter_failures: 0,
         uncommitted_since: None,
-        uncommitted_told: false,
+        uncommitted_reported: false,
         lacking: BTreeSet::new(),
     };
     if task.begin().await? {
         let result = task.work().await;
-        // What is settled is settled, also when an error ends the rest.
+        // What is settled is stored, even when an error ends the rest.
         return result.and(task.finish().await);
     }
     Ok(())
@@ -92,24 +93,24 @@ struct PartitionTask {
     stop: CancellationToken,
     flight: Flight,
     in_flight: Gauge,
-    /// Progress as the event log has it from us.
+    /// The progress that this task has stored in the event log.
     stored: Option<Offset>,
-    /// Whether the log did not take progress the last time; told once.
+    /// Whether storing progress failed the last time; logged once.
     store_failing: bool,
-    /// Progress as the sink has it, as far as we know.
+    /// The progress of the sink, as far as known.
     known_to_sink: Option<Offset>,
     checkpointed: Instant,
     read_failures: u32,
     read_after: Instant,
     letter_failures: u32,
-    /// Since when deliveries wait for progress to become durable, and whether that was told.
+    /// Since when deliveries wait for progress to become durable, and whether that was reported.
     uncommitted_since: Option<Instant>,
-    uncommitted_told: bool,
-    /// Deliveries that were not tried the last time, for want of something of ours.
+    uncommitted_reported: bool,
+    /// Deliveries that were not tried the last time because this process lacked a resource.
     lacking: BTreeSet<Slot>,
 }
 
-/// One turn's results.
+/// The results of one turn.
 struct Turn {
     /// The batch and its outcomes; no outcomes if it was interrupted.
     delivered: Option<(Picked, Option<Vec<Outcome>>)>,
@@ -117,7 +118,7 @@ struct Turn {
 }
 
 impl PartitionTask {
-    /// Finds where to begin. False: stopped before that.
+    /// Finds where to begin. Returns false if stopped before that.
     async fn begin(&mut self) -> Result<bool, WorkerError> {
         let mut failures = 0;
         loop {
@@ -175,8 +176,8 @@ impl PartitionTask {
         Ok(())
     }
 
-    /// Nothing can go out now: reads on, or waits for what is due next; `uncommitted` if that is progress becoming durable.
-    /// False: the partition is no longer ours.
+    /// Reads on or waits until the next work is due, because nothing can go out now; `uncommitted` if deliveries wait
+    /// for progress to become durable. Returns false if the partition is no longer owned.
     async fn wait(&mut self, uncommitted: bool) -> Result<bool, WorkerError> {
         let room = self.room();
         let checkpoint = self
@@ -197,12 +198,13 @@ impl PartitionTask {
         tokio::select! {
             biased;
             () = stop.cancelled() => Ok(false),
-            read = read, if room => self.take_in(read),
+            read = read, if room => self.handle_read(read),
             () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => Ok(true),
         }
     }
 
-    /// Delivers a batch and writes dead letters, and meanwhile reads the next records. False: no longer ours.
+    /// Delivers a batch and writes dead letters, and meanwhile reads the next records. Returns false if the partition
+    /// is no longer owned.
     async fn turn(&mut self, picked: Option<Picked>, letters: Vec<(Slot, GivenUp)>) -> Result<bool, WorkerError> {
         let shared = Arc::clone(&self.shared);
         let partition = self.partition.clone();
@@ -228,7 +230,7 @@ impl PartitionTask {
             Turn { delivered, letters }
         };
         let mut work = std::pin::pin!(work);
-        let mut ours = true;
+        let mut owned = true;
         let mut may_read = self.room();
         let max = self.shared.config.batch_max_records;
         let turn = loop {
@@ -241,7 +243,7 @@ impl PartitionTask {
                 biased;
                 turn = &mut work => break turn,
                 read = read, if may_read => {
-                    ours = self.take_in(read)?;
+                    owned = self.handle_read(read)?;
                     may_read = false;
                 }
             }
@@ -250,11 +252,12 @@ impl PartitionTask {
         if let Some((picked, outcomes)) = turn.delivered {
             match outcomes {
                 Some(outcomes) => self.outcomes(picked, outcomes)?,
-                // Stopped while the sink was unavailable: these stay unsettled, and come again after the next start.
-                None => ours = false,
+                // Stopped while the sink was unavailable: these stay unsettled, and are read again after the next
+                // start.
+                None => owned = false,
             }
         }
-        Ok(ours)
+        Ok(owned)
     }
 
     fn room(&self) -> bool {
@@ -271,8 +274,8 @@ impl PartitionTask {
     }
 }
 
-/// Where to begin: a sink's own progress wins, and where it has none yet nothing that its group has read counts, for who
-/// knows what of it is in its data.
+/// Returns where to begin: a sink's own progress wins. Where it has none yet, its group's progress does not count,
+/// because it is unknown which of those events are in its data.
 async fn beginning(sink: &dyn Sink, partition: &Partition) -> Result<Begin, Unavailable> {
     let Some(kept) = sink.kept_progress() else {
         return Ok(Begin::Stored);
@@ -282,10 +285,11 @@ async fn beginning(sink: &dyn Sink, partition: &Partition) -> Result<Begin, Unav
 }
 
 pub(crate) fn backoff(policy: &RetryPolicy, failures: u32) -> Duration {
-    policy.while_away(failures, fastrand::f64())
+    policy.while_unavailable(failures, fastrand::f64())
 }
 
-/// Hands a batch to the sink until it takes it; `None` if stopped before. A sink that is unavailable costs no attempt.
+/// Hands a batch to the sink until it accepts it; returns `None` if stopped before. An unavailable sink costs no
+/// attempt.
 async fn deliver(shared: &Shared, picked: &Picked, stop: &CancellationToken) -> Option<Vec<Outcome>> {
     let batch = &picked.batch;
     let mut failures = 0;

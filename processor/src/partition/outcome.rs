@@ -1,4 +1,4 @@
-//! What the sink and the dead-letter topic answered: settled, again later, or given up.
+//! Handles the results of the sink and of the dead-letter topic: settled, tried again later, or given up.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -14,11 +14,11 @@ use crate::error::WorkerError;
 use crate::flight::{GivenUp, Picked};
 use crate::valve::Valve;
 
-/// How long a delivery that was not tried waits at least.
+/// The shortest wait of a delivery that was not tried.
 const HELD_PAUSE: Duration = Duration::from_millis(5);
 
 impl PartitionTask {
-    /// Settles what is delivered, plans what is retried, gives up the rest.
+    /// Settles what is delivered, schedules retries, gives up the rest.
     pub(super) fn outcomes(&mut self, picked: Picked, outcomes: Vec<Outcome>) -> Result<(), WorkerError> {
         let Picked { batch, slots } = picked;
         if outcomes.len() != slots.len() {
@@ -32,7 +32,7 @@ impl PartitionTask {
             self.known_to_sink = self.known_to_sink.max(Some(batch.progress.next));
         }
         let now = Instant::now();
-        // What is delivered is settled also when the valve trips in between.
+        // What is delivered is settled even when the valve trips in between.
         let mut valve = Ok(());
         let mut lack = None;
         for ((delivery, slot), outcome) in batch.deliveries.into_iter().zip(slots).zip(outcomes) {
@@ -46,7 +46,7 @@ impl PartitionTask {
                 Outcome::Delivered => {
                     metrics.delivered.inc();
                     self.flight.settled(slot);
-                    if self.shared.trouble.delivered(&delivery.target, now) {
+                    if self.shared.failing.delivered(&delivery.target, now) {
                         tracing::info!(sink = %self.shared.sink.name(), target = %delivery.target,
                             "target takes deliveries again");
                     }
@@ -54,13 +54,14 @@ impl PartitionTask {
                     continue;
                 }
                 Outcome::Held => {
-                    // Its head is waiting for a retry and holds it back; the pause is for a sink that answers this alone.
-                    self.flight.again(slot, delivery, now + HELD_PAUSE);
+                    // An earlier delivery of its lane waits for a retry and holds it back; the pause is for a sink that
+                    // returns only this.
+                    self.flight.deliver_again(slot, delivery, now + HELD_PAUSE);
                     continue;
                 }
                 Outcome::Unavailable { reason } => {
                     metrics.not_tried.inc();
-                    self.flight.again(slot, delivery, now + self.backoff(1));
+                    self.flight.deliver_again(slot, delivery, now + self.backoff(1));
                     lack = Some(reason);
                     continue;
                 }
@@ -72,7 +73,7 @@ impl PartitionTask {
                         attempt: delivery.attempt + 1,
                         ..delivery
                     };
-                    self.flight.again(slot, next, now + wait);
+                    self.flight.deliver_again(slot, next, now + wait);
                     continue;
                 }
                 Outcome::Retry { reason, .. } => {
@@ -107,13 +108,14 @@ impl PartitionTask {
         valve
     }
 
-    /// Reports what this process lacks: when it begins, and when no delivery of any partition waits for it any more.
+    /// Logs that this process lacks a resource: when it begins, and when no delivery of any partition waits for it any
+    /// more.
     fn report_lack(&self, lack: Option<String>, now: Instant) {
         let (shared, sink) = (&self.shared, self.shared.sink.name());
         if let Some(reason) = lack {
             if shared.shortage.failed(&Target::Only, now) {
                 tracing::error!(%sink, error = reason,
-                    "deliveries wait for something that this process lacks; they are put off and lose no attempt");
+                    "deliveries wait for a resource that this process lacks; they are postponed and lose no attempt");
             }
             shared.status.lacking(&self.partition, Some(reason));
         } else if self.lacking.is_empty()
@@ -124,14 +126,14 @@ impl PartitionTask {
         }
     }
 
-    /// Logs a retry: the first of a target's trouble as a warning.
+    /// Logs a retry: as a warning when the target begins to fail, at most once a minute; otherwise at debug level.
     fn report_retry(&self, delivery: &Delivery, reason: &str, wait: Duration, now: Instant) {
         let (sink, target) = (self.shared.sink.name(), &delivery.target);
         let (event_id, attempt) = (delivery.event.id(), delivery.attempt);
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        if self.shared.trouble.failed(target, now) {
+        if self.shared.failing.failed(target, now) {
             tracing::warn!(%sink, %target, %event_id, attempt, error = reason, wait_ms,
-                "delivery failed, trying again; further failures of this target are told at debug level");
+                "delivery failed, trying again; further failures of this target are logged at debug level");
         } else {
             tracing::debug!(%sink, %target, %event_id, attempt, error = reason, wait_ms, "delivery failed, trying again");
         }
@@ -178,7 +180,7 @@ impl PartitionTask {
         Ok(())
     }
 
-    /// Notes a final outcome. An error if the valve is tripped: then no further dead letter is written.
+    /// Notes a final outcome. Returns an error if the valve is tripped: then no further dead letter is written.
     pub(super) fn note(&self, failed: bool, reason: &str) -> Result<(), WorkerError> {
         self.note_at(&self.shared.valve, failed, reason)
     }

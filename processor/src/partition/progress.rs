@@ -1,4 +1,4 @@
-//! How far the partition is settled, told to the sink and to the log, and how much of it a crash would repeat.
+//! Stores the partition's progress in the sink and in the log, and bounds how much a crash would repeat.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,12 +10,12 @@ use tokio::time::{Instant, timeout};
 use super::PartitionTask;
 use crate::error::WorkerError;
 
-/// How long deliveries may wait for a commit before that is told.
+/// How long deliveries may wait for a commit before that is reported.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
 
 impl PartitionTask {
-    /// Tells sink and log how far it is, where that has moved. The sink first: what the log has of a sink that keeps its own
-    /// progress never passes that, so that the two can be told apart from a sink whose data are gone.
+    /// Stores progress in the sink and in the log, where it has moved. The sink comes first: for a sink that keeps its
+    /// own progress, the log's never exceeds it, so that a sink whose data are lost can be recognized.
     pub(super) async fn advance(&mut self) -> Result<(), WorkerError> {
         let interval = Duration::from_millis(self.shared.config.checkpoint_ms);
         if self.owes_checkpoint() && self.checkpointed.elapsed() >= interval {
@@ -42,7 +42,7 @@ impl PartitionTask {
                 self.shared.metrics.progress_time.set(Timestamp::now().millis() / 1_000);
             }
             Err(LogError::Unavailable(reason)) => {
-                // Nothing is lost by it but time after a restart; the next move tries again.
+                // This costs only time after a restart; the next change tries again.
                 if !std::mem::replace(&mut self.store_failing, true) {
                     tracing::warn!(sink = %self.shared.sink.name(), partition = %self.partition, offset = next.0,
                         error = reason, "progress not stored, trying again until it is");
@@ -53,8 +53,8 @@ impl PartitionTask {
         Ok(())
     }
 
-    /// How many deliveries may go out now, so that a crash repeats no more than `repeat_max_deliveries` of those that are
-    /// settled: the rest waits for progress to become durable. A sink that keeps its own progress repeats none.
+    /// Returns how many deliveries may go out now, so that a crash repeats no more than `repeat_max_deliveries` settled
+    /// ones: the rest wait for progress to become durable. A sink that keeps its own progress repeats none.
     pub(super) fn may_deliver(&mut self) -> usize {
         let config = &self.shared.config;
         if self.shared.sink.kept_progress().is_some() {
@@ -71,11 +71,12 @@ impl PartitionTask {
             .min(config.batch_max_records)
     }
 
-    /// Reports, once each, that deliveries have waited long for progress to become durable, and that they do not any more.
+    /// Reports, once each, that deliveries have waited long for progress to become durable, and that they no longer
+    /// wait.
     pub(super) fn report_uncommitted(&mut self, uncommitted: bool) {
         if !uncommitted {
             self.uncommitted_since = None;
-            if std::mem::take(&mut self.uncommitted_told) {
+            if std::mem::take(&mut self.uncommitted_reported) {
                 tracing::info!(sink = %self.shared.sink.name(), partition = %self.partition,
                     "progress becomes durable again");
                 self.stalled(None);
@@ -83,14 +84,14 @@ impl PartitionTask {
             return;
         }
         let since = *self.uncommitted_since.get_or_insert_with(Instant::now);
-        if since.elapsed() >= COMMIT_PATIENCE && !std::mem::replace(&mut self.uncommitted_told, true) {
+        if since.elapsed() >= COMMIT_PATIENCE && !std::mem::replace(&mut self.uncommitted_reported, true) {
             let reason = "progress does not become durable, deliveries wait for it";
             tracing::warn!(sink = %self.shared.sink.name(), partition = %self.partition, "{reason}");
             self.stalled(Some(reason.to_owned()));
         }
     }
 
-    /// Whether progress has moved past what the sink knows of, over records that it never saw, or rejected.
+    /// Whether progress has moved past the sink's own, over records that it never got, or rejected.
     pub(super) fn owes_checkpoint(&self) -> bool {
         self.shared.sink.kept_progress().is_some()
             && self.flight.next().is_some_and(|next| Some(next) > self.known_to_sink)
@@ -105,16 +106,16 @@ impl PartitionTask {
         match timeout(patience, kept.checkpoint(&progress)).await {
             Ok(Ok(())) => self.known_to_sink = Some(progress.next),
             Ok(Err(unavailable)) => {
-                tracing::debug!(partition = %self.partition, error = %unavailable, "checkpoint put off");
+                tracing::debug!(partition = %self.partition, error = %unavailable, "checkpoint postponed");
             }
-            Err(_elapsed) => tracing::debug!(partition = %self.partition, "checkpoint put off: no answer"),
+            Err(_elapsed) => tracing::debug!(partition = %self.partition, "checkpoint postponed: no answer"),
         }
     }
 
-    /// The last word: progress, to the sink and to the log.
+    /// Stores progress for the last time, in the sink and in the log.
     pub(super) async fn finish(&mut self) -> Result<(), WorkerError> {
         if self.owes_checkpoint() {
-            // Short: somebody else waits for the partition.
+            // A short limit, because the next owner waits for the partition.
             self.checkpoint(Duration::from_secs(1)).await;
         }
         self.store()?;

@@ -1,4 +1,4 @@
-//! An event log in memory, with one group, whose trouble the test decides.
+//! An event log in memory, with one group, whose failures the test decides.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -32,7 +32,7 @@ struct LogState {
     /// Every progress that was ever stored.
     stores: Vec<(i32, Offset)>,
     dead_letters: Vec<Record>,
-    /// The next so many publishes are refused.
+    /// How many of the next publishes are refused.
     refuse: u32,
     refused: u32,
     /// Progress that is stored does not become durable.
@@ -41,9 +41,9 @@ struct LogState {
     lag_fails: bool,
     too_large: bool,
     errors: VecDeque<LogError>,
-    /// What joining the group answers first.
+    /// The errors that joining the group returns first.
     join_errors: VecDeque<LogError>,
-    /// Partitions that were taken away.
+    /// Partitions that were revoked.
     revoked: Vec<i32>,
     changes: Option<mpsc::UnboundedSender<Result<Change, LogError>>>,
 }
@@ -80,7 +80,7 @@ impl MemoryLog {
         self.lock().dead_letters.clone()
     }
 
-    /// The next `count` publishes are refused.
+    /// Refuses the next `count` publishes.
     pub(crate) fn refuse(&self, count: u32) {
         self.lock().refuse = count;
     }
@@ -94,12 +94,12 @@ impl MemoryLog {
         self.lock().hold_commits = hold;
     }
 
-    /// How often progress was to be made durable soon.
+    /// How often a commit was asked for.
     pub(crate) fn commits_asked(&self) -> u32 {
         self.lock().commits_asked
     }
 
-    /// The lag cannot be measured any more.
+    /// Makes measuring the lag fail.
     pub(crate) fn fail_lag(&self) {
         self.lock().lag_fails = true;
     }
@@ -116,7 +116,7 @@ impl MemoryLog {
         self.lock().join_errors.push_back(error);
     }
 
-    /// Takes partitions away; the future ends once the worker has let go.
+    /// Revokes partitions; the future ends once the worker has released them.
     pub(crate) async fn revoke(self: &Arc<Self>, indices: &[i32]) {
         let (done, wait) = tokio::sync::oneshot::channel();
         let revocation = Revocation::new(indices.iter().copied().map(partition).collect(), move || {
@@ -136,21 +136,21 @@ impl MemoryLog {
         self.change(Change::Assigned(self.readers(indices)));
     }
 
-    /// The consumer's thread dies: it says so once, its readers end, and nothing more comes from it.
+    /// Breaks the consumer: it returns an error once, its readers end, and nothing more comes from it.
     pub(crate) fn break_consumer(&self) {
-        self.tell(Err(LogError::Unavailable("the consumer has ended".to_owned())));
+        self.send(Err(LogError::Unavailable("the consumer has ended".to_owned())));
         let mut state = self.lock();
         state.revoked = state.partitions.keys().copied().collect();
         self.grown.notify_waiters();
     }
 
     fn change(&self, change: Change) {
-        self.tell(Ok(change));
+        self.send(Ok(change));
     }
 
-    fn tell(&self, change: Result<Change, LogError>) {
+    fn send(&self, change: Result<Change, LogError>) {
         let changes = self.lock().changes.clone();
-        changes.expect("somebody has joined").send(change).expect("a member");
+        changes.expect("a member has joined").send(change).expect("a member");
     }
 
     fn readers(self: &Arc<Self>, indices: &[i32]) -> Vec<Box<dyn PartitionReader>> {
@@ -165,7 +165,7 @@ impl MemoryLog {
     }
 }
 
-/// The log as a trait object: the trait's methods cannot see the `Arc` that readers hold on to.
+/// The log as a trait object: the trait's methods have no access to the `Arc` that readers need.
 #[derive(Debug, Clone)]
 pub(crate) struct Shared(pub(crate) Arc<MemoryLog>);
 

@@ -1,4 +1,4 @@
-//! A log in memory and sinks that follow a script, for the tests of this crate.
+//! A log in memory and scripted sinks, for the tests of this crate.
 #![expect(dead_code, reason = "each test file uses its own part of the harness")]
 
 pub(crate) mod log;
@@ -55,7 +55,7 @@ pub(crate) fn record(number: u64, key: &str) -> Record {
     }
 }
 
-/// The number behind a record of [`record`].
+/// The number that [`record`] was given.
 pub(crate) fn number(record: &Record) -> u64 {
     let id = record.header("ce_id").expect("a header");
     std::str::from_utf8(id).expect("text").parse().expect("a number")
@@ -125,10 +125,10 @@ pub(crate) fn worker_in(
     .expect("a valid configuration")
 }
 
-/// Polls until it is so. In paused time this costs nothing.
-pub(crate) async fn eventually(what: &str, mut so: impl FnMut() -> bool) {
+/// Polls until the condition holds. In paused time this costs nothing.
+pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     for _ in 0..100_000 {
-        if so() {
+        if holds() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -1,4 +1,4 @@
-//! A sink that answers as it is told to.
+//! A sink that answers as the test scripts it.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,11 +14,11 @@ use super::number;
 /// What a scripted sink answers to a batch.
 pub(crate) type Answer = Box<dyn FnMut(&Batch) -> Result<Vec<Outcome>, Unavailable> + Send>;
 
-/// Answers as it is told to, and keeps what it delivered.
+/// A sink with scripted answers, which keeps what it delivered.
 pub(crate) struct ScriptedSink {
     pub(crate) name: SinkName,
     pub(crate) targets: Vec<Target>,
-    /// Whether it takes an argument, which names the target, and none means `all`.
+    /// Whether it takes an argument, which names the target; without one the target is `all`.
     pub(crate) named: bool,
     pub(crate) delay: fn(&Batch) -> Duration,
     answer: Mutex<Answer>,
@@ -147,7 +147,7 @@ impl KeepsProgress for ScriptedSink {
     }
 }
 
-/// Every delivery gets what `judge` says of its record's number and its attempt.
+/// Every delivery gets the outcome that `judge` returns for its record's number and its attempt.
 pub(crate) fn each(
     mut judge: impl FnMut(u64, u32) -> Outcome + Send + 'static,
 ) -> impl FnMut(&Batch) -> Result<Vec<Outcome>, Unavailable> + Send + 'static {

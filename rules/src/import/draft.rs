@@ -1,4 +1,4 @@
-//! A rule on its way from somebody else's words to ours, and what is lost on it.
+//! A rule while it is translated, and what is lost in translation.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -11,28 +11,28 @@ use super::tree::Tree;
 use crate::condition::Condition;
 
 pub(super) struct Draft {
-    /// What it is there, for people: `Chatwoot automation rule 7 "VIP"`.
+    /// Its name on the other platform, for people: `Chatwoot automation rule 7 "VIP"`.
     pub(super) title: String,
-    /// What ours is to be called, as far as names allow.
+    /// The wanted name of our rule.
     pub(super) name: String,
-    /// What the platform says about it.
+    /// The platform's description.
     pub(super) description: Option<String>,
-    /// CEL that has to hold besides the conditions: platform, type, account.
+    /// CEL that must be true besides the conditions: platform, type, account.
     pub(super) guards: Vec<String>,
     pub(super) body: Tree,
-    /// An action posts to a URL.
+    /// Whether an action posts to a URL.
     pub(super) webhook: bool,
-    /// It is switched off there.
+    /// Whether it is switched off on the other platform.
     pub(super) off: bool,
     /// What is not carried over, and why.
     pub(super) losses: Vec<String>,
-    /// How something was read that could be read otherwise.
+    /// How something ambiguous was read.
     pub(super) notes: Vec<String>,
     env: Arc<Env>,
 }
 
 impl Draft {
-    /// A rule that nothing is known of yet. `kind` is for example `Chatwoot automation rule`.
+    /// Makes a draft without conditions. `kind` is for example `Chatwoot automation rule`.
     pub(super) fn new(kind: &str, number: usize, rule: &Value, env: &Arc<Env>) -> Self {
         let member = |name: &str| rule.get(name).and_then(plain);
         let (id, name) = (member("id"), member("name"));
@@ -56,7 +56,7 @@ impl Draft {
         }
     }
 
-    /// Notes that something is not carried over. The tree is what it is read as.
+    /// Notes that something is not carried over, and returns the tree that stands for it.
     pub(super) fn lose(&mut self, what: impl Display, why: impl Display) -> Tree {
         self.losses.push(text::one_line(&format!("{what}: {why}")));
         Tree::Lost
@@ -69,7 +69,7 @@ impl Draft {
         }
     }
 
-    /// A test in CEL, if our rules take it. One that may be false where the original is true is not `exact`.
+    /// Makes a test in CEL, if our rules accept it. One that may be false where the original is true is not `exact`.
     pub(super) fn test(&mut self, what: &str, cel: String, exact: bool) -> Tree {
         match Condition::compile(&cel, &self.env) {
             Ok(_) => Tree::Test { cel, exact },
@@ -80,7 +80,8 @@ impl Draft {
         }
     }
 
-    /// Tells of members of `object` that are not among `known`, unless they hold nothing.
+    /// Notes as lost the members of `object` that are not in `known`, unless they are empty. Returns whether there are
+    /// none.
     pub(super) fn only(&mut self, what: &str, object: &Map<String, Value>, known: &[&str]) -> bool {
         let unknown: Vec<String> = object
             .iter()
@@ -88,13 +89,13 @@ impl Draft {
             .map(|(name, _)| text::quoted(name))
             .collect();
         if !unknown.is_empty() {
-            self.lose(what, format!("nothing is known of its member {}", unknown.join(", ")));
+            self.lose(what, format!("unknown member {}", unknown.join(", ")));
         }
         unknown.is_empty()
     }
 }
 
-/// Null, `""`, `[]`, `{}` and `false` ask for nothing.
+/// Whether a value requests nothing: null, `""`, `[]`, `{}` and `false`.
 fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -115,7 +116,7 @@ pub(super) fn plain(value: &Value) -> Option<String> {
     }
 }
 
-/// What `value` is, for messages.
+/// Returns what `value` is, for messages.
 pub(super) fn kind(value: Option<&Value>) -> &'static str {
     match value {
         None => "missing",

@@ -1,17 +1,18 @@
 //! Rules of other systems, turned into ours: Web1on1's workflows and Chatwoot's automation rules.
 //!
-//! **What comes out never matches an event that the original would not have matched.** A condition that cannot be said in
-//! CEL over our event is read as "never true": in an OR the other branches remain; an AND with it could never match, so the
-//! rule is written as a comment, with what remains of it, for a person to decide. What was left out is told, with the reason.
+//! **What comes out never matches an event that the original would not have matched.** A condition that cannot be
+//! expressed in CEL over our event is read as "never true": in an OR the other branches remain; an AND with it could
+//! never match, so the rule is written as a comment, with what remains of it, for a person to decide. What was left out
+//! is reported, with the reason.
 //!
-//! The way of one rule: JSON → a `Draft` by its dialect (`web1on1`, `chatwoot`) with a `Tree` of tests, each compiled by
-//! the rule loader's own compiler → the lower bound of the tree (`tree`) → CEL, in several rules where one would be too long
-//! → YAML (`text`).
+//! The path of one rule: JSON → a `Draft` by its dialect (`web1on1`, `chatwoot`) with a `Tree` of tests, each compiled
+//! by the rule loader's own compiler → the lower bound of the tree (`tree`) → CEL, in several rules where one would be
+//! too long → YAML (`text`).
 //!
-//! Members that are missing or null behave as in the original: an error in CEL, as NULL in SQL and as an undefined fact, is
-//! not a match, and neither is its negation. Two differences are known and too small to refuse anything for: letters are
-//! folded by Unicode where PostgreSQL asks its locale (`ſ` is an `s` here), and a character outside of the Basic
-//! Multilingual Plane is one character to `.`, where JavaScript counts two.
+//! Members that are missing or null behave as in the original: an error in CEL, as NULL in SQL and as an undefined
+//! fact, is not a match, and neither is its negation. Two differences are known and too small to refuse anything for:
+//! letters are folded by Unicode where PostgreSQL uses its locale (`ſ` is an `s` here), and a character outside of the
+//! Basic Multilingual Plane is one character to `.`, where JavaScript counts two.
 
 mod chatwoot;
 mod draft;
@@ -30,21 +31,21 @@ use super::condition::Condition;
 use draft::Draft;
 use tree::Tree;
 
-/// Whose rules they are.
+/// The system that the rules come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
-    /// Organization workflows: `json-rules-engine` with one operator of its own.
+    /// Organization workflows: `json-rules-engine` with one additional operator.
     Web1on1,
     /// Automation rules.
     Chatwoot,
 }
 
-/// What became of somebody else's rules.
+/// The result of an import.
 #[derive(Debug, Clone)]
 pub struct Imported {
-    /// A rules file that [`Rules::parse`](super::Rules::parse) takes, where the sinks it names are there.
+    /// A rules file that [`Rules::parse`](super::Rules::parse) accepts, where the sinks that it names are configured.
     pub yaml: String,
-    /// What to tell a person, line by line: each rule, what of it is not carried over, and how the rest was read.
+    /// A report for people, line by line: each rule, what of it is not carried over, and how the rest was read.
     pub remarks: Vec<String>,
     /// How many rules there were.
     pub rules: usize,
@@ -59,17 +60,17 @@ impl Imported {
     }
 }
 
-/// Reads `files`, each a name for messages and its text: a single rule, a list of rules, or what the platform's API answers.
-/// Rules whose actions do not say where they go, go `to` (at least one sink).
+/// Reads `files`, each a name for messages and its text: a single rule, a list of rules, or the answer of the
+/// platform's API. Rules whose actions name no destination go `to` these sinks (at least one).
 ///
-/// The error names a file that is not JSON.
+/// Fails with the name of a file that is not JSON.
 pub fn import(dialect: Dialect, files: &[(String, String)], to: &[String]) -> Result<Imported, String> {
     let values: Vec<(&str, Value)> = files
         .iter()
         .map(|(file, text)| {
             let value = serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
                 if text.trim().is_empty() {
-                    format!("{file} is empty: give it the JSON of a rule, of a list of rules, or the API's answer")
+                    format!("{file} is empty: it must hold the JSON of a rule, of a list of rules, or the API's answer")
                 } else {
                     format!("{file} is not JSON that can be read: {error}")
                 }
@@ -77,7 +78,7 @@ pub fn import(dialect: Dialect, files: &[(String, String)], to: &[String]) -> Re
             Ok((file.as_str(), value))
         })
         .collect::<Result<_, String>>()?;
-    // As the loader does it, and for the same reason.
+    // On a large stack, as in the loader, for the same reason.
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new()
             .stack_size(super::file::STACK_BYTES)
@@ -85,7 +86,7 @@ pub fn import(dialect: Dialect, files: &[(String, String)], to: &[String]) -> Re
             .map_err(|error| format!("cannot start a thread to check the rules: {error}"))?;
         thread
             .join()
-            .map_err(|_panic| "the import broke down; this is a bug of Forebay or of its CEL library".to_owned())
+            .map_err(|_panic| "the import panicked; this is a bug of Forebay or of its CEL library".to_owned())
     })
 }
 
@@ -116,7 +117,7 @@ fn all(dialect: Dialect, values: &[(&str, Value)], to: &[String]) -> Imported {
     let empty = if out.active { "" } else { " []" };
     Imported {
         yaml: format!(
-            "# Made by `forebay rules import`. Read it through before you use it: what could not be carried over stands in \
+            "# Made by `forebay rules import`. Review it before you use it: what could not be carried over is in \
              comments.\nrules:{empty}\n{}",
             out.rules
         ),
@@ -131,13 +132,13 @@ struct Writer<'w> {
     env: &'w Arc<Env>,
     names: HashSet<String>,
     rules: String,
-    /// Whether a rule stands there that is no comment.
+    /// Whether a rule was written that is not a comment.
     active: bool,
     remarks: Vec<String>,
 }
 
 impl Writer<'_> {
-    /// Writes the rule, or what remains of it as a comment. Says whether all of it was carried over.
+    /// Writes the rule, or what remains of it as a comment. Returns whether all of it was carried over.
     fn rule(&mut self, mut draft: Draft) -> bool {
         let lower = draft.body.lower();
         let conditions = if lower == Tree::never() {
@@ -171,18 +172,18 @@ impl Writer<'_> {
             write(&format!("# Not carried over: {loss}"));
         }
         if draft.off {
-            write("# It is switched off there, so it is a comment here.");
-            remark.push_str(": switched off there, written as a comment");
+            write("# The original is switched off, so this is a comment.");
+            remark.push_str(": switched off, written as a comment");
         }
         if conditions.is_none() {
-            write("# Without that it would match what it must not, so it is a comment; this is the rest of it:");
+            write("# Without that it would match more than the original, so it is a comment. The rest of it:");
             remark.push_str(": written as a comment, because of what is not carried over");
         } else if !draft.off {
             let how = if draft.losses.is_empty() { "" } else { " in part" };
             remark.extend([": carried over", how]);
         }
         let rest = || match draft.guards.as_slice() {
-            // Not even known what it is about.
+            // Not even its subject is known.
             [] => Vec::new(),
             guards => vec![text::condition(guards, &draft.body.upper())],
         };
@@ -206,7 +207,7 @@ impl Writer<'_> {
         draft.losses.is_empty()
     }
 
-    /// The conditions of the rules that together match what `guards` and `body` do.
+    /// Returns the conditions of the rules that together match what `guards` and `body` match.
     fn conditions(&self, guards: &[String], body: &Tree) -> Result<Vec<String>, String> {
         let when = text::condition(guards, body);
         match (Condition::compile(&when, self.env), body) {

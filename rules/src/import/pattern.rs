@@ -1,12 +1,12 @@
-//! Patterns of SQL and of JavaScript as regular expressions of CEL, which are those of the crate `regex`.
+//! Translates patterns of SQL and of JavaScript to regular expressions of CEL, which are those of the crate `regex`.
 
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// What JavaScript takes for white space.
+/// The characters that are white space in JavaScript.
 const SPACE: &str = r"\t\n\x0B\x0C\r \u{a0}\u{1680}\u{2000}-\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}\u{feff}";
 
-/// A pattern of SQL's `LIKE` (`%`, `_`, `\` before one of them); `None` if PostgreSQL would refuse it.
+/// Translates a pattern of SQL's `LIKE` (`%`, `_`, `\` before one of them); `None` if PostgreSQL would refuse it.
 pub(super) fn like(pattern: &str) -> Option<String> {
     let mut out = String::from("^");
     let mut characters = pattern.chars();
@@ -19,7 +19,7 @@ pub(super) fn like(pattern: &str) -> Option<String> {
         }
     }
     out.push('$');
-    // Not needed, and quicker without.
+    // Not needed, and faster without.
     let out = out.strip_prefix("^.*").unwrap_or(&out);
     Some(
         if out.ends_with(".*$") && !out.ends_with("\\.*$") {
@@ -31,7 +31,7 @@ pub(super) fn like(pattern: &str) -> Option<String> {
     )
 }
 
-/// A text that is to be found as it stands.
+/// Returns a pattern that finds a text literally.
 pub(super) fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     text.chars().for_each(|c| push_plain(&mut out, c));
@@ -45,7 +45,8 @@ fn push_plain(out: &mut String, c: char) {
     out.push(c);
 }
 
-/// A regular expression of JavaScript, without flags. The error says what in it means something else here, or nothing.
+/// Translates a regular expression of JavaScript, without flags. The error says which part has another meaning here, or
+/// none.
 pub(super) fn javascript(pattern: &str) -> Result<String, String> {
     if pattern.len() > 1
         && pattern.starts_with('/')
@@ -53,11 +54,11 @@ pub(super) fn javascript(pattern: &str) -> Result<String, String> {
             .trim_end_matches(|c: char| c.is_ascii_alphabetic())
             .ends_with('/')
     {
-        return Err("a pattern between slashes: nothing says whether the slashes belong to it".to_owned());
+        return Err("a pattern between slashes: it is unclear whether the slashes belong to it".to_owned());
     }
     let mut out = String::with_capacity(pattern.len());
     let mut characters = pattern.chars().peekable();
-    // What was last read can be repeated, and was not yet.
+    // Whether the last part can be repeated, and was not yet.
     let mut repeatable = false;
     while let Some(c) = characters.next() {
         let was_repeatable = std::mem::replace(&mut repeatable, true);
@@ -89,7 +90,7 @@ pub(super) fn javascript(pattern: &str) -> Result<String, String> {
                 if c == '{' {
                     out.push_str(&count(&mut characters)?);
                 }
-                // As few as possible: no difference to whether it matches.
+                // Lazy or not makes no difference to whether it matches.
                 out.extend(characters.next_if_eq(&'?'));
             }
             c => push_plain(&mut out, c),
@@ -98,7 +99,7 @@ pub(super) fn javascript(pattern: &str) -> Result<String, String> {
     Ok(out)
 }
 
-/// What stands behind a backslash outside of a class. Says whether it can be repeated.
+/// Translates what follows a backslash outside of a class. Returns whether it can be repeated.
 fn escape(out: &mut String, characters: &mut Peekable<Chars<'_>>) -> Result<bool, String> {
     let c = characters.next().ok_or("it ends in a backslash")?;
     match c {
@@ -130,12 +131,12 @@ fn character(c: char) -> Result<char, String> {
         't' => '\t',
         'v' => '\u{b}',
         'f' => '\u{c}',
-        c if c.is_ascii_alphanumeric() => return Err(format!("`\\{c}` has no equal here")),
+        c if c.is_ascii_alphanumeric() => return Err(format!("`\\{c}` has no equivalent here")),
         c => c,
     })
 }
 
-/// A class, behind its bracket.
+/// Translates a class, after its bracket.
 fn class(out: &mut String, characters: &mut Peekable<Chars<'_>>) -> Result<(), String> {
     out.push('[');
     out.extend(characters.next_if_eq(&'^'));

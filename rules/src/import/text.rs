@@ -1,4 +1,4 @@
-//! Other people's texts in CEL, in YAML and in comments, where none of them may end what it stands in.
+//! Writes foreign texts into CEL, YAML and comments, where none of them may end its surroundings.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -7,19 +7,19 @@ use serde_json::Value;
 
 use super::tree::Tree;
 
-/// As much of a foreign text as is shown to people.
+/// How much of a foreign text is shown to people.
 const SHOWN_CHARS: usize = 120;
-/// Leaves room for a number behind it.
+/// Leaves room for a number at the end.
 const NAME_CHARS: usize = 100;
 
-/// A condition, one part that has to hold a line.
+/// Writes a condition, with one conjunct per line.
 pub(super) fn condition(guards: &[String], body: &Tree) -> String {
     let mut parts = guards.to_vec();
     parts.extend(body.conjuncts());
     parts.join(" &&\n")
 }
 
-/// A text as CEL, in double quotes. What cannot be seen, and what YAML does not allow, is escaped.
+/// Writes a text as CEL, in double quotes. Invisible characters, and those that YAML does not allow, are escaped.
 pub(super) fn literal(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
@@ -39,11 +39,11 @@ pub(super) fn literal(text: &str) -> String {
     out
 }
 
-/// A text, a number, true, false or null as CEL.
+/// Writes a text, a number, true, false or null as CEL.
 pub(super) fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::Null | Value::Bool(_) => Some(value.to_string()),
-        // One that CEL has as an unsigned number only.
+        // CEL has this one only as an unsigned number.
         Value::Number(number) if number.as_i64().is_none() && number.is_u64() => Some(format!("{number}u")),
         Value::Number(number) => Some(number.to_string()),
         Value::String(text) => Some(literal(text)),
@@ -59,21 +59,21 @@ pub(super) fn one_of(x: &str, values: &[String]) -> String {
     }
 }
 
-/// Whether `x` is text that fits `pattern`, a literal. What is no text does not, and is no error.
+/// Tests whether `x` is text that fits `pattern`, a literal. A value that is not text does not match, and is no error.
 pub(super) fn matches(x: &str, pattern: &str) -> String {
     format!("type({x}) == string && {x}.matches({pattern})")
 }
 
 /// `x > number` and the like, for a number or a text that is one; false for anything else.
 pub(super) fn ordered(x: &str, sign: &str, number: f64) -> String {
-    // What fits is what `double` takes, but for `inf` and `nan`.
+    // It matches what `double` accepts, except `inf` and `nan`.
     const NUMBER: &str = "\"^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?$\"";
     format!(
         "type({x}) in [int, uint, double, string] && string({x}).matches({NUMBER}) && double({x}) {sign} {number:?}"
     )
 }
 
-/// `.name`, or `["name"]` where CEL would not read that.
+/// `.name`, or `["name"]` where CEL would not accept that.
 pub(super) fn member(name: &str) -> String {
     const RESERVED: [&str; 20] = [
         "as",
@@ -106,7 +106,7 @@ pub(super) fn member(name: &str) -> String {
     }
 }
 
-/// For people: in quotes, on one line, cut where it is long.
+/// For people: in quotes, on one line, shortened if it is long.
 pub(super) fn quoted(text: &str) -> String {
     let mut shown: String = text.chars().take(SHOWN_CHARS).collect();
     if shown.len() < text.len() {
@@ -115,7 +115,7 @@ pub(super) fn quoted(text: &str) -> String {
     literal(&shown)
 }
 
-/// Nothing that could end a line, or turn it around.
+/// Replaces everything that could end a line, or reverse its direction.
 pub(super) fn one_line(text: &str) -> String {
     text.chars().map(|c| if is_visible(c) { c } else { ' ' }).collect()
 }
@@ -126,7 +126,7 @@ fn is_visible(c: char) -> bool {
         && !matches!(c, '\u{feff}' | '\u{fff0}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}')
 }
 
-/// A name that our rules may have, and that YAML takes for text.
+/// Makes a valid name of a rule, which YAML reads as text.
 pub(super) fn name(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars().flat_map(char::to_lowercase) {
@@ -147,7 +147,7 @@ pub(super) fn name(text: &str) -> String {
     }
 }
 
-/// The letters of the languages that these platforms are mostly used in.
+/// Removes the accents of the languages that these platforms are mostly used in.
 fn plain_letter(c: char) -> char {
     match c {
         'à'..='å' => 'a',
@@ -161,7 +161,7 @@ fn plain_letter(c: char) -> char {
     }
 }
 
-/// `name`, with a number behind it if it is taken.
+/// Returns `name`, with a number appended if it is taken.
 pub(super) fn unique(name: &str, taken: &mut HashSet<String>) -> String {
     let mut unique = name.to_owned();
     let mut number = 2;
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_what_our_rules_and_yaml_take() {
+    fn names_are_valid_for_our_rules_and_yaml() {
         for (given, expected) in [
             ("Roteamento vendas", "roteamento-vendas"),
             ("  Atenção: VIP!! ", "atencao-vip"),

@@ -1,4 +1,4 @@
-//! Conditions as a tree, and its bounds: what surely matches, and what possibly matches, where some tests are lost.
+//! Conditions as a tree, and its bounds where some tests are lost: what certainly matches, and what may match.
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Tree {
@@ -7,7 +7,7 @@ pub(super) enum Tree {
     Not(Box<Tree>),
     Test {
         cel: String,
-        /// Whether it is true where the original is, and not only where it surely is.
+        /// Whether it is true wherever the original is; otherwise it may be false there.
         exact: bool,
     },
     /// A test that is not carried over: it may be true or false.
@@ -23,7 +23,7 @@ impl Tree {
         Self::Any(Vec::new())
     }
 
-    /// All of `branches`, without layers that say nothing.
+    /// All of `branches`, without redundant layers.
     pub(super) fn all(branches: Vec<Self>) -> Self {
         if branches.contains(&Self::never()) {
             return Self::never();
@@ -35,7 +35,7 @@ impl Tree {
         one_or(flat.collect(), Self::All)
     }
 
-    /// Any of `branches`, without layers that say nothing.
+    /// Any of `branches`, without redundant layers.
     pub(super) fn any(branches: Vec<Self>) -> Self {
         if branches.contains(&Self::always()) {
             return Self::always();
@@ -47,12 +47,12 @@ impl Tree {
         one_or(flat.collect(), Self::Any)
     }
 
-    /// Matches nothing that the original does not.
+    /// The bound that matches nothing that the original does not.
     pub(super) fn lower(&self) -> Self {
         self.bound(Self::never())
     }
 
-    /// Matches all that the original does.
+    /// The bound that matches everything that the original does.
     pub(super) fn upper(&self) -> Self {
         self.bound(Self::always())
     }
@@ -68,7 +68,7 @@ impl Tree {
                 } else {
                     Self::never()
                 };
-                match inner.turned().bound(other) {
+                match inner.inside_negation().bound(other) {
                     bound if bound == Self::always() => Self::never(),
                     bound if bound == Self::never() => Self::always(),
                     bound => Self::Not(Box::new(bound)),
@@ -79,22 +79,22 @@ impl Tree {
         }
     }
 
-    /// What may be false too often would be true too often behind a negation.
-    fn turned(&self) -> Self {
+    /// Inside a negation, a test that may be false too often would be true too often, so it counts as lost.
+    fn inside_negation(&self) -> Self {
         match self {
-            Self::All(branches) => Self::All(branches.iter().map(Self::turned).collect()),
-            Self::Any(branches) => Self::Any(branches.iter().map(Self::turned).collect()),
-            Self::Not(inner) => Self::Not(Box::new(inner.turned())),
+            Self::All(branches) => Self::All(branches.iter().map(Self::inside_negation).collect()),
+            Self::Any(branches) => Self::Any(branches.iter().map(Self::inside_negation).collect()),
+            Self::Not(inner) => Self::Not(Box::new(inner.inside_negation())),
             Self::Test { exact: false, .. } => Self::Lost,
             other => other.clone(),
         }
     }
 
-    /// Whether a test that is not exact stands behind a negation.
+    /// Whether a test that is not exact is negated.
     pub(super) fn negates_inexact(&self) -> bool {
         match self {
             Self::All(branches) | Self::Any(branches) => branches.iter().any(Self::negates_inexact),
-            Self::Not(inner) => inner.turned() != **inner,
+            Self::Not(inner) => inner.inside_negation() != **inner,
             Self::Test { .. } | Self::Lost => false,
         }
     }
@@ -122,7 +122,7 @@ impl Tree {
         }
     }
 
-    /// The parts that all have to hold.
+    /// The parts that must all be true.
     pub(super) fn conjuncts(&self) -> Vec<String> {
         match self {
             Self::All(branches) => branches.iter().map(Self::to_operand).collect(),
@@ -152,7 +152,7 @@ mod tests {
         }
     }
 
-    /// What `tree` is, where what is lost, and what is not exact and false, is as `lost` says.
+    /// The value of `tree` if lost tests, and false tests that are not exact, have the value `lost`.
     fn value(tree: &Tree, lost: bool) -> bool {
         match tree {
             Tree::All(branches) => branches.iter().all(|b| value(b, lost)),
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_test_silences_an_and_and_leaves_the_rest_of_an_or() {
+    fn a_lost_test_disables_an_and_but_leaves_the_rest_of_an_or() {
         let a = || test("a", true);
         assert_eq!(Tree::All(vec![a(), Tree::Lost]).lower(), Tree::never());
         assert_eq!(Tree::Any(vec![a(), Tree::Lost]).lower(), a());
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_nested_stands_in_brackets_and_what_is_not_does_not() {
+    fn only_nested_parts_are_in_brackets() {
         let leaf = |name: &str| test(name, true);
         let tree = Tree::all(vec![
             Tree::all(vec![leaf("a"), leaf("b")]),

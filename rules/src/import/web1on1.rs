@@ -1,9 +1,10 @@
 //! Workflows of Web1on1: `json-rules-engine` with the operator `match`, a regular expression.
 //!
-//! A fact is taken from the webhook's own JSON: `conversation.category` is `event.data.raw.data.conversation.category`. Which
-//! facts there are, and when a workflow runs, the platform's documents do not say; so a rule is read narrowly: about a
-//! message, when one is created; about a contact, when one is created or updated; otherwise when a conversation is created.
-//! Semantics of the engine: <https://github.com/CacheControl/json-rules-engine> (docs/rules.md, src/condition.js).
+//! A fact is taken from the webhook's own JSON: `conversation.category` is `event.data.raw.data.conversation.category`.
+//! The platform's documents do not say which facts exist and when a workflow runs; so a rule is read narrowly: about a
+//! message, when one is created; about a contact, when one is created or updated; otherwise when a conversation is
+//! created. Semantics of the engine: <https://github.com/CacheControl/json-rules-engine> (docs/rules.md,
+//! src/condition.js).
 
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ const WORKFLOW: [&str; 9] = [
     "updatedAt",
 ];
 
-/// What a rule is about, which decides the events that it sees.
+/// The subject of a rule, which decides the events that it sees.
 #[derive(Clone, Copy, PartialEq)]
 enum About {
     Message,
@@ -51,7 +52,12 @@ pub(super) fn drafts(value: &Value, env: &Arc<Env>) -> Vec<Draft> {
                     rule(&mut draft, element);
                     vec![draft]
                 }
-                (None, None) => vec![broken(element, number, "it is no workflow and no rule of one", env)],
+                (None, None) => vec![broken(
+                    element,
+                    number,
+                    "it is neither a workflow nor a rule of one",
+                    env,
+                )],
             },
         )
         .collect()
@@ -87,7 +93,7 @@ fn workflow(workflow: &Value, rules: &Value, number: usize, env: &Arc<Env>) -> V
         .collect()
 }
 
-/// Where a workflow runs: in the organizations that it lists.
+/// Adds the guard for the organizations that a workflow lists and runs in.
 fn organizations(draft: &mut Draft, workflow: &Value) {
     let list = |name: &str| {
         workflow
@@ -100,7 +106,7 @@ fn organizations(draft: &mut Draft, workflow: &Value) {
     if !list("organizationTags").is_empty() {
         draft.lose(
             "organizationTags",
-            "which organizations are in a group is not in a webhook; name them in `organizations`",
+            "a webhook does not contain the organizations of a group; name them in `organizations`",
         );
     }
     if ids.is_empty() {
@@ -113,7 +119,7 @@ fn organizations(draft: &mut Draft, workflow: &Value) {
         draft.note("it lists no organizations: read as the one that it belongs to, and none below it");
     }
     if ids.is_empty() {
-        draft.body = draft.lose("organizations", "none is named, so it cannot be told where it runs");
+        draft.body = draft.lose("organizations", "none is named, so it is unknown where it runs");
     } else {
         draft.guards.push(one_of("event.data.raw.organization", &ids));
     }
@@ -148,7 +154,7 @@ fn rule(draft: &mut Draft, rule: &Value) {
         About::Conversation => vec![text::literal("ticket.created")],
     };
     draft.note(&format!(
-        "a workflow does not say when it runs: read as at {}",
+        "a workflow does not say when it runs: assumed at {}",
         types.join(" and ")
     ));
     draft
@@ -198,7 +204,8 @@ fn collect_facts<'v>(conditions: &'v Value, facts: &mut Vec<&'v str>) {
     }
 }
 
-/// `{any: […]}`, `{all: […]}`, `{not: {…}}` or a test. At the top Web1on1 writes `any` and `all`, of which one may be empty.
+/// `{any: […]}`, `{all: […]}`, `{not: {…}}` or a test. At the top level Web1on1 writes `any` and `all`, of which one
+/// may be empty.
 fn group(draft: &mut Draft, place: &str, value: &Value, about: About, top: bool) -> Tree {
     let Some(members) = value.as_object() else {
         return draft.lose(place, format!("it is {}, not an object", kind(Some(value))));
@@ -236,12 +243,12 @@ fn group(draft: &mut Draft, place: &str, value: &Value, about: About, top: bool)
         parts.push(Tree::Not(Box::new(inner)));
     }
     if parts.len() > 1 {
-        draft.note("where `any` and `all` stand side by side, both have to hold");
+        draft.note("where both `any` and `all` are given, both must be true");
     }
     if parts.is_empty() {
         return draft.lose(
             place,
-            "there is no condition, and nothing says whether that means always or never",
+            "there is no condition, and it is unclear whether that means always or never",
         );
     }
     Tree::All(parts)
@@ -268,7 +275,7 @@ fn test(draft: &mut Draft, place: &str, condition: &Map<String, Value>, about: A
     }
 }
 
-/// The fact, and what `path` picks of it.
+/// Translates the fact, and the part of it that `path` selects.
 fn operand(fact: &str, path: Option<&Value>, about: About) -> Result<String, String> {
     let (resource, rest) = fact.split_once('.').unwrap_or((fact, ""));
     let known = match resource {
@@ -276,7 +283,7 @@ fn operand(fact: &str, path: Option<&Value>, about: About) -> Result<String, Str
         "conversation" => about != About::Contact,
         "message" => about == About::Message,
         "contact" => about == About::Contact,
-        _ => return Err("no webhook is known that has this fact".to_owned()),
+        _ => return Err("no known webhook has this fact".to_owned()),
     };
     if !known {
         return Err("no webhook has this fact together with the others of the rule".to_owned());
@@ -291,18 +298,18 @@ fn operand(fact: &str, path: Option<&Value>, about: About) -> Result<String, Str
     if path.is_empty() || rest.is_empty() {
         return Ok(x + &path);
     }
-    // The engine takes the fact itself where it is no object.
+    // The engine uses the fact itself where it is not an object.
     Ok(format!("(type({x}) in [map, list] ? {x}{path} : {x})"))
 }
 
 /// `.a`, `$.a.b`, `a[0]`, `$["a"]` as CEL.
 fn steps(path: &str) -> Result<String, String> {
-    let wrong = || format!("the path {} is more than names and numbers", quoted(path));
+    let wrong = || format!("the path {} has more than names and numbers", quoted(path));
     let mut rest = path.strip_prefix('$').unwrap_or(path);
     let mut out = String::new();
     while !rest.is_empty() {
         if let Some(inner) = rest.strip_prefix('[') {
-            let (key, behind) = inner.split_once(']').ok_or_else(wrong)?;
+            let (key, after) = inner.split_once(']').ok_or_else(wrong)?;
             let quoted = ['"', '\'']
                 .into_iter()
                 .find_map(|q| key.strip_prefix(q)?.strip_suffix(q));
@@ -313,22 +320,22 @@ fn steps(path: &str) -> Result<String, String> {
                 }
                 _ => return Err(wrong()),
             }
-            rest = behind;
+            rest = after;
         } else {
             let name = rest.strip_prefix('.').unwrap_or(rest);
             let end = name.find(['.', '[']).unwrap_or(name.len());
-            let (name, behind) = name.split_at(end);
+            let (name, after) = name.split_at(end);
             if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-')) {
                 return Err(wrong());
             }
             out.push_str(&member(name));
-            rest = behind;
+            rest = after;
         }
     }
     Ok(out)
 }
 
-/// One comparison, and whether it is true everywhere where the engine's is.
+/// Translates one comparison, and returns whether it is true wherever the engine's is.
 fn compare(x: &str, operator: &str, value: Option<&Value>) -> Result<(String, bool), String> {
     let one = || match value.map(scalar) {
         Some(Some(one)) => Ok(one),
@@ -342,12 +349,14 @@ fn compare(x: &str, operator: &str, value: Option<&Value>) -> Result<(String, bo
         let elements = value.and_then(Value::as_array);
         let elements = elements.ok_or_else(|| format!("its value is {}, not a list", kind(value)))?;
         let elements: Option<Vec<String>> = elements.iter().map(scalar).collect();
-        elements.ok_or_else(|| "its list holds something else than text, numbers, true, false and null".to_owned())
+        elements.ok_or_else(|| "its list holds something other than text, numbers, true, false and null".to_owned())
     };
     let ordered = |sign: &str| match value {
         // A text that is a number counts as one in JavaScript.
         Some(Value::Number(number)) => {
-            let number = number.as_f64().ok_or("its value is no number that can be compared")?;
+            let number = number
+                .as_f64()
+                .ok_or("its value is not a number that can be compared")?;
             Ok((text::ordered(x, sign, number), false))
         }
         other => Err(format!("its value is {}, not a number", kind(other))),

@@ -1,6 +1,6 @@
-"""Writes chatwoot.json: conditions of automation rules, a webhook, and whether PostgreSQL says that they match.
+"""Writes chatwoot.json: conditions of automation rules, a webhook, and whether they match in PostgreSQL.
 
-The SQL is put together as Chatwoot's AutomationRules::ConditionsFilterService does it, over tables with its columns.
+The SQL is built as in Chatwoot's AutomationRules::ConditionsFilterService, over tables with its columns.
 Run with a PostgreSQL that may be written to: python3 chatwoot.py postgres://… > chatwoot.json
 """
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{condition, imported, loaded, matches, rule, sample, webhook};
 
-/// What PostgreSQL says of 300 rules as Chatwoot puts them to it (`chatwoot.py`).
+/// Compares 300 rules with PostgreSQL's results for Chatwoot's own SQL (`chatwoot.py`).
 #[test]
 fn automation_rules_match_what_their_own_sql_matches() {
     let cases: Vec<Value> = serde_json::from_str(include_str!("chatwoot.json")).expect("JSON");
@@ -17,10 +17,10 @@ fn automation_rules_match_what_their_own_sql_matches() {
         let event = webhook(&case["raw"]);
         let (ours, theirs) = (matches(&imported, &event), case["matches"] == true);
         assert!(theirs || !ours, "wider: {case}\n{}", imported.yaml);
-        // A remark tells that a custom attribute that is not there is not different from a value.
+        // A remark says that a missing custom attribute does not count as different from a value.
         let mut remarks = imported.remarks.iter();
-        let told = remarks.any(|remark| remark.contains("does not match not_equal_to"));
-        if imported.complete() && !told {
+        let remarked = remarks.any(|remark| remark.contains("does not match not_equal_to"));
+        if imported.complete() && !remarked {
             assert!(ours == theirs, "narrower: {case}\n{}", imported.yaml);
         }
         matched += usize::from(ours);
@@ -29,7 +29,7 @@ fn automation_rules_match_what_their_own_sql_matches() {
 }
 
 #[test]
-fn a_rule_with_a_webhook_is_carried_over_whole_and_its_address_is_told_without_its_query() {
+fn a_rule_with_a_webhook_is_carried_over_whole_and_its_address_is_reported_without_its_query() {
     let conditions = json!([condition("content", "contains", &json!(["bom dia"]))]);
     let imported = imported(Dialect::Chatwoot, &rule(&conditions));
     assert!(imported.complete(), "{:?}", imported.remarks);
@@ -37,15 +37,15 @@ fn a_rule_with_a_webhook_is_carried_over_whole_and_its_address_is_told_without_i
     assert_eq!(rules.iter().map(|r| r.to[0].to_string()).collect::<Vec<_>>(), ["http"]);
     let event = webhook(&sample("chatwoot/message_created.incoming"));
     assert_eq!(rules.matching(&event).len(), 1);
-    let told = imported.remarks.join("\n");
+    let remarks = imported.remarks.join("\n");
     assert!(
-        told.contains("https://crm.example.com/in") && !told.contains("hunter2"),
-        "{told}"
+        remarks.contains("https://crm.example.com/in") && !remarks.contains("hunter2"),
+        "{remarks}"
     );
     assert!(!imported.yaml.contains("hunter2"));
 }
 
-/// Whether a condition holds of the sample message, made richer; `None` if it is not carried over.
+/// Whether a condition holds for the extended sample message; `None` if it is not carried over.
 fn holds(condition: &Value) -> Option<bool> {
     let imported = imported(Dialect::Chatwoot, &rule(&json!([condition])));
     let rules = loaded(&imported);
@@ -70,7 +70,7 @@ fn rich() -> Value {
 }
 
 #[test]
-fn every_operator_is_known_and_others_are_told() {
+fn every_operator_is_supported_and_others_are_reported() {
     for (key, operator, values, expected) in [
         ("status", "equal_to", json!(["open"]), Some(true)),
         ("status", "not_equal_to", json!(["open", "pending"]), Some(false)),
@@ -136,7 +136,7 @@ fn every_operator_is_known_and_others_are_told() {
         let found = holds(&condition(key, operator, &values));
         assert_eq!(found, expected, "{key} {operator} {values}");
     }
-    // A bot has the number 4 too, and is nobody's assignee to Chatwoot.
+    // A bot has the number 4, too, and is not an assignee in Chatwoot.
     let mut raw = rich();
     raw["conversation"]["meta"]["assignee_type"] = json!("AgentBot");
     let conditions = json!([condition("assignee_id", "equal_to", &json!([4]))]);
@@ -238,7 +238,7 @@ fn a_change_of_an_attribute_is_read_from_the_webhook() {
 }
 
 #[test]
-fn and_binds_closer_than_or_and_a_chain_that_chatwoot_cannot_run_is_no_rule() {
+fn and_binds_closer_than_or_and_a_chain_that_chatwoot_cannot_run_is_refused() {
     let yes = || condition("status", "equal_to", &json!(["open"]));
     let no = || condition("status", "equal_to", &json!(["snoozed"]));
     let chain = |mut conditions: Vec<Value>, operators: &[&str]| {

@@ -27,13 +27,13 @@ fn what_is_lost_narrows_a_rule_and_never_widens_it() {
     let and = joined("AND");
     assert_eq!(loaded(&and).iter().count(), 0);
     assert!(and.yaml.contains("  # - name: vip\n"), "{}", and.yaml);
-    let told = "  not carried over: condition 2 (campaign_id equal_to): it is not in the webhook".to_owned();
+    let remark = "  not carried over: condition 2 (campaign_id equal_to): it is not in the webhook".to_owned();
     assert!(
-        and.remarks.contains(&told) && or.remarks.contains(&told),
+        and.remarks.contains(&remark) && or.remarks.contains(&remark),
         "{:?}",
         and.remarks
     );
-    // Somebody may take the marks away; what then stands there is a rule.
+    // A person may remove the comment marks; what remains is a valid rule.
     let uncommented = and.yaml.replace("  # - name", "  - name").replace("  #   ", "    ");
     let uncommented = uncommented.replace("rules: []", "rules:");
     let rules = Rules::parse(&uncommented, "rules.yaml", &BOTH).expect(&uncommented);
@@ -159,7 +159,7 @@ fn what_is_too_long_is_split_where_it_can_be() {
 }
 
 #[test]
-fn what_is_too_deep_is_told() {
+fn what_is_too_deep_is_reported() {
     let nested = |levels: usize| {
         let test = |n: usize| json!({"fact": "conversation.n", "operator": "equal", "value": n});
         let conditions = (0..levels).fold(test(1), |inner, n| match n % 2 {
@@ -170,11 +170,11 @@ fn what_is_too_deep_is_told() {
     };
     for (levels, complete) in [(5, true), (15, true), (30, false), (55, false)] {
         let imported = imported(Dialect::Web1on1, &nested(levels));
-        let told = imported.remarks.join(" ");
-        assert_eq!(imported.complete(), complete, "{levels}: {told}");
+        let remark = imported.remarks.join(" ");
+        assert_eq!(imported.complete(), complete, "{levels}: {remark}");
         assert!(
-            complete || told.contains("levels deep") || told.contains("2048"),
-            "{told}"
+            complete || remark.contains("levels deep") || remark.contains("2048"),
+            "{remark}"
         );
         assert_eq!(loaded(&imported).iter().count(), usize::from(complete));
     }
@@ -187,7 +187,7 @@ fn what_is_too_deep_is_told() {
 }
 
 #[test]
-fn wrong_types_are_told_and_no_rule_comes_of_them() {
+fn wrong_types_are_reported_and_make_no_rule() {
     let values = [
         json!(null),
         json!(true),
@@ -206,13 +206,13 @@ fn wrong_types_are_told_and_no_rule_comes_of_them() {
             let whole = imported(dialect, value);
             assert_eq!(loaded(&whole).iter().count(), 0, "{value}");
             assert_eq!(whole.complete(), *value == json!([]), "{value}: {:?}", whole.remarks);
-            // Each member of a right rule in turn.
+            // Each member of a valid rule in turn.
             let mut pointers = Vec::new();
             pointers_of(right, String::new(), &mut pointers);
             assert!(pointers.len() > 10);
             for pointer in pointers {
                 let mut wrong = right.clone();
-                *wrong.pointer_mut(&pointer).expect("there") = value.clone();
+                *wrong.pointer_mut(&pointer).expect("it exists") = value.clone();
                 let imported = imported(dialect, &wrong);
                 loaded(&imported);
                 assert!(!imported.remarks.is_empty(), "{pointer} {value}");
@@ -239,7 +239,7 @@ fn pointers_of(value: &Value, at: String, out: &mut Vec<String>) {
 }
 
 #[test]
-fn a_file_that_is_no_json_is_named() {
+fn a_file_that_is_not_json_is_named() {
     let of = |dialect: Dialect, text: &str| {
         let files = [("a.json".to_owned(), text.to_owned())];
         import(dialect, &files, &["postgres".to_owned()])
@@ -256,13 +256,13 @@ fn a_file_that_is_no_json_is_named() {
             assert!(error.starts_with(expected), "{error}");
         }
     }
-    let nothing = of(Dialect::Chatwoot, "\u{feff}[]").expect("a byte order mark is no harm");
+    let nothing = of(Dialect::Chatwoot, "\u{feff}[]").expect("a byte order mark is ignored");
     assert_eq!(nothing.remarks, ["a.json: there is no rule in it"]);
     assert_eq!(loaded(&nothing).iter().count(), 0);
 }
 
 #[test]
-fn rules_of_one_name_get_names_of_their_own() {
+fn rules_of_one_name_get_different_names() {
     let files = [
         (
             "a.json".to_owned(),

@@ -1,5 +1,5 @@
-// Writes json-rules-engine.json: conditions, data of a webhook, and whether the engine itself says that they match.
-// Run in a folder that has the package: npm install json-rules-engine && node json-rules-engine.mjs > json-rules-engine.json
+// Writes json-rules-engine.json: conditions, data of a webhook, and whether they match in the engine itself. Run in a
+// folder that has the package: npm install json-rules-engine && node json-rules-engine.mjs > json-rules-engine.json
 import { Engine } from 'json-rules-engine';
 
 let seed = 20260310;

@@ -1,5 +1,5 @@
-//! Rules of Web1on1 and Chatwoot become ours: what comes out is a rules file that loads, matches what the original matches
-//! and nothing else, and what is lost is told.
+//! Rules of Web1on1 and Chatwoot are imported: the result is a rules file that loads, matches what the original matches
+//! and nothing else, and what is lost is reported.
 
 mod chatwoot;
 mod hostile;
@@ -18,13 +18,14 @@ fn imported(dialect: Dialect, rules: &Value) -> Imported {
     import(dialect, &files, &["postgres".to_owned()]).expect("it is JSON")
 }
 
-/// What the loader makes of it.
+/// Loads the imported rules.
 fn loaded(imported: &Imported) -> Rules {
     Rules::parse(&imported.yaml, "rules.yaml", &BOTH)
         .unwrap_or_else(|problems| panic!("{problems:?}\n{}", imported.yaml))
 }
 
-/// Whether a rule of these matches. None may fail: what is of another type than the original expects is no error there.
+/// Whether one of these rules matches. None may fail: a value of another type than the original expects is no error
+/// there.
 fn matches(imported: &Imported, event: &Event) -> bool {
     let rules = loaded(imported);
     assert_eq!(rules.failing(event), [], "{}", imported.yaml);
@@ -40,7 +41,7 @@ fn event(platform: &str, event_type: &str, data: &Value) -> Event {
     Event::decode(&value.to_string().into()).expect("an event")
 }
 
-/// A webhook of a message or a conversation of Chatwoot, normalized as the adapter does it.
+/// A webhook of a message or a conversation of Chatwoot, normalized as by the adapter.
 fn webhook(raw: &Value) -> Event {
     let account = raw["account"]["id"].as_i64().unwrap_or(3);
     if raw["event"] == "message_created" {

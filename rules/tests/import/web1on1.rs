@@ -29,12 +29,12 @@ fn the_sample_workflow_becomes_a_rule_that_matches_its_sample_event() {
         "Web1on1 workflow 65ef0000aaaa000000000601 \"Roteamento vendas\": carried over in part as `roteamento-vendas`",
         "  not carried over: action \"enqueue\" (name: \"Sales\", channel: \"65ef0000aaaa000000000603\", delay: \"20\"): \
          Forebay routes events, and does nothing in Web1on1",
-        "  a workflow does not say when it runs: read as at \"ticket.created\"",
+        "  a workflow does not say when it runs: assumed at \"ticket.created\"",
     ];
     assert_eq!(imported.remarks, expected);
 }
 
-/// What json-rules-engine itself says of 300 conditions (`json-rules-engine.mjs`).
+/// Compares 300 conditions with the results of json-rules-engine itself (`json-rules-engine.mjs`).
 #[test]
 fn workflows_match_what_their_own_engine_matches() {
     let cases: Vec<Value> = serde_json::from_str(include_str!("json-rules-engine.json")).expect("JSON");
@@ -45,10 +45,10 @@ fn workflows_match_what_their_own_engine_matches() {
         let event = event("web1on1", "ticket.created", &json!({"ticket": {"id": "1"}, "raw": raw}));
         let (ours, theirs) = (matches(&imported, &event), case["matches"] == true);
         assert!(theirs || !ours, "wider: {case}\n{}", imported.yaml);
-        // To the engine, what is not there is different from everything; to our rules it is nothing to speak of.
-        let all_there = case["conversation"].as_object().is_some_and(|facts| facts.len() == 5);
+        // In the engine, a missing fact is different from everything; in our rules it does not match.
+        let complete_facts = case["conversation"].as_object().is_some_and(|facts| facts.len() == 5);
         let paths = case["conditions"].to_string().contains("\"path\"");
-        if imported.complete() && all_there && !paths {
+        if imported.complete() && complete_facts && !paths {
             assert!(ours == theirs, "narrower: {case}\n{}", imported.yaml);
         }
         matched += usize::from(ours);
@@ -74,7 +74,7 @@ fn holds(fact: &str, operator: &str, value: &Value, path: &Value) -> Option<bool
 }
 
 #[test]
-fn every_operator_is_known_and_others_are_told() {
+fn every_operator_is_supported_and_others_are_reported() {
     for (fact, operator, value, expected) in [
         ("conversation.n", "equal", json!(5), Some(true)),
         ("conversation.n", "equal", json!("5"), Some(false)),
@@ -114,7 +114,7 @@ fn every_operator_is_known_and_others_are_told() {
 }
 
 #[test]
-fn paths_of_names_and_numbers_are_walked_and_others_are_told() {
+fn paths_of_names_and_numbers_are_followed_and_others_are_reported() {
     for (path, expected) in [
         (json!("$.x[0].y"), Some(true)),
         (json!(".x[0]['y']"), Some(true)),

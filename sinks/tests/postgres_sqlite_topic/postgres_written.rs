@@ -16,7 +16,8 @@ use crate::events::{TIME_MS, batch, batch_of, checkpoint, kept, sample, samples}
 async fn every_column_reads_back_and_raw_is_the_same_bytes() {
     with_database(|database| async move {
         let mut event = sample("one");
-        event.raw = "\r\n\t { \"id\": 9007199254740993,\n\t\"n\": 1.0e0, \"id\": 2, \"s\": \"\\ud800\\u0000\" } \n".into();
+        event.raw =
+            "\r\n\t { \"id\": 9007199254740993,\n\t\"n\": 1.0e0, \"id\": 2, \"s\": \"\\ud800\\u0000\" } \n".into();
         event.data = r#""message":{"n":9007199254740993,"text":"Olá \u003c"}"#.into();
         let outcomes = database
             .sink()

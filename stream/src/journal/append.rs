@@ -1,4 +1,4 @@
-//! Records into the database, many with one statement.
+//! Inserts records into the database, many with one statement.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::progress::{self, Progress};
 /// this size is one trip to the connection's thread.
 const MAX_ROWS: usize = 64;
 
-/// The connection keeps as many prepared: those above and the few others.
+/// How many statements the connection keeps prepared: those above and the few others.
 pub(super) const STATEMENTS: usize = MAX_ROWS + 32;
 
 /// One record as it is written.
@@ -58,7 +58,7 @@ impl Inserts {
         progress: &[Progress],
     ) -> Result<(), sqlx::Error> {
         if rows.len() <= MAX_ROWS && progress.is_empty() {
-            // One statement is a transaction by itself.
+            // A single statement is a transaction.
             return self.insert(connection, rows).await;
         }
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
@@ -74,7 +74,7 @@ impl Inserts {
         transaction.commit().await
     }
 
-    /// At most [`MAX_ROWS`].
+    /// Inserts at most [`MAX_ROWS`] rows.
     async fn insert(&self, connection: &mut SqliteConnection, rows: Vec<Row>) -> Result<(), sqlx::Error> {
         let Some(text) = rows.len().checked_sub(1).and_then(|i| self.0.get(i)) else {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Which topics and partitions there are, and from where to where each partition reaches: in memory, as committed.
+//! Which topics and partitions exist, and which offsets each partition holds: in memory, as committed.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -116,7 +116,7 @@ impl Catalog {
             .cloned()
     }
 
-    /// Takes over what the database says now.
+    /// Updates the catalog from the database.
     pub(super) async fn refresh(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         let rows: Vec<Row> = sqlx::query_as(
             "SELECT t.id, t.name, t.retention_ms, t.max_record_bytes, p.id, p.number, p.earliest,

@@ -13,9 +13,9 @@ pub struct Config {
     /// The folder that holds `journal.db` and the lock; made if missing. It must be on a local disk: SQLite's write-ahead
     /// log does not work on network file systems. Default `forebay-data/journal`.
     pub path: PathBuf,
-    /// How many bytes of `journal.db` records may fill. Beyond 9/10 of it records that every group has read go first;
-    /// when there are none, new records are refused. The file may be a few per cent larger, and the write-ahead log
-    /// beside it takes up to 64 MiB. Default 4 GiB.
+    /// How many bytes of `journal.db` records may fill. Beyond 9/10 of it records that every group has read are deleted
+    /// first; when there are none, new records are refused. The file may be a few per cent larger, and the write-ahead
+    /// log beside it takes up to 64 MiB. Default 4 GiB.
     pub max_bytes: u64,
     /// How long a record is kept at most; a topic's own retention counts where it is shorter. Default 28 days.
     pub max_age_seconds: u64,
@@ -40,7 +40,7 @@ impl Default for Config {
     }
 }
 
-/// Below this the fixed parts of the file would already be a noticeable share of it.
+/// Below this, the fixed parts of the file would already be a noticeable share of it.
 const SMALLEST_MAX_BYTES: u64 = 1 << 20;
 
 impl Config {

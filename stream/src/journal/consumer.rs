@@ -1,4 +1,5 @@
-//! The one member of a group in this process, or somebody who reads alone: gets all partitions at once.
+//! The consumer of the journal: the one member of a group in this process, or a reader without a group. It gets all
+//! partitions at once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use super::shared::Shared;
 use super::topics;
 use super::writer::Command;
 
-/// How long leaving waits for the disk.
+/// How long closing waits for the disk.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Joins `subscription`'s group, or reads alone.
@@ -85,7 +86,7 @@ pub(super) async fn set_progress(
     handle.flush(CLOSE_PATIENCE).await
 }
 
-/// The topic; a process that only reads may not have heard yet of a new one.
+/// Returns the topic; a process that only reads may not have loaded a new one yet.
 async fn find(handle: &Handle, name: &TopicName) -> Result<Arc<Topic>, LogError> {
     let shared = &handle.shared;
     if let Some(topic) = shared.catalog.topic(name) {
@@ -109,7 +110,7 @@ struct JournalConsumer {
     start: Start,
     /// How far each partition is, by index.
     stored: Vec<Arc<Stored>>,
-    /// Cancelled when this leaves: its readers end.
+    /// Cancelled when the consumer leaves: its readers end.
     ended: CancellationToken,
     assigned: bool,
 }
@@ -135,7 +136,8 @@ impl Consumer for JournalConsumer {
                 self.assigned = true;
                 return Ok(Change::Assigned(self.readers()));
             }
-            // Nobody else can be in the group, so nothing is ever revoked; only the journal's own end is news.
+            // No one else can be in the group, so nothing is ever revoked; the only other change is the end of the
+            // journal.
             self.ended.cancelled().await;
             Err(LogError::Unavailable(format!(
                 "{} is closed",
@@ -171,7 +173,7 @@ impl Drop for JournalConsumer {
     }
 }
 
-/// The only place of a group in this process; left on drop.
+/// The only membership of a group in this process; given up on drop.
 struct Seat {
     shared: Arc<Shared>,
     topic: Arc<Topic>,
@@ -190,7 +192,7 @@ impl Seat {
                 shared.name()
             )));
         }
-        // From here on the drop of the seat leaves it, also when the wait below is cut off.
+        // From here on dropping the seat gives it up, also when the wait below is cancelled.
         let mut seat = Self {
             shared: Arc::clone(shared),
             topic: Arc::clone(topic),

@@ -8,11 +8,11 @@ pub(super) enum Severity {
     /// A full disk, a lock, an I/O error of one write: nothing of the transaction is kept, the next may succeed.
     Passing,
     /// The disk has lost something that it had taken, or the file is damaged. After a failed fsync the kernel may have
-    /// dropped the pages and say "synced" the next time, so only a new start, which reads what is really there, helps.
+    /// dropped the pages and say "synced" the next time, so only a restart helps, which reads what is actually stored.
     Lasting,
 }
 
-/// Sorts an error. The codes are SQLite's extended result codes (<https://www.sqlite.org/rescode.html>).
+/// Classifies an error. The codes are SQLite's extended result codes (<https://www.sqlite.org/rescode.html>).
 pub(super) fn severity(error: &sqlx::Error) -> Severity {
     const CORRUPT: i32 = 11;
     const NOT_A_DATABASE: i32 = 26;
@@ -28,15 +28,15 @@ pub(super) fn severity(error: &sqlx::Error) -> Severity {
     }
 }
 
-/// The error in words, with the place.
+/// The text of the error, with the journal's path.
 pub(super) fn describe(path: &Path, error: &sqlx::Error) -> String {
     format!("journal `{}`: {}", path.display(), cause(error))
 }
 
-/// `SQLITE_FULL`: the disk has no room, or the user's quota none.
+/// `SQLITE_FULL`: the disk or the user's quota has no room.
 const FULL: i32 = 13;
 
-/// The error in words; with the way out where it is always the same.
+/// The text of the error, with the remedy where it is always the same.
 pub(super) fn cause(error: &sqlx::Error) -> String {
     match (error.as_database_error(), code(error)) {
         (Some(cause), Some(FULL)) => format!("{} (SQLite code {FULL}); make room on the disk", cause.message()),

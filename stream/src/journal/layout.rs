@@ -1,20 +1,21 @@
-//! How a record lies in the database: its row id, and its headers as bytes.
+//! How a record is stored in the database: its row id, and its headers as bytes.
 //!
 //! The row id is the partition's id and the offset in one integer, so that the table needs no second index, a partition
-//! is read in one stretch, and retention frees whole pages.
+//! is read sequentially, and retention frees whole pages.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use schemas::record::{Header, Offset};
 
 use crate::headers::name;
 
-/// Made when the file is new, and proof that an existing one is ours: `PRAGMA user_version`.
+/// The version of the layout, in `PRAGMA user_version`: set when the file is new, and proof that an existing one is
+/// ours.
 pub(super) const VERSION: i32 = 2;
 
-/// Writes the version that is there anyway: a write that changes nothing.
+/// Writes the version that the file already has: a write that changes nothing.
 pub(super) const WRITE_VERSION: &str = "PRAGMA user_version = 2";
 
-/// From layout 1: topics get the ids that tell one from another of the same name.
+/// From layout 1: topics get ids that distinguish one from another of the same name.
 pub(super) const FROM_1: &str = "
     ALTER TABLE topic ADD COLUMN uid TEXT NOT NULL DEFAULT '';
     UPDATE topic SET uid = lower(hex(randomblob(16)));
@@ -22,7 +23,7 @@ pub(super) const FROM_1: &str = "
 ";
 
 /// `end` is not stored: it is one past the newest record, or `earliest` where there is none. `earliest` is written by
-/// retention only, together with the deletion, so that offsets are never used twice.
+/// retention only, together with the deletion, so that no offset is ever used twice.
 pub(super) const TABLES: &str = "
     CREATE TABLE topic (
         id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, partitions INTEGER NOT NULL,
@@ -71,7 +72,7 @@ pub(super) fn offset_of(record_id: i64) -> Offset {
     Offset(record_id & ((1 << OFFSET_BITS) - 1))
 }
 
-/// Length-prefixed names and values, one after the other; nothing for no headers.
+/// Length-prefixed names and values, one after the other; empty without headers.
 pub(super) fn encode_headers(headers: &[Header]) -> Vec<u8> {
     let bytes: usize = headers.iter().map(|h| h.name.len() + h.value.len() + 4).sum();
     let mut block = BytesMut::with_capacity(bytes);

@@ -1,4 +1,4 @@
-//! What the journal counts.
+//! The journal's metrics.
 
 use std::sync::atomic::AtomicU64;
 
@@ -15,14 +15,14 @@ pub struct Metrics {
     pub commits: Counter,
     /// Records refused or not written: full disk, full journal, time-out.
     pub refused: Counter,
-    /// Records that retention took away.
+    /// Records that retention deleted.
     pub expired: Counter,
     /// Bytes of the file in use, of `max_bytes`.
     pub used_bytes: Gauge<u64, AtomicU64>,
 }
 
 impl Metrics {
-    /// Names them `forebay_stream_journal_*`.
+    /// Registers them as `forebay_stream_journal_*`.
     pub fn register(&self, registry: &mut Registry) {
         registry.register(
             "forebay_stream_journal_records",
@@ -36,12 +36,12 @@ impl Metrics {
         );
         registry.register(
             "forebay_stream_journal_refused",
-            "Records that the journal did not take",
+            "Records that the journal refused or did not write",
             self.refused.clone(),
         );
         registry.register(
             "forebay_stream_journal_expired",
-            "Records that retention took away from the journal",
+            "Records that retention deleted from the journal",
             self.expired.clone(),
         );
         registry.register(

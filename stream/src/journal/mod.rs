@@ -1,11 +1,12 @@
 //! The event log on local disk: embedded, durable, partitioned, for one process that writes.
 //!
-//! One folder with one SQLite file (WAL, `synchronous=FULL`). The way of a record: [`Journal`] puts it into a bounded
+//! One folder with one SQLite file (WAL, `synchronous=FULL`). The path of a record: [`Journal`] puts it into a bounded
 //! queue; the `writer` takes all that is queued, writes it in one transaction, answers after the commit, and moves the
 //! ends of the partitions in the `catalog`; that wakes the `reader`s, which read over connections of their own.
 //! Progress of groups (`progress`) goes to disk with the next commit. `retention` deletes between two commits.
 //!
-//! Power loss keeps what was acknowledged; `kill -9` may set back a group's progress by some 200 ms, never a record.
+//! What was acknowledged survives a power loss; `kill -9` may set back a group's progress by some 200 ms, never a
+//! record.
 
 mod append;
 mod catalog;
@@ -43,20 +44,20 @@ pub use metrics::Metrics;
 use shared::Shared;
 use writer::{Append, Command};
 
-/// The journal. Dropping it (and all consumers) writes what is queued and lets go of the folder soon after;
+/// The journal. Dropping it (and all consumers) writes what is queued and releases the folder soon after;
 /// [`close`](Self::close) waits for that.
 #[derive(Debug)]
 pub struct Journal {
     handle: Arc<Handle>,
 }
 
-/// What the journal and its consumers hold together; when the last one is gone the writer ends.
+/// What the journal and its consumers share; when the last of them is dropped, the writer ends.
 #[derive(Debug)]
 struct Handle {
     shared: Arc<Shared>,
     /// To the writer; `None` in a process that only reads.
     queue: Option<mpsc::Sender<Command>>,
-    /// The bytes that may still be queued; of `queue_max_bytes`.
+    /// The bytes of `queue_max_bytes` that are still free.
     room: Arc<Semaphore>,
     queue_max_bytes: u32,
     publish_timeout: Duration,
@@ -65,10 +66,10 @@ struct Handle {
 }
 
 impl Journal {
-    /// Opens the journal in `config.path`, or makes it. Must be called inside a tokio runtime.
+    /// Opens the journal in `config.path`, or creates it. Must be called inside a tokio runtime.
     ///
     /// A folder that another process (or another `Journal`) writes is [`LogError::Misconfigured`], after a second in
-    /// which the other may let go.
+    /// which the other may release it.
     pub async fn open(config: &Config) -> Result<Self, LogError> {
         config.check()?;
         let lock = open::lock(&config.path).await?;
@@ -91,8 +92,8 @@ impl Journal {
         })
     }
 
-    /// Opens the journal in the folder `path` to read alone (`forebay tail`), beside the process that writes it. Sees
-    /// new records within some 100 ms. Publishing, making topics and joining a group are refused.
+    /// Opens the journal in the folder `path` for reading only (`forebay tail`), beside the process that writes it.
+    /// Sees new records within some 100 ms. Publishing, creating topics and joining a group are refused.
     pub async fn open_read_only(path: &Path) -> Result<Self, LogError> {
         let connection = open::connect_reader(path).await?;
         let shared = Arc::new(Shared::new(path, open::reader_pool(path)));
@@ -115,7 +116,7 @@ impl Journal {
         &self.handle.shared.metrics
     }
 
-    /// Takes the records before `before` away, as retention would. For operators and tests.
+    /// Deletes the records before `before`, as retention would. For operators and tests.
     pub async fn trim(&self, partition: &Partition, before: Offset) -> Result<(), LogError> {
         let (reply, answer) = oneshot::channel();
         let partition = partition.clone();
@@ -131,7 +132,7 @@ impl Journal {
             .await
     }
 
-    /// Writes what is queued, stores progress, ends all readers, closes the file and lets go of the folder. Publishing
+    /// Writes what is queued, stores progress, ends all readers, closes the file and releases the folder. Publishing
     /// afterwards is an error.
     pub async fn close(&self) -> Result<(), LogError> {
         let shared = &self.handle.shared;
@@ -174,7 +175,7 @@ impl Handle {
         let Some(queue) = &self.queue else {
             return refuse("it is open for reading only in this process");
         };
-        if let Some(reason) = self.shared.lasting_trouble() {
+        if let Some(reason) = self.shared.lasting_problem() {
             return refuse(&reason);
         }
         let Some(known) = self.shared.catalog.topic(topic) else {
@@ -191,8 +192,7 @@ impl Handle {
         let wanted = u32::try_from(size_bytes)
             .unwrap_or(u32::MAX)
             .clamp(1, self.queue_max_bytes);
-        // Both without waiting where there is room: the record is then handed over at the first poll, in the caller's
-        // order.
+        // Neither waits where there is room: the record is then queued at the first poll, in the caller's order.
         let room = match Arc::clone(&self.room).try_acquire_many_owned(wanted) {
             Ok(room) => room,
             Err(_) => match timeout_at(deadline, Arc::clone(&self.room).acquire_many_owned(wanted)).await {
@@ -257,7 +257,7 @@ impl Handle {
                 self.shared.name()
             )));
         };
-        let trouble = if queue.is_closed() {
+        let problem = if queue.is_closed() {
             Some("it is closed".to_owned())
         } else if queue.capacity() == 0 {
             Some(format!("its queue of {} records is full", queue.max_capacity()))
@@ -266,9 +266,9 @@ impl Handle {
         } else if self.shared.catalog.topic(topic).is_none() {
             return Err(topics::missing(&self.shared, topic));
         } else {
-            self.shared.trouble()
+            self.shared.problem()
         };
-        trouble.map_or(Ok(()), |why| {
+        problem.map_or(Ok(()), |why| {
             Err(LogError::Unavailable(format!("{}: {why}", self.shared.name())))
         })
     }

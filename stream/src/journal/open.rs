@@ -1,4 +1,4 @@
-//! Folder, lock, connections, tables.
+//! Opens the journal's folder: its lock, connections and tables.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -11,13 +11,13 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use super::failure::{Severity, describe, severity};
 use super::layout::{FROM_1, TABLES, VERSION};
 
-/// How long a second opener waits for the first to let go (a restart, a supervisor that is quick).
+/// How long a second opener waits for the first to release the lock (a restart, a quick supervisor).
 const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long a connection waits for another's lock: only a checkpoint or a recovery can hold one.
+/// How long a connection waits for the lock of another: only a checkpoint or a recovery can hold one.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Makes the folder and takes its lock, which the kernel gives back when the process dies.
+/// Creates the folder and takes its lock, which the kernel releases when the process dies.
 pub(super) async fn lock(path: &Path) -> Result<File, LogError> {
     let deadline = tokio::time::Instant::now() + LOCK_PATIENCE;
     loop {
@@ -69,7 +69,7 @@ fn file(path: &Path) -> PathBuf {
     path.join("journal.db")
 }
 
-/// The one connection that writes; makes the tables if the file is new.
+/// Opens the one connection that writes; creates the tables if the file is new.
 pub(super) async fn connect_writer(path: &Path) -> Result<SqliteConnection, LogError> {
     let mut connection = reconnect_writer(path).await.map_err(|e| cannot_open(path, &e))?;
     match check_version(&mut connection, path).await? {
@@ -84,14 +84,14 @@ pub(super) async fn connect_writer(path: &Path) -> Result<SqliteConnection, LogE
     Ok(connection)
 }
 
-/// The same, of a file that is known.
+/// Opens the same connection again, to a file that was already checked.
 pub(super) async fn reconnect_writer(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
     SqliteConnectOptions::new()
         .filename(file(path))
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        // Three records of 2.3 KB share a page of 8 KiB; with 4 KiB each has its own and half of it is air (measured:
+        // Three records of 2.3 KB share a page of 8 KiB; with 4 KiB each has its own and half of it is empty (measured:
         // 1.8 bytes of file per byte of record instead of 1.2), with 16 KiB a commit of one record writes too much.
         .statement_cache_capacity(super::append::STATEMENTS)
         .page_size(8192)
@@ -103,7 +103,7 @@ pub(super) async fn reconnect_writer(path: &Path) -> Result<SqliteConnection, sq
         .await
 }
 
-/// One connection that only reads.
+/// Opens a connection that only reads.
 pub(super) async fn connect_reader(path: &Path) -> Result<SqliteConnection, LogError> {
     if !tokio::fs::try_exists(file(path)).await.unwrap_or(false) {
         return Err(LogError::Misconfigured(format!(
@@ -124,7 +124,7 @@ pub(super) async fn connect_reader(path: &Path) -> Result<SqliteConnection, LogE
     }
 }
 
-/// Connections are made when readers need them.
+/// A pool whose connections are opened when readers need them.
 pub(super) fn reader_pool(path: &Path) -> SqlitePool {
     SqlitePoolOptions::new()
         .max_connections(4)
@@ -142,7 +142,7 @@ fn reader_options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// 0 if the file is new.
+/// Returns the version of the file's layout; 0 if the file is new.
 async fn check_version(connection: &mut SqliteConnection, path: &Path) -> Result<i32, LogError> {
     let found: i32 = sqlx::query_scalar("PRAGMA user_version")
         .fetch_one(connection)

@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn murmur2_gives_the_figures_of_kafkas_own_test() {
+    fn murmur2_returns_the_figures_of_kafkas_own_test() {
         // Apache Kafka, clients/src/test/java/org/apache/kafka/common/utils/UtilsTest.java, testMurmur2.
         let known: [(&str, i32); 6] = [
             ("21", -973_932_308),
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_is_one_of_those_there_are() {
+    fn a_key_belongs_to_an_existing_partition() {
         for partitions in [1, 2, 7, 12] {
             for i in 0..1000 {
                 assert!(partition_of(format!("key {i}").as_bytes(), partitions) < partitions);

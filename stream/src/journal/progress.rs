@@ -26,22 +26,22 @@ pub(super) struct PendingProgress {
     next: Mutex<HashMap<(GroupId, PartitionId), Offset>>,
     /// What has been written since the journal was opened.
     written: Mutex<HashMap<(GroupId, PartitionId), Offset>>,
-    /// Wakes the writer when the first entry comes.
-    came: Notify,
+    /// Wakes the writer when the first entry is added.
+    added: Notify,
 }
 
 impl PendingProgress {
     pub(super) fn store(&self, group: GroupId, partition: PartitionId, next: Offset) {
         let mut pending = self.locked();
         if pending.is_empty() {
-            self.came.notify_one();
+            self.added.notify_one();
         }
         pending.insert((group, partition), next);
     }
 
-    /// Waits until there is something. Cancel-safe.
-    pub(super) async fn came(&self) {
-        self.came.notified().await;
+    /// Waits until there is an entry. Cancel-safe.
+    pub(super) async fn added(&self) {
+        self.added.notified().await;
     }
 
     pub(super) fn take(&self) -> Vec<Progress> {
@@ -51,7 +51,7 @@ impl PendingProgress {
             .collect()
     }
 
-    /// What was taken is on disk.
+    /// Notes that progress taken before is on disk.
     pub(super) fn written(&self, progress: &[Progress]) {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         for (group, partition, next) in progress {
@@ -59,17 +59,17 @@ impl PendingProgress {
         }
     }
 
-    /// The progress that is on disk, as far as it was written since the journal was opened.
+    /// Returns the progress that is on disk, as far as it was written since the journal was opened.
     pub(super) fn durable(&self, group: GroupId, partition: PartitionId) -> Option<Offset> {
         let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         written.get(&(group, partition)).copied()
     }
 
-    /// Gives back what could not be written, where nothing newer has come.
-    pub(super) fn give_back(&self, progress: Vec<Progress>) {
+    /// Puts back what could not be written, where nothing newer was stored.
+    pub(super) fn put_back(&self, progress: Vec<Progress>) {
         let mut pending = self.locked();
         if pending.is_empty() && !progress.is_empty() {
-            self.came.notify_one();
+            self.added.notify_one();
         }
         for (group, partition, next) in progress {
             pending.entry((group, partition)).or_insert(next);
@@ -81,7 +81,7 @@ impl PendingProgress {
     }
 }
 
-/// Writes progress; inside the caller's transaction.
+/// Writes progress inside the caller's transaction.
 pub(super) async fn write(connection: &mut SqliteConnection, progress: &[Progress]) -> Result<(), sqlx::Error> {
     for (group, partition, next) in progress {
         sqlx::query(
@@ -97,7 +97,7 @@ pub(super) async fn write(connection: &mut SqliteConnection, progress: &[Progres
     Ok(())
 }
 
-/// What is on disk.
+/// Reads the group's progress from disk.
 pub(super) async fn read(pool: &SqlitePool, group: GroupId) -> Result<HashMap<PartitionId, Offset>, sqlx::Error> {
     let rows: Vec<(i64, i64)> = sqlx::query_as("SELECT partition_id, next FROM progress WHERE group_id = ?")
         .bind(group.0)
@@ -109,7 +109,7 @@ pub(super) async fn read(pool: &SqlitePool, group: GroupId) -> Result<HashMap<Pa
         .collect())
 }
 
-/// Each partition of a topic and how far the group is, as it is on disk.
+/// Returns each partition of a topic and the group's progress in it, from disk.
 pub(super) async fn of_group(
     shared: &Shared,
     topic: &Topic,

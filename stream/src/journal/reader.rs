@@ -1,4 +1,4 @@
-//! One partition, read in order; and how a process that only reads hears of what another writes.
+//! Reads one partition in order; and how a process that only reads learns of what another writes.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,13 +16,13 @@ use super::layout::{decode_headers, offset_of};
 use super::progress::GroupId;
 use super::shared::Shared;
 
-/// A batch ends after so many bytes, however many records were asked for.
+/// A batch ends after this many bytes, however many records were asked for.
 const BATCH_BYTES: usize = 8 << 20;
 
-/// How often a process that only reads looks for something new.
+/// How often a process that only reads looks for new records.
 const POLL_EVERY: Duration = Duration::from_millis(100);
 
-/// How far a reader is: what its group has stored, or, alone, what it has read; `None` before there is either.
+/// The progress of a reader: what its group has stored or, without a group, what it has read; `None` before either.
 #[derive(Debug)]
 pub(super) struct Stored(Mutex<Option<Offset>>);
 
@@ -47,9 +47,9 @@ pub(super) struct Reader {
     state: Arc<PartitionState>,
     topic_id: TopicId,
     stored: Arc<Stored>,
-    /// What the group had stored when it was joined.
+    /// What the group had stored when this reader was made.
     began: Option<Offset>,
-    /// `None` for one who reads alone.
+    /// `None` for a reader without a group.
     group: Option<GroupId>,
     start: Start,
     ended: CancellationToken,
@@ -101,8 +101,8 @@ impl Reader {
                 Start::Latest if *from == Begin::Stored => extent.end,
                 Start::Earliest | Start::Latest => extent.earliest,
             };
-            // Kept, or what comes or expires before the group stores for the first time would be skipped at the
-            // next start, in silence.
+            // Stored at once: otherwise records that are written or expire before the group first stores progress would
+            // be skipped silently at the next start.
             if let Some(group) = self.group.filter(|_| !self.ended.is_cancelled()) {
                 self.shared.progress.store(group, self.state.id, at);
             }
@@ -118,7 +118,7 @@ impl Reader {
             if self.ended.is_cancelled() {
                 return Ok(None);
             }
-            // Taken before the look into the database: whatever changes later wakes the wait below.
+            // Taken before the database is read: any later change wakes the wait below.
             let extent = *extents.borrow_and_update();
             if self.next < extent.earliest {
                 return Err(self.lost(self.next, extent));
@@ -139,14 +139,14 @@ impl Reader {
                             },
                         ));
                     }
-                    // Nothing waits after this, so that a dropped call has not moved on.
+                    // There is no await after this, so a call that is dropped has not moved on.
                     self.next = batch.last().map_or(self.next, |last| last.offset.next());
                     if self.group.is_none() {
                         self.stored.set(self.next);
                     }
                     return Ok(Some(batch));
                 }
-                // Retention has just deleted them; the new extent is about to say so.
+                // Retention has just deleted them; the new extent will follow.
             }
             tokio::select! {
                 biased;
@@ -171,7 +171,7 @@ impl Reader {
             && let Some((id, key, headers, value)) = rows.try_next().await.map_err(|e| self.shared.read_error(&e))?
         {
             let offset = offset_of(id);
-            // A journal has no holes: what stands behind one is not given out before the one who reads has heard of it.
+            // A journal has no holes: what follows one is not returned before the reader has had the error.
             if batch
                 .last()
                 .is_some_and(|last: &StoredRecord| offset != last.offset.next())
@@ -232,7 +232,7 @@ impl PartitionReader for Reader {
         let Some(group) = self.group.filter(|_| !self.ended.is_cancelled()) else {
             return Ok(());
         };
-        if let Some(why) = self.shared.lasting_trouble() {
+        if let Some(why) = self.shared.lasting_problem() {
             return Err(LogError::Unavailable(format!("{}: {why}", self.shared.name())));
         }
         self.stored.set(next);
@@ -241,7 +241,7 @@ impl PartitionReader for Reader {
     }
 
     fn commit_soon(&mut self) {
-        // It takes some 200 ms as it is.
+        // The writer commits progress within 200 ms anyway.
     }
 
     fn durable(&self) -> Option<Offset> {

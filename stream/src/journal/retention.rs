@@ -1,8 +1,9 @@
-//! Bounded age and size: which records go, and their deletion in small steps.
+//! Bounds age and size: chooses which records to delete, and deletes them in small steps.
 //!
-//! Records older than their topic's retention (or `max_age_seconds`, where that is shorter) go, read or not: a group that
-//! still wanted them hears `ProgressLost`. Records that every group of their topic has read go earlier when the file is
-//! nearly full. A topic without any group has no reader *yet*, so its records go by age only.
+//! Records older than their topic's retention (or `max_age_seconds`, where that is shorter) are deleted, read or not: a
+//! group that has not read them gets `ProgressLost`. Records that every group of their topic has read are deleted
+//! earlier when the file is nearly full. A topic without any group has no reader *yet*, so its records are deleted by
+//! age only.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,13 +12,13 @@ use sqlx::{Connection, SqliteConnection};
 
 use super::layout::{PartitionId, offset_of};
 
-/// A step ends after so many records …
+/// A step ends after this many records …
 const STEP_RECORDS: i64 = 512;
 
-/// … or so many bytes, so that publishers wait some milliseconds for it.
+/// … or this many bytes, so that publishers wait only some milliseconds for it.
 const STEP_BYTES: i64 = 4 << 20;
 
-/// What decides.
+/// What decides which records are deleted.
 #[derive(Debug)]
 struct Survey {
     used_bytes: u64,
@@ -32,19 +33,19 @@ struct PartitionSurvey {
     earliest: Offset,
     /// When the oldest record was written, milliseconds since 1970; `None` for an empty partition.
     oldest_ms: Option<i64>,
-    /// Every group has read what lies before this; `None` for a topic without groups.
+    /// Every group has read the records before this offset; `None` for a topic without groups.
     read_by_all: Option<Offset>,
 }
 
-/// The bounds.
+/// The bounds on age and size.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
     pub(super) max_age_ms: i64,
-    /// Beyond it, records go that everybody has read.
+    /// Beyond it, records that every group has read are deleted.
     pub(super) high_water_bytes: u64,
 }
 
-/// What goes next: the oldest records of one partition, up to a limit.
+/// What is deleted next: the oldest records of one partition, up to a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Cut {
     pub(super) partition: PartitionId,
@@ -62,7 +63,7 @@ pub(super) enum Limit {
 }
 
 impl Bounds {
-    /// The next cut, oldest records first; expired ones before read ones.
+    /// Returns the next cut, oldest records first; expired ones before read ones.
     fn choose(self, survey: &Survey, now_ms: i64) -> Option<Cut> {
         let cut = |p: &PartitionSurvey, limit| Cut {
             partition: p.id,
@@ -92,33 +93,37 @@ impl Bounds {
     }
 }
 
-/// What one run did.
+/// The result of one run.
 #[derive(Debug)]
-pub(super) struct Ran {
+pub(super) struct RunResult {
     /// Bytes of the pages in use now.
     pub(super) used_bytes: u64,
-    /// The partition whose oldest records went, and its earliest offset now.
+    /// The partition whose oldest records were deleted, and its earliest offset now.
     pub(super) moved: Option<(PartitionId, Offset)>,
 }
 
-/// Looks, and deletes one step of what has to go.
-pub(super) async fn run(connection: &mut SqliteConnection, bounds: Bounds, now_ms: i64) -> Result<Ran, sqlx::Error> {
+/// Chooses the next cut, and deletes one step of it.
+pub(super) async fn run(
+    connection: &mut SqliteConnection,
+    bounds: Bounds,
+    now_ms: i64,
+) -> Result<RunResult, sqlx::Error> {
     let survey = survey(connection).await?;
     let Some(cut) = bounds.choose(&survey, now_ms) else {
-        return Ok(Ran {
+        return Ok(RunResult {
             used_bytes: survey.used_bytes,
             moved: None,
         });
     };
     let earliest = step(connection, cut).await?;
     let moved = (earliest > cut.earliest).then_some((cut.partition, earliest));
-    Ok(Ran {
+    Ok(RunResult {
         used_bytes: used_bytes(connection).await?,
         moved,
     })
 }
 
-/// Bytes of the pages that hold something; freed ones are used again before the file grows.
+/// Returns the bytes of the pages in use; freed pages are used again before the file grows.
 pub(super) async fn used_bytes(connection: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
     let used: i64 = sqlx::query_scalar(
         "SELECT (pages.page_count - free.freelist_count) * size.page_size
@@ -157,14 +162,14 @@ async fn survey(connection: &mut SqliteConnection) -> Result<Survey, sqlx::Error
     })
 }
 
-/// Deletes one step of `cut`; gives the partition's new earliest offset, which is the old one if nothing had to go.
+/// Deletes one step of `cut`. Returns the partition's new earliest offset, which is the old one if nothing was deleted.
 pub(super) async fn step(connection: &mut SqliteConnection, cut: Cut) -> Result<Offset, sqlx::Error> {
     let first = cut.partition.record_id(cut.earliest);
     let (end, end_ms) = match cut.limit {
         Limit::Offset(end) => (cut.partition.record_id(end), i64::MAX),
         Limit::Time(end_ms) => (cut.partition.last_record_id(), end_ms),
     };
-    // The last of the leading records that are all old enough; the first goes whatever its size.
+    // The last of the leading records that are all old enough; the first is deleted whatever its size.
     let last: Option<i64> = sqlx::query_scalar(
         "SELECT max(id) FROM (
              SELECT id, max(time_ms) OVER leading AS newest_ms, sum(bytes) OVER leading - bytes AS bytes_before
@@ -182,7 +187,7 @@ pub(super) async fn step(connection: &mut SqliteConnection, cut: Cut) -> Result<
     .await?;
     let earliest = match (last, cut.limit) {
         (Some(last), _) => offset_of(last).next(),
-        // A damaged file can have a hole there: it is passed, or the same cut would come up for ever.
+        // A damaged file can have a hole there: it is skipped, otherwise the same cut would be chosen forever.
         (None, Limit::Offset(end)) if end > cut.earliest => end,
         (None, _) => return Ok(cut.earliest),
     };
@@ -201,7 +206,7 @@ pub(super) async fn step(connection: &mut SqliteConnection, cut: Cut) -> Result<
     Ok(earliest)
 }
 
-/// Milliseconds since 1970.
+/// The time now, in milliseconds since 1970.
 pub(super) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
@@ -235,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_expired_records_go_first_read_or_not() {
+    fn the_oldest_expired_records_are_deleted_first_read_or_not() {
         let partitions = [
             partition(1, Some(8999), None),
             partition(2, Some(8000), Some(10)),
@@ -259,10 +264,10 @@ mod tests {
     }
 
     #[test]
-    fn when_it_is_nearly_full_only_what_everybody_has_read_goes() {
+    fn when_it_is_nearly_full_only_what_every_group_has_read_is_deleted() {
         let read = partition(3, Some(9500), Some(12));
         let partitions = [partition(1, Some(9100), None), partition(2, Some(9200), Some(10)), read];
         assert_eq!(choose(101, &partitions), Some((3, Limit::Offset(Offset(12)))));
-        assert_eq!(choose(101, &partitions[..2]), None, "nobody has read those");
+        assert_eq!(choose(101, &partitions[..2]), None, "no group has read those");
     }
 }

@@ -1,4 +1,4 @@
-//! What the writer, the publishers and the readers of one journal see together.
+//! What the writer, the publishers and the readers of one journal share.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -30,13 +30,13 @@ pub(super) struct Shared {
     seats: Mutex<HashSet<(TopicName, GroupName)>>,
 }
 
-/// How the last write went.
+/// The result of the last write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Condition {
-    Well,
-    /// May pass, in words.
+    Healthy,
+    /// It failed, and the next may succeed; the reason.
     Passing(String),
-    /// Until the journal is opened anew, in words.
+    /// It failed, and so will every write until the journal is opened again; the reason.
     Lasting(String),
 }
 
@@ -49,12 +49,12 @@ impl Shared {
             progress: PendingProgress::default(),
             metrics: Metrics::default(),
             closed: CancellationToken::new(),
-            condition: Mutex::new(Condition::Well),
+            condition: Mutex::new(Condition::Healthy),
             seats: Mutex::default(),
         }
     }
 
-    /// For messages: journal and folder.
+    /// The journal and its folder, for messages.
     pub(super) fn name(&self) -> String {
         format!("journal `{}`", self.path.display())
     }
@@ -63,54 +63,54 @@ impl Shared {
         &self.path
     }
 
-    /// For an error of a reading connection.
+    /// The error to return when a reading connection fails.
     pub(super) fn read_error(&self, error: &sqlx::Error) -> LogError {
         LogError::Unavailable(describe(&self.path, error))
     }
 
-    /// Why the last write did not go through.
-    pub(super) fn trouble(&self) -> Option<String> {
+    /// Returns why the last write failed, if it did.
+    pub(super) fn problem(&self) -> Option<String> {
         match &*locked(&self.condition) {
-            Condition::Well => None,
+            Condition::Healthy => None,
             Condition::Passing(why) | Condition::Lasting(why) => Some(why.clone()),
         }
     }
 
-    /// Why no write will go through until the journal is opened anew.
-    pub(super) fn lasting_trouble(&self) -> Option<String> {
+    /// Returns why every write fails until the journal is opened again, if that is so.
+    pub(super) fn lasting_problem(&self) -> Option<String> {
         match &*locked(&self.condition) {
             Condition::Lasting(why) => Some(why.clone()),
-            Condition::Well | Condition::Passing(_) => None,
+            Condition::Healthy | Condition::Passing(_) => None,
         }
     }
 
-    /// A write went through.
-    pub(super) fn set_well(&self) {
+    /// Notes that a write succeeded.
+    pub(super) fn set_healthy(&self) {
         let mut condition = locked(&self.condition);
         if matches!(*condition, Condition::Passing(_)) {
-            tracing::info!(journal = %self.path.display(), "the journal takes records again");
-            *condition = Condition::Well;
+            tracing::info!(journal = %self.path.display(), "the journal accepts records again");
+            *condition = Condition::Healthy;
         }
     }
 
-    /// The journal is full, or the like. Logged once per spell of trouble.
-    pub(super) fn set_trouble(&self, why: &str) {
+    /// Notes that the journal takes no records, for example because it is full. Logged once until it recovers.
+    pub(super) fn set_problem(&self, why: &str) {
         let mut condition = locked(&self.condition);
-        if matches!(*condition, Condition::Well) {
-            tracing::warn!(journal = %self.path.display(), error = why, "the journal takes no records for now");
+        if matches!(*condition, Condition::Healthy) {
+            tracing::warn!(journal = %self.path.display(), error = why, "the journal refuses records for now");
         }
         if !matches!(*condition, Condition::Lasting(_)) {
             *condition = Condition::Passing(why.to_owned());
         }
     }
 
-    /// A write failed; gives the reason in words.
+    /// Notes that a write failed, and returns the reason.
     pub(super) fn set_failed(&self, error: &sqlx::Error) -> String {
         let mut why = cause(error);
         match severity(error) {
-            Severity::Passing => self.set_trouble(&why),
+            Severity::Passing => self.set_problem(&why),
             Severity::Lasting => {
-                why.push_str("; the disk cannot be trusted, restart to read what it really holds");
+                why.push_str("; the disk cannot be trusted, restart to read what it actually holds");
                 tracing::error!(journal = %self.path.display(), error = why, "the journal refuses everything from now on");
                 *locked(&self.condition) = Condition::Lasting(why.clone());
             }
@@ -118,7 +118,7 @@ impl Shared {
         why
     }
 
-    /// Takes the group's only seat in this process; `false` if it is taken.
+    /// Takes the group's only seat in this process; returns `false` if it is already taken.
     pub(super) fn take_seat(&self, topic: &TopicName, group: &GroupName) -> bool {
         locked(&self.seats).insert((topic.clone(), group.clone()))
     }
@@ -128,7 +128,7 @@ impl Shared {
     }
 }
 
-/// What is locked here is never left half-changed, so a panic elsewhere does not matter.
+/// What these locks guard is never left half-changed, so a panic elsewhere does not matter.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Making and checking topics.
+//! Creates and checks topics.
 
 use schemas::log::{LogError, TopicSpec};
 use schemas::name::{GroupName, TopicName};
@@ -8,20 +8,20 @@ use super::catalog::Topic;
 use super::progress::GroupId;
 use super::shared::Shared;
 
-/// Row ids of partitions leave room for so many; see the layout.
+/// Row ids of partitions leave room for this many; see the layout.
 const MAX_PARTITIONS: i32 = 10_000;
 
-/// SQLite takes no value beyond 10^9 bytes; half of it leaves room for the rest of the row.
+/// SQLite stores no value beyond 10^9 bytes; half of it leaves room for the rest of the row.
 const MAX_RECORD_BYTES: u32 = 500_000_000;
 
-/// What to do about a topic that is not there.
+/// What to do about a topic that does not exist.
 pub(super) const MISSING_HELP: &str =
     "`forebay migrate` makes Forebay's own topics; a journal holds no others, so a rule that names one needs Kafka";
 
-/// Makes what is missing. An existing topic's retention and record size become what `topics` say (they are settings of
-/// the journal and nobody else's, so that there is nothing to refuse); its partition count must be the same.
+/// Creates the missing topics. An existing topic gets the retention and record size of `topics` (only the journal uses
+/// these settings, so there is nothing to refuse); its partition count must be the same.
 ///
-/// The outer error is the disk's, the inner one the caller's.
+/// The outer error is one of the disk, the inner one a mistake of the caller.
 pub(super) async fn ensure(
     shared: &Shared,
     connection: &mut SqliteConnection,
@@ -61,7 +61,7 @@ pub(super) async fn ensure(
     Ok(Ok(()))
 }
 
-/// Compares with what there is.
+/// Compares `topics` with what exists.
 pub(super) fn check(shared: &Shared, topics: &[TopicSpec]) -> Result<(), LogError> {
     for spec in topics {
         check_spec(spec)?;
@@ -95,7 +95,7 @@ pub(super) fn check(shared: &Shared, topics: &[TopicSpec]) -> Result<(), LogErro
     Ok(())
 }
 
-/// The refusal of a topic that is not there.
+/// The error for a topic that does not exist.
 pub(super) fn missing(shared: &Shared, topic: &TopicName) -> LogError {
     LogError::Misconfigured(format!(
         "there is no topic `{topic}` in {}: {MISSING_HELP}",
@@ -103,7 +103,7 @@ pub(super) fn missing(shared: &Shared, topic: &TopicName) -> LogError {
     ))
 }
 
-/// The id of the group, from now on known to retention.
+/// Returns the id of the group, which retention considers from now on.
 pub(super) async fn join_group(
     connection: &mut SqliteConnection,
     topic: i64,

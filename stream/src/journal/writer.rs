@@ -24,19 +24,19 @@ use super::progress::GroupId;
 use super::retention::{self, Bounds};
 use super::shared::Shared;
 
-/// Bounds of one transaction: beyond them a commit would keep its publishers waiting for long.
+/// Bounds of one transaction: beyond them a commit would keep its publishers waiting too long.
 const GROUP_RECORDS: usize = 1024;
 const GROUP_BYTES: usize = 8 << 20;
 
-/// How long stored progress waits for a commit that takes it along.
+/// How long stored progress waits for a commit that includes it.
 const PROGRESS_DELAY: Duration = Duration::from_millis(200);
 
-/// How often retention looks, and a journal in trouble tries the disk again.
+/// How often retention runs, and a journal that refuses records tries the disk again.
 const UPKEEP_EVERY: Duration = Duration::from_secs(1);
 
 type Reply<T> = oneshot::Sender<Result<T, LogError>>;
 
-/// What the writer is asked for, in order.
+/// What the writer is asked to do, in order.
 #[derive(Debug)]
 pub(super) enum Command {
     Append(Append),
@@ -54,39 +54,39 @@ pub(super) enum Command {
         before: Offset,
         reply: Reply<()>,
     },
-    /// Everything before this is settled, progress included.
+    /// Replies once everything before it is settled, progress included.
     Settle(Reply<()>),
     Close(Reply<()>),
 }
 
-/// A record on its way.
+/// A record to append.
 #[derive(Debug)]
 pub(super) struct Append {
     pub(super) partition: Arc<PartitionState>,
     pub(super) record: Record,
-    /// When its publisher gives up. What is still queued then is not written: its sender will come again.
+    /// When its publisher stops waiting. A record still queued then is not written: its sender will try again.
     pub(super) deadline: Instant,
-    /// The position, or why not.
+    /// Receives the position, or why the record was not written.
     pub(super) reply: oneshot::Sender<Result<Position, String>>,
-    /// Its bytes of the queue's bound: given back when it is written or refused, not when its publisher gives up.
+    /// Its bytes of the queue's bound: released when it is written or refused, not when its publisher stops waiting.
     pub(super) room: OwnedSemaphorePermit,
 }
 
-/// The task that writes, and what it needs for that.
+/// The task that writes, and its state.
 #[derive(Debug)]
 pub(super) struct Writer {
     shared: Arc<Shared>,
-    /// `None` after an error: the next write connects anew and reads what is really there.
+    /// `None` after an error: the next write connects again and reads what is actually stored.
     connection: Option<SqliteConnection>,
     queue: mpsc::Receiver<Command>,
     inserts: Inserts,
     bounds: Bounds,
     max_bytes: u64,
-    /// As surveyed last, plus what has been written since.
+    /// As last measured, plus what has been written since.
     used_bytes: u64,
     upkeep_due: Instant,
     progress_due: Option<Instant>,
-    /// When the newest record was written: time does not go back inside the journal.
+    /// When the newest record was written: times never go back inside the journal.
     newest_ms: i64,
     /// Holds the write-ahead log open while there is no other connection: closing the last one would copy it into the
     /// file and delete it, and after an error that is the wrong moment.
@@ -127,12 +127,12 @@ impl Writer {
         })
     }
 
-    /// Runs until [`Command::Close`], or until nobody is left who could ask.
+    /// Runs until [`Command::Close`], or until all senders of commands are dropped.
     pub(super) async fn run(mut self) {
         let mut inbox = Vec::with_capacity(GROUP_RECORDS);
-        let mut asked_to_close = None;
+        let mut close_reply = None;
         let shared = Arc::clone(&self.shared);
-        while asked_to_close.is_none() {
+        while close_reply.is_none() {
             let due = self
                 .progress_due
                 .map_or(self.upkeep_due, |due| due.min(self.upkeep_due));
@@ -141,22 +141,22 @@ impl Writer {
                     if received == 0 {
                         break;
                     }
-                    // Those who were answered a moment ago are about to come again: let them join this group.
+                    // Publishers that were just answered are about to publish again: let them join this group.
                     tokio::task::yield_now().await;
                     while inbox.len() < GROUP_RECORDS
                         && let Ok(command) = self.queue.try_recv()
                     {
                         inbox.push(command);
                     }
-                    asked_to_close = self.work(&mut inbox).await;
+                    close_reply = self.work(&mut inbox).await;
                 }
-                () = shared.progress.came(), if self.progress_due.is_none() => {
+                () = shared.progress.added(), if self.progress_due.is_none() => {
                     self.progress_due = Some(Instant::now() + PROGRESS_DELAY);
                 }
                 () = sleep_until(due) => {}
             }
             if self.progress_due.is_some_and(|due| due <= Instant::now()) {
-                // On failure it is kept and goes with the next commit; the trouble is logged.
+                // On failure progress is kept for the next commit; the failure is logged.
                 self.commit(Vec::new()).await.ok();
             }
             if self.upkeep_due <= Instant::now() {
@@ -164,13 +164,13 @@ impl Writer {
             }
         }
         let result = self.finish().await;
-        if let Some(reply) = asked_to_close {
-            // Whoever asked may have stopped waiting.
+        if let Some(reply) = close_reply {
+            // The caller may have stopped waiting.
             reply.send(result).ok();
         }
     }
 
-    /// Does what is in `inbox`, in order; the reply of [`Command::Close`] if that was among it.
+    /// Does what is in `inbox`, in order. Returns the reply channel of [`Command::Close`] if that was in it.
     async fn work(&mut self, inbox: &mut Vec<Command>) -> Option<Reply<()>> {
         let mut group = Vec::with_capacity(inbox.len());
         let mut bytes = 0;
@@ -203,7 +203,7 @@ impl Writer {
         let result = self.commit(Vec::new()).await.map_err(|why| self.unavailable(&why));
         self.queue.close();
         self.shared.closed.cancel();
-        // A reader that nobody polls may keep its connection; that only leaves the write-ahead log to the next start.
+        // A reader that is not polled may keep its connection; that only leaves the write-ahead log to the next start.
         timeout(Duration::from_secs(2), self.shared.pool.close()).await.ok();
         // Every commit is on disk already; this only tidies up.
         self.keeper.close().await.ok();

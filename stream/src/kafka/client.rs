@@ -1,4 +1,4 @@
-//! What every librdkafka client tells us beside its answers: logs, whether brokers can be reached, refused credentials.
+//! What every librdkafka client reports besides its answers: logs, whether brokers can be reached, refused credentials.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,27 +8,27 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use schemas::log::LogError;
 
-/// The state of the connection of one client, told once when it turns bad and once when it is good again.
+/// The state of the connection of one client, logged once when it fails and once when it works again.
 #[derive(Debug)]
 pub(super) struct Connection {
     brokers: String,
     /// What the client is for, in logs.
     client: String,
-    /// How long nothing but refusals must have been heard before they count: a broker that is shutting down or starting
-    /// breaks off handshakes, and librdkafka tells that apart from a wrong password by nothing.
+    /// How long brokers must have answered with nothing but refusals before they count: a broker that is shutting down
+    /// or starting breaks off handshakes, which librdkafka reports like a wrong password.
     refusal_patience: Duration,
-    /// Whether there is trouble at all; read for every record, so not behind the lock.
-    troubled: AtomicBool,
-    trouble: Mutex<Trouble>,
+    /// Whether there is a problem at all; read for every record, so without the lock.
+    has_problem: AtomicBool,
+    problem: Mutex<Problem>,
 }
 
 #[derive(Debug, Default)]
-struct Trouble {
-    /// No broker could be reached when we last heard of any.
+struct Problem {
+    /// No broker could be reached at the last report.
     down: bool,
     /// Brokers refuse us (credentials, certificates): since when, and the last reason.
     refused: Option<(Instant, String)>,
-    /// librdkafka's last word, often with a hint.
+    /// librdkafka's last error, often with a hint.
     last: Option<String>,
 }
 
@@ -38,53 +38,54 @@ impl Connection {
             brokers: brokers.to_owned(),
             client: client.into(),
             refusal_patience,
-            troubled: AtomicBool::new(false),
-            trouble: Mutex::default(),
+            has_problem: AtomicBool::new(false),
+            problem: Mutex::default(),
         }
     }
 
-    fn trouble(&self) -> MutexGuard<'_, Trouble> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    fn problem(&self) -> MutexGuard<'_, Problem> {
+        self.problem.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether no broker could be reached when we last heard of any.
+    /// Whether no broker could be reached at the last report.
     pub(super) fn is_down(&self) -> bool {
-        self.troubled.load(Ordering::Relaxed) && self.trouble().down
+        self.has_problem.load(Ordering::Relaxed) && self.problem().down
     }
 
-    /// A broker has answered.
+    /// Notes that a broker has answered.
     pub(super) fn reached(&self) {
-        if self.troubled.load(Ordering::Relaxed) && self.troubled.swap(false, Ordering::Relaxed) {
-            let trouble = std::mem::take(&mut *self.trouble());
-            if trouble.down {
+        if self.has_problem.load(Ordering::Relaxed) && self.has_problem.swap(false, Ordering::Relaxed) {
+            let problem = std::mem::take(&mut *self.problem());
+            if problem.down {
                 tracing::info!(brokers = %self.brokers, client = %self.client, "kafka is reachable again");
             }
         }
     }
 
-    /// A client-wide error of librdkafka, which goes on trying by itself. Credentials and certificates are what does not
-    /// mend by trying.
+    /// Notes a client-wide error of librdkafka, which keeps trying on its own. Only refused credentials and
+    /// certificates are not mended by trying.
     pub(super) fn error(&self, error: &KafkaError, reason: &str) {
         let code = error.rdkafka_error_code();
-        let mut trouble = self.trouble();
+        let mut problem = self.problem();
         if is_refusal(code) {
-            let since = trouble.refused.take().map_or_else(Instant::now, |(since, _)| since);
-            trouble.refused = Some((since, reason.to_owned()));
+            let since = problem.refused.take().map_or_else(Instant::now, |(since, _)| since);
+            problem.refused = Some((since, reason.to_owned()));
         }
-        if code != Some(Code::AllBrokersDown) || trouble.last.is_none() {
-            trouble.last = Some(reason.to_owned());
+        if code != Some(Code::AllBrokersDown) || problem.last.is_none() {
+            problem.last = Some(reason.to_owned());
         }
         let unreachable = is_refusal(code) || code == Some(Code::AllBrokersDown);
-        if unreachable && !std::mem::replace(&mut trouble.down, true) {
-            let cause = trouble.last.as_deref();
+        if unreachable && !std::mem::replace(&mut problem.down, true) {
+            let cause = problem.last.as_deref();
             tracing::warn!(brokers = %self.brokers, client = %self.client, error = cause, "kafka is not reachable");
         } else {
             tracing::debug!(brokers = %self.brokers, client = %self.client, error = %reason, "error of the kafka client");
         }
-        self.troubled.store(true, Ordering::Relaxed);
+        self.has_problem.store(true, Ordering::Relaxed);
     }
 
-    /// The error to give for an answer that did not come: refused credentials will not mend by trying, the rest may.
+    /// Returns the error for an answer that did not come: refused credentials are not mended by trying, the rest may
+    /// be.
     pub(super) fn failure(&self, what: &str, error: &KafkaError) -> LogError {
         if let Some(refusal) = self.refusal() {
             return refusal;
@@ -95,15 +96,15 @@ impl Connection {
         LogError::Unavailable(format!("{what} from kafka at `{}`: {cause}", self.brokers))
     }
 
-    /// What librdkafka said last of what is wrong, if something is.
+    /// Returns librdkafka's last error, if there is a problem.
     pub(super) fn last(&self) -> Option<String> {
-        self.trouble().last.clone()
+        self.problem().last.clone()
     }
 
-    /// Set while brokers refuse us, and have done so for longer than the patience.
+    /// Returns an error while brokers refuse us and have done so for longer than the patience.
     pub(super) fn refusal(&self) -> Option<LogError> {
-        let trouble = self.trouble();
-        let (since, reason) = trouble.refused.as_ref()?;
+        let problem = self.problem();
+        let (since, reason) = problem.refused.as_ref()?;
         (since.elapsed() >= self.refusal_patience).then(|| {
             LogError::Misconfigured(format!(
                 "kafka at `{}` refuses the connection: {reason}; check `security.protocol`, `sasl.*` and `ssl.*`",
@@ -113,7 +114,7 @@ impl Connection {
     }
 }
 
-/// Whether trying again is useless until somebody changes the settings.
+/// Whether trying again is useless until the settings change.
 pub(super) fn is_refusal(code: Option<Code>) -> bool {
     matches!(
         code,
@@ -127,12 +128,12 @@ pub(super) fn is_refusal(code: Option<Code>) -> bool {
     )
 }
 
-/// Hands a log line of librdkafka to `tracing`. Failing connections are [`Connection`]'s to tell, else they would fill
-/// the log; librdkafka itself keeps the values of secret properties out of its lines.
+/// Hands a log line of librdkafka to `tracing`. [`Connection`] logs failing connections, otherwise they would fill the
+/// log; librdkafka itself keeps the values of secret properties out of its lines.
 pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
-    let told_elsewhere = matches!(facility, "FAIL" | "ERROR" | "CONFWARN");
+    let logged_elsewhere = matches!(facility, "FAIL" | "ERROR" | "CONFWARN");
     match level {
-        _ if told_elsewhere => tracing::debug!(target: "librdkafka", facility, "{message}"),
+        _ if logged_elsewhere => tracing::debug!(target: "librdkafka", facility, "{message}"),
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
             tracing::error!(target: "librdkafka", facility, "{message}");
         }

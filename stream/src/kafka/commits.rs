@@ -1,8 +1,8 @@
-//! Making stored progress durable: on a thread of its own, once a second and when asked for; and in the rebalance callback.
+//! Makes stored progress durable: on its own thread, once a second and when asked; and in the rebalance callback.
 //!
-//! Not librdkafka's own timer, because only we know which assignment progress belongs to; and not its asynchronous commit,
-//! because the outcome of that is not told to users of its event interface. A synchronous commit can take as long as the
-//! coordinator is away, hence the thread.
+//! Not librdkafka's own timer, because only this code knows which assignment progress belongs to; and not its
+//! asynchronous commit, because users of its event interface do not get the outcome of that. A synchronous commit can
+//! take as long as the coordinator is down, hence the thread.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, PoisonError, Weak};
@@ -22,10 +22,11 @@ use super::slot::Slot;
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How long the next commit waits after one that failed.
 const FAILURE_PAUSE: Duration = Duration::from_millis(200);
-/// How often the topic's id is looked at.
+/// How often the topic's id is checked.
 const IDENTITY_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The thread: commits every second, and at once when `asked`; ends when the other end of `asked` or the consumer is gone.
+/// The thread: commits every second, and at once when `asked`; ends when the other end of `asked` or the consumer is
+/// dropped.
 pub(super) fn run(consumer: &Weak<BaseConsumer<Events>>, shared: &Shared, asked: &Receiver<()>) {
     let mut failing = false;
     let mut identified = Instant::now();
@@ -42,10 +43,10 @@ pub(super) fn run(consumer: &Weak<BaseConsumer<Events>>, shared: &Shared, asked:
                 tracing::warn!(topic = %shared.topic, %error, "progress was not committed, it will be tried again");
             }
         }
-        // Not held while the cluster is asked: leaving waits for it.
+        // Not held while the cluster is asked: leaving the group waits for it.
         drop(consumer);
         if failing {
-            // Whoever asks for commits is not to be answered by a storm of them.
+            // Requests for commits must not cause a storm of them.
             std::thread::sleep(FAILURE_PAUSE);
         }
         if identified.elapsed() >= IDENTITY_INTERVAL {
@@ -55,10 +56,10 @@ pub(super) fn run(consumer: &Weak<BaseConsumer<Events>>, shared: &Shared, asked:
     }
 }
 
-/// Looks whether the topic is still the one that is read: one that was made anew and has grown past where we stand would
-/// go on as if nothing had been.
+/// Checks that the topic is still the one that is read: one that was deleted, created again and has grown past our
+/// position would be read on as if nothing had happened.
 fn check_identity(shared: &Shared) {
-    // No answer, or no topic, is for those to tell who read it.
+    // Its readers report it when there is no answer, or no topic.
     let Ok((_, Description { id: Some(found), .. })) = described(&shared.publisher, &shared.topic) else {
         return;
     };
@@ -73,8 +74,8 @@ fn check_identity(shared: &Shared) {
     }
 }
 
-/// Commits what is stored and not committed yet of `slots`, which are asked for when it is our turn: one commit at a
-/// time, so that none overtakes the one of a revocation and sets the next owner back.
+/// Commits the progress of `slots` that is stored and not committed yet. `slots` is called when this commit has its
+/// turn: one commit at a time, so that none overtakes the one of a revocation and sets the next owner back.
 pub(super) fn commit(
     consumer: &BaseConsumer<Events>,
     shared: &Shared,
@@ -89,7 +90,8 @@ pub(super) fn commit(
         .iter()
         .map(|(slot, offset)| (slot.partition.index, *offset, slot.topic_id()));
     if let Some(list) = offsets::progress_list(&shared.topic, nexts) {
-        // An error also if only one of the partitions was refused; which one it does not say, so all are committed anew.
+        // This is an error also if only one of the partitions was refused; it does not say which, so all are committed
+        // again.
         consumer.commit(&list, CommitMode::Sync)?;
         shared.connection.reached();
     }
@@ -99,7 +101,7 @@ pub(super) fn commit(
     Ok(())
 }
 
-/// Waits until a commit under way is over.
+/// Waits until a running commit has ended.
 pub(super) fn settle(shared: &Shared) {
     drop(shared.committing.lock().unwrap_or_else(PoisonError::into_inner));
 }

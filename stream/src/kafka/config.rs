@@ -1,4 +1,4 @@
-//! The settings of the Kafka log, and the librdkafka options that come of them.
+//! The settings of the Kafka log, and the librdkafka options made from them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,8 +14,8 @@ use super::properties;
 /// What a record costs beyond its bytes: framing of record and batch, and lengths of headers.
 pub(super) const FRAMING_BYTES: u32 = 16 * 1024;
 
-/// librdkafka's second names of options that we set. Under two names an option would be set twice, in no certain order, so
-/// that ours might not be the one that counts.
+/// librdkafka's other names of options that we set. Under two names an option would be set twice, in no certain order,
+/// so that our value might not be the one that counts.
 const ALIASES: [(&str, &str); 5] = [
     ("compression.codec", "compression.type"),
     ("delivery.timeout.ms", "message.timeout.ms"),
@@ -31,17 +31,17 @@ pub struct Config {
     /// The brokers to begin with: `host:port`, separated by commas.
     pub brokers: String,
     /// Options passed to librdkafka as they are (its `CONFIGURATION.md`): `security.protocol`, `sasl.*`, `ssl.*`,
-    /// `client.id`, `session.timeout.ms` and so on. The ones on which safety rests are set after these, and win.
+    /// `client.id`, `session.timeout.ms` and so on. The options on which safety depends are set after these, and win.
     pub properties: BTreeMap<String, Secret>,
     /// How long a publish may take in all, whatever the state of the cluster.
     pub publish_timeout_ms: u64,
-    /// The largest record (key, headers and value together) that is published to topics of which no smaller limit is known.
+    /// The largest record (key, headers and value together) that is published to topics without a known smaller limit.
     pub max_record_bytes: u32,
     /// How many bytes may wait for their acknowledgement; then publishing fails quickly.
     pub queue_max_bytes: u32,
     /// How many records may wait for their acknowledgement; then publishing fails quickly.
     pub queue_max_records: u32,
-    /// How many bytes are fetched ahead for one partition that its reader does not ask for.
+    /// How many bytes are fetched ahead for one partition before its reader asks for them.
     pub read_ahead_bytes: u32,
     /// How long to wait for the cluster's answer when joining, checking topics and looking up progress.
     pub request_timeout_ms: u64,
@@ -110,16 +110,16 @@ impl Config {
             ("linger.ms", "2"),
             ("request.timeout.ms", "2000"),
         ])?;
-        // Timed out in librdkafka as well, so that a record nobody waits for does not arrive much later.
+        // Timed out in librdkafka as well, so that a record that no caller waits for does not arrive much later.
         config.set("message.timeout.ms", self.publish_timeout_ms.to_string());
         config.set("queue.buffering.max.kbytes", (self.queue_max_bytes / 1024).to_string());
         config.set("queue.buffering.max.messages", self.queue_max_records.to_string());
-        // Never less than a whole batch of small records (`batch.size`, 1000000).
+        // Never smaller than a whole batch of small records (`batch.size`, 1000000).
         let message_max = (self.max_record_bytes + FRAMING_BYTES).max(1_000_000);
         config.set("message.max.bytes", message_max.to_string());
         config.set("acks", "all");
         config.set("enable.idempotence", "true");
-        // What Java clients do: equal keys in one partition, whoever writes.
+        // As Java clients do: equal keys go to one partition, whichever client writes.
         config.set("partitioner", "murmur2_random");
         Ok(config)
     }
@@ -135,7 +135,7 @@ impl Config {
         config.set("group.id", group);
         config.set("group.protocol", "classic");
         config.set("partition.assignment.strategy", "cooperative-sticky");
-        // Progress is committed by us, by assignment: see `membership`.
+        // Our own code commits progress, per assignment: see `membership`.
         config.set("enable.auto.commit", "false");
         config.set("enable.auto.offset.store", "false");
         config.set("auto.offset.reset", "error");
@@ -147,7 +147,7 @@ impl Config {
 
     fn with_properties(&self, defaults: &[(&str, &str)]) -> Result<ClientConfig, LogError> {
         let mut config = ClientConfig::new();
-        // Else it follows the level of a logger that nobody has installed.
+        // Otherwise it follows the level of a logger that is not installed.
         config.set_log_level(RDKafkaLogLevel::Info);
         let shared = [
             ("client.id", "forebay"),
@@ -181,7 +181,7 @@ impl Config {
 pub(super) mod tests {
     use super::*;
 
-    /// Nobody is at that address.
+    /// Settings with an address where no broker answers.
     pub(in crate::kafka) fn config(properties: &[(&str, &str)]) -> Config {
         Config {
             brokers: "127.0.0.1:1".to_owned(),

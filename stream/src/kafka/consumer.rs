@@ -1,4 +1,4 @@
-//! Subscribing: the consumer that its owner holds, and the start of its thread.
+//! Subscribes: makes the consumer for its owner, and starts its thread.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,13 +21,13 @@ use super::producer::Publisher;
 use super::properties::creation_error;
 use super::slot::Slot;
 
-/// How long a close may take in all: a revocation under way, the last commit, leaving the group.
+/// How long a close may take in all: a running revocation, the last commit, leaving the group.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long brokers must refuse us, and none answer, before a consumer that was at work tells its owner to stop.
+/// How long brokers must refuse us, and none answer, before a working consumer returns that as an error to its owner.
 const REFUSAL_PATIENCE: Duration = Duration::from_secs(30);
 
-/// A member of a group, or one who reads alone. Dropping it leaves the group as well, without waiting for it.
+/// A member of a group, or a reader without a group. Dropping it also leaves the group, without waiting for that.
 pub(super) struct KafkaConsumer {
     shared: Arc<Shared>,
     consumer: Weak<BaseConsumer<Events>>,
@@ -36,14 +36,14 @@ pub(super) struct KafkaConsumer {
     ended: Option<oneshot::Receiver<Result<(), LogError>>>,
 }
 
-/// Blocks.
+/// Makes a consumer. Blocks.
 pub(super) fn subscribe(publisher: &Arc<Publisher>, subscription: Subscription) -> Result<KafkaConsumer, LogError> {
     let config = publisher.config();
     let (changes, receiver) = mpsc::unbounded_channel();
     let (group, in_group) = match &subscription.membership {
         Membership::Group(group) => (group.to_string(), true),
-        // librdkafka wants a name, and the broker a right to it; nothing is ever stored under it. It begins as the topic
-        // does, so that ACLs by prefix know it.
+        // librdkafka needs a name, and the broker checks the right to it; nothing is ever stored under it. It begins
+        // with the topic's name, so that ACLs by prefix cover it.
         Membership::Alone => {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let (topic, pid) = (&subscription.topic, std::process::id());
@@ -91,11 +91,11 @@ pub(super) fn subscribe(publisher: &Arc<Publisher>, subscription: Subscription) 
         shared: Arc::clone(&shared),
         most_bytes: usize::try_from(config.read_ahead_bytes).unwrap_or(usize::MAX),
         closing: Arc::clone(&closing),
-        told: Cell::default(),
+        last_reported: Cell::default(),
     };
     let (end, ended) = oneshot::channel();
     thread("kafka-consumer", move || {
-        // Nobody may be waiting any more.
+        // The receiver may be dropped by now.
         end.send(poll.run()).ok();
     })?;
     Ok(KafkaConsumer {
@@ -144,7 +144,7 @@ impl Consumer for KafkaConsumer {
     fn close(mut self: Box<Self>) -> BoxFuture<'static, Result<(), LogError>> {
         Box::pin(async move {
             self.closing.store(true, Ordering::Release);
-            // A revocation that nobody has taken yet is answered by its drop.
+            // Dropping a revocation that was not received yet answers it.
             self.changes.close();
             while self.changes.try_recv().is_ok() {}
             let Some(ended) = self.ended.take() else {

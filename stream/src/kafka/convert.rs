@@ -1,4 +1,4 @@
-//! Our records and librdkafka's messages.
+//! Converts between our records and librdkafka's messages.
 
 use std::panic::AssertUnwindSafe;
 
@@ -8,7 +8,7 @@ use schemas::record::{Header, Offset, Record, StoredRecord};
 
 use crate::headers::name;
 
-/// The headers as librdkafka wants them.
+/// Converts the headers for librdkafka.
 pub(super) fn headers(record: &Record) -> OwnedHeaders {
     let empty = OwnedHeaders::new_with_capacity(record.headers.len());
     record.headers.iter().fold(empty, |headers, header| {
@@ -19,7 +19,7 @@ pub(super) fn headers(record: &Record) -> OwnedHeaders {
     })
 }
 
-/// Copies a message out of librdkafka's memory, all bytes of it into one allocation.
+/// Copies a message out of librdkafka's memory, all its bytes into one allocation.
 pub(super) fn stored_record(message: &BorrowedMessage<'_>) -> StoredRecord {
     let (key, value) = (message.key().unwrap_or_default(), message.payload().unwrap_or_default());
     let headers = borrowed_headers(message);
@@ -44,8 +44,8 @@ pub(super) fn stored_record(message: &BorrowedMessage<'_>) -> StoredRecord {
     }
 }
 
-/// The headers; none if a foreign producer wrote a name that is not UTF-8: the binding panics on it, and one such record
-/// must not end the thread that reads all of them.
+/// Returns the headers; none if another producer wrote a name that is not UTF-8: the binding panics on it, and one such
+/// record must not end the thread that reads all of them.
 fn borrowed_headers<'a>(message: &'a BorrowedMessage<'_>) -> Vec<KafkaHeader<'a, &'a [u8]>> {
     let Some(headers) = message.headers() else {
         return Vec::new();
@@ -56,7 +56,7 @@ fn borrowed_headers<'a>(message: &'a BorrowedMessage<'_>) -> Vec<KafkaHeader<'a,
             topic = message.topic(),
             partition,
             offset,
-            "a header's name is not UTF-8, the headers are left out"
+            "a header's name is not UTF-8, the headers are dropped"
         );
         Vec::new()
     })

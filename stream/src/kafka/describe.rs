@@ -1,6 +1,6 @@
-//! What the cluster says of a topic beyond its metadata: the id that it has (KIP-516), and what we may do with it.
+//! Asks the cluster about a topic beyond its metadata: its id (KIP-516), and which operations we may use on it.
 //!
-//! The only unsafe code there is: the binding has no function for this one request of librdkafka. Every pointer is
+//! The only unsafe code in Forebay: the binding has no function for this one request of librdkafka. Every pointer is
 //! librdkafka's own, lives as long as its owner here, and is checked before it is followed.
 
 #![expect(unsafe_code, reason = "`rd_kafka_DescribeTopics` is not in the safe binding")]
@@ -14,10 +14,10 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 use rdkafka::types::RDKafkaRespErr;
 use schemas::record::TopicId;
 
-/// What brokers before 2.8 give, which have no ids.
+/// What brokers before 2.8 return, which have no ids.
 const NO_ID: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 
-/// What is known of a topic.
+/// The id and permissions of a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Description {
     /// `None` on brokers that have no ids.
@@ -26,7 +26,7 @@ pub(super) struct Description {
     pub(super) may_write: bool,
 }
 
-/// Frees what librdkafka has made, whatever happens in between.
+/// Frees on drop what librdkafka has allocated.
 struct Owned<T>(*mut T, unsafe extern "C" fn(*mut T));
 
 impl<T> Drop for Owned<T> {
@@ -36,7 +36,7 @@ impl<T> Drop for Owned<T> {
     }
 }
 
-/// Takes over what librdkafka has made; an error if it made nothing.
+/// Takes ownership of what librdkafka has allocated; an error if the pointer is null.
 fn owned<T>(pointer: *mut T, free: unsafe extern "C" fn(*mut T)) -> KafkaResult<Owned<T>> {
     if pointer.is_null() {
         return Err(KafkaError::AdminOp(Code::Fail));
@@ -44,8 +44,8 @@ fn owned<T>(pointer: *mut T, free: unsafe extern "C" fn(*mut T)) -> KafkaResult<
     Ok(Owned(pointer, free))
 }
 
-/// Blocks: asks `broker` for one topic; `None` if it is not there. Without a broker librdkafka waits for the controller,
-/// which has nothing to do with it.
+/// Asks `broker` about one topic; returns `None` if it does not exist. Without a broker librdkafka waits for the
+/// controller, which is not needed. Blocks.
 pub(super) fn describe<C: ClientContext>(
     client: &Client<C>,
     topic: &str,
@@ -103,7 +103,7 @@ unsafe fn read(topic: *const c::rd_kafka_TopicDescription_t) -> KafkaResult<Opti
     if topic.is_null() {
         return Err(KafkaError::AdminOp(Code::Fail));
     }
-    // SAFETY: not null, and what it gives lives as long as itself.
+    // SAFETY: not null, and what it returns lives as long as itself.
     unsafe {
         let error = c::rd_kafka_TopicDescription_error(topic);
         if !error.is_null() {
@@ -124,7 +124,7 @@ unsafe fn read(topic: *const c::rd_kafka_TopicDescription_t) -> KafkaResult<Opti
         let mut count = 0;
         let operations = c::rd_kafka_TopicDescription_authorized_operations(topic, &raw mut count);
         let operations = if operations.is_null() || count == 0 {
-            // A broker that does not say: what we may do shows when we do it.
+            // The broker does not report them: a missing permission shows when an operation is refused.
             None
         } else {
             Some(std::slice::from_raw_parts(operations, count))

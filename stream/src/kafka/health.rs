@@ -1,5 +1,6 @@
-//! What became of the last records of each topic. Readiness follows this, because nothing else proves that a topic takes
-//! records: metadata says that a topic is there, and a broker that answers may not be the one that leads it.
+//! The results of the last appends to each topic. Readiness follows them, because nothing else proves that a topic
+//! accepts records: metadata only shows that a topic exists, and a broker that answers may not be the one that leads
+//! it.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use schemas::name::TopicName;
 
-/// For so long a confirmed append proves that the topic takes records.
+/// How long a confirmed append proves that the topic accepts records.
 const FRESH: Duration = Duration::from_secs(5);
-/// For so long nothing but failures must have been seen before they count: one partition may be changing its leader.
+/// How long all appends must have failed before the failures count: one partition may be changing its leader.
 const FAILING_AFTER: Duration = Duration::from_secs(1);
-/// For so long a failure counts, if nothing has been tried since.
+/// How long a failure counts, if nothing has been tried since.
 const FAILURE_COUNTS: Duration = Duration::from_secs(30);
 
 /// The last appends of each topic, confirmed or failed.
@@ -32,16 +33,16 @@ struct Failing {
     reason: String,
 }
 
-/// What the last appends say.
+/// What the last appends show.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// One was confirmed lately.
+    /// One was confirmed recently.
     Confirmed,
-    /// All of late have failed; the last reason.
+    /// All recent ones have failed; the last reason.
     Failing(String),
-    /// None was tried lately.
+    /// None was tried recently.
     Unknown {
-        /// A number that is another one each time, to choose a partition to ask about.
+        /// A different number each time, to choose a partition to ask about.
         partition: usize,
     },
 }
@@ -92,7 +93,7 @@ impl Health {
 
     fn with<T>(&self, topic: &TopicName, work: impl FnOnce(&mut Appends) -> T) -> T {
         let mut topics = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Looked for first: a name is only copied once.
+        // Looked up first, so that a name is copied only once.
         if let Some(appends) = topics.get_mut(topic) {
             return work(appends);
         }

@@ -1,8 +1,8 @@
-//! Holes in the offsets of a partition. Compaction and the markers of transactions leave some, but whoever takes every
-//! jump for one skips records when the client library jumps by mistake. So the log is asked: a consumer of its own, which
-//! has no history, reads from the expected offset, and what it gets first is what the log has next.
+//! Holes in the offsets of a partition. Compaction and the markers of transactions leave some, but a reader that takes
+//! every jump for one skips records when the client library jumps by mistake. So the log is asked: a separate consumer,
+//! which has no history, reads from the expected offset, and the first record it gets is the next one in the log.
 //!
-//! It is asked on a thread of its own, made when the first jump is seen; meanwhile that partition waits, and no other.
+//! It is asked on its own thread, started at the first jump; meanwhile only that partition waits.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -20,19 +20,19 @@ use super::offsets;
 use super::properties::creation_error;
 use super::slot::Slot;
 
-/// How long the consumer is kept that asks, without anything to ask.
+/// How long the consumer that asks is kept without a question.
 const IDLE: Duration = Duration::from_secs(30);
-/// How long to wait before the log is asked again that did not answer.
+/// How long to wait before a question without an answer is asked again.
 const PAUSE: Duration = Duration::from_millis(500);
-/// How long to wait for a record that must be there.
+/// How long to wait for a record that must exist.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A jump of a partition: to `found`, where `expected` was expected.
+/// A jump in a partition: to `found` instead of `expected`.
 struct Jump {
     slot: Arc<Slot>,
     expected: Offset,
     found: Offset,
-    /// Whether it was logged that there is no answer.
+    /// Whether the missing answer was logged.
     logged: bool,
 }
 
@@ -41,7 +41,7 @@ struct Jump {
 pub(super) struct Holes(Mutex<Option<Sender<Jump>>>);
 
 impl Holes {
-    /// Asks the log what comes next from `expected` on; the slot hears of the answer.
+    /// Asks the log for the next offset from `expected` on; the slot gets the answer.
     pub(super) fn ask(&self, shared: &Arc<Shared>, slot: Arc<Slot>, expected: Offset, found: Offset) {
         let mut asker = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let jump = Jump {
@@ -57,7 +57,7 @@ impl Holes {
             },
             None => jump,
         };
-        // The first jump; or the thread has ended.
+        // This is the first jump, or the thread has ended.
         let (sender, jumps) = mpsc::channel();
         let slot = Arc::clone(&jump.slot);
         sender.send(jump).ok();
@@ -84,13 +84,13 @@ fn run(shared: &Weak<Shared>, jumps: &Receiver<Jump>) {
     let mut asker = None;
     let mut unanswered: VecDeque<Jump> = VecDeque::new();
     loop {
-        // New ones first: those without an answer have waited for a leader that is away, perhaps, and must not hold up others.
+        // New ones first: those without an answer may be waiting for a leader that is down, and must not delay others.
         let jump = match jumps.recv_timeout(if unanswered.is_empty() { IDLE } else { PAUSE }) {
             Ok(jump) => jump,
             Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {
                 let Some(jump) = unanswered.pop_front() else {
-                    // Not polled, it would only keep what it hears.
+                    // A consumer that is not polled would only buffer what it receives.
                     asker = None;
                     continue;
                 };
@@ -107,7 +107,7 @@ fn run(shared: &Weak<Shared>, jumps: &Receiver<Jump>) {
             asker = None;
             if !jump.logged {
                 tracing::warn!(partition = %jump.slot.partition, offset = jump.expected.0, error = reason,
-                    "kafka does not say whether the log has a hole; asking until it does");
+                    "kafka does not answer whether the log has a hole; it is asked again");
             }
             unanswered.push_back(Jump { logged: true, ..jump });
         }
@@ -116,7 +116,7 @@ fn run(shared: &Weak<Shared>, jumps: &Receiver<Jump>) {
 
 type Asker = BaseConsumer<DefaultConsumerContext>;
 
-/// Asks the log, and tells the slot; an error in words if there was no answer.
+/// Asks the log, and passes the answer to the slot; returns the reason if there was no answer.
 fn next_after(shared: &Shared, asker: &mut Option<Asker>, jump: &Jump) -> Result<(), String> {
     let (slot, expected) = (&jump.slot, jump.expected);
     let partition = &slot.partition;
@@ -143,13 +143,14 @@ fn next_after(shared: &Shared, asker: &mut Option<Asker>, jump: &Jump) -> Result
 }
 
 fn make(shared: &Shared) -> Result<Asker, String> {
-    // The group is named because librdkafka wants one, and the ACLs know this one; it is neither joined nor committed to.
+    // The group is set because librdkafka requires one, and the ACLs allow this one; it is neither joined nor committed
+    // to.
     let config = shared.publisher.config().member(&shared.group);
     let made = config.and_then(|c| c.create().map_err(|e| creation_error("consumer", &e)));
     made.map_err(|e| e.to_string())
 }
 
-/// The offset of the first record from `expected` on.
+/// Returns the offset of the first record from `expected` on.
 fn first_from(consumer: &Asker, shared: &Shared, slot: &Slot, expected: Offset) -> Result<Option<Offset>, KafkaError> {
     let list = offsets::list(&shared.topic, [(slot.partition.index, expected)]).unwrap_or_default();
     consumer.assign(&list)?;

@@ -1,8 +1,8 @@
-//! The librdkafka producers behind a publisher, each replaced by a new one when its idempotence broke for good.
+//! The librdkafka producers of a publisher, each replaced by a new one when its idempotence is broken for good.
 //!
-//! Several, because an idempotent producer has five requests under way per broker, and each request is of one partition: on
-//! a link of 100 ms that is 50 requests a second, too few for twelve partitions. Records of one key always go by the same
-//! producer, so their order is kept; the room for what waits is one for all.
+//! Several, because an idempotent producer has at most five requests in flight per broker, and each request is of one
+//! partition: on a link of 100 ms that is 50 requests a second, too few for twelve partitions. Records of one key
+//! always go through the same producer, so their order is kept; all producers share the room for records that wait.
 
 use std::hash::{DefaultHasher, Hasher as _};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,7 +38,8 @@ pub(super) struct Lanes {
     options: ClientConfig,
     connection: Arc<Connection>,
     all: Vec<Lane>,
-    /// Of [`Config::queue_max_bytes`] and [`Config::queue_max_records`]. librdkafka's own bounds are of one producer each.
+    /// The room left of [`Config::queue_max_bytes`] and [`Config::queue_max_records`]. librdkafka's own bounds are per
+    /// producer.
     bytes: Arc<Semaphore>,
     records: Arc<Semaphore>,
 }
@@ -75,7 +76,7 @@ impl Lanes {
         })
     }
 
-    /// Hands the record to librdkafka; [`Code::QueueFull`] if there is no room now.
+    /// Hands the record to librdkafka; fails with [`Code::QueueFull`] if there is no room now.
     pub(super) fn send(
         &self,
         topic: &TopicName,
@@ -100,7 +101,7 @@ impl Lanes {
         Ok(acknowledged)
     }
 
-    /// Blocks until everything handed over is settled; how many records are not when `grace` is over.
+    /// Blocks until everything handed over is settled, or `grace` is over; returns how many records are not settled.
     pub(super) fn flush(&self, grace: Duration) -> i32 {
         let deadline = Instant::now() + grace;
         let left = self.all.iter().map(|lane| {
@@ -114,13 +115,13 @@ impl Lanes {
         left.sum()
     }
 
-    /// A producer for questions about metadata: it is polled all the time and so hears of refusals.
+    /// Returns a producer for questions about metadata: it is polled all the time and so receives refusals.
     pub(super) fn first(&self) -> Arc<Producer> {
         self.all[0].current()
     }
 
-    /// A fatal error (librdkafka's word: the idempotence of this instance cannot be kept up) leaves a producer useless.
-    /// Returns whether one is so; a new one is made in the background.
+    /// Returns whether a producer is useless after a fatal error (librdkafka's term: the idempotence of this instance
+    /// cannot be kept up); a new one is made in the background.
     pub(super) fn rebuild_if_broken(self: &Arc<Self>) -> bool {
         let mut broken = false;
         for (index, lane) in self.all.iter().enumerate() {
@@ -129,7 +130,7 @@ impl Lanes {
             };
             broken = true;
             if !lane.rebuilding.swap(true, Ordering::AcqRel) {
-                tracing::error!(error = %reason, code = %code, "a kafka producer is broken, a new one is made");
+                tracing::error!(error = %reason, code = %code, "a kafka producer is broken and will be replaced");
                 let lanes = Arc::clone(self);
                 // Creating and dropping both block, the latter up to half a second.
                 tokio::task::spawn_blocking(move || lanes.rebuild(index));
@@ -147,13 +148,13 @@ impl Lanes {
                 drop(current);
                 drop(broken);
             }
-            Err(error) => tracing::error!(%error, "no new kafka producer"),
+            Err(error) => tracing::error!(%error, "the kafka producer was not replaced"),
         }
         lane.rebuilding.store(false, Ordering::Release);
     }
 }
 
-/// Equal keys, equal lanes.
+/// Returns the lane of a record: equal keys have equal lanes.
 fn lane_of(partition: Option<i32>, key: &[u8]) -> usize {
     if let Some(partition) = partition {
         return usize::try_from(partition).unwrap_or(0) % LANES;
@@ -171,14 +172,14 @@ fn create(options: &ClientConfig, connection: &Arc<Connection>) -> Result<Produc
     made.map_err(|e| creation_error("producer", &e))
 }
 
-/// A record that waits for its acknowledgement: who waits for it, and the room that it takes until then.
+/// A record that waits for its acknowledgement: the publisher to notify, and the room that it takes until then.
 pub(super) struct Waiting {
     reply: oneshot::Sender<Acknowledgement>,
     _bytes: OwnedSemaphorePermit,
     _record: OwnedSemaphorePermit,
 }
 
-/// What librdkafka calls us for.
+/// librdkafka's callbacks.
 pub(super) struct Events {
     connection: Arc<Connection>,
 }
@@ -204,7 +205,7 @@ impl ProducerContext for Events {
             }
             Err((error, _)) => Err(error.rdkafka_error_code().unwrap_or(Code::Fail)),
         };
-        // Whoever gave up waiting has dropped the other end.
+        // A publisher that stopped waiting has dropped the other end.
         waiting.reply.send(acknowledgement).ok();
     }
 }

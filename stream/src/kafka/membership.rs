@@ -1,4 +1,4 @@
-//! Becoming and ceasing to be the owner of partitions: the rebalance callback of a consumer.
+//! Gains and gives up partitions: the rebalance callback of a consumer.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,12 +27,12 @@ use super::slot::Slot;
 /// How long a revocation waits for the owner to settle what is in flight.
 const REVOCATION_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Who subscribes.
+/// The subscriber.
 pub(super) struct Member {
     pub(super) topic: TopicName,
     pub(super) group: String,
     pub(super) start: Start,
-    /// To the thread that commits; `None` for one who reads alone.
+    /// To the thread that commits; `None` for a reader without a group.
     pub(super) commits: Option<mpsc::Sender<()>>,
     pub(super) changes: UnboundedSender<Result<Change, LogError>>,
 }
@@ -41,9 +41,9 @@ pub(super) struct Member {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) topic: TopicName,
-    /// The group's name, or the one that a reader alone goes by.
+    /// The group's name, or the generated one of a reader without a group.
     pub(super) group: String,
-    /// Whether progress is stored: a member of a group, not one who reads alone.
+    /// Whether progress is stored: true for a member of a group, not for a reader without one.
     pub(super) in_group: bool,
     pub(super) start: Start,
     pub(super) connection: Connection,
@@ -52,7 +52,7 @@ pub(super) struct Shared {
     pub(super) holes: Holes,
     /// Whether it was logged that the group has no stored progress.
     pub(super) fresh_start_logged: AtomicBool,
-    /// Asks for a commit at once; `None` for one who reads alone.
+    /// Asks for a commit at once; `None` for a reader without a group.
     commits: Option<mpsc::Sender<()>>,
     /// Whether a commit was asked for and has not begun.
     commit_asked: AtomicBool,
@@ -82,12 +82,12 @@ impl Shared {
         }
     }
 
-    /// Asks for a commit, soon.
+    /// Asks for a commit soon.
     pub(super) fn ask_for_commit(&self) {
         if let Some(commits) = &self.commits
             && !self.commit_asked.swap(true, Ordering::AcqRel)
         {
-            // If the thread is gone, the consumer is, too.
+            // If the thread has ended, so has the consumer.
             commits.send(()).ok();
         }
     }
@@ -96,7 +96,7 @@ impl Shared {
         self.commit_asked.store(false, Ordering::Release);
     }
 
-    /// Blocks: what the group has committed for a partition; for one who reads alone, nothing.
+    /// Returns what the group has committed for a partition; nothing for a reader without a group. Blocks.
     pub(super) fn committed(
         &self,
         consumer: &BaseConsumer<Events>,
@@ -109,32 +109,33 @@ impl Shared {
         offsets::committed(consumer, &self.connection, &self.group, partition, timeout)
     }
 
-    /// Blocks: whether the log does not hold any more what a slot is to read `next`. Its reader hears of it.
+    /// Whether the log no longer holds the record that a slot is to read `next`. If so, its reader gets an error.
+    /// Blocks.
     pub(super) fn is_out_of_range(&self, slot: &Slot, next: Offset) -> Result<bool, LogError> {
         let partition = &slot.partition;
         let (earliest, end) = offsets::watermarks(&self.publisher, partition)?;
         let lost = next < earliest || next > end;
         if lost {
             tracing::error!(%partition, offset = next.0, earliest = earliest.0, end = end.0,
-                "what is to be read next is not in the log any more");
+                "the next record to read is no longer in the log");
             slot.lose(next, LostBecause::OutOfRange { earliest, end });
         }
         Ok(lost)
     }
 
-    /// The partitions that are ours now.
+    /// The partitions assigned now.
     pub(super) fn slots(&self) -> MutexGuard<'_, BTreeMap<i32, Arc<Slot>>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the owner; it is no error if the owner is gone.
-    pub(super) fn tell(&self, change: Result<Change, LogError>) {
+    /// Sends a change to the owner; it is no error if the owner is dropped.
+    pub(super) fn notify_owner(&self, change: Result<Change, LogError>) {
         if let Some(changes) = &*self.changes.lock().unwrap_or_else(PoisonError::into_inner) {
             changes.send(change).ok();
         }
     }
 
-    /// There is nobody left to read or to tell: readers end, and the owner hears it behind what was told before.
+    /// Ends all readers, and closes the channel to the owner, which gets the end after all earlier changes.
     pub(super) fn end(&self) {
         for slot in self.slots().values() {
             slot.end();
@@ -142,7 +143,7 @@ impl Shared {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    /// Makes slots and readers for partitions that have become ours.
+    /// Makes slots and readers for newly assigned partitions.
     pub(super) fn assigned(self: &Arc<Self>, consumer: &Weak<BaseConsumer<Events>>, partitions: &[i32]) {
         let mut readers: Vec<Box<dyn PartitionReader>> = Vec::with_capacity(partitions.len());
         for index in partitions {
@@ -155,7 +156,7 @@ impl Shared {
             }
             readers.push(Box::new(Reader::new(slot, Arc::clone(self), Weak::clone(consumer))));
         }
-        self.tell(Ok(Change::Assigned(readers)));
+        self.notify_owner(Ok(Change::Assigned(readers)));
     }
 
     fn taken(&self, partitions: &TopicPartitionList) -> Vec<Arc<Slot>> {
@@ -168,10 +169,10 @@ impl Shared {
     }
 }
 
-/// What librdkafka calls us for, on the poll thread.
+/// librdkafka's callbacks, on the poll thread.
 pub(super) struct Events {
     shared: Arc<Shared>,
-    /// The consumer that calls, for the readers it makes. Set once it exists.
+    /// The consumer of these callbacks, for the readers they make. Set once it exists.
     consumer: Mutex<Weak<BaseConsumer<Events>>>,
 }
 
@@ -191,7 +192,7 @@ impl Events {
         Weak::clone(&self.consumer.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The partitions become ours, but librdkafka does not fetch them yet, and never chooses a position: each reader says
+    /// Accepts the partitions, but librdkafka does not fetch them yet, and never chooses a position: each reader says
     /// where it begins, and only then the partition joins librdkafka's assignment, at that offset (see `poll`).
     ///
     /// To assign them at the end of the log, pause, and seek later is not the same: the answer to the first question for
@@ -203,14 +204,14 @@ impl Events {
             consumer.incremental_assign(partitions)?;
             consumer.pause(partitions)?;
         } else {
-            // The group's protocol wants an answer, if an empty one.
+            // The group's protocol requires an answer, even an empty one.
             consumer.incremental_assign(&TopicPartitionList::new())?;
         }
         let indices = offsets::indices(partitions);
         if !indices.is_empty() {
             tracing::info!(topic = %self.shared.topic, partitions = ?indices, "partitions assigned");
         }
-        // The owner hears of none as well: then other members have them all.
+        // The owner is notified of an empty assignment, too: then other members have all partitions.
         self.shared.assigned(&self.consumer(), &indices);
         if planted {
             self.shared.slots().values().for_each(|slot| slot.join_assignment());
@@ -218,7 +219,8 @@ impl Events {
         Ok(())
     }
 
-    /// The readers end, the owner settles what is in flight, its progress is committed: only then the partitions go.
+    /// Gives partitions up after their readers have ended, the owner has settled what is in flight, and its progress is
+    /// committed.
     fn revoke(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) -> KafkaResult<()> {
         let slots = self.shared.taken(partitions);
         if !slots.is_empty() {
@@ -228,11 +230,11 @@ impl Events {
             let partitions: Vec<_> = slots.iter().map(|s| s.partition.clone()).collect();
             tracing::info!(topic = %self.shared.topic, partitions = ?partitions.iter().map(|p| p.index).collect::<Vec<_>>(), "partitions revoked");
             let (done, settled) = mpsc::sync_channel(1);
-            // If the owner is gone the value is dropped, and that is `done` as well.
+            // If the owner is dropped, so is the value, and that also counts as `done`.
             let revocation = Revocation::new(partitions, move || {
                 done.send(()).ok();
             });
-            self.shared.tell(Ok(Change::Revoked(revocation)));
+            self.shared.notify_owner(Ok(Change::Revoked(revocation)));
             if settled.recv_timeout(REVOCATION_PATIENCE).is_err() {
                 tracing::warn!(topic = %self.shared.topic, "revoked partitions were not settled in time, some records will be read again");
             }
@@ -246,7 +248,7 @@ impl Events {
         self.unassign(consumer, &slots)
     }
 
-    /// Takes out of librdkafka's assignment what has been put into it.
+    /// Removes from librdkafka's assignment the partitions that were added to it.
     fn unassign(&self, consumer: &BaseConsumer<Self>, slots: &[Arc<Slot>]) -> KafkaResult<()> {
         let assigned = slots.iter().filter(|slot| slot.is_assigned());
         let list = offsets::list(
@@ -256,7 +258,7 @@ impl Events {
         consumer.incremental_unassign(&list.unwrap_or_default())
     }
 
-    /// The group has given the partitions to somebody else already: nothing of ours may be committed.
+    /// Gives up partitions that the group has already assigned to another member: no progress of ours may be committed.
     fn lose(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) -> KafkaResult<()> {
         let slots = self.shared.taken(partitions);
         for slot in &slots {
@@ -265,7 +267,7 @@ impl Events {
         if !slots.is_empty() {
             let lost: Vec<_> = slots.iter().map(|s| s.partition.clone()).collect();
             tracing::warn!(topic = %self.shared.topic, partitions = ?lost.iter().map(|p| p.index).collect::<Vec<_>>(), "partitions lost: the group has expelled this member");
-            self.shared.tell(Ok(Change::Lost(lost)));
+            self.shared.notify_owner(Ok(Change::Lost(lost)));
         }
         commits::settle(&self.shared);
         self.unassign(consumer, &slots)
@@ -285,7 +287,7 @@ impl ClientContext for Events {
 impl ConsumerContext for Events {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, event: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
         let result = if event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            // The coordinator has answered; of a loss we hear because none does.
+            // The coordinator has answered; a loss, by contrast, is reported because it does not answer.
             self.shared.connection.reached();
             self.assign(consumer, partitions)
         } else if consumer.assignment_lost() {
@@ -295,10 +297,10 @@ impl ConsumerContext for Events {
         };
         if let Err(error) = result {
             let reason = format!(
-                "the assignment of `{}` was not taken over: {error}; subscribe again",
+                "the assignment of `{}` failed: {error}; subscribe again",
                 self.shared.topic
             );
-            self.shared.tell(Err(LogError::Unavailable(reason)));
+            self.shared.notify_owner(Err(LogError::Unavailable(reason)));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the Kafka log counts.
+//! The Kafka log's metrics.
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
@@ -6,9 +6,9 @@ use prometheus_client::registry::Registry;
 /// The counters of one log.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics {
-    /// Offsets between two records that the log itself does not have.
+    /// Jumps over offsets that the log itself does not have.
     pub(super) holes: Counter,
-    /// Records that were left out on the way and fetched again.
+    /// Jumps over records that were left out on the way and fetched again.
     pub(super) skips: Counter,
 }
 

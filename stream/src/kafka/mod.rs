@@ -1,21 +1,21 @@
 //! The event log on Apache Kafka, through librdkafka.
 //!
-//! What is where, in the order in which a record passes:
+//! The modules, in the order in which a record passes them:
 //!
-//! * `config`: the settings; the options on which safety rests are set after the operator's own
+//! * `config`: the settings; the options on which safety depends are set after the operator's own
 //! * `properties`: what is wrong with the operator's own options
 //! * `producer`, `lanes`: publishing, bounded in time and memory; a broken producer is replaced
-//! * `health`: what became of the last records of a topic, for readiness
-//! * `topics`, `describe`: making and checking topics, and the ids they have
-//! * `consumer`, `poll`: a subscription has a thread of its own that polls librdkafka all the time
+//! * `health`: the results of the last appends to a topic, for readiness
+//! * `topics`, `describe`: creating and checking topics, and their ids
+//! * `consumer`, `poll`: a subscription has its own thread, which polls librdkafka all the time
 //! * `membership`: the rebalance callback; drains and commits before partitions go
 //! * `commits`: makes stored progress durable
-//! * `slot`, `reader`: one assigned partition, its queue, its place, its progress
+//! * `slot`, `reader`: one assigned partition, its queue, its position, its progress
 //! * `holes`: whether a jump in the offsets is in the log itself
 //! * `offsets`, `progress`: what is committed and what the log holds, for readers and for operators
-//! * `convert`, `client`: messages to records; logs, lost connections and refused credentials
+//! * `convert`, `client`: conversion of messages to records; logs, lost connections and refused credentials
 //!
-//! librdkafka's calls that block run on the thread of the subscription or on the runtime's threads for blocking calls,
+//! Blocking calls of librdkafka run on the thread of the subscription or on the runtime's threads for blocking calls,
 //! never on those that run futures.
 
 mod client;
@@ -60,8 +60,8 @@ pub struct KafkaLog {
 }
 
 impl KafkaLog {
-    /// Checks the settings and makes the producer. Does not wait for a broker: whether one can be reached, and takes our
-    /// credentials, is what [`ready`](Publish::ready) and [`check_topics`](Administer::check_topics) tell.
+    /// Checks the settings and makes the producer. Does not wait for a broker: [`ready`](Publish::ready) and
+    /// [`check_topics`](Administer::check_topics) return whether one can be reached and accepts our credentials.
     ///
     /// # Errors
     /// [`LogError::Misconfigured`] names the key or the property that cannot work; values are never shown.
@@ -71,12 +71,12 @@ impl KafkaLog {
         Ok(Self { publisher })
     }
 
-    /// What it counts.
+    /// The log's metrics.
     pub fn metrics(&self) -> &Metrics {
         self.publisher.metrics()
     }
 
-    /// Runs `work`, which blocks, beside the futures.
+    /// Runs `work`, which blocks, on the runtime's threads for blocking calls.
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Arc<Publisher>) -> Result<T, LogError> + Send + 'static,

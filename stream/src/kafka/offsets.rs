@@ -1,6 +1,6 @@
-//! Offsets: what the group has committed, what the log holds, and the lists in which librdkafka wants them.
+//! Offsets: what the group has committed, what the log holds, and the lists that librdkafka takes.
 //!
-//! Committed progress carries the id of the topic that it is of, in the metadata that Kafka keeps with an offset.
+//! Committed progress carries the id of its topic, in the metadata that Kafka keeps with an offset.
 
 use std::time::{Duration, Instant};
 
@@ -18,13 +18,13 @@ use super::describe::{self, Description};
 use super::producer::Publisher;
 use super::topics::{self, MISSING_HELP, Shape};
 
-/// How long to wait for a coordinator that is being made.
+/// How long to wait before a coordinator that is not ready is asked again.
 const SETTLING_PAUSE: Duration = Duration::from_millis(200);
 
-/// Before the topic's id in the metadata of a committed offset: other tools write other things there.
+/// The prefix of the topic's id in the metadata of a committed offset: other tools write other things there.
 const TOPIC_ID: &str = "forebay topic id ";
 
-/// A list of these offsets, each the **next** to read; `None` if it would be empty.
+/// Returns a list of these offsets, each the **next** to read; `None` if it would be empty.
 pub(super) fn list(topic: &TopicName, offsets: impl IntoIterator<Item = (i32, Offset)>) -> Option<TopicPartitionList> {
     let mut list = TopicPartitionList::new();
     for (partition, offset) in offsets {
@@ -36,12 +36,12 @@ pub(super) fn list(topic: &TopicName, offsets: impl IntoIterator<Item = (i32, Of
     (list.count() > 0).then_some(list)
 }
 
-/// The numbers of the partitions in a list.
+/// Returns the numbers of the partitions in a list.
 pub(super) fn indices(list: &TopicPartitionList) -> Vec<i32> {
     list.elements().iter().map(TopicPartitionListElem::partition).collect()
 }
 
-/// The same as [`list`], for a commit: each with the id of the topic that it is of.
+/// The same as [`list`], for a commit: each with the id of its topic.
 pub(super) fn progress_list(
     topic: &TopicName,
     progress: impl IntoIterator<Item = (i32, Offset, Option<TopicId>)>,
@@ -71,7 +71,7 @@ fn progress(partition: Partition, element: &TopicPartitionListElem<'_>) -> Optio
     })
 }
 
-/// Blocks: what the group has committed for a partition.
+/// Returns what the group has committed for a partition. Blocks.
 pub(super) fn committed<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     connection: &Connection,
@@ -90,7 +90,7 @@ pub(super) fn committed<C: ConsumerContext>(
         element.error()?;
         Ok(progress(partition.clone(), element))
     };
-    // In a new cluster the first question of all makes the topic of the answers, which takes a while.
+    // In a new cluster the first request creates the topic of the offsets, which takes a while.
     let deadline = Instant::now() + timeout;
     let answer = loop {
         match ask() {
@@ -106,7 +106,7 @@ pub(super) fn committed<C: ConsumerContext>(
     })
 }
 
-/// Whether the group's coordinator is just being found or made.
+/// Whether the group's coordinator is still being found or loaded.
 fn is_settling(error: &KafkaError) -> bool {
     let code = match error {
         KafkaError::OffsetFetch(code) => Some(*code),
@@ -118,17 +118,17 @@ fn is_settling(error: &KafkaError) -> bool {
     )
 }
 
-/// What to do where the ACLs do not let us be in a group.
+/// The message for ACLs that do not let us use a group.
 pub(super) fn group_forbidden(group: &str) -> String {
     format!("kafka does not let us use the group `{group}`: the ACLs of this user need Read on it")
 }
 
-/// Blocks: the oldest offset that is still there, and one past the newest.
+/// Returns the oldest offset that still exists, and one past the newest. Blocks.
 pub(super) fn watermarks(publisher: &Publisher, partition: &Partition) -> Result<(Offset, Offset), LogError> {
     let (topic, timeout) = (&partition.topic, publisher.config().request_timeout());
     ask_leader(publisher, topic, partition.index, timeout).map_err(|error| match error.rdkafka_error_code() {
         Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition) => {
-            LogError::Misconfigured(format!("topic `{topic}` is not there any more: {MISSING_HELP}"))
+            LogError::Misconfigured(format!("topic `{topic}` no longer exists: {MISSING_HELP}"))
         }
         Some(Code::TopicAuthorizationFailed) => LogError::Misconfigured(topic_forbidden(topic, "Read")),
         _ => publisher
@@ -137,7 +137,7 @@ pub(super) fn watermarks(publisher: &Publisher, partition: &Partition) -> Result
     })
 }
 
-/// Blocks: the same, with the error as it is. Who answers is the leader of the partition.
+/// The same, with librdkafka's error. The leader of the partition answers. Blocks.
 pub(super) fn ask_leader(
     publisher: &Publisher,
     topic: &TopicName,
@@ -150,18 +150,18 @@ pub(super) fn ask_leader(
     Ok((Offset(earliest), Offset(end)))
 }
 
-/// What to do where the ACLs do not let us use a topic.
+/// The message for ACLs that do not let us use a topic.
 pub(super) fn topic_forbidden(topic: &TopicName, operation: &str) -> String {
     format!("kafka does not let us use topic `{topic}`: the ACLs of this user need {operation} on it")
 }
 
-/// Blocks: which topic it is, and what we may do with it; [`LogError::Misconfigured`] if it is missing.
+/// Returns a topic's shape, id and permissions; [`LogError::Misconfigured`] if it is missing. Blocks.
 pub(super) fn described(publisher: &Publisher, topic: &TopicName) -> Result<(Shape, Description), LogError> {
     let found = described_within(publisher, topic, publisher.config().request_timeout())?;
     found.ok_or_else(|| LogError::Misconfigured(topics::missing(publisher, topic)))
 }
 
-/// Blocks: the same, within another time; `None` if the topic is missing.
+/// The same, with another timeout; `None` if the topic is missing. Blocks.
 pub(super) fn described_within(
     publisher: &Publisher,
     topic: &TopicName,

@@ -1,5 +1,5 @@
-//! The thread of a consumer. It polls all the time, whatever the readers do: so rebalances are answered, the group keeps
-//! us, and a partition that nobody reads is paused instead of holding back the others.
+//! The thread of a consumer. It polls all the time, whatever the readers do: so rebalances are answered, the group
+//! keeps this member, and a partition that is not read is paused instead of holding back the others.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -20,11 +20,11 @@ use super::offsets;
 use super::slot::{Fetch, Pushed, Slot};
 use super::topics::MISSING_HELP;
 
-/// How soon a reader that begins or has made room is noticed.
+/// How soon the thread notices that a reader has begun or made room.
 const STEP: Duration = Duration::from_millis(20);
-/// How long leaving waits for the last commit.
+/// How long leaving the group waits for the last commit.
 const LAST_COMMIT_PATIENCE: Duration = Duration::from_secs(5);
-/// How often we ask whether brokers are back.
+/// How often to ask whether brokers are back.
 const PROBE_INTERVAL: Duration = Duration::from_secs(2);
 const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
 /// A seek is answered by librdkafka itself, not by a broker.
@@ -37,14 +37,14 @@ pub(super) struct Poll {
     /// Per partition: see [`super::Config::read_ahead_bytes`].
     pub(super) most_bytes: usize,
     pub(super) closing: Arc<AtomicBool>,
-    /// The last error that was told, so that it is told once.
-    pub(super) told: Cell<Option<Code>>,
+    /// The last error reported to the owner, so that it is reported once.
+    pub(super) last_reported: Cell<Option<Code>>,
 }
 
 impl Poll {
     /// Polls until the consumer is closed, then commits, leaves the group and ends all readers.
     pub(super) fn run(self) -> Result<(), LogError> {
-        // Readers and owner hear the end even if it is a panic.
+        // Readers and owner get the end even after a panic.
         let _ended = End(Arc::clone(&self.shared));
         let (mut looked, mut probed) = (Instant::now(), Instant::now());
         while !self.closing.load(Ordering::Acquire) {
@@ -53,7 +53,7 @@ impl Poll {
                 Some(Ok(message)) => {
                     idle = false;
                     self.shared.connection.reached();
-                    self.told.set(None);
+                    self.last_reported.set(None);
                     let slot = self.shared.slots().get(&message.partition()).cloned();
                     if let Some(slot) = slot {
                         self.push(slot, convert::stored_record(&message));
@@ -70,8 +70,8 @@ impl Poll {
             }
             if self.shared.connection.is_down() && now - probed >= PROBE_INTERVAL {
                 let topic = Some(self.shared.topic.as_str());
-                // That a broker answers is not enough: who leads our partitions must. What that one says comes by as a
-                // record, a commit or a rebalance; here only refusals are asked for, which librdkafka tells once.
+                // That a broker answers is not enough: the leader of our partitions must. Its answers arrive as a
+                // record, a commit or a rebalance; this asks only for refusals, which librdkafka reports once.
                 if let Err(error) = self.consumer.fetch_metadata(topic, PROBE_TIMEOUT) {
                     self.error(&error);
                 } else if self.leader_answers() {
@@ -107,13 +107,13 @@ impl Poll {
             return;
         };
         if let Err(error) = self.consumer.pause(&list) {
-            // Harmless: what still comes is dropped and fetched again.
+            // Harmless: records that still arrive are dropped and fetched again.
             tracing::debug!(partition = %slot.partition, %error, "a partition was not paused");
         }
     }
 
-    /// Begins or goes on to fetch partitions whose readers have begun or made room. The offset is always said explicitly:
-    /// librdkafka's own idea of where a partition stands has been wrong before.
+    /// Starts or resumes fetching partitions whose readers have begun or made room. The offset is always explicit:
+    /// librdkafka's own position of a partition has been wrong before.
     fn fetch_what_is_wanted(&self) {
         let slots: Vec<_> = self.shared.slots().values().cloned().collect();
         for slot in slots {
@@ -124,9 +124,10 @@ impl Poll {
             let Some(list) = offsets::list(&self.shared.topic, [(slot.partition.index, from)]) else {
                 continue;
             };
-            // What does not succeed now does at the next look.
+            // What fails now is tried again at the next look.
             let began = match fetch {
-                // It would make librdkafka forget that the group has expelled us, before we have heard of it.
+                // It would make librdkafka forget that the group has expelled this member, before the callback reports
+                // it.
                 Fetch::Assign(_) if self.consumer.assignment_lost() => continue,
                 Fetch::Assign(_) => self.assign(&list),
                 Fetch::Seek(_) => self.seek(list),
@@ -141,8 +142,8 @@ impl Poll {
     }
 
     fn assign(&self, list: &TopicPartitionList) -> KafkaResult<()> {
-        // A pause of an earlier assignment stays with the partition. Before the first one librdkafka does not know it,
-        // which is no error here.
+        // A pause of an earlier assignment stays with the partition. Before its first assignment librdkafka does not
+        // know the partition, which is no error here.
         self.consumer.resume(list).ok();
         self.consumer.incremental_assign(list)
     }
@@ -153,19 +154,19 @@ impl Poll {
         self.consumer.resume(&list)
     }
 
-    /// Returns whether to go on. Most errors pass by themselves; what does not is told to the owner.
+    /// Returns whether to go on. Most errors pass without help; the others are reported to the owner.
     fn error(&self, error: &KafkaError) -> bool {
         let topic = &self.shared.topic;
         let code = error.rdkafka_error_code();
-        let told = match (error, code) {
+        let report = match (error, code) {
             (KafkaError::MessageConsumptionFatal(code), _) => {
                 let reason = format!("the consumer of `{topic}` is broken: {code}; subscribe again");
-                self.shared.tell(Err(LogError::Unavailable(reason)));
+                self.shared.notify_owner(Err(LogError::Unavailable(reason)));
                 return false;
             }
             (_, Some(Code::AutoOffsetReset | Code::OffsetOutOfRange | Code::LogTruncation)) => return self.find_lost(),
             (_, Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition)) => {
-                Some(format!("topic `{topic}` is not there any more: {MISSING_HELP}"))
+                Some(format!("topic `{topic}` no longer exists: {MISSING_HELP}"))
             }
             (_, Some(Code::TopicAuthorizationFailed)) => Some(offsets::topic_forbidden(topic, "Read")),
             (_, Some(Code::GroupAuthorizationFailed)) => Some(offsets::group_forbidden(&self.shared.group)),
@@ -179,19 +180,19 @@ impl Poll {
                 other => other.to_string(),
             }),
         };
-        match told {
-            Some(reason) if self.told.get() != code => {
-                self.shared.tell(Err(LogError::Misconfigured(reason)));
-                self.told.set(code);
+        match report {
+            Some(reason) if self.last_reported.get() != code => {
+                self.shared.notify_owner(Err(LogError::Misconfigured(reason)));
+                self.last_reported.set(code);
             }
             Some(_) => {}
-            // Broken connections are told once, by `Connection`.
+            // `Connection` logs broken connections, once.
             None => tracing::debug!(%topic, %error, "error while consuming"),
         }
         true
     }
 
-    /// A fetch was out of range; librdkafka does not say of which partition. Returns whether to go on.
+    /// Finds the partition whose fetch was out of range, which librdkafka does not name. Returns whether to go on.
     fn find_lost(&self) -> bool {
         let slots: Vec<_> = self.shared.slots().values().cloned().collect();
         let mut found = false;
@@ -202,7 +203,7 @@ impl Poll {
             match self.shared.is_out_of_range(&slot, next) {
                 Ok(lost) => found |= lost,
                 Err(error) => {
-                    tracing::warn!(partition = %slot.partition, %error, "cannot tell what the log still holds");
+                    tracing::warn!(partition = %slot.partition, %error, "cannot determine what the log still holds");
                 }
             }
         }
@@ -211,12 +212,12 @@ impl Poll {
                 "a partition of `{}` stopped without a cause that could be found; subscribe again",
                 self.shared.topic
             );
-            self.shared.tell(Err(LogError::Unavailable(reason)));
+            self.shared.notify_owner(Err(LogError::Unavailable(reason)));
         }
         found
     }
 
-    /// Commits what is left, as long as that takes but not forever, and leaves the group.
+    /// Commits what is left, within a time limit, and leaves the group.
     fn leave(self) -> Result<(), LogError> {
         let slots: Vec<_> = self.shared.slots().values().cloned().collect();
         for slot in &slots {
@@ -224,7 +225,8 @@ impl Poll {
         }
         let deadline = Instant::now() + LAST_COMMIT_PATIENCE;
 
-        // Not here, because a synchronous commit has no time-out of its own; if the thread is gone we see it by the time.
+        // Not on this thread, because a synchronous commit has no time-out of its own; if the thread that commits has
+        // ended, the deadline below passes.
         self.shared.ask_for_commit();
         let unconfirmed = loop {
             let unconfirmed = slots.iter().filter(|s| s.unconfirmed().is_some()).count();
@@ -237,10 +239,10 @@ impl Poll {
             slot.end();
         }
         self.shared.holes.close();
-        // So that the callback of the last revocation, which comes with leaving, has nothing left to do.
+        // Cleared so that the callback of the last revocation, which comes with leaving, has nothing left to do.
         self.shared.slots().clear();
         let mut consumer = self.consumer;
-        // Who begins or asks for the lag just now holds it for as long as a request takes.
+        // A caller that begins to read or asks for the lag at this moment holds it for as long as a request takes.
         loop {
             match Arc::try_unwrap(consumer) {
                 Ok(last) => {
@@ -284,7 +286,7 @@ mod tests {
     use crate::kafka::producer::Publisher;
 
     #[test]
-    fn the_owner_hears_of_the_end_of_the_thread_behind_what_it_was_told() {
+    fn the_owner_gets_the_end_of_the_thread_after_all_earlier_changes() {
         let (changes, mut owner) = tokio::sync::mpsc::unbounded_channel();
         let config = crate::kafka::config::tests::config(&[]);
         let publisher = Arc::new(Publisher::new(config).expect("a producer"));
@@ -301,7 +303,7 @@ mod tests {
         let _held = Arc::clone(&shared);
         let panicked = std::thread::spawn(move || {
             let _ended = End(Arc::clone(&shared));
-            shared.tell(Err(LogError::Unavailable("the last word".to_owned())));
+            shared.notify_owner(Err(LogError::Unavailable("the last error".to_owned())));
             panic!("the thread breaks down");
         });
         assert!(panicked.join().is_err());

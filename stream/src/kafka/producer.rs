@@ -1,4 +1,4 @@
-//! Publishing: a record is handed over, its acknowledgement awaited, and what became of it remembered for readiness.
+//! Publishes: hands a record over, awaits its acknowledgement, and keeps the result for readiness.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -23,12 +23,12 @@ use super::topics::{self, MISSING_HELP};
 const QUEUE_FULL_PATIENCE: Duration = Duration::from_millis(200);
 const QUEUE_FULL_STEP: Duration = Duration::from_millis(5);
 
-/// Publishes, and knows how the producer fares.
+/// Publishes records, and tracks whether the producer works.
 pub(super) struct Publisher {
     config: Config,
     lanes: Arc<Lanes>,
     connection: Arc<Connection>,
-    /// Per topic, the largest record, as told by the specification of the topic.
+    /// The largest record per topic, from the topic's specification.
     limits: RwLock<HashMap<TopicName, u32>>,
     health: Health,
     metrics: Metrics,
@@ -147,8 +147,8 @@ impl Publisher {
         }
     }
 
-    /// librdkafka takes a topic for missing only after half a minute of looking (`topic.metadata.propagation.max.ms`):
-    /// until then a missing one looks like one that is slow.
+    /// The error for an acknowledgement that did not come. librdkafka reports a topic as missing only after half a
+    /// minute (`topic.metadata.propagation.max.ms`): until then a missing topic looks like a slow one.
     fn unanswered(&self, topic: &TopicName) -> PublishError {
         let cause = match self.connection.last() {
             Some(last) => format!(": {last}"),
@@ -162,8 +162,8 @@ impl Publisher {
         )
     }
 
-    /// Blocks: whether `topic` takes records now, by what became of the last ones; if none was tried lately, by asking the
-    /// cluster, down to the leader of a partition.
+    /// Checks whether `topic` accepts records now, by the results of the last appends; if none was tried recently, by
+    /// asking the cluster, down to the leader of a partition. Blocks.
     pub(super) fn ready(self: &Arc<Self>, topic: &TopicName) -> Result<(), LogError> {
         if self.lanes.rebuild_if_broken() {
             return Err(LogError::Unavailable("the producer is being replaced".to_owned()));
@@ -213,7 +213,7 @@ impl Publisher {
             .insert(topic.clone(), limit);
     }
 
-    /// Whether the topic was there when topics were checked.
+    /// Whether the topic existed when topics were checked.
     fn is_known(&self, topic: &TopicName) -> bool {
         let limits = self.limits.read().unwrap_or_else(PoisonError::into_inner);
         limits.contains_key(topic)

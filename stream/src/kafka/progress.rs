@@ -1,4 +1,4 @@
-//! The progress of a group for operators: shown, and set where nothing else can decide where to go on.
+//! Reads and sets the progress of a group, for operators: set where nothing else can decide where to continue.
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, DefaultConsumerContext};
 use rdkafka::error::RDKafkaErrorCode as Code;
@@ -10,7 +10,7 @@ use super::offsets::{self, described, watermarks};
 use super::producer::Publisher;
 use super::properties::creation_error;
 
-/// Blocks: each partition of the topic, and how far the group is.
+/// Returns each partition of the topic and the group's progress in it. Blocks.
 pub(super) fn read(
     publisher: &Publisher,
     group: &GroupName,
@@ -18,7 +18,7 @@ pub(super) fn read(
 ) -> Result<Vec<PartitionState>, LogError> {
     let timeout = publisher.config().request_timeout();
     let (shape, description) = described(publisher, topic)?;
-    let consumer = asker(publisher, group)?;
+    let consumer = outside_consumer(publisher, group)?;
     let state = |index| {
         let partition = Partition {
             topic: topic.clone(),
@@ -37,22 +37,22 @@ pub(super) fn read(
     (0..shape.partitions).map(state).collect()
 }
 
-/// Blocks: sets the group's progress.
+/// Sets the group's progress. Blocks.
 pub(super) fn set(publisher: &Publisher, group: &GroupName, progress: &[PartitionProgress]) -> Result<(), LogError> {
-    let consumer = asker(publisher, group)?;
+    let consumer = outside_consumer(publisher, group)?;
     for one in progress {
         let next = [(one.partition.index, one.next, one.topic_id.clone())];
         let Some(list) = offsets::progress_list(&one.partition.topic, next) else {
             continue;
         };
-        // A commit from outside of the group is refused while the group has members.
+        // A commit from outside the group is refused while the group has members.
         consumer
             .commit(&list, CommitMode::Sync)
             .map_err(|error| match error.rdkafka_error_code() {
                 Some(Code::UnknownMemberId | Code::IllegalGeneration | Code::RebalanceInProgress) => {
                     LogError::Misconfigured(format!(
                         "the group `{group}` has members, and they decide its progress: stop the workers of this sink \
-                         first (what was killed counts as a member until its session ends)"
+                         first (a process that was killed counts as a member until its session ends)"
                     ))
                 }
                 Some(Code::GroupAuthorizationFailed) => {
@@ -66,8 +66,11 @@ pub(super) fn set(publisher: &Publisher, group: &GroupName, progress: &[Partitio
     Ok(())
 }
 
-/// A consumer that is no member: it only asks and sets.
-fn asker(publisher: &Publisher, group: &GroupName) -> Result<BaseConsumer<DefaultConsumerContext>, LogError> {
+/// Makes a consumer that is no member of the group: it only reads and sets progress.
+fn outside_consumer(
+    publisher: &Publisher,
+    group: &GroupName,
+) -> Result<BaseConsumer<DefaultConsumerContext>, LogError> {
     let config = publisher.config().member(group.as_str())?;
     config.create().map_err(|e| creation_error("consumer", &e))
 }

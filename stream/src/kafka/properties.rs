@@ -1,5 +1,5 @@
-//! What is wrong with the operator's own librdkafka options, told by the name of the option; a value may be a secret and
-//! is never shown.
+//! Reports what is wrong with the operator's own librdkafka options, by the name of the option; a value may be a secret
+//! and is never shown.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,7 +20,8 @@ const FILES: [&str; 5] = [
     "ssl.keystore.location",
 ];
 
-/// librdkafka's own word for a missing file is one of OpenSSL's numbers. Without TLS it reads none of them.
+/// Checks that the files can be read: librdkafka's own error for a missing file is only an OpenSSL number. Without TLS
+/// it reads none of them.
 pub(super) fn check_files(properties: &BTreeMap<String, Secret>) -> Result<(), LogError> {
     let text = |name: &str| properties.get(name).and_then(Secret::expose_str);
     if !text("security.protocol").is_some_and(|protocol| protocol.to_lowercase().contains("ssl")) {
@@ -31,11 +32,11 @@ pub(super) fn check_files(properties: &BTreeMap<String, Secret>) -> Result<(), L
             continue;
         };
         let folder = name == CA_LOCATION && path.is_dir();
-        let unsaid = path.as_os_str().is_empty() || name == CA_LOCATION && path == Path::new("probe");
-        if unsaid || folder {
+        let system_default = path.as_os_str().is_empty() || name == CA_LOCATION && path == Path::new("probe");
+        if system_default || folder {
             continue;
         }
-        // The path is not shown: somebody may have put the key itself there.
+        // The path is not shown: it may be the key itself, put there by mistake.
         if let Err(error) = std::fs::read(path) {
             return Err(LogError::Misconfigured(format!(
                 "the file that `{name}` in `event_log.kafka.properties` names cannot be read: {error}; correct the \
@@ -46,10 +47,10 @@ pub(super) fn check_files(properties: &BTreeMap<String, Secret>) -> Result<(), L
     Ok(())
 }
 
-/// For a client that librdkafka does not make, although each property for itself is valid.
+/// The error when librdkafka cannot make a client although each property by itself is valid.
 pub(super) fn creation_error(client: &str, error: &KafkaError) -> LogError {
     LogError::Misconfigured(match error {
-        // What librdkafka takes where nothing is said, and its advice is to build it anew.
+        // librdkafka's default mechanism; its own advice is to rebuild it.
         KafkaError::ClientCreation(reason) if reason.contains("SASL mechanism GSSAPI") => format!(
             "no kafka {client}: Kerberos (GSSAPI) is not built in; set `sasl.mechanism` in `event_log.kafka.properties` to \
              PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER"
@@ -67,14 +68,14 @@ pub(super) fn property_error(error: &KafkaError) -> LogError {
     LogError::Misconfigured(match error {
         KafkaError::ClientConfig(_, description, name, _) if description.starts_with("No such") => {
             format!(
-                "`event_log.kafka.properties` has `{name}`, which is no property of librdkafka: correct the name, or take \
-                 it out; its CONFIGURATION.md lists them"
+                "`event_log.kafka.properties` has `{name}`, which is no property of librdkafka: correct the name, or remove \
+                 it; its CONFIGURATION.md lists them"
             )
         }
         KafkaError::ClientConfig(_, _, name, _) => {
             format!(
-                "`event_log.kafka.properties` has a value for `{name}` that librdkafka does not take: its CONFIGURATION.md \
-                 tells which it does"
+                "`event_log.kafka.properties` has a value for `{name}` that librdkafka does not accept: its \
+                 CONFIGURATION.md lists those it does"
             )
         }
         _ => "`event_log.kafka.properties` hold a NUL character".to_owned(),
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_read_is_told_by_its_property_and_only_where_tls_wants_it() {
+    fn a_file_that_cannot_be_read_is_reported_by_its_property_and_only_where_tls_needs_it() {
         let file = tempfile::NamedTempFile::new().expect("a file");
         let there = file.path().to_str().expect("text").to_owned();
         for name in FILES {
@@ -111,7 +112,7 @@ mod tests {
             config(&missing[1..]).check().expect("not read without TLS");
             config(&[("security.protocol", "ssl"), (name, &there)])
                 .check()
-                .expect("it is there");
+                .expect("it exists");
         }
         for special in ["probe", std::env::temp_dir().to_str().expect("text")] {
             config(&[("security.protocol", "ssl"), (CA_LOCATION, special)])

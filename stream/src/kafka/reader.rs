@@ -1,4 +1,4 @@
-//! The reader of one partition: finds where to begin, then takes what the poll thread fetches.
+//! The reader of one partition: finds where to begin, then returns what the poll thread fetches.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -46,7 +46,7 @@ impl PartitionReader for Reader {
                     let gone = |_| Err(LogError::Unavailable("the runtime is shutting down".to_owned()));
                     result.unwrap_or_else(gone)
                 }
-                // The revocation waits for the owner, and the owner perhaps for us.
+                // The revocation waits for the owner, and the owner perhaps for this call.
                 () = self.slot.given_back() => Ok(()),
             }
         })
@@ -76,7 +76,7 @@ impl PartitionReader for Reader {
     }
 }
 
-/// Blocks: asks the cluster for the topic's id, for progress, and for what it still holds, and lets the slot begin.
+/// Asks the cluster for the topic's id, for progress, and for what it still holds, and begins the slot. Blocks.
 fn begin(consumer: &BaseConsumer<Events>, shared: &Shared, slot: &Slot, from: &Begin) -> Result<(), LogError> {
     let partition = &slot.partition;
     let (_, Description { id: topic_id, .. }) = described(&shared.publisher, &shared.topic)?;
@@ -89,7 +89,7 @@ fn begin(consumer: &BaseConsumer<Events>, shared: &Shared, slot: &Slot, from: &B
     };
     if let Some(progress) = progress {
         progress.check(topic_id.as_ref(), earliest, end)?;
-        // What a sink keeps counts, also where the group is behind it.
+        // The progress that a sink keeps counts, even where the group's is lower.
         slot.begin(topic_id, progress.next, progress.next, false);
         return Ok(());
     }
@@ -98,7 +98,7 @@ fn begin(consumer: &BaseConsumer<Events>, shared: &Shared, slot: &Slot, from: &B
         && stored > earliest
     {
         tracing::warn!(group = shared.group, %partition, offset = earliest.0, stored = stored.0,
-            "the sink keeps no progress of its own here, though its group has read on: its data are new or other ones; it \
+            "the sink keeps no progress of its own here, although its group has progress: its data are new or different; it \
              begins at the oldest record");
     }
     let offset = match from {
@@ -112,7 +112,8 @@ fn begin(consumer: &BaseConsumer<Events>, shared: &Shared, slot: &Slot, from: &B
     Ok(())
 }
 
-/// A group without progress is a new one, or one whose offsets are gone: what it reads now it may have read before.
+/// Logs that a group begins without progress. It is a new one, or one whose offsets were lost: it may have read these
+/// records before.
 fn log_fresh_start(shared: &Shared, partition: &Partition, offset: Offset, end: Offset) {
     if offset < end && !shared.fresh_start_logged.swap(true, Ordering::AcqRel) {
         tracing::warn!(group = shared.group, %partition, offset = offset.0, end = end.0,

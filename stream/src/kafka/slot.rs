@@ -1,7 +1,8 @@
-//! One partition while it is ours: what is fetched and not yet read, where its reader stands, what is stored.
+//! One partition while it is assigned: what is fetched and not yet read, the position of its reader, its stored
+//! progress.
 //!
-//! A slot belongs to one assignment. When the partition goes away its slot ends for good, and a new assignment of the
-//! same partition gets a new slot: so nothing that an old reader still does can touch the new owner's progress.
+//! A slot belongs to one assignment. When the partition is given up, its slot ends for good, and a new assignment of
+//! the same partition gets a new slot: so an old reader cannot change the new owner's progress.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,7 +11,7 @@ use schemas::log::{LogError, LostBecause};
 use schemas::record::{Offset, Partition, StoredRecord, TopicId};
 use tokio::sync::Notify;
 
-/// Small records cost more than their bytes: about this much each.
+/// The memory that each record costs besides its bytes, roughly.
 const RECORD_OVERHEAD_BYTES: usize = 256;
 
 /// One partition of one assignment.
@@ -27,7 +28,7 @@ struct State {
     lost: Option<(Offset, LostBecause)>,
     queue: VecDeque<StoredRecord>,
     queued_bytes: usize,
-    /// The offset that is fetched next, and the only one that is taken.
+    /// The next offset to fetch, and the only one accepted.
     next_fetched: Option<Offset>,
     /// Whether the partition is part of librdkafka's assignment.
     assigned: bool,
@@ -35,9 +36,9 @@ struct State {
     fetching: bool,
     /// Whether the log is being asked about a hole.
     asking: bool,
-    /// Progress when the reader began, as far as known.
+    /// The progress when the reader began, if known.
     began: Option<Offset>,
-    /// Which topic it is that is read, where the cluster has ids.
+    /// The id of the topic that is read, where the cluster has ids.
     topic_id: Option<TopicId>,
     stored: Option<Offset>,
     confirmed: Option<Offset>,
@@ -48,17 +49,17 @@ enum Phase {
     #[default]
     Assigned,
     Reading,
-    /// Given back: nothing is read any more, progress can still be stored.
+    /// Being given up: nothing is read any more, progress can still be stored.
     Revoking,
     Ended,
 }
 
-/// What became of a fetched record.
+/// The result of offering a fetched record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pushed {
     /// It is in the queue, or it is stale and dropped.
     Done,
-    /// It is in the queue, and that is full: the partition should be paused.
+    /// It is in the queue, which is full now: the partition should be paused.
     Full,
     /// It is not the one that was expected, but a later one: whether the log has none between, only the log can say.
     Ahead {
@@ -67,12 +68,12 @@ pub(super) enum Pushed {
     },
 }
 
-/// How fetching begins or goes on.
+/// How fetching starts or resumes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fetch {
     /// The partition joins librdkafka's assignment at this offset.
     Assign(Offset),
-    /// It is sought there and resumed.
+    /// The partition seeks to this offset and resumes.
     Seek(Offset),
 }
 
@@ -91,7 +92,7 @@ impl Slot {
 
     // ------------------------------------------------------------------------------------------------- the reader's side
 
-    /// Reading begins at `from`. `began` is the progress that the group has, or `from`. `keep` makes `from` the group's
+    /// Begins reading at `from`. `began` is the group's progress, or `from`. `keep` stores `from` as the group's
     /// progress: it had none, and must not begin elsewhere the next time.
     pub(super) fn begin(&self, topic_id: Option<TopicId>, from: Offset, began: Offset, keep: bool) {
         let mut state = self.state();
@@ -130,7 +131,7 @@ impl Slot {
         }
     }
 
-    /// Remembers progress while the partition is ours.
+    /// Stores progress while the partition is assigned.
     pub(super) fn store(&self, next: Offset) {
         let mut state = self.state();
         if state.phase != Phase::Ended {
@@ -146,17 +147,17 @@ impl Slot {
         }
     }
 
-    /// Whether nobody reads any more.
+    /// Whether the reader has ended.
     pub(super) fn is_over(&self) -> bool {
         matches!(self.state().phase, Phase::Revoking | Phase::Ended)
     }
 
-    /// Which topic it is that is read; `None` before that, and where the cluster has no ids.
+    /// The id of the topic that is read; `None` before reading begins, and where the cluster has no ids.
     pub(super) fn topic_id(&self) -> Option<TopicId> {
         self.state().topic_id.clone()
     }
 
-    /// Waits until the partition is not ours any more.
+    /// Waits until the partition is given up.
     pub(super) async fn given_back(&self) {
         loop {
             let changed = self.changed.notified();
@@ -198,8 +199,8 @@ impl Slot {
         if full { Pushed::Full } else { Pushed::Done }
     }
 
-    /// The log was asked what its next record from `expected` on is. It is fetched next: `expected` itself if something
-    /// was left out on the way, or the one after a hole that the log really has.
+    /// Takes the log's answer: its next record from `expected` on is at `next`, which is fetched next. That is
+    /// `expected` itself if records were left out on the way, or the one after a hole that the log really has.
     pub(super) fn answered(&self, expected: Offset, next: Offset) {
         let mut state = self.state();
         state.asking = false;
@@ -208,7 +209,7 @@ impl Slot {
         }
     }
 
-    /// How fetching should begin or go on, if it should: the reader has begun, and half of `most_bytes` is free.
+    /// How fetching should start or resume, if it should: the reader has begun, and half of `most_bytes` is free.
     pub(super) fn wants_fetching(&self, most_bytes: usize) -> Option<Fetch> {
         let state = self.state();
         let room = state.queued_bytes <= most_bytes / 2;
@@ -226,11 +227,11 @@ impl Slot {
     pub(super) fn fetching_began(&self) {
         let mut state = self.state();
         state.assigned = true;
-        // Not if the reader was told to end meanwhile.
+        // Not if the reader was ended meanwhile.
         state.fetching = state.phase == Phase::Reading;
     }
 
-    /// The partition is part of librdkafka's assignment.
+    /// Notes that the partition is part of librdkafka's assignment.
     pub(super) fn join_assignment(&self) {
         self.state().assigned = true;
     }
@@ -248,7 +249,7 @@ impl Slot {
             .filter(|_| state.phase == Phase::Reading && state.lost.is_none())
     }
 
-    /// What is to be read next is not in the log any more; the reader hears of it after what it has.
+    /// Notes that the next record to read is no longer in the log; the reader gets the error after what is queued.
     pub(super) fn lose(&self, stored: Offset, why: LostBecause) {
         let mut state = self.state();
         state.lost = Some((stored, why));
@@ -257,12 +258,12 @@ impl Slot {
         self.changed.notify_one();
     }
 
-    /// The reader ends, its progress can still be stored.
+    /// Ends the reader; its progress can still be stored.
     pub(super) fn revoke(&self) {
         self.leave(Phase::Revoking);
     }
 
-    /// Nothing can be done here any more.
+    /// Ends the slot for good.
     pub(super) fn end(&self) {
         self.leave(Phase::Ended);
     }
@@ -281,13 +282,13 @@ impl Slot {
 
     // ------------------------------------------------------------------------------------------------------------- progress
 
-    /// Progress that is not committed yet.
+    /// The progress that is not committed yet.
     pub(super) fn unconfirmed(&self) -> Option<Offset> {
         let state = self.state();
         state.stored.filter(|stored| state.confirmed != Some(*stored))
     }
 
-    /// This progress is committed.
+    /// Notes that this progress is committed.
     pub(super) fn confirm(&self, offset: Offset) {
         self.state().confirmed = Some(offset);
     }
@@ -298,7 +299,7 @@ impl Slot {
         state.confirmed.or(state.began)
     }
 
-    /// What is stored, else where the group was when reading began.
+    /// The stored progress, or that of the group when reading began.
     pub(super) fn progress(&self) -> Option<Offset> {
         let state = self.state();
         state.stored.or(state.began)

@@ -1,4 +1,4 @@
-//! Topics: made as specified, and refused when they are otherwise.
+//! Topics: created as specified, and refused when they differ.
 
 use std::time::Duration;
 
@@ -15,43 +15,43 @@ use super::config::FRAMING_BYTES;
 use super::producer::Publisher;
 use super::properties::creation_error;
 
-/// What to do about a topic that is not there: which one it is, only the operator knows.
+/// What to do about a topic that does not exist: only the operator knows which kind it is.
 pub(super) const MISSING_HELP: &str =
     "`forebay migrate` makes Forebay's own topics; one that a rule names is yours to make";
 
-/// How often a topic that was made just now is looked for before its absence counts.
+/// How often and how many times a new topic is looked for before its absence counts.
 const APPEARANCE_STEP: Duration = Duration::from_millis(50);
 const APPEARANCE_LOOKS: usize = 100;
 
-/// Kafka's own default, and room for a whole batch of small records.
+/// Kafka's default, which has room for a whole batch of small records.
 const LEAST_MAX_MESSAGE_BYTES: u32 = 1_048_588;
 
-/// What is known of an existing topic from its metadata.
+/// The metadata of an existing topic.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shape {
     pub(super) partitions: i32,
-    /// Of the partition that has the fewest.
+    /// The number of replicas of the partition that has the fewest.
     replicas: i32,
     /// Whether each partition has a leader.
     led: bool,
-    /// A broker that answers, to ask for more.
+    /// A broker that answers, for further questions.
     pub(super) broker: Option<i32>,
 }
 
 impl Shape {
-    /// Why some partition of it would take no record now, if that can be seen.
+    /// Why some partition would refuse a record now, if the metadata show it.
     pub(super) fn refuses_records(self) -> Option<&'static str> {
         (!self.led).then_some("a partition has no leader")
     }
 }
 
-/// That a topic is not there, and what to do about it.
+/// The message that a topic is missing, and what to do about it.
 pub(super) fn missing(publisher: &Publisher, topic: &TopicName) -> String {
     let brokers = &publisher.config().brokers;
     format!("topic `{topic}` is missing on kafka at `{brokers}`: {MISSING_HELP}")
 }
 
-/// Blocks: asks for one topic; `None` if it is not there.
+/// Asks for one topic; returns `None` if it does not exist. Blocks.
 pub(super) fn shape(publisher: &Publisher, topic: &str, timeout: Duration) -> Result<Option<Shape>, LogError> {
     let failure = |error: &KafkaError| {
         publisher
@@ -90,7 +90,7 @@ pub(super) fn shape(publisher: &Publisher, topic: &str, timeout: Duration) -> Re
     }))
 }
 
-/// Blocks. Checks that all `topics` are there as specified; makes the missing ones if `make`.
+/// Checks that all `topics` exist as specified; creates the missing ones if `make`. Blocks.
 pub(super) fn check(publisher: &Publisher, topics: &[TopicSpec], make: bool) -> Result<(), LogError> {
     let config = publisher.config();
     let timeout = config.request_timeout();
@@ -175,15 +175,15 @@ fn create(
         .request_timeout(Some(timeout))
         .operation_timeout(Some(timeout));
     let results = futures_util::FutureExt::boxed(admin.create_topics(&new, &options));
-    let results = block_on(results).map_err(|e| publisher.connection().failure("no answer to making topics", &e))?;
+    let results = block_on(results).map_err(|e| publisher.connection().failure("no answer to creating topics", &e))?;
     for result in results {
         match result {
-            Ok(name) => tracing::info!(topic = %name, "topic made"),
-            // Somebody else was quicker; whether it is as specified is checked behind us.
+            Ok(name) => tracing::info!(topic = %name, "topic created"),
+            // Another process was quicker; the caller checks whether it is as specified.
             Err((_, Code::TopicAlreadyExists)) => {}
             Err((name, code)) => {
                 return Err(LogError::Misconfigured(format!(
-                    "topic `{name}` could not be made: {code}"
+                    "topic `{name}` could not be created: {code}"
                 )));
             }
         }
@@ -191,7 +191,7 @@ fn create(
     Ok(())
 }
 
-/// Waits until a topic that was made just now has leaders everywhere.
+/// Waits until every partition of a new topic has a leader.
 fn appeared(publisher: &Publisher, spec: &TopicSpec, timeout: Duration) -> Result<Shape, LogError> {
     for _ in 0..APPEARANCE_LOOKS {
         match shape(publisher, spec.name.as_str(), timeout)? {
@@ -200,12 +200,12 @@ fn appeared(publisher: &Publisher, spec: &TopicSpec, timeout: Duration) -> Resul
         }
     }
     Err(LogError::Unavailable(format!(
-        "topic `{}` was made, but has no leaders yet",
+        "topic `{}` was created, but has no leaders yet",
         spec.name
     )))
 }
 
-/// The settings of each topic; `None` where we may not see them.
+/// Reads the settings of each topic; `None` where the ACLs hide them.
 fn settings(
     admin: &AdminClient<DefaultClientContext>,
     publisher: &Publisher,
@@ -229,7 +229,7 @@ fn settings(
     Ok(topics.iter().zip(described).map(hidden).collect())
 }
 
-/// We are on a thread for blocking calls, inside a runtime.
+/// Blocks on a future. The caller is on a thread for blocking calls, inside a runtime.
 fn block_on<F: std::future::Future>(future: F) -> F::Output {
     tokio::runtime::Handle::current().block_on(future)
 }

@@ -1,4 +1,4 @@
-//! Reading alone: everything or only what is new, without a group and without progress.
+//! Reading without a group and without progress: everything, or only what is new.
 
 use schemas::log::{Membership, Start};
 
@@ -14,7 +14,7 @@ pub(crate) async fn alone_from_the_earliest_sees_everything(harness: &mut impl H
     assert_eq!(
         values(other.reader(), 5).await,
         numbers(0..5),
-        "two who read alone do not share"
+        "readers without a group do not share"
     );
     one.close().await;
     other.close().await;
@@ -38,7 +38,7 @@ pub(crate) async fn alone_stores_nothing(harness: &mut impl Harness) {
         member
             .reader()
             .store(positions[2].offset.next())
-            .expect("accepted and forgotten");
+            .expect("accepted and ignored");
         member.close().await;
     }
 }

@@ -74,7 +74,7 @@ pub(crate) async fn a_restart_resumes(harness: &mut impl Harness) {
                         .store(batch.last().expect("at least one").offset.next())
                         .expect("stored");
                     for stored in batch {
-                        seen.send(super::text(&stored.record.value)).expect("somebody counts");
+                        seen.send(super::text(&stored.record.value)).expect("the test counts");
                     }
                 }
             });
@@ -109,7 +109,7 @@ pub(crate) async fn groups_are_independent(harness: &mut impl Harness) {
     second.close().await;
 }
 
-/// Else what is written between a first start that read nothing and the second start would be skipped.
+/// Otherwise, what is written between a first start that read nothing and the second start would be skipped.
 pub(crate) async fn a_group_that_began_at_the_end_keeps_that_beginning(harness: &mut impl Harness) {
     let topic = topic(harness, 1).await;
     let group = group();

@@ -1,4 +1,4 @@
-//! `kill -9`: what was acknowledged is there afterwards.
+//! `kill -9`: what was acknowledged is still in the log afterwards.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -11,31 +11,31 @@ use schemas::name::TopicName;
 
 use super::{Harness, join, publish, read, record, text, topic};
 
-/// Tells the child which topic to write to; only in the child it is set.
+/// The variable with the topic that the child writes to; set only in the child.
 const TOPIC: &str = "FOREBAY_CONFORMANCE_KILLED_WRITER_TOPIC";
 
 /// Acknowledgements that the parent waits for before it kills.
 const ENOUGH: usize = 2000;
 
-/// The topic to write to, in the child; `None` in the parent.
+/// Returns the topic to write to, in the child; `None` in the parent.
 pub(crate) fn asked() -> Option<TopicName> {
     let topic = std::env::var_os(TOPIC)?;
     Some(topic.to_str().expect("text").parse().expect("a valid name"))
 }
 
-/// Writes until it is killed, and says on stdout what was acknowledged: `ack VALUE OFFSET`.
+/// Writes until it is killed, and prints what was acknowledged: `ack VALUE OFFSET`.
 pub(crate) async fn write(log: &dyn EventLog, topic: &TopicName) {
     let publish = |n: usize| async move { (n, log.publish(topic, record("k", n.to_string())).await) };
-    let mut under_way: FuturesUnordered<_> = (0..64).map(publish).collect();
+    let mut in_flight: FuturesUnordered<_> = (0..64).map(publish).collect();
     let mut next = 64;
-    while let Some((n, result)) = under_way.next().await {
+    while let Some((n, result)) = in_flight.next().await {
         if let Ok(position) = result {
-            // The parent is gone when this fails: then nobody would end us.
+            // This fails only when the parent has ended: then nothing would kill this process.
             if writeln!(std::io::stdout(), "\nack {n} {}", position.offset).is_err() {
                 return;
             }
         }
-        under_way.push(publish(next));
+        in_flight.push(publish(next));
         next += 1;
     }
 }
@@ -57,7 +57,7 @@ pub(crate) async fn what_was_acknowledged_survives_kill_9(harness: &mut impl Har
             };
             acknowledged.insert(offset.parse::<i64>().expect("an offset"), value.to_owned());
             if acknowledged.len() == ENOUGH {
-                // SIGKILL, in the middle of its writing; what it still says before it dies counts as well.
+                // SIGKILL, in the middle of its writing; what it still prints before it dies counts as well.
                 child.kill().expect("a living child");
             }
         }
@@ -67,7 +67,7 @@ pub(crate) async fn what_was_acknowledged_survives_kill_9(harness: &mut impl Har
     let acknowledged = super::within("the killed child", killed).await.expect("no panic");
     assert!(
         acknowledged.len() >= ENOUGH,
-        "the child ended by itself after {} records",
+        "the child ended on its own after {} records",
         acknowledged.len()
     );
 

@@ -1,4 +1,4 @@
-//! What every event log must do, told as tests. A log passes by implementing [`Harness`] and naming itself once:
+//! What every event log must do, as tests. A log takes part by implementing [`Harness`] and one call:
 //!
 //! ```text
 //! #[macro_use]
@@ -6,12 +6,13 @@
 //! conformance_suite!(open(), open_in_child());
 //! ```
 //!
-//! Both are expressions of futures. `open()` gives a [`Harness`] on a log of its own (or on names of its own);
-//! `open_in_child()` gives the log itself (a type that implements [`EventLog`]) inside the process that
-//! [`kill`](kill::what_was_acknowledged_survives_kill_9) starts and kills, from what [`Harness::child`] put into its environment.
+//! Both are expressions of futures. `open()` returns a [`Harness`] on a log of its own (or on names of its own);
+//! `open_in_child()` returns the log itself (a type that implements [`EventLog`]) inside the process that
+//! [`kill`](kill::what_was_acknowledged_survives_kill_9) starts and kills, from what [`Harness::child`] put into its
+//! environment.
 //!
-//! Nothing here sleeps in order to wait: what must come is awaited with [`PATIENCE`], and that something does not come
-//! is shown by the record behind it coming first.
+//! Nothing here sleeps in order to wait: what must come is awaited with [`PATIENCE`], and that a record does not come
+//! is shown by the next one coming first.
 
 pub(crate) mod alone;
 pub(crate) mod groups;
@@ -44,13 +45,13 @@ pub(crate) trait Harness: Send {
     /// Drops the log and opens it again, as a restart of the program does.
     fn restart(&mut self) -> BoxFuture<'_, ()>;
 
-    /// Makes the log forget the records before `before`, as retention does.
+    /// Deletes the records before `before` from the log, as retention does.
     fn trim<'a>(&'a mut self, partition: &'a Partition, before: Offset) -> BoxFuture<'a, ()>;
 
     /// The largest record (as [`Record::size_bytes`] counts) that the log takes; [`topic`] makes topics with it.
     fn max_record_bytes(&self) -> u32;
 
-    /// Lets go of the log, until the next [`restart`](Self::restart), and gives a command that runs this test program
+    /// Releases the log until the next [`restart`](Self::restart), and returns a command that runs this test program
     /// with `--exact killed_writer --nocapture` and an environment from which `open_in_child()` opens the same log.
     fn child(&mut self) -> BoxFuture<'_, Command>;
 }
@@ -71,7 +72,7 @@ macro_rules! conformance_suite {
             }
             reading {
                 batches_are_never_larger_than_asked,
-                a_waiting_reader_hears_of_new_records,
+                a_waiting_reader_gets_new_records,
                 a_dropped_next_batch_loses_nothing,
                 a_reader_that_is_not_asked_holds_back_only_itself,
                 a_reader_may_begin_anywhere,
@@ -112,7 +113,7 @@ macro_rules! conformance_suite {
             kill { what_was_acknowledged_survives_kill_9, }
         }
 
-        /// Does nothing but in the process that the kill test starts: there it writes until it is killed.
+        /// Does nothing except in the process that the kill test starts: there it writes until it is killed.
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn killed_writer() {
             if let Some(topic) = conformance::kill::asked() {
@@ -139,17 +140,17 @@ pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T 
         .unwrap_or_else(|_| panic!("{what} did not come within {PATIENCE:?}"))
 }
 
-/// A name that no other test has.
+/// Returns a name that no other test has.
 pub(crate) fn unique(what: &str) -> String {
     format!("{what}-{}", uuid::Uuid::new_v4().simple())
 }
 
-/// A group that no other test has.
+/// Returns a group that no other test has.
 pub(crate) fn group() -> Membership {
     Membership::Group(GroupName::new(unique("group")).expect("a valid name"))
 }
 
-/// A topic that no other test has, as it must be.
+/// Returns the specification of a topic that no other test has.
 pub(crate) fn spec(partitions: i32, max_record_bytes: u32) -> TopicSpec {
     TopicSpec {
         name: TopicName::new(unique("topic")).expect("a valid name"),
@@ -181,7 +182,8 @@ pub(crate) fn record(key: &str, value: impl Into<String>) -> Record {
     }
 }
 
-/// Publishes and awaits the acknowledgement; while a new topic's leader is being found, a log may ask to try again.
+/// Publishes and awaits the acknowledgement. It tries again, because a log may refuse records while a new topic's
+/// leader is being found.
 pub(crate) async fn publish(log: &dyn EventLog, topic: &TopicName, record: Record) -> Position {
     let mut last = String::new();
     for _ in 0..20 {
@@ -234,7 +236,7 @@ impl Member {
         while readers.len() < partitions {
             match within("the assignment", consumer.next()).await.expect("a change") {
                 Change::Assigned(assigned) => readers.extend(assigned.into_iter().map(|r| (r.partition().index, r))),
-                change => panic!("nobody else is in the group, and yet: {change:?}"),
+                change => panic!("no one else is in the group, and yet: {change:?}"),
             }
         }
         Self { consumer, readers }
@@ -252,14 +254,14 @@ impl Member {
     }
 }
 
-/// Joins a topic with one partition and begins where the group stands.
+/// Joins a topic with one partition and begins at the group's progress.
 pub(crate) async fn join(log: &dyn EventLog, topic: &TopicName, membership: &Membership, start: Start) -> Member {
     let mut member = Member::join(log, topic, membership, start, 1).await;
     begin(member.reader()).await;
     member
 }
 
-/// The beginning at an offset that a sink kept, of which topic it does not say.
+/// A beginning at an offset that a sink kept, without the id of its topic.
 pub(crate) fn at(topic: &TopicName, next: Offset) -> Begin {
     Begin::At(PartitionProgress {
         partition: Partition {
@@ -278,19 +280,19 @@ pub(crate) async fn begin(reader: &mut dyn PartitionReader) {
         .expect("a beginning");
 }
 
-/// The next `count` records, never more.
+/// Reads the next `count` records, never more.
 pub(crate) async fn read(reader: &mut dyn PartitionReader, count: usize) -> Vec<StoredRecord> {
     let mut records = Vec::new();
     while records.len() < count {
         let batch = within("a batch", reader.next_batch(count - records.len()))
             .await
             .expect("records");
-        records.extend(batch.expect("a partition that is still ours"));
+        records.extend(batch.expect("a partition that is still assigned"));
     }
     records
 }
 
-/// The values of the next `count` records, as text.
+/// Reads the values of the next `count` records, as text.
 pub(crate) async fn values(reader: &mut dyn PartitionReader, count: usize) -> Vec<String> {
     read(reader, count)
         .await
@@ -299,7 +301,7 @@ pub(crate) async fn values(reader: &mut dyn PartitionReader, count: usize) -> Ve
         .collect()
 }
 
-/// What [`publish_all`] writes.
+/// The values that [`publish_all`] writes.
 pub(crate) fn numbers(range: std::ops::Range<usize>) -> Vec<String> {
     range.map(|n| n.to_string()).collect()
 }

@@ -1,4 +1,4 @@
-//! Lost progress: what the log no longer has is never skipped in silence.
+//! Lost progress: what the log no longer has is never skipped silently.
 
 use schemas::log::{Begin, LogError, LostBecause, Membership, Start};
 use schemas::record::{Offset, Partition, PartitionProgress, TopicId};
@@ -18,7 +18,7 @@ async fn lost(member: &mut Member, from: Begin, figures: (&Partition, Offset, Of
         } => {
             assert_eq!((&partition, stored, earliest, end), figures);
         }
-        other => panic!("not told as lost: {other}"),
+        other => panic!("not reported as lost: {other}"),
     }
 }
 
@@ -112,7 +112,7 @@ pub(crate) async fn progress_at_the_end_of_an_emptied_log_is_not_lost(harness: &
     member.close().await;
 }
 
-/// A group that could settle nothing has a beginning all the same: what expires behind it is not skipped.
+/// A group that could settle nothing still has a beginning: what expires after it is not skipped.
 pub(crate) async fn a_beginning_that_expired_stops_loudly(harness: &mut impl Harness) {
     let topic = topic(harness, 1).await;
     let group = group();
@@ -132,14 +132,14 @@ pub(crate) async fn a_beginning_that_expired_stops_loudly(harness: &mut impl Har
     member.close().await;
 }
 
-/// Whoever kept progress of a topic that is gone meets another one of that name, which may have grown past it.
+/// A sink that kept progress of a deleted topic meets another one of that name, which may have grown past it.
 pub(crate) async fn progress_of_another_topic_stops_loudly(harness: &mut impl Harness) {
     let topic = topic(harness, 1).await;
     publish_all(harness.log(), &topic, "k", 0..10).await;
     let mut member = Member::join(harness.log(), &topic, &group(), Start::Earliest, 1).await;
     let kept = PartitionProgress {
         partition: member.reader().partition().clone(),
-        topic_id: Some(TopicId::new("of-a-former-life")),
+        topic_id: Some(TopicId::new("of-a-former-topic")),
         next: Offset(3),
     };
     let refused = within("the refusal", member.reader().begin(Begin::At(kept))).await;
@@ -149,15 +149,15 @@ pub(crate) async fn progress_of_another_topic_stops_loudly(harness: &mut impl Ha
             why: LostBecause::OtherTopic { stored: id, found },
             ..
         } => {
-            assert_eq!((stored, id.as_str()), (Offset(3), "of-a-former-life"));
+            assert_eq!((stored, id.as_str()), (Offset(3), "of-a-former-topic"));
             assert_ne!(found, id);
         }
-        other => panic!("not told as lost: {other}"),
+        other => panic!("not reported as lost: {other}"),
     }
     member.close().await;
 }
 
-/// As an older version has stored it. From then on it has the topic's id.
+/// Progress as an older version stored it. From then on it has the topic's id.
 pub(crate) async fn progress_without_an_id_is_taken(harness: &mut impl Harness) {
     let topic = topic(harness, 1).await;
     publish_all(harness.log(), &topic, "k", 0..10).await;
@@ -178,12 +178,12 @@ pub(crate) async fn progress_without_an_id_is_taken(harness: &mut impl Harness) 
     };
     within("the beginning", member.reader().begin(Begin::At(kept)))
         .await
-        .expect("it is this topic's");
+        .expect("its topic is the same");
     assert_eq!(values(member.reader(), 2).await, numbers(8..10));
     member.close().await;
 }
 
-/// Whatever its group has read: who knows what of it such a sink has.
+/// Whatever its group has read: it is unknown which of it such a sink has.
 pub(crate) async fn a_sink_without_progress_begins_at_the_oldest_record(harness: &mut impl Harness) {
     let topic = topic(harness, 1).await;
     let group = group();

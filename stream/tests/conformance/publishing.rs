@@ -20,7 +20,7 @@ pub(crate) async fn positions_grow_within_a_partition(harness: &mut impl Harness
     assert!(positions.is_sorted_by(|a, b| a.offset < b.offset), "{positions:?}");
 }
 
-/// Not one after the other: all are on their way at once, accepted in the order in which they were first polled.
+/// Not one after the other: all are in flight at once, accepted in the order in which they were first polled.
 pub(crate) async fn equal_keys_keep_their_order(harness: &mut impl Harness) {
     const KEYS: usize = 7;
     const EACH: usize = 100;
@@ -46,7 +46,7 @@ pub(crate) async fn equal_keys_keep_their_order(harness: &mut impl Harness) {
         let batches = member.readers.values_mut().map(|reader| {
             Box::pin(async {
                 match tokio::time::timeout(Duration::from_millis(50), reader.next_batch(100)).await {
-                    Ok(batch) => batch.expect("records").expect("still ours"),
+                    Ok(batch) => batch.expect("records").expect("still assigned"),
                     Err(_) => Vec::new(),
                 }
             })
@@ -139,7 +139,7 @@ pub(crate) async fn a_record_over_the_limit_is_too_large(harness: &mut impl Harn
             size_bytes,
             limit_bytes,
         } => assert_eq!((size_bytes, limit_bytes), (limit + 1, limit)),
-        PublishError::Unavailable { reason } => panic!("will never go through, and yet: {reason}"),
+        PublishError::Unavailable { reason } => panic!("can never succeed, and yet: {reason}"),
     }
 
     let after = publish(harness.log(), &topic, record("key", "after")).await;
@@ -153,7 +153,7 @@ pub(crate) async fn a_record_over_the_limit_is_too_large(harness: &mut impl Harn
     member.close().await;
 }
 
-/// Dropping the futures does not take the records back.
+/// Dropping the futures does not withdraw the records.
 pub(crate) async fn what_was_handed_over_is_settled_by_flush(harness: &mut impl Harness) {
     const COUNT: usize = 50;
     let topic = topic(harness, 1).await;
@@ -187,10 +187,10 @@ pub(crate) async fn a_healthy_log_is_ready(harness: &mut impl Harness) {
     let missing = super::spec(1, 1000).name;
     within("the answer", harness.log().ready(&missing))
         .await
-        .expect_err("a topic that is not there takes no records");
+        .expect_err("a missing topic takes no records");
 }
 
-/// Whatever its key, and without one.
+/// With any key, and without one.
 pub(crate) async fn a_record_goes_to_the_partition_that_is_named(harness: &mut impl Harness) {
     let topic = topic(harness, 4).await;
     // Until the new topic's leaders are known everywhere.

@@ -21,7 +21,7 @@ pub(crate) async fn batches_are_never_larger_than_asked(harness: &mut impl Harne
         let batch = within("a batch", member.reader().next_batch(3))
             .await
             .expect("records")
-            .expect("still ours");
+            .expect("still assigned");
         assert!((1..=3).contains(&batch.len()), "{}", batch.len());
         seen.extend(batch.iter().map(|r| text(&r.record.value)));
     }
@@ -29,7 +29,7 @@ pub(crate) async fn batches_are_never_larger_than_asked(harness: &mut impl Harne
     member.close().await;
 }
 
-pub(crate) async fn a_waiting_reader_hears_of_new_records(harness: &mut impl Harness) {
+pub(crate) async fn a_waiting_reader_gets_new_records(harness: &mut impl Harness) {
     let topic = topic(harness, 1).await;
     let mut member = join(harness.log(), &topic, &Membership::Alone, Start::Earliest).await;
     let log = harness.log();
@@ -62,7 +62,7 @@ pub(crate) async fn a_dropped_next_batch_loses_nothing(harness: &mut impl Harnes
                 seen.extend(
                     batch
                         .expect("records")
-                        .expect("still ours")
+                        .expect("still assigned")
                         .iter()
                         .map(|r| text(&r.record.value)),
                 );
@@ -79,7 +79,7 @@ pub(crate) async fn a_dropped_next_batch_loses_nothing(harness: &mut impl Harnes
 }
 
 /// 24 MB wait in one partition, more than any log should hold in memory for a reader; the others go on, and in the end
-/// nothing of the one is missing.
+/// no record of that one is missing.
 pub(crate) async fn a_reader_that_is_not_asked_holds_back_only_itself(harness: &mut impl Harness) {
     const LARGE: usize = 3000;
     let topic = topic(harness, 2).await;

@@ -1,4 +1,4 @@
-//! Topics: made once, checked ever after.
+//! Topics: created once, checked ever after.
 
 use schemas::log::{LogError, Membership, Start, Subscription};
 
@@ -43,21 +43,24 @@ pub(crate) async fn another_partition_count_is_refused(harness: &mut impl Harnes
 }
 
 pub(crate) async fn a_missing_topic_is_named(harness: &mut impl Harness) {
-    let (there, missing) = (spec(1, harness.max_record_bytes()), spec(1, harness.max_record_bytes()));
-    within("the topic", harness.log().ensure_topics(std::slice::from_ref(&there)))
-        .await
-        .expect("a new topic");
-    // Twice: checking must not make it.
+    let (existing, missing) = (spec(1, harness.max_record_bytes()), spec(1, harness.max_record_bytes()));
+    within(
+        "the topic",
+        harness.log().ensure_topics(std::slice::from_ref(&existing)),
+    )
+    .await
+    .expect("a new topic");
+    // Twice: checking must not create it.
     for _ in 0..2 {
         let result = within(
             "the refusal",
-            harness.log().check_topics(&[there.clone(), missing.clone()]),
+            harness.log().check_topics(&[existing.clone(), missing.clone()]),
         )
         .await;
         let error = result.expect_err("one topic is missing");
         assert!(matches!(error, LogError::Misconfigured(_)), "{error}");
         assert!(error.to_string().contains(missing.name.as_str()), "{error}");
-        assert!(!error.to_string().contains(there.name.as_str()), "{error}");
+        assert!(!error.to_string().contains(existing.name.as_str()), "{error}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Brokers that are away, producers that break, groups that expel, topics that are weaker than they must be.
+//! Brokers that are down, producers that break, groups that expel members, topics that are weaker than specified.
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
@@ -23,8 +23,8 @@ use crate::conformance::{
 };
 use crate::{brokers, config, connect, open, refusing_broker};
 
-/// Nothing listens there: bound, and never accepted from.
-fn nobody() -> (std::net::TcpListener, String) {
+/// A listener and its address, where nothing answers: bound, and never accepted from.
+fn silent_broker() -> (std::net::TcpListener, String) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address").to_string();
     (listener, address)
@@ -36,7 +36,7 @@ fn name(text: &str) -> TopicName {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn publishing_ends_in_time_while_no_broker_answers() {
-    let (_silent, brokers) = nobody();
+    let (_silent, brokers) = silent_broker();
     let log = KafkaLog::connect(Config {
         brokers,
         publish_timeout_ms: 700,
@@ -47,7 +47,7 @@ async fn publishing_ends_in_time_while_no_broker_answers() {
     let error = log
         .publish(&name("t"), record("k", "v"))
         .await
-        .expect_err("nobody is there");
+        .expect_err("no broker answers");
     let took = started.elapsed();
     assert!(matches!(error, PublishError::Unavailable { .. }), "{error}");
     assert!(
@@ -66,7 +66,7 @@ async fn publishing_ends_in_time_while_the_queue_is_full() {
             queue_max_records: 100,
             ..slow_config(brokers)
         };
-        assert_eq!(refused_for_want_of_room(config, key, "").await, 200);
+        assert_eq!(refused_for_lack_of_room(config, key, "").await, 200);
     }
 }
 
@@ -79,7 +79,7 @@ async fn publishing_ends_in_time_while_the_bytes_of_the_queue_are_used_up() {
         ..slow_config(brokers)
     };
     // A little more than 10 000 bytes each: 99 fit.
-    let refused = refused_for_want_of_room(config, |n| n.to_string(), &"v".repeat(10_000)).await;
+    let refused = refused_for_lack_of_room(config, |n| n.to_string(), &"v".repeat(10_000)).await;
     assert_eq!(refused, 201);
 }
 
@@ -91,13 +91,13 @@ fn slow_config(brokers: String) -> Config {
     }
 }
 
-/// Publishes 300 records that no broker takes, within 2 s; how many were refused because too many waited.
-async fn refused_for_want_of_room(
+/// Publishes 300 records that no broker takes, within 2 s; returns how many were refused because too many waited.
+async fn refused_for_lack_of_room(
     config: impl FnOnce(String) -> Config,
     key: fn(usize) -> String,
     value: &str,
 ) -> usize {
-    let (_silent, brokers) = nobody();
+    let (_silent, brokers) = silent_broker();
     let log = KafkaLog::connect(config(brokers)).expect("no broker is asked");
     let topic = name("t");
     let started = Instant::now();
@@ -106,14 +106,14 @@ async fn refused_for_want_of_room(
     assert!(took < Duration::from_secs(2), "{took:?}");
     let reasons: Vec<_> = results
         .into_iter()
-        .map(|r| r.expect_err("nobody is there").to_string())
+        .map(|r| r.expect_err("no broker answers").to_string())
         .collect();
     reasons.iter().filter(|r| r.contains("too many records wait")).count()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_a_broker_everything_says_where_it_looked() {
-    let (_silent, brokers) = nobody();
+async fn without_a_broker_every_error_names_the_address() {
+    let (_silent, brokers) = silent_broker();
     let config = Config {
         brokers: brokers.clone(),
         request_timeout_ms: 300,
@@ -128,17 +128,17 @@ async fn without_a_broker_everything_says_where_it_looked() {
     let errors = [
         within("ready", log.ready(&name("t")))
             .await
-            .expect_err("nobody is there"),
+            .expect_err("no broker answers"),
         within("subscribe", log.subscribe(subscription))
             .await
             .err()
-            .expect("nobody is there"),
+            .expect("no broker answers"),
         within("ensure", log.ensure_topics(&[spec(1, 1000)]))
             .await
-            .expect_err("nobody is there"),
+            .expect_err("no broker answers"),
         within("check", log.check_topics(&[spec(1, 1000)]))
             .await
-            .expect_err("nobody is there"),
+            .expect_err("no broker answers"),
     ];
     for error in errors {
         assert!(matches!(error, LogError::Unavailable(_)), "{error}");
@@ -149,9 +149,9 @@ async fn without_a_broker_everything_says_where_it_looked() {
         .expect("nothing was handed over");
 }
 
-/// Whom we speak TLS to without his knowing it: librdkafka's hint reaches the operator.
+/// TLS to a broker that does not use it: librdkafka's hint reaches the operator.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_failed_handshake_is_told() {
+async fn a_failed_handshake_is_reported() {
     let properties = [("security.protocol".to_owned(), Secret::new("ssl"))];
     let config = Config {
         properties: properties.into(),
@@ -161,7 +161,7 @@ async fn a_failed_handshake_is_told() {
     let log = KafkaLog::connect(config).expect("valid properties");
     let error = within("check", log.check_topics(&[spec(1, 1000)]))
         .await
-        .expect_err("the broker speaks no TLS");
+        .expect_err("the broker uses no TLS");
     let text = error.to_string();
     assert!(text.contains("SSL handshake") && text.contains(&brokers()), "{text}");
 }
@@ -169,7 +169,7 @@ async fn a_failed_handshake_is_told() {
 /// Trying again does not mend a wrong password.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refused_credentials_are_a_matter_of_settings() {
-    let (listener, brokers) = nobody();
+    let (listener, brokers) = silent_broker();
     // Ends with the test's process.
     std::thread::spawn(move || refusing_broker::serve(&listener));
     let properties = [
@@ -217,9 +217,9 @@ async fn refused_credentials_are_a_matter_of_settings() {
     }
 }
 
-/// librdkafka looks for it for half a minute, the publisher does not wait as long.
+/// librdkafka looks for the topic for half a minute; the publisher does not wait that long.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn publishing_to_a_missing_topic_tells_who_makes_topics() {
+async fn publishing_to_a_missing_topic_says_what_creates_topics() {
     let log = KafkaLog::connect(Config {
         publish_timeout_ms: 1000,
         ..config()
@@ -292,7 +292,7 @@ async fn weaker_topics_are_refused() {
     }
 }
 
-/// The reader is slow, retention is not: what it would read next is gone, and it says so behind what it has.
+/// The reader is slow, retention is not: the next record is deleted, and the reader returns an error after what it has.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn records_that_expire_under_a_slow_reader_stop_it_loudly() {
     let mut harness = open().await;
@@ -319,7 +319,7 @@ async fn records_that_expire_under_a_slow_reader_stop_it_loudly() {
     let error = loop {
         match within("records or the error", member.reader().next_batch(1)).await {
             Ok(batch) => {
-                let batch = batch.expect("still ours");
+                let batch = batch.expect("still assigned");
                 assert_eq!(batch[0].offset, Offset(expected), "no hole before the error");
                 expected += 1;
             }
@@ -334,12 +334,12 @@ async fn records_that_expire_under_a_slow_reader_stop_it_loudly() {
         } => {
             assert_eq!((stored, earliest, end), (Offset(expected), Offset(30), Offset(40)));
         }
-        other => panic!("not told as lost: {other}"),
+        other => panic!("not reported as lost: {other}"),
     }
     member.close().await;
 }
 
-/// A cluster inside this process: for the mechanics of the client only, it proves nothing about durability.
+/// Connects to a cluster inside this process, for the behaviour of the client only: it proves nothing about durability.
 fn mock(cluster: &MockCluster<'_, impl rdkafka::client::ClientContext>, topic: &TopicName) -> KafkaLog {
     cluster.create_topic(topic.as_str(), 1, 1).expect("a topic");
     let config = Config {
@@ -363,7 +363,7 @@ async fn a_broken_producer_is_replaced() {
     let topic = name("broken");
     let log = mock(&cluster, &topic);
     publish(&log, &topic, record("k", "0")).await;
-    // For an idempotent producer with one record under way this is fatal.
+    // For an idempotent producer with one record in flight this is fatal.
     let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
     cluster.request_errors(RDKafkaApiKey::Produce, &[error]);
     let refused = log
@@ -390,16 +390,16 @@ async fn publishing_and_reading_go_on_when_brokers_come_back() {
     let started = Instant::now();
     log.publish(&topic, record("k", "lost"))
         .await
-        .expect_err("nobody is there");
+        .expect_err("no broker answers");
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     cluster.broker_up(1).expect("up");
     until_published(&log, &topic).await;
-    // What was refused may have arrived all the same; what was acknowledged has.
+    // A refused record may still have arrived; an acknowledged one has.
     while values(member.reader(), 1).await != ["again"] {}
     member.close().await;
 }
 
-/// Expelled: the partitions are somebody else's already, nothing of ours may be stored.
+/// An expelled member's partitions may already belong to another: it may store no progress.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_expelled_member_loses_its_partitions_and_stores_nothing() {
     let cluster = MockCluster::new(1).expect("a cluster");
@@ -419,7 +419,7 @@ async fn an_expelled_member_loses_its_partitions_and_stores_nothing() {
     }
     member.reader().store(Offset(3)).expect("does nothing");
     assert!(member.reader().next_batch(1).await.expect("no error").is_none());
-    // It joins again by itself, as a new owner.
+    // It joins again on its own, as a new owner.
     match within("the assignment", member.consumer.next())
         .await
         .expect("a change")

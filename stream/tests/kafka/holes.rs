@@ -1,4 +1,4 @@
-//! Offsets that a log does not have: the markers of transactions. A reader asks the log before it believes in one.
+//! Offsets that a log does not have: the markers of transactions. A reader asks the log before it skips them.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Members come and go: partitions are shared, what is given back is drained and committed, nothing is lost or repeated.
+//! Members join and leave: partitions are shared, revoked ones are drained and committed, nothing is lost or repeated.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -16,7 +16,7 @@ use crate::open;
 const KEYS: usize = 30;
 const PARTITIONS: usize = 6;
 
-/// What all members have read, per key, in the order in which they settled it; and who owns what.
+/// What all members have read, per key, in the order in which they settled it; and which partitions each member owns.
 #[derive(Debug, Default)]
 struct Ledger {
     seen: BTreeMap<String, Vec<usize>>,
@@ -37,7 +37,7 @@ async fn read(mut reader: Box<dyn PartitionReader>, ledger: Shared, leave: Cance
         let Some(batch) = batch else {
             return;
         };
-        // A delivery takes its time: a revocation comes in the middle of one.
+        // A delivery takes time: a revocation comes in the middle of one.
         tokio::time::sleep(Duration::from_millis(2)).await;
         let next = batch.last().expect("at least one").offset.next();
         let mut locked = ledger.lock().expect("a ledger");
@@ -54,11 +54,11 @@ async fn read(mut reader: Box<dyn PartitionReader>, ledger: Shared, leave: Cance
 async fn member(
     log: Arc<dyn EventLog>,
     name: &'static str,
-    who: Subscription,
+    subscription: Subscription,
     ledger: Shared,
     leave: CancellationToken,
 ) {
-    let mut consumer = log.subscribe(who).await.expect("a member");
+    let mut consumer = log.subscribe(subscription).await.expect("a member");
     let mut readers: BTreeMap<Partition, JoinHandle<()>> = BTreeMap::new();
     loop {
         let change = tokio::select! {
@@ -135,13 +135,21 @@ async fn members_share_partitions_and_lose_nothing() {
     let harness = open().await;
     let topic = topic(&harness, i32::try_from(PARTITIONS).expect("small")).await;
     let log: Arc<dyn EventLog> = Arc::new(crate::connect());
-    let who = Subscription {
+    let subscription = Subscription {
         topic: topic.clone(),
         membership: group(),
         start: Start::Earliest,
     };
     let ledger = Shared::default();
-    let join = |name, leave| tokio::spawn(member(Arc::clone(&log), name, who.clone(), Arc::clone(&ledger), leave));
+    let join = |name, leave| {
+        tokio::spawn(member(
+            Arc::clone(&log),
+            name,
+            subscription.clone(),
+            Arc::clone(&ledger),
+            leave,
+        ))
+    };
     let owns = |ledger: &Ledger, name: &str, count: usize| ledger.owned.get(name).map_or(0, BTreeSet::len) == count;
 
     let writer = write(harness.log(), &topic, 0..EACH);
@@ -167,9 +175,9 @@ async fn members_share_partitions_and_lose_nothing() {
     within("the second", second).await.expect("no panic");
 
     let ledger = ledger.lock().expect("a ledger");
-    assert_eq!(ledger.lost, 0, "nobody was expelled");
+    assert_eq!(ledger.lost, 0, "no member was expelled");
     for (key, numbers) in &ledger.seen {
-        // Drained and committed before it was given away: so nothing is even read twice.
+        // Drained and committed before it was given up: so nothing is even read twice.
         assert_eq!(
             *numbers,
             (0..EACH).collect::<Vec<_>>(),
@@ -178,7 +186,7 @@ async fn members_share_partitions_and_lose_nothing() {
     }
 }
 
-/// Whoever does not answer a revocation holds up the group for a few seconds and not longer.
+/// A member that does not answer a revocation delays the group for a few seconds and not longer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_revocation_that_is_not_answered_does_not_stop_the_group() {
     let harness = open().await;
@@ -205,7 +213,7 @@ async fn a_revocation_that_is_not_answered_does_not_stop_the_group() {
         match within("the assignment", other.next()).await.expect("a change") {
             Change::Assigned(readers) if !readers.is_empty() => break readers,
             Change::Assigned(_) => {}
-            change => panic!("nobody else joins: {change:?}"),
+            change => panic!("no one else joins: {change:?}"),
         }
     };
     assert_eq!(assigned.len(), 1);
@@ -235,9 +243,9 @@ async fn a_revocation_that_is_not_answered_does_not_stop_the_group() {
     last.close().await;
 }
 
-/// More members than partitions: whoever has none hears so, and need not wait for more.
+/// More members than partitions: a member without any is notified, and need not wait.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_member_without_partitions_hears_that_it_has_none() {
+async fn a_member_without_partitions_is_notified_that_it_has_none() {
     let kafka = open().await;
     let topic = topic(&kafka, 1).await;
     let membership = group();
@@ -250,9 +258,9 @@ async fn a_member_without_partitions_hears_that_it_has_none() {
     let mut second = within("the subscription", kafka.log().subscribe(subscription))
         .await
         .expect("a member");
-    match within("its word", second.next()).await.expect("a change") {
+    match within("the assignment", second.next()).await.expect("a change") {
         Change::Assigned(readers) => assert!(readers.is_empty(), "the partition stays where it is"),
-        change => panic!("nothing was its own: {change:?}"),
+        change => panic!("it had no partition: {change:?}"),
     }
     within("the close", second.close()).await.expect("a clean close");
     first.close().await;

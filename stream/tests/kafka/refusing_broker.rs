@@ -1,4 +1,4 @@
-//! As much of a Kafka broker as it takes to refuse a password: the answers to `ApiVersions`, `SaslHandshake` and
+//! The part of a Kafka broker that refuses a password: the answers to `ApiVersions`, `SaslHandshake` and
 //! `SaslAuthenticate` (Kafka protocol guide, the versions without tagged fields).
 
 use std::io::{Read, Write};

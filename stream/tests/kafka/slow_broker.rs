@@ -1,8 +1,8 @@
-//! A broker that is far away, and readers that begin late: a reader must begin where it says, whatever of librdkafka's
-//! requests is under way just then.
+//! A broker that is far away, and readers that begin late: a reader must begin at its offset, whichever of librdkafka's
+//! requests are in flight at that moment.
 //!
-//! With the feature `planted-bugs` the partitions are assigned as they once were (at the end of the log, paused, sought
-//! later), and this test must fail: so it is known that it would notice.
+//! With the feature `planted-bugs` the partitions are assigned as in an earlier version (at the end of the log, paused,
+//! sought later), and this test must fail, which proves that it detects the bug.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::conformance::{Member, at, group, publish, record, topic, within};
 use crate::proxy::Proxy;
 use crate::{config, connect, open};
 
-/// How far away the broker is.
+/// The round trip to the broker.
 const RTT: Duration = Duration::from_millis(100);
 /// The broker advertises one port for a proxy.
 static PROXIED: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -27,8 +27,8 @@ fn variable(name: &str) -> String {
     value.unwrap_or_else(|| panic!("{name} is not set: run `./run test`, or `eval \"$(./run services start)\"` first"))
 }
 
-/// After an assignment librdkafka's own questions (for the end of the log, if it was ever told to begin there) are under
-/// way for one round trip, and again 500 ms later: the partitions begin at eight moments of that window.
+/// After an assignment librdkafka's own requests (for the end of the log, if it was ever to begin there) are in flight
+/// for one round trip, and again 500 ms later: the partitions begin at eight moments of that window.
 #[cfg_attr(feature = "planted-bugs", should_panic(expected = "records were left out"))]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_beginning_far_away_leaves_nothing_out() {
@@ -39,7 +39,7 @@ async fn a_late_beginning_far_away_leaves_nothing_out() {
     let topic = topic(&near, PARTITIONS).await;
     for index in 0..PARTITIONS {
         let Begin::At(progress) = at(&topic, Offset(0)) else {
-            unreachable!("`at` says where")
+            unreachable!("`at` returns `Begin::At`")
         };
         let partition = schemas::record::Partition {
             index,
@@ -57,7 +57,7 @@ async fn a_late_beginning_far_away_leaves_nothing_out() {
         ..config()
     })
     .expect("valid settings");
-    // New records all the time: what librdkafka takes for the end of the log is then always beyond something unread.
+    // New records all the time: there are always unread records before what librdkafka takes for the end of the log.
     let busy = tokio::spawn({
         let (near, topic) = (connect(), topic.clone());
         async move {
@@ -80,8 +80,8 @@ async fn a_late_beginning_far_away_leaves_nothing_out() {
         let readers = std::mem::take(&mut member.readers)
             .into_iter()
             .map(|(index, mut reader)| async move {
-                // To begin takes some five round trips: together this covers the retry and three round trips after it, in steps
-                // of a quarter of one.
+                // Beginning takes some five round trips: together this covers the retry and three round trips after it,
+                // in steps of a quarter of one.
                 let late = RTT.mul_f64(f64::from(index * ROUNDS + round) / 4.0);
                 tokio::time::sleep(late).await;
                 within("the beginning", reader.begin(Begin::Oldest))
@@ -89,7 +89,7 @@ async fn a_late_beginning_far_away_leaves_nothing_out() {
                     .expect("a beginning");
                 let (mut expected, end) = (Offset(0), tokio::time::Instant::now() + Duration::from_secs(3));
                 while let Ok(batch) = tokio::time::timeout_at(end, reader.next_batch(100)).await {
-                    for stored in batch.expect("records").expect("ours") {
+                    for stored in batch.expect("records").expect("still assigned") {
                         if stored.offset != expected {
                             return Some((index, expected, stored.offset));
                         }
@@ -106,8 +106,8 @@ async fn a_late_beginning_far_away_leaves_nothing_out() {
     assert!(left_out.is_empty(), "records were left out: {left_out:?}");
 }
 
-/// A round trip bounds the latency, and must not bound the rate: five requests under way, each of one partition, are 50 a
-/// second.
+/// A round trip bounds the latency, and must not bound the rate: five requests in flight, each of one partition, are 50
+/// a second.
 #[cfg(not(feature = "planted-bugs"))]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_link_of_100_ms_takes_200_records_a_second_to_twelve_partitions() {

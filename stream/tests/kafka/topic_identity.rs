@@ -1,4 +1,4 @@
-//! A topic that is made anew is another one, whatever it holds by then.
+//! A topic that was deleted and created again is another one, whatever it holds by then.
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
@@ -19,8 +19,8 @@ async fn delete(topic: &TopicName) {
     deleted.expect("an answer")[0].as_ref().expect("deleted");
 }
 
-/// Until the cluster has really forgotten the old one.
-async fn make_anew(log: &dyn EventLog, topic: &TopicName) {
+/// Creates the topic again; tries until the cluster has really deleted the old one.
+async fn create_again(log: &dyn EventLog, topic: &TopicName) {
     let spec = schemas::log::TopicSpec {
         name: topic.clone(),
         ..spec(1, config().max_record_bytes)
@@ -46,7 +46,7 @@ async fn progress_that_a_sink_kept_is_not_taken_for_that_of_the_new_topic() {
     };
     member.close().await;
     delete(&topic).await;
-    make_anew(harness.log(), &topic).await;
+    create_again(harness.log(), &topic).await;
     harness.restart().await;
     // It has grown beyond the old progress.
     for n in 0..5 {
@@ -59,13 +59,13 @@ async fn progress_that_a_sink_kept_is_not_taken_for_that_of_the_new_topic() {
             why: LostBecause::OtherTopic { stored, found },
             ..
         } => assert_ne!(stored, found),
-        other => panic!("not told as lost: {other}"),
+        other => panic!("not reported as lost: {other}"),
     }
     member.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_topic_that_is_made_anew_under_a_reader_stops_it() {
+async fn a_topic_that_is_created_again_under_a_reader_stops_it() {
     let harness = open().await;
     let topic = crate::conformance::topic(&harness, 1).await;
     let membership = group();
@@ -76,24 +76,25 @@ async fn a_topic_that_is_made_anew_under_a_reader_stops_it() {
     assert_eq!(values(member.reader(), 5).await.len(), 5);
     member.reader().store(schemas::record::Offset(5)).expect("stored");
     delete(&topic).await;
-    make_anew(harness.log(), &topic).await;
+    create_again(harness.log(), &topic).await;
     let other = open().await;
     for n in 0..20 {
         publish(other.log(), &topic, record("k", format!("new {n}"))).await;
     }
-    // Either the consumer hears that the topic is gone, or the reader that it is another one; within seconds, during which
-    // records of the new one may come. Progress keeps the id of the old one, so none of it is skipped at the next start.
+    // Either the consumer gets the error that the topic is missing, or the reader that it is another one; within
+    // seconds, during which records of the new one may come. Progress keeps the id of the old one, so none of it is
+    // skipped at the next start.
     tokio::select! {
         change = member.consumer.next() => {
-            let error = change.expect_err("nothing is assigned anew to the one who has it");
+            let error = change.expect_err("nothing new is assigned to the member that has it");
             assert!(matches!(error, LogError::Misconfigured(_)), "{error}");
         }
         error = async {
-            let reader = member.readers.get_mut(&0).expect("ours");
+            let reader = member.readers.get_mut(&0).expect("assigned");
             loop {
                 match within("the end", reader.next_batch(100)).await {
                     Ok(batch) => {
-                        let next = batch.expect("ours").last().expect("a record").offset.next();
+                        let next = batch.expect("assigned").last().expect("a record").offset.next();
                         reader.store(next).expect("stored");
                     }
                     Err(error) => break error,
@@ -103,11 +104,11 @@ async fn a_topic_that_is_made_anew_under_a_reader_stops_it() {
             assert!(matches!(error, LogError::ProgressLost { .. }), "{error}");
         }
     }
-    // The commit of what was stored may be refused by now; the group is left either way.
+    // The commit of stored progress may be refused by now; the member leaves the group either way.
     within("the close", member.consumer.close()).await.ok();
     let mut member = Member::join(other.log(), &topic, &membership, Start::Earliest, 1).await;
     match within("the beginning", member.reader().begin(Begin::Stored)).await {
-        // Kafka forgets the progress of a topic that is deleted.
+        // Kafka deletes the progress of a topic with the topic.
         Ok(()) => assert_eq!(values(member.reader(), 1).await, ["new 0"], "from the first record on"),
         Err(error) => assert!(matches!(error, LogError::ProgressLost { .. }), "{error}"),
     }

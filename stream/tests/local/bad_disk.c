@@ -1,5 +1,5 @@
-/* A disk with bad days, for tests: loaded before libc it fails writes to the journal while the file `full` is in the
-   folder $BAD_DISK, and fsync while `forgets` is there. */
+/* A failing disk, for tests: loaded before libc it fails writes to the journal while the file `full` exists in the
+   folder $BAD_DISK, and fsync while `forgets` exists. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

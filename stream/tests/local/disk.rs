@@ -1,4 +1,4 @@
-//! Bad days of the disk: it is full, it forgets.
+//! A failing disk: it is full, or it loses what was written.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,7 +13,8 @@ use crate::conformance::{group, join, read, text, within};
 
 const BYTES: usize = 2300;
 
-/// Full, refused, read all the same, freed, taken again, and in the end exactly what was acknowledged.
+/// The disk is full, publishing is refused, reading still works; then there is room, records are taken again, and in
+/// the end the journal holds exactly what was acknowledged.
 async fn survives_a_full_disk(config: &Config, fill: impl Fn(), free: impl Fn()) {
     let journal = open(config).await;
     let topic = events(&journal, 1).await;
@@ -49,7 +50,7 @@ async fn survives_a_full_disk(config: &Config, fill: impl Fn(), free: impl Fn())
     member.close().await;
 
     free();
-    eventually("it is ready again by itself", async || {
+    eventually("it is ready again on its own", async || {
         journal.ready(&topic).await.is_ok()
     })
     .await;
@@ -71,12 +72,12 @@ async fn survives_a_full_disk(config: &Config, fill: impl Fn(), free: impl Fn())
     let numbers: Vec<usize> = found.iter().map(|(_, record)| number(record, BYTES)).collect();
     assert_eq!(
         numbers, acknowledged,
-        "what was refused is not there, what was acknowledged is"
+        "what was refused is missing, what was acknowledged is not"
     );
     close(journal).await;
 }
 
-/// A file system of its own, 12 MB.
+/// A separate file system of 12 MB.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
@@ -122,7 +123,7 @@ async fn a_full_disk_is_refused_and_survived() {
     let ballast = folder.path().join("ballast");
     let config = super::config(folder.path());
     let fill = || {
-        // Writing ends with the error that is wanted.
+        // Writing ends with the intended error.
         let mut file = std::fs::File::create(&ballast).expect("created");
         while std::io::Write::write_all(&mut file, &[0; 4096]).is_ok() {}
     };
@@ -131,7 +132,7 @@ async fn a_full_disk_is_refused_and_survived() {
     drop(disk);
 }
 
-/// In a process whose disk does as `bad_disk.c` says.
+/// Runs in a process whose disk behaves as in `bad_disk.c`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn simulated_full_disk() {
     let Some(folder) = asked() else { return };
@@ -141,7 +142,7 @@ async fn simulated_full_disk() {
     survives_a_full_disk(&super::config(&folder), fill, free).await;
 }
 
-/// In a process whose disk does as `bad_disk.c` says.
+/// Runs in a process whose disk behaves as in `bad_disk.c`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn forgetful_disk() {
     let Some(folder) = asked() else { return };
@@ -157,7 +158,7 @@ async fn forgetful_disk() {
     std::fs::write(&forgets, "").expect("written");
     let first = journal.publish(&topic, sized(10, BYTES)).await;
     std::fs::remove_file(&forgets).expect("removed");
-    // The disk says that it is well again. It is not believed.
+    // The disk reports success again. It is not trusted.
     let second = journal.publish(&topic, sized(11, BYTES)).await;
     for result in [first, second] {
         let Err(PublishError::Unavailable { reason }) = result else {
@@ -173,18 +174,18 @@ async fn forgetful_disk() {
     assert!(matches!(stored, Err(LogError::Unavailable(_))), "{stored:?}");
     assert!(
         within("the close", member.consumer.close()).await.is_err(),
-        "there is no telling what is stored"
+        "it is unknown what is stored"
     );
     assert!(
         within("the close", journal.close()).await.is_err(),
-        "a sick journal does not end well"
+        "a broken journal does not close cleanly"
     );
 
     let journal = open(&config).await;
     let last = journal
         .publish(&topic, sized(12, BYTES))
         .await
-        .expect("opened anew it is believed");
+        .expect("it is trusted after it is opened again");
     let found: Vec<usize> = everything(&journal, &topic, &last)
         .await
         .iter()
@@ -196,7 +197,7 @@ async fn forgetful_disk() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_a_failed_fsync_nothing_is_acknowledged_until_it_is_opened_anew() {
+async fn after_a_failed_fsync_nothing_is_acknowledged_until_it_is_opened_again() {
     let folder = tempfile::tempdir().expect("a folder");
     in_a_process_with_a_bad_disk("local::disk::forgetful_disk", folder.path()).await;
 }
@@ -218,6 +219,6 @@ async fn in_a_process_with_a_bad_disk(test: &str, folder: &Path) {
         command.output().expect("a child process")
     });
     let output = within("the child", output).await.expect("no panic");
-    let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    let printed = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success() && printed.contains("1 passed"), "{printed}");
 }

@@ -22,7 +22,7 @@ use stream::journal::{Config, Journal};
 
 use crate::conformance::{PATIENCE, join, read, text, within};
 
-/// Tells the processes that the tests start where the journal is.
+/// The variable with the journal's path, for the processes that the tests start.
 pub(crate) const CHILD_PATH: &str = "FOREBAY_JOURNAL_TEST_PATH";
 
 fn config(folder: &Path) -> Config {
@@ -50,7 +50,7 @@ fn spec(name: &'static str, partitions: i32) -> TopicSpec {
     }
 }
 
-/// Makes the topic `events`.
+/// Creates the topic `events`.
 async fn events(journal: &Journal, partitions: i32) -> TopicName {
     let spec = spec("events", partitions);
     within("the topic", journal.ensure_topics(std::slice::from_ref(&spec)))
@@ -59,7 +59,7 @@ async fn events(journal: &Journal, partitions: i32) -> TopicName {
     spec.name
 }
 
-/// A record of `bytes` bytes that says which one it is.
+/// A record of `bytes` bytes that contains its number.
 fn sized(n: usize, bytes: usize) -> Record {
     let mut value = format!("{n} ").into_bytes();
     value.resize(bytes, b'x');
@@ -93,7 +93,7 @@ async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut(
     }
 }
 
-/// Everything in a topic of one partition, as far as `last`.
+/// Reads everything in a topic of one partition up to `last`.
 async fn everything(journal: &Journal, topic: &TopicName, last: &Position) -> Vec<(i64, Record)> {
     let mut member = join(journal, topic, &Membership::Alone, Start::Earliest).await;
     let mut all: Vec<(i64, Record)> = Vec::new();
@@ -109,14 +109,14 @@ async fn everything(journal: &Journal, topic: &TopicName, last: &Position) -> Ve
     all
 }
 
-/// This test program again, to run one test in a process of its own.
+/// A command that runs one test of this program in its own process.
 fn child(test: &str, path: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     command.args(["--exact", test, "--nocapture"]).env(CHILD_PATH, path);
     command
 }
 
-/// The journal's folder, in such a process; `None` in the usual run, where there is nothing to do.
+/// Returns the journal's folder in such a process; `None` in a normal run, where the test does nothing.
 fn asked() -> Option<std::path::PathBuf> {
     std::env::var_os(CHILD_PATH).map(Into::into)
 }

@@ -1,4 +1,4 @@
-//! The journal does what a few vectors would do, whatever the order of operations.
+//! The journal behaves like a few vectors, whatever the order of operations.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ enum Step {
         key: u8,
         count: usize,
     },
-    /// Reads up to so many of a partition, and stores the progress of some of them.
+    /// Reads up to `count` records of a partition, and stores the progress of some of them.
     Read {
         partition: usize,
         count: usize,
@@ -121,7 +121,7 @@ impl Run {
                 self.join().await;
             }
             Step::Trim { partition, count } => {
-                // Not beyond what is stored: lost progress is the conformance suite's.
+                // Not beyond what is stored: the conformance suite tests lost progress.
                 let model = &mut self.models[partition];
                 let bound = model
                     .stored
@@ -183,7 +183,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 64, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_order_of_operations_gives_what_vectors_would_give(steps in prop::collection::vec(step(), 1..40)) {
+    fn any_order_of_operations_has_the_same_result_as_with_vectors(steps in prop::collection::vec(step(), 1..40)) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let folder = tempfile::tempdir().expect("a folder");

@@ -1,4 +1,4 @@
-//! What cannot be opened says why, and where to go from there.
+//! A journal that cannot be opened: the error says why, and what to do.
 
 use schemas::log::{LogError, Publish, PublishError, Start, Subscribe};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -8,14 +8,14 @@ use stream::journal::{Config, Journal};
 use super::{close, config, events, open, sized};
 use crate::conformance::{Member, group, join, read, within};
 
-/// Opens, expects a refusal, and gives its text.
+/// Opens a journal, expects an error, and returns its text.
 async fn refused(config: &Config) -> String {
     match within("the refusal", Journal::open(config))
         .await
-        .expect_err("not to be opened")
+        .expect_err("it cannot be opened")
     {
         error @ LogError::Misconfigured(_) => error.to_string(),
-        other => panic!("this will not pass by itself: {other}"),
+        other => panic!("this does not pass without help: {other}"),
     }
 }
 
@@ -46,7 +46,7 @@ async fn a_journal_of_a_newer_program_is_refused() {
     assert!(error.contains("layout 99"), "{error}");
 }
 
-/// As a version before the ids of topics has left it.
+/// A journal written by a version without ids of topics.
 #[tokio::test]
 async fn a_journal_of_an_older_program_is_brought_up_to_date() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -88,7 +88,7 @@ async fn a_folder_that_cannot_be_made_is_named() {
 }
 
 #[tokio::test]
-async fn nothing_to_read_is_said() {
+async fn a_missing_journal_is_reported() {
     let folder = tempfile::tempdir().expect("a folder");
     let result = within("the refusal", Journal::open_read_only(folder.path())).await;
     let error = result.expect_err("no journal").to_string();
@@ -97,7 +97,7 @@ async fn nothing_to_read_is_said() {
 }
 
 #[tokio::test]
-async fn a_journal_can_be_read_when_nobody_writes_it() {
+async fn a_journal_can_be_read_when_no_process_writes_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = config(folder.path());
     let journal = open(&config).await;

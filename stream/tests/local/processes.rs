@@ -9,7 +9,7 @@ use stream::journal::{Config, Journal};
 use super::{asked, child, close, config, events, open, sized};
 use crate::conformance::{group, join, text, values, within};
 
-/// In a process of its own: says how opening went.
+/// Runs in its own process: prints the result of opening.
 #[tokio::test]
 async fn second_writer() {
     let Some(path) = asked() else { return };
@@ -23,7 +23,7 @@ async fn second_writer() {
         Err(LogError::Misconfigured(why)) => format!("misconfigured: {why}"),
         Err(other) => format!("other: {other}"),
     };
-    writeln!(std::io::stdout(), "\nanswer {answer}").expect("somebody listens");
+    writeln!(std::io::stdout(), "\nanswer {answer}").expect("the test reads this");
 }
 
 async fn opened_by_another_process(config: &Config) -> String {
@@ -38,7 +38,7 @@ async fn opened_by_another_process(config: &Config) -> String {
 }
 
 #[tokio::test]
-async fn a_second_process_is_locked_out_until_the_first_lets_go() {
+async fn a_second_process_is_locked_out_until_the_first_releases_the_lock() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = config(folder.path());
     let journal = open(&config).await;
@@ -51,7 +51,7 @@ async fn a_second_process_is_locked_out_until_the_first_lets_go() {
 }
 
 #[tokio::test]
-async fn a_dropped_journal_lets_go_by_itself() {
+async fn a_dropped_journal_releases_its_lock() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = config(folder.path());
     let journal = open(&config).await;
@@ -61,23 +61,23 @@ async fn a_dropped_journal_lets_go_by_itself() {
     close(open(&config).await).await;
 }
 
-/// In a process of its own: prints what another process writes.
+/// Runs in its own process: prints what another process writes.
 #[tokio::test]
 async fn tail() {
     let Some(path) = asked() else { return };
     let journal = Journal::open_read_only(&path).await.expect("a reader");
     let topic = super::spec("events", 1).name;
     let mut member = join(&journal, &topic, &Membership::Alone, Start::Latest).await;
-    writeln!(std::io::stdout(), "\nreading").expect("somebody listens");
+    writeln!(std::io::stdout(), "\nreading").expect("the test reads this");
     for value in values(member.reader(), 50).await {
-        writeln!(std::io::stdout(), "\nread {value}").expect("somebody listens");
+        writeln!(std::io::stdout(), "\nread {value}").expect("the test reads this");
     }
     member.close().await;
     close(journal).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_process_reads_along() {
+async fn another_process_reads_while_one_writes() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = config(folder.path());
     let journal = open(&config).await;
@@ -88,14 +88,14 @@ async fn another_process_reads_along() {
         .spawn()
         .expect("a child process");
     let stdout = tail.stdout.take().expect("a pipe");
-    let (said, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let (lines, mut received) = tokio::sync::mpsc::unbounded_channel();
     let listening = tokio::task::spawn_blocking(move || {
         for line in BufReader::new(stdout).lines() {
-            said.send(line.expect("text")).ok();
+            lines.send(line.expect("text")).ok();
         }
         tail.wait().expect("an ended child")
     });
-    while within("the reader", heard.recv()).await.expect("a line") != "reading" {}
+    while within("the reader", received.recv()).await.expect("a line") != "reading" {}
     let mut wanted = Vec::new();
     for n in 1..=50 {
         let record = sized(n, 100);
@@ -103,7 +103,7 @@ async fn another_process_reads_along() {
         journal.publish(&topic, record).await.expect("acknowledged");
     }
     let mut found = Vec::new();
-    while let Some(line) = within("the lines", heard.recv()).await {
+    while let Some(line) = within("the lines", received.recv()).await {
         found.extend(Some(line).filter(|l| l.starts_with("read ")));
     }
     assert_eq!(found, wanted);
@@ -112,7 +112,7 @@ async fn another_process_reads_along() {
 }
 
 #[tokio::test]
-async fn who_only_reads_can_change_nothing() {
+async fn a_process_that_only_reads_can_change_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = config(folder.path());
     let journal = open(&config).await;

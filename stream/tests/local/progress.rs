@@ -1,4 +1,4 @@
-//! Progress goes to disk by itself.
+//! Progress is written to disk without a close.
 
 use schemas::log::{Publish, Start};
 use schemas::record::Offset;
@@ -33,7 +33,7 @@ async fn stored_progress_is_on_disk_soon_without_a_close() {
         })
         .await;
     }
-    // The last one that was stored counts, and goes along with the next commit.
+    // The last stored progress counts, and is part of the next commit.
     member.reader().store(Offset(5)).expect("stored");
     journal.publish(&topic, sized(9, 100)).await.expect("acknowledged");
     let found: i64 = sqlx::query_scalar("SELECT next FROM progress")

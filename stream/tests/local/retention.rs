@@ -173,7 +173,7 @@ async fn records_that_no_group_reads_yet_are_not_thrown_away_for_space() {
     close(journal).await;
 }
 
-/// Damage that leaves a hole must not keep the writer busy for ever, nor what lies before it alive.
+/// A hole from damage must neither keep the writer busy forever nor keep the records before it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hole_in_the_offsets_does_not_stop_the_deletion() {
     let folder = tempfile::tempdir().expect("a folder");

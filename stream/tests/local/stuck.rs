@@ -1,4 +1,4 @@
-//! A disk that does not answer: publishing ends in time, and what was refused in time is not written later.
+//! A disk that does not answer: publishing ends in time, and what was refused is not written later.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ async fn publishing_ends_in_time_whatever_the_disk_does() {
     let topic = events(&journal, 1).await;
     journal.publish(&topic, sized(0, 100)).await.expect("acknowledged");
 
-    // Somebody else's write transaction looks to the writer like a disk that hangs.
+    // To the writer, the write transaction of another process looks like a disk that hangs.
     let file = SqliteConnectOptions::new().filename(config.path.join("journal.db"));
     let mut connection = file.connect().await.expect("a connection");
     sqlx::query("BEGIN IMMEDIATE")
@@ -76,7 +76,7 @@ async fn publishing_ends_in_time_whatever_the_disk_does() {
         .iter()
         .map(|(_, r)| number(r, 100))
         .collect();
-    // The group that was being written when the disk hung may have been written; what was queued behind it not.
+    // The group that was being written when the disk hung may have been written; what was queued after it was not.
     assert!(
         numbers.iter().filter(|n| (1..20).contains(*n)).count() < 10,
         "{numbers:?}"
@@ -84,7 +84,7 @@ async fn publishing_ends_in_time_whatever_the_disk_does() {
     close(journal).await;
 }
 
-/// Large records do not pile up behind a disk that hangs, also when their publishers have given up long ago.
+/// Large records do not accumulate while a disk hangs, even when their publishers have long stopped waiting.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_waits_for_the_disk_is_bounded_in_bytes() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,4 +1,4 @@
-//! A single broker: killed, held.
+//! A single broker: killed, stopped.
 
 use crate::services::ONE;
 use crate::trial::{Setup, Trial};
@@ -20,7 +20,7 @@ async fn a_broker_that_is_killed_loses_and_doubles_nothing() {
 
 #[ignore = "long: `./run faults`"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_that_stands_still_loses_and_doubles_nothing() {
+async fn a_stopped_broker_loses_and_doubles_nothing() {
     let mut trial = Trial::begin("broker STOP 45 s", Setup::default()).await;
     trial.load().await;
     while trial.goes_on(1) {

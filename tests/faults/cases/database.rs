@@ -1,4 +1,4 @@
-//! The database: restarted without a checkpoint, robbed of a process, held.
+//! The database: restarted without a checkpoint, one of its processes killed, stopped.
 
 use std::time::Duration;
 
@@ -70,7 +70,7 @@ async fn a_database_that_loses_a_process_has_each_event_once() {
 
 #[ignore = "long: `./run faults`"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_that_stands_still_has_each_event_once() {
+async fn a_stopped_database_has_each_event_once() {
     let mut trial = Trial::begin("PG all STOP", Setup::default()).await;
     trial.load().await;
     while trial.goes_on(1) {

@@ -18,7 +18,7 @@ const ALL: [Which; 4] = [
 
 #[ignore = "long: `./run faults`"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rolling_restart_of_everything_is_felt_by_nobody() {
+async fn a_rolling_restart_of_everything_has_no_effect() {
     let mut trial = Trial::begin("rolling restart", Setup::default()).await;
     trial.load().await;
     while trial.goes_on(4) {
@@ -30,7 +30,7 @@ async fn a_rolling_restart_of_everything_is_felt_by_nobody() {
     trial.finish().await;
 }
 
-/// What happens at random.
+/// The random faults.
 #[derive(Debug, Clone, Copy)]
 enum Fault {
     Kill(Which),
@@ -58,7 +58,7 @@ impl Fault {
         }
     }
 
-    /// How long it lasts: up to three sessions for what stands still.
+    /// How long it lasts: up to three sessions for a stopped process.
     fn lasts(self, random: &mut Rng) -> Duration {
         let most = match self {
             Self::Hold(_) => 19_000,

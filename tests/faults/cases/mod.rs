@@ -1,4 +1,4 @@
-//! The cases, by what suffers. Those that are too long for `./run test` are ignored there.
+//! The cases, by what fails. Those that are too long for `./run test` are ignored there.
 
 mod broker;
 mod database;

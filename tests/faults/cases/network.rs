@@ -1,4 +1,4 @@
-//! The way to the services: cut, without an answer, narrow.
+//! The network to the services: cut, stalled, narrow.
 
 use std::time::Duration;
 
@@ -12,17 +12,17 @@ const NARROW: Link = Link {
 };
 
 #[derive(Debug, Clone, Copy)]
-enum Trouble {
+enum NetworkFault {
     Cut,
-    /// Two sessions without a word, and no connection that breaks.
+    /// Two sessions without an answer, and no connection that breaks.
     Stall,
     Narrow,
 }
 
-impl Trouble {
+impl NetworkFault {
     const ALL: [Self; 3] = [Self::Cut, Self::Stall, Self::Narrow];
 
-    fn make(self, proxy: &Proxy) {
+    fn apply(self, proxy: &Proxy) {
         match self {
             Self::Cut => proxy.cut(),
             Self::Stall => proxy.stall(),
@@ -42,13 +42,13 @@ async fn a_network_that_fails_loses_and_doubles_nothing() {
     let mut trial = Trial::begin("network cut, stalled, narrow", setup).await;
     trial.load().await;
     while trial.goes_on(6) {
-        let trouble = Trouble::ALL[trial.acts / 2 % 3];
+        let fault = NetworkFault::ALL[trial.acts / 2 % 3];
         let is_kafka = trial.acts.is_multiple_of(2);
         let proxies = || {
             let kafka = trial.kafka_proxies.iter().filter(|_| is_kafka);
             kafka.chain(Some(&trial.postgres_proxy).filter(|_| !is_kafka))
         };
-        proxies().for_each(|proxy| trouble.make(proxy));
+        proxies().for_each(|proxy| fault.apply(proxy));
         trial.last(12).await;
         proxies().for_each(Proxy::open);
         trial.healed();

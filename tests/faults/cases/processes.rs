@@ -1,4 +1,4 @@
-//! Our own processes: none of them harmed, killed, held, restarted.
+//! Our own processes: undisturbed, killed, stopped, restarted.
 
 use crate::deployment::Which;
 use crate::trial::{Setup, Trial};

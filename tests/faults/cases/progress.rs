@@ -1,4 +1,5 @@
-//! What the progress stands on goes away: the topic, or the group's offsets. Then the program stops loudly, and skips nothing.
+//! What progress depends on is deleted: the topic, or the group's offsets. Then the program stops with an error, and
+//! skips nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,14 +25,15 @@ const ONE_PROCESSOR: Setup = Setup {
 };
 
 impl Trial {
-    /// Everything accepted so far is where it should be, and nothing more is sent.
+    /// Stops sending, and waits until everything accepted is where it should be.
     async fn come_to_rest(&mut self) {
         self.unload().await;
         self.drain().await;
     }
 
-    /// Whether, within `patience`, a process ends by itself or says that it is not ready.
-    async fn grows_loud(&mut self, which: Which, patience: Duration) -> Result<String, String> {
+    /// Waits until a process ends by itself or reports that it is not ready; returns its reason, or an error after
+    /// `patience`.
+    async fn reports_failure(&mut self, which: Which, patience: Duration) -> Result<String, String> {
         let client = self.deployment.client.clone();
         let deadline = Instant::now() + patience;
         loop {
@@ -56,7 +58,7 @@ impl Trial {
 
 #[ignore = "long: `./run faults`"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_topic_that_is_deleted_stops_both_sides_loudly() {
+async fn a_deleted_topic_stops_both_sides_with_an_error() {
     let mut trial = Trial::begin("topic deleted", ONE_PROCESSOR).await;
     trial.load().await;
     trial.accept_more(trial.plan.events).await;
@@ -72,21 +74,23 @@ async fn a_topic_that_is_deleted_stops_both_sides_loudly() {
         (Which::Processor(0), 60),
     ] {
         let started = Instant::now();
-        match trial.grows_loud(which, Duration::from_secs(patience)).await {
+        match trial.reports_failure(which, Duration::from_secs(patience)).await {
             Ok(reason) => said.push(format!("{which:?} after {:.1?}: {reason}", started.elapsed())),
-            Err(silence) => complaints.push(format!("{which:?} does not say that its topic is gone: {silence}")),
+            Err(silence) => complaints.push(format!(
+                "{which:?} does not report that its topic is missing: {silence}"
+            )),
         }
     }
     trial.unload_within(Duration::from_secs(3)).await;
     trial.may_end = true;
-    // Whatever was accepted after the topic went is lost, and judged as such.
+    // What was accepted after the topic was deleted is lost, and judged as such.
     let evidence = trial.evidence().await;
     trial.conclude(&evidence, complaints, json!({ "said": said })).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_topic_made_anew_while_the_processor_is_away_is_not_taken_for_the_old_one() {
-    let mut trial = Trial::begin("topic made anew", ONE_PROCESSOR).await;
+async fn a_topic_created_again_while_the_processor_is_down_is_not_taken_for_the_old_one() {
+    let mut trial = Trial::begin("topic created again", ONE_PROCESSOR).await;
     trial.load().await;
     trial.accept_more(trial.plan.events / 2).await;
     trial.come_to_rest().await;
@@ -97,7 +101,7 @@ async fn a_topic_made_anew_while_the_processor_is_away_is_not_taken_for_the_old_
     kafka::delete_topic(&trial.direct.kafka, &trial.deployment.topic("events")).await;
     tokio::task::block_in_place(|| trial.deployment.migrate());
     trial.acts += 1;
-    // Filled beyond the old progress, in every partition: the keys are the same, and there are more events.
+    // Filled beyond the old progress, in every partition: with the same keys and more events.
     trial.ledger = Arc::new(Ledger::new(trial.plan.keys));
     trial.load().await;
     let old = before.book.entries.len();
@@ -106,50 +110,50 @@ async fn a_topic_made_anew_while_the_processor_is_away_is_not_taken_for_the_old_
 
     trial.may_end = true;
     trial.deployment.start(Which::Processor(0));
-    let loud = trial.grows_loud_about_progress().await;
-    // A sink that did not stop goes on; one that did never gets there.
+    let reported = trial.reports_lost_progress().await;
+    // A sink that did not stop goes on; one that did delivers nothing more.
     trial.drain_unless_quiet_for(Duration::from_secs(5)).await;
     let after = trial.evidence().await;
     let verdict = judge(&after);
     let count = |finding| verdict.count(&[finding]);
     let (lost, undelivered) = (count(Finding::Lost), count(Finding::NotDelivered));
     let mut complaints = Vec::new();
-    if let Err(silence) = &loud {
-        complaints.push(format!("no word of `progress lost`: {silence}"));
+    if let Err(silence) = &reported {
+        complaints.push(format!("`progress lost` was not reported: {silence}"));
     }
-    // Nothing at all, or everything: what lies between was skipped.
+    // Nothing or everything must be missing: anything between was skipped.
     let all = verdict.accepted * after.receivers.len();
     for (sink, missing, of) in [("postgres", lost, verdict.accepted), ("http", undelivered, all)] {
         if missing != 0 && missing != of {
             complaints.push(format!("{sink}: {missing} of {of} were skipped"));
         }
     }
-    let more = json!({ "said": loud.unwrap_or_default(), "accepted_anew": verdict.accepted, "lost": lost, "not_delivered": undelivered });
+    let more = json!({ "said": reported.unwrap_or_default(), "accepted_anew": verdict.accepted, "lost": lost, "not_delivered": undelivered });
     trial.conclude(&before, complaints, more).await;
 }
 
 impl Trial {
-    /// Whether the only processor says that its progress is lost, and stops.
-    async fn grows_loud_about_progress(&mut self) -> Result<String, String> {
+    /// Waits until the only processor logs that its progress is lost, and stops; returns the line, or an error.
+    async fn reports_lost_progress(&mut self) -> Result<String, String> {
         let said = |role: &Role| {
             let logs = role.logs();
             let line = logs.lines().rev().find(|line| line.contains("progress lost"));
             line.map(str::to_owned)
         };
-        // A processor that starts is not ready at first, which is no statement.
+        // A processor that is starting is not ready at first, which does not count.
         let deadline = Instant::now() + Duration::from_secs(45);
         while Instant::now() < deadline {
             let member = self.deployment.get(Which::Processor(0));
             if let Some(line) = said(&member.role) {
                 return self
-                    .grows_loud(Which::Processor(0), Duration::from_secs(30))
+                    .reports_failure(Which::Processor(0), Duration::from_secs(30))
                     .await
                     .map(|_| line);
             }
             if !member.role.alive() {
-                return Err(format!("it ended with other words:\n{}", tail(&member.role.logs())));
+                return Err(format!("it ended with another error:\n{}", tail(&member.role.logs())));
             }
-            if self.stands_still_while_ready().await {
+            if self.is_idle_while_ready().await {
                 break;
             }
             sleep(Duration::from_millis(200)).await;
@@ -157,8 +161,8 @@ impl Trial {
         Err("it is ready, and has nothing more to do".to_owned())
     }
 
-    /// Ready for ten seconds, without a new row or arrival.
-    async fn stands_still_while_ready(&mut self) -> bool {
+    /// Whether it is ready for ten seconds, without a new row or arrival.
+    async fn is_idle_while_ready(&mut self) -> bool {
         let client = self.deployment.client.clone();
         let mut last = None;
         for _ in 0..20 {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::deployment::Which;
 use crate::judge::Evidence;
-use crate::ledger::{Fate, Ledger};
+use crate::ledger::{EventState, Ledger};
 use crate::trial::{Setup, Trial};
 
 /// Graceful restarts of the only processor: where it begins to read must not depend on how long the answers take.
@@ -42,7 +42,7 @@ async fn a_processor_restarted_behind_a_slow_broker_and_a_slow_database_skips_no
 const SLOW_LINK_RATE: u32 = 200;
 const WINDOW_MS: i64 = 5000;
 
-/// Twelve partitions, one ingest, and a broker that is 100 ms away: the time of the answers may not become a bound on the rate.
+/// Twelve partitions, one ingest, and a broker that is 100 ms away: the latency must not bound the rate.
 #[ignore = "long: `./run faults`"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_events_a_second_pass_a_link_of_100_ms() {
@@ -54,7 +54,7 @@ async fn two_hundred_events_a_second_pass_a_link_of_100_ms() {
     };
     let mut trial = Trial::begin("slow link, Kafka RTT 100 ms", setup).await;
     trial.slow_kafka(Duration::from_millis(100));
-    // So many that the next event of a key never waits for the one before.
+    // So many keys that the next event of a key never waits for the one before.
     trial.ledger = Arc::new(Ledger::new(2000));
     // The first event waits for connections and metadata, whatever the rate.
     trial.load_blindly(10);
@@ -68,7 +68,7 @@ async fn two_hundred_events_a_second_pass_a_link_of_100_ms() {
     let windows = windows(&evidence, trial.loaded_ms.0);
     let refused = evidence.book.not_accepted.len();
     let planned = evidence.book.entries.len();
-    // One in a hundred is the machine's: this harness, the brokers and other tests share it.
+    // One in a hundred is allowed, because this harness, the brokers and other tests share the machine.
     let complaints = if refused * 100 > planned {
         vec![format!(
             "{refused} attempts for {planned} events were not accepted: {windows}"
@@ -79,7 +79,7 @@ async fn two_hundred_events_a_second_pass_a_link_of_100_ms() {
     trial.conclude(&evidence, complaints, windows).await;
 }
 
-/// What became of the events of each five seconds: by the time they were planned for, and of attempts by the time of the answer.
+/// Counts the events of each five seconds by their planned time, and the attempts by the time of the answer.
 fn windows(evidence: &Evidence, began_ms: i64) -> Value {
     let mut windows: Vec<(usize, usize, Vec<i64>)> = Vec::new();
     let mut at = |ms: i64| {
@@ -96,7 +96,7 @@ fn windows(evidence: &Evidence, began_ms: i64) -> Value {
     let refused: Vec<usize> = evidence.book.not_accepted.iter().map(|(ms, _)| at(*ms)).collect();
     for (index, entry) in planned {
         windows[index].0 += 1;
-        if let Fate::Accepted { at_ms } = entry.fate {
+        if let EventState::Accepted { at_ms } = entry.state {
             windows[index].2.push(at_ms - entry.planned_ms);
         }
     }

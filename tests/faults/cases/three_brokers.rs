@@ -13,7 +13,7 @@ const CLUSTER: Setup = Setup {
 };
 
 impl Trial {
-    /// The broker that leads the most partitions of the events, by its place in the cluster.
+    /// Returns the broker that leads the most partitions of the events, by its position in the cluster.
     fn leader(&self) -> usize {
         let (brokers, topic) = (self.direct.kafka.clone(), self.deployment.topic("events"));
         let leaders = tokio::task::block_in_place(|| kafka::leaders(&brokers, &topic));
@@ -46,12 +46,15 @@ async fn with_two_brokers_of_three_lost_nothing_is_accepted_and_nothing_is_lost(
         let first = trial.acts % 3;
         let lost = [THREE[first], THREE[(first + 1) % 3]];
         trial.kill_services(&lost);
-        // What was confirmed at that moment is still on its way to the sender.
+        // Answers confirmed at that moment are still in flight to the sender.
         trial.last(3).await;
         let (accepted, refused) = (trial.ledger.count_accepted(), trial.ledger.count_not_accepted());
         trial.last(trial.plan.short_or_long(4, 10)).await;
         assert_eq!(trial.ledger.count_accepted(), accepted, "one replica is not enough");
-        assert!(trial.ledger.count_not_accepted() > refused, "and the senders hear it");
+        assert!(
+            trial.ledger.count_not_accepted() > refused,
+            "and the senders get refusals"
+        );
         trial.start_services(&lost);
         trial.healed();
         trial.accept_more(trial.plan.short_or_long(200, 2500)).await;
@@ -64,7 +67,7 @@ async fn with_two_brokers_of_three_lost_nothing_is_accepted_and_nothing_is_lost(
 async fn a_follower_that_is_lost_costs_nothing_that_was_accepted() {
     let mut trial = Trial::begin("three brokers: a follower kill -9", CLUSTER).await;
     trial.load().await;
-    // Killed once, it leads nothing when it comes back.
+    // Once killed, it leads no partition when it is back.
     let follower = trial.leader();
     trial.kill_services(&[THREE[follower]]);
     trial.last(8).await;

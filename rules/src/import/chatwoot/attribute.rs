@@ -1,4 +1,5 @@
-//! Where what Chatwoot's conditions look at stands in its webhooks, and how Chatwoot compares it (its `filter_keys.yml`).
+//! Where Chatwoot's webhooks have the attributes of its conditions, and how Chatwoot compares them (its
+//! `filter_keys.yml`).
 
 use serde_json::Value;
 
@@ -7,18 +8,18 @@ use crate::import::draft::Draft;
 
 pub(super) const STATUSES: &[&str] = &["open", "resolved", "pending", "snoozed"];
 
-/// What is compared, by how it is compared. `x` is CEL.
+/// An attribute, by how it is compared. `x` is CEL.
 pub(super) enum Attribute {
-    /// A number; `guard` says that it is the id of what Chatwoot means.
+    /// A number; `guard` checks that it is the id of the right kind of object.
     Id {
         x: String,
         guard: Option<String>,
-        /// There may be none.
+        /// Whether it may be missing.
         optional: bool,
     },
-    /// One of a few words.
+    /// One of a fixed set of words.
     Word { x: String, words: &'static [&'static str] },
-    /// A text, compared as it stands.
+    /// A text, compared as it is.
     Text { x: String },
     /// A text, compared without regard to case.
     Content { x: String },
@@ -28,11 +29,11 @@ pub(super) enum Attribute {
     Labels(String),
     /// Seconds since 1970.
     Epoch { x: String },
-    /// What the account has named itself.
+    /// A custom attribute, named by the account.
     Custom { holder: String, name: String },
 }
 
-/// The conversation in a webhook.
+/// Returns the conversation in a webhook.
 pub(super) fn conversation(trigger: Trigger) -> &'static str {
     match trigger {
         Trigger::Message => "event.data.raw.conversation",
@@ -40,18 +41,18 @@ pub(super) fn conversation(trigger: Trigger) -> &'static str {
     }
 }
 
-/// The object that `x` is a member of, where a missing object is what makes `x` missing.
+/// Returns the object that `x` is a member of, where `x` is missing because that object is.
 pub(super) fn holder(x: &str) -> &str {
     x.strip_suffix(".id").unwrap_or(x)
 }
 
-/// In the order in which Chatwoot looks a key up: conversation, contact, message, custom attribute.
+/// Finds an attribute, in the order in which Chatwoot looks a key up: conversation, contact, message, custom attribute.
 pub(super) fn find(key: &str, custom: Option<&str>, trigger: Trigger) -> Result<Attribute, String> {
     let conversation = conversation(trigger);
     let contact = format!("{conversation}.meta.sender");
     let of_message = |attribute: Attribute| match trigger {
         Trigger::Message => Ok(attribute),
-        Trigger::Conversation => Err("the webhook of a conversation does not bring its messages along".to_owned()),
+        Trigger::Conversation => Err("the webhook of a conversation does not contain its messages".to_owned()),
     };
     let message = |name: &str| format!("event.data.raw.{name}");
     let id = |x: String, optional: bool| Attribute::Id {
@@ -72,7 +73,7 @@ pub(super) fn find(key: &str, custom: Option<&str>, trigger: Trigger) -> Result<
             x: format!("{conversation}.group_type"),
             words: &["individual", "group"],
         },
-        // A bot in the place of an agent has an id of another kind.
+        // A bot that is assigned instead of an agent has another kind of id.
         "assignee_id" => Attribute::Id {
             x: format!("{conversation}.meta.assignee.id"),
             guard: Some(format!(
@@ -113,7 +114,7 @@ pub(super) fn find(key: &str, custom: Option<&str>, trigger: Trigger) -> Result<
             let owner = match custom {
                 Some("conversation_attribute") => conversation,
                 Some("contact_attribute") => &contact,
-                _ => return Err("Chatwoot knows it as neither an attribute nor a custom attribute".to_owned()),
+                _ => return Err("it is neither an attribute of Chatwoot nor a custom attribute".to_owned()),
             };
             Attribute::Custom {
                 holder: format!("{owner}.custom_attributes"),
@@ -123,24 +124,26 @@ pub(super) fn find(key: &str, custom: Option<&str>, trigger: Trigger) -> Result<
     })
 }
 
-/// What has to be said about how an attribute is read, and what has to hold besides.
-pub(super) fn tell(attribute: &Attribute, operator: &str, values: Option<&Value>, draft: &mut Draft) {
+/// Adds the notes on how an attribute is read, and the guards that it needs.
+pub(super) fn annotate(attribute: &Attribute, operator: &str, values: Option<&Value>, draft: &mut Draft) {
     match attribute {
         Attribute::Content { .. } => {
             let guard = "!event.data.raw.?content_attributes.?email.hasValue()";
-            if !draft.guards.iter().any(|there| there == guard) {
+            if !draft.guards.iter().any(|existing| existing == guard) {
                 draft.guards.push(guard.to_owned());
             }
-            draft.note("messages of e-mail inboxes do not match: Chatwoot looks only at what is not quoted in them");
+            draft.note(
+                "messages of e-mail inboxes do not match: Chatwoot compares only the part that is not a quotation",
+            );
         }
         Attribute::Text { x } if x.ends_with("sender.additional_attributes.country_code") => {
-            draft.note("country_code is read as the contact's; old versions looked at the conversation's");
+            draft.note("country_code is read as the contact's; old versions used the conversation's");
         }
         Attribute::Custom { .. } if operator == "not_equal_to" => {
-            draft.note("a custom attribute that is not there does not match not_equal_to, and one that is text is not compared with numbers");
+            draft.note("a missing custom attribute does not match not_equal_to, and one that is text is not compared with numbers");
         }
         Attribute::Custom { .. } if values.and_then(Value::as_array).is_some_and(|values| values.len() > 1) => {
-            draft.note("all values of a custom attribute count; old versions looked at the first only");
+            draft.note("all values of a custom attribute count; old versions used only the first");
         }
         _ => {}
     }

@@ -1,4 +1,4 @@
-//! The chain of conditions of an automation rule: `AND` before `OR`, as in the SQL that Chatwoot makes of it.
+//! The chain of conditions of an automation rule: `AND` before `OR`, as in the SQL that Chatwoot generates.
 
 use serde_json::{Map, Value};
 
@@ -17,10 +17,10 @@ const CONDITION: [&str; 5] = [
     "custom_attribute_type",
 ];
 
-/// One condition of a group that AND joins. Tests of labels wait for those beside them.
+/// One condition of a group that AND joins. Tests of labels are collected and joined at the end.
 enum Part {
     Done(Tree),
-    /// What has to hold of one label, `l`.
+    /// A test of one label, `l`.
     Label(String),
 }
 
@@ -49,20 +49,23 @@ pub(super) fn chain(draft: &mut Draft, conditions: &[Value], trigger: Trigger) -
         let last = number == conditions.len();
         match joined.to_ascii_uppercase().as_str() {
             "AND" | "OR" if last => draft.note(&format!(
-                "{what}: nothing follows its query_operator, which Chatwoot itself cannot run; read as if it were not there"
+                "{what}: nothing follows its query_operator, which Chatwoot itself cannot run; it is ignored"
             )),
             "OR" => groups.push(Vec::new()),
             "AND" => {}
             "" if last => {}
             other => {
-                return draft.lose(what, format!("its query_operator is {}, and not AND or OR", quoted(other)));
+                return draft.lose(
+                    what,
+                    format!("its query_operator is {}, and not AND or OR", quoted(other)),
+                );
             }
         }
     }
     if changed && groups.len() > 1 {
         return draft.lose(
             "attribute_changed",
-            "beside an OR Chatwoot means neither one thing nor the other with it: make two rules of it",
+            "next to an OR its meaning in Chatwoot is unclear: split it into two rules",
         );
     }
     Tree::Any(
@@ -73,7 +76,7 @@ pub(super) fn chain(draft: &mut Draft, conditions: &[Value], trigger: Trigger) -
     )
 }
 
-/// Chatwoot looks at one label at a time: `labels = a AND labels = b` is never true of any.
+/// Joins a group. Chatwoot tests one label at a time: `labels = a AND labels = b` is never true of any.
 fn group_of(draft: &mut Draft, parts: Vec<Part>, trigger: Trigger) -> Tree {
     let mut labels = Vec::new();
     let mut all = Vec::new();
@@ -122,24 +125,24 @@ fn part(
         && matches!(operator, "equal_to" | "not_equal_to")
     {
         let sign = if operator == "equal_to" { "==" } else { "!=" };
-        // Chatwoot looks at the first value only.
+        // Chatwoot uses only the first value.
         return match texts(values).as_deref() {
             Ok([first, ..]) => Part::Label(format!("l {sign} {}", literal(first))),
             Ok([]) => Part::Done(draft.lose(what, "it has no values")),
             Err(why) => Part::Done(draft.lose(what, why)),
         };
     }
-    attribute::tell(&attribute, operator, values, draft);
+    attribute::annotate(&attribute, operator, values, draft);
     Part::Done(match compare(&attribute, operator, values) {
         Ok(cel) => draft.test(what, cel, false),
         Err(why) => draft.lose(what, why),
     })
 }
 
-/// `changed_attributes` is a list of objects with one member each.
+/// Tests for a change: `changed_attributes` is a list of objects with one member each.
 fn changed(key: &str, values: Option<&Value>, trigger: Trigger) -> Result<String, String> {
     if trigger == Trigger::Message {
-        return Err("the webhook of a message does not tell what changed".to_owned());
+        return Err("the webhook of a message does not contain what changed".to_owned());
     }
     let list = |name: &str| {
         let list = values.and_then(|values| values.get(name)).and_then(Value::as_array);
@@ -197,7 +200,7 @@ fn compare(attribute: &Attribute, operator: &str, values: Option<&Value>) -> Res
             _ => search(x, operator, values, "i"),
         },
         Attribute::Flag { x } => {
-            let flags = values.and_then(Value::as_array).ok_or("its values are no list")?;
+            let flags = values.and_then(Value::as_array).ok_or("its values are not a list")?;
             let flags: Option<Vec<String>> = flags
                 .iter()
                 .map(|flag| match flag {
@@ -230,21 +233,21 @@ fn compare(attribute: &Attribute, operator: &str, values: Option<&Value>) -> Res
             let date = texts(values)?.into_iter().next().ok_or("it has no values")?;
             let day = schemas::time::Timestamp::parse(&format!("{date}T00:00:00Z"));
             let seconds = day.ok_or_else(|| format!("{} is not a date", quoted(&date)))?.millis() / 1_000;
-            // Zero is Chatwoot's word for none.
+            // In Chatwoot zero means none.
             Ok(format!("type({x}) in [int, double] && {x} > 0 && {x} {sign} {seconds}"))
         }
         Attribute::Custom { holder, name } => custom(holder, name, operator, values),
     }
 }
 
-/// A custom attribute. What its type is, only Chatwoot's settings say; a text is compared without regard to case.
+/// Tests a custom attribute. Only Chatwoot's settings have its type; a text is compared without regard to case.
 fn custom(holder: &str, name: &str, operator: &str, values: Option<&Value>) -> Result<String, String> {
     let x = format!("{holder}[{}]", literal(name));
     match operator {
         "is_present" => Ok(format!("{} in {holder} && {x} != null", literal(name))),
         "is_not_present" => Ok(format!("(!({} in {holder}) || {x} == null)", literal(name))),
         "equal_to" | "not_equal_to" => {
-            let values = values.and_then(Value::as_array).ok_or("its values are no list")?;
+            let values = values.and_then(Value::as_array).ok_or("its values are not a list")?;
             let texts: Option<Vec<String>> = values
                 .iter()
                 .map(|value| plain(value).or_else(|| value.as_bool().map(|flag| flag.to_string())))
@@ -257,7 +260,7 @@ fn custom(holder: &str, name: &str, operator: &str, values: Option<&Value>) -> R
                 &format!("string({x})"),
                 &texts.iter().map(|text| literal(text)).collect::<Vec<_>>(),
             );
-            // Of a list or an object there is no text.
+            // A list or an object has no text.
             let simple = format!("type({x}) in [int, uint, double, bool]");
             if operator == "equal_to" {
                 return Ok(format!(
@@ -295,7 +298,7 @@ fn custom(holder: &str, name: &str, operator: &str, values: Option<&Value>) -> R
     }
 }
 
-/// `x IN (…)` and `x NOT IN (…)`, which are neither true where `x` is null.
+/// `x IN (…)` and `x NOT IN (…)`; neither is true where `x` is null.
 fn among(x: &str, operator: &str, values: &[String]) -> Result<String, String> {
     match operator {
         _ if values.is_empty() => Err("it has no values".to_owned()),
@@ -337,7 +340,7 @@ fn search(x: &str, operator: &str, values: Option<&Value>, starts_flag: &str) ->
     }
 }
 
-/// Any of `texts`, whole, in whatever case.
+/// Matches any of `texts` as a whole, in any case.
 fn whole(texts: &[String]) -> String {
     let texts: Vec<String> = texts.iter().map(|text| pattern::plain(text)).collect();
     format!("(?is)^(?:{})$", texts.join("|"))

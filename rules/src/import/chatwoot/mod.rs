@@ -1,8 +1,9 @@
 //! Automation rules of Chatwoot and its forks.
 //!
-//! Chatwoot evaluates the conditions of a rule as one SQL expression, `a AND b OR c` as it stands, without brackets
-//! (`AutomationRules::ConditionsFilterService`): AND binds closer than OR. It looks at its own tables; here the same columns
-//! are read from the webhook (`event.data.raw`), in which a message brings its conversation along, and that its contact.
+//! Chatwoot evaluates the conditions of a rule as one SQL expression, `a AND b OR c` without brackets
+//! (`AutomationRules::ConditionsFilterService`): AND binds closer than OR. It reads its own tables; here the same
+//! columns are read from the webhook (`event.data.raw`), in which a message contains its conversation, and that its
+//! contact.
 
 mod attribute;
 mod condition;
@@ -61,7 +62,7 @@ pub(super) fn drafts(value: &Value, env: &Arc<Env>) -> Vec<Draft> {
 
 fn rule(draft: &mut Draft, rule: &Map<String, Value>) {
     draft.off = rule.get("active") == Some(&Value::Bool(false));
-    let told = draft.only("the rule", rule, &RULE);
+    let known = draft.only("the rule", rule, &RULE);
     actions(draft, rule.get("actions"));
     let Some(trigger) = trigger(
         draft,
@@ -71,7 +72,7 @@ fn rule(draft: &mut Draft, rule: &Map<String, Value>) {
     };
     match rule.get("account_id").and_then(plain) {
         Some(account) => {
-            // The adapter puts the account in front of the conversation's number.
+            // The adapter prefixes the conversation's number with the account.
             let conversation = match trigger {
                 Trigger::Message => "event.data.message.conversation.id",
                 Trigger::Conversation => "event.data.ticket.id",
@@ -79,9 +80,9 @@ fn rule(draft: &mut Draft, rule: &Map<String, Value>) {
             let account = text::literal(&format!("{account}/"));
             draft.guards.push(format!("{conversation}.startsWith({account})"));
         }
-        None => draft.note("it names no account: it holds for all Chatwoot sources; add `event.source == \"/tenant/source\"` to narrow it"),
+        None => draft.note("it names no account: it applies to all Chatwoot sources; add `event.source == \"/tenant/source\"` to narrow it"),
     }
-    // What an automation did, Chatwoot does not automate again.
+    // Chatwoot does not run rules on the actions of a rule.
     draft
         .guards
         .push("event.data.raw.?performed_by.?type.orValue(\"\") != \"automation_rule\"".to_owned());
@@ -94,13 +95,13 @@ fn rule(draft: &mut Draft, rule: &Map<String, Value>) {
         Some(Value::Array(conditions)) => condition::chain(draft, conditions, trigger),
         other => draft.lose("conditions", format!("they are {}, not a list", kind(other))),
     };
-    if !told {
-        // It may narrow the rule, or delay it.
+    if !known {
+        // The unknown member may narrow the rule, or delay it.
         draft.body = Tree::Lost;
     }
 }
 
-/// The events of a trigger; the webhook's own name of them keeps those apart that become one type here.
+/// Returns the trigger and adds its guards; the webhook's own event name distinguishes those that become one type here.
 fn trigger(draft: &mut Draft, name: &str) -> Option<Trigger> {
     let (trigger, guards): (_, &[&str]) = match name {
         "message_created" => (
@@ -140,10 +141,7 @@ fn trigger(draft: &mut Draft, name: &str) -> Option<Trigger> {
             ],
         ),
         other => {
-            draft.lose(
-                format!("event_name {}", quoted(other)),
-                "no webhook is known that tells of it",
-            );
+            draft.lose(format!("event_name {}", quoted(other)), "no known webhook reports it");
             return None;
         }
     };
@@ -170,7 +168,7 @@ fn actions(draft: &mut Draft, actions: Option<&Value>) {
             let params = action.get("action_params").unwrap_or(&Value::Null);
             let url = params.get(0).unwrap_or(params).as_str().unwrap_or_default();
             draft.note(&format!(
-                "action {number} posts to {}: make that an endpoint of the sink `http`; what it gets is our event, signed",
+                "action {number} posts to {}: make that an endpoint of the sink `http`; it gets Forebay's event, signed",
                 quoted(&without_secrets(url))
             ));
         } else {
@@ -182,7 +180,7 @@ fn actions(draft: &mut Draft, actions: Option<&Value>) {
     }
 }
 
-/// A URL without what often is a credential: user, password and query.
+/// Returns a URL without the parts that are often credentials: user, password and query.
 fn without_secrets(url: &str) -> String {
     let url = url.split(['?', '#']).next().unwrap_or_default();
     let Some((scheme, rest)) = url.split_once("://") else {

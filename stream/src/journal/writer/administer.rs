@@ -1,4 +1,4 @@
-//! What the writer is asked for beside records.
+//! The writer's commands other than records.
 
 use schemas::log::{LogError, TopicSpec};
 use schemas::name::GroupName;
@@ -10,9 +10,9 @@ use crate::journal::retention::{self, Cut, Limit};
 use crate::journal::topics;
 
 impl Writer {
-    /// Everything that is not a record; publishers wait meanwhile.
+    /// Runs a command that is not a record; publishers wait meanwhile.
     pub(super) async fn administer(&mut self, command: Command) {
-        // Whoever asked may have stopped waiting: then nobody hears the answer.
+        // The caller may have stopped waiting: then the answer is dropped.
         match command {
             Command::EnsureTopics { topics, reply } => {
                 let result = self.ensure_topics(&topics).await;
@@ -49,7 +49,7 @@ impl Writer {
             .map_err(|why| self.unavailable(&why))?
     }
 
-    /// What the group's former member has stored is on disk before the new one begins.
+    /// Joins a group. What its former member has stored is on disk before the new one begins.
     async fn join_group(&mut self, topic: i64, group: &GroupName) -> Result<GroupId, String> {
         self.commit(Vec::new()).await?;
         let mut connection = self.take_connection().await?;

@@ -1,4 +1,4 @@
-//! The one connection that writes, and what becomes of it after an error.
+//! The one connection that writes, and its replacement after an error.
 
 use sqlx::{Connection, SqliteConnection};
 
@@ -6,9 +6,10 @@ use super::Writer;
 use crate::journal::open;
 
 impl Writer {
-    /// The connection, made anew after an error; to be given back with the result of what was done with it.
+    /// Takes the connection, opened again after an error; [`give_back`](Self::give_back) returns it with the result of
+    /// its use.
     pub(super) async fn take_connection(&mut self) -> Result<SqliteConnection, String> {
-        if let Some(why) = self.shared.lasting_trouble() {
+        if let Some(why) = self.shared.lasting_problem() {
             return Err(why);
         }
         if let Some(connection) = self.connection.take() {
@@ -22,7 +23,8 @@ impl Writer {
         connected.await.map_err(|e| self.shared.set_failed(&e))
     }
 
-    /// After an error the connection is not used again: whether its transaction is still open depends on the error.
+    /// Returns the connection. After an error it is not used again: whether its transaction is still open depends on
+    /// the error.
     pub(super) async fn give_back<T>(
         &mut self,
         connection: SqliteConnection,
@@ -35,7 +37,7 @@ impl Writer {
             }
             Err(error) => {
                 let why = self.shared.set_failed(&error);
-                // Closing rolls back. It can fail only as the write did.
+                // Closing rolls back. It can fail only for the same reason as the write.
                 connection.close().await.ok();
                 Err(why)
             }

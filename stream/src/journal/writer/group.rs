@@ -1,4 +1,4 @@
-//! Group commit: one transaction for all that is queued, answers after it.
+//! Group commit: one transaction for everything that is queued, and the answers after it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use crate::journal::append::Row;
 use crate::journal::catalog::PartitionState;
 use crate::journal::retention::now_ms;
 
-/// What a row takes in the file beside its bytes, roughly.
+/// Roughly what a row takes in the file besides its bytes.
 const ROW_BYTES: u64 = 64;
 
 impl Writer {
-    /// One transaction, and an answer to each publisher.
+    /// Appends a group in one transaction, and answers each publisher.
     pub(super) async fn append(&mut self, group: Vec<Append>) {
         let now = Instant::now();
         let (group, late): (Vec<Append>, _) = group.into_iter().partition(|a| a.deadline > now);
@@ -32,13 +32,13 @@ impl Writer {
                  `event_log.journal.max_bytes`",
                 self.used_bytes, self.max_bytes
             );
-            self.shared.set_trouble(&why);
+            self.shared.set_problem(&why);
             refuse(too_much, &why);
         }
         if group.is_empty() {
             return;
         }
-        // After an error this reads the ends of the partitions anew, before offsets are given out.
+        // After an error this reads the ends of the partitions again, before offsets are assigned.
         match self.take_connection().await {
             Ok(connection) => self.connection = Some(connection),
             Err(why) => return refuse(group, &why),
@@ -65,14 +65,14 @@ impl Writer {
                 self.shared.metrics.records.inc_by(records);
                 self.shared.metrics.commits.inc();
                 if whole {
-                    self.shared.set_well();
+                    self.shared.set_healthy();
                 }
                 for (partition, end) in ends.into_values() {
                     partition.set_end(end);
                 }
                 for (partition, offset, reply, _room) in answers {
                     let partition = partition.partition.clone();
-                    // A publisher may have gone; its record is kept.
+                    // A publisher may have stopped waiting; its record is kept.
                     reply.send(Ok(Position { partition, offset })).ok();
                 }
             }
@@ -84,7 +84,7 @@ impl Writer {
         }
     }
 
-    /// Those for which there is room, and those for which there is not.
+    /// Splits a group into the records for which there is room and the rest.
     async fn admit(&mut self, group: Vec<Append>) -> (Vec<Append>, Vec<Append>) {
         let wanted: u64 = group.iter().map(|a| taken_bytes(&a.record)).sum();
         // The figure is an estimate, and there may be something to delete: look before refusing.
@@ -111,8 +111,8 @@ impl Writer {
         self.progress_due = None;
         let progress = self.shared.progress.take();
         if rows.is_empty() && progress.is_empty() {
-            // Even nothing is not settled on a disk that cannot be trusted.
-            return self.shared.lasting_trouble().map_or(Ok(()), Err);
+            // On a disk that cannot be trusted even an empty commit must fail.
+            return self.shared.lasting_problem().map_or(Ok(()), Err);
         }
         let result = match self.take_connection().await {
             Ok(mut connection) => {
@@ -123,7 +123,7 @@ impl Writer {
         };
         match result {
             Ok(()) => self.shared.progress.written(&progress),
-            Err(_) => self.shared.progress.give_back(progress),
+            Err(_) => self.shared.progress.put_back(progress),
         }
         result
     }
@@ -131,7 +131,7 @@ impl Writer {
 
 fn refuse(group: Vec<Append>, why: &str) {
     for append in group {
-        // A publisher that has given up does not hear it.
+        // A publisher that has stopped waiting does not get it.
         append.reply.send(Err(why.to_owned())).ok();
     }
 }

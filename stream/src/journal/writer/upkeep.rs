@@ -1,4 +1,4 @@
-//! What the writer does by itself: retention, and finding out whether trouble has passed.
+//! What the writer does on its own: retention, and testing whether a failing disk works again.
 
 use schemas::record::Offset;
 use tokio::time::Instant;
@@ -9,10 +9,10 @@ use crate::journal::layout::WRITE_VERSION;
 use crate::journal::retention::{self, now_ms};
 
 impl Writer {
-    /// Retention, and whether a journal in trouble takes records again.
+    /// Runs retention, and tests whether a journal that refuses records can accept them again.
     pub(super) async fn upkeep(&mut self) {
         let began = Instant::now();
-        // A failure is kept as the journal's condition, and this comes again.
+        // A failure is kept as the journal's condition, and upkeep runs again.
         let deleted = self.retain().await.unwrap_or(false);
         // While there is more to delete, the writer spends at most a quarter of its time on it.
         let pause = if deleted {
@@ -22,12 +22,12 @@ impl Writer {
         };
         self.upkeep_due = Instant::now() + pause;
         let room = self.used_bytes < self.max_bytes - self.max_bytes / 64;
-        if self.shared.trouble().is_some() && room && self.probe().await.is_ok() {
-            self.shared.set_well();
+        if self.shared.problem().is_some() && room && self.probe().await.is_ok() {
+            self.shared.set_healthy();
         }
     }
 
-    /// Writes what changes nothing.
+    /// Tests the disk with a write that changes nothing.
     async fn probe(&mut self) -> Result<(), String> {
         let mut connection = self.take_connection().await?;
         let result = sqlx::query(WRITE_VERSION).execute(&mut connection).await;
@@ -35,7 +35,7 @@ impl Writer {
         Ok(())
     }
 
-    /// One step of retention; whether it has deleted something.
+    /// Runs one step of retention; returns whether it deleted anything.
     pub(super) async fn retain(&mut self) -> Result<bool, String> {
         let mut connection = self.take_connection().await?;
         let result = retention::run(&mut connection, self.bounds, now_ms()).await;

@@ -45,7 +45,7 @@ fn a_stale_record_is_dropped() {
 
 #[cfg(not(feature = "planted-bugs"))]
 #[test]
-fn a_jump_is_taken_for_nothing_until_the_log_has_answered() {
+fn a_jump_is_not_taken_until_the_log_has_answered() {
     let slot = reading(5);
     let ahead = Pushed::Ahead { expected: Offset(5) };
     assert_eq!(slot.push(record(9), usize::MAX), ahead);
@@ -55,12 +55,12 @@ fn a_jump_is_taken_for_nothing_until_the_log_has_answered() {
         "nothing is taken meanwhile"
     );
     assert_eq!(slot.wants_fetching(usize::MAX), None);
-    // It was a mistake on the way: 5 is there.
+    // It was a mistake on the way: the log has 5.
     slot.answered(Offset(5), Offset(5));
     assert_eq!(slot.wants_fetching(usize::MAX), Some(Fetch::Seek(Offset(5))));
     slot.fetching_began();
     assert_eq!(slot.push(record(5), usize::MAX), Pushed::Done);
-    // A real hole: 6 to 8 are not there.
+    // A real hole: the log does not have 6 to 8.
     let ahead = Pushed::Ahead { expected: Offset(6) };
     assert_eq!(slot.push(record(9), usize::MAX), ahead);
     slot.answered(Offset(6), Offset(9));
@@ -71,9 +71,9 @@ fn a_jump_is_taken_for_nothing_until_the_log_has_answered() {
 }
 
 #[test]
-fn librdkafka_is_given_the_partition_with_the_offset_to_begin_at() {
+fn librdkafka_gets_the_partition_with_the_offset_to_begin_at() {
     let slot = slot();
-    assert_eq!(slot.wants_fetching(usize::MAX), None, "nobody has said where");
+    assert_eq!(slot.wants_fetching(usize::MAX), None, "no reader has said where");
     slot.begin(None, Offset(7), Offset(7), false);
     assert_eq!(slot.wants_fetching(usize::MAX), Some(Fetch::Assign(Offset(7))));
     slot.fetching_began();
@@ -110,7 +110,7 @@ fn an_ended_slot_stores_nothing() {
     assert_eq!(
         slot.unconfirmed(),
         Some(Offset(3)),
-        "while it is given back progress counts"
+        "while it is being given up progress counts"
     );
     slot.end();
     slot.store(Offset(9));
