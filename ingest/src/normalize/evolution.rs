@@ -23,8 +23,8 @@ pub(super) const ADAPTER: Adapter = Adapter {
     // Headers of the tenant's own choice or a JWT may be configured at an instance, nothing at the global webhook.
     preset: || Scheme::UrlSecret,
     handshake: handshake::none,
-    // The instance's own key, if the server is configured to show it.
-    credential: Some("apikey"),
+    // The instance's own key, if the server is configured to show it; and the URL that it posts to, with the secret in its path.
+    credential: Some("apikey destination"),
     map,
 };
 

@@ -1,5 +1,6 @@
 //! The platform adapters: every sample against its golden file, tables of what they put up with, and arbitrary damage.
 
+mod addresses;
 mod batches;
 mod chatwoot;
 mod damage;
@@ -7,9 +8,11 @@ mod digisac;
 mod dirty;
 mod evolution;
 mod foreign;
+mod forms;
 mod golden;
 mod group_changes;
 mod huggy;
+mod identity;
 mod line;
 mod pairs;
 mod service_desks;
@@ -128,11 +131,12 @@ fn sample(platform: Platform, name: &str) -> String {
 }
 
 /// The made-up credentials in the samples.
-const CREDENTIALS: [&str; 4] = [
+const CREDENTIALS: [&str; 5] = [
     "verify-token-exemplo",
     "EXAMPLEtokenEXAMPLEtoken0",
     "EXAMPLEtokenEXAMPLEtoken1",
     "apikey-de-exemplo",
+    "https://ingest.example.com/hooks/evolution/t1",
 ];
 
 /// The body as it may be stored: credentials blanked.

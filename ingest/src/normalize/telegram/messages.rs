@@ -95,6 +95,11 @@ impl<'a> Message<'a> {
             Some(Data::MessageCreated(message)) if message.kind.is_none() && content::is_notice(json) => {
                 Err("nobody wrote anything: a notice")
             }
+            // Somebody wrote something of a kind that came after this.
+            Some(Data::MessageCreated(message)) if message.kind.is_none() => Ok(Data::MessageCreated(Written {
+                kind: Some("unsupported".into()),
+                ..message
+            })),
             data => data.ok_or("no id, or no chat"),
         }
     }

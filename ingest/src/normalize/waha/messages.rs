@@ -3,7 +3,7 @@
 
 use schemas::data::{Data, DeliveryStatus, Direction, Message, MessageReaction, MessageStatus, Party, PartyKind, Text};
 
-use super::names::whole_id;
+use super::names::{parts, whole_id};
 use super::notices::taken_back;
 use super::{Body, address, addressed, party};
 use crate::normalize::baileys::jid::{Addressed, conversation, is_personal};
@@ -208,8 +208,11 @@ impl<'a> Body<'a> {
 }
 
 impl<'a> Told<'a> {
+    /// The name says it, and where there is none the flag.
     pub(super) fn direction(&self) -> Direction {
-        if self.from_me.flag() == Some(true) {
+        let id = self.id.text();
+        let named = id.as_deref().and_then(parts).map(|(from_us, ..)| from_us == "true");
+        if named.or_else(|| self.from_me.flag()) == Some(true) {
             Direction::Outbound
         } else {
             Direction::Inbound

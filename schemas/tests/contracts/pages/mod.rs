@@ -2,6 +2,7 @@
 //! dead letters; and which platform sends what.
 
 mod fields;
+mod identity;
 mod senders;
 mod snippets;
 
@@ -31,6 +32,7 @@ fn pages() -> BTreeMap<String, String> {
     pages.insert("own-types.md".to_owned(), own_types(&senders));
     pages.insert("dead-letters.md".to_owned(), dead_letters());
     pages.insert("platforms.md".to_owned(), platforms(&senders));
+    pages.insert("identity.md".to_owned(), identity::page());
     pages
 }
 
@@ -135,6 +137,7 @@ fn index(senders: &Senders) -> String {
          what may change, and how: [compat/README.md](../compat/README.md).\n\n\
          - [envelope.md](envelope.md): what every event has, and the headers of its record\n\
          - [platforms.md](platforms.md): which platform's event becomes which type\n\
+         - [identity.md](identity.md): which members make an event's id, on every platform\n\
          - [own-types.md](own-types.md): types that senders name themselves\n\
          - [dead-letters.md](dead-letters.md): deliveries given up\n\n\
          | type | meaning | platforms |\n|---|---|---|\n"
