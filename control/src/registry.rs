@@ -247,6 +247,7 @@ fn build_scheme(auth: AuthConfig) -> Result<Scheme, String> {
                     EncodingConfig::Base64 => Encoding::Base64,
                 },
                 header: header.to_ascii_lowercase(),
+                renamed: None,
                 signature_key,
                 prefix,
                 template,

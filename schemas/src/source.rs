@@ -68,6 +68,9 @@ pub struct HmacScheme {
     pub encoding: Encoding,
     /// The header that holds it, in lower case.
     pub header: String,
+    /// The name that the platform is giving that header, in lower case: where it is there, it decides, and the old one is not
+    /// looked at.
+    pub renamed: Option<String>,
     /// Where the header is a list such as `t=1,v1=abc,v1=def`: the key of the digests, any of which may match.
     pub signature_key: Option<String>,
     /// What stands before the digest, for example `sha256=`.
@@ -85,6 +88,7 @@ impl HmacScheme {
             hash,
             encoding,
             header: header.to_owned(),
+            renamed: None,
             signature_key: None,
             prefix: String::new(),
             template: vec![TemplatePart::Body],

@@ -78,6 +78,7 @@ impl Key {
 #[derive(Debug)]
 pub(crate) struct HmacVerifier {
     header: HeaderName,
+    renamed: Option<HeaderName>,
     prefix: String,
     encoding: Encoding,
     digest_len: usize,
@@ -131,6 +132,7 @@ impl HmacVerifier {
         });
         Ok(Self {
             header: header_name(&scheme.header)?,
+            renamed: scheme.renamed.as_deref().map(header_name).transpose()?,
             prefix: scheme.prefix.clone(),
             encoding: scheme.encoding,
             digest_len: match scheme.hash {
@@ -149,8 +151,9 @@ impl HmacVerifier {
     }
 
     pub(super) fn verify(&self, request: &Presented<'_>, now: Timestamp) -> Result<usize, Refusal> {
-        let malformed = || Refusal::Malformed(format!("`{}` is not a signature of the configured form", self.header));
-        let shown = the_only(request.headers, &self.header)?;
+        let header = self.header_of(request);
+        let malformed = || Refusal::Malformed(format!("`{header}` is not a signature of the configured form"));
+        let shown = the_only(request.headers, header)?;
         let tags: Vec<[u8; 66]> = match &self.signature_key {
             None => vec![self.tag(shown).ok_or_else(malformed)?],
             Some(key) => entries(shown, key)
@@ -173,8 +176,8 @@ impl HmacVerifier {
                 let mut stamps = entries(shown, key);
                 match (stamps.next(), stamps.next()) {
                     (Some(stamp), None) => stamp,
-                    (None, _) => return Err(Refusal::Missing(format!("{}: {key}=", self.header))),
-                    (Some(_), Some(_)) => return Err(Refusal::Repeated(format!("{}: {key}=", self.header))),
+                    (None, _) => return Err(Refusal::Missing(format!("{header}: {key}="))),
+                    (Some(_), Some(_)) => return Err(Refusal::Repeated(format!("{header}: {key}="))),
                 }
             }
         };
@@ -195,6 +198,14 @@ impl HmacVerifier {
             within(time.seconds(stamp)?, time.tolerance_seconds, now)?;
         }
         Ok(matched)
+    }
+
+    /// The header that decides.
+    fn header_of(&self, request: &Presented<'_>) -> &HeaderName {
+        let renamed = self.renamed.as_ref();
+        renamed
+            .filter(|name| request.headers.contains_key(*name))
+            .unwrap_or(&self.header)
     }
 
     /// The digest that is written there, in the first bytes.

@@ -1,9 +1,15 @@
 //! Shopify: the object itself as the body, and all about the event in headers: `X-Shopify-Topic: orders/create`,
-//! `X-Shopify-Shop-Domain`, `X-Shopify-Webhook-Id`, `X-Shopify-Event-Id`, `X-Shopify-Triggered-At` (Shopify docs, "Webhooks",
-//! "HTTPS headers"). They are kept, but for the signature.
+//! `X-Shopify-Shop-Domain`, `X-Shopify-Webhook-Id`, `X-Shopify-Event-Id`, `X-Shopify-Triggered-At` (Shopify docs, "Webhooks
+//! delivery structure"). They are kept, but for the signature.
 //!
-//! The type is `shopify.<topic>` with a dot for the slash. A retry repeats the webhook's id. The object's own `updated_at`
-//! is not the event's time: an order that is paid and fulfilled at once has one for both.
+//! What Shopify calls Events comes with the same headers without the `X-`, and is told by two of them, `Shopify-Topic: Product`
+//! and `Shopify-Action: update`; the object's id stands in `Shopify-Resource-Id` (Shopify docs, "Events delivery structure").
+//! Where a header is there under both names, the one without the `X-` counts, as in Shopify's libraries.
+//!
+//! The type is `shopify.<topic>` with a dot for the slash, and a dot before the action. A retry repeats the webhook's id. The
+//! object's own `updated_at` is not the event's time: an order that is paid and fulfilled at once has one for both.
+
+use std::borrow::Cow;
 
 use schemas::data::{Data, Foreign, Text, Unmapped};
 use schemas::source::{Encoding, Hash, HmacScheme, Scheme};
@@ -12,10 +18,17 @@ use schemas::time::Timestamp;
 use super::json::{Json, object};
 use super::{Adapter, Because, NewEvent, Normalized, Webhook, digest, foreign_type, handshake};
 
+/// Behind `x-` or alone.
 const SIGNATURE: &str = "x-shopify-hmac-sha256";
+const RENAMED_SIGNATURE: &str = "shopify-hmac-sha256";
 
 pub(super) const ADAPTER: Adapter = Adapter {
-    preset: || Scheme::Hmac(HmacScheme::of_body(Hash::Sha256, Encoding::Base64, SIGNATURE)),
+    preset: || {
+        Scheme::Hmac(HmacScheme {
+            renamed: Some(RENAMED_SIGNATURE.to_owned()),
+            ..HmacScheme::of_body(Hash::Sha256, Encoding::Base64, SIGNATURE)
+        })
+    },
     handshake: handshake::none,
     credential: None,
     map,
@@ -27,33 +40,50 @@ object! {
 
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     let body: Body<'a> = webhook.json()?.read();
-    let topic = webhook.header("x-shopify-topic");
-    let headers = webhook.headers_of_event(&["x-shopify-"], &[SIGNATURE]);
-    let data = match topic.map(|topic| foreign_type("shopify", &format!("shopify.{}", topic.replace('/', ".")))) {
-        Some(Some(event_type)) => Data::Foreign(Foreign { event_type, headers }),
-        Some(None) => {
-            Data::Unmapped(Unmapped::because("not a valid event type").of(topic.map(|topic| topic.to_owned().into())))
-        }
-        None => Data::Unmapped(Unmapped::because("no `X-Shopify-Topic`")),
+    let topic = topic(webhook);
+    let headers = webhook.headers_of_event(&["x-shopify-", "shopify-"], &[SIGNATURE, RENAMED_SIGNATURE]);
+    let data = match &topic {
+        Some(topic) => match foreign_type("shopify", &format!("shopify.{}", topic.replace('/', "."))) {
+            Some(event_type) => Data::Foreign(Foreign { event_type, headers }),
+            None => {
+                let topic = topic.clone().into_owned().into();
+                Data::Unmapped(Unmapped::because("not a valid event type").of(Some(topic)))
+            }
+        },
+        None => Data::Unmapped(Unmapped::because("no `X-Shopify-Topic`, and no `Shopify-Topic`")),
     };
-    let topic = topic.unwrap_or("unmapped");
+    let topic = topic.as_deref().unwrap_or("unmapped");
     let names = ["x-shopify-webhook-id", "x-shopify-event-id"];
-    let told_apart_by = names.into_iter().find_map(|name| webhook.header(name));
-    let subject = body.id.text();
+    let told_apart_by = names.into_iter().find_map(|name| said(webhook, name));
+    let resource = said(webhook, "x-shopify-resource-id");
+    let subject = body.id.text().or_else(|| resource.map(|id| id.to_owned().into()));
     Ok(Normalized::Events(vec![NewEvent {
         data,
         identity: vec![
             topic.to_owned().into(),
             told_apart_by.map_or_else(|| digest(webhook.body), str::to_owned).into(),
         ],
-        time: webhook.header("x-shopify-triggered-at").and_then(Timestamp::parse),
+        time: said(webhook, "x-shopify-triggered-at").and_then(Timestamp::parse),
         ordering_key: ordering_key(topic, subject.as_ref()),
-        account: webhook
-            .header("x-shopify-shop-domain")
-            .map(|shop| shop.to_owned().into()),
+        account: said(webhook, "x-shopify-shop-domain").map(|shop| shop.to_owned().into()),
         subject,
         raw: webhook.whole(),
     }]))
+}
+
+/// What the header says, by its new name or its old one.
+fn said<'w>(webhook: &'w Webhook<'_, '_>, name: &'static str) -> Option<&'w str> {
+    let renamed = name.strip_prefix("x-").unwrap_or(name);
+    webhook.header(renamed).or_else(|| webhook.header(name))
+}
+
+/// `orders/create`, `Product/update`.
+fn topic<'w>(webhook: &'w Webhook<'_, '_>) -> Option<Cow<'w, str>> {
+    let topic = said(webhook, "x-shopify-topic")?;
+    Some(match said(webhook, "x-shopify-action") {
+        Some(action) => format!("{topic}/{action}").into(),
+        None => topic.into(),
+    })
 }
 
 /// All that happens to one object; `orders/create` and `orders/paid` are about the same.

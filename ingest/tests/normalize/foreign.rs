@@ -90,6 +90,43 @@ fn a_second_delivery_is_the_same_event_and_another_of_equal_content_is_not() {
 }
 
 #[test]
+fn shopifys_headers_count_without_their_prefix_too() {
+    let prefixed = [
+        ("x-shopify-topic", "products/update"),
+        ("x-shopify-webhook-id", "w-1"),
+        ("x-shopify-shop-domain", "loja-exemplo.myshopify.com"),
+        ("x-shopify-triggered-at", "2026-03-10T13:36:50Z"),
+        ("x-shopify-hmac-sha256", "AAAA"),
+    ];
+    let renamed = prefixed.map(|(name, value)| (name.strip_prefix("x-").unwrap_or(name), value));
+    let (old, new) = (
+        only(Platform::Shopify, &prefixed, r#"{"id":7}"#),
+        only(Platform::Shopify, &renamed, r#"{"id":7}"#),
+    );
+    assert_eq!(old.data.event_type(), new.data.event_type());
+    assert_eq!((&old.identity, old.time), (&new.identity, new.time));
+    assert_eq!((&old.account, &old.ordering_key), (&new.account, &new.ordering_key));
+    assert_eq!(new.account.as_deref(), Some("loja-exemplo.myshopify.com"));
+    assert!(new.time.is_some(), "when it was triggered");
+    assert_eq!(headers_of(&new).len(), 4, "all but the signature");
+
+    let event = |action| {
+        let headers = [
+            ("shopify-topic", "Product"),
+            ("shopify-action", action),
+            ("shopify-webhook-id", "w-1"),
+            ("shopify-resource-id", "gid://shopify/Product/123"),
+            ("x-shopify-topic", "products/update"),
+        ];
+        let event = only(Platform::Shopify, &headers, r#"{"topic":"Product"}"#);
+        (event.data.event_type().to_string(), event.subject.clone())
+    };
+    assert_eq!(event("update").0, "shopify.Product.update", "the new name counts");
+    assert_eq!(event("delete").0, "shopify.Product.delete");
+    assert_eq!(event("delete").1.as_deref(), Some("gid://shopify/Product/123"));
+}
+
+#[test]
 fn what_lacks_an_attribute_is_told_apart_by_all_that_it_says() {
     let binary = |subject| {
         let headers = [("ce-specversion", "1.0"), ("ce-source", "/s"), ("ce-subject", subject)];

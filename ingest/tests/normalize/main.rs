@@ -13,6 +13,7 @@ mod golden;
 mod group_changes;
 mod huggy;
 mod identity;
+mod intercom;
 mod line;
 mod pairs;
 mod service_desks;

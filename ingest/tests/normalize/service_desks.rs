@@ -75,12 +75,12 @@ fn topics_of_intercom_become_what_they_mean() {
     for (topic, item, expected) in [
         (
             "conversation.user.replied",
-            r#"{"id":7,"conversation_parts":{"conversation_parts":[{"id":9}]}}"#,
+            r#"{"id":7,"conversation_parts":{"conversation_parts":[{"id":9,"body":"a"}]}}"#,
             "message.created",
         ),
         (
             "conversation.user.replied",
-            r#"{"id":7,"conversation_parts":{"conversation_parts":{"id":9}}}"#,
+            r#"{"id":7,"conversation_parts":{"conversation_parts":{"id":9,"body":"a"}}}"#,
             "message.created",
         ),
         (
@@ -101,10 +101,11 @@ fn topics_of_intercom_become_what_they_mean() {
         ("conversation.rating.added", r#"{"id":7}"#, "ticket.updated"),
         ("conversation.something.new", r#"{"id":7}"#, "ticket.updated"),
         (
-            "conversation_part.redacted",
+            "conversation_part.tag.created",
             r#"{"id":1,"conversation_id":7}"#,
             "ticket.updated",
         ),
+        ("conversation.admin.open.assigned", r#"{"id":7}"#, "ticket.transferred"),
         ("contact.created", r#"{"id":7}"#, "contact.created"),
         ("contact.archived", r#"{"id":7}"#, "contact.updated"),
         (

@@ -30,6 +30,96 @@ fn a_message_that_mentions_the_app_comes_twice_and_is_one_event() {
 }
 
 #[test]
+fn a_message_without_text_says_what_its_blocks_and_attachments_say() {
+    for (name, expected, channel) in [
+        (
+            "message.bot_message.attachments",
+            "loja sem resposta há cinco minutos",
+            "C0000001",
+        ),
+        (
+            "message.bot.blocks",
+            "Pedido novo\n*Café* — 1 kg\nTotal: 39,90\nloja\nloja.example.com",
+            "C0000001",
+        ),
+        (
+            "message.rich_text_without_text",
+            "<@U0000002> veja <https://loja.example.com|a loja> :eyes:\num\ndois",
+            "C0000001",
+        ),
+        (
+            "message.message_changed.attachments",
+            "Resolvido: loja.example.com\nrespondeu em 80 ms",
+            "C0000001",
+        ),
+    ] {
+        let body = sample(Platform::Slack, &format!("{name}.json"));
+        let event = one(Platform::Slack, &body);
+        let (Data::MessageCreated(message) | Data::MessageUpdated(message)) = &event.data else {
+            panic!("{name}: {:?}", event.data)
+        };
+        assert_eq!(message.text.as_deref(), Some(expected), "{name}");
+        assert_eq!(message.conversation.id, channel, "{name}");
+        assert_eq!(message.conversation.channel.as_deref(), Some("slack"), "{name}");
+    }
+    let body = sample(Platform::Slack, "message.rich_text_without_text.json");
+    let event = one(Platform::Slack, &body);
+    let Data::MessageCreated(message) = &event.data else {
+        panic!("a message")
+    };
+    assert_eq!(message.mentions, ["U0000002"]);
+    let quoted = message.quoted.as_ref().and_then(|quoted| quoted.id.as_deref());
+    assert_eq!(quoted, Some("1773149811.000100"), "as the id of the message is written");
+}
+
+#[test]
+fn a_messages_own_text_stands_alone_and_odd_blocks_are_none() {
+    for (members, expected) in [
+        (
+            r#""text":"oi","blocks":[{"type":"header","text":{"type":"plain_text","text":"Oi"}}],"attachments":[{"text":"x"}]"#,
+            Some("oi"),
+        ),
+        (r#""text":"","attachments":[{"title":"Aviso"}]"#, Some("Aviso")),
+        (
+            r#""text":"","attachments":[{"pretext":"Antes","title":"Aviso"}]"#,
+            Some("Antes"),
+        ),
+        (
+            r#""attachments":[{"fallback":"resumo","title":"Aviso"}]"#,
+            Some("resumo"),
+        ),
+        (
+            r#""attachments":[{"fields":[{"title":"Estado","value":"caiu"}]}]"#,
+            Some("Estado\ncaiu"),
+        ),
+        (r#""blocks":[{"type":"markdown","text":"**oi**"}]"#, Some("**oi**")),
+        (
+            r#""text":"","blocks":[{"type":"actions","elements":[{"type":"button","text":"x"}]}]"#,
+            None,
+        ),
+        (r#""text":"","blocks":7,"attachments":"x""#, None),
+        (
+            r#""text":"","blocks":[{"type":"rich_text","elements":{"type":"rich_text_section","elements":[{"type":"text"}]}}]"#,
+            None,
+        ),
+    ] {
+        let body = callback(&format!(r#"{{"type":"message","channel":"C1","ts":"1.5",{members}}}"#));
+        let event = one(Platform::Slack, &body);
+        let Data::MessageCreated(message) = &event.data else {
+            panic!("{members}")
+        };
+        assert_eq!(message.text.as_deref(), expected, "{members}");
+    }
+    // As deep as the body may be, and no deeper than the stack.
+    let (open, close) = (r#"{"type":"rich_text","elements":["#, "]}");
+    let deep = format!("{}{}", open.repeat(40), close.repeat(40));
+    let body = callback(&format!(
+        r#"{{"type":"message","channel":"C1","ts":"1.5","blocks":[{deep}]}}"#
+    ));
+    assert_eq!(one(Platform::Slack, &body).ordering_key, "C1");
+}
+
+#[test]
 fn the_challenge_is_the_answer() {
     for (body, expected) in [
         (

@@ -120,7 +120,7 @@ fn signature(
     if reason == "outside_tolerance" {
         return;
     }
-    let header = scheme.map_or("webhook-signature", |scheme| &*scheme.header);
+    let header = scheme.map_or("webhook-signature", |scheme| deciding(scheme, captured));
     let there = captured.headers.get_all(header).iter().count();
     if there == 0 {
         let like = captured.headers.keys().map(http::HeaderName::as_str).filter(|name| {
@@ -157,6 +157,14 @@ fn signature(
             secrets.len() - own
         )),
     }
+}
+
+/// The name of the header that decides.
+fn deciding<'s>(scheme: &'s HmacScheme, captured: &Captured) -> &'s str {
+    let renamed = scheme.renamed.as_deref();
+    renamed
+        .filter(|name| captured.headers.contains_key(*name))
+        .unwrap_or(&scheme.header)
 }
 
 /// What of a match is not as the scheme says, in words.
@@ -286,10 +294,14 @@ fn span(seconds: u64) -> String {
 fn in_words(scheme: &Scheme, source: &Source) -> String {
     let how = match scheme {
         Scheme::Hmac(scheme) => format!(
-            "hmac: {} as {} in `{}`{} over `{}`",
+            "hmac: {} as {} in `{}`{}{} over `{}`",
             hash_name(scheme.hash),
             encoding_name(scheme.encoding),
             scheme.header,
+            match &scheme.renamed {
+                Some(name) => format!(", or in `{name}` where that is there,"),
+                None => String::new(),
+            },
             match (&scheme.signature_key, &*scheme.prefix) {
                 (Some(key), _) => format!(" under `{key}=`"),
                 (None, "") => String::new(),

@@ -107,6 +107,38 @@ fn a_digest_that_would_match_otherwise_is_told_how() {
 }
 
 #[test]
+fn the_new_name_of_a_header_decides_where_it_is_there() {
+    let scheme = Scheme::Hmac(HmacScheme {
+        renamed: Some("x-new-signature".to_owned()),
+        ..plain()
+    });
+    let ours = source(scheme.clone(), &[SECRET]);
+    let right = sent(scheme, SECRET, BODY).headers["x-signature"].clone();
+    let wrong = HeaderValue::from_static("sha256=00");
+    for (old, new, expected) in [
+        (vec![&right], vec![], "accepted"),
+        (vec![], vec![&right], "accepted"),
+        (vec![&wrong], vec![&right], "accepted"),
+        (vec![&right], vec![&wrong], "malformed"),
+        (vec![&right], vec![&right, &right], "repeated"),
+        (vec![&right, &right], vec![], "repeated"),
+        (vec![], vec![], "missing"),
+    ] {
+        let mut headers = HeaderMap::new();
+        for (name, values) in [("x-signature", &old), ("x-new-signature", &new)] {
+            for value in values {
+                headers.append(name, (*value).clone());
+            }
+        }
+        let outcome = verify(&ours, &headers, BODY.as_bytes(), NOW);
+        assert_eq!(label(outcome), expected, "{old:?} {new:?}");
+    }
+    let other = sent(Scheme::Hmac(plain()), "another-secret", BODY);
+    let said = said(&ours, &[], &other, NOW);
+    assert!(said.contains("matches none"), "{said}");
+}
+
+#[test]
 fn a_body_that_was_written_again_is_seen() {
     let ours = source(Scheme::Hmac(plain()), &[SECRET]);
     let signed = sent(Scheme::Hmac(plain()), SECRET, BODY);

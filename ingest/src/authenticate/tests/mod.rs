@@ -64,6 +64,7 @@ fn hmac(hash: Hash, encoding: Encoding, header: &str, prefix: &str, template: &s
         header: header.to_owned(),
         prefix: prefix.to_owned(),
         signature_key: None,
+        renamed: None,
         timestamp: template.contains("{timestamp}").then(|| SignedTime {
             place: TimePlace::Header("x-timestamp".to_owned()),
             format: TimeFormat::Seconds,

@@ -1,9 +1,9 @@
 //! What Slack sends as forms: slash commands, member by member, and interactions, as JSON inside of the member `payload`.
 
-use schemas::data::{BotCommand, Conversation, Data, Party, PartyKind, Text, Unmapped};
+use schemas::data::{BotCommand, Data, Party, PartyKind, Text, Unmapped};
 use schemas::time::Timestamp;
 
-use super::is_group;
+use super::{conversation, is_group};
 use crate::normalize::json::{Json, object, parse};
 use crate::normalize::{Because, NewEvent, Normalized, Webhook, digest};
 
@@ -80,10 +80,9 @@ impl<'a> Command<'a> {
                     ..Party::default()
                 }),
                 message_id: self.message_id,
-                conversation: self.channel.map(|id| Conversation {
-                    group: is_group(None, &id),
-                    id,
-                    ..Conversation::default()
+                conversation: self.channel.map(|id| {
+                    let group = is_group(None, &id);
+                    conversation(id, group)
                 }),
             }),
             raw: webhook.whole(),

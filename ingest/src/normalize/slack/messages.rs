@@ -7,7 +7,7 @@ use schemas::data::{
     Text,
 };
 
-use super::{Event, Fact, Mapped, fact, id_of};
+use super::{Event, Fact, Mapped, blocks, fact, id_of};
 use crate::normalize::json::{Json, object};
 
 object! {
@@ -23,6 +23,8 @@ object! {
         username: Json = "username",
         text: Json = "text",
         files: Json = "files",
+        blocks: Json = "blocks",
+        attachments: Json = "attachments",
     }
 
     Profile { display_name: Json = "display_name", real_name: Json = "real_name", name: Json = "name", }
@@ -107,7 +109,7 @@ fn deleted<'a>(id: Text<'a>, conversation: Conversation<'a>) -> Fact<'a> {
 impl<'a> Written<'a> {
     fn message(&self, id: Text<'a>, conversation: Conversation<'a>) -> Message<'a> {
         let attachments: Vec<_> = self.files.elements().filter_map(attachment).collect();
-        let text = self.text.text();
+        let text = self.text.text().or_else(|| blocks::text(self.blocks, self.attachments));
         // What somebody wrote, and what Slack tells of the channel.
         let kind = match self.subtype.text().as_deref() {
             None | Some("file_share" | "thread_broadcast" | "me_message" | "bot_message") => attachments

@@ -6,6 +6,7 @@
 //!
 //! Slack signs forms like any body; the raw part of a form is its bytes.
 
+mod blocks;
 mod forms;
 mod messages;
 mod people;
@@ -129,6 +130,7 @@ impl<'a> Body<'a> {
                 let unmapped = webhook.unmapped(Unmapped::because(reason).of(event.kind.text()));
                 NewEvent {
                     identity: self.event_id.text().map_or(unmapped.identity, |id| vec![id]),
+                    time: self.time(&event),
                     account,
                     ordering_key: event.channel().map_or(unmapped.ordering_key, Text::into_owned),
                     ..unmapped
@@ -176,11 +178,17 @@ impl<'a> Event<'a> {
 
     fn conversation(&self) -> Result<Conversation<'a>, &'static str> {
         let id = self.channel().ok_or("no channel")?;
-        Ok(Conversation {
-            group: is_group(self.channel_type.text().as_deref(), &id),
-            id,
-            ..Conversation::default()
-        })
+        let group = is_group(self.channel_type.text().as_deref(), &id);
+        Ok(conversation(id, group))
+    }
+}
+
+fn conversation(id: Text<'_>, group: Option<bool>) -> Conversation<'_> {
+    Conversation {
+        id,
+        group,
+        channel: Some("slack".into()),
+        ..Conversation::default()
     }
 }
 

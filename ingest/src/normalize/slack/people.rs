@@ -1,12 +1,14 @@
 //! Channels, who is in them, and the people of the workspace.
 
+use std::borrow::Cow;
+
 use schemas::data::{
-    Contact, Conversation, Data, Group, GroupParticipants, Participant, ParticipantsAction, Party, Presence,
-    PresenceOf, Text,
+    Contact, Data, Group, GroupParticipants, Participant, ParticipantsAction, Party, Presence, PresenceOf, Text,
 };
 
-use super::{Event, Mapped, fact, id_of};
+use super::{Event, Mapped, conversation, fact, id_of};
 use crate::normalize::json::{Json, object};
+use crate::normalize::phone;
 
 object! {
     Channel { name: Json = "name", creator: Json = "creator", }
@@ -70,7 +72,7 @@ impl<'a> Event<'a> {
         let contact = Contact {
             id: id.clone(),
             name: names.into_iter().find_map(Json::text),
-            phone: profile.phone.text(),
+            phone: phone_of(profile.phone),
             email: profile.email.text(),
             identifier: name.text(),
             ..Contact::default()
@@ -97,10 +99,7 @@ impl<'a> Event<'a> {
             .collect();
         let id = parties.first().map(|party| party.id.clone()).ok_or("no user")?;
         let presence = Presence {
-            conversation: Conversation {
-                id: id.clone(),
-                ..Conversation::default()
-            },
+            conversation: conversation(id.clone(), None),
             parties,
         };
         Ok(fact(Data::PresenceUpdated(presence), id))
@@ -111,5 +110,13 @@ fn party(id: Text<'_>) -> Party<'_> {
     Party {
         id: Some(id),
         ..Party::default()
+    }
+}
+
+/// People write their numbers into their profiles as they like.
+fn phone_of(number: Json<'_>) -> Option<Text<'_>> {
+    match number.text()? {
+        Cow::Borrowed(text) => phone::as_written(text),
+        Cow::Owned(text) => phone::as_written(&text).map(|number| number.into_owned().into()),
     }
 }

@@ -4,6 +4,7 @@ from vectors import ugly
 from vectors.senders import Hmac, digest, plain
 from vectors.sheet import Request, compact, event, later, unmapped
 
+OPENED = "2026-03-10T13:36:40.000Z"
 APP, CONVERSATION, TIME = "ecahpwf5", "1122334455", "2026-03-10T13:36:50.000Z"
 ANA = {"type": "user", "id": "6430", "name": "Ana Exemplo", "email": "ana@example.com"}
 AGENT = {"type": "admin", "id": "814860", "name": "Agente Um", "email": "agente.um@example.com"}
@@ -34,8 +35,8 @@ def ticket(type, id=CONVERSATION, **more):
     return event(type, subject=id, key=id, time=TIME, account=APP, ticket={"id": id, **more})
 
 
-def said(id, direction, **more):
-    return event("message.created", key=CONVERSATION, time=TIME, account=APP,
+def said(id, direction, time=TIME, **more):
+    return event("message.created", key=CONVERSATION, time=time, account=APP,
                  message={"id": id, "direction": direction, "ticket_id": CONVERSATION, "conversation": {"id": CONVERSATION}, **more})
 
 
@@ -48,20 +49,34 @@ def build(sheet):
         sheet.case(name, s, s.request(value if isinstance(value, bytes) else compact(value)), events=events, **more)
 
     first = notify("conversation.user.created", conversation())
-    two = [ticket("ticket.created"), said("403918391", "inbound", **{"from": {"id": "6430"}})]
+    two = [ticket("ticket.created"), said("403918391", "inbound", OPENED, **{"from": {"id": "6430"}})]
     accept("a customer opens a conversation, and says something in it", first, two)
     accept("the same notification again is the same two events", {**first, "delivery_attempts": 2}, two, clock=later(60),
            redelivery_of="a customer opens a conversation, and says something in it")
     accept("an agent opens a conversation", notify("conversation.admin.single.created", conversation(author=AGENT), "n2"),
-           [ticket("ticket.created"), said("403918391", "outbound")])
+           [ticket("ticket.created"), said("403918391", "outbound", OPENED)])
     accept("a customer replies", notify("conversation.user.replied", conversation(
-        part("501", "<p>primeira</p>", ANA), part("502", "<p>segunda</p>", ANA)), "n3"), [said("502", "inbound")])
+        part("501", "<p>primeira</p>", ANA), part("502", "<p>segunda</p>", ANA)), "n3"), [said("501", "inbound"), said("502", "inbound")])
+    again = notify("conversation.user.replied", conversation(part("502", "<p>segunda</p>", ANA)), "n3b")
+    accept("a part that another notification told before is the same event", again, [said("502", "inbound")])
+    accept("the same part under another topic, beside the ticket's event", notify("conversation_part.tag.created", conversation(
+        part("502", "<p>segunda</p>", ANA)), "n3c"), [ticket("ticket.updated"), said("502", "inbound")])
     accept("an agent replies", notify("conversation.admin.replied", conversation(part("503", "<p>Bom dia!</p>", AGENT)), "n4"),
            [said("503", "outbound", internal=False, **{"from": {"id": "814860"}})])
     accept("an agent leaves a note", notify("conversation.admin.noted", conversation(part("504", "<p>nota</p>", AGENT, "note")), "n5"),
            [said("504", "outbound", internal=True)])
     accept("a conversation goes to an agent", notify("conversation.admin.assigned", conversation(
         part("505", None, AGENT, "assignment")), "n6"), [ticket("ticket.transferred")])
+    accept("a conversation goes to an agent with a reply", notify("conversation.admin.open.assigned", conversation(
+        part("508", "<p>já vou olhar</p>", AGENT, "assignment")), "n6b"),
+           [ticket("ticket.transferred"), said("508", "outbound", **{"from": {"id": "814860"}, "to": {"id": "6430"}})])
+    accept("a conversation is closed with a reply", notify("conversation.admin.closed", conversation(
+        part("509", "<p>até logo</p>", AGENT, "close"), state="closed", open=False), "n6c"),
+           [ticket("ticket.closed"), said("509", "outbound")])
+    accept("a message is redacted", notify("conversation_part.redacted", conversation(
+        {**part("501", "<p><i>This message was deleted</i></p>", ANA), "redacted": True}), "n6d"),
+           [ticket("ticket.updated"), event("message.deleted", key=CONVERSATION, time=TIME, account=APP,
+                                            message={"id": "501", "conversation": {"id": CONVERSATION}})])
     accept("a conversation is closed", notify("conversation.admin.closed", conversation(state="closed", open=False), "n7"),
            [ticket("ticket.closed")])
     accept("a conversation is opened again", notify("conversation.admin.opened", conversation(), "n8"), [ticket("ticket.reopened")])
@@ -83,6 +98,14 @@ def build(sheet):
     for at, (topic, type) in enumerate((("ticket.created", "ticket.created"), ("ticket.closed", "ticket.closed"),
                                         ("ticket.admin.assigned", "ticket.transferred"), ("ticket.state.updated", "ticket.updated"))):
         accept(f"topic {topic}", notify(topic, item, f"n3{at}"), [event(type, time=TIME, account=APP, ticket={})])
+    note = {"type": "ticket_part", "id": "601", "part_type": "note", "body": "<p>cliente antigo</p>", "created_at": 1773149810,
+            "updated_at": 1773149810, "author": AGENT, "attachments": [], "redacted": False}
+    parts = {"type": "ticket_part.list", "ticket_parts": [note], "total_count": 1}
+    accept("a note in a ticket", notify("ticket.note.created", {"type": "ticket_ticket_part", "ticket": {**item, "ticket_parts": parts},
+                                                                "ticket_part": note}, "n39"),
+           [event("ticket.updated", time=TIME, account=APP, ticket={"id": "9911", "protocol": "37"}),
+            event("message.created", key="9911", time=TIME, account=APP, message={
+                "id": "601", "direction": "outbound", "internal": True, "ticket_id": "9911", "text": "<p>cliente antigo</p>"})])
     accept("a topic without a mapping is kept under its name", notify("company.created", {"type": "company", "id": "c1"}, "n40"),
            [unmapped("company.created")])
     accept("an id of 2^53+1, sent as a number, keeps its last digit",

@@ -5,6 +5,8 @@ from vectors.libraries import Node, is_text, npm
 from vectors.senders import Hmac, plain
 from vectors.sheet import Request, compact, event, unmapped_bytes
 
+#: What Shopify calls Events has the headers without the `X-`, and its libraries look at those first.
+RENAMED = "Shopify-Hmac-Sha256"
 HEADER, SHOP = "X-Shopify-Hmac-Sha256", "exemplo.myshopify.com"
 TRIGGERED, TIME = "2026-03-10T13:36:50.123456789Z", "2026-03-10T13:36:50.123Z"
 
@@ -13,6 +15,10 @@ def own(topic, id="b54557e4-bdd9-4b37-8a5f-bf7d70bcd043", triggered=TRIGGERED, e
     pairs = (("X-Shopify-Topic", topic), ("X-Shopify-Shop-Domain", SHOP), ("X-Shopify-API-Version", "2026-01"),
              ("X-Shopify-Webhook-Id", id), ("X-Shopify-Event-Id", event_id), ("X-Shopify-Triggered-At", triggered))
     return tuple(pair for pair in pairs if pair[1])
+
+
+def renamed(pairs):
+    return tuple((name.removeprefix("X-"), value) for name, value in pairs)
 
 
 def expected(topic, key, subject=None, time=TIME, **headers):
@@ -25,7 +31,7 @@ def build(sheet):
         names = [name.lower() for name, _ in request.headers]
         if len(set(names)) < len(names) or not is_text(request.body) or not request.body:
             return None
-        if "x-shopify-webhook-id" not in names or "x-shopify-topic" not in names:
+        if all(not {f"{prefix}-{name}" for name in ("webhook-id", "topic")} <= set(names) for prefix in ("x-shopify", "shopify")):
             return None  # it wants all the headers of today
         return Node.call("shopify_verify", secret=secret, body=request.body, headers=dict(request.headers))
 
@@ -82,6 +88,39 @@ def build(sheet):
            [expected("orders/create", key, subject, time=None)], id="", headers=own("orders/create", "w-13", triggered=""))
     sheet.case("without a topic it is kept all the same", s, s.request(compact({"id": 1}), own=own("")),
                events=[event("unmapped", unmapped={})])
+
+    n = Hmac(scheme=s.scheme, header=RENAMED, encoding="base64", own_headers=renamed(own("orders/create", "w-20")),
+             secrets=s.secrets, newer=s.newer, foreign=s.foreign, libraries=s.libraries)
+    events = (("Shopify-Topic", "Product"), ("Shopify-Action", "update"), ("Shopify-Handle", "precos"),
+              ("Shopify-Resource-Id", "gid://shopify/Product/123"), ("Shopify-Shop-Domain", SHOP),
+              ("Shopify-API-Version", "unstable"), ("Shopify-Webhook-Id", "w-21"),
+              ("Shopify-Event-Id", "98880550-7158-44d4-b7cd-2c97c8a091b6"), ("Shopify-Triggered-At", TRIGGERED))
+    change = compact({"topic": "Product", "action": "update", "handle": "precos",
+                      "fields_changed": {"added": [], "updated": ["product[id: 'gid://shopify/Product/123'].title"], "removed": []},
+                      "data": {"product": {"id": "gid://shopify/Product/123", "title": "Camisa Exemplo"}}})
+    product = event("shopify.Product.update", subject="gid://shopify/Product/123", key="Product/gid://shopify/Product/123",
+                    time=TIME, account=SHOP, headers={"shopify-topic": "Product", "shopify-action": "update",
+                                                      "shopify-resource-id": "gid://shopify/Product/123"})
+    created = event("shopify.orders.create", subject=subject, key=key, time=TIME, account=SHOP,
+                    headers={"shopify-topic": "orders/create", "shopify-shop-domain": SHOP})
+    changed = n.request(change, own=events)
+    sheet.case("an Events delivery has its headers without the X-", n, changed, events=[product])
+    sheet.case("the same Events delivery again", n, changed, events=[product],
+               redelivery_of="an Events delivery has its headers without the X-")
+    sheet.case("a webhook whose headers have lost their X- means the same", n, n.request(compact(order)), events=[created])
+    sheet.case("a wrong signature without the X- is refused", n, n.request(change, own=events, secret=n.foreign), reason="no_match")
+    sheet.case("headers without the X- and no signature among them", n, changed.without(RENAMED), reason="missing")
+    sheet.case("the signature without the X- in two headers is one too many", n, changed.and_header(RENAMED, changed.get(RENAMED)),
+               reason="repeated")
+    signature = changed.get(RENAMED)
+    sheet.case("the signature under both names", n, changed.with_header(HEADER, signature), events=[product])
+    sheet.case("the old name alone signs for the new headers too", n, changed.without(RENAMED).with_header(HEADER, signature),
+               events=[product], sdk=None)
+    wrong = n.request(change, own=events, secret=n.foreign).get(RENAMED)
+    sheet.case("the name without the X- decides: a wrong signature under the old name does not matter", n,
+               changed.with_header(HEADER, wrong), events=[product])
+    sheet.case("the name without the X- decides: the right signature under the old name does not help", n,
+               changed.with_header(RENAMED, wrong).with_header(HEADER, signature), reason="no_match")
 
     small = compact({"id": 820982911946154508, "note": "oi"})
     ugly.hmac(sheet, s, small, [expected("orders/create", key, subject)])

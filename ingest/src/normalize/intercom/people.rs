@@ -1,0 +1,65 @@
+//! Customers, agents and bots.
+
+use std::borrow::Cow;
+
+use schemas::data::{Party, PartyKind, Text};
+
+use crate::normalize::json::{Json, object};
+use crate::normalize::phone;
+
+object! {
+    Named {
+        id: Json = "id",
+        kind: Json = "type",
+        name: Json = "name",
+        // The tenant's own id of a contact; the older API's name of it.
+        external_id: Json = "external_id",
+        user_id: Json = "user_id",
+    }
+}
+
+impl<'a> Named<'a> {
+    /// Somebody with an id.
+    pub(super) fn party(&self) -> Option<Party<'a>> {
+        known(self.id)?;
+        self.author()
+    }
+
+    /// Whoever wrote something: at times no more is said than what they are.
+    pub(super) fn author(&self) -> Option<Party<'a>> {
+        let (id, kind) = (known(self.id), self.kind());
+        if id.is_none() && kind.is_none() {
+            return None;
+        }
+        let own = self.external_id.text().or_else(|| self.user_id.text());
+        Some(Party {
+            kind,
+            name: self.name.text(),
+            alternate_id: own.filter(|own| Some(own) != id.as_ref()),
+            id,
+            ..Party::default()
+        })
+    }
+
+    fn kind(&self) -> Option<PartyKind> {
+        Some(match &*self.kind.text()? {
+            "user" | "lead" | "contact" | "visitor" => PartyKind::Contact,
+            "admin" | "team" => PartyKind::Agent,
+            "bot" | "operator" => PartyKind::Bot,
+            _ => return None,
+        })
+    }
+}
+
+/// Somebody's id: 0 is nobody.
+pub(super) fn known(id: Json<'_>) -> Option<Text<'_>> {
+    id.text().filter(|id| id != "0")
+}
+
+/// Numbers are kept as they are typed or imported.
+pub(super) fn phone_of(number: Json<'_>) -> Option<Text<'_>> {
+    match number.text()? {
+        Cow::Borrowed(text) => phone::as_written(text),
+        Cow::Owned(text) => phone::as_written(&text).map(|number| number.into_owned().into()),
+    }
+}

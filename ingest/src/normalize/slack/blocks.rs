@@ -1,0 +1,162 @@
+//! The text of messages that have none of their own: apps write it into blocks ("Block Kit") or into attachments, the older
+//! form (docs.slack.dev, "Reference: blocks", "Reference: secondary message attachments").
+//!
+//! It is written out as Slack writes text: `<@U123>`, `<https://…|words>`, `:smile:`.
+
+use schemas::data::Text;
+
+use crate::normalize::json::{Json, object};
+
+object! {
+    Block {
+        kind: Json = "type",
+        // A text, or an object that has it.
+        text: Json = "text",
+        title: Json = "title",
+        alt_text: Json = "alt_text",
+        fields: Json = "fields",
+        elements: Json = "elements",
+        // What stands in rich text besides text.
+        url: Json = "url",
+        user_id: Json = "user_id",
+        usergroup_id: Json = "usergroup_id",
+        channel_id: Json = "channel_id",
+        name: Json = "name",
+        range: Json = "range",
+        fallback: Json = "fallback",
+    }
+
+    Words { text: Json = "text", }
+
+    Attached {
+        text: Json = "text",
+        blocks: Json = "blocks",
+        fallback: Json = "fallback",
+        pretext: Json = "pretext",
+        title: Json = "title",
+        fields: Json = "fields",
+    }
+
+    Field { title: Json = "title", value: Json = "value", }
+}
+
+/// How deep rich text may be: a list in a block, its items, what they are made of.
+const DEEPEST: usize = 6;
+
+/// What the blocks say, and after it what each attachment says, a line each.
+pub(super) fn text<'a>(blocks: Json<'a>, attachments: Json<'a>) -> Option<Text<'a>> {
+    let mut out = String::new();
+    lines(blocks, &mut out, 0);
+    for attachment in attachments.elements() {
+        attachment.read::<Attached<'a>>().text(&mut out);
+    }
+    (!out.is_empty()).then_some(Text::Owned(out))
+}
+
+impl Attached<'_> {
+    /// Its text, else what its blocks say, else what stands for it.
+    fn text(&self, out: &mut String) {
+        let before = out.len();
+        words(self.text, out);
+        if out.len() == before {
+            lines(self.blocks, out, 0);
+        }
+        let others = [self.fallback, self.pretext, self.title];
+        if out.len() == before
+            && let Some(text) = others.into_iter().find_map(Json::text)
+        {
+            line(&text, out);
+        }
+        if out.len() == before {
+            for field in self.fields.elements() {
+                let field: Field<'_> = field.read();
+                words(field.title, out);
+                words(field.value, out);
+            }
+        }
+    }
+}
+
+/// Each of them on a line of its own.
+fn lines(blocks: Json<'_>, out: &mut String, depth: usize) {
+    if depth > DEEPEST {
+        return;
+    }
+    for block in blocks.elements() {
+        let block: Block<'_> = block.read();
+        match &*block.kind.text().unwrap_or_default() {
+            "rich_text" | "rich_text_list" | "context" => lines(block.elements, out, depth + 1),
+            "rich_text_section" | "rich_text_quote" | "rich_text_preformatted" => {
+                let mut run = String::new();
+                for element in block.elements.elements() {
+                    element.read::<Block<'_>>().run(&mut run);
+                }
+                line(&run, out);
+            }
+            // Sections, headers, Markdown, and the texts of a context.
+            "section" | "header" | "markdown" | "mrkdwn" | "plain_text" => {
+                words(block.text, out);
+                for field in block.fields.elements() {
+                    words(field, out);
+                }
+            }
+            "image" | "video" => {
+                let before = out.len();
+                words(block.title, out);
+                if out.len() == before {
+                    words(block.alt_text, out);
+                }
+            }
+            // Buttons and fields to fill in are no text; what is new is not guessed.
+            _ => {}
+        }
+    }
+}
+
+impl Block<'_> {
+    /// A piece of a line of rich text.
+    fn run(&self, out: &mut String) {
+        match self.kind.text().as_deref() {
+            Some("link") => match (self.url.text(), self.text.text()) {
+                (Some(url), Some(words)) => out.extend(["<", &url, "|", &words, ">"]),
+                _ => marked("<", self.url, ">", out),
+            },
+            Some("user") => marked("<@", self.user_id, ">", out),
+            Some("usergroup") => marked("<!subteam^", self.usergroup_id, ">", out),
+            Some("channel") => marked("<#", self.channel_id, ">", out),
+            Some("broadcast") => marked("<!", self.range, ">", out),
+            Some("emoji") => marked(":", self.name, ":", out),
+            Some("date") => marked("", self.fallback, "", out),
+            _ => marked("", self.text, "", out),
+        }
+    }
+}
+
+fn marked(before: &str, value: Json<'_>, after: &str, out: &mut String) {
+    if let Some(value) = value.text() {
+        out.extend([before, &value, after]);
+    }
+}
+
+/// A text, or the text of an object.
+fn words(json: Json<'_>, out: &mut String) {
+    let text = if json.is_object() {
+        json.read::<Words<'_>>().text
+    } else {
+        json
+    };
+    if let Some(text) = text.text() {
+        line(&text, out);
+    }
+}
+
+fn line(text: &str, out: &mut String) {
+    let text = text.trim_matches('\n');
+    if text.is_empty() {
+        return;
+    }
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    out.push_str(text);
+}
