@@ -6,9 +6,11 @@
 //!
 //! A user who adds the bot is a new contact; one who had blocked it and takes that back is a known one.
 
+use std::collections::BTreeMap;
+
 use schemas::data::{
-    Attachment, BotCommand, Contact, Conversation, Data, Direction, Group, GroupParticipants, Message, MessageDeletion,
-    Participant, ParticipantsAction, Party, PartyKind, Quoted, Text, Unmapped,
+    Answer, Attachment, BotCommand, Contact, Conversation, Data, Direction, Group, GroupParticipants, Message,
+    MessageDeletion, Participant, ParticipantsAction, Party, PartyKind, Quoted, Text, Unmapped,
 };
 use schemas::source::{Encoding, Hash, HmacScheme, Scheme};
 
@@ -66,7 +68,16 @@ object! {
 
     Members { members: Json = "members", }
 
-    Postback { data: Json = "data", }
+    Postback { data: Json = "data", params: Params = "params", }
+
+    /// What a picker of times, or another menu, was set to.
+    Params {
+        date: Json = "date",
+        time: Json = "time",
+        moment: Json = "datetime",
+        menu: Json = "newRichMenuAliasId",
+        status: Json = "status",
+    }
 }
 
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
@@ -105,6 +116,20 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
         }
     };
     Ok(Normalized::Events(events.into_iter().map(each).collect()))
+}
+
+impl<'a> Params<'a> {
+    fn values(&self) -> BTreeMap<Text<'a>, Text<'a>> {
+        let named = [
+            ("date", self.date),
+            ("time", self.time),
+            ("datetime", self.moment),
+            ("newRichMenuAliasId", self.menu),
+            ("status", self.status),
+        ];
+        let said = |(name, value): (&'static str, Json<'a>)| Some((name.into(), value.text()?));
+        named.into_iter().filter_map(said).collect()
+    }
 }
 
 impl<'a> Event<'a> {
@@ -154,9 +179,14 @@ impl<'a> Event<'a> {
             "memberLeft" => participants(group()?, ParticipantsAction::Left, self.left.ids())?,
             "postback" => Data::BotCommand(BotCommand {
                 name: self.postback.data.text().ok_or("no data")?,
+                answer: Some(Answer {
+                    id: self.postback.data.text(),
+                    values: self.postback.params.values(),
+                    ..Answer::default()
+                }),
                 contact,
-                message_id: None,
                 conversation: Some(place.clone()),
+                ..BotCommand::default()
             }),
             _ => return Err("no mapping for this type of event"),
         })

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Conversation, Party, Text};
+use super::{Answer, Conversation, Party, Text};
 use crate::name::EventType;
 
 /// `presence.updated`.
@@ -28,11 +28,14 @@ pub struct PresenceOf<'a> {
 }
 
 /// `bot.command`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BotCommand<'a> {
     /// The command.
     #[serde(borrow)]
     pub name: Text<'a>,
+    /// What was chosen, where the command is the choice of a button or a form.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Answer<'a>>,
     /// Who gave it.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<Party<'a>>,

@@ -68,6 +68,7 @@ impl<'a> Entity<'a> {
             subject: contact.clone(),
             data: Data::BotCommand(BotCommand {
                 name,
+                answer: None,
                 contact: self.contact_of(contact_id),
                 message_id: message,
                 conversation: contact.map(|id| Conversation {

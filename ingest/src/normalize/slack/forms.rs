@@ -1,6 +1,6 @@
 //! What Slack sends as forms: slash commands, member by member, and interactions, as JSON inside of the member `payload`.
 
-use schemas::data::{BotCommand, Data, Party, PartyKind, Text, Unmapped};
+use schemas::data::{Answer, BotCommand, Data, Party, PartyKind, Text, Unmapped};
 use schemas::time::Timestamp;
 
 use super::{conversation, is_group};
@@ -25,7 +25,19 @@ object! {
 
     Stamped { ts: Json = "ts", }
 
-    Action { action_id: Json = "action_id", action_ts: Json = "action_ts", }
+    Action {
+        action_id: Json = "action_id",
+        action_ts: Json = "action_ts",
+        value: Json = "value",
+        text: Words = "text",
+        selected: Choice = "selected_option",
+        date: Json = "selected_date",
+        time: Json = "selected_time",
+    }
+
+    Choice { value: Json = "value", text: Words = "text", }
+
+    Words { text: Json = "text", }
 }
 
 /// `not_json` is what to say of a body that is neither.
@@ -35,6 +47,7 @@ pub(super) fn map<'a>(webhook: &Webhook<'a, '_>, not_json: Unmapped<'a>) -> Resu
         let user = form.get("user_id").map(|id| (id, form.get("user_name")));
         let command = Command {
             name,
+            answer: None,
             user,
             channel: form.get("channel_id"),
             message_id: None,
@@ -52,6 +65,7 @@ pub(super) fn map<'a>(webhook: &Webhook<'a, '_>, not_json: Unmapped<'a>) -> Resu
 
 struct Command<'a> {
     name: Text<'a>,
+    answer: Option<Answer<'a>>,
     /// Id and name.
     user: Option<(Text<'a>, Option<Text<'a>>)>,
     channel: Option<Text<'a>>,
@@ -73,6 +87,7 @@ impl<'a> Command<'a> {
             subject: about,
             data: Data::BotCommand(BotCommand {
                 name: self.name,
+                answer: self.answer,
                 contact: self.user.map(|(id, name)| Party {
                     id: Some(id),
                     kind: Some(PartyKind::Contact),
@@ -112,6 +127,7 @@ fn interaction<'a>(webhook: &Webhook<'a, '_>, payload: &str) -> Result<NewEvent<
     let names = [payload.user.username, payload.user.name];
     let command = Command {
         name,
+        answer: Some(action.answer()),
         user: owned(payload.user.id).map(|id| (id, names.into_iter().find_map(owned))),
         channel,
         message_id: owned(payload.container.message_ts).or_else(|| owned(payload.message.ts)),
@@ -119,6 +135,19 @@ fn interaction<'a>(webhook: &Webhook<'a, '_>, payload: &str) -> Result<NewEvent<
         time: action.action_ts.time(),
     };
     Ok(command.event(webhook, account))
+}
+
+impl Action<'_> {
+    /// The value that the bot gave to the button or option; where it gave none, the id of what was pressed.
+    fn answer(&self) -> Answer<'static> {
+        let ids = [self.selected.value, self.value, self.date, self.time, self.action_id];
+        let titles = [self.selected.text.text, self.text.text];
+        Answer {
+            id: ids.into_iter().find_map(owned),
+            title: titles.into_iter().find_map(owned),
+            ..Answer::default()
+        }
+    }
 }
 
 fn owned(json: Json<'_>) -> Option<Text<'static>> {

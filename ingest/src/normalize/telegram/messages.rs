@@ -3,7 +3,7 @@
 //! In a forum each message that answers nothing "replies" to the service message that opened its topic: that is a mark of the
 //! topic, and no quote.
 
-use schemas::data::{Data, Direction, Group, Message as Written, Party, PartyKind, Quoted};
+use schemas::data::{Data, Direction, Group, Message as Written, Party, PartyKind, Quoted, Text};
 use schemas::time::Timestamp;
 
 use super::{Chat, User, content};
@@ -11,8 +11,13 @@ use crate::normalize::json::{Json, object};
 use crate::normalize::phone::international;
 
 object! {
+    Keyboard { rows: Json = "inline_keyboard", }
+
+    Button { text: Json = "text", data: Json = "callback_data", }
+
     Message {
         id: Json = "message_id",
+        buttons: Keyboard = "reply_markup",
         chat: Chat = "chat",
         from: User = "from",
         // Who speaks when a group or channel does; `from` is then somebody made up.
@@ -79,6 +84,17 @@ object! {
 }
 
 impl<'a> Message<'a> {
+    /// The words on the button below the message that brings this data.
+    pub(super) fn label_of(&self, data: Json<'a>) -> Option<Text<'a>> {
+        let data = data.text()?;
+        let rows = self.buttons.rows.elements().flat_map(Json::elements);
+        let mut buttons = rows.map(Json::read::<Button<'a>>);
+        buttons
+            .find(|button| button.data.text().is_some_and(|brings| brings == data))?
+            .text
+            .text()
+    }
+
     pub(super) fn time(&self, edited: bool) -> Option<Timestamp> {
         let edit = self.edit_date.time().filter(|_| edited);
         edit.or_else(|| self.date.time())

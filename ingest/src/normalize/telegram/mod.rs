@@ -14,8 +14,8 @@ mod members;
 mod messages;
 
 use schemas::data::{
-    BotCommand, Contact, Conversation, Data, Direction, MessageDeletion, MessageReaction, Party, PartyKind, Text,
-    Unmapped,
+    Answer, BotCommand, Contact, Conversation, Data, Direction, MessageDeletion, MessageReaction, Party, PartyKind,
+    Text, Unmapped,
 };
 use schemas::source::{Scheme, TokenPlace};
 use schemas::time::Timestamp;
@@ -215,6 +215,11 @@ impl<'a> Update<'a> {
     fn callback(&self) -> Option<Data<'a>> {
         Some(Data::BotCommand(BotCommand {
             name: self.data.text().or_else(|| self.game_short_name.text())?,
+            answer: self.data.text().map(|data| Answer {
+                id: Some(data),
+                title: self.message.label_of(self.data),
+                ..Answer::default()
+            }),
             contact: self.from.party(),
             message_id: self.message.id.text(),
             conversation: self.message.chat.conversation(self.message.business_connection_id),

@@ -1,11 +1,10 @@
 //! Answers: a button, a row of a list, a quick reply, a form.
 
-use std::collections::BTreeMap;
-
-use schemas::data::{Answer, Text};
+use schemas::data::Answer;
 
 use super::{Context, Said, Target};
-use crate::normalize::json::{Json, object, parse};
+use crate::normalize::filled_in::fields_of_text;
+use crate::normalize::json::{Json, object};
 
 object! {
     Button {
@@ -95,32 +94,13 @@ pub(super) fn interactive<'a>(kind: &'static str, value: Json<'a>) -> Said<'a> {
         interactive.response.flow
     };
     let title = interactive.body.text.text();
-    let mut values = filled_in(flow.values);
+    let mut values = fields_of_text(&flow.values.text().unwrap_or_default());
     let id = values.remove("id");
     let text = title.clone().or_else(|| id.clone()).or_else(|| flow.name.text());
     Said {
         answer: Some(Answer { id, title, values }),
         ..Said::new(kind, text, interactive.context)
     }
-}
-
-/// The fields of a form, which come as a text that is itself JSON.
-fn filled_in(values: Json<'_>) -> BTreeMap<Text<'_>, Text<'_>> {
-    let Some(text) = values.text() else {
-        return BTreeMap::new();
-    };
-    let Ok((_, form)) = parse(text.as_bytes()) else {
-        return BTreeMap::new();
-    };
-    let field = |(name, value): (Text<'_>, Json<'_>)| {
-        let said = match value.text() {
-            Some(text) => text.into_owned(),
-            None if value.raw() == "\"\"" => String::new(),
-            None => value.raw().to_owned(),
-        };
-        value.is_there().then(|| (name.into_owned().into(), said.into()))
-    };
-    form.members().into_iter().filter_map(field).collect()
 }
 
 pub(super) fn to_question<'a>(kind: &'static str, value: Json<'a>) -> Said<'a> {

@@ -66,7 +66,7 @@ def build(sheet):
         said("3EB0FFEEDDCCBBAA0003", "message.status", time=None, status="failed", error="463")])
     accept("two members of a group got our message", "message-receipt.update.json", [
         said("3EB0FFEEDDCCBBAA0101", "message.status", GROUP, "2026-03-10T13:48:20.000Z", status="delivered",
-             recipient={"id": "5511900000002@s.whatsapp.net", "alternate_id": "271000000000002@lid"}),
+             recipient={"id": "271000000000002@lid"}),
         said("3EB0FFEEDDCCBBAA0101", "message.status", GROUP, "2026-03-10T13:48:53.000Z", status="read",
              recipient={"id": "271000000000003@lid"})], clock=later(700))
     accept("a message is taken back", {"event": "messages.delete", "data": {"keys": [
