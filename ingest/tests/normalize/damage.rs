@@ -149,7 +149,7 @@ proptest! {
         // A name or a value that is itself damaged is another name or another value.
         let around = |needle: &[u8]| body.windows(needle.len()).enumerate()
             .any(|(start, window)| window == needle && (start.saturating_sub(6)..start + needle.len() + 6).contains(&at));
-        let names: [&[u8]; 4] = [b"webhookVerifyToken", b"pubsub_token", b"apikey", b"secret"];
+        let names: [&[u8]; 5] = [b"webhookVerifyToken", b"pubsub_token", b"apikey", b"destination", b"secret"];
         prop_assume!(!names.into_iter().chain(CREDENTIALS.map(str::as_bytes)).any(around));
         body[at] = byte;
         check(sample.platform, &sample.headers, &body);
