@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use support::forebay::{dev, run, stderr};
-use support::sender::Client;
+use support::sender::{Client, sources, webhook};
 use support::{eventually, repository};
 
 const PLATFORMS: [(&str, &str); 4] = [
@@ -143,6 +143,68 @@ async fn send_is_accepted_forged_is_refused_and_tail_shows_the_events() {
         client.get(&format!("{}/livez", role.admin)).await.expect("answers").0,
         200
     );
+}
+
+/// A message that comes twice, the second time with another text: marked by `tail`, and kept beside the event by the database.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_comes_again_with_another_body_is_marked_and_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let client = Client::default();
+    let (role, base) = dev(folder.path(), &client, &sources()).await;
+    let first = webhook(0, 1, 30);
+    let mut second = first.clone();
+    second.body = first.body.replace("text-30", "quite another text");
+    assert_ne!(first.body, second.body);
+    let mut anew = first.clone();
+    anew.body = first.body.replace("\":", "\" : ");
+    for sent in [&first, &anew, &second] {
+        assert_eq!(client.post(&base, sent).await.expect("answered").status, 200);
+    }
+    let tail = |format: &str| {
+        let shown = run(&["tail", "--from-beginning", "-n", "3", "-o", format], folder.path());
+        assert!(shown.status.success(), "{}", stderr(&shown));
+        shown.stdout
+    };
+    let events = json_lines(&tail("json"));
+    assert!(events[0]["id"].is_string());
+    assert!(events.iter().all(|event| event["id"] == events[0]["id"]), "{events:?}");
+    assert!(
+        events[0]["differs"].is_null() && events[1]["differs"].is_null(),
+        "{events:?}"
+    );
+    let differs = &events[2]["differs"];
+    assert_eq!(differs["from"]["offset"], 0);
+    assert_eq!(
+        differs["members"],
+        serde_json::json!([{ "member": "data.text", "before": "\"text-30\"", "after": "\"quite another text\"" }])
+    );
+    let lines = String::from_utf8(tail("pretty")).expect("UTF-8");
+    let marked: Vec<bool> = lines.lines().map(|line| line.contains("  differs from ")).collect();
+    assert_eq!(marked, [false, false, true], "{lines}");
+    assert!(
+        lines.contains(r#"data.text ("text-30" → "quite another text")"#),
+        "{lines}"
+    );
+
+    let url = format!(
+        "sqlite://{}?mode=ro",
+        folder.path().join("forebay-data/forebay.db").display()
+    );
+    eventually("the variant is kept", Duration::from_secs(30), async || {
+        let pool = sqlx::SqlitePool::connect(&url).await.ok()?;
+        let count = "SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM event_variant)";
+        let found: (i64, i64) = sqlx::query_as(count).fetch_one(&pool).await.ok()?;
+        pool.close().await;
+        (found == (1, 1)).then_some(())
+    })
+    .await;
+    let name = "forebay_sinks_table_repeats_differing_total";
+    let counted = format!(r#"{name}{{sink="sqlite",source="digisac",type="message.created"}} 1"#);
+    eventually("it is counted", Duration::from_secs(10), async || {
+        let metrics = client.get(&format!("{}/metrics", role.admin)).await?.1;
+        metrics.contains(&counted).then_some(())
+    })
+    .await;
 }
 
 /// Every sample, sent as by its platform, is accepted and stored as the event that the mapping promises.

@@ -11,12 +11,14 @@
 //! * [`name`], [`id`], [`time`], [`secret`]: the small checked values everything else is made of
 //! * [`data`]: one Rust type per event type; their JSON Schemas are made by [`json_schema`]
 //! * [`event`]: the envelope (CloudEvents 1.0) written, and the event read back
+//! * [`content`]: whether two bodies say the same, and in what they differ
 //! * [`record`]: record, header, partition, offset, position
 //! * [`log`]: the traits [`Publish`](log::Publish), [`Subscribe`](log::Subscribe), [`Administer`](log::Administer) and [`PartitionReader`](log::PartitionReader)
 //! * [`sink`]: the trait [`Sink`](sink::Sink), deliveries and outcomes
 //! * [`source`], [`endpoint`]: what is registered, and how a stage looks it up
 
 pub mod canary;
+pub mod content;
 pub mod data;
 pub mod dead_letter;
 pub mod endpoint;

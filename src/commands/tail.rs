@@ -1,4 +1,7 @@
-//! `forebay tail`: prints events as they arrive.
+//! `forebay tail`: prints events as they arrive. One that says something else than the one that was printed before under its id
+//! is marked: it goes beside the event in a database, not in its place.
+
+mod shown;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -14,6 +17,7 @@ use tokio::sync::mpsc;
 use crate::cli::{Output, TailArgs};
 use crate::output::Printer;
 use crate::{assemble, config, output, telemetry};
+use shown::{Differs, Place, Shown};
 
 /// Reads every partition alone, storing nothing, until the count is reached or the reader of our output goes away.
 pub(crate) async fn tail(args: TailArgs, out: &mut Printer) -> anyhow::Result<()> {
@@ -39,6 +43,7 @@ pub(crate) async fn tail(args: TailArgs, out: &mut Printer) -> anyhow::Result<()
     };
     let mut consumer = log.subscribe(subscription).await?;
     let (sender, mut records) = mpsc::channel(256);
+    let mut shown = Shown::default();
     let mut left = args.count.unwrap_or(u64::MAX);
     let format = args.output.unwrap_or(if output::terminal() {
         Output::Pretty
@@ -55,15 +60,18 @@ pub(crate) async fn tail(args: TailArgs, out: &mut Printer) -> anyhow::Result<()
                 }
             }
             Some(record) = records.recv() => {
-                let record: StoredRecord = record?;
+                let (partition, record): (i32, StoredRecord) = record?;
                 let event = Event::decode(&record.record.value);
                 let wanted = |event: &Event| args.types.is_empty() || args.types.iter().any(|t| t.matches(event.event_type()));
                 // What is no event is shown whatever type is asked for: it should not be there.
                 if event.as_ref().map_or(true, wanted) {
                     left -= 1;
+                    let event = event.ok();
+                    let place = Place { partition, offset: record.offset };
+                    let differs = event.as_ref().and_then(|event| shown.show(place, event));
                     let text = match format {
-                        Output::Json => json(&record, args.dead_letters),
-                        Output::Pretty => pretty(&record, event.ok().as_ref()),
+                        Output::Json => json(&record, args.dead_letters, differs.as_ref()),
+                        Output::Pretty => pretty(&record, event.as_ref(), differs.as_ref()),
                     };
                     if !out.line(&text) {
                         break;
@@ -77,7 +85,8 @@ pub(crate) async fn tail(args: TailArgs, out: &mut Printer) -> anyhow::Result<()
     Ok(())
 }
 
-async fn read(mut reader: Box<dyn PartitionReader>, sender: mpsc::Sender<anyhow::Result<StoredRecord>>) {
+async fn read(mut reader: Box<dyn PartitionReader>, sender: mpsc::Sender<anyhow::Result<(i32, StoredRecord)>>) {
+    let partition = reader.partition().index;
     let outcome: anyhow::Result<()> = async {
         reader.begin(Begin::Stored).await?;
         while let Some(records) = reader.next_batch(256).await? {
@@ -85,7 +94,7 @@ async fn read(mut reader: Box<dyn PartitionReader>, sender: mpsc::Sender<anyhow:
                 if canary::sent(&record.record).is_some() {
                     continue;
                 }
-                if sender.send(Ok(record)).await.is_err() {
+                if sender.send(Ok((partition, record))).await.is_err() {
                     return Ok(());
                 }
             }
@@ -99,14 +108,18 @@ async fn read(mut reader: Box<dyn PartitionReader>, sender: mpsc::Sender<anyhow:
     }
 }
 
-/// One JSON object: the event as it lies in the log; of a dead letter what went wrong, and under `event` the event.
-fn json(record: &StoredRecord, is_dead_letter: bool) -> String {
+/// One JSON object: the event as it lies in the log; of a dead letter what went wrong, and under `event` the event. One that
+/// differs from what was shown before has the member `differs` in front.
+fn json(record: &StoredRecord, is_dead_letter: bool, differs: Option<&Differs>) -> String {
     let value = &record.record.value;
-    let event = match serde_json::from_slice::<IgnoredAny>(value) {
+    let mut event = match serde_json::from_slice::<IgnoredAny>(value) {
         Ok(IgnoredAny) => output::json_line(value).into_owned(),
         // Only what is no event can be no JSON either.
         Err(_) => json!({ "value_base64": BASE64.encode(value) }).to_string(),
     };
+    if let (Some(differs), Some(members)) = (differs, event.strip_prefix('{')) {
+        event = format!(r#"{{"differs":{},{members}"#, differs.json());
+    }
     if !is_dead_letter {
         return event;
     }
@@ -129,7 +142,7 @@ fn json(record: &StoredRecord, is_dead_letter: bool) -> String {
 }
 
 /// One line for people: time, type, source, about what, and what it says.
-fn pretty(record: &StoredRecord, event: Option<&Event>) -> String {
+fn pretty(record: &StoredRecord, event: Option<&Event>, differs: Option<&Differs>) -> String {
     let Some(event) = event else {
         return format!(
             "offset {}: not an event ({} bytes)",
@@ -153,7 +166,7 @@ fn pretty(record: &StoredRecord, event: Option<&Event>) -> String {
         .record
         .header(dead_letter::REASON)
         .map(|r| format!("dead letter: {}", String::from_utf8_lossy(r)));
-    for part in [said, reason].into_iter().flatten() {
+    for part in [said, reason, differs.map(Differs::pretty)].into_iter().flatten() {
         line.push_str("  ");
         line.push_str(&part);
     }

@@ -15,11 +15,13 @@ fn migrations() -> Vec<Migration> {
     let event = include_str!("../../migrations/postgres/0001_event.sql").into_sql_str();
     let views = include_str!("../../migrations/postgres/0002_views.sql").into_sql_str();
     let progress = include_str!("../../migrations/postgres/0003_progress.sql").into_sql_str();
+    let variant = include_str!("../../migrations/postgres/0004_variant.sql").into_sql_str();
     let raw = include_str!("../../migrations/postgres/0005_raw.sql").into_sql_str();
     vec![
         Migration::new(1, "event".into(), MigrationType::Simple, event, false),
         Migration::new(2, "views".into(), MigrationType::Simple, views, false),
         Migration::new(3, "progress".into(), MigrationType::Simple, progress, false),
+        Migration::new(4, "variant".into(), MigrationType::Simple, variant, false),
         Migration::new(5, "raw".into(), MigrationType::Simple, raw, false),
     ]
 }
@@ -63,9 +65,12 @@ async fn compress(connection: &mut PgConnection, server: &Server) -> Result<(), 
         );
         return Ok(());
     }
-    let wanted: bool = sqlx::query_scalar(sql::NOT_LZ4).fetch_one(&mut *connection).await?;
-    if wanted {
-        sqlx::raw_sql(sql::SET_LZ4).execute(connection).await?;
+    for (table, set) in sql::SET_LZ4 {
+        let query = sqlx::query_scalar(sql::NOT_LZ4).bind(table);
+        let wanted: bool = query.fetch_one(&mut *connection).await?;
+        if wanted {
+            sqlx::raw_sql(set).execute(&mut *connection).await?;
+        }
     }
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! The sink `postgres`: every event one row of the table `event`, exactly once.
 //!
 //! A batch is one transaction: rows through `UNNEST`, sorted by id, `ON CONFLICT DO NOTHING`, then the receipts, then the
-//! position in the log. A row that PostgreSQL refuses is found by halving and answered as rejected; the rest is stored.
+//! position in the log. A row that PostgreSQL refuses is found by halving and answered as rejected; the rest is stored. Where
+//! fewer rows went in than there were, the batch repeats stored events: which, and whether they say something else, is asked
+//! only then.
 
 mod config;
 mod held;
@@ -11,6 +13,7 @@ mod refusal;
 mod rights;
 mod server;
 mod sql;
+mod variants;
 mod write;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -116,7 +119,7 @@ impl Sink for PostgresSink {
             let mut plan = Plan::new(batch);
             let mut connection = self.acquire().await?;
             let written = self.write(&mut connection, batch, &mut plan).await;
-            let inserted = written.map_err(|error| self.broken(&error))?;
+            let written = written.map_err(|error| self.broken(&error))?;
             // The batch is stored: a failure here is only told.
             match self.forget_old_receipts(&mut connection).await {
                 Ok(()) => connection.done(),
@@ -126,7 +129,8 @@ impl Sink for PostgresSink {
                 }
             }
             let outcomes = plan.outcomes();
-            self.metrics.batch(&self.name, started.elapsed(), &outcomes, inserted);
+            self.metrics
+                .batch(&self.name, started.elapsed(), batch, &outcomes, &written);
             Ok(outcomes)
         })
     }

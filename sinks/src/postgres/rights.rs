@@ -20,6 +20,7 @@ const NEEDED: &[(&str, &[&str])] = &[
     ("event", &["SELECT", "INSERT"]),
     ("event_receipt", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
     ("sink_position", &["SELECT", "INSERT", "UPDATE"]),
+    ("event_variant", &["SELECT", "INSERT", "UPDATE"]),
 ];
 
 /// How long rights that were all there are not asked for again.

@@ -28,6 +28,41 @@ DELETE FROM event_receipt WHERE (hash_half, received_time) IN (
     SELECT hash_half, received_time FROM event_receipt WHERE stored_time < now() - make_interval(secs => $1)
     ORDER BY stored_time LIMIT 1000 FOR UPDATE SKIP LOCKED)";
 
+/// The digest of the stored body for each of these repeats, by its number. Not for the record itself that is stored, read once
+/// more: then nothing has to be digested.
+pub(super) const REPEATED: &str = "\
+SELECT u.number, sha256(e.raw)
+FROM unnest($1::uuid[], $2::timestamptz[], $3::bigint[]) WITH ORDINALITY AS u(id, received_time, log_offset, number)
+JOIN event e ON e.id = u.id
+WHERE (e.log_offset, e.received_time, e.log_partition, e.log_topic)
+      IS DISTINCT FROM (u.log_offset, u.received_time, $4, $5)";
+
+/// What these events said when they were stored.
+pub(super) const STORED_BODIES: &str = "SELECT id, raw, data::text FROM event WHERE id = ANY($1::uuid[])";
+
+/// The variants of these events.
+pub(super) const VARIANTS: &str = "\
+SELECT id, digest, times, last_received_time, last_log_topic, last_log_partition, last_log_offset
+FROM event_variant WHERE id = ANY($1::uuid[])";
+
+/// Writes variants, sorted by the caller, each once; topic and partition are the same for all of them. Of two writers of the
+/// same repeats the one that has counted more of them is right.
+pub(super) const WRITE_VARIANTS: &str = "\
+INSERT INTO event_variant AS v (id, digest, times, received_time, log_offset, log_partition, log_topic, last_received_time,
+                                last_log_offset, last_log_partition, last_log_topic, tenant, source, platform, type,
+                                raw_sha256, data, raw)
+SELECT u.id, u.digest, u.times, u.received_time, u.log_offset, $14, $15, u.last_received_time, u.last_log_offset, $14, $15,
+       u.tenant, u.source, u.platform, u.type, u.raw_sha256, u.data::jsonb, u.raw
+FROM unnest($1::uuid[], $2::bytea[], $3::bigint[], $4::timestamptz[], $5::bigint[], $6::timestamptz[], $7::bigint[],
+            $8::text[], $9::text[], $10::text[], $11::text[], $12::bytea[], $13::text[], $16::bytea[])
+     AS u(id, digest, times, received_time, log_offset, last_received_time, last_log_offset, tenant, source, platform, type,
+          raw_sha256, data, raw)
+ON CONFLICT (id, digest)
+DO UPDATE SET times = EXCLUDED.times, last_received_time = EXCLUDED.last_received_time,
+              last_log_offset = EXCLUDED.last_log_offset, last_log_partition = EXCLUDED.last_log_partition,
+              last_log_topic = EXCLUDED.last_log_topic
+WHERE v.times < EXCLUDED.times";
+
 /// The position of a partition, and of which topic.
 pub(super) const POSITION: &str =
     "SELECT next_offset, topic_id FROM sink_position WHERE sink = $1 AND topic = $2 AND partition = $3";
@@ -82,13 +117,27 @@ ORDER BY 1";
 /// Whether the server was built with lz4 (before PostgreSQL 14 there is no such setting).
 pub(super) const HAS_LZ4: &str = "\
 SELECT coalesce((SELECT 'lz4' = ANY(enumvals) FROM pg_settings WHERE name = 'default_toast_compression'), false)";
-/// Whether a wide column does not have lz4 yet. Only for servers that have lz4.
+/// Whether a wide column of this table does not have lz4 yet. Only for servers that have lz4.
 pub(super) const NOT_LZ4: &str = "\
 SELECT EXISTS (SELECT FROM pg_attribute
-               WHERE attrelid = 'event'::regclass AND attname IN ('data', 'raw') AND attcompression <> 'l')";
-/// Needs the table for itself for a moment: waits for that only briefly.
-pub(super) const SET_LZ4: &str = "\
+               WHERE attrelid = $1::regclass AND attname IN ('data', 'raw') AND attcompression <> 'l')";
+/// Sets it, by table: one is not touched for the sake of another. Needs the table for itself for a moment: waits for that only
+/// briefly.
+pub(super) const SET_LZ4: [(&str, &str); 2] = [
+    (
+        "event",
+        "\
 BEGIN;
 SET LOCAL lock_timeout = '2s';
 ALTER TABLE event ALTER COLUMN data SET COMPRESSION lz4, ALTER COLUMN raw SET COMPRESSION lz4;
-COMMIT";
+COMMIT",
+    ),
+    (
+        "event_variant",
+        "\
+BEGIN;
+SET LOCAL lock_timeout = '2s';
+ALTER TABLE event_variant ALTER COLUMN data SET COMPRESSION lz4, ALTER COLUMN raw SET COMPRESSION lz4;
+COMMIT",
+    ),
+];

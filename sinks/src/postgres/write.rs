@@ -1,4 +1,5 @@
-//! One batch, one transaction. All writers take their locks in one order: events by id, then receipts, then the position.
+//! One batch, one transaction. All writers take their locks in one order: events by id, then variants by id, then receipts,
+//! then the position.
 
 use std::io;
 use std::ops::Range;
@@ -14,16 +15,16 @@ use uuid::Uuid;
 
 use super::refusal::refusal;
 use super::{PostgresSink, sql};
-use crate::table::{Plan, Receipt, Receipts, Row};
+use crate::table::{Plan, Receipt, Receipts, Row, Written};
 
 impl PostgresSink {
-    /// Writes what `plan` says and marks in it what was refused. Gives the number of new rows.
+    /// Writes what `plan` says and marks in it what was refused.
     pub(super) async fn write(
         &self,
         connection: &mut PgConnection,
         batch: &Batch,
         plan: &mut Plan<'_>,
-    ) -> Result<u64, sqlx::Error> {
+    ) -> Result<Written, sqlx::Error> {
         let halves = plan.hash_halves();
         if !halves.is_empty() {
             let stored = self.receipts(connection, &halves).await?;
@@ -42,21 +43,29 @@ impl PostgresSink {
         batch: &Batch,
         plan: &mut Plan<'_>,
         halving: bool,
-    ) -> Result<u64, sqlx::Error> {
+    ) -> Result<Written, sqlx::Error> {
         let mut transaction = within(self.answer_timeout, connection.begin()).await?;
-        let mut inserted = 0;
+        let mut rows = Rows::default();
         for piece in plan.pieces() {
-            inserted += if halving {
-                self.insert_halving(&mut transaction, batch, plan, piece).await?
+            if halving {
+                self.insert_halving(&mut transaction, batch, plan, piece, &mut rows)
+                    .await?;
             } else {
-                self.insert(&mut transaction, batch, &plan.rows[piece]).await?
-            };
+                let inserted = self.insert(&mut transaction, batch, &plan.rows[piece.clone()]).await?;
+                rows.went_in(piece, inserted);
+            }
         }
+        let differing = self
+            .keep_variants(&mut transaction, batch, plan, &rows.conflicting, halving)
+            .await?;
         self.insert_receipts(&mut transaction, plan).await?;
         self.write_position(&mut transaction, sql::STORE_POSITION, &plan.progress())
             .await?;
         within(self.answer_timeout, transaction.commit()).await?;
-        Ok(inserted)
+        Ok(Written {
+            inserted: rows.inserted,
+            differing,
+        })
     }
 
     /// Inserts a piece; while a part of it is refused, its two halves. One culprit among 1000 costs about 20 statements;
@@ -67,15 +76,15 @@ impl PostgresSink {
         batch: &Batch,
         plan: &mut Plan<'_>,
         piece: Range<usize>,
-    ) -> Result<u64, sqlx::Error> {
-        let mut inserted = 0;
+        rows: &mut Rows,
+    ) -> Result<(), sqlx::Error> {
         let mut parts = vec![piece];
         while let Some(part) = parts.pop() {
             self.run(connection, sql::SAVEPOINT).await?;
             match self.insert(connection, batch, &plan.rows[part.clone()]).await {
-                Ok(rows) => {
+                Ok(inserted) => {
                     self.run(connection, sql::RELEASE).await?;
-                    inserted += rows;
+                    rows.went_in(part, inserted);
                 }
                 Err(error) => {
                     let Some(reason) = refusal(&error) else {
@@ -93,7 +102,7 @@ impl PostgresSink {
                 }
             }
         }
-        Ok(inserted)
+        Ok(())
     }
 
     async fn insert(&self, connection: &mut PgConnection, batch: &Batch, rows: &[Row<'_>]) -> Result<u64, sqlx::Error> {
@@ -158,10 +167,27 @@ impl PostgresSink {
         within(self.answer_timeout, query.execute(connection)).await.map(drop)
     }
 
-    async fn run(&self, connection: &mut PgConnection, statement: &'static str) -> Result<(), sqlx::Error> {
+    pub(super) async fn run(&self, connection: &mut PgConnection, statement: &'static str) -> Result<(), sqlx::Error> {
         within(self.answer_timeout, sqlx::raw_sql(statement).execute(connection))
             .await
             .map(drop)
+    }
+}
+
+/// What became of the rows of a batch.
+#[derive(Debug, Default)]
+struct Rows {
+    inserted: u64,
+    /// The places of those of which some were there already.
+    conflicting: Vec<usize>,
+}
+
+impl Rows {
+    fn went_in(&mut self, part: Range<usize>, inserted: u64) {
+        self.inserted += inserted;
+        if usize::try_from(inserted) != Ok(part.len()) {
+            self.conflicting.extend(part);
+        }
     }
 }
 

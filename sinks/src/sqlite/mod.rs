@@ -6,6 +6,7 @@
 mod explain;
 mod progress;
 mod sql;
+mod variants;
 mod write;
 
 use std::path::PathBuf;
@@ -129,10 +130,12 @@ fn migrations() -> Vec<Migration> {
     let event = include_str!("../../migrations/sqlite/0001_event.sql").into_sql_str();
     let views = include_str!("../../migrations/sqlite/0002_views.sql").into_sql_str();
     let progress = include_str!("../../migrations/sqlite/0003_progress.sql").into_sql_str();
+    let variant = include_str!("../../migrations/sqlite/0004_variant.sql").into_sql_str();
     vec![
         Migration::new(1, "event".into(), MigrationType::Simple, event, false),
         Migration::new(2, "views".into(), MigrationType::Simple, views, false),
         Migration::new(3, "progress".into(), MigrationType::Simple, progress, false),
+        Migration::new(4, "variant".into(), MigrationType::Simple, variant, false),
     ]
 }
 
@@ -167,14 +170,15 @@ impl Sink for SqliteSink {
         Box::pin(async move {
             let started = Instant::now();
             let mut plan = Plan::new(batch);
-            let inserted = self.write(batch, &mut plan).await.map_err(|e| self.down(&e))?;
+            let written = self.write(batch, &mut plan).await.map_err(|e| self.down(&e))?;
             // The batch is stored: a failure here is only told.
             if let Err(error) = self.forget_old_receipts().await {
                 let error = self.down(&error);
                 tracing::warn!(sink = %self.name, %error, "old receipts were not removed; trying again later");
             }
             let outcomes = plan.outcomes();
-            self.metrics.batch(&self.name, started.elapsed(), &outcomes, inserted);
+            self.metrics
+                .batch(&self.name, started.elapsed(), batch, &outcomes, &written);
             Ok(outcomes)
         })
     }

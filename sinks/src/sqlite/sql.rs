@@ -20,6 +20,28 @@ pub(super) const FORGET_RECEIPTS: &str = "\
 DELETE FROM event_receipt WHERE rowid IN (
     SELECT rowid FROM event_receipt WHERE stored_time < ?1 ORDER BY stored_time LIMIT 1000)";
 
+/// What the event said when it was stored; nothing for the record itself that is stored, read once more.
+pub(super) const STORED_BODY: &str = "\
+SELECT raw, data FROM event
+WHERE id = ?1 AND (log_offset, received_time, log_partition, log_topic) IS NOT (?2, ?3, ?4, ?5)";
+
+/// The variants of an event.
+pub(super) const VARIANTS: &str = "\
+SELECT digest, times, last_received_time, last_log_topic, last_log_partition, last_log_offset
+FROM event_variant WHERE id = ?1";
+
+/// Writes one variant.
+pub(super) const WRITE_VARIANT: &str = "\
+INSERT INTO event_variant AS v (id, digest, times, received_time, log_offset, log_partition, log_topic, last_received_time,
+                                last_log_offset, last_log_partition, last_log_topic, tenant, source, platform, type,
+                                raw_sha256, data, raw)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?6, ?7, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+ON CONFLICT (id, digest)
+DO UPDATE SET times = excluded.times, last_received_time = excluded.last_received_time,
+              last_log_offset = excluded.last_log_offset, last_log_partition = excluded.last_log_partition,
+              last_log_topic = excluded.last_log_topic
+WHERE v.times < excluded.times";
+
 /// The position of a partition, and of which topic.
 pub(super) const POSITION: &str =
     "SELECT next_offset, topic_id FROM sink_position WHERE sink = ?1 AND topic = ?2 AND partition = ?3";

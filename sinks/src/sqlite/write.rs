@@ -6,12 +6,13 @@ use schemas::time::Timestamp;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
 use super::explain::refusal;
+use super::variants::keep_variants;
 use super::{SqliteSink, sql};
-use crate::table::{Plan, Receipt, Receipts, Row};
+use crate::table::{Plan, Receipt, Receipts, Row, Written};
 
 impl SqliteSink {
-    /// Writes what `plan` says and marks in it what was refused. Gives the number of new rows.
-    pub(super) async fn write(&self, batch: &Batch, plan: &mut Plan<'_>) -> Result<u64, sqlx::Error> {
+    /// Writes what `plan` says and marks in it what was refused.
+    pub(super) async fn write(&self, batch: &Batch, plan: &mut Plan<'_>) -> Result<Written, sqlx::Error> {
         let mut connection = self.pool.acquire().await?;
         let written = self.write_through(&mut connection, batch, plan).await;
         if written.is_err() {
@@ -27,7 +28,7 @@ impl SqliteSink {
         connection: &mut SqliteConnection,
         batch: &Batch,
         plan: &mut Plan<'_>,
-    ) -> Result<u64, sqlx::Error> {
+    ) -> Result<Written, sqlx::Error> {
         let mut transaction = connection.begin_with(sql::BEGIN).await?;
         let halves = plan.hash_halves();
         if !halves.is_empty() {
@@ -35,9 +36,10 @@ impl SqliteSink {
             plan.leave_out_repeats(Receipts::new(self.config.receipt_window_seconds, stored));
         }
         let mut inserted = 0;
-        let mut refused = Vec::new();
-        for row in &plan.rows {
+        let (mut conflicting, mut refused) = (Vec::new(), Vec::new());
+        for (place, row) in plan.rows.iter().enumerate() {
             match insert(&mut transaction, batch, row).await {
+                Ok(0) => conflicting.push(place),
                 Ok(rows) => inserted += rows,
                 Err(error) => match refusal(&error) {
                     Some(reason) => refused.push((row.delivery, reason)),
@@ -48,6 +50,7 @@ impl SqliteSink {
         for (delivery, reason) in refused {
             plan.reject(delivery, reason);
         }
+        let differing = keep_variants(&mut transaction, batch, plan, &conflicting).await?;
         for row in plan.rows.iter().filter(|row| row.id_time == IdTime::Received) {
             if !plan.is_rejected(row) {
                 insert_receipt(&mut transaction, row).await?;
@@ -56,7 +59,7 @@ impl SqliteSink {
         self.write_position(&mut transaction, sql::STORE_POSITION, &plan.progress())
             .await?;
         transaction.commit().await?;
-        Ok(inserted)
+        Ok(Written { inserted, differing })
     }
 
     /// Now and then removes a few old receipts.

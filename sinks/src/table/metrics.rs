@@ -1,5 +1,7 @@
 //! What the database sinks count.
 
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -8,7 +10,17 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use schemas::name::SinkName;
-use schemas::sink::Outcome;
+use schemas::sink::{Batch, Outcome};
+
+use super::Written;
+use super::plan::source_id;
+
+/// How many pairs of source and type have a series of their own: senders name types, and events of other writers of the topic name
+/// sources. What comes later is counted together.
+const MAX_DIFFERING: usize = 500;
+
+/// The source and the type of those.
+const OTHER: &str = "(other)";
 
 /// The counters of all database sinks of a process: registered once, cloned into each sink. The default counts too, and
 /// shows nobody.
@@ -16,12 +28,21 @@ use schemas::sink::Outcome;
 pub struct Metrics {
     rows: Family<RowLabels, Counter>,
     batch_seconds: Family<SinkLabels, Histogram, fn() -> Histogram>,
+    differing: Family<DifferingLabels, Counter>,
+    separate: Arc<Mutex<HashSet<DifferingLabels>>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RowLabels {
     sink: String,
     outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DifferingLabels {
+    sink: String,
+    source: String,
+    r#type: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -38,6 +59,8 @@ impl Default for Metrics {
                     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0,
                 ])
             }),
+            differing: Family::default(),
+            separate: Arc::default(),
         }
     }
 }
@@ -56,12 +79,25 @@ impl Metrics {
             "How long a database sink took to write one batch",
             metrics.batch_seconds.clone(),
         );
+        registry.register(
+            "forebay_sinks_table_repeats_differing",
+            "Repeats of stored events whose body differs from the stored one, kept in event_variant",
+            metrics.differing.clone(),
+        );
         metrics
     }
 
-    /// One batch was written: `inserted` rows are new, the other delivered ones were there already.
-    pub(crate) fn batch(&self, sink: &SinkName, took: Duration, outcomes: &[Outcome], inserted: u64) {
+    /// One batch was written: so many rows are new, the other delivered ones were there already.
+    pub(crate) fn batch(
+        &self,
+        sink: &SinkName,
+        took: Duration,
+        batch: &Batch,
+        outcomes: &[Outcome],
+        written: &Written,
+    ) {
         let sink = sink.to_string();
+        let inserted = written.inserted;
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         let delivered = count(outcomes.iter().filter(|o| **o == Outcome::Delivered).count());
         let rows = [
@@ -76,8 +112,56 @@ impl Metrics {
             };
             self.rows.get_or_create(&labels).inc_by(count);
         }
+        for delivery in written.differing.iter().filter_map(|&d| batch.deliveries.get(d)) {
+            let attributes = &delivery.event.attributes;
+            let labels = DifferingLabels {
+                sink: sink.clone(),
+                source: source_id(&attributes.source).to_owned(),
+                r#type: attributes.event_type.to_string(),
+            };
+            self.differing.get_or_create(&self.bounded(labels)).inc();
+        }
         self.batch_seconds
             .get_or_create(&SinkLabels { sink })
             .observe(took.as_secs_f64());
+    }
+
+    fn bounded(&self, labels: DifferingLabels) -> DifferingLabels {
+        let mut separate = self.separate.lock().unwrap_or_else(PoisonError::into_inner);
+        if separate.len() < MAX_DIFFERING {
+            separate.insert(labels.clone());
+        }
+        if separate.contains(&labels) {
+            labels
+        } else {
+            DifferingLabels {
+                source: OTHER.to_owned(),
+                r#type: OTHER.to_owned(),
+                ..labels
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_series_of_differing_repeats_are_bounded() {
+        let metrics = Metrics::default();
+        let labels = |n: usize| DifferingLabels {
+            sink: "postgres".into(),
+            source: "s".into(),
+            r#type: format!("type {n}"),
+        };
+        for n in 0..MAX_DIFFERING {
+            assert_eq!(metrics.bounded(labels(n)), labels(n));
+        }
+        assert_eq!(metrics.bounded(labels(3)), labels(3), "what has a series keeps it");
+        let other = metrics.bounded(labels(MAX_DIFFERING));
+        assert_eq!((&*other.source, &*other.r#type), (OTHER, OTHER));
+        assert_eq!(metrics.bounded(other.clone()), other);
+        assert_eq!(metrics.separate.lock().expect("sound").len(), MAX_DIFFERING);
     }
 }

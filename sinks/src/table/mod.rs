@@ -1,4 +1,5 @@
-//! The table `event` as both databases keep it: how a batch becomes rows, which receipts are one event, what is counted.
+//! The table `event` as both databases keep it: how a batch becomes rows, which receipts are one event, which repeats say
+//! something else (`event_variant`), what is counted.
 //!
 //! **What needs memory is decided here, in views, and not in ingest.** Whether a ticket was transferred or opened again, how
 //! far a message got, how a line stands: where the platform does not say, only the events before can tell, and these are
@@ -22,12 +23,14 @@ mod metrics;
 mod plan;
 mod receipts;
 mod text;
+mod variants;
 
 use schemas::name::SinkName;
 
 pub use metrics::Metrics;
-pub(crate) use plan::{Plan, Row};
+pub(crate) use plan::{Plan, Row, pieces};
 pub(crate) use receipts::{Forgetting, Receipt, Receipts};
+pub(crate) use variants::{Last, Repeat, Stored, Variants, Writing};
 
 /// Why a database could not be made ready, by what the caller will do.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +41,15 @@ pub enum SetupError {
     /// May pass: try again.
     #[error("{0}")]
     Unavailable(String),
+}
+
+/// What was written of a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    /// The number of new rows.
+    pub(crate) inserted: u64,
+    /// The deliveries that repeat a stored event with another body, as far as they were not counted before.
+    pub(crate) differing: Vec<usize>,
 }
 
 /// A rule writes the plain name of a database sink.

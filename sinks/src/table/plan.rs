@@ -1,7 +1,7 @@
 //! A batch of deliveries as rows: sorted by id, each event once, with the outcome that each delivery gets.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::Range;
 
 use schemas::id::{EventId, HashHalf, IdTime};
@@ -11,6 +11,7 @@ use schemas::time::Timestamp;
 
 use super::receipts::{Receipt, Receipts};
 use super::text::{storable_json, storable_text};
+use super::variants::Repeat;
 
 /// How many bytes of wide columns one statement carries at most. A batch may hold hundreds of megabytes, PostgreSQL takes
 /// less than one gigabyte per message, and both ends hold it in memory.
@@ -53,10 +54,14 @@ pub(crate) struct Plan<'a> {
     batch: &'a Batch,
     /// Sorted by id, so that two writers take their locks in one order; every id once.
     pub(crate) rows: Vec<Row<'a>>,
+    /// The rows that repeat one of this batch or a stored receipt, each with the id of that.
+    repeats: Vec<(EventId, Row<'a>)>,
     /// Per delivery: the delivery whose outcome it shares (mostly itself).
     leader: Vec<usize>,
-    /// Per delivery: why it is rejected.
+    /// Per delivery: why it is rejected, with those that it leads.
     rejected: HashMap<usize, String>,
+    /// Per delivery of a repeat: why it alone is.
+    rejected_repeats: HashMap<usize, String>,
 }
 
 impl<'a> Plan<'a> {
@@ -64,8 +69,10 @@ impl<'a> Plan<'a> {
         let mut plan = Self {
             batch,
             rows: Vec::with_capacity(batch.deliveries.len()),
+            repeats: Vec::new(),
             leader: (0..batch.deliveries.len()).collect(),
             rejected: HashMap::new(),
+            rejected_repeats: HashMap::new(),
         };
         for (index, delivery) in batch.deliveries.iter().enumerate() {
             match row(index, delivery) {
@@ -76,13 +83,18 @@ impl<'a> Plan<'a> {
         // Deliveries come in order of offset: of equal ids the first one leads.
         plan.rows.sort_by_key(|row| (row.id, row.delivery));
         let leader = &mut plan.leader;
-        plan.rows.dedup_by(|later, first| {
-            let same = later.id == first.id;
-            if same {
-                leader[later.delivery] = first.delivery;
+        let mut first: Option<(EventId, usize)> = None;
+        let repeats = plan.rows.extract_if(.., |row| match first {
+            Some((id, delivery)) if id == row.id => {
+                leader[row.delivery] = delivery;
+                true
             }
-            same
+            _ => {
+                first = Some((row.id, row.delivery));
+                false
+            }
         });
+        plan.repeats = repeats.map(|row| (row.id, row)).collect();
         plan
     }
 
@@ -100,7 +112,7 @@ impl<'a> Plan<'a> {
         let mut received: Vec<&Row<'_>> = self.rows.iter().filter(|r| r.id_time == IdTime::Received).collect();
         received.sort_by_key(|row| row.delivery);
         let mut by_id = HashMap::new();
-        let mut repeats = HashSet::new();
+        let mut repeats = HashMap::new();
         for row in received {
             match stored.repeats_or_store(row.receipt()) {
                 None => drop(by_id.insert(row.id, row.delivery)),
@@ -108,33 +120,48 @@ impl<'a> Plan<'a> {
                     if let Some(&leader) = by_id.get(&id) {
                         self.leader[row.delivery] = leader;
                     }
-                    repeats.insert(row.delivery);
+                    repeats.insert(row.id, id);
                 }
             }
         }
-        self.rows.retain(|row| !repeats.contains(&row.delivery));
+        if repeats.is_empty() {
+            return;
+        }
+        // What repeats a row that is left out repeats what that one does.
+        for (of, _) in &mut self.repeats {
+            *of = repeats.get(of).copied().unwrap_or(*of);
+        }
+        let left_out = self.rows.extract_if(.., |row| repeats.contains_key(&row.id));
+        self.repeats
+            .extend(left_out.map(|row| (repeats.get(&row.id).copied().unwrap_or(row.id), row)));
+    }
+
+    /// The rows whose event was stored before them, in the order of the log: those of `conflicting` (places in
+    /// [`rows`](Self::rows)) and all that repeat a row of this batch or a stored receipt. Without what is rejected.
+    pub(crate) fn repeats(&self, conflicting: &[usize]) -> Vec<Repeat<'_>> {
+        let rows = conflicting.iter().filter_map(|&place| self.rows.get(place));
+        let mut repeats: Vec<_> = rows
+            .map(|row| Repeat { of: row.id, row })
+            .chain(self.repeats.iter().map(|(of, row)| Repeat { of: *of, row }))
+            .filter(|repeat| self.reason(repeat.row.delivery).is_none())
+            .collect();
+        repeats.sort_unstable_by_key(|repeat| repeat.row.delivery);
+        repeats
     }
 
     /// The rows in pieces that one statement may carry.
     pub(crate) fn pieces(&self) -> Vec<Range<usize>> {
-        let mut pieces = Vec::new();
-        let (mut start, mut bytes) = (0, 0);
-        for (index, row) in self.rows.iter().enumerate() {
-            let size = row.data.len() + row.raw.len();
-            if index > start && bytes + size > MAX_STATEMENT_BYTES {
-                pieces.push(start..index);
-                (start, bytes) = (index, 0);
-            }
-            bytes += size;
-        }
-        if start < self.rows.len() {
-            pieces.push(start..self.rows.len());
-        }
-        pieces
+        pieces(self.rows.iter().map(|row| row.data.len() + row.raw.len()))
     }
 
     pub(crate) fn reject(&mut self, delivery: usize, reason: String) {
         self.rejected.insert(delivery, reason);
+    }
+
+    /// Rejects a repeat, and not what it repeats.
+    pub(crate) fn reject_repeat(&mut self, delivery: usize, reason: &str) {
+        let reason = format!("its body differs from the stored event, and cannot be kept beside it: {reason}");
+        self.rejected_repeats.insert(delivery, reason);
     }
 
     pub(crate) fn is_rejected(&self, row: &Row<'_>) -> bool {
@@ -165,8 +192,32 @@ impl<'a> Plan<'a> {
     fn reason(&self, index: usize) -> Option<&str> {
         // A repeat's leader may itself share the outcome of an equal id; two steps are the most there are.
         let leader = self.leader[self.leader[index]];
-        self.rejected.get(&leader).map(String::as_str)
+        let reason = self.rejected_repeats.get(&index).or_else(|| self.rejected.get(&leader));
+        reason.map(String::as_str)
     }
+}
+
+/// Pieces that one statement may carry, of what has these wide columns.
+pub(crate) fn pieces(sizes: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
+    let mut pieces = Vec::new();
+    let (mut start, mut end, mut bytes) = (0, 0, 0);
+    for size in sizes {
+        if end > start && bytes + size > MAX_STATEMENT_BYTES {
+            pieces.push(start..end);
+            (start, bytes) = (end, 0);
+        }
+        bytes += size;
+        end += 1;
+    }
+    if start < end {
+        pieces.push(start..end);
+    }
+    pieces
+}
+
+/// Of `/tenant/source`, the last segment is the source's id.
+pub(super) fn source_id(source: &str) -> &str {
+    source.rsplit('/').next().unwrap_or(source)
 }
 
 fn row(index: usize, delivery: &Delivery) -> Result<Row<'_>, String> {
@@ -175,8 +226,6 @@ fn row(index: usize, delivery: &Delivery) -> Result<Row<'_>, String> {
     let mut raw_sha256 = [0_u8; 32];
     hex::decode_to_slice(&attributes.raw_sha256, &mut raw_sha256)
         .map_err(|e| format!("the attribute `rawsha256` is not 64 hex digits: {e}"))?;
-    // `/tenant/source`: the last segment is the source's id.
-    let source = attributes.source.rsplit('/').next().unwrap_or(&attributes.source);
     Ok(Row {
         delivery: index,
         id: event.id(),
@@ -185,7 +234,7 @@ fn row(index: usize, delivery: &Delivery) -> Result<Row<'_>, String> {
         received: attributes.received,
         log_offset: delivery.record.offset.0,
         tenant: attributes.tenant.as_str(),
-        source: storable_text(source),
+        source: storable_text(source_id(&attributes.source)),
         platform: storable_text(&attributes.platform),
         event_type: attributes.event_type.as_str(),
         subject: attributes.subject.as_deref().map(storable_text),

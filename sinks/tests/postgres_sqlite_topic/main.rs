@@ -12,4 +12,5 @@ mod proxy;
 mod receipts;
 mod sqlite;
 mod topic;
+mod variants;
 mod views;

@@ -18,7 +18,7 @@ fn reason(result: Result<impl std::fmt::Debug, Unavailable>) -> String {
 }
 
 /// Polls until a backend of the sink waits for a lock, and does `what` with it.
-async fn waiting_backends(database: &Database, what: &str) {
+pub(crate) async fn waiting_backends(database: &Database, what: &str) {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         let found: i64 = database
@@ -39,20 +39,26 @@ async fn end_the_waiting_backend(database: &Database) {
     waiting_backends(database, "count(*) FILTER (WHERE pg_terminate_backend(pid))").await;
 }
 
+/// Does `what` while the position is locked, and ends the backend that waits for it.
+pub(crate) async fn while_the_position_is_locked<T>(database: &Database, what: impl AsyncFnOnce() -> T) -> T {
+    let mut other = database.connection().await;
+    let mut blocking = other.begin().await.expect("begins");
+    sqlx::query("SELECT 1 FROM sink_position FOR UPDATE")
+        .execute(&mut *blocking)
+        .await
+        .expect("locks");
+    let (done, ()) = tokio::join!(what(), end_the_waiting_backend(database));
+    blocking.rollback().await.expect("rolls back");
+    done
+}
+
 #[tokio::test]
 async fn a_backend_that_dies_between_rows_and_position_leaves_neither() {
     with_database(|database| async move {
         let sink = database.sink();
         sink.deliver(&batch(0, &[sample("before")])).await.expect("available");
-        let mut other = database.connection().await;
-        let mut blocking = other.begin().await.expect("begins");
-        sqlx::query("SELECT 1 FROM sink_position FOR UPDATE")
-            .execute(&mut *blocking)
-            .await
-            .expect("locks");
         let events = batch(1, &samples("e", 20));
-        let (result, ()) = tokio::join!(sink.deliver(&events), end_the_waiting_backend(&database));
-        blocking.rollback().await.expect("rolls back");
+        let result = while_the_position_is_locked(&database, async || sink.deliver(&events).await).await;
         assert!(reason(result).contains("57P01"));
         assert_eq!(database.rows().await, 1, "nothing half");
         assert_eq!(kept(&sink, 0).await, Some(Offset(1)));

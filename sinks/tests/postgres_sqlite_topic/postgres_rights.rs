@@ -25,6 +25,7 @@ async fn a_user_who_may_only_read_the_migrations_is_told_every_right_and_the_gra
             format!("GRANT SELECT, INSERT ON event TO {user};"),
             format!("GRANT SELECT, INSERT, UPDATE, DELETE ON event_receipt TO {user};"),
             format!("GRANT SELECT, INSERT, UPDATE ON sink_position TO {user};"),
+            format!("GRANT SELECT, INSERT, UPDATE ON event_variant TO {user};"),
         ] {
             assert!(told.contains(&part), "lacks `{part}`: {told}");
         }
@@ -32,7 +33,7 @@ async fn a_user_who_may_only_read_the_migrations_is_told_every_right_and_the_gra
 
         database.run(grants(&told)).await;
         sink.ready().await.expect("what was asked for is enough");
-        // Everything that the sink does: rows, receipts, forgetting, a row that is refused, progress.
+        // Everything that the sink does: rows, receipts, variants, forgetting, a row that is refused, progress.
         let mut events = samples("e", 3);
         events.push(sample("received").received_after(0));
         events[1].data = format!("\"message\":{}{}", "[".repeat(100_000), "]".repeat(100_000));
@@ -44,7 +45,13 @@ async fn a_user_who_may_only_read_the_migrations_is_told_every_right_and_the_gra
                 .count(),
             3
         );
-        sink.checkpoint(&progress(0, 4)).await.expect("available");
+        let mut variant = sample("e-0");
+        variant.raw = "{}".into();
+        for offset in [4, 5] {
+            let outcomes = sink.deliver(&batch(offset, std::slice::from_ref(&variant))).await;
+            assert!(all_delivered(&outcomes.expect("available")));
+        }
+        sink.checkpoint(&progress(0, 6)).await.expect("available");
         sink.set_position(&progress(0, 2)).await.expect("available");
         assert_eq!(sink.position(&progress(0, 2).partition).await, Ok(Some(progress(0, 2))));
         // Forgetting is only told of where it fails: as that user it goes through.
@@ -62,7 +69,8 @@ async fn every_single_right_is_missed() {
     with_database(|database| async move {
         let (few, user) = database.new_user().await;
         let all = "GRANT SELECT ON _sqlx_migrations TO u; GRANT SELECT, INSERT ON event TO u;
-                   GRANT SELECT, INSERT, UPDATE, DELETE ON event_receipt TO u; GRANT SELECT, INSERT, UPDATE ON sink_position TO u";
+                   GRANT SELECT, INSERT, UPDATE, DELETE ON event_receipt TO u; GRANT SELECT, INSERT, UPDATE ON sink_position TO u;
+                   GRANT SELECT, INSERT, UPDATE ON event_variant TO u";
         database.run(all.replace("TO u", &format!("TO {user}"))).await;
         few.sink().ready().await.expect("nothing is missing");
         for (right, table) in [
@@ -76,6 +84,9 @@ async fn every_single_right_is_missed() {
             ("SELECT", "sink_position"),
             ("INSERT", "sink_position"),
             ("UPDATE", "sink_position"),
+            ("SELECT", "event_variant"),
+            ("INSERT", "event_variant"),
+            ("UPDATE", "event_variant"),
         ] {
             database.run(format!("REVOKE {right} ON {table} FROM {user}")).await;
             let told = few.sink().ready().await.expect_err("a right is missing").to_string();
@@ -115,7 +126,7 @@ async fn a_schema_that_may_not_be_used_is_named() {
 async fn a_right_that_is_taken_away_shows_when_the_sink_stumbles_over_it() {
     with_database(|database| async move {
         let (few, user) = database.new_user().await;
-        let all = "ALL ON event, event_receipt, sink_position, _sqlx_migrations";
+        let all = "ALL ON event, event_receipt, event_variant, sink_position, _sqlx_migrations";
         database.run(format!("GRANT {all} TO {user}")).await;
         let sink = few.sink();
         sink.ready().await.expect("nothing is missing");

@@ -9,7 +9,8 @@ use crate::events::{batch, partition, progress, sample, samples};
 use crate::sqlite::File;
 
 /// Makes of a database what the version before this one made.
-const BEFORE: &str = "ALTER TABLE sink_position DROP COLUMN topic_id; DELETE FROM _sqlx_migrations WHERE version = 3";
+const BEFORE: &str = "ALTER TABLE sink_position DROP COLUMN topic_id; DROP TABLE event_variant; \
+     DELETE FROM _sqlx_migrations WHERE version >= 3";
 
 /// What a version before this one writes with every batch.
 const STORE_BEFORE: &str = "\

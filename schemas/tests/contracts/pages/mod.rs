@@ -133,7 +133,7 @@ fn index(senders: &Senders) -> String {
     let mut out = format!(
         "{GENERATED}# Events\n\n\
          The topic `forebay.events` has one event per record: [CloudEvents](https://cloudevents.io) 1.0, structured JSON, key = `partitionkey`. \
-         The table `event` has one row per event. The topics as AsyncAPI 3.0: [asyncapi.json](../asyncapi.json); JSON Schemas: [json](../json); \
+         The table `event` has one row per event; what a repeat said otherwise than the stored event is beside it, in `event_variant`. The topics as AsyncAPI 3.0: [asyncapi.json](../asyncapi.json); JSON Schemas: [json](../json); \
          what may change, and how: [compat/README.md](../compat/README.md).\n\n\
          - [envelope.md](envelope.md): what every event has, and the headers of its record\n\
          - [platforms.md](platforms.md): which platform's event becomes which type\n\
