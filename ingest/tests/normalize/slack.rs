@@ -94,6 +94,22 @@ fn a_messages_own_text_stands_alone_and_odd_blocks_are_none() {
         ),
         (r#""blocks":[{"type":"markdown","text":"**oi**"}]"#, Some("**oi**")),
         (
+            r#""text":"This content can't be displayed.","blocks":[{"type":"section","text":{"text":" "}},{"type":"header","text":{"text":"Oi"}}]"#,
+            Some("Oi"),
+        ),
+        (
+            r#""text":"This message contains interactive elements.","blocks":[{"type":"actions"}]"#,
+            Some("This message contains interactive elements."),
+        ),
+        (
+            r#""text":"","attachments":[{"fallback":"[no preview available]","title":"Aviso"}]"#,
+            Some("Aviso"),
+        ),
+        (
+            r#""text":"","attachments":[{"is_share":true,"message_blocks":[{"message":{"blocks":[{"type":"section","text":{"text":"de antes"}}]}}]}]"#,
+            Some("de antes"),
+        ),
+        (
             r#""text":"","blocks":[{"type":"actions","elements":[{"type":"button","text":"x"}]}]"#,
             None,
         ),

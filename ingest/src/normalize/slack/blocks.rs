@@ -35,7 +35,13 @@ object! {
         pretext: Json = "pretext",
         title: Json = "title",
         fields: Json = "fields",
+        // Of a message of Slack that was shared.
+        message_blocks: Json = "message_blocks",
     }
+
+    Shared { message: SharedMessage = "message", }
+
+    SharedMessage { blocks: Json = "blocks", }
 
     Field { title: Json = "title", value: Json = "value", }
 }
@@ -43,8 +49,27 @@ object! {
 /// How deep rich text may be: a list in a block, its items, what they are made of.
 const DEEPEST: usize = 6;
 
-/// What the blocks say, and after it what each attachment says, a line each.
-pub(super) fn text<'a>(blocks: Json<'a>, attachments: Json<'a>) -> Option<Text<'a>> {
+/// What Slack writes where an app gave blocks and no text for them.
+const PLACEHOLDERS: [&str; 3] = [
+    "This content can't be displayed.",
+    "This message contains interactive elements.",
+    "[no preview available]",
+];
+
+/// The message's own text; else what the blocks say, and after it what each attachment says, a line each.
+pub(super) fn text<'a>(text: Json<'a>, blocks: Json<'a>, attachments: Json<'a>) -> Option<Text<'a>> {
+    let own = text.text();
+    match &own {
+        Some(text) if !is_placeholder(text) => own,
+        _ => written(blocks, attachments).or(own),
+    }
+}
+
+fn is_placeholder(text: &str) -> bool {
+    PLACEHOLDERS.contains(&text.trim())
+}
+
+fn written<'a>(blocks: Json<'a>, attachments: Json<'a>) -> Option<Text<'a>> {
     let mut out = String::new();
     lines(blocks, &mut out, 0);
     for attachment in attachments.elements() {
@@ -61,9 +86,16 @@ impl Attached<'_> {
         if out.len() == before {
             lines(self.blocks, out, 0);
         }
-        let others = [self.fallback, self.pretext, self.title];
+        if out.len() == before {
+            for shared in self.message_blocks.elements() {
+                lines(shared.read::<Shared<'_>>().message.blocks, out, 0);
+            }
+        }
+        let mut others = [self.fallback, self.pretext, self.title]
+            .into_iter()
+            .filter_map(Json::text);
         if out.len() == before
-            && let Some(text) = others.into_iter().find_map(Json::text)
+            && let Some(text) = others.find(|text| !is_placeholder(text))
         {
             line(&text, out);
         }
@@ -152,7 +184,8 @@ fn words(json: Json<'_>, out: &mut String) {
 
 fn line(text: &str, out: &mut String) {
     let text = text.trim_matches('\n');
-    if text.is_empty() {
+    // Apps put in blanks for the space.
+    if text.trim().is_empty() {
         return;
     }
     if !out.is_empty() {

@@ -109,7 +109,7 @@ fn deleted<'a>(id: Text<'a>, conversation: Conversation<'a>) -> Fact<'a> {
 impl<'a> Written<'a> {
     fn message(&self, id: Text<'a>, conversation: Conversation<'a>) -> Message<'a> {
         let attachments: Vec<_> = self.files.elements().filter_map(attachment).collect();
-        let text = self.text.text().or_else(|| blocks::text(self.blocks, self.attachments));
+        let text = blocks::text(self.text, self.blocks, self.attachments);
         // What somebody wrote, and what Slack tells of the channel.
         let kind = match self.subtype.text().as_deref() {
             None | Some("file_share" | "thread_broadcast" | "me_message" | "bot_message") => attachments
