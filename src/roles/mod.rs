@@ -119,9 +119,10 @@ async fn run(loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
     };
 
     let admin_port = lifetime::bind(&base.loaded.config.admin.listen, "admin.listen").await?;
-    let ingest_port = match roles.ingest {
-        true => Some(lifetime::bind(&base.loaded.config.ingest.listen, "ingest.listen").await?),
-        false => None,
+    let ingest_port = if roles.ingest {
+        Some(lifetime::bind(&base.loaded.config.ingest.listen, "ingest.listen").await?)
+    } else {
+        None
     };
     let version = env!("CARGO_PKG_VERSION");
     info!(address = %admin_port.local_addr()?, version, "answering /livez, /readyz and /metrics");

@@ -43,13 +43,14 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     let topic = topic(webhook);
     let headers = webhook.headers_of_event(&["x-shopify-", "shopify-"], &[SIGNATURE, RENAMED_SIGNATURE]);
     let data = match &topic {
-        Some(topic) => match foreign_type("shopify", &format!("shopify.{}", topic.replace('/', "."))) {
-            Some(event_type) => Data::Foreign(Foreign { event_type, headers }),
-            None => {
+        Some(topic) => {
+            if let Some(event_type) = foreign_type("shopify", &format!("shopify.{}", topic.replace('/', "."))) {
+                Data::Foreign(Foreign { event_type, headers })
+            } else {
                 let topic = topic.clone().into_owned().into();
                 Data::Unmapped(Unmapped::because("not a valid event type").of(Some(topic)))
             }
-        },
+        }
         None => Data::Unmapped(Unmapped::because("no `X-Shopify-Topic`, and no `Shopify-Topic`")),
     };
     let topic = topic.as_deref().unwrap_or("unmapped");

@@ -266,7 +266,9 @@ fn the_mark_of_a_topic_is_no_quote_and_a_quote_leads_to_a_message_of_its_chat() 
         let Data::MessageCreated(message) = one(Platform::Telegram, &body).data else {
             panic!("a message")
         };
-        message.quoted.and_then(|quoted| quoted.id.map(|id| id.into_owned()))
+        message
+            .quoted
+            .and_then(|quoted| quoted.id.map(std::borrow::Cow::into_owned))
     };
     for (more, expected) in [
         (r#""message_thread_id":7,"is_topic_message":true"#, None),

@@ -91,8 +91,8 @@ impl<'a> Entity<'a> {
             text: self
                 .text
                 .text()
-                .or_else(|| offers.into_iter().find_map(|offer| offer.text())),
-            answer: offers.into_iter().find_map(|offer| offer.answer()),
+                .or_else(|| offers.into_iter().find_map(super::people::Interactive::text)),
+            answer: offers.into_iter().find_map(super::people::Interactive::answer),
             attachments: self
                 .files
                 .elements()

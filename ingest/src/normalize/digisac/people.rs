@@ -103,12 +103,11 @@ impl<'a> Person<'a> {
         }
         let number = self.data.number.text()?;
         if let Some(id) = self.id_from_service.text() {
-            let by_phone = match id.split_once('@') {
-                Some((_, server)) => matches!(server, "c.us" | "s.whatsapp.net"),
-                None => {
-                    let channel = self.service.channel();
-                    channel.is_none_or(|channel| matches!(&*channel, "whatsapp" | "sms" | "voice"))
-                }
+            let by_phone = if let Some((_, server)) = id.split_once('@') {
+                matches!(server, "c.us" | "s.whatsapp.net")
+            } else {
+                let channel = self.service.channel();
+                channel.is_none_or(|channel| matches!(&*channel, "whatsapp" | "sms" | "voice"))
             };
             let user = id.split('@').next().unwrap_or_default();
             if !by_phone && user.trim_start_matches('+') == number.trim_start_matches('+') {

@@ -54,7 +54,7 @@ impl<'a> Notification<'a, '_> {
         };
         match self.family() {
             "conversation" | "conversation_part" => {
-                if self.opens() || self.redacts_the_first(self.item.first_message().read()) {
+                if self.opens() || self.redacts_the_first(&self.item.first_message().read()) {
                     take(self.item.first_message(), self.item.created_at);
                 }
                 if self.item.conversation_named().is_some() && self.item.id.is_there() {
@@ -76,7 +76,7 @@ impl<'a> Notification<'a, '_> {
     }
 
     /// The first message does not say when it was redacted, so it is looked at only when that is what happened.
-    fn redacts_the_first(&self, first: Part<'a>) -> bool {
+    fn redacts_the_first(&self, first: &Part<'a>) -> bool {
         let mut parts = self.item.conversation_parts.of_conversation.elements();
         self.redacts() && first.redacted.flag() == Some(true) && parts.next().is_none()
     }
@@ -184,7 +184,7 @@ impl<'a> Notification<'a, '_> {
     }
 }
 
-impl<'a> Part<'a> {
+impl Part<'_> {
     fn says_something(&self) -> bool {
         self.body.text().is_some() || self.attachments.elements().any(|file| attachment(file).is_some())
     }

@@ -26,8 +26,8 @@ object! {
     Stamped { ts: Json = "ts", }
 
     Action {
-        action_id: Json = "action_id",
-        action_ts: Json = "action_ts",
+        id: Json = "action_id",
+        at: Json = "action_ts",
         value: Json = "value",
         text: Words = "text",
         selected: Choice = "selected_option",
@@ -115,7 +115,7 @@ fn interaction<'a>(webhook: &Webhook<'a, '_>, payload: &str) -> Result<NewEvent<
     let account = owned(payload.team.id);
     let channel = owned(payload.channel.id).or_else(|| owned(payload.container.channel_id));
     let action: Action<'_> = payload.actions.elements().next().unwrap_or_default().read();
-    let name = owned(action.action_id).filter(|_| kind.as_deref() == Some("block_actions"));
+    let name = owned(action.id).filter(|_| kind.as_deref() == Some("block_actions"));
     let Some(name) = name else {
         let unmapped = webhook.unmapped(Unmapped::because("no mapping for this interaction").of(kind));
         return Ok(NewEvent {
@@ -132,7 +132,7 @@ fn interaction<'a>(webhook: &Webhook<'a, '_>, payload: &str) -> Result<NewEvent<
         channel,
         message_id: owned(payload.container.message_ts).or_else(|| owned(payload.message.ts)),
         trigger_id: owned(payload.trigger_id),
-        time: action.action_ts.time(),
+        time: action.at.time(),
     };
     Ok(command.event(webhook, account))
 }
@@ -140,7 +140,7 @@ fn interaction<'a>(webhook: &Webhook<'a, '_>, payload: &str) -> Result<NewEvent<
 impl Action<'_> {
     /// The value that the bot gave to the button or option; where it gave none, the id of what was pressed.
     fn answer(&self) -> Answer<'static> {
-        let ids = [self.selected.value, self.value, self.date, self.time, self.action_id];
+        let ids = [self.selected.value, self.value, self.date, self.time, self.id];
         let titles = [self.selected.text.text, self.text.text];
         Answer {
             id: ids.into_iter().find_map(owned),

@@ -64,10 +64,10 @@ object! {
 impl<'a> Body<'a> {
     pub(super) fn message(&self, line: &Line<'a>) -> Mapped<'a> {
         let mut told: Told<'a> = self.payload.read();
-        let (id, chat) = self.named(&told)?;
+        let (id, chat) = told.named()?;
         let said = match told.reading() {
             Reading::Said(said) => said,
-            notice => return self.notice(line, &told, id, chat, notice),
+            notice => return self.notice(line, &told, &id, chat, notice),
         };
         told.complete(&said);
         Ok(Fact {
@@ -81,22 +81,22 @@ impl<'a> Body<'a> {
     /// Like a message, with the new text; `id` names the edit, and in some engines the message itself.
     pub(super) fn edited(&self, line: &Line<'a>) -> Mapped<'a> {
         let told: Told<'a> = self.payload.read();
-        let (own_id, chat) = self.named(&told)?;
+        let (own_id, chat) = told.named()?;
         let id = match told.edited_id.text() {
             Some(bare) => whole_id(&own_id, bare),
             None => own_id.clone(),
         };
         let said = whatsapp::said(told.engine_message()).unwrap_or_default();
-        Ok(self.rewritten(line, &told, own_id, id, chat, said))
+        Ok(self.rewritten(line, &told, &own_id, id, chat, said))
     }
 
     /// `after` is the notice, `before` the message if the engine still has it.
     pub(super) fn revoked(&self, line: &Line<'a>) -> Mapped<'a> {
         let Revocation { id, before, after } = self.payload.read();
         let notice = if after.id.is_there() { &after } else { &before };
-        let (notice_id, chat) = self.named(notice)?;
+        let (notice_id, chat) = notice.named()?;
         let id = match (before.id.is_there(), id.text()) {
-            (true, _) => self.named(&before)?.0,
+            (true, _) => before.named()?.0,
             (false, Some(bare)) => whole_id(&notice_id, bare),
             (false, None) => notice_id.clone(),
         };
@@ -107,7 +107,7 @@ impl<'a> Body<'a> {
 
     pub(super) fn reaction(&self, line: &Line<'a>) -> Mapped<'a> {
         let told: Told<'a> = self.payload.read();
-        let (own_id, chat) = self.named(&told)?;
+        let (own_id, chat) = told.named()?;
         let Some(id) = told.reaction.id.text() else {
             return Err(nothing("no message id", chat.id));
         };
@@ -133,7 +133,7 @@ impl<'a> Body<'a> {
     /// In a group each participant's device tells for itself.
     pub(super) fn ack(&self, line: &Line<'a>) -> Mapped<'a> {
         let told: Told<'a> = self.payload.read();
-        let (id, chat) = self.named(&told)?;
+        let (id, chat) = told.named()?;
         let Some(status) = told.status() else {
             return Err(nothing("no acknowledgement", chat.id));
         };
@@ -207,7 +207,7 @@ impl<'a> Body<'a> {
     }
 }
 
-impl<'a> Told<'a> {
+impl Told<'_> {
     /// The name says it, and where there is none the flag.
     pub(super) fn direction(&self) -> Direction {
         let id = self.id.text();

@@ -17,22 +17,6 @@ use crate::normalize::json::Json;
 pub(super) type Named<'a> = (Text<'a>, Addressed<'a>);
 
 impl<'a> Body<'a> {
-    /// The message's name and its chat, which stands in the name, and else is whoever is not us.
-    pub(super) fn named(&self, told: &Told<'a>) -> Result<Named<'a>, Nothing<'a>> {
-        let Some(id) = told.id.text() else {
-            return Err(Nothing {
-                reason: "no message id",
-                about: addressed(told.other_side()).map(|chat| chat.id),
-            });
-        };
-        let in_id = parts(&id).map(|(_, chat, _)| Text::Owned(chat.to_owned()));
-        let addresses = told.other_side().into_iter().filter_map(Json::text);
-        match addressed_texts(in_id.into_iter().chain(addresses)) {
-            Some(chat) => Ok((id, chat)),
-            None => Err(Nothing::because("no chat id")),
-        }
-    }
-
     /// The name with the addresses that stand for chat and participant.
     pub(super) fn one_name(&self, id: &Text<'a>, told: &Told<'a>, chat: &Addressed<'a>) -> Text<'a> {
         let Some((from_us, chat_in_id, rest)) = parts(id) else {
@@ -105,6 +89,22 @@ impl<'a> Body<'a> {
 }
 
 impl<'a> Told<'a> {
+    /// The message's name and its chat, which stands in the name, and else is whoever is not us.
+    pub(super) fn named(&self) -> Result<Named<'a>, Nothing<'a>> {
+        let Some(id) = self.id.text() else {
+            return Err(Nothing {
+                reason: "no message id",
+                about: addressed(self.other_side()).map(|chat| chat.id),
+            });
+        };
+        let in_id = parts(&id).map(|(_, chat, _)| Text::Owned(chat.to_owned()));
+        let addresses = self.other_side().into_iter().filter_map(Json::text);
+        match addressed_texts(in_id.into_iter().chain(addresses)) {
+            Some(chat) => Ok((id, chat)),
+            None => Err(Nothing::because("no chat id")),
+        }
+    }
+
     /// The other side of a chat with one, under all its addresses; of a group the group.
     pub(super) fn other_side(&self) -> [Json<'a>; 4] {
         let (info, key) = (&self.engine.info, &self.engine.key);

@@ -17,14 +17,14 @@ impl<'a> Body<'a> {
         &self,
         line: &Line<'a>,
         told: &Told<'a>,
-        own_id: Text<'a>,
+        own_id: &Text<'a>,
         chat: Addressed<'a>,
         notice: Reading<'a>,
     ) -> Mapped<'a> {
         match notice {
             Reading::Edited { key, message, .. } => match whatsapp::said(message) {
                 Some(said) => {
-                    let id = of_same_author(&own_id, &key);
+                    let id = of_same_author(own_id, &key);
                     Ok(self.rewritten(line, told, own_id, id, chat, said))
                 }
                 None => Err(nothing("no content", chat.id)),
@@ -32,19 +32,19 @@ impl<'a> Body<'a> {
             // It says which message, and not what is new.
             Reading::SealedEdit(target) => Ok(Fact {
                 data: Data::MessageUpdated(Message {
-                    id: of_same_author(&own_id, &target),
+                    id: of_same_author(own_id, &target),
                     conversation: conversation(line, chat.clone()),
                     direction: told.direction(),
                     from: self.sender(told),
                     ..Message::default()
                 }),
-                identity: vec!["edited in secret".into(), self.one_name(&own_id, told, &chat)],
+                identity: vec!["edited in secret".into(), self.one_name(own_id, told, &chat)],
                 time: self.happened(told, true),
                 about: Some(chat.id),
             }),
             Reading::Revoked(target) => {
-                let id = self.taken_back_id(&own_id, &target);
-                let time = self.happened(told, own_id != id);
+                let id = self.taken_back_id(own_id, &target);
+                let time = self.happened(told, *own_id != id);
                 let name = self.one_name(&id, told, &chat);
                 Ok(taken_back(line, name, id, chat, self.sender(told), time))
             }
@@ -79,13 +79,13 @@ impl<'a> Body<'a> {
         &self,
         line: &Line<'a>,
         told: &Told<'a>,
-        own_id: Text<'a>,
+        own_id: &Text<'a>,
         id: Text<'a>,
         chat: Addressed<'a>,
         said: Said<'a>,
     ) -> Fact<'a> {
-        let time = self.happened(told, own_id != id);
-        let name = self.one_name(&own_id, told, &chat);
+        let time = self.happened(told, *own_id != id);
+        let name = self.one_name(own_id, told, &chat);
         let message = self.compose(line, told, id, &chat, said);
         let text = message.text.clone().unwrap_or_default();
         Fact {

@@ -79,7 +79,7 @@ fn the_network_has_one_word_whatever_the_inbox_is_called() {
             .extend(conversation.as_object().expect("an object").clone());
         let body = written(json!({"conversation": chat, "inbox": inbox}));
         with_message(&body, |message| {
-            assert_eq!(message.conversation.channel.as_deref(), expected, "{body}")
+            assert_eq!(message.conversation.channel.as_deref(), expected, "{body}");
         });
         let mut ticket = json!({"event": "conversation_created", "account": {"id": 3}, "inbox": inbox});
         ticket
