@@ -15,7 +15,7 @@ use schemas::data::{
 use schemas::source::{Encoding, Hash, HmacScheme, Scheme};
 
 use super::json::{Json, object};
-use super::{Adapter, Because, NewEvent, Normalized, Reply, Webhook, digest, handshake};
+use super::{Adapter, Because, NewEvent, Normalized, Reply, Webhook, digest, handshake, place};
 
 pub(super) const ADAPTER: Adapter = Adapter {
     // With the channel's secret.
@@ -50,6 +50,8 @@ object! {
         // Of a place.
         title: Json = "title",
         address: Json = "address",
+        latitude: Json = "latitude",
+        longitude: Json = "longitude",
         mention: Mention = "mention",
         quoted_id: Json = "quotedMessageId",
         file_name: Json = "fileName",
@@ -227,7 +229,12 @@ impl<'a> Content<'a> {
             conversation: place.clone(),
             direction: Direction::Inbound,
             from,
-            text: [self.text, self.title, self.address].into_iter().find_map(Json::text),
+            text: self.text.text().or_else(|| {
+                place::in_words(
+                    [self.title, self.address].map(Json::text),
+                    [self.latitude, self.longitude].map(Json::text),
+                )
+            }),
             attachments: is_file.then(attachment).into_iter().collect(),
             mentions: self.mention.mentionees.elements().filter_map(mentioned).collect(),
             quoted: self.quoted_id.text().map(Quoted::new),

@@ -23,6 +23,7 @@ mod intercom;
 mod json;
 mod line;
 mod phone;
+mod place;
 mod shopify;
 mod slack;
 mod standard;

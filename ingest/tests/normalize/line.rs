@@ -156,11 +156,15 @@ fn events_without_an_id_are_told_apart_by_what_they_say() {
 }
 
 #[test]
-fn a_message_says_its_network_and_a_place_its_name() {
+fn a_message_says_its_network_and_a_place_what_it_is_called_and_where_it_is() {
     for (message, expected) in [
         (
             r#"{"id":"1","type":"location","title":"Loja","address":"Rua 1"}"#,
-            Some("Loja"),
+            Some("Loja\nRua 1"),
+        ),
+        (
+            r#"{"id":"1","type":"location","latitude":-23.55,"longitude":-46.63}"#,
+            Some("-23.55, -46.63"),
         ),
         (r#"{"id":"1","type":"location","address":"Rua 1"}"#, Some("Rua 1")),
         (r#"{"id":"1","type":"location"}"#, None),

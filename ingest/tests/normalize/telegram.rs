@@ -338,3 +338,93 @@ fn what_a_button_of_a_keyboard_brought_is_an_answer() {
         json!({"id": "7", "values": {"user_ids": r#"["5500000002"]"#}})
     );
 }
+
+#[test]
+fn a_reaction_is_what_was_given_not_the_first_that_is_shown() {
+    let told = |old: &[&str], new: &[&str]| {
+        let list = |emojis: &[&str]| {
+            let each: Vec<_> = emojis
+                .iter()
+                .map(|emoji| json!({ "type": "emoji", "emoji": emoji }))
+                .collect();
+            json!(each)
+        };
+        let content = format!(
+            r#""chat":{{"id":-5,"type":"supergroup"}},"message_id":1,"user":{{"id":2}},"old_reaction":{},"new_reaction":{}"#,
+            list(old),
+            list(new)
+        );
+        match one(Platform::Telegram, &update("message_reaction", &content)).data {
+            Data::MessageReaction(reaction) => reaction.emoji.map(|emoji| emoji.into_owned()),
+            other => panic!("{other:?}"),
+        }
+    };
+    for (old, new, expected) in [
+        (&[][..], &["a"][..], Some("a")),
+        (&["a"], &["a", "b"], Some("b")),
+        (&["a", "b"], &["c", "a"], Some("c")),
+        (&["a", "b"], &["b"], Some("b")),
+        (&["a"], &[], None),
+    ] {
+        assert_eq!(told(old, new).as_deref(), expected, "{old:?} {new:?}");
+    }
+}
+
+#[test]
+fn a_rich_message_says_what_its_blocks_say_however_deep_they_stand() {
+    let text = |blocks: &str| {
+        let content = format!(
+            r#""message_id":1,"chat":{{"id":5,"type":"private"}},"date":1773149810,"rich_message":{{"blocks":{blocks}}}"#
+        );
+        match one(Platform::Telegram, &update("message", &content)).data {
+            Data::MessageCreated(message) => (
+                message.kind.expect("a kind").into_owned(),
+                message.text.map(|text| text.into_owned()),
+            ),
+            other => panic!("{other:?}"),
+        }
+    };
+    for (blocks, expected) in [
+        (r#"[{"type":"paragraph","text":"a"}]"#, Some("a")),
+        (
+            r#"{"type":"paragraph","text":["a",["b",{"type":"bold","text":{"type":"code","text":"c"}}]]}"#,
+            Some("abc"),
+        ),
+        (
+            r#"[{"type":"mathematical_expression","expression":"x^2"},{"type":"pre","text":"y"}]"#,
+            Some("x^2\ny"),
+        ),
+        (
+            r#"[{"type":"list","items":[{"label":"•","blocks":[{"type":"list","items":[{"label":"–","blocks":[{"type":"paragraph","text":"a"}]}]}]}]}]"#,
+            Some("• – a"),
+        ),
+        (
+            r#"[{"type":"table","cells":[[{"text":"a"},{},{"text":"b"}]],"caption":"c"}]"#,
+            Some("a\t\tb\nc"),
+        ),
+        (
+            r#"[{"type":"expandable_blockquote","text":"a","credit":"b"}]"#,
+            Some("a\nb"),
+        ),
+        (
+            r#"[{"type":"paragraph","text":["a ",{"type":"button","button":{"text":"b","callback_data":"c"}}]}]"#,
+            Some("a b"),
+        ),
+        (
+            r#"[{"type":"divider"},{"type":"anchor","name":"x"},null,7,"",[]]"#,
+            None,
+        ),
+        ("null", None),
+    ] {
+        assert_eq!(
+            text(blocks),
+            ("text".to_owned(), expected.map(str::to_owned)),
+            "{blocks}"
+        );
+    }
+    let deep = format!("{}\"a\"{}", "[".repeat(90), "]".repeat(90));
+    assert_eq!(
+        text(&format!(r#"[{{"text":{deep}}},{{"text":"b"}}]"#)).1.as_deref(),
+        Some("b")
+    );
+}

@@ -4,8 +4,11 @@ use schemas::data::{Answer, Attachment, Text};
 
 use super::full_name;
 use super::messages::Message;
+use super::rich::Rich;
 use crate::normalize::filled_in::fields_of_text;
 use crate::normalize::json::{Json, object};
+use crate::normalize::place;
+use crate::normalize::whatsapp::{joined, lines};
 
 object! {
     Entity { kind: Json = "type", offset: Json = "offset", length: Json = "length", user: Id = "user", }
@@ -17,12 +20,23 @@ object! {
     /// The members of the other contents that say something.
     Other {
         title: Json = "title",
+        description: Json = "description",
+        tasks: Json = "tasks",
         address: Json = "address",
         question: Json = "question",
         emoji: Json = "emoji",
         first_name: Json = "first_name",
         last_name: Json = "last_name",
     }
+
+    Coordinates { latitude: Json = "latitude", longitude: Json = "longitude", }
+
+    Task { text: Json = "text", }
+
+    Paid { media: Json = "paid_media", }
+
+    /// One of the media that must be paid for; a preview has nothing but its measures.
+    PaidFile { photo: Json = "photo", live_photo: Json = "live_photo", video: Json = "video", }
 
     /// The data of a web app that a button of a keyboard opened.
     Filled { button_text: Json = "button_text", data: Json = "data", }
@@ -52,6 +66,9 @@ const NOTICES: &[&str] = &[
     "chat_background_set",
     "checklist_tasks_done",
     "checklist_tasks_added",
+    "community_chat_added",
+    "community_chat_joined",
+    "community_chat_removed",
     "direct_message_price_changed",
     "forum_topic_created",
     "forum_topic_edited",
@@ -61,7 +78,10 @@ const NOTICES: &[&str] = &[
     "general_forum_topic_unhidden",
     "giveaway_created",
     "giveaway_completed",
+    "managed_bot_created",
     "paid_message_price_changed",
+    "poll_option_added",
+    "poll_option_deleted",
     "suggested_post_approved",
     "suggested_post_approval_failed",
     "suggested_post_declined",
@@ -74,6 +94,43 @@ const NOTICES: &[&str] = &[
     "chat_owner_left",
     "chat_owner_changed",
 ];
+
+/// The file of a content that is one. A photo is a list of its sizes, the largest last. Telegram's files have no address, only an
+/// id to ask the API with: it is in `raw`.
+pub(super) fn attachment<'a>(kind: &'static str, content: Json<'a>) -> Option<Attachment<'a>> {
+    if !matches!(kind, "image" | "video" | "audio" | "document" | "sticker") {
+        return None;
+    }
+    let file: File<'a> = content.elements().last()?.read();
+    Some(Attachment {
+        kind: Some(kind.into()),
+        url: None,
+        mime_type: file.mime_type.text(),
+        name: file.name.text(),
+        size_bytes: file.size.int().and_then(|size| size.try_into().ok()),
+    })
+}
+
+/// The files of a content.
+pub(super) fn attachments<'a>(kind: Option<&'static str>, content: Json<'a>) -> Vec<Attachment<'a>> {
+    match kind {
+        Some("paid_media") => {
+            let media = content.read::<Paid<'a>>().media;
+            let file = |json: Json<'a>| {
+                let PaidFile {
+                    photo,
+                    live_photo,
+                    video,
+                } = json.read();
+                let files = [("image", photo), ("image", live_photo), ("video", video)];
+                files.into_iter().find_map(|(kind, file)| attachment(kind, file))
+            };
+            media.elements().filter_map(file).collect()
+        }
+        Some(kind) => attachment(kind, content).into_iter().collect(),
+        None => Vec::new(),
+    }
+}
 
 /// Whether nobody wrote it. Asked only of a message without a content that is known.
 pub(super) fn is_notice(message: Json<'_>) -> bool {
@@ -96,6 +153,7 @@ impl<'a> Message<'a> {
             ("audio", self.voice),
             ("sticker", self.sticker),
             ("text", self.text),
+            ("text", self.rich),
             ("contact", self.contact),
             ("location", self.venue),
             ("location", self.location),
@@ -122,36 +180,34 @@ impl<'a> Message<'a> {
         }
         let other = || content.read::<Other<'a>>();
         match kind? {
+            "text" => Rich::of(content).text(),
             "contact" => {
                 let other = other();
                 full_name(other.first_name, other.last_name)
             }
             "location" => {
                 let Other { title, address, .. } = other();
-                title.text().or_else(|| address.text())
+                // A venue's stands beside it too.
+                let Coordinates { latitude, longitude } = self.location.read();
+                place::in_words([title, address].map(Json::text), [latitude, longitude].map(Json::text))
             }
             "poll" => other().question.text(),
             "dice" => other().emoji.text(),
-            "game" | "checklist" | "invoice" => other().title.text(),
+            "game" | "invoice" => {
+                let other = other();
+                lines([other.title, other.description])
+            }
+            "checklist" => {
+                let other = other();
+                let tasks = other
+                    .tasks
+                    .elements()
+                    .filter_map(|task| task.read::<Task<'a>>().text.text());
+                joined(other.title.text().into_iter().chain(tasks))
+            }
             "web_app_data" => content.read::<Filled<'a>>().button_text.text(),
             _ => None,
         }
-    }
-
-    pub(super) fn attachment(kind: &'static str, content: Json<'a>) -> Option<Attachment<'a>> {
-        if !matches!(kind, "image" | "video" | "audio" | "document" | "sticker") {
-            return None;
-        }
-        // A photo is a list of its sizes, the largest last. Telegram's files have no address, only an id to ask the API with:
-        // it is in `raw`.
-        let file: File<'a> = content.elements().last()?.read();
-        Some(Attachment {
-            kind: Some(kind.into()),
-            url: None,
-            mime_type: file.mime_type.text(),
-            name: file.name.text(),
-            size_bytes: file.size.int().and_then(|size| size.try_into().ok()),
-        })
     }
 
     /// What a button of a keyboard brought: the data of a web app, or the users or the chat that were chosen.

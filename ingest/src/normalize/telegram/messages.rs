@@ -6,6 +6,7 @@
 use schemas::data::{Data, Direction, Group, Message as Written, Party, PartyKind, Quoted, Text};
 use schemas::time::Timestamp;
 
+use super::rich::Rich;
 use super::{Chat, User, content};
 use crate::normalize::json::{Json, object};
 use crate::normalize::phone::international;
@@ -17,6 +18,7 @@ object! {
 
     Message {
         id: Json = "message_id",
+        ephemeral_id: Json = "ephemeral_message_id",
         buttons: Keyboard = "reply_markup",
         chat: Chat = "chat",
         from: User = "from",
@@ -25,15 +27,20 @@ object! {
         // The bot that speaks for a business; `from` is then the business.
         business_bot: User = "sender_business_bot",
         business_connection_id: Json = "business_connection_id",
+        // Of an ephemeral message.
+        receiver: User = "receiver_user",
         date: Json = "date",
         edit_date: Json = "edit_date",
         thread_id: Json = "message_thread_id",
         in_topic: Json = "is_topic_message",
-        reply_to: Answered = "reply_to_message",
-        external_reply: Answered = "external_reply",
-        quote: Answered = "quote",
+        // Messages too, the second with fewer members.
+        reply_to: Json = "reply_to_message",
+        external_reply: Json = "external_reply",
+        quote: Part = "quote",
+        opens_topic: Json = "forum_topic_created",
         // Contents.
         text: Json = "text",
+        rich: Json = "rich_message",
         entities: Json = "entities",
         caption: Json = "caption",
         caption_entities: Json = "caption_entities",
@@ -72,13 +79,7 @@ object! {
         photo_deleted: Json = "delete_chat_photo",
     }
 
-    Answered {
-        id: Json = "message_id",
-        chat: Chat = "chat",
-        text: Json = "text",
-        caption: Json = "caption",
-        topic: Json = "forum_topic_created",
-    }
+    Part { text: Json = "text", }
 
     Card { phone: Json = "phone_number", user_id: Json = "user_id", }
 }
@@ -89,10 +90,18 @@ impl<'a> Message<'a> {
         let data = data.text()?;
         let rows = self.buttons.rows.elements().flat_map(Json::elements);
         let mut buttons = rows.map(Json::read::<Button<'a>>);
-        buttons
-            .find(|button| button.data.text().is_some_and(|brings| brings == data))?
-            .text
-            .text()
+        match buttons.find(|button| button.data.text().is_some_and(|brings| brings == data)) {
+            Some(button) => button.text.text(),
+            None => Rich::of(self.rich).label_of(&data),
+        }
+    }
+
+    /// An ephemeral message has 0 for its id, and beside it one of its own, by which another message of the chat may go too.
+    pub(super) fn id(&self) -> Option<Text<'a>> {
+        match self.ephemeral_id.text() {
+            Some(id) => Some(format!("ephemeral:{id}").into()),
+            None => self.id.text(),
+        }
     }
 
     pub(super) fn time(&self, edited: bool) -> Option<Timestamp> {
@@ -181,8 +190,9 @@ impl<'a> Message<'a> {
         };
         let (kind, content) = self.content().unzip();
         let content = content.unwrap_or_default();
+        let rich = Rich::of(self.rich);
         Some(Written {
-            id: self.id.text()?,
+            id: self.id()?,
             conversation,
             direction: if from_us {
                 Direction::Outbound
@@ -190,15 +200,12 @@ impl<'a> Message<'a> {
                 Direction::Inbound
             },
             from: from.map(|from| self.with_number(from)),
-            to: from_us.then_some(to),
-            text: self.said(kind, content),
-            attachments: kind
-                .and_then(|kind| Self::attachment(kind, content))
-                .into_iter()
-                .collect(),
+            to: if from_us { Some(to) } else { self.receiver.party() },
             answer: Self::answer(kind, content),
+            text: self.said(kind, content),
+            attachments: [content::attachments(kind, content), rich.attachments].concat(),
+            mentions: [self.mentions(), rich.mentions].concat(),
             kind: kind.map(Into::into),
-            mentions: self.mentions(),
             quoted: self.quoted(),
             ..Written::default()
         })
@@ -219,12 +226,11 @@ impl<'a> Message<'a> {
     }
 
     fn quoted(&self) -> Option<Quoted<'a>> {
-        let answered = if self.is_topics_mark() {
-            &self.external_reply
-        } else if self.reply_to.id.is_there() {
-            &self.reply_to
+        let reply: Message<'a> = self.reply_to.read();
+        let answered = if self.is_topics_mark(&reply) || reply.id().is_none() {
+            self.external_reply.read()
         } else {
-            &self.external_reply
+            reply
         };
         // An id is one of its chat: that of a message elsewhere would lead to another one here.
         let elsewhere = answered
@@ -232,10 +238,12 @@ impl<'a> Message<'a> {
             .id
             .text()
             .is_some_and(|chat| Some(chat) != self.chat.id.text());
-        let id = answered.id.text().filter(|_| !elsewhere);
+        let id = answered.id().filter(|_| !elsewhere);
         // The part that was chosen; else all of it.
-        let texts = [self.quote.text, answered.text, answered.caption];
-        let text = texts.into_iter().find_map(Json::text);
+        let text = self.quote.text.text().or_else(|| {
+            let (kind, content) = answered.content().unzip();
+            answered.said(kind, content.unwrap_or_default())
+        });
         (id.is_some() || text.is_some()).then(|| Quoted {
             id,
             text,
@@ -243,13 +251,8 @@ impl<'a> Message<'a> {
         })
     }
 
-    fn is_topics_mark(&self) -> bool {
-        let first = || {
-            self.reply_to
-                .id
-                .text()
-                .is_some_and(|id| Some(id) == self.thread_id.text())
-        };
-        self.reply_to.topic.is_there() || self.in_topic.flag() == Some(true) && first()
+    fn is_topics_mark(&self, reply: &Message<'a>) -> bool {
+        let first = || reply.id.text().is_some_and(|id| Some(id) == self.thread_id.text());
+        reply.opens_topic.is_there() || self.in_topic.flag() == Some(true) && first()
     }
 }

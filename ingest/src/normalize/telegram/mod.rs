@@ -1,5 +1,5 @@
 //! The Telegram Bot API: an `Update`, `{"update_id": 1, "<kind of update>": {…}}`, one per call, as core.telegram.org/bots/api
-//! says (to version 10.0).
+//! says (to version 10.3).
 //!
 //! Everything is ordered by its chat. What happens in a group comes as messages (somebody joined, a new title), and to bots
 //! that asked for it once more as `chat_member`: two updates with two ids, of which nothing says that they are one.
@@ -12,6 +12,9 @@
 mod content;
 mod members;
 mod messages;
+mod rich;
+
+use std::collections::BTreeSet;
 
 use schemas::data::{
     Answer, BotCommand, Contact, Conversation, Data, Direction, MessageDeletion, MessageReaction, Party, PartyKind,
@@ -57,11 +60,14 @@ object! {
         message_id: Json = "message_id",
         user: User = "user",
         actor_chat: Chat = "actor_chat",
+        old_reaction: Json = "old_reaction",
         new_reaction: Json = "new_reaction",
         // `callback_query`.
         message: Message = "message",
         data: Json = "data",
         game_short_name: Json = "game_short_name",
+        // `chosen_inline_result`.
+        result_id: Json = "result_id",
         // `chat_member`, `my_chat_member`, `chat_join_request`.
         old_member: Member = "old_chat_member",
         new_member: Member = "new_chat_member",
@@ -144,6 +150,7 @@ fn fact<'a>(kind: &str, content: Json<'a>) -> Fact<'a> {
     let data = match kind {
         "message_reaction" => update.reaction().ok_or("no id, or no chat"),
         "callback_query" => update.callback().ok_or("no data"),
+        "chosen_inline_result" => update.chosen().ok_or("no id of the result"),
         "my_chat_member" if update.chat.is_group() == Some(false) => update.blocking().ok_or("no status"),
         "chat_member" | "my_chat_member" => update.membership().ok_or("no group, or no member"),
         "chat_join_request" => update.join_request().ok_or("no group, or nobody who asks"),
@@ -155,10 +162,11 @@ fn fact<'a>(kind: &str, content: Json<'a>) -> Fact<'a> {
         time: [update.date, update.boost.added, update.removed]
             .into_iter()
             .find_map(Json::time),
-        // A callback in an inline message has no chat but who pressed it; of other updates that person says nothing.
+        // A callback in an inline message has no chat but who pressed it, nor has a chosen result; of other updates that person says
+        // nothing.
         chat: update.chat.id.short().or_else(|| {
             let pressed = update.message.chat.id.text().or_else(|| update.from.id.text());
-            pressed.filter(|_| kind == "callback_query")
+            pressed.filter(|_| matches!(kind, "callback_query" | "chosen_inline_result"))
         }),
     }
 }
@@ -198,17 +206,35 @@ impl<'a> Update<'a> {
         ids.into_iter().map(each).collect()
     }
 
+    /// Who may give several is told with all that they give, before and after: what is new was given. Where one of several was
+    /// taken back, the first that is left stands.
     fn reaction(&self) -> Option<Data<'a>> {
-        let first: Option<Reaction<'a>> = self.new_reaction.elements().next().map(Json::read);
+        let spelled = |reaction: Json<'a>| {
+            let reaction: Reaction<'a> = reaction.read();
+            let spellings = [reaction.emoji, reaction.custom_emoji_id, reaction.kind];
+            spellings.into_iter().find_map(Json::text)
+        };
+        let before: BTreeSet<_> = self.old_reaction.elements().filter_map(spelled).collect();
+        let now = || self.new_reaction.elements().filter_map(spelled);
         Some(Data::MessageReaction(MessageReaction {
             id: self.message_id.text()?,
             conversation: self.place()?,
             direction: Direction::Inbound,
             from: self.user.party().or_else(|| self.actor_chat.party()),
-            emoji: first.and_then(|reaction| {
-                let spellings = [reaction.emoji, reaction.custom_emoji_id, reaction.kind];
-                spellings.into_iter().find_map(Json::text)
+            emoji: now().find(|emoji| !before.contains(emoji)).or_else(|| now().next()),
+        }))
+    }
+
+    /// What was chosen of what the bot offered inline, by the id that the bot gave it.
+    fn chosen(&self) -> Option<Data<'a>> {
+        Some(Data::BotCommand(BotCommand {
+            name: self.result_id.text()?,
+            answer: Some(Answer {
+                id: self.result_id.text(),
+                ..Answer::default()
             }),
+            contact: self.from.party(),
+            ..BotCommand::default()
         }))
     }
 
@@ -221,7 +247,7 @@ impl<'a> Update<'a> {
                 ..Answer::default()
             }),
             contact: self.from.party(),
-            message_id: self.message.id.text(),
+            message_id: self.message.id(),
             conversation: self.message.chat.conversation(self.message.business_connection_id),
         }))
     }

@@ -18,7 +18,7 @@ use schemas::source::Scheme;
 use schemas::time::Timestamp;
 
 use super::filled_in::fields_of_text;
-use super::{Adapter, Because, NewEvent, Normalized, Webhook, digest, handshake};
+use super::{Adapter, Because, NewEvent, Normalized, Webhook, digest, handshake, place};
 use address::{network, party};
 
 pub(super) const ADAPTER: Adapter = Adapter {
@@ -156,7 +156,11 @@ impl<'a> Fields<'a> {
             }),
             to: to.clone().map(party),
             kind: Some(kind),
-            text: self.first(&["Body", "Label", "Address"]),
+            text: self.get("Body").or_else(|| {
+                let [label, address, latitude, longitude] =
+                    ["Label", "Address", "Latitude", "Longitude"].map(|name| self.get(name));
+                place::in_words([label, address], [latitude, longitude])
+            }),
             attachments,
             quoted: self.get("OriginalRepliedMessageSid").map(Quoted::new),
             answer: self.answer(),
