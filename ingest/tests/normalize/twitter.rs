@@ -148,3 +148,60 @@ fn how_many_followers_somebody_has_by_then_is_no_part_of_following() {
         assert_ne!(first, identity(from, to), "{from}");
     }
 }
+
+#[test]
+fn a_message_by_either_api_is_one_event() {
+    let old =
+        sample(Platform::Twitter, "direct_message_events.received.json").replace("1773149810912", "1773149810336");
+    let new = sample(Platform::Twitter, "activity.dm.received.json");
+    let (old, new) = (one(Platform::Twitter, &old), one(Platform::Twitter, &new));
+    assert_eq!((&old.identity, old.time), (&new.identity, new.time));
+    assert_eq!((&old.ordering_key, &old.account), (&new.ordering_key, &new.account));
+}
+
+#[test]
+fn the_second_api_tells_one_event_a_call_and_what_is_odd_in_it_is_kept() {
+    let told = |data: &str| {
+        let body = format!(r#"{{"data":{data}}}"#);
+        let event = one(Platform::Twitter, &body);
+        assert!(matches!(&event.raw, Raw::Json(raw) if **raw == *body), "{body}");
+        format!("{} {}", event.data.event_type(), event.ordering_key)
+    };
+    for (data, expected) in [
+        (
+            r#"{"event_type":"dm.read","filter":{"user_id":"1"},"payload":{"direct_message_mark_read_events":[{"sender_id":"2","target":{"recipient_id":"1"},"last_read_event_id":"7"}]}}"#,
+            "message.status 1/2",
+        ),
+        (
+            r#"{"event_type":"dm.indicate_typing","filter":{"user_id":"1"},"payload":{"direct_message_indicate_typing_events":[{"sender_id":"2","target":{"recipient_id":"1"}}]}}"#,
+            "presence.updated 1/2",
+        ),
+        (
+            r#"{"event_type":"dm.read","filter":{"user_id":"1"},"payload":{"id":"7"}}"#,
+            "twitter.dm.read 1",
+        ),
+        (
+            r#"{"event_type":"dm.received","payload":null}"#,
+            "twitter.dm.received dm.received",
+        ),
+        (
+            r#"{"event_type":"oauth.revoke","filter":{},"payload":{"user_id":"1"}}"#,
+            "twitter.oauth.revoke 1",
+        ),
+        (
+            r#"{"event_type":"de tal","filter":{"user_id":"1"}}"#,
+            "unmapped unmapped",
+        ),
+        (r#"{"event_uuid":"1","payload":{"id":"7"}}"#, "unmapped unmapped"),
+    ] {
+        assert_eq!(told(data), expected, "{data}");
+    }
+    // Without any id, what it says tells it apart.
+    let identity = |after: &str| {
+        let body = format!(
+            r#"{{"data":{{"event_type":"profile.update.bio","filter":{{"user_id":"1"}},"payload":{{"after":"{after}"}}}}}}"#
+        );
+        one(Platform::Twitter, &body).identity.join("/")
+    };
+    assert_ne!(identity("a"), identity("b"));
+}

@@ -2,9 +2,11 @@
 //! rule (X, "Account Activity data objects", "Securing webhooks").
 //!
 //! Direct messages are mapped; each element of the other lists is an event of the type `twitter.<what>`, nothing normalized.
+//! The X Activity API, which takes its place, has a form of its own around the same direct messages.
 //! What is no such list (`user_event`: somebody takes the permission back) is `unmapped`.
 //! Two accounts of ours that write to each other are told of the same message, each from its side: those are two events.
 
+mod activity;
 mod crc;
 mod things;
 
@@ -18,6 +20,7 @@ use schemas::source::{Encoding, Hash, HmacScheme, Scheme};
 
 use super::json::{Json, object};
 use super::{Adapter, Because, NewEvent, Normalized, Webhook};
+use activity::Activity;
 use things::Reference;
 
 pub(super) const ADAPTER: Adapter = Adapter {
@@ -33,7 +36,12 @@ pub(super) const ADAPTER: Adapter = Adapter {
 };
 
 object! {
-    Body { for_user_id: Json = "for_user_id", users: Json = "users", user_event: UserEvent = "user_event", }
+    Body {
+        for_user_id: Json = "for_user_id",
+        users: Json = "users",
+        user_event: UserEvent = "user_event",
+        activity: Activity = "data",
+    }
 
     UserEvent { revoke: Revoke = "revoke", }
 
@@ -41,7 +49,10 @@ object! {
 
     ById { user_id: Json = "user_id", }
 
-    User { name: Json = "name", screen_name: Json = "screen_name", }
+    /// The second API has the user one deeper.
+    User { name: Json = "name", screen_name: Json = "screen_name", inner: InnerUser = "data", }
+
+    InnerUser { name: Json = "name", screen_name: Json = "username", }
 
     /// The members of all events of direct messages.
     Direct {
@@ -78,39 +89,15 @@ object! {
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     let json = webhook.json()?;
     let body: Body<'a> = json.read();
-    let users = body.users.members().into_iter();
-    let account = Account {
-        webhook,
-        id: body.for_user_id.short(),
-        names: users
-            .filter_map(|(id, user)| {
-                let User { name, screen_name } = user.read();
-                Some((id, name.short().or_else(|| screen_name.short())?))
-            })
-            .collect(),
-    };
-    let mut events = Vec::new();
-    for (name, list) in json.members() {
-        let each = |map: &dyn Fn(Json<'a>) -> Mapped<'a>| -> Vec<_> {
-            list.elements()
-                .map(|element| account.known(map(element), &name, element))
-                .collect()
-        };
-        events.extend(match &*name {
-            "direct_message_events" => each(&|element| account.message(element)),
-            "direct_message_indicate_typing_events" => each(&|element| account.typing(element)),
-            "direct_message_mark_read_events" => each(&|element| account.read(element)),
-            _ => match name.strip_suffix("_events") {
-                Some(what) if !what.is_empty() => each(&|element| account.foreign(what, element)),
-                _ => continue,
-            },
-        });
+    if let Some(kind) = body.activity.kind.short() {
+        return Ok(Normalized::Events(activity::events(webhook, &body.activity, kind)));
     }
+    let mut events = Account::of(webhook, body.for_user_id, body.users).events(json);
     if events.is_empty() {
         let Revoke { moment, by } = body.user_event.revoke;
         events.push(NewEvent {
             time: moment.time(),
-            account: account.id.clone().or_else(|| by.user_id.short()),
+            account: body.for_user_id.short().or_else(|| by.user_id.short()),
             ..webhook.unmapped(Unmapped::because("no list of events, or nothing in it"))
         });
     }
@@ -134,7 +121,47 @@ struct Sides<'a> {
     conversation: Conversation<'a>,
 }
 
-impl<'a> Account<'a, '_, '_> {
+impl<'a, 's, 'h> Account<'a, 's, 'h> {
+    fn of(webhook: &'s Webhook<'a, 'h>, id: Json<'a>, users: Json<'a>) -> Self {
+        let named = |(id, user): (Text<'a>, Json<'a>)| {
+            let User {
+                name,
+                screen_name,
+                inner,
+            } = user.read();
+            let names = [name, inner.name, screen_name, inner.screen_name];
+            Some((id, names.into_iter().find_map(Json::short)?))
+        };
+        Self {
+            webhook,
+            id: id.short(),
+            names: users.members().into_iter().filter_map(named).collect(),
+        }
+    }
+
+    /// Each element of each list of events among these members. One that is alone has the whole body for its raw part.
+    fn events(&self, members: Json<'a>) -> Vec<NewEvent<'a>> {
+        let mut events = Vec::new();
+        for (name, list) in members.members() {
+            let Some(what) = name.strip_suffix("_events").filter(|what| !what.is_empty()) else {
+                continue;
+            };
+            events.extend(list.elements().map(|element| {
+                let mapped = match what {
+                    "direct_message" => self.message(element),
+                    "direct_message_indicate_typing" => self.typing(element),
+                    "direct_message_mark_read" => self.read(element),
+                    _ => self.foreign(what, element),
+                };
+                self.known(mapped, &name, element)
+            }));
+        }
+        if let [alone] = &mut *events {
+            alone.raw = self.webhook.whole();
+        }
+        events
+    }
+
     fn known(&self, mapped: Mapped<'a>, name: &Text<'a>, element: Json<'a>) -> NewEvent<'a> {
         mapped.unwrap_or_else(|reason| {
             let reason = Unmapped::because(reason).of(Some(name.clone()));
