@@ -403,3 +403,59 @@ fn each_event_of_a_batch_has_its_own_part_of_the_body() {
         assert_eq!(event.data.event_type().as_str(), "unmapped");
     }
 }
+
+#[test]
+fn a_github_event_has_the_moment_of_what_was_made_and_no_other() {
+    let time = |event: &str, body: &str| {
+        let found = only(
+            Platform::Github,
+            &[("x-github-event", event), ("x-github-delivery", "d")],
+            body,
+        );
+        found.time.map(|time| time.to_string())
+    };
+    let moment = "2026-03-10T13:36:50Z";
+    let issue = |action: &str, more: &str| {
+        format!(
+            r#"{{"action":"{action}","issue":{{"created_at":"{moment}","closed_at":"{moment}","updated_at":"{moment}"}}{more}}}"#
+        )
+    };
+    let there = Some("2026-03-10T13:36:50.000Z".to_owned());
+    assert_eq!(time("issues", &issue("opened", "")), there);
+    let comment = format!(
+        r#"{{"action":"created","issue":{{"created_at":"2026-01-01T00:00:00Z"}},"comment":{{"created_at":"{moment}"}}}}"#
+    );
+    assert_eq!(time("issue_comment", &comment), there);
+    for (event, body) in [
+        ("issues", issue("closed", "")),
+        ("issues", issue("labeled", "")),
+        ("issues", issue("opened", r#","changes":{"old_repository":{"id":1}}"#)),
+        ("issue_comment", comment.replace("created\"", "edited\"")),
+        (
+            "push",
+            format!(r#"{{"repository":{{"id":1,"pushed_at":1773149810}},"head_commit":{{"timestamp":"{moment}"}}}}"#),
+        ),
+    ] {
+        assert_eq!(time(event, &body), None, "{event} {body}");
+    }
+}
+
+#[test]
+fn what_happens_to_an_installation_of_a_github_app_keeps_its_order() {
+    let order = |delivery: &str, body: &str| {
+        let headers = [("x-github-event", "installation"), ("x-github-delivery", delivery)];
+        only(Platform::Github, &headers, body).ordering_key
+    };
+    let created = order(
+        "a",
+        r#"{"action":"created","installation":{"id":2,"account":{"id":3}}}"#,
+    );
+    assert_eq!(
+        created,
+        order(
+            "b",
+            r#"{"action":"deleted","installation":{"id":2,"account":{"id":3}}}"#
+        )
+    );
+    assert_eq!(order("a", r#"{"installation":{"id":2},"repository":{"id":1}}"#), "1");
+}
