@@ -19,7 +19,8 @@ use schemas::data::{
 use schemas::source::{Encoding, Hash, HmacScheme, Scheme};
 
 use super::json::{Json, object};
-use super::{Adapter, Because, NewEvent, Normalized, Webhook};
+use super::whatsapp::joined;
+use super::{Adapter, Because, NewEvent, Normalized, Webhook, place};
 use activity::Activity;
 use things::Reference;
 
@@ -81,9 +82,25 @@ object! {
 
     Entities { mentions: Json = "user_mentions", }
 
-    Attached { media: Media = "media", }
+    Attached { media: Media = "media", location: Location = "location", }
 
-    Media { kind: Json = "type", url: Json = "media_url_https", }
+    /// What is called so of a film is its picture; the film itself comes in several sizes.
+    Media { kind: Json = "type", url: Json = "media_url_https", film: Film = "video_info", }
+
+    Film { variants: Json = "variants", }
+
+    Variant { mime_type: Json = "content_type", url: Json = "url", bits: Json = "bitrate", }
+
+    Location { shared: Coordinates = "shared_coordinate", place: SharedPlace = "shared_place", }
+
+    Coordinates { point: Point = "coordinates", }
+
+    /// Longitude, latitude.
+    Point { coordinates: Json = "coordinates", }
+
+    SharedPlace { place: Named = "place", }
+
+    Named { name: Json = "full_name" | "name", }
 }
 
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
@@ -233,6 +250,7 @@ impl<'a, 's, 'h> Account<'a, 's, 'h> {
             attachment,
             answer,
         } = direct.message.data;
+        let place = attachment.location.in_words();
         let attachment = attached(&attachment.media);
         // The words on the quick reply are the text; its `metadata` are ours.
         let answer = answer.metadata.text().map(|id| Answer {
@@ -247,13 +265,12 @@ impl<'a, 's, 'h> Account<'a, 's, 'h> {
             direction: sides.direction,
             from: Some(self.party(sides.sender)),
             to: sides.recipient.map(|id| self.party(id)),
-            kind: Some(
-                attachment
-                    .as_ref()
-                    .and_then(|file| file.kind.clone())
-                    .unwrap_or_else(|| "text".into()),
-            ),
-            text: text.text(),
+            kind: match (&attachment, &place) {
+                (Some(file), _) => file.kind.clone(),
+                (None, Some(_)) => Some("location".into()),
+                (None, None) => Some("text".into()),
+            },
+            text: joined(text.text().into_iter().chain(place)),
             answer,
             attachments: attachment.into_iter().collect(),
             mentions: mentioned.filter_map(|user| user.id()).collect(),
@@ -331,13 +348,28 @@ impl<'a, 's, 'h> Account<'a, 's, 'h> {
 
 fn attached<'a>(media: &Media<'a>) -> Option<Attachment<'a>> {
     let kind = media.kind.text()?;
+    if kind == "photo" {
+        return Some(Attachment {
+            kind: Some("image".into()),
+            url: media.url.text(),
+            ..Attachment::default()
+        });
+    }
+    let film = media.film.variants.elements().map(Json::read::<Variant<'a>>);
+    // A playlist has no bitrate.
+    let best = film.max_by_key(|variant| variant.bits.int()).unwrap_or_default();
     Some(Attachment {
-        kind: Some(match &*kind {
-            "photo" => "image".into(),
-            "animated_gif" => "video".into(),
-            _ => kind,
-        }),
-        url: media.url.text(),
+        kind: Some(if kind == "animated_gif" { "video".into() } else { kind }),
+        url: best.url.text(),
+        mime_type: best.mime_type.text(),
         ..Attachment::default()
     })
+}
+
+impl<'a> Location<'a> {
+    fn in_words(&self) -> Option<Text<'a>> {
+        let mut point = self.shared.point.coordinates.elements().map(Json::text);
+        let (longitude, latitude) = (point.next().flatten(), point.next().flatten());
+        place::in_words([self.place.place.name.text()], [latitude, longitude])
+    }
 }
