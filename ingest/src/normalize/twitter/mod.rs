@@ -7,21 +7,23 @@
 //! Two accounts of ours that write to each other are told of the same message, each from its side: those are two events.
 
 mod activity;
+mod attached;
 mod crc;
 mod things;
 
 use std::collections::BTreeMap;
 
 use schemas::data::{
-    Answer, Attachment, Conversation, Data, DeliveryStatus, Direction, Message, MessageStatus, Party, PartyKind,
-    Presence, PresenceOf, Text, Unmapped,
+    Answer, Conversation, Data, DeliveryStatus, Direction, Message, MessageStatus, Party, PartyKind, Presence,
+    PresenceOf, Text, Unmapped,
 };
 use schemas::source::{Encoding, Hash, HmacScheme, Scheme};
 
 use super::json::{Json, object};
 use super::whatsapp::joined;
-use super::{Adapter, Because, NewEvent, Normalized, Webhook, place};
+use super::{Adapter, Because, NewEvent, Normalized, Webhook};
 use activity::Activity;
+use attached::Attached;
 use things::Reference;
 
 pub(super) const ADAPTER: Adapter = Adapter {
@@ -81,26 +83,6 @@ object! {
     QuickReply { metadata: Json = "metadata", }
 
     Entities { mentions: Json = "user_mentions", }
-
-    Attached { media: Media = "media", location: Location = "location", }
-
-    /// What is called so of a film is its picture; the film itself comes in several sizes.
-    Media { kind: Json = "type", url: Json = "media_url_https", film: Film = "video_info", }
-
-    Film { variants: Json = "variants", }
-
-    Variant { mime_type: Json = "content_type", url: Json = "url", bits: Json = "bitrate", }
-
-    Location { shared: Coordinates = "shared_coordinate", place: SharedPlace = "shared_place", }
-
-    Coordinates { point: Point = "coordinates", }
-
-    /// Longitude, latitude.
-    Point { coordinates: Json = "coordinates", }
-
-    SharedPlace { place: Named = "place", }
-
-    Named { name: Json = "full_name" | "name", }
 }
 
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
@@ -250,8 +232,8 @@ impl<'a, 's, 'h> Account<'a, 's, 'h> {
             attachment,
             answer,
         } = direct.message.data;
-        let place = attachment.location.in_words();
-        let attachment = attached(&attachment.media);
+        let place = attachment.place();
+        let attachment = attachment.file();
         // The words on the quick reply are the text; its `metadata` are ours.
         let answer = answer.metadata.text().map(|id| Answer {
             id: Some(id),
@@ -343,33 +325,5 @@ impl<'a, 's, 'h> Account<'a, 's, 'h> {
             id: Some(id),
             ..Party::default()
         }
-    }
-}
-
-fn attached<'a>(media: &Media<'a>) -> Option<Attachment<'a>> {
-    let kind = media.kind.text()?;
-    if kind == "photo" {
-        return Some(Attachment {
-            kind: Some("image".into()),
-            url: media.url.text(),
-            ..Attachment::default()
-        });
-    }
-    let film = media.film.variants.elements().map(Json::read::<Variant<'a>>);
-    // A playlist has no bitrate.
-    let best = film.max_by_key(|variant| variant.bits.int()).unwrap_or_default();
-    Some(Attachment {
-        kind: Some(if kind == "animated_gif" { "video".into() } else { kind }),
-        url: best.url.text(),
-        mime_type: best.mime_type.text(),
-        ..Attachment::default()
-    })
-}
-
-impl<'a> Location<'a> {
-    fn in_words(&self) -> Option<Text<'a>> {
-        let mut point = self.shared.point.coordinates.elements().map(Json::text);
-        let (longitude, latitude) = (point.next().flatten(), point.next().flatten());
-        place::in_words([self.place.place.name.text()], [latitude, longitude])
     }
 }

@@ -1,4 +1,5 @@
-"""X's Account Activity API. Shapes: "Account Activity API data objects"; CRC: "Securing webhooks"."""
+"""X's Account Activity API, and the X Activity API that takes its place. Shapes:
+"X Activity API event payload examples", "Account Activity API data objects"; CRC: "Securing webhooks"."""
 
 from vectors import ugly
 from vectors.senders import Hmac, b64, digest, plain
@@ -40,6 +41,14 @@ def build(sheet):
     accept("the same direct message again", dm, [said()], clock=later(3600), redelivery_of="a direct message comes in")
     accept("our own direct message is echoed", activity(direct_message_events=[
         message("954491830116155397", US, ANA, "Bom dia!")], users=USERS), [said("954491830116155397", "outbound", "Bom dia!")])
+    accept("the X Activity API tells of the same direct message", {"data": {
+        "event_uuid": "-6850472171600526495", "filter": {"user_id": US}, "event_type": "dm.received", "tag": "inbound",
+        "payload": {"direct_message_events": [message()], "users": {ANA: {"data": {"id": ANA, "name": "Ana Exemplo"}}}}}},
+        [said()], redelivery_of="a direct message comes in")
+    accept("the X Activity API tells of a post by a name of its own", {"data": {
+        "event_uuid": "9007199254740993", "filter": {"user_id": US}, "event_type": "post.create",
+        "payload": {"id": "9007199254740993", "author_id": US, "created_at": "2026-03-10T13:36:50.000Z", "text": "oi"}}},
+        [event("twitter.post.create", subject="9007199254740993", key=US, account=US, time="2026-03-10T13:36:50.000Z")])
     accept("two direct messages in one webhook", activity(direct_message_events=[
         message("1", said="um"), message("2", said="dois")], users=USERS), [said("1", text="um"), said("2", text="dois")])
     chosen = message("5", said="Acompanhar pedido")
@@ -54,7 +63,7 @@ def build(sheet):
         users=USERS), [event("message.status", account=US, message={"id": "954491830116155397", "status": "read"})])
     tweet = {"created_at": "Tue Mar 10 13:36:50 +0000 2026", "id": 9007199254740993, "id_str": "9007199254740993", "text": "oi"}
     accept("a post, whose id as a number would lose its last digit", activity(tweet_create_events=[tweet]),
-           [event("twitter.tweet_create", key=US, account=US, raw={"id": 9007199254740993})])
+           [event("twitter.tweet_create", key=US, account=US, raw={"tweet_create_events": [tweet]})])
     accept("the same post again", activity(tweet_create_events=[tweet]), [event("twitter.tweet_create", key=US, account=US)],
            redelivery_of="a post, whose id as a number would lose its last digit")
     accept("two likes are two events", activity(favorite_events=[
