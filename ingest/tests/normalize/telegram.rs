@@ -1,5 +1,7 @@
 //! What is peculiar to Telegram: one update a call, several deletions in it, members' standings, offsets in UTF-16.
 
+use std::borrow::Cow;
+
 use schemas::data::{Data, Direction};
 use schemas::event::Raw;
 use schemas::platform::Platform;
@@ -355,7 +357,7 @@ fn a_reaction_is_what_was_given_not_the_first_that_is_shown() {
             list(new)
         );
         match one(Platform::Telegram, &update("message_reaction", &content)).data {
-            Data::MessageReaction(reaction) => reaction.emoji.map(|emoji| emoji.into_owned()),
+            Data::MessageReaction(reaction) => reaction.emoji.map(Cow::into_owned),
             other => panic!("{other:?}"),
         }
     };
@@ -379,7 +381,7 @@ fn a_rich_message_says_what_its_blocks_say_however_deep_they_stand() {
         match one(Platform::Telegram, &update("message", &content)).data {
             Data::MessageCreated(message) => (
                 message.kind.expect("a kind").into_owned(),
-                message.text.map(|text| text.into_owned()),
+                message.text.map(Cow::into_owned),
             ),
             other => panic!("{other:?}"),
         }

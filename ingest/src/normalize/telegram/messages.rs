@@ -226,6 +226,10 @@ impl<'a> Message<'a> {
     }
 
     fn quoted(&self) -> Option<Quoted<'a>> {
+        let answers = [self.reply_to, self.external_reply, self.quote.text];
+        if !answers.into_iter().any(Json::is_there) {
+            return None;
+        }
         let reply: Message<'a> = self.reply_to.read();
         let answered = if self.is_topics_mark(&reply) || reply.id().is_none() {
             self.external_reply.read()
