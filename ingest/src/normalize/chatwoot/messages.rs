@@ -33,6 +33,8 @@ object! {
         name: Json = "file_name",
         // Of a place, a contact, a link.
         title: Json = "fallback_title",
+        latitude: Json = "coordinates_lat",
+        longitude: Json = "coordinates_long",
         mime_type: Json = "content_type",
         transcript: Json = "transcribed_text",
     }
@@ -173,6 +175,7 @@ impl<'a> Body<'a> {
             (_, Some(first)) if text.is_none() => first.kind.clone(),
             (kind, Some(_)) => kind,
         };
+        let text = text.or_else(|| self.attachments.elements().find_map(place));
         Message {
             id,
             external_id: said.source_id.text(),
@@ -274,6 +277,16 @@ fn delivery_status(status: Json<'_>) -> Option<DeliveryStatus> {
         "failed" | "3" => DeliveryStatus::Failed,
         _ => return None,
     })
+}
+
+/// What a place that was sent is called, or where it is.
+fn place(json: Json<'_>) -> Option<Text<'_>> {
+    let file: File<'_> = json.read();
+    let coordinates = || Some(format!("{}, {}", file.latitude.text()?, file.longitude.text()?).into());
+    file.kind
+        .text()
+        .filter(|kind| kind == "location")
+        .and_then(|_| file.title.text().or_else(coordinates))
 }
 
 fn attachment(json: Json<'_>) -> Attachment<'_> {
