@@ -45,6 +45,11 @@ pub(in crate::normalize) fn list_of_upsert(data: Json<'_>) -> Json<'_> {
 
 pub(in crate::normalize) fn upsert<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
     let message: WebMessage<'a> = json.read();
+    let time = message.timestamp.time();
+    read(line, message).map_err(|nothing| nothing.at(time))
+}
+
+fn read<'a>(line: &Line<'a>, message: WebMessage<'a>) -> Mapped<'a> {
     let named = message.key.named()?;
     if let Some(stub) = message.stub.text() {
         match &*stub {

@@ -55,7 +55,7 @@ impl<'a> Body<'a> {
     }
 
     /// In a group an administrator takes back what another participant wrote, as the notice says.
-    fn taken_back_id(&self, own_id: &Text<'a>, target: &Target<'a>) -> Text<'a> {
+    pub(super) fn taken_back_id(&self, own_id: &Text<'a>, target: &Target<'a>) -> Text<'a> {
         let author = address(target.participant).filter(|_| target.from_me.flag() != Some(true));
         match (parts(own_id), author, target.id.text()) {
             (Some((_, chat, rest)), Some(author), Some(bare)) if chat.ends_with("@g.us") && rest.contains('_') => {
