@@ -127,7 +127,10 @@ fn deleted<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
         return delete(line, flat.key);
     }
     let named = flat.key().named()?;
-    Ok(revoked(line, named.id.clone(), named, None))
+    Ok(Fact {
+        happened: flat.datetime.time(),
+        ..revoked(line, named.id.clone(), named, None)
+    })
 }
 
 /// The notice as its author's device wrote it, which calls the chat by the name of the other side: of a customer's edit
@@ -147,7 +150,10 @@ fn rewritten<'a>(line: &Line<'a>, json: Json<'a>, ours: Option<Text<'a>>) -> Map
             edited(line, id, named, from, content, time)
         }
         // Some versions tell every notice under this name.
-        (None, Some("0" | "REVOKE")) => Ok(revoked(line, id, named, None)),
+        (None, Some("0" | "REVOKE")) => Ok(Fact {
+            happened: time,
+            ..revoked(line, id, named, None)
+        }),
         _ => Err(named.nothing("no content")),
     }
 }
@@ -175,6 +181,7 @@ fn contact<'a>(line: &Line<'a>, json: Json<'a>, event: &'static str, data: fn(Co
         }),
         identity: vec![event.into(), id.clone(), digest(json.raw()).into()],
         time: None,
+        happened: None,
         about: Some(id),
     })
 }
@@ -202,6 +209,7 @@ fn connection<'a>(line: &Line<'a>, data: Json<'a>) -> Mapped<'a> {
         }),
         identity: vec!["connection.update".into(), digest(data.raw()).into()],
         time: None,
+        happened: None,
         about: None,
     })
 }

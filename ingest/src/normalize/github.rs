@@ -56,6 +56,7 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
         ordering_key: ordering_key.map_or_else(|| delivery.clone(), Text::into_owned),
         identity: vec![delivery.into()],
         time: None,
+        happened: None,
         account: about.organization.or(about.owner),
         subject: about.full_name,
         raw: webhook.whole(),

@@ -104,6 +104,7 @@ pub(super) fn changed_participants<'a>(
         }),
         identity,
         time: None,
+        happened: None,
         about: Some(group),
     })
 }
@@ -211,6 +212,7 @@ pub(super) fn fact<'a>(data: Data<'a>, identity: Vec<Text<'a>>, group: Text<'a>)
         data,
         identity,
         time: None,
+        happened: None,
         about: Some(group),
     }
 }

@@ -79,7 +79,7 @@ pub(in crate::normalize) fn phone<'a>(addresses: impl IntoIterator<Item = Json<'
 
 /// The phone number in an address without a device.
 pub(in crate::normalize) fn phone_in<'a>(address: &str) -> Option<Text<'a>> {
-    let network = ["@s.whatsapp.net", "@c.us"];
+    let network = ["@s.whatsapp.net", "@c.us", "@hosted"];
     let user = network.into_iter().find_map(|network| address.strip_suffix(network));
     let user = user.unwrap_or(address);
     let is_number = !user.is_empty() && user.bytes().all(|b| b.is_ascii_digit());

@@ -133,6 +133,7 @@ impl<'a> Named<'a> {
             data,
             identity,
             time,
+            happened: None,
             about: Some(self.chat),
         }
     }

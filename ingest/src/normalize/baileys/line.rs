@@ -40,7 +40,7 @@ object! {
         remote_alt: Json = "remoteJidAlt",
         from: Json = "from",
         caller_pn: Json = "callerPn",
-        date: Json = "date",
+        date: Json = "date" | "messageTimestamp",
     }
 
     Association { chat: Json = "chatId", }
@@ -85,6 +85,7 @@ pub(super) fn connection<'a>(line: &Line<'a>, data: Json<'a>) -> Mapped<'a> {
         }),
         identity: vec!["connection.update".into(), digest(data.raw()).into()],
         time: update.last.date.time(),
+        happened: None,
         about: None,
     })
 }
@@ -118,6 +119,7 @@ pub(super) fn presence<'a>(line: &Line<'a>, data: Json<'a>) -> Mapped<'a> {
         }),
         identity: vec!["presence.update".into(), chat.id.clone(), digest(data.raw()).into()],
         time: None,
+        happened: None,
         about: Some(chat.id),
     })
 }
@@ -160,6 +162,7 @@ fn contact<'a>(line: &Line<'a>, json: Json<'a>, event: &'static str, data: fn(Co
         }),
         identity: vec![event.into(), id.clone(), digest(json.raw()).into()],
         time: None,
+        happened: None,
         about: Some(id),
     })
 }

@@ -79,6 +79,8 @@ pub(super) struct Fact<'a> {
     pub(super) data: Data<'a>,
     pub(super) identity: Vec<Text<'a>>,
     pub(super) time: Option<Timestamp>,
+    /// When it happened, if not every event about the same says so.
+    pub(super) happened: Option<Timestamp>,
     /// The chat, group or contact; none for the line itself.
     pub(super) about: Option<Text<'a>>,
 }
@@ -232,6 +234,7 @@ impl<'a> Scope<'a, '_, '_> {
             data: fact.data,
             identity,
             time: fact.time,
+            happened: fact.happened,
             ordering_key: self.ordering_key(fact.about.as_deref()),
             account: self.line.account.clone(),
             subject: fact.about,

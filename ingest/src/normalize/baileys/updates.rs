@@ -154,6 +154,7 @@ pub(super) fn delete_all<'a>(line: &Line<'a>, data: Json<'a>) -> Mapped<'a> {
             ..MessageDeletion::default()
         }),
         time: None,
+        happened: None,
     })
 }
 

@@ -107,6 +107,7 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
         data,
         identity,
         time,
+        happened: None,
         ordering_key: chat.map_or_else(|| "unmapped".to_owned(), Text::into_owned),
         account: None,
         subject,
@@ -184,6 +185,7 @@ impl<'a> Update<'a> {
             NewEvent {
                 identity: identity.iter().cloned().chain([id.clone()]).collect(),
                 time: None,
+                happened: None,
                 ordering_key: conversation.id.clone().into_owned(),
                 account: None,
                 subject: Some(conversation.id.clone()),

@@ -159,6 +159,7 @@ impl<'a> Account<'a, '_, '_> {
             data,
             identity: identity.into(),
             time: moment.time(),
+            happened: None,
             ordering_key: match &self.id {
                 Some(line) => format!("{line}/{about}"),
                 None => about.clone().into_owned(),

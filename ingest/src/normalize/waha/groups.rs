@@ -78,6 +78,7 @@ impl<'a> Body<'a> {
                 ..Group::default()
             }),
             time: change.timestamp.time().or_else(|| self.time()),
+            happened: None,
             about: Some(id),
         })
     }
@@ -147,6 +148,7 @@ impl<'a> Body<'a> {
                     ..Group::default()
                 }),
                 time: notification.timestamp.time().or_else(|| self.time()),
+                happened: None,
                 about: Some(id),
             });
         }
@@ -199,6 +201,7 @@ impl<'a> Body<'a> {
                 actor: change.actor(),
             }),
             time: change.timestamp.time().or_else(|| self.time()),
+            happened: None,
             about: Some(id),
         })
     }
@@ -249,6 +252,7 @@ fn participants_of<'a>(
         }),
         identity,
         time: at,
+        happened: None,
         about: Some(id),
     }
 }

@@ -80,6 +80,7 @@ impl<'a> Body<'a> {
             identity: vec!["message".into(), self.one_name(&id, &told, &chat)],
             data: Data::MessageCreated(self.compose(line, &told, id, &chat, said)),
             time: told.timestamp.time(),
+            happened: None,
             about: Some(chat.id),
         })
     }
@@ -135,6 +136,7 @@ impl<'a> Body<'a> {
                 emoji: told.reaction.text.text(),
             }),
             time: told.timestamp.time(),
+            happened: None,
             about: Some(chat.id),
         })
     }
@@ -162,6 +164,7 @@ impl<'a> Body<'a> {
                 external_id: None,
             }),
             time: told.engine.receipt_at.time().or_else(|| self.time()),
+            happened: None,
             about: Some(chat.id),
         })
     }

@@ -171,6 +171,7 @@ impl<'a> Body<'a> {
             data: Data::ConnectionUpdated(connection),
             identity: self.own_identity(event),
             time: self.time(),
+            happened: None,
             about: None,
         }
     }
@@ -199,6 +200,7 @@ impl<'a> Body<'a> {
             }),
             identity: self.own_identity("presence.update"),
             time: self.time(),
+            happened: None,
             about: Some(chat.id),
         })
     }

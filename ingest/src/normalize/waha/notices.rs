@@ -40,6 +40,7 @@ impl<'a> Body<'a> {
                 }),
                 identity: vec!["edited in secret".into(), self.one_name(own_id, told, &chat)],
                 time: self.happened(told, true),
+                happened: None,
                 about: Some(chat.id),
             }),
             Reading::Revoked(target) => {
@@ -92,6 +93,7 @@ impl<'a> Body<'a> {
             identity: vec!["edited".into(), name, text],
             data: Data::MessageUpdated(message),
             time,
+            happened: None,
             about: Some(chat.id),
         }
     }
@@ -123,6 +125,7 @@ pub(super) fn taken_back<'a>(
             ..MessageDeletion::default()
         }),
         time,
+        happened: None,
         about: Some(chat.id),
     }
 }

@@ -233,6 +233,7 @@ impl<'a, 's, 'h> Line<'a, 's, 'h> {
             data,
             identity,
             time: moment.time(),
+            happened: None,
             ordering_key: self.ordering_key(&conversation),
             account: self.account.clone(),
             subject: Some(conversation),
