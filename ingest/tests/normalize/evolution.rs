@@ -217,3 +217,29 @@ fn the_key_of_the_instance_is_blanked() {
         );
     }
 }
+
+/// The sender names what it does not know after the business platform's type.
+#[test]
+fn what_the_business_platform_says_is_read_under_the_senders_names() {
+    let message = |content: &str| {
+        body(
+            "messages.upsert",
+            &format!(
+                r#"{{"key":{{"remoteJid":"5511@s.whatsapp.net","fromMe":false,"id":"A"}},"message":{content},"messageTimestamp":1773149830}}"#
+            ),
+        )
+    };
+    let order = message(r#"{"orderMessage":{"catalog_id":"1","text":"Entregam hoje?","product_items":[]}}"#);
+    let Data::MessageCreated(order) = one(Platform::Evolution, &order).data else {
+        panic!("{order}")
+    };
+    assert_eq!(
+        (order.kind.as_deref(), order.text.as_deref()),
+        (Some("order"), Some("Entregam hoje?"))
+    );
+    let opened = message(r#"{"request_welcomeMessage":{}}"#);
+    let opened = one(Platform::Evolution, &opened);
+    assert_eq!(opened.data.event_type().as_str(), "unmapped");
+    assert_eq!(opened.ordering_key, "loja/5511@s.whatsapp.net");
+    assert!(opened.time.is_some());
+}
