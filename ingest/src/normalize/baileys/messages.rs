@@ -46,14 +46,14 @@ pub(in crate::normalize) fn list_of_upsert(data: Json<'_>) -> Json<'_> {
 pub(in crate::normalize) fn upsert<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
     let message: WebMessage<'a> = json.read();
     let time = message.timestamp.time();
-    match read(line, message) {
+    match read(line, &message) {
         // What is told twice has no time in its id.
         Ok(fact) => Ok(Fact { happened: time, ..fact }),
         Err(nothing) => Err(nothing.at(time)),
     }
 }
 
-fn read<'a>(line: &Line<'a>, message: WebMessage<'a>) -> Mapped<'a> {
+fn read<'a>(line: &Line<'a>, message: &WebMessage<'a>) -> Mapped<'a> {
     let named = message.key.named()?;
     if let Some(stub) = message.stub.text() {
         match &*stub {

@@ -119,10 +119,8 @@ impl<'a> Body<'a> {
         if known.peek().is_some() {
             return Some(known.any(|ours| ours == *author));
         }
-        let theirs = [Some(&chat.id), chat.alternate.as_ref()].into_iter().flatten();
-        let theirs = theirs
-            .filter(|address| is_personal(address) && is_like(address))
-            .next()?;
+        let mut theirs = [Some(&chat.id), chat.alternate.as_ref()].into_iter().flatten();
+        let theirs = theirs.find(|address| is_personal(address) && is_like(address))?;
         Some(theirs != author)
     }
 
