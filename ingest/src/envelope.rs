@@ -94,7 +94,10 @@ impl Enveloper {
                 subject: event.subject.as_deref(),
                 time: match id_time {
                     IdTime::Event => id.time(),
-                    IdTime::Received => received,
+                    IdTime::Received => event
+                        .happened
+                        .filter(|time| is_credible(*time, received))
+                        .unwrap_or(received),
                 },
                 received,
                 ordering_key: &event.ordering_key,
@@ -180,6 +183,7 @@ mod tests {
             data: schemas::data::Data::Unmapped(schemas::data::Unmapped::default()),
             identity: vec!["a".into(), "1".into()],
             time,
+            happened: None,
             ordering_key: "k".into(),
             account: None,
             subject: None,
@@ -198,6 +202,38 @@ mod tests {
         let other_replica = Enveloper::default().id(&source(), &event(None), later).0;
         assert_ne!(other_replica, id);
         assert_eq!(other_replica.hash_half(), id.hash_half(), "the sink can still tell");
+    }
+
+    #[test]
+    fn a_time_that_not_every_report_repeats_is_told_and_is_no_part_of_the_id() {
+        let body = |update: &str| {
+            format!(
+                r#"{{"event":"messages.upsert","data":{{"messages":[{{"key":{{"remoteJid":"5511@s.whatsapp.net","id":"B"}},{update}"message":{{"protocolMessage":{{"key":{{"id":"A"}},"type":"REVOKE"}}}}}}]}}}}"#
+            )
+        };
+        let source = Source {
+            platform: Platform::Baileys,
+            ..source()
+        };
+        let received = Timestamp::parse("2026-03-10T13:40:00Z").expect("valid");
+        let enveloper = Enveloper::default();
+        let told = |update: &str| {
+            let body = body(update);
+            let Prepared::Records(records) = enveloper.prepare(&source, &HeaderMap::new(), body.as_bytes(), received)
+            else {
+                panic!("no ping")
+            };
+            let event = Event::decode(&records[0].value).expect("an event").attributes;
+            (event.id, event.time.to_string())
+        };
+        let (id, time) = told(r#""messageTimestamp":1773149810,"#);
+        assert_eq!(time, "2026-03-10T13:36:50.000Z");
+        assert_eq!(told(""), (id, received.to_string()));
+        assert_eq!(
+            told(r#""messageTimestamp":7,"#),
+            (id, received.to_string()),
+            "no credible time"
+        );
     }
 
     #[test]

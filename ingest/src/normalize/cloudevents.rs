@@ -169,6 +169,7 @@ impl<'a> Attributes<'a> {
             data,
             identity: vec![source, id],
             time: self.time,
+            happened: None,
             ordering_key: ordering_key.clone(),
             account: None,
             subject: self.subject,

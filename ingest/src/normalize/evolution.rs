@@ -37,9 +37,12 @@ object! {
         key_id: Json = "keyId",
         id: Json = "id",
         remote: Json = "remoteJid",
+        remote_alt: Json = "remoteJidAlt",
         from_me: Json = "fromMe",
         status: Json = "status",
         datetime: Json = "datetime",
+        message: Json = "message",
+        votes: Json = "pollUpdates",
     }
 
     Edit {
@@ -77,10 +80,13 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
         line,
     };
     Ok(Normalized::Events(match &*event {
-        "send.message" => scope.each(list_of_upsert(data), upsert),
+        // What was written before the line was up comes as it would have at its time.
+        "send.message" | "messages.set" => scope.each(list_of_upsert(data), upsert),
         "messages.update" => scope.each(data, updated),
         "messages.delete" => scope.each(list_of_delete(data).unwrap_or(data), deleted),
-        "messages.edited" => scope.each(data, |line, json| rewritten(line, json, jid(body.sender))),
+        "messages.edited" | "send.message.update" => {
+            scope.each(data, |line, json| rewritten(line, json, jid(body.sender)))
+        }
         "contacts.upsert" => scope.each(data, |line, json| {
             contact(line, json, "contacts.upsert", Data::ContactCreated)
         }),
@@ -93,6 +99,8 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
 }
 
 /// Flat, or as Baileys says it. In groups Evolution writes somebody into `participant` who need not be the sender.
+///
+/// What changes something else than the status has a status too, `SERVER_ACK`, which then says nothing.
 fn updated<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
     let flat: Flat<'a> = json.read();
     if flat.key.is_there() {
@@ -102,6 +110,13 @@ fn updated<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
         return deleted(line, json);
     }
     let named = flat.key().named()?;
+    if flat.votes.is_there() {
+        return Err(named.nothing("a vote in a poll"));
+    }
+    if flat.message.is_object() {
+        let (id, from) = (named.id.clone(), flat.key().sender(named.outbound, None));
+        return edited(line, id, named, from, flat.message, flat.datetime.time());
+    }
     status(line, named, flat.status, None, flat.datetime.time())
 }
 
@@ -112,7 +127,10 @@ fn deleted<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
         return delete(line, flat.key);
     }
     let named = flat.key().named()?;
-    Ok(revoked(line, named.id.clone(), named, None))
+    Ok(Fact {
+        happened: flat.datetime.time(),
+        ..revoked(line, named.id.clone(), named, None)
+    })
 }
 
 /// The notice as its author's device wrote it, which calls the chat by the name of the other side: of a customer's edit
@@ -132,7 +150,10 @@ fn rewritten<'a>(line: &Line<'a>, json: Json<'a>, ours: Option<Text<'a>>) -> Map
             edited(line, id, named, from, content, time)
         }
         // Some versions tell every notice under this name.
-        (None, Some("0" | "REVOKE")) => Ok(revoked(line, id, named, None)),
+        (None, Some("0" | "REVOKE")) => Ok(Fact {
+            happened: time,
+            ..revoked(line, id, named, None)
+        }),
         _ => Err(named.nothing("no content")),
     }
 }
@@ -160,6 +181,7 @@ fn contact<'a>(line: &Line<'a>, json: Json<'a>, event: &'static str, data: fn(Co
         }),
         identity: vec![event.into(), id.clone(), digest(json.raw()).into()],
         time: None,
+        happened: None,
         about: Some(id),
     })
 }
@@ -187,6 +209,7 @@ fn connection<'a>(line: &Line<'a>, data: Json<'a>) -> Mapped<'a> {
         }),
         identity: vec!["connection.update".into(), digest(data.raw()).into()],
         time: None,
+        happened: None,
         about: None,
     })
 }
@@ -196,6 +219,7 @@ impl<'a> Flat<'a> {
         Key {
             id: if self.key_id.is_there() { self.key_id } else { self.id },
             remote: self.remote,
+            remote_alt: self.remote_alt,
             from_me: self.from_me,
             ..Key::default()
         }

@@ -110,6 +110,7 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
                 None => vec!["event".into(), digest(json.raw()).into()],
             },
             time: event.timestamp.time(),
+            happened: None,
             ordering_key: place.as_deref().unwrap_or("unmapped").to_owned(),
             account: destination.clone(),
             subject: place.filter(|_| !matches!(data, Data::Unmapped(_))),

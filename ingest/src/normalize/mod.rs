@@ -72,6 +72,8 @@ pub struct NewEvent<'a> {
     pub identity: Vec<Cow<'a, str>>,
     /// When it happened, if the payload has a time that every redelivery repeats.
     pub time: Option<Timestamp>,
+    /// When it happened, where this payload says so and another one about the same event may not: no part of its id.
+    pub happened: Option<Timestamp>,
     /// The conversation, group or contact whose order is kept.
     pub ordering_key: String,
     /// The platform's own account, organization or workspace that it came from.
@@ -223,6 +225,7 @@ fn unmapped<'a>(reason: Unmapped<'a>, bytes: &[u8], raw: Raw<'a>) -> NewEvent<'a
         data: Data::Unmapped(reason),
         identity: vec!["unmapped".into(), digest(bytes).into()],
         time: None,
+        happened: None,
         ordering_key: "unmapped".to_owned(),
         account: None,
         subject: None,

@@ -65,6 +65,7 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
             told_apart_by.map_or_else(|| digest(webhook.body), str::to_owned).into(),
         ],
         time: said(webhook, "x-shopify-triggered-at").and_then(Timestamp::parse),
+        happened: None,
         ordering_key: ordering_key(topic, subject.as_ref()),
         account: said(webhook, "x-shopify-shop-domain").map(|shop| shop.to_owned().into()),
         subject,

@@ -51,6 +51,7 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
         identity: vec!["webhook-id".into(), id],
         // Not `webhook-timestamp`: that is the time of the attempt, another one in every redelivery.
         time: body.timestamp.time(),
+        happened: None,
         account: None,
         subject: thing,
         raw: webhook.whole(),

@@ -67,6 +67,7 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
         data,
         identity: vec![id],
         time: body.created.time(),
+        happened: None,
         ordering_key: thing.clone().into_owned(),
         account: body.account.text().or_else(|| body.context.text()),
         subject: Some(thing),

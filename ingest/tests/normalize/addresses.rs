@@ -220,3 +220,16 @@ fn there_and_back_again_are_as_many_events() {
         assert_eq!(ids.len(), 3, "{ids:?}");
     }
 }
+
+/// Whoever types does so in the chat with the phone, also where the hidden id stands in front.
+#[test]
+fn who_is_typing_is_in_the_chat_that_they_write_in() {
+    let (phone, hidden) = (
+        sample(Platform::Baileys, "presence.update.json"),
+        sample(Platform::Baileys, "presence.update.hidden.json"),
+    );
+    let (first, second) = (one(Platform::Baileys, &phone), one(Platform::Baileys, &hidden));
+    assert_eq!(first.ordering_key, "5511900000001@s.whatsapp.net");
+    assert_eq!(second.ordering_key, first.ordering_key);
+    assert_eq!(second.data, first.data);
+}

@@ -3,7 +3,7 @@
 use schemas::event::Raw;
 use schemas::platform::Platform;
 
-use crate::events;
+use crate::{events, one};
 
 #[test]
 fn ten_thousand_messages_are_ten_thousand_events_and_not_a_byte_more_than_the_body() {
@@ -113,4 +113,27 @@ fn more_events_than_any_platform_sends_are_kept_as_one() {
         panic!("JSON")
     };
     assert_eq!(**raw, *body, "nothing of it is lost");
+}
+
+/// Messages of before are the events that they were at their time, and the lists beside them are kept.
+#[test]
+fn a_history_is_its_messages_and_what_stands_beside() {
+    let message = r#"{"key":{"remoteJid":"5511@s.whatsapp.net","fromMe":false,"id":"A"},"messageTimestamp":1773149830,"message":{"conversation":"x"}}"#;
+    let at_its_time = format!(r#"{{"event":"messages.upsert","data":{{"messages":[{message}],"type":"notify"}}}}"#);
+    let history = format!(
+        r#"{{"event":"messaging-history.set","data":{{"chats":[{{"id":"c"}}],"contacts":[{{"id":"p"}}],"messages":[{message},{{"key":{{"remoteJid":"5512@s.whatsapp.net","id":"B"}},"messageTimestamp":1773149831,"message":{{"pinInChatMessage":{{}}}}}}],"lidPnMappings":[],"groupNames":[["1@g.us","x"]]}}}}"#
+    );
+    let told = one(Platform::Baileys, &at_its_time);
+    let found = events(Platform::Baileys, history.as_bytes());
+    let types: Vec<_> = found.iter().map(|event| event.data.event_type().to_string()).collect();
+    assert_eq!(
+        types,
+        ["message.created", "unmapped", "unmapped", "unmapped", "unmapped"]
+    );
+    assert_eq!((&found[0].identity, found[0].time), (&told.identity, told.time));
+    assert_eq!(found[1].ordering_key, "5512@s.whatsapp.net");
+    let raws: Vec<_> = found[2..].iter().map(|event| format!("{:?}", event.raw)).collect();
+    for (raw, part) in raws.iter().zip([r#"id\":\"c"#, r#"id\":\"p"#, "1@g.us"]) {
+        assert!(raw.contains(part), "{raw}");
+    }
 }

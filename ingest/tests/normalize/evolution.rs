@@ -63,6 +63,19 @@ fn updates_are_flat_or_as_the_library_says_them() {
             r#"[{"key":{"remoteJid":"5511@s.whatsapp.net","fromMe":true,"id":"A"},"update":{"status":5}}]"#,
             DeliveryStatus::Played,
         ),
+        // The business platform's words.
+        (
+            r#"{"keyId":"A","remoteJid":"5511@s.whatsapp.net","fromMe":false,"status":"SENT"}"#,
+            DeliveryStatus::Sent,
+        ),
+        (
+            r#"{"keyId":"A","remoteJid":"5511@s.whatsapp.net","fromMe":false,"status":"DELIVERED"}"#,
+            DeliveryStatus::Delivered,
+        ),
+        (
+            r#"{"keyId":"A","remoteJid":"5511@s.whatsapp.net","fromMe":false,"status":"FAILED"}"#,
+            DeliveryStatus::Failed,
+        ),
     ] {
         let body = body("messages.update", data);
         let event = one(Platform::Evolution, &body);
@@ -72,6 +85,57 @@ fn updates_are_flat_or_as_the_library_says_them() {
         assert_eq!((&*status.id, status.status), ("A", expected), "{data}");
         assert_eq!(event.account.as_deref(), Some("loja"));
     }
+}
+
+/// The sender writes `SERVER_ACK` wherever there is no status.
+#[test]
+fn an_update_of_something_else_is_no_status() {
+    let update = |rest: &str| {
+        body(
+            "messages.update",
+            &format!(r#"{{"keyId":"A","remoteJid":"5511@s.whatsapp.net","fromMe":true,"status":"SERVER_ACK",{rest}}}"#),
+        )
+    };
+    let first = update(r#""pollUpdates":[{"name":"x","voters":["5511@s.whatsapp.net"]},{"name":"y","voters":[]}]"#);
+    let second = update(r#""pollUpdates":[{"name":"x","voters":[]},{"name":"y","voters":["5511@s.whatsapp.net"]}]"#);
+    let (vote, other_vote) = (one(Platform::Evolution, &first), one(Platform::Evolution, &second));
+    assert_eq!(vote.data.event_type().as_str(), "unmapped");
+    assert_eq!(vote.ordering_key, "loja/5511@s.whatsapp.net");
+    assert_ne!(vote.identity, other_vote.identity);
+
+    let edit = update(r#""message":{"editedMessage":{"message":{"conversation":"y"}}}"#);
+    let Data::MessageUpdated(message) = one(Platform::Evolution, &edit).data else {
+        panic!("{edit}")
+    };
+    assert_eq!((&*message.id, message.text.as_deref()), ("A", Some("y")));
+}
+
+#[test]
+fn a_deletion_under_the_hidden_id_is_in_the_chat_with_the_phone() {
+    let deletion = |chat: &str| {
+        body(
+            "messages.delete",
+            &format!(r#"{{"id":"A","fromMe":false,"status":"DELETED",{chat}}}"#),
+        )
+    };
+    let phone = deletion(r#""remoteJid":"5511900000001@s.whatsapp.net","remoteJidAlt":"27@lid""#);
+    let hidden = deletion(r#""remoteJid":"27@lid","remoteJidAlt":"5511900000001@s.whatsapp.net""#);
+    let (first, second) = (one(Platform::Evolution, &phone), one(Platform::Evolution, &hidden));
+    assert_eq!(first.identity, second.identity);
+    assert_eq!(first.ordering_key, second.ordering_key);
+    assert_eq!(first.data, second.data);
+}
+
+#[test]
+fn a_message_of_before_is_the_event_that_it_was_at_its_time() {
+    let message = r#"{"key":{"remoteJid":"5511@s.whatsapp.net","fromMe":false,"id":"A"},"messageTimestamp":1773149830,"message":{"conversation":"x"}}"#;
+    let at_its_time = body("messages.upsert", message);
+    let later = body("messages.set", &format!("[{message}]"));
+    let (first, second) = (one(Platform::Evolution, &at_its_time), one(Platform::Evolution, &later));
+    assert_eq!(
+        (first.identity, first.time, first.data),
+        (second.identity, second.time, second.data)
+    );
 }
 
 #[test]
@@ -152,4 +216,30 @@ fn the_key_of_the_instance_is_blanked() {
             "{event:?}"
         );
     }
+}
+
+/// The sender names what it does not know after the business platform's type.
+#[test]
+fn what_the_business_platform_says_is_read_under_the_senders_names() {
+    let message = |content: &str| {
+        body(
+            "messages.upsert",
+            &format!(
+                r#"{{"key":{{"remoteJid":"5511@s.whatsapp.net","fromMe":false,"id":"A"}},"message":{content},"messageTimestamp":1773149830}}"#
+            ),
+        )
+    };
+    let order = message(r#"{"orderMessage":{"catalog_id":"1","text":"Entregam hoje?","product_items":[]}}"#);
+    let Data::MessageCreated(order) = one(Platform::Evolution, &order).data else {
+        panic!("{order}")
+    };
+    assert_eq!(
+        (order.kind.as_deref(), order.text.as_deref()),
+        (Some("order"), Some("Entregam hoje?"))
+    );
+    let opened = message(r#"{"request_welcomeMessage":{}}"#);
+    let opened = one(Platform::Evolution, &opened);
+    assert_eq!(opened.data.event_type().as_str(), "unmapped");
+    assert_eq!(opened.ordering_key, "loja/5511@s.whatsapp.net");
+    assert!(opened.time.is_some());
 }

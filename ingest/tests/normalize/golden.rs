@@ -42,7 +42,7 @@ fn described(event: &NewEvent<'_>, body: &[u8]) -> Value {
         }
         json!({ name: serde_json::from_str::<Value>(&json).expect("our own JSON") })
     });
-    json!({
+    let mut described = json!({
         "type": event_type.as_str(),
         "identity": event.identity,
         "time": event.time.map(|time| time.to_string()),
@@ -51,7 +51,11 @@ fn described(event: &NewEvent<'_>, body: &[u8]) -> Value {
         "subject": event.subject,
         "data": member,
         "raw": raw_part(&event.raw, body),
-    })
+    });
+    if let Some(happened) = event.happened.filter(|_| event.time.is_none()) {
+        described["happened"] = happened.to_string().into();
+    }
+    described
 }
 
 #[test]

@@ -172,3 +172,143 @@ fn surprises_are_unmapped_with_their_account_and_their_place_in_the_order() {
         );
     }
 }
+
+#[test]
+fn the_customer_is_whom_our_message_went_to_though_no_engine_says_it() {
+    for payload in [
+        r#"{"id":"true_5511900000001@c.us_A","from":"5511900000001@c.us","to":null,"body":"x"}"#,
+        r#"{"id":"true_271@lid_A","from":"271@lid","body":"x","_data":{"key":{"remoteJid":"271@lid","remoteJidAlt":"5511900000001@s.whatsapp.net"}}}"#,
+        r#"{"id":"true_271@lid_A","from":"271@lid","body":"x","_data":{"Info":{"RecipientAlt":"5511900000001:7@s.whatsapp.net"}}}"#,
+    ] {
+        let body = body("message.any", payload);
+        let Data::MessageCreated(message) = one(Platform::Waha, &body).data else {
+            panic!("{body}")
+        };
+        let to = message.to.expect("a customer");
+        assert_eq!(to.id.as_deref(), Some("5511900000001@c.us"), "{body}");
+        assert_eq!(to.phone.as_deref(), Some("+5511900000001"), "{body}");
+        assert_eq!(to.alternate_id, message.conversation.alternate_id, "{body}");
+    }
+    let group = body(
+        "message.any",
+        r#"{"id":"true_1@g.us_A_5511900000009@c.us","from":"1@g.us","body":"x"}"#,
+    );
+    let Data::MessageCreated(message) = one(Platform::Waha, &group).data else {
+        panic!("{group}")
+    };
+    assert_eq!(message.to, None);
+}
+
+/// Go's engine passes on the reacting device's own key.
+#[test]
+fn a_reaction_names_the_message_as_it_is_named_here() {
+    let lid = r#""me":{"id":"5511900000009@c.us","lid":"279@lid"},"engine":"GOWS""#;
+    for (own, told, expected) in [
+        // In a chat of two.
+        ("false_5511@c.us_R", "false_5511900000009@c.us_A", "true_5511@c.us_A"),
+        ("false_5511@c.us_R", "true_5511900000009@c.us_A", "false_5511@c.us_A"),
+        ("false_271@lid_R", "false_279@lid_A", "true_271@lid_A"),
+        ("false_5511@c.us_R", "true_5511@c.us_A", "true_5511@c.us_A"),
+        ("true_5511@c.us_R", "false_5511@c.us_A", "false_5511@c.us_A"),
+        // With ourselves.
+        (
+            "true_5511900000009@c.us_R",
+            "true_5511900000009@c.us_A",
+            "true_5511900000009@c.us_A",
+        ),
+        // In a group.
+        (
+            "false_1@g.us_R_5511@c.us",
+            "true_1@g.us_A_5511900000009@c.us",
+            "false_1@g.us_A_5511@c.us",
+        ),
+        (
+            "false_1@g.us_R_5511@c.us",
+            "false_1@g.us_A_279@lid",
+            "true_1@g.us_A_279@lid",
+        ),
+        (
+            "false_1@g.us_R_5511@c.us",
+            "false_1@g.us_A_5512@c.us",
+            "false_1@g.us_A_5512@c.us",
+        ),
+        (
+            "true_1@g.us_R_5511900000009@c.us",
+            "true_1@g.us_A_5511900000009@c.us",
+            "true_1@g.us_A_5511900000009@c.us",
+        ),
+    ] {
+        let payload =
+            format!(r#"{{"id":"{own}","timestamp":1773149810,"reaction":{{"text":"!","messageId":"{told}"}}}}"#);
+        let body = body("message.reaction", &payload).replace(r#""me":{"id":"5511900000009@c.us"}"#, lid);
+        let Data::MessageReaction(reaction) = one(Platform::Waha, &body).data else {
+            panic!("{body}")
+        };
+        assert_eq!(reaction.id, expected, "{body}");
+    }
+}
+
+#[test]
+fn a_quote_leads_to_a_message_only_where_it_is_known_whose_it_is() {
+    let quoted = |me: &str, author: &str, engine: &str| {
+        let payload = format!(
+            r#"{{"id":"false_5511900000001@c.us_B","from":"5511900000001@c.us","body":"x","replyTo":{{"id":"A","participant":"{author}"}},"_data":{engine}}}"#
+        );
+        let body = body("message", &payload).replace(r#""me":{"id":"5511900000009@c.us"}"#, me);
+        let Data::MessageCreated(message) = one(Platform::Waha, &body).data else {
+            panic!("{body}")
+        };
+        let quoted = message.quoted.expect("a quote");
+        (quoted.id.map(String::from), quoted.external_id.map(String::from))
+    };
+    let (without, with) = (
+        r#""me":{"id":"5511900000009@c.us"}"#,
+        r#""me":{"id":"5511900000009@c.us","lid":"279@lid"}"#,
+    );
+    let chat = r#"{"key":{"remoteJidAlt":"271@lid"}}"#;
+    let ours = (Some("true_5511900000001@c.us_A".to_owned()), None);
+    let theirs = (Some("false_5511900000001@c.us_A".to_owned()), None);
+    assert_eq!(quoted(with, "279@lid", "{}"), ours);
+    assert_eq!(quoted(with, "271@lid", "{}"), theirs);
+    assert_eq!(quoted(without, "279@lid", chat), ours);
+    assert_eq!(quoted(without, "271@lid", chat), theirs);
+    assert_eq!(quoted(without, "5511900000001@c.us", "{}"), theirs);
+    assert_eq!(quoted(without, "271@lid", "{}"), (None, Some("A".to_owned())));
+}
+
+#[test]
+fn what_has_no_mapping_is_in_the_order_of_its_chat_at_its_time() {
+    for (event, payload, key) in [
+        (
+            "poll.vote",
+            r#"{"vote":{"id":"false_271@lid_V","timestamp":1773149810000},"poll":{"id":"true_271@lid_P"},"_data":{"Info":{"SenderAlt":"5511@s.whatsapp.net"}}}"#,
+            "loja/5511@c.us",
+        ),
+        (
+            "event.response",
+            r#"{"id":"false_5511@c.us_E","timestamp":1773149810,"eventResponse":null}"#,
+            "loja/5511@c.us",
+        ),
+        (
+            "call.accepted",
+            r#"{"id":"C","from":"5511@c.us","timestamp":1773149810}"#,
+            "loja/5511@c.us",
+        ),
+        (
+            "label.chat.added",
+            r#"{"labelId":"6","chatId":"5511@s.whatsapp.net","timestamp":1773149810}"#,
+            "loja/5511@c.us",
+        ),
+        ("label.upsert", r#"{"id":"6","timestamp":1773149810}"#, "unmapped"),
+    ] {
+        let body = body(event, payload);
+        let found = one(Platform::Waha, &body);
+        assert_eq!(
+            (found.data.event_type().as_str(), &*found.ordering_key),
+            ("unmapped", key),
+            "{body}"
+        );
+        let time = found.time.map(|time| time.to_string());
+        assert_eq!(time.as_deref(), Some("2026-03-10T13:36:50.000Z"), "{body}");
+    }
+}

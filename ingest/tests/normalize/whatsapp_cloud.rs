@@ -3,7 +3,7 @@
 use schemas::event::Raw;
 use schemas::platform::Platform;
 
-use crate::{events, one};
+use crate::{events, id_of, one};
 
 fn messages(list: &str) -> String {
     format!(
@@ -162,4 +162,19 @@ fn what_is_no_list_of_changes_is_kept_whole() {
     let event = one(Platform::WhatsappCloud, &one_without_lists);
     assert_eq!(event.data.event_type().as_str(), "message.created");
     assert_eq!(event.ordering_key, "1", "no line, no line in front");
+}
+
+/// What concerns no conversation has the moment of its webhook, and no other.
+#[test]
+fn a_template_that_is_paused_twice_was_paused_twice() {
+    let paused = |time: &str| {
+        format!(
+            r#"{{"object":"whatsapp_business_account","entry":[{{"id":"W","time":{time},"changes":[{{"field":"message_template_status_update","value":{{"event":"PAUSED","message_template_id":1}}}}]}}]}}"#
+        )
+    };
+    let bodies = ["1773149810", "1773149990", "1773149810"].map(paused);
+    let [first, second, again] = bodies.each_ref().map(|body| id_of(&one(Platform::WhatsappCloud, body)));
+    assert_ne!(first, second);
+    assert_eq!(first, again);
+    assert_eq!(first.1.as_deref(), Some("2026-03-10T13:36:50.000Z"));
 }

@@ -70,10 +70,7 @@ pub(super) fn changed_participants<'a>(
     members: Vec<Member<'a>>,
     author: &Author<'a>,
 ) -> Mapped<'a> {
-    let nothing = |reason| Nothing {
-        reason,
-        about: Some(group.clone()),
-    };
+    let nothing = |reason| Nothing::about(reason, Some(group.clone()));
     if members.is_empty() {
         return Err(nothing("no participants"));
     }
@@ -107,6 +104,7 @@ pub(super) fn changed_participants<'a>(
         }),
         identity,
         time: None,
+        happened: None,
         about: Some(group),
     })
 }
@@ -163,10 +161,7 @@ pub(super) fn join_request<'a>(_line: &Line<'a>, data: Json<'a>) -> Mapped<'a> {
     let group = change.group()?;
     let author = change.author();
     let Some(Member { mut participant, .. }) = member(change.participant, &author) else {
-        return Err(Nothing {
-            reason: "no participant",
-            about: Some(group),
-        });
+        return Err(Nothing::about("no participant", Some(group)));
     };
     if let Some(known) =
         addressed([change.participant, change.participant_pn]).filter(|_| !change.participant.is_object())
@@ -191,10 +186,7 @@ pub(super) fn requested<'a>(
         "rejected" => JoinRequestAction::Rejected,
         "approved" => JoinRequestAction::Approved,
         _ => {
-            return Err(Nothing {
-                reason: "unknown action",
-                about: Some(group),
-            });
+            return Err(Nothing::about("unknown action", Some(group)));
         }
     };
     let identity = vec![
@@ -220,6 +212,7 @@ pub(super) fn fact<'a>(data: Data<'a>, identity: Vec<Text<'a>>, group: Text<'a>)
         data,
         identity,
         time: None,
+        happened: None,
         about: Some(group),
     }
 }

@@ -67,21 +67,26 @@ pub(in crate::normalize) fn is_personal(address: &str) -> bool {
     )
 }
 
-fn is_hidden(address: &str) -> bool {
+/// Whether it is one of the ids that hide the phone number.
+pub(in crate::normalize) fn is_hidden(address: &str) -> bool {
     address.ends_with("@lid") || address.ends_with("@hosted.lid")
 }
 
 /// The phone number in the first of the addresses that has one.
 pub(in crate::normalize) fn phone<'a>(addresses: impl IntoIterator<Item = Json<'a>>) -> Option<Text<'a>> {
-    addresses.into_iter().find_map(|json| {
-        let address = jid(json)?;
-        let user = address.strip_suffix("@s.whatsapp.net").unwrap_or(&address);
-        let is_number = !user.is_empty() && user.bytes().all(|b| b.is_ascii_digit());
-        is_number
-            .then(|| international(user))
-            .flatten()
-            .map(|phone| phone.into_owned().into())
-    })
+    addresses.into_iter().find_map(|json| phone_in(&jid(json)?))
+}
+
+/// The phone number in an address without a device.
+pub(in crate::normalize) fn phone_in<'a>(address: &str) -> Option<Text<'a>> {
+    let network = ["@s.whatsapp.net", "@c.us", "@hosted"];
+    let user = network.into_iter().find_map(|network| address.strip_suffix(network));
+    let user = user.unwrap_or(address);
+    let is_number = !user.is_empty() && user.bytes().all(|b| b.is_ascii_digit());
+    is_number
+        .then(|| international(user))
+        .flatten()
+        .map(|phone| phone.into_owned().into())
 }
 
 /// Somebody under these addresses, with the phone number from any of them.

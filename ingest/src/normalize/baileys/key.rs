@@ -38,10 +38,7 @@ impl<'a> Key<'a> {
         let outbound = self.from_me.flag() == Some(true);
         let chat = self.chat(outbound);
         let (Some(id), Some(Addressed { id: chat, alternate })) = (self.id.text(), chat.clone()) else {
-            return Err(Nothing {
-                reason: "no message key",
-                about: chat.map(|chat| chat.id),
-            });
+            return Err(Nothing::about("no message key", chat.map(|chat| chat.id)));
         };
         // Ours need no author: a line is one sender, and who reports them does not always name it. Nor does a chat with one.
         let author = addressed(self.participants()).filter(|_| !outbound && !is_personal(&chat));
@@ -123,10 +120,7 @@ impl<'a> Named<'a> {
     }
 
     pub(in crate::normalize) fn nothing(self, reason: &'static str) -> Nothing<'a> {
-        Nothing {
-            reason,
-            about: Some(self.chat),
-        }
+        Nothing::about(reason, Some(self.chat))
     }
 
     pub(in crate::normalize) fn fact(
@@ -139,17 +133,19 @@ impl<'a> Named<'a> {
             data,
             identity,
             time,
+            happened: None,
             about: Some(self.chat),
         }
     }
 }
 
+/// As the library says it, by number or name, or as Evolution passes on what the business platform says.
 pub(in crate::normalize) fn delivery_status(status: Json<'_>) -> Option<DeliveryStatus> {
     Some(match &*status.text()? {
-        "0" | "ERROR" => DeliveryStatus::Failed,
+        "0" | "ERROR" | "FAILED" => DeliveryStatus::Failed,
         "1" | "PENDING" => DeliveryStatus::Pending,
-        "2" | "SERVER_ACK" => DeliveryStatus::Sent,
-        "3" | "DELIVERY_ACK" => DeliveryStatus::Delivered,
+        "2" | "SERVER_ACK" | "SENT" => DeliveryStatus::Sent,
+        "3" | "DELIVERY_ACK" | "DELIVERED" => DeliveryStatus::Delivered,
         "4" | "READ" => DeliveryStatus::Read,
         "5" | "PLAYED" => DeliveryStatus::Played,
         _ => return None,

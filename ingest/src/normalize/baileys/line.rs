@@ -1,6 +1,6 @@
 //! The line itself and the people on it: `connection.update`, `presence.update`, `contacts.upsert`, `contacts.update`.
 
-use schemas::data::{Connection, ConnectionState, Contact, Data, Presence, PresenceOf};
+use schemas::data::{Connection, ConnectionState, Contact, Data, Presence, PresenceOf, Text};
 
 use super::jid::{Addressed, addressed, conversation, phone};
 use super::{Fact, Line, Mapped, Nothing};
@@ -26,9 +26,24 @@ object! {
 
     Payload { message: Json = "message", error: Json = "error", }
 
-    Present { id: Json = "id", presences: Json = "presences", }
+    // The other address of the chat is baileys-api's own.
+    Present { id: Json = "id", alt: Json = "jidAlt", presences: Json = "presences", }
 
     LastKnown { presence: Json = "lastKnownPresence", }
+
+    /// What events without a mapping name chats by.
+    Other {
+        id: Json = "id",
+        chat: Json = "chatId" | "groupId" | "jid",
+        association: Association = "association",
+        remote: Json = "remoteJid",
+        remote_alt: Json = "remoteJidAlt",
+        from: Json = "from",
+        caller_pn: Json = "callerPn",
+        date: Json = "date" | "messageTimestamp",
+    }
+
+    Association { chat: Json = "chatId", }
 
     Person {
         id: Json = "id",
@@ -70,19 +85,25 @@ pub(super) fn connection<'a>(line: &Line<'a>, data: Json<'a>) -> Mapped<'a> {
         }),
         identity: vec!["connection.update".into(), digest(data.raw()).into()],
         time: update.last.date.time(),
+        happened: None,
         about: None,
     })
 }
 
 pub(super) fn presence<'a>(line: &Line<'a>, data: Json<'a>) -> Mapped<'a> {
     let present: Present<'a> = data.read();
-    let Some(chat) = addressed([present.id]) else {
+    let Some(chat) = addressed([present.id, present.alt]) else {
         return Err(Nothing::because("no chat id"));
     };
-    let of = |id, known: Json<'a>| {
+    let of = |id: Text<'a>, known: Json<'a>| {
         let state = known.read::<LastKnown<'a>>().presence.text()?;
         Some(PresenceOf {
-            id,
+            // Of a chat with one it is the other side, by either address.
+            id: if chat.alternate.as_ref() == Some(&id) {
+                chat.id.clone()
+            } else {
+                id
+            },
             state: if state == "composing" { "typing".into() } else { state },
         })
     };
@@ -98,8 +119,21 @@ pub(super) fn presence<'a>(line: &Line<'a>, data: Json<'a>) -> Mapped<'a> {
         }),
         identity: vec!["presence.update".into(), chat.id.clone(), digest(data.raw()).into()],
         time: None,
+        happened: None,
         about: Some(chat.id),
     })
+}
+
+/// An event without a mapping: a call, a label, a chat. It may say in which chat, and when.
+pub(super) fn other(data: Json<'_>) -> Nothing<'_> {
+    let mut all = data.elements();
+    let one: Other<'_> = all.next().filter(|_| all.next().is_none()).unwrap_or_default().read();
+    let names = [one.chat, one.association.chat, one.remote, one.from, one.id];
+    let chats = names
+        .into_iter()
+        .filter_map(|name| addressed([name, one.remote_alt, one.caller_pn]));
+    let chat = chats.map(|chat| chat.id).find(|id| id.contains('@'));
+    Nothing::about("no mapping for this event name", chat).at(one.date.time())
 }
 
 pub(super) fn contact_created<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
@@ -128,6 +162,7 @@ fn contact<'a>(line: &Line<'a>, json: Json<'a>, event: &'static str, data: fn(Co
         }),
         identity: vec![event.into(), id.clone(), digest(json.raw()).into()],
         time: None,
+        happened: None,
         about: Some(id),
     })
 }

@@ -45,6 +45,15 @@ pub(in crate::normalize) fn list_of_upsert(data: Json<'_>) -> Json<'_> {
 
 pub(in crate::normalize) fn upsert<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
     let message: WebMessage<'a> = json.read();
+    let time = message.timestamp.time();
+    match read(line, &message) {
+        // What is told twice has no time in its id.
+        Ok(fact) => Ok(Fact { happened: time, ..fact }),
+        Err(nothing) => Err(nothing.at(time)),
+    }
+}
+
+fn read<'a>(line: &Line<'a>, message: &WebMessage<'a>) -> Mapped<'a> {
     let named = message.key.named()?;
     if let Some(stub) = message.stub.text() {
         match &*stub {
@@ -131,7 +140,7 @@ pub(super) fn reacted<'a>(
 }
 
 /// A message is taken back once only, so its id is all the identity. It is told twice, as a message with a time and as an
-/// update without one; so the time is that of receipt.
+/// update without one; so the time is no part of the id.
 pub(in crate::normalize) fn revoked<'a>(
     line: &Line<'a>,
     id: Text<'a>,

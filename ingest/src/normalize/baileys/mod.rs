@@ -3,6 +3,8 @@
 //! The body names no line: that is the source. Each element of a list is an event of its own, and its raw part is that
 //! element only; media that baileys-api sends along in `extra.media` is not kept.
 //!
+//! `messaging-history.set` has messages of before, which are the same events as at their time.
+//!
 //! A change in a group comes twice, as its own event and as a message without content (a stub); edits and reactions come
 //! twice too, as messages and as events. All of these have equal identities, so each is one event.
 
@@ -32,6 +34,16 @@ const TOKEN: &str = "webhookVerifyToken";
 
 object! {
     Body { event: Json = "event", data: Json = "data", }
+
+    History {
+        messages: Json = "messages",
+        chats: Json = "chats",
+        contacts: Json = "contacts",
+        mappings: Json = "lidPnMappings",
+        past: Json = "pastParticipants",
+        // The names of the groups.
+        groups: Json = "groupNames",
+    }
 }
 
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
@@ -67,19 +79,37 @@ pub(super) struct Fact<'a> {
     pub(super) data: Data<'a>,
     pub(super) identity: Vec<Text<'a>>,
     pub(super) time: Option<Timestamp>,
+    /// When it happened, if not every event about the same says so.
+    pub(super) happened: Option<Timestamp>,
     /// The chat, group or contact; none for the line itself.
     pub(super) about: Option<Text<'a>>,
 }
 
-/// Why there is nothing to say, and whose order it belongs to, if that is known.
+/// Why there is nothing to say, and whose order it belongs to and when it was, if that is known.
 pub(super) struct Nothing<'a> {
     pub(super) reason: &'static str,
     pub(super) about: Option<Text<'a>>,
+    pub(super) time: Option<Timestamp>,
 }
 
-impl Nothing<'_> {
+impl<'a> Nothing<'a> {
     pub(super) fn because(reason: &'static str) -> Self {
-        Self { reason, about: None }
+        Self::about(reason, None)
+    }
+
+    pub(super) fn about(reason: &'static str, about: Option<Text<'a>>) -> Self {
+        Self {
+            reason,
+            about,
+            time: None,
+        }
+    }
+
+    pub(super) fn at(self, time: Option<Timestamp>) -> Self {
+        Self {
+            time: self.time.or(time),
+            ..self
+        }
     }
 }
 
@@ -110,7 +140,8 @@ pub(super) fn events<'a>(
         "presence.update" => vec![scope.whole(line::presence(line, data))],
         "contacts.upsert" => scope.each(data, line::contact_created),
         "contacts.update" => scope.each(data, line::contact_updated),
-        _ => vec![scope.whole(Err(Nothing::because("no mapping for this event name")))],
+        "messaging-history.set" => scope.history(data),
+        _ => vec![scope.whole(Err(line::other(data)))],
     }
 }
 
@@ -133,11 +164,37 @@ impl<'a> Scope<'a, '_, '_> {
                 let key = nothing.about.as_deref().map(|about| self.ordering_key(Some(about)));
                 NewEvent {
                     account: self.line.account.clone(),
+                    time: nothing.time,
                     ..self.webhook.unmapped_part(self.reason(&nothing), element, key)
                 }
             }
         };
         list.elements().map(one).collect()
+    }
+
+    /// What was written before the line was up, or while it was down: each message is the event that it would have been at its
+    /// time. What stands beside the messages (chats, contacts, names of groups) is kept, a list each.
+    fn history(&self, data: Json<'a>) -> Vec<NewEvent<'a>> {
+        let history: History<'a> = data.read();
+        let mut events = self.each(history.messages, messages::upsert);
+        let beside = [
+            history.chats,
+            history.contacts,
+            history.mappings,
+            history.past,
+            history.groups,
+        ];
+        for list in beside.into_iter().filter(|list| list.elements().next().is_some()) {
+            let reason = self.reason(&Nothing::because("what a history says beside its messages"));
+            events.push(NewEvent {
+                account: self.line.account.clone(),
+                ..self.webhook.unmapped_part(reason, list, None)
+            });
+        }
+        if events.is_empty() {
+            events.push(self.whole(Err(Nothing::because("an empty history"))));
+        }
+        events
     }
 
     /// One event for the whole body.
@@ -150,6 +207,7 @@ impl<'a> Scope<'a, '_, '_> {
             Err(nothing) => {
                 let event = NewEvent {
                     account: self.line.account.clone(),
+                    time: nothing.time,
                     ..self.webhook.unmapped(self.reason(&nothing))
                 };
                 match nothing.about.as_deref() {
@@ -176,6 +234,7 @@ impl<'a> Scope<'a, '_, '_> {
             data: fact.data,
             identity,
             time: fact.time,
+            happened: fact.happened,
             ordering_key: self.ordering_key(fact.about.as_deref()),
             account: self.line.account.clone(),
             subject: fact.about,

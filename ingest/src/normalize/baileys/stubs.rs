@@ -1,8 +1,8 @@
 //! Changes in groups as messages without content ("stubs"). The Baileys library makes its group events of these, so what it
 //! says there is said here again, in the same words; both become one event, whichever comes first.
 //!
-//! The stub has a time and an id and the group event has neither, so neither is used: an equal change within the memory of
-//! ids ([`MEMORY`](crate::envelope::MEMORY)) counts as the same one. Stubs that say less than their event (a group was
+//! The stub has a time and an id and the group event has neither, so neither is used in the event's id: an equal change within
+//! the memory of ids ([`MEMORY`](crate::envelope::MEMORY)) counts as the same one. Stubs that say less than their event (a group was
 //! created, its picture or its empty description changed) stay unmapped, and the event stands alone.
 
 use std::borrow::Cow;

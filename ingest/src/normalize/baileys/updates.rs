@@ -50,7 +50,7 @@ pub(in crate::normalize) fn update<'a>(line: &Line<'a>, json: Json<'a>) -> Mappe
             Reading::Edited { message, .. } => return edited(line, id, named, from, message, time),
             // A message whose content came late.
             Reading::Said(said) => said,
-            _ => return Err(named.nothing("no content")),
+            _ => return Err(named.nothing("no content").at(time)),
         };
         let status = named.outbound.then(|| delivery_status(update.status)).flatten();
         let to = to(&key, &named);
@@ -154,6 +154,7 @@ pub(super) fn delete_all<'a>(line: &Line<'a>, data: Json<'a>) -> Mapped<'a> {
             ..MessageDeletion::default()
         }),
         time: None,
+        happened: None,
     })
 }
 

@@ -46,6 +46,7 @@ impl<'a> Body<'a> {
             },
             identity,
             time,
+            happened: None,
             ordering_key: in_account(&account, &format!("contact/{id}").into()).into_owned(),
             account: self.known_account(),
             subject: Some(id),
@@ -74,6 +75,7 @@ impl<'a> Body<'a> {
         Some(NewEvent {
             identity,
             time: None,
+            happened: None,
             ordering_key: conversation.id.clone().into_owned(),
             account: self.known_account(),
             subject: Some(conversation.id.clone()),

@@ -44,6 +44,7 @@ impl<'a> Body<'a> {
             data,
             identity,
             time,
+            happened: None,
             ordering_key: id.clone().into_owned(),
             account: self.known_account(),
             subject: Some(id),

@@ -33,9 +33,16 @@ object! {
         name: Json = "file_name",
         // Of a place, a contact, a link.
         title: Json = "fallback_title",
+        latitude: Json = "coordinates_lat",
+        longitude: Json = "coordinates_long",
+        meta: CardName = "meta",
         mime_type: Json = "content_type",
         transcript: Json = "transcribed_text",
     }
+}
+
+object! {
+    CardName { first: Json = "firstName", last: Json = "lastName", }
 }
 
 /// What a message said after the event: what it became where the changes say so, otherwise what the body shows.
@@ -55,6 +62,7 @@ impl<'a> Body<'a> {
         Some(NewEvent {
             identity: vec!["message_created".into(), self.account(), id.clone()],
             time: self.created_at.time(),
+            happened: None,
             ordering_key: conversation.id.clone().into_owned(),
             account: self.known_account(),
             subject: Some(conversation.id.clone()),
@@ -120,6 +128,7 @@ impl<'a> Body<'a> {
             data,
             identity: vec!["message_updated".into(), self.account(), id, happening],
             time: changes.at().or_else(|| last.updated_at.time()),
+            happened: None,
             ordering_key,
             account: self.known_account(),
             subject,
@@ -173,6 +182,7 @@ impl<'a> Body<'a> {
             (_, Some(first)) if text.is_none() => first.kind.clone(),
             (kind, Some(_)) => kind,
         };
+        let text = text.or_else(|| self.attachments.elements().find_map(place_or_card));
         Message {
             id,
             external_id: said.source_id.text(),
@@ -274,6 +284,20 @@ fn delivery_status(status: Json<'_>) -> Option<DeliveryStatus> {
         "failed" | "3" => DeliveryStatus::Failed,
         _ => return None,
     })
+}
+
+/// What a place that was sent is called, or where it is; whose card it is.
+fn place_or_card(json: Json<'_>) -> Option<Text<'_>> {
+    let file: File<'_> = json.read();
+    let title = file.title.text();
+    match &*file.kind.text()? {
+        "location" => title.or_else(|| Some(format!("{}, {}", file.latitude.text()?, file.longitude.text()?).into())),
+        "contact" => {
+            let names = [file.meta.first, file.meta.last].into_iter().filter_map(Json::text);
+            names.reduce(|first, last| format!("{first} {last}").into()).or(title)
+        }
+        _ => None,
+    }
 }
 
 fn attachment(json: Json<'_>) -> Attachment<'_> {

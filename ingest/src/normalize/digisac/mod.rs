@@ -153,6 +153,7 @@ fn one<'a>(event: &Text<'a>, entity: &Entity<'a>, json: Json<'a>, raw: Raw<'a>) 
     Ok(NewEvent {
         identity: entity.identity(event, &id, &data, json),
         time: entity.time(event, &data),
+        happened: None,
         data,
         ordering_key: ordering_key.unwrap_or(id).into_owned(),
         account: entity.account_id.text(),

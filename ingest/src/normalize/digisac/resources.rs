@@ -63,6 +63,7 @@ impl<'a> Entity<'a> {
         Some(NewEvent {
             identity: vec![event.clone(), told_apart_by, name.clone()],
             time: times.into_iter().find_map(Json::time),
+            happened: None,
             ordering_key: ordering_key.into_owned(),
             account: self.account_id.text(),
             subject: contact.clone(),

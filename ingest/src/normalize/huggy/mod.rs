@@ -218,6 +218,7 @@ impl<'a> Item<'a> {
             data,
             identity,
             time,
+            happened: None,
             ordering_key,
             account: companies.into_iter().find_map(Json::text),
             subject,

@@ -178,6 +178,7 @@ impl<'a, 't> Notification<'a, 't> {
             data,
             identity: vec![],
             time: None,
+            happened: None,
             ordering_key: self.about.as_ref().unwrap_or(&self.id).clone().into_owned(),
             account: self.account.clone(),
             subject: self.about.clone(),

@@ -83,6 +83,7 @@ impl<'a> Command<'a> {
             ordering_key: about.as_ref().unwrap_or(&told_apart_by).clone().into_owned(),
             identity: vec![told_apart_by],
             time: self.time,
+            happened: None,
             account,
             subject: about,
             data: Data::BotCommand(BotCommand {

@@ -121,6 +121,7 @@ impl<'a> Body<'a> {
                 data,
                 identity: identity.unwrap_or_else(|| vec![self.id(webhook)]),
                 time: self.time(&event),
+                happened: None,
                 ordering_key: about.clone().into_owned(),
                 account,
                 subject: Some(about),

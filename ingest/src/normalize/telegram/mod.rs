@@ -113,6 +113,7 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
         data,
         identity,
         time,
+        happened: None,
         ordering_key: chat.map_or_else(|| "unmapped".to_owned(), Text::into_owned),
         account: None,
         subject,
@@ -192,6 +193,7 @@ impl<'a> Update<'a> {
             NewEvent {
                 identity: identity.iter().cloned().chain([id.clone()]).collect(),
                 time: None,
+                happened: None,
                 ordering_key: conversation.id.clone().into_owned(),
                 account: None,
                 subject: Some(conversation.id.clone()),

@@ -54,6 +54,7 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
             data: fact.data,
             identity: fact.identity,
             time: fact.moment.and_then(|moment| Timestamp::parse(&moment)),
+            happened: None,
             ordering_key: fact.ordering_key,
             account: form.get("AccountSid"),
             subject: Some(fact.about),

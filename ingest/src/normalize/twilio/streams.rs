@@ -50,6 +50,7 @@ pub(super) fn events<'a>(webhook: &Webhook<'a, '_>, json: Json<'a>) -> Vec<NewEv
             ordering_key: about.as_ref().unwrap_or(&id).clone().into_owned(),
             identity: vec!["event".into(), id],
             time: event.time.time(),
+            happened: None,
             account: [snake, camel, pascal].into_iter().find_map(Json::text),
             subject: about,
             raw: raw(element),

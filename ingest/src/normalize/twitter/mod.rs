@@ -185,6 +185,7 @@ impl<'a, 's, 'h> Account<'a, 's, 'h> {
             data,
             identity: identity.into(),
             time: moment.time(),
+            happened: None,
             ordering_key: match &self.id {
                 Some(line) => format!("{line}/{about}"),
                 None => about.clone().into_owned(),

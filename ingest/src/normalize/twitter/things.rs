@@ -45,6 +45,7 @@ impl<'a> Account<'a, '_, '_> {
             data: Data::Foreign(Foreign::new(event_type)),
             identity: [vec![what.to_owned().into(), self.our_side()], told_apart_by].concat(),
             time: thing.timestamp_ms.time().or_else(|| thing.created.time()),
+            happened: None,
             ordering_key: self.id.as_deref().unwrap_or(what).to_owned(),
             account: self.id.clone(),
             subject: id,

@@ -93,6 +93,9 @@ impl<'a> Told<'a> {
         if self.reply_to.id.text().is_none() {
             self.reply_to.id = said.context.id;
         }
+        if self.reply_to.participant.text().is_none() && self.reply_to.id.text() == said.context.id.text() {
+            self.reply_to.participant = said.context.participant;
+        }
         if self.mentioned.elements().next().is_none() {
             self.mentioned = said.context.mentioned;
         }

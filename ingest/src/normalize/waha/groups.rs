@@ -78,6 +78,7 @@ impl<'a> Body<'a> {
                 ..Group::default()
             }),
             time: change.timestamp.time().or_else(|| self.time()),
+            happened: None,
             about: Some(id),
         })
     }
@@ -87,10 +88,7 @@ impl<'a> Body<'a> {
         let id = change.group.id()?;
         let we = self.we().unwrap_or_default();
         let Some(our_id) = we.id else {
-            return Err(Nothing {
-                reason: "no number of ours",
-                about: Some(id),
-            });
+            return Err(Nothing::about("no number of ours", Some(id)));
         };
         let participants = vec![Participant {
             id: our_id,
@@ -112,10 +110,7 @@ impl<'a> Body<'a> {
     pub(super) fn participants(&self) -> Mapped<'a> {
         let change: Change<'a> = self.payload.read();
         let id = change.group.id()?;
-        let nothing = |reason| Nothing {
-            reason,
-            about: Some(id.clone()),
-        };
+        let nothing = |reason| Nothing::about(reason, Some(id.clone()));
         let participants: Vec<Participant<'a>> = change.participants.elements().filter_map(person).collect();
         if participants.is_empty() {
             return Err(nothing("no participants"));
@@ -142,10 +137,7 @@ impl<'a> Body<'a> {
         let Some(id) = address(notification.chat).or_else(|| address(notification.id)) else {
             return Err(Nothing::because("no group id"));
         };
-        let nothing = |reason| Nothing {
-            reason,
-            about: Some(id.clone()),
-        };
+        let nothing = |reason| Nothing::about(reason, Some(id.clone()));
         if word == "join" && notification.subject.is_there() {
             return Ok(Fact {
                 identity: self.own_identity("group.join"),
@@ -156,6 +148,7 @@ impl<'a> Body<'a> {
                     ..Group::default()
                 }),
                 time: notification.timestamp.time().or_else(|| self.time()),
+                happened: None,
                 about: Some(id),
             });
         }
@@ -182,10 +175,7 @@ impl<'a> Body<'a> {
     pub(super) fn join_request(&self) -> Mapped<'a> {
         let change: Change<'a> = self.payload.read();
         let id = change.group.id()?;
-        let nothing = |reason| Nothing {
-            reason,
-            about: Some(id.clone()),
-        };
+        let nothing = |reason| Nothing::about(reason, Some(id.clone()));
         let action = match change.action.text().as_deref() {
             Some("created") => JoinRequestAction::Created,
             Some("rejected") => JoinRequestAction::Rejected,
@@ -211,6 +201,7 @@ impl<'a> Body<'a> {
                 actor: change.actor(),
             }),
             time: change.timestamp.time().or_else(|| self.time()),
+            happened: None,
             about: Some(id),
         })
     }
@@ -261,6 +252,7 @@ fn participants_of<'a>(
         }),
         identity,
         time: at,
+        happened: None,
         about: Some(id),
     }
 }

@@ -6,7 +6,7 @@ use schemas::data::{Data, DeliveryStatus, Direction, Message, MessageReaction, M
 use super::names::{parts, whole_id};
 use super::notices::taken_back;
 use super::{Body, address, addressed, party};
-use crate::normalize::baileys::jid::{Addressed, conversation, is_personal};
+use crate::normalize::baileys::jid::{Addressed, conversation, is_personal, phone_in};
 use crate::normalize::baileys::key::Key;
 use crate::normalize::baileys::{Fact, Line, Mapped, Nothing};
 use crate::normalize::json::{Json, object};
@@ -35,6 +35,9 @@ object! {
         engine: Engine = "_data",
     }
 
+    /// A vote in a poll, and what else has a message without being one.
+    Other { vote: Told = "vote", engine: Engine = "_data", chat: Json = "chatId", from: Json = "from", id: Json = "id", }
+
     Media { url: Json = "url", mime_type: Json = "mimetype", name: Json = "filename", }
 
     Reply { id: Json = "id", participant: Json = "participant", body: Json = "body", engine: Json = "_data", }
@@ -52,6 +55,9 @@ object! {
         message: Json = "message" | "Message",
         raw_message: Json = "RawMessage",
         key: Key = "key",
+        // Of a receipt, which has no `Info`: who it is from, and when that was.
+        receipt_sender_alt: Json = "SenderAlt",
+        receipt_at: Json = "Timestamp",
     }
 
     Info {
@@ -74,6 +80,7 @@ impl<'a> Body<'a> {
             identity: vec!["message".into(), self.one_name(&id, &told, &chat)],
             data: Data::MessageCreated(self.compose(line, &told, id, &chat, said)),
             time: told.timestamp.time(),
+            happened: None,
             about: Some(chat.id),
         })
     }
@@ -95,10 +102,12 @@ impl<'a> Body<'a> {
         let Revocation { id, before, after } = self.payload.read();
         let notice = if after.id.is_there() { &after } else { &before };
         let (notice_id, chat) = notice.named()?;
-        let id = match (before.id.is_there(), id.text()) {
-            (true, _) => before.named()?.0,
-            (false, Some(bare)) => whole_id(&notice_id, bare),
-            (false, None) => notice_id.clone(),
+        let id = match (before.id.is_there(), after.reading(), id.text()) {
+            (true, ..) => before.named()?.0,
+            // It says who wrote it, too.
+            (false, Reading::Revoked(target), _) => self.taken_back_id(&notice_id, &target),
+            (false, _, Some(bare)) => whole_id(&notice_id, bare),
+            (false, _, None) => notice_id.clone(),
         };
         let by = after.id.is_there().then(|| self.sender(&after)).flatten();
         let time = self.happened(notice, notice_id != id);
@@ -108,14 +117,15 @@ impl<'a> Body<'a> {
     pub(super) fn reaction(&self, line: &Line<'a>) -> Mapped<'a> {
         let told: Told<'a> = self.payload.read();
         let (own_id, chat) = told.named()?;
-        let Some(id) = told.reaction.id.text() else {
+        let Some(told_id) = told.reaction.id.text() else {
             return Err(nothing("no message id", chat.id));
         };
+        let id = self.reacted_id(&told, &own_id, &told_id);
         Ok(Fact {
             identity: vec![
                 "reaction".into(),
                 self.one_name(&own_id, &told, &chat),
-                self.one_name(&id, &told, &chat),
+                self.one_name(&told_id, &told, &chat),
                 told.reaction.text.text().unwrap_or_default(),
             ],
             data: Data::MessageReaction(MessageReaction {
@@ -126,6 +136,7 @@ impl<'a> Body<'a> {
                 emoji: told.reaction.text.text(),
             }),
             time: told.timestamp.time(),
+            happened: None,
             about: Some(chat.id),
         })
     }
@@ -152,9 +163,24 @@ impl<'a> Body<'a> {
                 error: None,
                 external_id: None,
             }),
-            time: self.time(),
+            time: told.engine.receipt_at.time().or_else(|| self.time()),
+            happened: None,
             about: Some(chat.id),
         })
+    }
+
+    /// The chat of an event that has no mapping, if it names one.
+    pub(super) fn chat_of_other(&self) -> Option<Text<'a>> {
+        let other: Other<'a> = self.payload.read();
+        let vote = Told {
+            engine: other.engine,
+            ..other.vote
+        };
+        if let Ok((_, chat)) = vote.named().or_else(|_| self.payload.read::<Told<'a>>().named()) {
+            return Some(chat.id);
+        }
+        let names = [other.chat, other.from, other.id];
+        names.into_iter().filter_map(address).find(|name| name.contains('@'))
     }
 
     pub(super) fn compose(
@@ -174,9 +200,8 @@ impl<'a> Body<'a> {
             conversation: conversation(line, chat.clone()),
             direction,
             from: self.sender(told),
-            to: to_one
-                .then(|| party(told.other_side(), PartyKind::Contact, None))
-                .flatten(),
+            // Some engines leave `to` out: the chat with one is the other side.
+            to: to_one.then(|| other_side(chat)),
             kind: content.kind,
             text: content.text,
             attachments: content.attachments,
@@ -235,9 +260,15 @@ impl Told<'_> {
     }
 }
 
-pub(super) fn nothing<'a>(reason: &'static str, chat: Text<'a>) -> Nothing<'a> {
-    Nothing {
-        reason,
-        about: Some(chat),
+fn other_side<'a>(chat: &Addressed<'a>) -> Party<'a> {
+    let addresses = [Some(&chat.id), chat.alternate.as_ref()];
+    Party {
+        phone: addresses.into_iter().flatten().find_map(|address| phone_in(address)),
+        alternate_id: chat.alternate.clone(),
+        ..Party::new(chat.id.clone(), PartyKind::Contact)
     }
+}
+
+pub(super) fn nothing<'a>(reason: &'static str, chat: Text<'a>) -> Nothing<'a> {
+    Nothing::about(reason, Some(chat))
 }

@@ -38,6 +38,7 @@ object! {
         session: Json = "session",
         me: Me = "me",
         payload: Json = "payload",
+        engine: Json = "engine",
     }
 
     /// The number that the session is logged in with.
@@ -47,6 +48,10 @@ object! {
 
     /// What an engine says of itself: a word, or one of these.
     State { state: Json = "state", connection: Json = "connection", }
+
+    Moment { timestamp: Json = "timestamp", vote: Vote = "vote", }
+
+    Vote { timestamp: Json = "timestamp", }
 
     Present { id: Json = "id", presences: Json = "presences", }
 
@@ -75,8 +80,9 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
         "group.v2.update" => body.group_updated(),
         "group.v2.participants" => body.participants(),
         "group.v2.participants.join-request" | "group.v2.participants.join_request" => body.join_request(),
-        _ => Err(Nothing::because("no mapping for this event name")),
+        _ => Err(Nothing::about("no mapping for this event name", body.chat_of_other())),
     };
+    let mapped = mapped.map_err(|nothing| nothing.at(body.happened_by_itself()));
     let scope = Scope { webhook, event, line };
     Ok(Normalized::Events(vec![scope.whole(mapped)]))
 }
@@ -91,6 +97,13 @@ impl<'a> Body<'a> {
     /// When WAHA made the webhook.
     fn time(&self) -> Option<Timestamp> {
         self.timestamp.time()
+    }
+
+    /// When what has no mapping happened, or else when WAHA told it.
+    fn happened_by_itself(&self) -> Option<Timestamp> {
+        let Moment { timestamp, vote } = self.payload.read();
+        let told = [timestamp, vote.timestamp].into_iter().find_map(Json::time);
+        told.or_else(|| self.time())
     }
 
     fn we(&self) -> Option<Party<'a>> {
@@ -158,6 +171,7 @@ impl<'a> Body<'a> {
             data: Data::ConnectionUpdated(connection),
             identity: self.own_identity(event),
             time: self.time(),
+            happened: None,
             about: None,
         }
     }
@@ -186,6 +200,7 @@ impl<'a> Body<'a> {
             }),
             identity: self.own_identity("presence.update"),
             time: self.time(),
+            happened: None,
             about: Some(chat.id),
         })
     }

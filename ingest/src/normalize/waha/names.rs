@@ -10,7 +10,7 @@ use schemas::data::{Direction, Quoted, Text};
 use super::messages::Told;
 use super::{Body, addressed, addressed_texts};
 use crate::normalize::baileys::Nothing;
-use crate::normalize::baileys::jid::Addressed;
+use crate::normalize::baileys::jid::{Addressed, is_hidden, is_personal};
 use crate::normalize::json::Json;
 
 /// The name of a message, and its chat.
@@ -70,12 +70,58 @@ impl<'a> Body<'a> {
         let own = told.id.text()?;
         let (_, chat, _) = parts(&own)?;
         let author = super::address(told.reply_to.participant)?;
-        let ours = self.is_ours(&author);
+        let ours = self.is_from_us(&author, &told.named().ok()?.1)?;
         Some(if chat.ends_with("@g.us") {
             format!("{ours}_{chat}_{bare}_{author}").into()
         } else {
             format!("{ours}_{chat}_{bare}").into()
         })
+    }
+
+    /// The message that a reaction is about, by the name that it has here.
+    ///
+    /// Go's engine passes on what the reacting device wrote, for which `from us` is from itself, and the chat of two is called
+    /// by the other side, which is us. The other engines have turned it round.
+    pub(super) fn reacted_id(&self, told: &Told<'a>, own_id: &Text<'a>, id: &Text<'a>) -> Text<'a> {
+        let (Some((from_them, chat, rest)), Some((_, own_chat, own_rest))) = (parts(id), parts(own_id)) else {
+            return id.clone();
+        };
+        if told.direction() == Direction::Outbound {
+            return id.clone();
+        }
+        let (bare, participant) = rest
+            .split_once('_')
+            .map_or((rest, None), |(bare, who)| (bare, Some(who)));
+        let is_ours = |address: &str| self.is_ours(&Text::Owned(address.to_owned()));
+        if !own_chat.ends_with("@g.us") {
+            return if is_ours(chat) && !is_ours(own_chat) {
+                format!("{}_{own_chat}_{bare}", from_them != "true").into()
+            } else {
+                id.clone()
+            };
+        }
+        match participant {
+            // What they wrote themselves, with us for the author.
+            Some(who) if from_them == "true" && is_ours(who) && self.engine.text().as_deref() == Some("GOWS") => {
+                let author = own_rest.split_once('_').map_or(who, |(_, author)| author);
+                format!("false_{own_chat}_{bare}_{author}").into()
+            }
+            Some(who) if from_them == "false" && is_ours(who) => format!("true_{own_chat}_{bare}_{who}").into(),
+            _ => id.clone(),
+        }
+    }
+
+    /// Whether we wrote what that author wrote; none if neither our address of that kind nor the other side's is known.
+    fn is_from_us(&self, author: &Text<'a>, chat: &Addressed<'a>) -> Option<bool> {
+        let ours = self.our_addresses().into_iter().filter_map(super::address);
+        let is_like = |address: &Text<'a>| is_hidden(address) == is_hidden(author);
+        let mut known = ours.filter(is_like).peekable();
+        if known.peek().is_some() {
+            return Some(known.any(|ours| ours == *author));
+        }
+        let mut theirs = [Some(&chat.id), chat.alternate.as_ref()].into_iter().flatten();
+        let theirs = theirs.find(|address| is_personal(address) && is_like(address))?;
+        Some(theirs != author)
     }
 
     pub(super) fn our_addresses(&self) -> [Json<'a>; 3] {
@@ -92,10 +138,10 @@ impl<'a> Told<'a> {
     /// The message's name and its chat, which stands in the name, and else is whoever is not us.
     pub(super) fn named(&self) -> Result<Named<'a>, Nothing<'a>> {
         let Some(id) = self.id.text() else {
-            return Err(Nothing {
-                reason: "no message id",
-                about: addressed(self.other_side()).map(|chat| chat.id),
-            });
+            return Err(Nothing::about(
+                "no message id",
+                addressed(self.other_side()).map(|chat| chat.id),
+            ));
         };
         let in_id = parts(&id).map(|(_, chat, _)| Text::Owned(chat.to_owned()));
         let addresses = self.other_side().into_iter().filter_map(Json::text);
@@ -109,19 +155,26 @@ impl<'a> Told<'a> {
     pub(super) fn other_side(&self) -> [Json<'a>; 4] {
         let (info, key) = (&self.engine.info, &self.engine.key);
         if self.direction() == Direction::Outbound {
-            [self.to, info.recipient_alt, key.remote_alt, Json::default()]
+            // The receipt of what we sent is theirs.
+            [
+                self.to,
+                info.recipient_alt,
+                key.remote_alt,
+                self.engine.receipt_sender_alt,
+            ]
         } else {
             [self.from, info.sender_alt, key.remote_alt, key.sender_pn]
         }
     }
 
     /// Who wrote it in a group, under all their addresses.
-    pub(super) fn author(&self) -> [Json<'a>; 6] {
+    pub(super) fn author(&self) -> [Json<'a>; 7] {
         let (info, key) = (&self.engine.info, &self.engine.key);
         [
             self.participant,
             self.author,
             info.sender_alt,
+            self.engine.receipt_sender_alt,
             key.participant_alt,
             key.participant_pn,
             key.participant_lid,

@@ -40,6 +40,7 @@ impl<'a> Body<'a> {
                 }),
                 identity: vec!["edited in secret".into(), self.one_name(own_id, told, &chat)],
                 time: self.happened(told, true),
+                happened: None,
                 about: Some(chat.id),
             }),
             Reading::Revoked(target) => {
@@ -55,7 +56,7 @@ impl<'a> Body<'a> {
     }
 
     /// In a group an administrator takes back what another participant wrote, as the notice says.
-    fn taken_back_id(&self, own_id: &Text<'a>, target: &Target<'a>) -> Text<'a> {
+    pub(super) fn taken_back_id(&self, own_id: &Text<'a>, target: &Target<'a>) -> Text<'a> {
         let author = address(target.participant).filter(|_| target.from_me.flag() != Some(true));
         match (parts(own_id), author, target.id.text()) {
             (Some((_, chat, rest)), Some(author), Some(bare)) if chat.ends_with("@g.us") && rest.contains('_') => {
@@ -92,6 +93,7 @@ impl<'a> Body<'a> {
             identity: vec!["edited".into(), name, text],
             data: Data::MessageUpdated(message),
             time,
+            happened: None,
             about: Some(chat.id),
         }
     }
@@ -123,6 +125,7 @@ pub(super) fn taken_back<'a>(
             ..MessageDeletion::default()
         }),
         time,
+        happened: None,
         about: Some(chat.id),
     }
 }

@@ -226,6 +226,7 @@ impl<'a> About<'a> {
             data,
             identity,
             time,
+            happened: None,
             ordering_key: subject.clone().unwrap_or_default().into_owned(),
             account: body.organization.text(),
             subject,

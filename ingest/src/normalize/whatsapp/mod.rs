@@ -31,6 +31,8 @@ object! {
     /// What a message is about, beside what it says.
     Context {
         id: Json = "stanzaId" | "stanzaID",
+        // Who wrote the quoted message.
+        participant: Json = "participant",
         message: Json = "quotedMessage",
         mentioned: Json = "mentionedJid" | "mentionedJID",
     }
@@ -110,7 +112,7 @@ impl<'a> Said<'a> {
             let beside: Context<'a> = context.read();
             let own = &mut self.context;
             if !own.id.is_there() {
-                (own.id, own.message) = (beside.id, beside.message);
+                (own.id, own.participant, own.message) = (beside.id, beside.participant, beside.message);
             }
             if !own.mentioned.is_there() {
                 own.mentioned = beside.mentioned;
@@ -161,6 +163,7 @@ pub(super) fn read(message: Json<'_>) -> Reading<'_> {
                 let mut said = read(kind, value).beside(found.context);
                 if !said.context.id.is_there() {
                     said.context.id = target.id;
+                    said.context.participant = target.participant;
                 }
                 return Reading::Said(said);
             }

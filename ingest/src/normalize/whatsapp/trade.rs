@@ -7,9 +7,10 @@ use super::{Context, Said};
 use crate::normalize::json::{Json, object};
 
 object! {
+    /// The business platform's spelling of the words comes through Evolution.
     Order {
         title: Json = "orderTitle",
-        message: Json = "message",
+        message: Json = "message" | "text",
         amount: Json = "totalAmount1000",
         currency: Json = "totalCurrencyCode",
         context: Context = "contextInfo",

@@ -29,12 +29,15 @@ pub(super) enum Inside<'a> {
     Said(Said<'a>),
 }
 
+/// What Evolution makes of the business platform's `request_welcome`: somebody opened the chat and wrote nothing.
+const OPENED: &str = "request_welcomeMessage";
+
 /// The first member with a message, words or a file inside; else the first that is named like a message, for one of a
 /// customer's that comes empty is better than one that is lost.
 pub(super) fn unknown(message: Json<'_>) -> Option<Inside<'_>> {
     let mut named = None;
     for (name, value) in message.members() {
-        if !value.is_object() || name == "contextInfo" || role(&name).is_some() {
+        if !value.is_object() || name == "contextInfo" || name == OPENED || role(&name).is_some() {
             continue;
         }
         let inner = value.read::<Wrapper<'_>>().message;

@@ -5,6 +5,7 @@ use schemas::data::{Answer, Attachment, Conversation, DeliveryStatus, Direction,
 use super::people::Who;
 use crate::normalize::filled_in::fields_of_text;
 use crate::normalize::json::{Json, object};
+use crate::normalize::whatsapp::{joined, lines};
 
 object! {
     Sent {
@@ -48,6 +49,8 @@ object! {
         caption: Json = "caption",
         name: Json = "name",
         address: Json = "address",
+        latitude: Json = "latitude",
+        longitude: Json = "longitude",
         mime_type: Json = "mime_type",
         file_name: Json = "filename",
         url: Json = "url",
@@ -157,8 +160,8 @@ impl<'a> Sent<'a> {
             "video" => Said::file(&self.video),
             "document" => Said::file(&self.document),
             "sticker" => Said::file(&self.sticker),
-            "location" => text(self.location.name.text().or_else(|| self.location.address.text())),
-            "contacts" => text(self.contacts.elements().next().and_then(card)),
+            "location" => text(self.location.place()),
+            "contacts" => text(joined(self.contacts.elements().filter_map(card))),
             "button" => Said::chosen(self.button.payload.text(), self.button.text.text()),
             "interactive" => self.interactive.said(),
             "order" => text(self.order.text.text()),
@@ -188,6 +191,14 @@ impl<'a, 's> Said<'a, 's> {
             file: None,
             answer,
         }
+    }
+}
+
+impl<'a> Content<'a> {
+    /// What the place is called, or where it is.
+    fn place(&self) -> Option<Text<'a>> {
+        lines([self.name, self.address])
+            .or_else(|| Some(format!("{}, {}", self.latitude.text()?, self.longitude.text()?).into()))
     }
 }
 

@@ -6,7 +6,8 @@
 //! there, else that element. What the business writes on its own phone comes as an echo: the same messages, the other way. While
 //! another program answers in a chat, all of it comes as `standby`, and is the same events.
 //!
-//! The other fields (templates, quality, payments) say nothing of a conversation: one `unmapped` each.
+//! The other fields (templates, quality, payments) say nothing of a conversation: one `unmapped` each, at the time at which the
+//! webhook was triggered, so that a template that is paused twice was paused twice.
 
 mod challenge;
 mod contacts;
@@ -40,7 +41,8 @@ pub(super) const ADAPTER: Adapter = Adapter {
 object! {
     Body { kind: Json = "object", entries: Json = "entry", }
 
-    Entry { id: Json = "id", changes: Json = "changes", }
+    // The time is there where no conversation is: when the webhook was triggered.
+    Entry { id: Json = "id", time: Json = "time", changes: Json = "changes", }
 
     Change { field: Json = "field", value: Value = "value", }
 
@@ -84,11 +86,14 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     }
     let mut events = Vec::new();
     for entry in body.entries.elements() {
-        let Entry { id, changes } = entry.read();
+        let Entry { id, time, changes } = entry.read();
         let before = events.len();
         for json in changes.elements() {
             let change: Change<'a> = json.read();
-            let line = Line::new(webhook, id.short(), &change);
+            let line = Line {
+                triggered: time.time(),
+                ..Line::new(webhook, id.short(), &change)
+            };
             line.events(json, &change, &mut events);
         }
         if events.len() == before {
@@ -96,6 +101,7 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
             let event = webhook.unmapped_part(reason, entry, None);
             events.push(NewEvent {
                 account: id.short(),
+                time: time.time(),
                 ..event
             });
         }
@@ -111,6 +117,8 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
 struct Line<'a, 's, 'h> {
     webhook: &'s Webhook<'a, 'h>,
     account: Option<Text<'a>>,
+    /// When the webhook was triggered, for what has no time of its own.
+    triggered: Option<Timestamp>,
     field: Option<Text<'a>>,
     channel_id: Option<Text<'a>>,
     phone: Option<Text<'a>>,
@@ -143,6 +151,7 @@ impl<'a, 's, 'h> Line<'a, 's, 'h> {
         Self {
             webhook,
             account,
+            triggered: None,
             field: change.field.short(),
             channel_id: ids.into_iter().flatten().next(),
             phone: numbers.into_iter().flatten().next().as_deref().and_then(number),
@@ -199,7 +208,7 @@ impl<'a, 's, 'h> Line<'a, 's, 'h> {
             let reason = Unmapped::because(nothing.reason).of(self.field.clone());
             NewEvent {
                 account: self.account.clone(),
-                time: nothing.time,
+                time: nothing.time.or(self.triggered),
                 ..self.webhook.unmapped_part(reason, json, key)
             }
         })
@@ -224,6 +233,7 @@ impl<'a, 's, 'h> Line<'a, 's, 'h> {
             data,
             identity,
             time: moment.time(),
+            happened: None,
             ordering_key: self.ordering_key(&conversation),
             account: self.account.clone(),
             subject: Some(conversation),

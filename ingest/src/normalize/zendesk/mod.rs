@@ -115,6 +115,7 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
         data: data.unwrap_or_else(Data::Unmapped),
         identity,
         time: body.time.time(),
+        happened: None,
         ordering_key: about.as_deref().unwrap_or("unmapped").to_owned(),
         account: body.account_id.text().or_else(|| {
             let account = webhook.header("x-zendesk-account-id")?;
