@@ -418,3 +418,17 @@ fn the_kind_is_the_files_where_chatwoot_says_no_more_than_text() {
         });
     }
 }
+
+#[test]
+fn the_oldest_versions_write_the_time_as_ruby_does() {
+    for (time, expected) in [
+        ("2026-03-10 13:36:50 UTC", Some("2026-03-10T13:36:50.000Z")),
+        ("2026-03-10T13:36:50.123Z", Some("2026-03-10T13:36:50.123Z")),
+        ("2026-03-10 13:36:50", None),
+        ("2026-03-10 UTC", None),
+    ] {
+        let body = written(json!({"content": "oi", "created_at": time})).to_string();
+        let found = one(Platform::Chatwoot, &body).time.map(|time| time.to_string());
+        assert_eq!(found.as_deref(), expected, "{time}");
+    }
+}
