@@ -129,7 +129,7 @@ impl<'a> Body<'a> {
     }
 
     fn said(&self, changes: &Changes<'a>, status: Json<'a>) -> Said<'a> {
-        // A change of it may be told as a text that is JSON, as the column holds it: then what is shown counts.
+        // A change of it may come as a text that is JSON, as the column holds it: then what is shown counts.
         let attributes = changes.after("content_attributes", self.content_attributes);
         let attributes = if attributes.is_object() {
             attributes
@@ -180,7 +180,7 @@ impl<'a> Body<'a> {
             _ if said.attributes.is_reaction.flag() == Some(true) => Some("reaction".into()),
             // `text` is what Chatwoot writes where nothing else was said; then it is the caption of the file.
             Some(first) if kind.as_deref().is_none_or(|kind| kind == "text") => first.kind.clone().or(kind),
-            // Of a kind that the inbox cannot show; nothing of it is told.
+            // Of a kind that the inbox cannot show; its content is not sent.
             None if text.is_none() && said.attributes.is_unsupported.flag() == Some(true) => Some("unsupported".into()),
             _ => kind,
         };

@@ -1,5 +1,5 @@
 //! What somebody chose or filled in: elements of messages and views ("Block Kit"), and the buttons and menus of attachments, the
-//! older form (docs.slack.dev, "block_actions payload", "view_submission payload"; `@slack/bolt`, types of actions and views).
+//! older form (docs.slack.dev, "`block_actions` payload", "`view_submission` payload"; `@slack/bolt`, types of actions and views).
 //!
 //! Nothing of it borrows from the payload, which is decoded and so is not part of the body.
 
@@ -83,7 +83,7 @@ impl Element<'_> {
     }
 
     fn single(&self) -> Option<Text<'static>> {
-        let told = [
+        let picked = [
             self.option.value,
             self.value,
             self.date,
@@ -93,7 +93,7 @@ impl Element<'_> {
             self.channel,
             self.conversation,
         ];
-        told.into_iter().find_map(owned)
+        picked.into_iter().find_map(owned)
     }
 
     /// A list of what was chosen, as JSON; of options their values.

@@ -138,7 +138,7 @@ impl Payload<'_> {
                 let at = element.at.time().or_else(|| self.action_ts.time());
                 Some((element.name()?, element.answer(&self.state), at))
             }
-            // A form that was sent. One without a name cannot be told from others.
+            // A form that was sent. One without a name cannot be known from others.
             "view_submission" => {
                 let answer = Answer {
                     values: self.view.state.fields(),

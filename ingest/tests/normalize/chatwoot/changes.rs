@@ -359,7 +359,7 @@ fn whoever_took_a_message_back_is_named() {
 }
 
 #[test]
-fn a_deletion_may_be_told_as_a_text_that_is_json() {
+fn a_deletion_may_come_as_a_text_that_is_json() {
     let body = json!({
         "event": "message_updated", "id": 1, "account": {"id": 3}, "conversation": {"id": 128},
         "content_attributes": {"deleted": true},
