@@ -414,3 +414,46 @@ fn a_command_is_known_by_its_message_or_by_who_gave_it_when() {
     let dated = one(Platform::Digisac, &given).time.map(|time| time.to_string());
     assert_eq!(dated.as_deref(), Some("2026-03-10T13:37:30.000Z"));
 }
+
+#[test]
+fn a_reaction_names_the_message_that_it_is_about() {
+    let body = sample(Platform::Digisac, "message.created.full.json");
+    let Data::MessageCreated(written) = one(Platform::Digisac, &body).data else {
+        panic!("a message")
+    };
+    for (name, emoji) in [
+        ("message.created.reaction", Some("❤️")),
+        ("message.updated.reaction", Some("😂")),
+        ("message.updated.reaction_removed", None),
+    ] {
+        let body = sample(Platform::Digisac, &format!("{name}.json"));
+        let event = one(Platform::Digisac, &body);
+        let Data::MessageReaction(reaction) = &event.data else {
+            panic!("{name}: {:?}", event.data)
+        };
+        assert_eq!(reaction.id, written.id, "{name}");
+        assert_eq!(reaction.emoji.as_deref(), emoji, "{name}");
+        assert_eq!(reaction.direction, Direction::Inbound, "{name}");
+        let from = reaction.from.as_ref().and_then(|from| from.id.as_deref());
+        assert_eq!(from, Some("8f1d2b7a-4c1e-4f0a-9a53-2f7c0d9e3001"), "{name}");
+    }
+    let removed = sample(Platform::Digisac, "message.updated.reaction_removed.json");
+    let deleted = removed.replace("message.updated", "message.deleted");
+    let (first, second) = (one(Platform::Digisac, &removed), one(Platform::Digisac, &deleted));
+    assert_eq!((first.identity, first.time), (second.identity, second.time));
+}
+
+#[test]
+fn what_was_filled_into_a_form_is_the_answer() {
+    let body = sample(Platform::Digisac, "message.created.form_reply.json");
+    let Data::MessageCreated(message) = one(Platform::Digisac, &body).data else {
+        panic!("a message")
+    };
+    assert_eq!(message.text.as_deref(), Some("Enviado"));
+    let answer = message.answer.expect("an answer");
+    let values: Vec<_> = answer.values.iter().map(|(name, value)| (&**name, &**value)).collect();
+    assert_eq!(
+        values,
+        [("flow_token", "x1"), ("itens", r#"["pão","café"]"#), ("nota", "9")]
+    );
+}

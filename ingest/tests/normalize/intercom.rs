@@ -270,3 +270,72 @@ fn a_part_without_content_or_place_costs_nothing_else() {
         assert_eq!(identities.len(), events.len(), "{topic} {item}: told apart");
     }
 }
+
+/// Status, status before, assignee and team of the ticket.
+fn standing(name: &str) -> String {
+    of(name, |events| {
+        let (Data::TicketUpdated(ticket) | Data::TicketTransferred(ticket) | Data::TicketClosed(ticket)) =
+            &events[0].data
+        else {
+            panic!("{name}: {:?}", events[0].data)
+        };
+        let assignee = ticket.assignee.as_ref().and_then(|who| who.id.as_deref());
+        format!(
+            "{:?} {:?} {assignee:?} {:?}",
+            ticket.status,
+            ticket.previous_status,
+            ticket.team.as_deref()
+        )
+    })
+}
+
+#[test]
+fn a_change_is_as_its_own_part_says_whatever_came_after_it() {
+    for (name, expected) in [
+        ("ticket.state.updated", r#"Some(Pending) None None Some("5017691")"#),
+        (
+            "ticket.state.updated.burst.1_waiting",
+            r#"Some(Pending) Some(Open) None Some("5017691")"#,
+        ),
+        (
+            "ticket.state.updated.burst.2_resolved",
+            r#"Some(Closed) Some(Pending) None Some("5017691")"#,
+        ),
+        (
+            "ticket.state.updated.burst.3_in_progress",
+            r#"Some(Open) Some(Closed) None Some("5017691")"#,
+        ),
+        (
+            "conversation.admin.assigned",
+            r#"Some(Open) None Some("814860") Some("5017691")"#,
+        ),
+        (
+            "conversation.admin.assigned.built_late",
+            r#"Some(Open) None Some("814860") Some("5017691")"#,
+        ),
+    ] {
+        assert_eq!(standing(name), expected, "{name}");
+    }
+}
+
+#[test]
+fn who_a_conversation_was_assigned_to_may_be_a_team_or_no_one() {
+    for (to, expected) in [
+        (r#"{"type":"team","id":"9"}"#, (Some("7"), Some("9"))),
+        (r#"{"type":"admin","id":"0"}"#, (None, Some("5"))),
+        (r#"{"type":"nobody_admin","id":null}"#, (Some("7"), Some("5"))),
+        ("null", (Some("7"), Some("5"))),
+    ] {
+        let body = format!(
+            r#"{{"id":"n","topic":"conversation.admin.assigned","created_at":1773149810,"data":{{"item":{{"type":"conversation","id":"c",
+            "admin_assignee_id":7,"team_assignee_id":5,"conversation_parts":{{"conversation_parts":[{{"id":"p","created_at":1773149810,
+            "part_type":"assignment","body":null,"assigned_to":{to}}}]}}}}}}}}"#
+        );
+        let events = events(Platform::Intercom, body.as_bytes());
+        let Data::TicketTransferred(ticket) = &events[0].data else {
+            panic!("{to}: {:?}", events[0].data)
+        };
+        let assignee = ticket.assignee.as_ref().and_then(|who| who.id.as_deref());
+        assert_eq!((assignee, ticket.team.as_deref()), expected, "{to}");
+    }
+}

@@ -1,7 +1,7 @@
 //! What Slack says twice, forms, and what it puts up with.
 
 use ingest::normalize::{Normalized, Reply, normalize};
-use schemas::data::Data;
+use schemas::data::{Answer, Data, Direction, PartyKind, Text};
 use schemas::event::Raw;
 use schemas::platform::Platform;
 
@@ -45,6 +45,11 @@ fn a_message_without_text_says_what_its_blocks_and_attachments_say() {
         (
             "message.rich_text_without_text",
             "<@U0000002> veja <https://loja.example.com|a loja> :eyes:\num\ndois",
+            "C0000001",
+        ),
+        (
+            "message.bot.tables",
+            "Relatório\nMarço\nLoja | Vendas\n<https://loja.example.com|Centro> | 12\nTotal\n12\nCafé\n1 kg\nTorrado\nAcaba hoje",
             "C0000001",
         ),
         (
@@ -300,5 +305,119 @@ fn forms_are_commands_or_interactions_or_kept_as_they_are() {
         one(Platform::Slack, first).identity,
         one(Platform::Slack, second).identity,
         "without a trigger the content tells them apart"
+    );
+}
+
+/// The answer of a form's command.
+fn answer<T>(name: &str, look: impl FnOnce(&Text<'_>, &Answer<'_>) -> T) -> T {
+    let body = sample(Platform::Slack, &format!("interactive.{name}.form"));
+    match one(Platform::Slack, &body).data {
+        Data::BotCommand(command) => look(&command.name, command.answer.as_ref().expect("an answer")),
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
+#[test]
+fn what_was_chosen_or_filled_in_is_the_answer() {
+    for (name, command, id, title, values) in [
+        ("block_actions", "confirmar_ção", Some("sim"), Some("Sim"), &[][..]),
+        (
+            "block_actions.checkboxes",
+            "itens",
+            None,
+            None,
+            &[("itens", r#"["pao","cafe"]"#)],
+        ),
+        ("block_actions.user", "responsavel", Some("U00BIA0001"), None, &[]),
+        (
+            "block_actions.of_a_form",
+            "enviar",
+            Some("enviar"),
+            Some("Enviar"),
+            &[
+                ("b2/nota", "ótimo \"café\""),
+                ("dia", "2026-03-12"),
+                ("nota", "9"),
+                ("quando", "1773149999"),
+                ("quem", r#"["U00ANA0001","U00BIA0001"]"#),
+            ],
+        ),
+        (
+            "interactive_message",
+            "jogo",
+            Some("xadrez"),
+            None,
+            &[("jogo", r#"["xadrez"]"#)],
+        ),
+        ("view_submission", "pedido", None, None, &[("nota", "9")]),
+    ] {
+        answer(name, |found, answer| {
+            assert_eq!(found, command, "{name}");
+            assert_eq!((answer.id.as_deref(), answer.title.as_deref()), (id, title), "{name}");
+            let found: Vec<_> = answer.values.iter().map(|(name, value)| (&**name, &**value)).collect();
+            assert_eq!(found, values, "{name}");
+        });
+    }
+}
+
+#[test]
+fn a_choice_that_was_undone_is_none() {
+    for (element, expected) in [
+        (
+            r#"{"type":"static_select","action_id":"a","selected_option":null}"#,
+            None,
+        ),
+        (
+            r#"{"type":"checkboxes","action_id":"a","selected_options":[]}"#,
+            Some("[]"),
+        ),
+    ] {
+        let payload = format!(r#"{{"type":"block_actions","trigger_id":"t","actions":[{element}]}}"#);
+        let body: String = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("payload", &payload)
+            .finish();
+        let Data::BotCommand(command) = one(Platform::Slack, &body).data else {
+            panic!("a command: {element}")
+        };
+        let answer = command.answer.expect("an answer");
+        assert_eq!(answer.id, None, "{element}");
+        assert_eq!(answer.values.get("a").map(|value| &**value), expected, "{element}");
+    }
+}
+
+#[test]
+fn a_threads_count_of_replies_is_no_message() {
+    for name in ["message.message_replied", "message.message_replied.without_subtype"] {
+        let body = sample(Platform::Slack, &format!("{name}.json"));
+        let event = one(Platform::Slack, &body);
+        assert!(matches!(event.data, Data::Unmapped(_)), "{name}: {:?}", event.data);
+        assert_eq!(event.ordering_key, "C00GERAL01", "{name}");
+    }
+}
+
+#[test]
+fn an_old_integration_is_a_bot_with_a_name_alone() {
+    let body = callback(
+        r#"{"type":"message","subtype":"bot_message","bot_id":null,"channel":"C1","ts":"1","username":"Monitor","text":"x"}"#,
+    );
+    let Data::MessageCreated(message) = one(Platform::Slack, &body).data else {
+        panic!("a message")
+    };
+    assert_eq!(message.direction, Direction::Outbound);
+    let from = message.from.expect("an author");
+    assert_eq!((from.id.as_deref(), from.name.as_deref()), (None, Some("Monitor")));
+    assert_eq!(from.kind, Some(PartyKind::Bot));
+}
+
+#[test]
+fn a_reply_that_is_shown_to_all_quotes_what_began_the_thread() {
+    let body = sample(Platform::Slack, "message.thread_broadcast.json");
+    let Data::MessageCreated(message) = one(Platform::Slack, &body).data else {
+        panic!("a message")
+    };
+    let quoted = message.quoted.expect("a quoted message");
+    assert_eq!(
+        (quoted.id.as_deref(), quoted.text.as_deref()),
+        (Some("1773149810.912999"), Some("Olá, time"))
     );
 }

@@ -188,3 +188,14 @@ fn a_number_that_a_user_got_is_told() {
         }
     }
 }
+
+#[test]
+fn what_zendesk_itself_writes_is_not_the_customers() {
+    let body = comment(
+        "comment_added",
+        r#"{"id":"1","body":"oi","is_public":true,"author":{"id":"-1","is_staff":false}}"#,
+    );
+    let message = message(&body);
+    assert_eq!(message.direction, Direction::Outbound);
+    assert_eq!(message.from, Some(Party::new("-1".into(), PartyKind::System)));
+}

@@ -20,6 +20,7 @@ object! {
         external_echo: Json = "external_echo",
         is_edited: Json = "is_edited",
         is_reaction: Json = "is_reaction",
+        is_unsupported: Json = "is_unsupported",
         automation_rule: Json = "automation_rule_id",
         submitted_values: Json = "submitted_values",
         submitted_email: Json = "submitted_email",
@@ -137,12 +138,19 @@ impl<'a> Body<'a> {
     }
 
     fn said(&self, changes: &Changes<'a>, status: Json<'a>) -> Said<'a> {
+        // A change of it may come as a text that is JSON, as the column holds it: then what is shown counts.
+        let attributes = changes.after("content_attributes", self.content_attributes);
+        let attributes = if attributes.is_object() {
+            attributes
+        } else {
+            self.content_attributes
+        };
         Said {
             content: changes.after("content", self.content),
             content_type: changes.after("content_type", self.content_type),
             source_id: changes.after("source_id", self.source_id),
             status: delivery_status(changes.after("status", status)),
-            attributes: changes.after("content_attributes", self.content_attributes).read(),
+            attributes: attributes.read(),
         }
     }
 
@@ -176,11 +184,14 @@ impl<'a> Body<'a> {
         let direction = self.direction();
         let attachments: Vec<_> = self.attachments.elements().map(attachment).collect();
         let text = said.content.text();
-        let kind = match (said.content_type.text(), attachments.first()) {
-            (None, None) => None,
-            (Some(kind), None) => Some(kind),
-            (_, Some(first)) if text.is_none() => first.kind.clone(),
-            (kind, Some(_)) => kind,
+        let kind = said.content_type.text();
+        let kind = match attachments.first() {
+            _ if said.attributes.is_reaction.flag() == Some(true) => Some("reaction".into()),
+            // `text` is what Chatwoot writes where nothing else was said; then it is the caption of the file.
+            Some(first) if kind.as_deref().is_none_or(|kind| kind == "text") => first.kind.clone().or(kind),
+            // Of a kind that the inbox cannot show; its content is not sent.
+            None if text.is_none() && said.attributes.is_unsupported.flag() == Some(true) => Some("unsupported".into()),
+            _ => kind,
         };
         let text = text.or_else(|| self.attachments.elements().find_map(place_or_card));
         Message {
@@ -303,7 +314,10 @@ fn place_or_card(json: Json<'_>) -> Option<Text<'_>> {
 fn attachment(json: Json<'_>) -> Attachment<'_> {
     let file: File<'_> = json.read();
     Attachment {
-        kind: file.kind.text(),
+        kind: file.kind.text().map(|kind| match &*kind {
+            "file" => "document".into(),
+            _ => kind,
+        }),
         url: file.url.text(),
         mime_type: file.mime_type.text(),
         name: file.name.text().or_else(|| file.title.text()),

@@ -1,8 +1,8 @@
 //! Messages: what they say, how far they got, and the notices that Digisac writes between them.
 
 use schemas::data::{
-    Attachment, Conversation, Data, DeliveryStatus, Direction, Message, MessageDeletion, MessageStatus, Party,
-    PartyKind, Quoted, Text, Ticket, TicketStatus,
+    Attachment, Conversation, Data, DeliveryStatus, Direction, Message, MessageDeletion, MessageReaction,
+    MessageStatus, Party, PartyKind, Quoted, Text, Ticket, TicketStatus,
 };
 
 use super::Entity;
@@ -17,7 +17,10 @@ impl<'a> Entity<'a> {
         let id = self.id.text()?;
         let conversation = self.conversation()?;
         let external_id = self.id_from_service.text();
-        if event == "message.deleted" || (event == "message.updated" && self.deleted_at.is_there()) {
+        if let Some(to) = self.reacted_to.text() {
+            return Some(self.reaction(event, to, id, conversation));
+        }
+        if self.is_taken_back(event) {
             return Some(Data::MessageDeleted(MessageDeletion {
                 id: Some(id),
                 external_id,
@@ -48,6 +51,23 @@ impl<'a> Entity<'a> {
         Some(match event {
             "message.created" => Data::MessageCreated(message),
             _ => Data::MessageUpdated(message),
+        })
+    }
+
+    /// Under either name.
+    pub(super) fn is_taken_back(&self, event: &str) -> bool {
+        event == "message.deleted" || (event == "message.updated" && self.deleted_at.is_there())
+    }
+
+    /// A reaction is a message of its own, with the emoji for a text; gone with it when it is taken back.
+    fn reaction(&self, event: &str, to: Text<'a>, id: Text<'a>, conversation: Conversation<'a>) -> Data<'a> {
+        let message = self.said(id, None, conversation);
+        Data::MessageReaction(MessageReaction {
+            id: to,
+            conversation: message.conversation,
+            direction: message.direction,
+            from: message.from,
+            emoji: message.text.filter(|_| !self.is_taken_back(event)),
         })
     }
 

@@ -64,6 +64,8 @@ object! {
         ticket_user_id: Json = "ticketUserId",
         ticket_department_id: Json = "ticketDepartmentId",
         quoted_id: Json = "quotedMessageId",
+        // The message that it is a reaction to.
+        reacted_to: Json = "reactionParentMessageId",
         quoted: Quote = "quotedMessage",
         files: Json = "files",
         file: Json = "file",
@@ -147,12 +149,13 @@ fn one<'a>(event: &Text<'a>, entity: &Entity<'a>, json: Json<'a>, raw: Raw<'a>) 
         Data::MessageCreated(message) | Data::MessageUpdated(message) => message.conversation.id.clone(),
         Data::MessageStatus(status) => status.conversation.id.clone(),
         Data::MessageDeleted(deletion) => deletion.conversation.id.clone(),
+        Data::MessageReaction(reaction) => reaction.conversation.id.clone(),
         Data::TicketTransferred(ticket) => ticket.id.clone(),
         _ => id.clone(),
     };
     Ok(NewEvent {
         identity: entity.identity(event, &id, &data, json),
-        time: entity.time(event, &data),
+        time: entity.time(event),
         happened: None,
         data,
         ordering_key: ordering_key.unwrap_or(id).into_owned(),
@@ -173,8 +176,16 @@ impl<'a> Entity<'a> {
         let moment = || self.updated_at.text().unwrap_or_else(|| digest(json.raw()).into());
         let part = |json: Json<'a>| json.text().unwrap_or_default();
         match &**event {
+            // Numbered as the message that it is, and told apart by all that a reaction says besides.
+            "message.updated" | "message.deleted" if let Data::MessageReaction(reaction) = data => {
+                let from = reaction.from.as_ref().and_then(|from| from.id.clone());
+                let when = if self.is_taken_back(event) { "".into() } else { moment() };
+                let emoji = reaction.emoji.clone().unwrap_or_default();
+                let from = from.unwrap_or_default();
+                vec!["reaction".into(), id.clone(), reaction.id.clone(), from, emoji, when]
+            }
             // A message is taken back once, under whichever name, and stays so through later updates.
-            _ if matches!(data, Data::MessageDeleted(_)) => vec!["message.deleted".into(), id.clone()],
+            _ if self.is_taken_back(event) => vec!["message.deleted".into(), id.clone()],
             created if created.ends_with(".created") => vec![event.clone(), id.clone()],
             "message.updated" => vec![event.clone(), id.clone(), moment(), part(self.data.ack)],
             ticket if ticket.starts_with("ticket.") => {
@@ -197,9 +208,9 @@ impl<'a> Entity<'a> {
         }
     }
 
-    fn time(&self, event: &str, data: &Data<'_>) -> Option<Timestamp> {
+    fn time(&self, event: &str) -> Option<Timestamp> {
         match event {
-            _ if matches!(data, Data::MessageDeleted(_)) => self.deleted_at.time().or_else(|| self.changed_at()),
+            _ if self.is_taken_back(event) => self.deleted_at.time().or_else(|| self.changed_at()),
             "message.created" => self.timestamp.time().or_else(|| self.created_at.time()),
             // The row may have changed again before its body was built.
             created if created.ends_with(".created") => self

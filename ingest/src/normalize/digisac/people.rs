@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use schemas::data::{Answer, Contact, Party, PartyKind, Text};
 
 use super::Entity;
+use crate::normalize::filled_in::fields_of_text;
 use crate::normalize::json::{Json, object};
 use crate::normalize::phone;
 
@@ -36,11 +37,15 @@ object! {
         footer: Words = "footer",
         button_reply: Choice = "button_reply",
         list_reply: Choice = "list_reply",
+        form: Form = "nfm_reply",
     }
 
     Words { text: Json = "text", }
 
     Choice { id: Json = "id", title: Json = "title", }
+
+    /// What was filled into a form ("flow"), as a text that is JSON.
+    Form { filled_in: Json = "response_json", body: Json = "body", }
 }
 
 impl<'a> Entity<'a> {
@@ -144,13 +149,22 @@ impl<'a> Interactive<'a> {
             .filter_map(|words| words.text.text())
             .collect();
         match words.as_slice() {
-            [] => self.chosen().and_then(|choice| choice.title.text()),
+            [] => {
+                let title = self.chosen().and_then(|choice| choice.title.text());
+                title.or_else(|| self.form.body.text())
+            }
             [alone] => Some(alone.clone()),
             several => Some(several.join("\n").into()),
         }
     }
 
     pub(super) fn answer(&self) -> Option<Answer<'a>> {
+        if let Some(form) = self.form.filled_in.text() {
+            return Some(Answer {
+                values: fields_of_text(&form),
+                ..Answer::default()
+            });
+        }
         let choice = self.chosen()?;
         Some(Answer {
             id: choice.id.text(),

@@ -181,6 +181,10 @@ impl<'a> Item<'a> {
                     (Some(moment), Some(what)) => identity.extend(what.into_iter().chain([moment])),
                     _ => identity.push(all()),
                 }
+                let ticket = Ticket {
+                    changed: vec![changed(event).into()],
+                    ..ticket
+                };
                 let data = match &**event {
                     "agentEntered" => Data::TicketTransferred(ticket),
                     _ => Data::TicketUpdated(ticket),
@@ -239,6 +243,16 @@ impl<'a> Item<'a> {
         what.iter()
             .any(Option::is_some)
             .then(|| what.map(Option::unwrap_or_default))
+    }
+}
+
+/// What such an event says has changed.
+fn changed(event: &str) -> &'static str {
+    match event {
+        "tagUpdated" => "tag",
+        "updatedWorkflowStep" => "step",
+        "startedAutomationFlow" | "finishedAutomationFlow" => "flow",
+        _ => "agent",
     }
 }
 

@@ -1,4 +1,8 @@
 //! Tickets, and conversations seen as tickets.
+//!
+//! A notification shows how they stand by the time it is made, which may be several changes later. What became of the state or the
+//! assignee by this one stands in the part that was written for it (docs, "Ticket Parts": `previous_ticket_state`, `ticket_state`;
+//! "Conversation Parts": `assigned_to`).
 
 use schemas::data::{Data, Party, PartyKind, Text, Ticket, TicketStatus};
 
@@ -10,6 +14,14 @@ object! {
     State { category: Json = "category", }
 
     Source { kind: Json = "type", }
+
+    /// A part that was written for a change.
+    Change {
+        created_at: Json = "created_at",
+        was: Json = "previous_ticket_state",
+        is: Json = "ticket_state",
+        assigned_to: Named = "assigned_to",
+    }
 }
 
 impl<'a> Notification<'a, '_> {
@@ -18,6 +30,7 @@ impl<'a> Notification<'a, '_> {
             protocol: self.item.ticket_id.text(),
             ..self.item.ticket(self.topic, self.item.id.text().ok_or("no ticket id")?)
         };
+        let ticket = self.as_changed(ticket);
         Ok(match self.topic {
             "ticket.created" => Data::TicketCreated(ticket),
             "ticket.closed" => Data::TicketClosed(ticket),
@@ -30,11 +43,11 @@ impl<'a> Notification<'a, '_> {
         let id = self.item.conversation_id().ok_or("no conversation id")?;
         let told = match self.topic {
             "conversation.admin.closed" => Some(TicketStatus::Closed),
-            "conversation.admin.opened" => Some(TicketStatus::Open),
+            "conversation.admin.opened" | "conversation.admin.unsnoozed" => Some(TicketStatus::Open),
             "conversation.admin.snoozed" => Some(TicketStatus::Snoozed),
             _ => None,
         };
-        let mut ticket = self.item.ticket(self.topic, id);
+        let mut ticket = self.as_changed(self.item.ticket(self.topic, id));
         ticket.status = told.or(ticket.status);
         Ok(match self.topic {
             _ if self.opens() => Data::TicketCreated(ticket),
@@ -45,6 +58,73 @@ impl<'a> Notification<'a, '_> {
             _ => Data::TicketUpdated(ticket),
         })
     }
+}
+
+impl<'a> Notification<'a, '_> {
+    /// The ticket as this notification's own change left it, where a part says so.
+    fn as_changed(&self, ticket: Ticket<'a>) -> Ticket<'a> {
+        match self.topic {
+            "ticket.state.updated" | "ticket.closed" => {
+                let change = self.change(|change| change.was.is_there() && change.is.is_there());
+                Ticket {
+                    previous_status: change.as_ref().and_then(|change| status(change.was)),
+                    status: change.and_then(|change| status(change.is)).or(ticket.status),
+                    ..ticket
+                }
+            }
+            topic if topic.ends_with("assigned") => {
+                let Some(change) = self.change(|change| change.assigned_to.kind.is_there()) else {
+                    return ticket;
+                };
+                match change.assigned_to.kind.text().as_deref() {
+                    Some("admin") => {
+                        let (became, shown) = (change.assigned_to.party(), ticket.assignee);
+                        let same = shown.as_ref().map(|who| &who.id) == became.as_ref().map(|who| &who.id);
+                        Ticket {
+                            assignee: if same { shown } else { became },
+                            ..ticket
+                        }
+                    }
+                    Some("team") => Ticket {
+                        team: known(change.assigned_to.id),
+                        ..ticket
+                    },
+                    _ => ticket,
+                }
+            }
+            _ => ticket,
+        }
+    }
+
+    /// The last such part that is not younger than the notification.
+    fn change(&self, is_such: impl Fn(&Change<'a>) -> bool) -> Option<Change<'a>> {
+        let lists = [
+            self.item.conversation_parts.of_conversation,
+            self.item.ticket_parts.of_ticket,
+            self.ticket_part,
+        ];
+        let now = self.created_at.time();
+        lists
+            .into_iter()
+            .flat_map(Json::elements)
+            .map(Json::read::<Change<'a>>)
+            .filter(|change| is_such(change) && (now.is_none() || change.created_at.time() <= now))
+            .max_by_key(|change| change.created_at.time())
+    }
+}
+
+/// Of a ticket's state by its category, as a word or in an object.
+fn status(state: Json<'_>) -> Option<TicketStatus> {
+    let category = state.read::<State<'_>>().category;
+    [state, category].into_iter().filter_map(Json::text).find_map(|word| {
+        Some(match &*word {
+            "open" | "submitted" | "in_progress" => TicketStatus::Open,
+            "waiting_on_customer" => TicketStatus::Pending,
+            "snoozed" => TicketStatus::Snoozed,
+            "closed" | "resolved" => TicketStatus::Closed,
+            _ => return None,
+        })
+    })
 }
 
 impl<'a> Item<'a> {
@@ -71,18 +151,7 @@ impl<'a> Item<'a> {
     }
 
     fn status(&self) -> Option<TicketStatus> {
-        let category = self.ticket_state.read::<State<'a>>().category;
-        let words = [self.state, self.ticket_state, category];
-        let told = words.into_iter().filter_map(Json::text).find_map(|word| {
-            Some(match &*word {
-                "open" | "submitted" | "in_progress" => TicketStatus::Open,
-                "waiting_on_customer" => TicketStatus::Pending,
-                "snoozed" => TicketStatus::Snoozed,
-                "closed" | "resolved" => TicketStatus::Closed,
-                _ => return None,
-            })
-        });
-        told.or_else(|| {
+        status(self.state).or_else(|| status(self.ticket_state)).or_else(|| {
             self.open
                 .flag()
                 .map(|open| if open { TicketStatus::Open } else { TicketStatus::Closed })

@@ -2,7 +2,7 @@
 //!
 //! [`parse`] checks a body once; after that nothing can fail. An [`object!`](object) reads the members that it names in one
 //! pass and skips the others; a value stays the text that was sent until somebody asks what it is, and whoever asks takes
-//! whatever a platform may have meant: ids as numbers or text, flags as `true`, `"true"` or `1`, times in five spellings.
+//! whatever a platform may have meant: ids as numbers or text, flags as `true`, `"true"` or `1`, times in six spellings.
 //! Of equal keys the last wins. What does not fit is absent.
 
 mod check;
@@ -99,8 +99,9 @@ impl<'a> Json<'a> {
         })
     }
 
-    /// A moment: ISO 8601 with a zone, or seconds (with or without a fraction) or milliseconds since the epoch, as number or
-    /// text. 0 means that there is none, and a local time without a zone is not a moment.
+    /// A moment: ISO 8601 with a zone, or as Ruby writes it (`2026-03-10 13:36:50 UTC`), or seconds (with or without a fraction)
+    /// or milliseconds since the epoch, as number or text. 0 means that there is none, and a local time without a zone is not a
+    /// moment.
     pub(super) fn time(self) -> Option<Timestamp> {
         let millis = if self.is_object() {
             epoch_millis(&self.int()?.to_string())?
@@ -108,7 +109,7 @@ impl<'a> Json<'a> {
             let text = self.text()?;
             match epoch_millis(text.trim()) {
                 Some(millis) => millis,
-                None => return Timestamp::parse(text.trim()),
+                None => return Timestamp::parse(text.trim()).or_else(|| as_ruby_writes_it(text.trim())),
             }
         };
         Timestamp::from_millis(millis).filter(|time| *time != Timestamp::MIN)
@@ -148,6 +149,11 @@ impl<'a> Json<'a> {
         }
         members
     }
+}
+
+fn as_ruby_writes_it(text: &str) -> Option<Timestamp> {
+    let (date, time) = text.strip_suffix(" UTC")?.split_once(' ')?;
+    Timestamp::parse(&format!("{date}T{time}Z"))
 }
 
 /// Milliseconds since the epoch from digits with or without a fraction: below 10¹¹ they are seconds (until the year 5138),

@@ -16,6 +16,13 @@ object! {
         alt_text: Json = "alt_text",
         fields: Json = "fields",
         elements: Json = "elements",
+        // Cards, tables and what holds other blocks.
+        subtitle: Json = "subtitle",
+        body: Json = "body",
+        subtext: Json = "subtext",
+        rows: Json = "rows",
+        value: Json = "value",
+        children: Json = "child_blocks",
         // What stands in rich text besides text.
         url: Json = "url",
         user_id: Json = "user_id",
@@ -117,7 +124,7 @@ fn lines(blocks: Json<'_>, out: &mut String, depth: usize) {
     for block in blocks.elements() {
         let block: Block<'_> = block.read();
         match &*block.kind.text().unwrap_or_default() {
-            "rich_text" | "rich_text_list" | "context" => lines(block.elements, out, depth + 1),
+            "rich_text" | "rich_text_list" | "context" | "carousel" => lines(block.elements, out, depth + 1),
             "rich_text_section" | "rich_text_quote" | "rich_text_preformatted" => {
                 let mut run = String::new();
                 for element in block.elements.elements() {
@@ -126,7 +133,7 @@ fn lines(blocks: Json<'_>, out: &mut String, depth: usize) {
                 line(&run, out);
             }
             // Sections, headers, Markdown, and the texts of a context.
-            "section" | "header" | "markdown" | "mrkdwn" | "plain_text" => {
+            "section" | "header" | "markdown" | "alert" | "mrkdwn" | "plain_text" => {
                 words(block.text, out);
                 for field in block.fields.elements() {
                     words(field, out);
@@ -139,6 +146,21 @@ fn lines(blocks: Json<'_>, out: &mut String, depth: usize) {
                     words(block.alt_text, out);
                 }
             }
+            "card" | "container" => {
+                for text in [block.title, block.subtitle, block.body, block.subtext] {
+                    words(text, out);
+                }
+                lines(block.children, out, depth + 1);
+            }
+            "table" | "data_table" => {
+                for row in block.rows.elements() {
+                    let cells: Vec<String> = row
+                        .elements()
+                        .map(|cell| cell.read::<Block<'_>>().cell(depth))
+                        .collect();
+                    line(&cells.join(" | "), out);
+                }
+            }
             // Buttons and fields to fill in are no text; what is new is not guessed.
             _ => {}
         }
@@ -146,6 +168,18 @@ fn lines(blocks: Json<'_>, out: &mut String, depth: usize) {
 }
 
 impl Block<'_> {
+    /// Of a table: a text, a number or rich text.
+    fn cell(&self, depth: usize) -> String {
+        let mut out = String::new();
+        lines(self.elements, &mut out, depth + 1);
+        for plain in [self.text, self.value] {
+            if out.is_empty() {
+                words(plain, &mut out);
+            }
+        }
+        out.replace('\n', " ")
+    }
+
     /// A piece of a line of rich text.
     fn run(&self, out: &mut String) {
         match self.kind.text().as_deref() {

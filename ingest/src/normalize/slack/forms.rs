@@ -3,7 +3,8 @@
 use schemas::data::{Answer, BotCommand, Data, Party, PartyKind, Text, Unmapped};
 use schemas::time::Timestamp;
 
-use super::{conversation, is_group};
+use super::answers::{Element, State};
+use super::{conversation, is_group, owned};
 use crate::normalize::json::{Json, object, parse};
 use crate::normalize::{Because, NewEvent, Normalized, Webhook, digest};
 
@@ -16,7 +17,11 @@ object! {
         channel: Named = "channel",
         container: Container = "container",
         message: Stamped = "message",
+        message_ts: Json = "message_ts",
         actions: Json = "actions",
+        action_ts: Json = "action_ts",
+        state: State = "state",
+        view: View = "view",
     }
 
     Named { id: Json = "id", name: Json = "name", username: Json = "username", }
@@ -25,19 +30,7 @@ object! {
 
     Stamped { ts: Json = "ts", }
 
-    Action {
-        id: Json = "action_id",
-        at: Json = "action_ts",
-        value: Json = "value",
-        text: Words = "text",
-        selected: Choice = "selected_option",
-        date: Json = "selected_date",
-        time: Json = "selected_time",
-    }
-
-    Choice { value: Json = "value", text: Words = "text", }
-
-    Words { text: Json = "text", }
+    View { callback_id: Json = "callback_id", state: State = "state", }
 }
 
 /// `not_json` is what to say of a body that is neither.
@@ -115,9 +108,7 @@ fn interaction<'a>(webhook: &Webhook<'a, '_>, payload: &str) -> Result<NewEvent<
     let kind = owned(payload.kind);
     let account = owned(payload.team.id);
     let channel = owned(payload.channel.id).or_else(|| owned(payload.container.channel_id));
-    let action: Action<'_> = payload.actions.elements().next().unwrap_or_default().read();
-    let name = owned(action.id).filter(|_| kind.as_deref() == Some("block_actions"));
-    let Some(name) = name else {
+    let Some((name, answer, at)) = payload.chosen(kind.as_deref().unwrap_or_default()) else {
         let unmapped = webhook.unmapped(Unmapped::because("no mapping for this interaction").of(kind));
         return Ok(NewEvent {
             account,
@@ -126,31 +117,37 @@ fn interaction<'a>(webhook: &Webhook<'a, '_>, payload: &str) -> Result<NewEvent<
         });
     };
     let names = [payload.user.username, payload.user.name];
+    let stamps = [payload.container.message_ts, payload.message.ts, payload.message_ts];
     let command = Command {
         name,
-        answer: Some(action.answer()),
+        answer: Some(answer),
         user: owned(payload.user.id).map(|id| (id, names.into_iter().find_map(owned))),
         channel,
-        message_id: owned(payload.container.message_ts).or_else(|| owned(payload.message.ts)),
+        message_id: stamps.into_iter().find_map(owned),
         trigger_id: owned(payload.trigger_id),
-        time: action.at.time(),
+        time: at,
     };
     Ok(command.event(webhook, account))
 }
 
-impl Action<'_> {
-    /// The value that the bot gave to the button or option; where it gave none, the id of what was pressed.
-    fn answer(&self) -> Answer<'static> {
-        let ids = [self.selected.value, self.value, self.date, self.time, self.id];
-        let titles = [self.selected.text.text, self.text.text];
-        Answer {
-            id: ids.into_iter().find_map(owned),
-            title: titles.into_iter().find_map(owned),
-            ..Answer::default()
+impl Payload<'_> {
+    /// The name of what was used, what was chosen with it, and when that was.
+    fn chosen(&self, kind: &str) -> Option<(Text<'static>, Answer<'static>, Option<Timestamp>)> {
+        match kind {
+            "block_actions" | "interactive_message" => {
+                let element: Element<'_> = self.actions.elements().next()?.read();
+                let at = element.at.time().or_else(|| self.action_ts.time());
+                Some((element.name()?, element.answer(&self.state), at))
+            }
+            // A form that was sent. One without a name cannot be known from others.
+            "view_submission" => {
+                let answer = Answer {
+                    values: self.view.state.fields(),
+                    ..Answer::default()
+                };
+                Some((owned(self.view.callback_id)?, answer, None))
+            }
+            _ => None,
         }
     }
-}
-
-fn owned(json: Json<'_>) -> Option<Text<'static>> {
-    json.text().map(|text| Text::Owned(text.into_owned()))
 }

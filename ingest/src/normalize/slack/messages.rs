@@ -16,6 +16,8 @@ object! {
         subtype: Json = "subtype",
         ts: Json = "ts",
         thread_ts: Json = "thread_ts",
+        // What begins the thread, where a reply is shown to all.
+        root: Root = "root",
         user: Json = "user",
         user_profile: Profile = "user_profile",
         bot_id: Json = "bot_id",
@@ -26,6 +28,8 @@ object! {
         blocks: Json = "blocks",
         attachments: Json = "attachments",
     }
+
+    Root { ts: Json = "ts", text: Json = "text", blocks: Json = "blocks", attachments: Json = "attachments", }
 
     Profile { display_name: Json = "display_name", real_name: Json = "real_name", name: Json = "name", }
 
@@ -56,6 +60,8 @@ impl<'a> Event<'a> {
                 }
                 Ok(fact(Data::MessageUpdated(written.message(id, conversation)), about))
             }
+            // Of the message that begins a thread, in the Events API without its subtype. The reply itself comes as a message.
+            Some("message_replied") | None if self.message.is_object() => Err("a thread got a reply"),
             Some("message_deleted") => {
                 let id = self.deleted_ts.text().or_else(|| self.previous_message.ts.text());
                 Ok(deleted(
@@ -120,7 +126,7 @@ impl<'a> Written<'a> {
         };
         Message {
             conversation,
-            direction: if self.bot_id.is_there() {
+            direction: if self.is_bots() {
                 Direction::Outbound
             } else {
                 Direction::Inbound
@@ -130,27 +136,37 @@ impl<'a> Written<'a> {
             attachments,
             mentions: text.as_deref().map(mentions).unwrap_or_default(),
             text,
-            quoted: self.thread_ts.text().filter(|thread| *thread != id).map(Quoted::new),
+            quoted: self.quoted(&id),
             id,
             ..Message::default()
         }
     }
 
+    /// What begins the thread that it is in.
+    fn quoted(&self, id: &Text<'a>) -> Option<Quoted<'a>> {
+        let thread = self.thread_ts.text().filter(|thread| thread != id)?;
+        let root = Some(&self.root).filter(|root| root.ts.text().as_ref() == Some(&thread));
+        Some(Quoted {
+            text: root.and_then(|root| blocks::text(root.text, root.blocks, root.attachments)),
+            ..Quoted::new(thread)
+        })
+    }
+
+    /// An old integration has a name, and no id.
+    fn is_bots(&self) -> bool {
+        self.bot_id.is_there() || self.subtype.text().is_some_and(|subtype| subtype == "bot_message")
+    }
+
     fn author(&self) -> Option<Party<'a>> {
-        let bot = self.bot_id.text();
-        let profile = if bot.is_some() {
-            &self.bot_profile
-        } else {
-            &self.user_profile
-        };
+        let (is_bot, id) = (self.is_bots(), id_of(self.user).or_else(|| self.bot_id.text()));
+        if id.is_none() && !is_bot {
+            return None;
+        }
+        let profile = if is_bot { &self.bot_profile } else { &self.user_profile };
         let names = [profile.display_name, profile.real_name, profile.name, self.username];
         Some(Party {
-            kind: Some(if bot.is_some() {
-                PartyKind::Bot
-            } else {
-                PartyKind::Contact
-            }),
-            id: Some(id_of(self.user).or(bot)?),
+            kind: Some(if is_bot { PartyKind::Bot } else { PartyKind::Contact }),
+            id,
             name: names.into_iter().find_map(Json::text),
             ..Party::default()
         })

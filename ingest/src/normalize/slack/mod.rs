@@ -6,6 +6,7 @@
 //!
 //! Slack signs forms like any body; the raw part of a form is its bytes.
 
+mod answers;
 mod blocks;
 mod forms;
 mod messages;
@@ -59,6 +60,8 @@ object! {
         subtype: Json = "subtype",
         // An id, or an object.
         channel: Json = "channel",
+        // Of files.
+        channel_id: Json = "channel_id",
         channel_type: Json = "channel_type",
         // An id, or an object.
         user: Json = "user",
@@ -174,7 +177,8 @@ impl<'a> Event<'a> {
     }
 
     fn channel(&self) -> Option<Text<'a>> {
-        id_of(self.channel).or_else(|| self.item.channel.text())
+        let others = [self.item.channel, self.channel_id];
+        id_of(self.channel).or_else(|| others.into_iter().find_map(Json::text))
     }
 
     fn conversation(&self) -> Result<Conversation<'a>, &'static str> {
@@ -208,6 +212,10 @@ fn id_of(json: Json<'_>) -> Option<Text<'_>> {
     } else {
         json.text()
     }
+}
+
+fn owned(json: Json<'_>) -> Option<Text<'static>> {
+    json.text().map(|text| Text::Owned(text.into_owned()))
 }
 
 /// As the event says; else ids begin with a letter for what they are.

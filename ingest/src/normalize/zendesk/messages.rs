@@ -106,9 +106,14 @@ impl<'a> Body<'a> {
 }
 
 fn staff_or_customer(author: &Author<'_>) -> PartyKind {
-    if author.is_staff.flag() == Some(true) {
+    if author.id.text().is_some_and(|id| id == SYSTEM) {
+        PartyKind::System
+    } else if author.is_staff.flag() == Some(true) {
         PartyKind::Agent
     } else {
         PartyKind::Contact
     }
 }
+
+/// The id of Zendesk itself (developer docs, "Ticket Audits": `author_id`).
+const SYSTEM: &str = "-1";

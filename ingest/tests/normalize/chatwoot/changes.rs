@@ -357,3 +357,17 @@ fn whoever_took_a_message_back_is_named() {
         assert_eq!(id_of(&told), id_of(&body), "who did it is known of one deletion only");
     }
 }
+
+#[test]
+fn a_deletion_may_come_as_a_text_that_is_json() {
+    let body = json!({
+        "event": "message_updated", "id": 1, "account": {"id": 3}, "conversation": {"id": 128},
+        "content_attributes": {"deleted": true},
+        "changed_attributes": [
+            {"content_attributes": {"previous_value": "{}", "current_value": "{\"deleted\":true}"}},
+            {"updated_at": {"previous_value": null, "current_value": "2026-03-10T13:36:59.520Z"}},
+        ],
+    });
+    let body = body.to_string();
+    assert!(matches!(one(Platform::Chatwoot, &body).data, Data::MessageDeleted(_)));
+}

@@ -374,3 +374,61 @@ fn a_place_has_the_name_that_is_shown() {
         assert_eq!(message.attachments[0].name.as_deref(), Some("Praça Exemplo"));
     });
 }
+
+#[test]
+fn the_kind_is_the_files_where_chatwoot_says_no_more_than_text() {
+    let file = |kind: &str| json!([{"file_type": kind, "data_url": "https://chat.example.com/x"}]);
+    for (more, expected) in [
+        (json!({"content_type": "text", "content": "oi"}), Some("text")),
+        (
+            json!({"content_type": "text", "content": "a foto", "attachments": file("image")}),
+            Some("image"),
+        ),
+        (
+            json!({"content_type": "text", "attachments": file("file")}),
+            Some("document"),
+        ),
+        (
+            json!({"content": "o contrato", "attachments": file("file")}),
+            Some("document"),
+        ),
+        (
+            json!({"content_type": "text", "content": "oi", "attachments": [{}]}),
+            Some("text"),
+        ),
+        (
+            json!({"content_type": "incoming_email", "content": "oi", "attachments": file("file")}),
+            Some("incoming_email"),
+        ),
+        (
+            json!({"content_type": "sticker", "attachments": file("image")}),
+            Some("sticker"),
+        ),
+        (
+            json!({"content_type": "text", "content": "👍", "content_attributes": {"is_reaction": true, "in_reply_to_external_id": "3EB0"}}),
+            Some("reaction"),
+        ),
+        (
+            json!({"content_type": "text", "content": null, "content_attributes": {"is_unsupported": true}}),
+            Some("unsupported"),
+        ),
+    ] {
+        with_message(&written(more.clone()), |message| {
+            assert_eq!(message.kind.as_deref(), expected, "{more}");
+        });
+    }
+}
+
+#[test]
+fn the_oldest_versions_write_the_time_as_ruby_does() {
+    for (time, expected) in [
+        ("2026-03-10 13:36:50 UTC", Some("2026-03-10T13:36:50.000Z")),
+        ("2026-03-10T13:36:50.123Z", Some("2026-03-10T13:36:50.123Z")),
+        ("2026-03-10 13:36:50", None),
+        ("2026-03-10 UTC", None),
+    ] {
+        let body = written(json!({"content": "oi", "created_at": time})).to_string();
+        let found = one(Platform::Chatwoot, &body).time.map(|time| time.to_string());
+        assert_eq!(found.as_deref(), expected, "{time}");
+    }
+}
