@@ -5,18 +5,11 @@
 //! it is. A redelivery, by hand or by the API, repeats the delivery's id. No payload has a time that all of them have.
 
 use schemas::data::{Data, Foreign, Text, Unmapped};
-use schemas::source::{Encoding, Hash, HmacScheme, Scheme};
 
 use super::json::{self, Json, object};
 use super::{Adapter, Because, NewEvent, Normalized, Reply, Webhook, digest, foreign_type, handshake};
 
 pub(super) const ADAPTER: Adapter = Adapter {
-    preset: || {
-        Scheme::Hmac(HmacScheme {
-            prefix: "sha256=".to_owned(),
-            ..HmacScheme::of_body(Hash::Sha256, Encoding::Hex, "x-hub-signature-256")
-        })
-    },
     handshake: handshake::none,
     credential: None,
     map,

@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use ingest::normalize::{NewEvent, Normalized, normalize, preset};
+use ingest::normalize::{NewEvent, Normalized, normalize};
 use schemas::data::Data;
 use schemas::event::Raw;
 use schemas::platform::Platform;
@@ -89,17 +89,4 @@ fn every_sample_becomes_what_its_golden_file_says() {
         );
     }
     assert!(wrong.is_empty(), "not as the golden file says: {}", wrong.join("\n"));
-}
-
-#[test]
-fn a_platform_without_a_configured_scheme_has_its_own() {
-    assert_eq!(preset(Platform::Digisac), Scheme::UrlSecret);
-    for (platform, expected) in [
-        (Platform::Chatwoot, "x-chatwoot-signature"),
-        (Platform::Baileys, "webhookVerifyToken"),
-        (Platform::Standard, "StandardWebhooks"),
-    ] {
-        let preset = format!("{:?}", preset(platform));
-        assert!(preset.contains(expected), "{preset}");
-    }
 }

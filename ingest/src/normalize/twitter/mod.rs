@@ -14,19 +14,12 @@ use schemas::data::{
     Answer, Attachment, Conversation, Data, DeliveryStatus, Direction, Message, MessageStatus, Party, PartyKind,
     Presence, PresenceOf, Text, Unmapped,
 };
-use schemas::source::{Encoding, Hash, HmacScheme, Scheme};
 
 use super::json::{Json, object};
 use super::{Adapter, Because, NewEvent, Normalized, Webhook};
 use things::Reference;
 
 pub(super) const ADAPTER: Adapter = Adapter {
-    preset: || {
-        Scheme::Hmac(HmacScheme {
-            prefix: "sha256=".to_owned(),
-            ..HmacScheme::of_body(Hash::Sha256, Encoding::Base64, "x-twitter-webhooks-signature")
-        })
-    },
     handshake: crc::crc,
     credential: None,
     map,
