@@ -142,15 +142,24 @@ mod tests {
 
     #[test]
     fn a_place_has_the_line_and_column_of_its_value() {
-        let text = "ingest:\n  listen: ${ADDRESS}\n  max_in_flight: 0\nsources:\n  - id: a\n    secrets: [x, ${Y}, z]\n  - \
-                    { id: b, auth: { scheme: hmac } }\n";
+        let text = "\
+ingest:
+  listen: ${ADDRESS}
+  max_in_flight: 0
+sources:
+  - id: a
+    secrets:
+      - ${SECRET}
+      - another
+  - { id: b, auth: { scheme: hmac } }
+";
         let places = Places::of(text);
         for (place, expected) in [
             ("ingest.listen", (2, 11)),
             ("ingest.max_in_flight", (3, 18)),
             ("sources[0].id", (5, 9)),
-            ("sources[0].secrets[2]", (6, 24)),
-            ("sources[1].auth.scheme", (7, 28)),
+            ("sources[0].secrets[1]", (8, 9)),
+            ("sources[1].auth.scheme", (9, 30)),
         ] {
             assert_eq!(places.find(place), Some(expected), "{place}");
         }

@@ -44,7 +44,7 @@ pub struct SourceSpec {
 impl SourceSpec {
     /// The source, or everything that is wrong. `max_body_bytes` holds for a source without a limit of its own.
     ///
-    /// Whether its secrets fit its scheme is for ingest to judge, which knows how they are used.
+    /// Whether each of its secrets is fit for its scheme is for ingest to judge, which knows how they are used.
     pub fn build(self, max_body_bytes: usize) -> Result<Source, Vec<Invalid>> {
         let mut found = Findings::default();
         let scheme = self.auth.map(AuthSpec::build).transpose();
@@ -52,10 +52,6 @@ impl SourceSpec {
         if self.secrets.is_empty() && scheme != Some(Some(Scheme::None)) {
             let reason = "is empty: give at least one, or let anybody send with `auth: { scheme: none }`";
             found.add("secrets", reason);
-        }
-        for (index, _) in self.secrets.iter().enumerate().filter(|(_, secret)| secret.is_empty()) {
-            let reason = "is empty, and an empty secret authenticates nobody: give one, or take it out";
-            found.add(format!("secrets[{index}]"), reason);
         }
         let utc_offset = self.utc_offset.as_deref().map(parse_utc_offset).transpose();
         let utc_offset = found.keep_at("utc_offset", utc_offset);
@@ -109,12 +105,12 @@ mod tests {
     #[test]
     fn everything_that_is_wrong_is_returned_by_its_place() {
         let source = spec(
-            r#"{"id": "a", "platform": "huggy", "utc_offset": "-3", "secrets": [""],
+            r#"{"id": "a", "platform": "huggy", "utc_offset": "-3",
                 "auth": {"scheme": "hmac", "hash": "sha256", "encoding": "hex", "header": "X-S", "template": "{x}"}}"#,
         );
         let found = source.build(1000).expect_err("three things are wrong");
         let places: Vec<&str> = found.iter().map(|invalid| invalid.place.as_str()).collect();
-        assert_eq!(places, ["auth.template", "secrets[0]", "utc_offset"]);
+        assert_eq!(places, ["auth.template", "secrets", "utc_offset"]);
     }
 
     #[test]

@@ -8,7 +8,6 @@ use ingest::normalize::{NewEvent, Normalized, normalize};
 use schemas::data::Data;
 use schemas::event::Raw;
 use schemas::platform::Platform;
-use schemas::source::Scheme;
 use serde_json::{Value, json};
 
 use crate::{below, files_of, samples_of, source, without_credentials};
