@@ -8,41 +8,30 @@ use prometheus_client::registry::Registry as Metrics;
 use schemas::endpoint::EndpointDirectory;
 use schemas::log::{EventLog, Publish};
 use schemas::name::{SinkName, TopicName};
+use schemas::setting::{Invalid, in_one_line, within};
 use schemas::sink::{Destinations, Sink};
 use schemas::source::Scheme;
 
-use crate::config::{self, Config, ConfigError, EventLogConfig, Loaded, SinksConfig, Topics};
+use crate::config::{ConfigError, EventLogConfig, Loaded, SinksConfig, Topics};
 
-/// Sources and endpoints, checked by those who will use them.
-pub(crate) fn registry(config: &mut Config, file: &str) -> Result<Arc<control::Registry>, ConfigError> {
-    let lists = control::Config {
-        sources: std::mem::take(&mut config.sources),
-        endpoints: std::mem::take(&mut config.endpoints),
-    };
-    let registry = control::Registry::new(lists, config.ingest.max_body_bytes);
-    let registry = registry.map_err(|problems| config::problems(file, &problems))?;
-    let checked = registry.check_sources(|source| ingest::check_source(source).map_err(|e| e.problem));
-    checked.map_err(|problems| config::problems(file, &problems))?;
-    Ok(Arc::new(registry))
+/// Sources and endpoints, the sources checked by the room that receives from them.
+pub(crate) fn registry(loaded: &Loaded) -> Result<Arc<control::Registry>, ConfigError> {
+    loaded
+        .config
+        .registry()
+        .map(Arc::new)
+        .map_err(|found| loaded.refuse(found))
 }
 
-/// Lets the guard of the HTTP sink look at the endpoints' URLs, as far as that goes without resolving names.
-pub(crate) fn check_endpoints(
-    registry: &control::Registry,
-    sinks: &SinksConfig,
-    file: &str,
-) -> Result<(), ConfigError> {
-    let Some(http) = &sinks.http else { return Ok(()) };
-    let guard = sinks::http::Guard::new(http);
-    let checked = registry.check_endpoints(|endpoint| guard.check_url(&endpoint.url).map_err(|e| e.to_string()));
-    checked.map_err(|problems| config::problems(file, &problems))
+/// The same, and the endpoints checked by the guard of the HTTP sink.
+pub(crate) fn guarded_registry(loaded: &Loaded) -> Result<Arc<control::Registry>, ConfigError> {
+    let registry = loaded.config.guarded_registry();
+    registry.map(Arc::new).map_err(|found| loaded.refuse(found))
 }
 
 /// The event log that the configuration names; it was checked to name at most one.
 pub(crate) async fn event_log(config: &EventLogConfig, metrics: &mut Metrics) -> anyhow::Result<Arc<dyn EventLog>> {
-    if let Some(kafka) = &config.kafka {
-        let mut kafka = kafka.clone();
-        kafka.max_record_bytes = config.max_dead_letter_bytes();
+    if let Some(kafka) = config.kafka() {
         let log = stream::kafka::KafkaLog::connect(kafka);
         let log = log.map_err(|e| ConfigError(format!("`event_log.kafka`: {e}")))?;
         log.metrics().register(metrics);
@@ -83,21 +72,6 @@ pub(crate) fn open_sources(registry: &control::Registry) -> Vec<String> {
     open
 }
 
-/// Makes the sinks that open nothing and wait for nobody, so that their settings are checked.
-pub(crate) fn check_sinks(config: &SinksConfig, endpoints: &Arc<dyn EndpointDirectory>) -> Result<(), ConfigError> {
-    let mut metrics = Metrics::default();
-    if let Some(http) = &config.http {
-        let sink = sinks::http::HttpSink::new(http, name("http"), Arc::clone(endpoints), &mut metrics);
-        sink.map_err(|e| ConfigError(format!("`sinks.http`: {e}")))?;
-    }
-    if let Some(postgres) = &config.postgres {
-        let tables = sinks::table::Metrics::register(&mut metrics);
-        let sink = sinks::postgres::PostgresSink::connect(postgres, name("postgres"), tables);
-        sink.map_err(|e| ConfigError(format!("`sinks.postgres`: {e}")))?;
-    }
-    Ok(())
-}
-
 /// The sinks that the configuration names, in the order of their names.
 pub(crate) async fn sinks(
     config: &SinksConfig,
@@ -110,13 +84,11 @@ pub(crate) async fn sinks(
     let mut all: Vec<Arc<dyn Sink>> = Vec::new();
     if let Some(http) = &config.http {
         let sink = sinks::http::HttpSink::new(http, name("http"), endpoints, metrics);
-        all.push(Arc::new(sink.map_err(|e| ConfigError(format!("`sinks.http`: {e}")))?));
+        all.push(Arc::new(sink.map_err(|found| refused("sinks.http", found))?));
     }
     if let Some(postgres) = &config.postgres {
         let sink = sinks::postgres::PostgresSink::connect(postgres, name("postgres"), tables.clone());
-        all.push(Arc::new(
-            sink.map_err(|e| ConfigError(format!("`sinks.postgres`: {e}")))?,
-        ));
+        all.push(Arc::new(sink.map_err(|found| refused("sinks.postgres", found))?));
     }
     if let Some(sqlite) = &config.sqlite {
         let sink = sinks::sqlite::SqliteSink::open(sqlite, name("sqlite"), tables).await;
@@ -132,6 +104,11 @@ pub(crate) async fn sinks(
         )));
     }
     Ok(all)
+}
+
+/// Of settings whose file is not known here; who knows it has checked them before.
+fn refused(section: &str, found: Vec<Invalid>) -> ConfigError {
+    ConfigError(in_one_line(&within(section, found)))
 }
 
 fn name(name: &'static str) -> SinkName {
@@ -170,7 +147,7 @@ impl Destinations for Configured<'_> {
             .collect()
     }
 
-    fn check(&self, sink: &SinkName, argument: Option<&str>) -> Result<(), String> {
+    fn check(&self, sink: &SinkName, argument: Option<&str>) -> Result<(), Invalid> {
         match sink.as_str() {
             "http" => sinks::http::check_argument(self.endpoints, argument),
             "topic" => sinks::topic::check_argument(sink, &own_topics(self.topics), argument),

@@ -2,13 +2,14 @@
 
 use std::io::IsTerminal as _;
 
+use schemas::setting::Invalid;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{ConfigError, LogFormat, Logging};
 
 /// Starts logging. librdkafka and sqlx talk through it too.
 pub(crate) fn start(logging: &Logging) -> Result<(), ConfigError> {
-    let filter = filter(logging)?;
+    let filter = filter(logging).map_err(|invalid| ConfigError(invalid.to_string()))?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
@@ -24,10 +25,9 @@ pub(crate) fn start(logging: &Logging) -> Result<(), ConfigError> {
 }
 
 /// Which logs are written.
-pub(crate) fn filter(logging: &Logging) -> Result<EnvFilter, ConfigError> {
+pub(crate) fn filter(logging: &Logging) -> Result<EnvFilter, Invalid> {
     EnvFilter::try_new(&logging.filter).map_err(|e| {
-        ConfigError(format!(
-            "`logging.filter` is not valid: {e}; write for example `info,processor=debug`"
-        ))
+        let reason = format!("is not valid: {e}; write for example `info,processor=debug`");
+        Invalid::new("logging.filter", reason)
     })
 }

@@ -57,7 +57,7 @@ fn reason(error: &Error) -> String {
 }
 
 /// `text` with plain letters in the place of every `${…}`, as many as there were characters.
-fn without_references(text: &str) -> String {
+pub(crate) fn without_references(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find("${") {

@@ -354,11 +354,11 @@ fn check_says_what_is_wrong_with_a_second_proof() {
         ),
         (
             "platform: chatwoot, url_secrets: [the-path-secret]",
-            "it has no secrets",
+            "source `a`: `secrets` is empty",
         ),
         (
             "platform: chatwoot, secrets: [chatwoot-secret-1], url_secrets: ['']",
-            "number 1 of its `url_secrets` is empty",
+            "`url_secrets[0]` is empty",
         ),
         (
             "platform: chatwoot, secrets: [chatwoot-secret-1], url_secrets: [sh0rt]",
@@ -366,7 +366,7 @@ fn check_says_what_is_wrong_with_a_second_proof() {
         ),
         (
             "platform: chatwoot, secrets: [chatwoot-secret-1], url_secrets: [the-path-secret, chatwoot-secret-1]",
-            "number 2 of its `url_secrets` is one of its `secrets` too",
+            "`url_secrets[1]` is the same as `secrets[0]`",
         ),
         (
             "platform: chatwoot, secrets: [chatwoot-secret-1], url_secret: [the-path-secret]",

@@ -55,15 +55,13 @@ fn all() -> Vec<Sent> {
             }
             let body = [BEFORE, &std::fs::read(&file).expect("readable"), BEHIND].concat();
             let source = Source {
-                id: SourceId::new(format!("line-{}", all.len())).expect("a name"),
-                tenant: Tenant::new("acme").expect("a name"),
-                platform,
                 scheme: Some(Scheme::None),
-                secrets: Vec::new(),
-                url_secrets: Vec::new(),
-                verify_token: None,
-                utc_offset_minutes: None,
-                max_body_bytes: usize::MAX,
+                ..Source::new(
+                    SourceId::new(format!("line-{}", all.len())).expect("a name"),
+                    Tenant::new("acme").expect("a name"),
+                    platform,
+                    Vec::new(),
+                )
             };
             let prepared = Enveloper::default().prepare(&source, &headers, &body, Timestamp::now());
             all.push(Sent {

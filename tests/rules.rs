@@ -9,6 +9,7 @@ use std::process::{Command, Output, Stdio};
 
 use schemas::event::Event;
 use schemas::name::SinkName;
+use schemas::setting::Invalid;
 use schemas::sink::Destinations;
 use serde_json::json;
 use support::forebay::{run, stderr};
@@ -100,7 +101,7 @@ impl Destinations for Http {
         vec![SinkName::new("http").expect("valid")]
     }
 
-    fn check(&self, _: &SinkName, _: Option<&str>) -> Result<(), String> {
+    fn check(&self, _: &SinkName, _: Option<&str>) -> Result<(), Invalid> {
         Ok(())
     }
 }

@@ -9,12 +9,14 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use control::SourceSpec;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ingest::envelope::{Enveloper, Prepared};
 use ingest::normalize::Reply;
 use ingest::{Captured, Verdict, judge};
 use schemas::platform::Platform;
-use schemas::source::{Source, SourceDirectory as _};
+use schemas::setting::in_one_line;
+use schemas::source::Source;
 use schemas::time::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -81,11 +83,11 @@ fn configured(case: &Case) -> Value {
 }
 
 fn source(case: &Case) -> Result<Arc<Source>, String> {
-    // JSON is YAML too.
-    let text = json!({ "sources": [configured(case)] }).to_string();
-    let config: control::Config = serde_saphyr::from_str(&text).map_err(|error| error.to_string())?;
-    let registry = control::Registry::new(config, 1 << 20).map_err(|problems| format!("{problems:?}"))?;
-    registry.find("line-1").ok_or_else(|| "no source".to_owned())
+    let spec: SourceSpec = serde_json::from_value(configured(case)).map_err(|error| error.to_string())?;
+    let source = spec
+        .build(Source::MAX_BODY_BYTES)
+        .map_err(|found| in_one_line(&found))?;
+    Ok(Arc::new(source))
 }
 
 fn captured(case: &Case) -> Captured {

@@ -11,6 +11,7 @@ use schemas::name::{SinkName, SourceId, Tenant, TopicName};
 use schemas::platform::Platform;
 use schemas::record::{Offset, Partition, PartitionProgress, StoredRecord, TopicId};
 use schemas::secret::Secret;
+use schemas::setting::in_one_line;
 use schemas::sink::{Batch, Delivery, Outcome, Sink as _, Target};
 use schemas::time::Timestamp;
 use sinks::postgres::{Config, PostgresSink, migrate};
@@ -59,11 +60,10 @@ async fn compare(setting: &Setting, report: &mut Report, url: &str) -> anyhow::R
             max_connections: u32::try_from(connections)?,
             ..config.clone()
         };
-        let sink = Arc::new(PostgresSink::connect(
-            &config,
-            SinkName::new("postgres")?,
-            sinks::table::Metrics::default(),
-        )?);
+        let sink = Arc::new(
+            PostgresSink::connect(&config, SinkName::new("postgres")?, sinks::table::Metrics::default())
+                .map_err(|found| anyhow::anyhow!(in_one_line(&found)))?,
+        );
         let mut rates = [Vec::new(), Vec::new()];
         let mut cpu = Duration::ZERO;
         let mut delivered = 0_u64;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemas::setting::{Findings, Invalid};
 use serde::Deserialize;
 
 use crate::budget::least_bytes;
@@ -72,21 +73,9 @@ impl Default for Config {
     }
 }
 
-/// A setting that ingest cannot run with.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`ingest.{key}` is {value}, it must be at least {least}")]
-pub struct ConfigError {
-    /// The key.
-    pub key: &'static str,
-    /// What it is set to.
-    pub value: u64,
-    /// The smallest value that makes sense.
-    pub least: u64,
-}
-
 impl Config {
-    /// Finds the first setting that cannot be run with.
-    pub fn check(&self) -> Result<(), ConfigError> {
+    /// Finds the settings that cannot be run with.
+    pub fn check(&self) -> Result<(), Vec<Invalid>> {
         let bytes = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         let settings = [
             ("ack_budget_ms", self.ack_budget_ms, 1),
@@ -112,10 +101,11 @@ impl Config {
             ("max_header_bytes", bytes(self.max_header_bytes), 8192),
             ("max_body_bytes", bytes(self.max_body_bytes), 1),
         ];
-        match settings.into_iter().find(|(_, value, least)| value < least) {
-            Some((key, value, least)) => Err(ConfigError { key, value, least }),
-            None => Ok(()),
+        let mut found = Findings::default();
+        for (key, value, least) in settings.into_iter().filter(|(_, value, least)| value < least) {
+            found.add(key, format!("is {value}, it must be at least {least}"));
         }
+        found.into_result()
     }
 
     pub(crate) fn ack_budget(&self) -> Duration {
@@ -135,13 +125,17 @@ mod tests {
     fn the_defaults_can_be_run_with_and_a_bad_setting_is_named() {
         assert_eq!(Config::default().check(), Ok(()));
         let config: Config = serde_json::from_str(r#"{"max_header_bytes": 100}"#).expect("a known key");
-        let error = config.check().expect_err("too small").to_string();
-        assert_eq!(error, "`ingest.max_header_bytes` is 100, it must be at least 8192");
-        let config: Config = serde_json::from_str(r#"{"max_buffered_bytes": 1048576}"#).expect("a known key");
-        let error = config
+        let found = config.check().expect_err("too small");
+        let too_small = Invalid::new("max_header_bytes", "is 100, it must be at least 8192");
+        assert_eq!(found, [too_small]);
+        let config: Config =
+            serde_json::from_str(r#"{"max_buffered_bytes": 1048576, "max_in_flight": 0}"#).expect("known keys");
+        let found = config
             .check()
             .expect_err("no room for the largest body and what is made of it");
-        assert_eq!((error.key, error.value), ("max_buffered_bytes", 1_048_576));
+        let places: Vec<&str> = found.iter().map(|invalid| invalid.place.as_str()).collect();
+        assert_eq!(places, ["max_in_flight", "max_buffered_bytes"], "all of them");
+        assert!(found[1].reason.starts_with("is 1048576, "), "{found:?}");
         let error = serde_json::from_str::<Config>(r#"{"ack_budgetms": 1}"#).expect_err("a misspelt key");
         assert!(error.to_string().contains("unknown field `ack_budgetms`"), "{error}");
     }

@@ -166,15 +166,13 @@ mod tests {
 
     fn source() -> Source {
         Source {
-            id: SourceId::new("s").expect("valid"),
-            tenant: Tenant::new("acme").expect("valid"),
-            platform: Platform::Standard,
             scheme: Some(Scheme::None),
-            secrets: vec![],
-            url_secrets: Vec::new(),
-            verify_token: None,
-            utc_offset_minutes: None,
-            max_body_bytes: 1,
+            ..Source::new(
+                SourceId::new("s").expect("valid"),
+                Tenant::new("acme").expect("valid"),
+                Platform::Standard,
+                vec![],
+            )
         }
     }
 

@@ -16,6 +16,7 @@ use http::{Method, StatusCode};
 use prometheus_client::registry::Registry;
 use schemas::log::Publish;
 use schemas::name::TopicName;
+use schemas::setting::Invalid;
 use schemas::source::SourceDirectory;
 use schemas::time::Timestamp;
 use tokio::sync::Semaphore;
@@ -26,7 +27,7 @@ use crate::answer::Answer;
 use crate::authenticate::{Refusal, authenticate};
 use crate::body::{BodyError, Pace, discard, read_body};
 use crate::budget::{Budget, head_bytes};
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
 use crate::envelope::Enveloper;
 use crate::known::{Known, Sources};
 use crate::metrics::Metrics;
@@ -56,7 +57,7 @@ impl Ingest {
         log: Arc<dyn Publish>,
         topic: TopicName,
         registry: &mut Registry,
-    ) -> Result<Arc<Self>, ConfigError> {
+    ) -> Result<Arc<Self>, Vec<Invalid>> {
         config.check()?;
         let metrics = Metrics::register(registry);
         Ok(Arc::new(Self {

@@ -5,6 +5,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
+use schemas::setting::in_one_line;
 use schemas::source::Source;
 use schemas::time::Timestamp;
 
@@ -96,7 +97,13 @@ pub fn judge(source: &Source, captured: &Captured, now: Timestamp) -> Verdict {
     };
     let verifier = match Verifier::new(source) {
         Ok(verifier) => verifier,
-        Err(invalid) => return refused(StatusCode::SERVICE_UNAVAILABLE, "unusable_source", &invalid.problem),
+        Err(invalid) => {
+            return refused(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unusable_source",
+                &in_one_line(&invalid),
+            );
+        }
     };
     let presented = captured.presented();
     if !verifier.verify_path(presented.path_secret) {

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use schemas::name::{SourceId, Tenant};
 use schemas::platform::Platform;
+use schemas::setting::in_one_line;
 use schemas::source::{Source, SourceDirectory};
 
 use crate::authenticate::Verifier;
@@ -35,15 +36,13 @@ impl Sources {
         // Never published from: its verifier lets nobody in.
         let name = "unknown";
         let source = Source {
-            id: SourceId::new(name).unwrap_or_else(|_| unreachable!("a literal is a valid name")),
-            tenant: Tenant::new(name).unwrap_or_else(|_| unreachable!("a literal is a valid name")),
-            platform: Platform::Standard,
-            scheme: None,
-            secrets: Vec::new(),
-            url_secrets: Vec::new(),
-            verify_token: None,
-            utc_offset_minutes: None,
             max_body_bytes: 0,
+            ..Source::new(
+                SourceId::new(name).unwrap_or_else(|_| unreachable!("a literal is a valid name")),
+                Tenant::new(name).unwrap_or_else(|_| unreachable!("a literal is a valid name")),
+                Platform::Standard,
+                Vec::new(),
+            )
         };
         let stranger = Arc::new(Known {
             source: Arc::new(source),
@@ -76,9 +75,10 @@ impl Sources {
     }
 
     fn make_ready(&self, source: &Arc<Source>) -> Arc<Known> {
-        let verifier = Verifier::new(source).unwrap_or_else(|error| {
-            tracing::error!(target: "ingest", source = %source.id, %error, "nobody can send to this source");
-            Verifier::nobody(error.problem)
+        let verifier = Verifier::new(source).unwrap_or_else(|invalid| {
+            let error = in_one_line(&invalid);
+            tracing::error!(target: "ingest", source = %source.id, error, "nobody can send to this source");
+            Verifier::nobody(error)
         });
         let mut ready = self.ready.write().unwrap_or_else(PoisonError::into_inner);
         let before = ready.get(&source.id);
@@ -126,15 +126,13 @@ mod tests {
 
     fn with_secret(secret: &str) -> Arc<Source> {
         Arc::new(Source {
-            id: SourceId::new("s").expect("valid"),
-            tenant: Tenant::new("acme").expect("valid"),
-            platform: Platform::Chatwoot,
             scheme: Some(Scheme::Token(TokenPlace::Header("x-token".into()))),
-            secrets: vec![Secret::new(secret)],
-            url_secrets: Vec::new(),
-            verify_token: None,
-            utc_offset_minutes: None,
-            max_body_bytes: 1,
+            ..Source::new(
+                SourceId::new("s").expect("valid"),
+                Tenant::new("acme").expect("valid"),
+                Platform::Chatwoot,
+                vec![Secret::new(secret)],
+            )
         })
     }
 

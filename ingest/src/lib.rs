@@ -37,9 +37,9 @@ mod quiet;
 mod receive;
 mod server;
 
-pub use authenticate::{Explanation, InvalidSource, SignedRequest, check_source, explain, sign};
+pub use authenticate::{Explanation, NotSigned, SignedRequest, check_source, explain, sign};
 pub use canary::send_canaries;
-pub use config::{Config, ConfigError};
+pub use config::Config;
 pub use handler::Ingest;
 pub use judge::{Captured, Verdict, judge};
 pub use metrics::Metrics;

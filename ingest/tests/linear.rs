@@ -19,15 +19,13 @@ fn allocated(work: impl FnOnce()) -> u64 {
 
 fn source(platform: Platform) -> Source {
     Source {
-        id: SourceId::new("line-1").expect("valid"),
-        tenant: Tenant::new("acme").expect("valid"),
-        platform,
-        scheme: None,
-        secrets: vec![Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")],
-        url_secrets: Vec::new(),
-        verify_token: None,
-        utc_offset_minutes: None,
         max_body_bytes: usize::MAX,
+        ..Source::new(
+            SourceId::new("line-1").expect("valid"),
+            Tenant::new("acme").expect("valid"),
+            platform,
+            vec![Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")],
+        )
     }
 }
 
@@ -140,7 +138,7 @@ fn verifying_costs_no_more_than_linear_memory() {
     let now = Timestamp::parse("2026-03-10T13:36:50Z").expect("a time");
     for platform in Platform::ALL {
         let mut source = source(platform);
-        if let schemas::source::Scheme::Twilio { .. } = ingest::normalize::preset(platform) {
+        if let schemas::source::Scheme::Twilio { .. } = platform.scheme() {
             let url = Some("https://hooks.example.com".to_owned());
             source.scheme = Some(schemas::source::Scheme::Twilio { url });
         }

@@ -1,5 +1,6 @@
 //! The settings of a worker, with their defaults.
 
+use schemas::setting::{Findings, Invalid};
 use serde::Deserialize;
 
 use crate::retry::RetryPolicy;
@@ -75,19 +76,9 @@ impl Default for Config {
     }
 }
 
-/// An invalid setting.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{key}` {reason}")]
-pub struct InvalidConfig {
-    /// The key.
-    pub key: &'static str,
-    /// What is wrong with its value, and what is valid.
-    pub reason: String,
-}
-
 impl Config {
     /// Checks all values.
-    pub fn check(&self) -> Result<(), InvalidConfig> {
+    pub fn check(&self) -> Result<(), Vec<Invalid>> {
         let at_least_one = [
             ("batch_max_records", self.batch_max_records as u64),
             ("batch_max_bytes", self.batch_max_bytes as u64),
@@ -101,53 +92,39 @@ impl Config {
             ("checkpoint_ms", self.checkpoint_ms),
             ("lag_ms", self.lag_ms),
         ];
-        if let Some((key, _)) = at_least_one.into_iter().find(|(_, value)| *value == 0) {
-            return invalid(key, "is 0: give at least 1".to_owned());
+        let mut found = Findings::default();
+        for (key, _) in at_least_one.into_iter().filter(|(_, value)| *value == 0) {
+            found.add(key, "is 0: give at least 1");
         }
-        if self.window_records < self.batch_max_records {
-            return invalid(
-                "window_records",
-                format!(
-                    "is {}, less than `batch_max_records` ({}): give at least that",
-                    self.window_records, self.batch_max_records
-                ),
-            );
+        let (window, batch) = (self.window_records, self.batch_max_records);
+        if window < batch {
+            let reason = format!("is {window}, less than `batch_max_records` ({batch}): give at least that");
+            found.add("window_records", reason);
         }
-        if self.retry_max_ms < self.retry_base_ms {
-            return invalid(
-                "retry_max_ms",
-                format!(
-                    "is {}, less than `retry_base_ms` ({}): give at least that",
-                    self.retry_max_ms, self.retry_base_ms
-                ),
-            );
+        let (longest, shortest) = (self.retry_max_ms, self.retry_base_ms);
+        if longest < shortest {
+            let reason = format!("is {longest}, less than `retry_base_ms` ({shortest}): give at least that");
+            found.add("retry_max_ms", reason);
         }
         if !(1.0..=100.0).contains(&self.retry_factor) {
-            return invalid("retry_factor", format!("is {}: give 1 to 100", self.retry_factor));
+            found.add("retry_factor", format!("is {}: give 1 to 100", self.retry_factor));
         }
-        if self.retry_after_max_ms > RetryPolicy::AFTER_LIMIT_MS {
-            return invalid(
-                "retry_after_max_ms",
-                format!(
-                    "is {}: give at most {} (24 hours)",
-                    self.retry_after_max_ms,
-                    RetryPolicy::AFTER_LIMIT_MS
-                ),
-            );
+        let limit = RetryPolicy::AFTER_LIMIT_MS;
+        if self.retry_after_max_ms > limit {
+            let reason = format!("is {}: give at most {limit} (24 hours)", self.retry_after_max_ms);
+            found.add("retry_after_max_ms", reason);
         }
         if !(1..=100).contains(&self.valve_percent) {
-            return invalid("valve_percent", format!("is {}: give 1 to 100", self.valve_percent));
+            found.add("valve_percent", format!("is {}: give 1 to 100", self.valve_percent));
         }
-        Ok(())
+        found.into_result()
     }
-}
-
-fn invalid(key: &'static str, reason: String) -> Result<(), InvalidConfig> {
-    Err(InvalidConfig { key, reason })
 }
 
 #[cfg(test)]
 mod tests {
+    use schemas::setting::in_one_line;
+
     use super::*;
 
     #[test]
@@ -178,7 +155,10 @@ mod tests {
         for (spoil, message) in table {
             let mut config = Config::default();
             spoil(&mut config);
-            assert_eq!(config.check().expect_err(message).to_string(), message);
+            assert_eq!(in_one_line(&config.check().expect_err(message)), message);
         }
+        let mut config = Config::default();
+        (config.drain_ms, config.valve_percent) = (0, 0);
+        assert_eq!(config.check().expect_err("two").len(), 2, "all of them at once");
     }
 }

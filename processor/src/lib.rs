@@ -38,7 +38,7 @@ mod tasks;
 pub mod valve;
 pub mod worker;
 
-pub use config::{Config, InvalidConfig};
+pub use config::Config;
 pub use error::WorkerError;
 pub use metrics::Metrics;
 pub use status::Status;

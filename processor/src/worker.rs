@@ -8,12 +8,13 @@ use schemas::BoxFuture;
 use schemas::log::{Change, Consumer, LogError, Membership, Publish, Start, Subscribe, Subscription};
 use schemas::name::{GroupName, SinkName, TopicName};
 use schemas::record::Partition;
+use schemas::setting::Invalid;
 use schemas::sink::Sink;
 use tokio::time::error::Elapsed;
 use tokio::time::{MissedTickBehavior, Timeout, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, InvalidConfig};
+use crate::config::Config;
 use crate::error::WorkerError;
 use crate::failing_targets::FailingTargets;
 use crate::metrics::Metrics;
@@ -61,7 +62,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Makes a worker that has not started; the error names the invalid setting.
+    /// Makes a worker that has not started; the error is what is wrong with the settings.
     pub fn new(
         sink: Arc<dyn Sink>,
         rules: Arc<Rules>,
@@ -69,7 +70,7 @@ impl Worker {
         group: GroupName,
         config: Config,
         metrics: Metrics,
-    ) -> Result<Self, InvalidConfig> {
+    ) -> Result<Self, Vec<Invalid>> {
         config.check()?;
         let status: Arc<Status> = Arc::default();
         metrics.watch(sink.name(), &status);

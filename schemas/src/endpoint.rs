@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
 use crate::name::{EndpointId, EventType, Tenant};
@@ -31,6 +31,25 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// An endpoint that wants all events, with the defaults of what else can be left out. What differs is set on it.
+    pub fn new(id: EndpointId, tenant: Tenant, url: Url, secrets: Vec<Secret>) -> Self {
+        Self {
+            id,
+            tenant,
+            url,
+            events: Vec::new(),
+            secrets,
+            timeout: Self::TIMEOUT,
+            concurrency: Self::CONCURRENCY,
+        }
+    }
+
+    /// The whole of one attempt, where nothing else is said.
+    pub const TIMEOUT: Duration = Duration::from_secs(15);
+
+    /// How many attempts may be under way at once, where nothing else is said.
+    pub const CONCURRENCY: usize = 10;
+
     /// Whether this endpoint wants events of that type.
     pub fn wants(&self, event_type: &EventType) -> bool {
         self.events.is_empty() || self.events.iter().any(|pattern| pattern.matches(event_type))
@@ -67,6 +86,21 @@ impl FromStr for EventTypePattern {
             Some(family) => checked(family).map(|_| Self::Prefix(format!("{family}."))),
             None => checked(text).map(Self::Exact),
         }
+    }
+}
+
+impl fmt::Display for EventTypePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(exact) => exact.fmt(f),
+            Self::Prefix(prefix) => write!(f, "{prefix}*"),
+        }
+    }
+}
+
+impl Serialize for EventTypePattern {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -15,7 +15,8 @@
 //! * [`record`]: record, header, partition, offset, position
 //! * [`log`]: the traits [`Publish`](log::Publish), [`Subscribe`](log::Subscribe), [`Administer`](log::Administer) and [`PartitionReader`](log::PartitionReader)
 //! * [`sink`]: the trait [`Sink`](sink::Sink), deliveries and outcomes
-//! * [`source`], [`endpoint`]: what is registered, and how a stage looks it up
+//! * [`source`], [`endpoint`]: what is registered, and how a stage looks it up; [`preset`]: how each platform proves itself
+//! * [`setting`]: what is wrong with a setting
 
 pub mod canary;
 pub mod content;
@@ -28,8 +29,10 @@ pub mod json_schema;
 pub mod log;
 pub mod name;
 pub mod platform;
+pub mod preset;
 pub mod record;
 pub mod secret;
+pub mod setting;
 pub mod sink;
 pub mod source;
 pub mod time;

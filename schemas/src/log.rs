@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::BoxFuture;
 use crate::name::{GroupName, TopicName};
 use crate::record::{Offset, Partition, PartitionProgress, Position, Record, StoredRecord, TopicId};
+use crate::setting::{Invalid, in_one_line, within};
 
 /// A durable, partitioned, ordered log of records, whole: made at start, and handed on as the part that is needed.
 pub trait EventLog: Publish + Subscribe + Administer {}
@@ -287,6 +288,13 @@ pub enum LogError {
         /// What is wrong with that.
         why: LostBecause,
     },
+}
+
+impl LogError {
+    /// Settings that cannot work, which are written under `section`.
+    pub fn of_settings(section: &str, found: Vec<Invalid>) -> Self {
+        Self::Misconfigured(in_one_line(&within(section, found)))
+    }
 }
 
 /// What to do about lost progress.

@@ -55,14 +55,15 @@ impl Secret {
     }
 }
 
-/// Why a text is not a signing key of Standard Webhooks. Says nothing of the text itself.
+/// Why a text is not a signing key of Standard Webhooks, as the rest of a sentence about it (see
+/// [`Invalid`](crate::setting::Invalid)). Says nothing of the text itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSigningKey {
     /// Not base64.
-    #[error("the signing key is not base64: write it as `whsec_` and the base64 of 24 to 64 random bytes")]
+    #[error("is not base64: write it as `whsec_` and the base64 of 24 to 64 random bytes")]
     NotBase64,
     /// Too short to be safe, or too long to be meant.
-    #[error("the signing key has {0} bytes: write it as `whsec_` and the base64 of 24 to 64 random bytes")]
+    #[error("has {0} bytes: write it as `whsec_` and the base64 of 24 to 64 random bytes")]
     Length(usize),
 }
 

@@ -8,6 +8,7 @@ use crate::BoxFuture;
 use crate::event::Event;
 use crate::name::{RuleName, SinkName};
 use crate::record::{Partition, PartitionProgress, StoredRecord};
+use crate::setting::Invalid;
 
 /// A place that events are delivered to.
 ///
@@ -45,9 +46,9 @@ pub trait Destinations {
     /// The sinks that are configured, in the order of their names.
     fn sinks(&self) -> Vec<SinkName>;
 
-    /// Whether a rule may send to this sink with `argument`, which is what it wrote behind the colon. The error says what would
-    /// be right.
-    fn check(&self, sink: &SinkName, argument: Option<&str>) -> Result<(), String>;
+    /// Whether a rule may send to this sink with `argument`, which is what it wrote behind the colon. The place of what is
+    /// wrong is empty: it is the whole destination.
+    fn check(&self, sink: &SinkName, argument: Option<&str>) -> Result<(), Invalid>;
 }
 
 /// What a sink can do that keeps its progress together with its data, in one transaction. The kept progress wins over what

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::name::{SourceId, Tenant};
 use crate::platform::Platform;
 use crate::secret::Secret;
@@ -17,7 +19,7 @@ pub struct Source {
     pub tenant: Tenant,
     /// The dialect that it speaks.
     pub platform: Platform,
-    /// How it proves itself; `None` means the platform's own way (its preset).
+    /// How it proves itself; `None` means the platform's own way ([`Platform::scheme`]).
     pub scheme: Option<Scheme>,
     /// The active secrets, newest first; any of them authenticates. Never empty unless the scheme is [`Scheme::None`].
     pub secrets: Vec<Secret>,
@@ -30,6 +32,32 @@ pub struct Source {
     pub utc_offset_minutes: Option<i32>,
     /// The largest body it may send, bytes.
     pub max_body_bytes: usize,
+}
+
+impl Source {
+    /// A source with the platform's own scheme, a body of up to [`Self::MAX_BODY_BYTES`], and nothing else that can be left out.
+    /// What differs is set on it: `Source { verify_token, ..Source::new(id, tenant, platform, secrets) }`.
+    pub fn new(id: SourceId, tenant: Tenant, platform: Platform, secrets: Vec<Secret>) -> Self {
+        Self {
+            id,
+            tenant,
+            platform,
+            scheme: None,
+            secrets,
+            url_secrets: Vec::new(),
+            verify_token: None,
+            utc_offset_minutes: None,
+            max_body_bytes: Self::MAX_BODY_BYTES,
+        }
+    }
+
+    /// The largest body, where nothing else is said: 1 MiB.
+    pub const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+    /// How it proves itself: its own scheme, or its platform's.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme.clone().unwrap_or_else(|| self.platform.scheme())
+    }
 }
 
 /// How a sender proves itself. Data, not code.
@@ -118,9 +146,11 @@ pub enum TimePlace {
 }
 
 /// How a signed time stamp is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TimeFormat {
     /// Whole seconds since the epoch.
+    #[default]
     Seconds,
     /// ISO 8601 with a zone.
     Iso8601,
@@ -147,7 +177,8 @@ pub enum TemplatePart {
 }
 
 /// The hash functions that senders use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Hash {
     /// SHA-1: only where a platform has nothing better.
     Sha1,
@@ -158,7 +189,8 @@ pub enum Hash {
 }
 
 /// How a digest is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Encoding {
     /// Hexadecimal, either case.
     Hex,

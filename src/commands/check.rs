@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use prometheus_client::registry::Registry as Metrics;
 use schemas::endpoint::EndpointDirectory;
+use schemas::setting::within;
 use schemas::sink::Destinations as _;
 
 use crate::assemble::Configured;
@@ -19,15 +20,13 @@ use crate::{assemble, telemetry};
 
 /// Checks configuration and rules; with `--connect`, the services too. Says what was checked.
 pub(crate) async fn check(args: CheckArgs, out: &mut Printer) -> anyhow::Result<()> {
-    let mut loaded = config::load(&args.file.config)?;
+    let loaded = config::load(&args.file.config)?;
+    loaded.config.check_all().map_err(|found| loaded.refuse(found))?;
+    // Without services the client that is made below may notice that one is away: not asked, so not told.
     if args.connect {
         telemetry::start(&loaded.config.logging)?;
-    } else {
-        // What is built below to be checked may notice that a service is away: not asked, so not told.
-        telemetry::filter(&loaded.config.logging)?;
     }
-    let registry = assemble::registry(&mut loaded.config, &loaded.file)?;
-    assemble::check_endpoints(&registry, &loaded.config.sinks, &loaded.file)?;
+    let registry = assemble::guarded_registry(&loaded)?;
     let Config { event_log, sinks, .. } = &loaded.config;
     let topics = event_log.topics()?;
     let endpoints: Arc<dyn EndpointDirectory> = Arc::clone(&registry) as _;
@@ -38,12 +37,9 @@ pub(crate) async fn check(args: CheckArgs, out: &mut Printer) -> anyhow::Result<
     };
     let rules = assemble::rules(&loaded, &destinations)?;
     let names: Vec<String> = destinations.sinks().iter().map(ToString::to_string).collect();
-    if !args.connect {
-        // What opens nothing is made, so that its settings are checked; no service is waited for.
-        assemble::check_sinks(sinks, &endpoints)?;
-        if event_log.kafka.is_some() {
-            drop(assemble::event_log(event_log, &mut Metrics::default()).await?);
-        }
+    if !args.connect && event_log.kafka.is_some() {
+        // Some properties are refused only when a client is made of them; no service is waited for.
+        drop(assemble::event_log(event_log, &mut Metrics::default()).await?);
     }
     out.line(&format!(
         "{}: sources: {}, endpoints: {}, rules: {}, sinks: {}",
@@ -102,6 +98,8 @@ pub(crate) async fn migrate(args: RoleArgs, out: &mut Printer) -> anyhow::Result
         }
     }
     if let Some(postgres) = &sinks.postgres {
+        let checked = postgres.check();
+        checked.map_err(|found| loaded.refuse(within("sinks.postgres", found)))?;
         sinks::postgres::migrate(postgres)
             .await
             .map_err(|e| anyhow!("`sinks.postgres`: {e}"))?;

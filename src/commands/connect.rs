@@ -28,8 +28,8 @@ pub(crate) async fn sources(args: SourcesArgs, out: &mut Printer) -> anyhow::Res
 }
 
 fn list(args: &ConfigArg, out: &mut Printer) -> anyhow::Result<()> {
-    let mut loaded = config::load(&args.config)?;
-    let registry = assemble::registry(&mut loaded.config, &loaded.file)?;
+    let loaded = config::load(&args.config)?;
+    let registry = assemble::registry(&loaded)?;
     let mut sources: Vec<&Arc<Source>> = registry.sources().collect();
     sources.sort_by(|a, b| a.id.cmp(&b.id));
     let mut rows = vec![["id", "tenant", "platform", "scheme", "path"].map(str::to_owned)];
@@ -131,8 +131,8 @@ fn name_of(keep: &Keep) -> &'static str {
 }
 
 fn find_source(args: &ConnectArgs) -> anyhow::Result<Arc<Source>> {
-    let mut loaded = config::load(&args.file.config)?;
-    let registry = assemble::registry(&mut loaded.config, &loaded.file)?;
+    let loaded = config::load(&args.file.config)?;
+    let registry = assemble::registry(&loaded)?;
     let platform = args.platform;
     let missing = |what: String| ConfigError(format!("{}: {what}", loaded.file));
     let found = match &args.source {
@@ -279,18 +279,16 @@ mod tests {
     fn the_path_that_is_registered_is_the_one_that_ingest_expects() {
         for platform in Platform::ALL {
             let source = Source {
-                id: SourceId::new("line-1").expect("a name"),
-                tenant: Tenant::new("default").expect("a name"),
-                platform,
                 // The preset of Twilio signs for the host that a request names, which is not known here.
                 scheme: (platform == Platform::Twilio).then(|| Scheme::Twilio {
                     url: Some("https://hooks.example.com".to_owned()),
                 }),
-                secrets: vec![Secret::new("whsec_Zm9yZWJheS1kZXYtc3RhbmRhcmQta2V5LTAx")],
-                url_secrets: Vec::new(),
-                verify_token: None,
-                utc_offset_minutes: None,
-                max_body_bytes: 1000,
+                ..Source::new(
+                    SourceId::new("line-1").expect("a name"),
+                    Tenant::new("default").expect("a name"),
+                    platform,
+                    vec![Secret::new("whsec_Zm9yZWJheS1kZXYtc3RhbmRhcmQta2V5LTAx")],
+                )
             };
             let secret = &source.secrets[0];
             let signed = ingest::sign(&source, secret, "{}", Timestamp::now(), "msg_1").expect("it can be signed");

@@ -20,15 +20,8 @@ pub(crate) async fn normalize(args: NormalizeArgs, out: &mut Printer) -> anyhow:
         None => SourceId::new(args.platform.as_str())?,
     };
     let source = Source {
-        id,
-        tenant: args.tenant,
-        platform: args.platform,
         scheme: Some(Scheme::None),
-        secrets: Vec::new(),
-        url_secrets: Vec::new(),
-        verify_token: None,
-        utc_offset_minutes: None,
-        max_body_bytes: usize::MAX,
+        ..Source::new(id, args.tenant, args.platform, Vec::new())
     };
     let files = if args.files.is_empty() {
         vec![PathBuf::from("-")]

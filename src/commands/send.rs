@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use schemas::secret::Secret;
+use schemas::setting::in_one_line;
 use schemas::source::{Source, SourceDirectory as _};
 use schemas::time::Timestamp;
 use sinks::http::{Client, Config, Guard, SystemResolver};
@@ -67,11 +68,11 @@ pub(crate) async fn send(args: SendArgs, out: &mut Printer) -> anyhow::Result<()
 }
 
 fn find_source(args: &SendArgs) -> anyhow::Result<Arc<Source>> {
-    let mut loaded = match &args.config {
+    let loaded = match &args.config {
         Some(file) => config::load(file)?,
         None => config::load_dev(None, Path::new("forebay-data"))?,
     };
-    let registry = assemble::registry(&mut loaded.config, &loaded.file)?;
+    let registry = assemble::registry(&loaded)?;
     let found = match &args.source {
         Some(id) => registry
             .find(id.as_str())
@@ -127,7 +128,8 @@ impl Sender {
             "--url takes nothing behind the path: the source's own address is put there"
         );
         // The operator names the address here; the guard is for addresses that others register.
-        let client = Client::with(&Config::default(), Guard::allow_all(), Arc::new(SystemResolver))?;
+        let client = Client::with(&Config::default(), Guard::allow_all(), Arc::new(SystemResolver));
+        let client = client.map_err(|found| ConfigError(in_one_line(&found)))?;
         Ok(Self { client, base })
     }
 

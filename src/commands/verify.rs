@@ -24,11 +24,11 @@ use crate::{assemble, config};
 #[expect(clippy::unused_async, reason = "every subcommand is called alike")]
 pub(crate) async fn verify(args: VerifyArgs, out: &mut Printer) -> anyhow::Result<()> {
     let captured = read(&send::read(&args.file)?).with_context(|| format!("`{}`", args.file.display()))?;
-    let mut loaded = match &args.config {
+    let loaded = match &args.config {
         Some(file) => config::load(file)?,
         None => config::load_dev(None, Path::new("forebay-data"))?,
     };
-    let registry = assemble::registry(&mut loaded.config, &loaded.file)?;
+    let registry = assemble::registry(&loaded)?;
     let id = args
         .source
         .as_ref()

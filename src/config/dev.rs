@@ -1,8 +1,9 @@
 //! What `forebay dev` and the commands beside it make of a configuration, or of none.
 
+use std::collections::HashMap;
 use std::path::Path;
 
-use super::{Config, ConfigError, Loaded, load, parse};
+use super::{Config, ConfigError, Loaded, load};
 use crate::cli::LogArgs;
 
 /// The configuration of `forebay dev` without a file.
@@ -12,11 +13,7 @@ pub(crate) const DEV: &str = include_str!("dev.yaml");
 pub(crate) fn load_dev(file: Option<&Path>, data: &Path) -> Result<Loaded, ConfigError> {
     let mut loaded = match file {
         Some(file) => load(file)?,
-        None => Loaded {
-            config: parse(DEV, "dev.yaml", std::collections::HashMap::new())?,
-            file: "dev.yaml".to_owned(),
-            folder: ".".into(),
-        },
+        None => Loaded::parse(DEV, "dev.yaml".to_owned(), ".".into(), HashMap::new())?,
     };
     let Config { event_log, sinks, .. } = &mut loaded.config;
     if event_log.kafka.is_some() || sinks.postgres.is_some() {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use schemas::log::TopicSpec;
 use schemas::name::{GroupName, SinkName, TopicName};
+use schemas::setting::{Findings, Invalid};
 use serde::Deserialize;
 
 use super::ConfigError;
@@ -57,6 +58,10 @@ const DEAD_LETTER_HEADERS_BYTES: u32 = 64 * 1024;
 /// What Kafka's clients take, less what makes a dead letter larger than its record.
 const MAX_RECORD_BYTES: u32 = 48 * 1024 * 1024 - DEAD_LETTER_HEADERS_BYTES;
 
+fn prefix(reason: String) -> ConfigError {
+    ConfigError(Invalid::new("event_log.topic_prefix", reason).to_string())
+}
+
 impl EventLogConfig {
     /// How often canaries are sent; `None` for never.
     pub(crate) fn canary_interval(&self) -> Option<Duration> {
@@ -73,14 +78,16 @@ pub(crate) struct Topics {
 }
 
 impl EventLogConfig {
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(super) fn check(&self) -> Result<(), Vec<Invalid>> {
+        let mut found = Findings::default();
         if self.kafka.is_some() && self.journal.is_some() {
-            return Err("`event_log` names two logs: keep either `kafka` or `journal`".to_owned());
+            found.add("", "names two logs: keep either `kafka` or `journal`");
         }
         let own = stream::kafka::Config::default().max_record_bytes;
         if self.kafka.as_ref().is_some_and(|kafka| kafka.max_record_bytes != own) {
-            return Err(
-                "`event_log.kafka.max_record_bytes` follows from `event_log.max_record_bytes`: set that".to_owned(),
+            found.add(
+                "kafka.max_record_bytes",
+                "follows from `event_log.max_record_bytes`: set that",
             );
         }
         let ranges = [
@@ -97,35 +104,42 @@ impl EventLogConfig {
                 1024..=i64::from(MAX_RECORD_BYTES),
             ),
         ];
-        match ranges.into_iter().find(|(_, value, range)| !range.contains(value)) {
-            None => Ok(()),
-            Some((key, value, range)) => Err(format!(
-                "`event_log.{key}` is {value}: give {} to {}",
-                range.start(),
-                range.end()
-            )),
+        for (key, value, range) in ranges.into_iter().filter(|(_, value, range)| !range.contains(value)) {
+            found.add(key, format!("is {value}: give {} to {}", range.start(), range.end()));
         }
+        found.keep_at("topic_prefix", self.names());
+        found.into_result()
     }
 
-    pub(crate) fn topics(&self) -> Result<Topics, ConfigError> {
-        let name = |suffix| self.name(suffix, TopicName::new);
+    fn names(&self) -> Result<Topics, String> {
         Ok(Topics {
-            events: name("events")?,
-            dead_letters: name("dead-letters")?,
+            events: self.name("events", TopicName::new)?,
+            dead_letters: self.name("dead-letters", TopicName::new)?,
         })
     }
 
+    pub(crate) fn topics(&self) -> Result<Topics, ConfigError> {
+        self.names().map_err(prefix)
+    }
+
     pub(crate) fn group(&self, sink: &SinkName) -> Result<GroupName, ConfigError> {
-        self.name(sink.as_str(), GroupName::new)
+        self.name(sink.as_str(), GroupName::new).map_err(prefix)
     }
 
     fn name<T>(
         &self,
         suffix: &str,
         check: impl FnOnce(String) -> Result<T, schemas::name::InvalidName>,
-    ) -> Result<T, ConfigError> {
-        check(format!("{}.{suffix}", self.topic_prefix))
-            .map_err(|e| ConfigError(format!("`event_log.topic_prefix` is too long: {e}")))
+    ) -> Result<T, String> {
+        check(format!("{}.{suffix}", self.topic_prefix)).map_err(|e| format!("is too long: {e}"))
+    }
+
+    /// The settings of Kafka, with what follows from those of the event log.
+    pub(crate) fn kafka(&self) -> Option<stream::kafka::Config> {
+        self.kafka.clone().map(|kafka| stream::kafka::Config {
+            max_record_bytes: self.max_dead_letter_bytes(),
+            ..kafka
+        })
     }
 
     /// The largest record of all: the dead letter of the largest event.

@@ -3,19 +3,22 @@
 //! `${NAME}` in an unquoted value is the environment variable NAME, or the content of the file that `NAME_FILE` names.
 //! This is the only place that reads the environment.
 
+mod check;
 mod dev;
 mod event_log;
+mod places;
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use schemas::secret::Secret;
+use schemas::setting::Invalid;
 use serde::Deserialize;
 
 use crate::yaml;
 pub(crate) use dev::{DEV, load_any, load_dev};
 pub(crate) use event_log::{EventLogConfig, Topics};
+use places::Places;
 
 /// The configuration as the file writes it.
 #[derive(Debug, Default, Deserialize)]
@@ -30,59 +33,15 @@ pub(crate) struct Config {
     /// Receiving.
     pub(crate) ingest: ingest::Config,
     /// Who may send to us.
-    pub(crate) sources: Vec<control::SourceConfig>,
+    pub(crate) sources: Vec<control::SourceSpec>,
     /// Who wants to hear.
-    pub(crate) endpoints: Vec<control::EndpointConfig>,
+    pub(crate) endpoints: Vec<control::EndpointSpec>,
     /// The rules file, relative to this one; without it every event goes to every sink.
     pub(crate) rules_file: Option<PathBuf>,
     /// Reading and retrying.
     pub(crate) processor: processor::Config,
     /// Where events go.
     pub(crate) sinks: SinksConfig,
-}
-
-impl Config {
-    /// Finds what cannot be run with in the settings that no stage checks by itself; and checks what can be checked of the
-    /// others before they are built.
-    fn check(&self) -> Result<(), String> {
-        check_address("admin.listen", &self.admin.listen)?;
-        check_address("ingest.listen", &self.ingest.listen)?;
-        self.ingest.check().map_err(|e| e.to_string())?;
-        self.processor.check().map_err(|e| format!("`processor`: {e}"))?;
-        self.event_log.check()?;
-        self.check_receipts()
-    }
-
-    /// A replay finds the receipts of everything that the log still has, or it stores events without a time of their own
-    /// a second time.
-    fn check_receipts(&self) -> Result<(), String> {
-        let kept = self.event_log.retention_hours * 3600;
-        let (postgres, sqlite) = (self.sinks.postgres.as_ref(), self.sinks.sqlite.as_ref());
-        let remembered = [
-            ("postgres", postgres.map(|p| p.receipt_retention_seconds)),
-            ("sqlite", sqlite.map(|s| s.receipt_retention_seconds)),
-        ];
-        for (sink, seconds) in remembered {
-            if let Some(seconds) = seconds.filter(|seconds| u64::from(*seconds) < kept) {
-                return Err(format!(
-                    "`sinks.{sink}.receipt_retention_seconds` is {seconds}, but `event_log.retention_hours` keeps events for \
-                     {kept} seconds: give at least that"
-                ));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Whether somebody can listen there, as far as its form tells.
-fn check_address(key: &str, address: &str) -> Result<(), String> {
-    let parts = address.rsplit_once(':');
-    match parts.filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) {
-        Some(_) => Ok(()),
-        None => Err(format!(
-            "`{key}` is `{address}`: write address and port, as in 127.0.0.1:8080"
-        )),
-    }
 }
 
 /// Logs, on standard error.
@@ -155,6 +114,7 @@ pub(crate) struct Loaded {
     pub(crate) file: String,
     /// What relative paths in the file are relative to.
     pub(crate) folder: PathBuf,
+    places: Places,
 }
 
 /// Reads and parses a file.
@@ -164,25 +124,74 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, ConfigError> {
         ConfigError(format!("cannot read the configuration `{file}`: {e}; name another with --config, or begin with forebay.example.yaml"))
     })?;
     let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
-    Ok(Loaded {
-        config: parse(&text, &file, environment(&text)?)?,
-        file,
-        folder,
-    })
+    Loaded::parse(&text, file, folder, environment(&text)?)
 }
 
-/// Parses a text; `file` names it in messages, `properties` are what `${NAME}` stands for.
-pub(crate) fn parse(text: &str, file: &str, properties: HashMap<String, String>) -> Result<Config, ConfigError> {
-    // An empty file is a configuration without settings.
-    let parsed: Option<Config> = yaml::read(text, properties).map_err(|yaml::Unreadable { place, reason }| {
-        let place = place.map_or(String::new(), |(line, column)| format!(":{line}:{column}"));
-        ConfigError(format!("{file}{place}: {reason}"))
-    })?;
-    let config = parsed.unwrap_or_default();
-    config
-        .check()
-        .map_err(|reason| ConfigError(format!("{file}: {reason}")))?;
-    Ok(config)
+impl Loaded {
+    /// Parses a text; `file` names it in messages, `properties` are what `${NAME}` stands for.
+    fn parse(
+        text: &str,
+        file: String,
+        folder: PathBuf,
+        properties: HashMap<String, String>,
+    ) -> Result<Self, ConfigError> {
+        // An empty file is a configuration without settings.
+        let parsed: Option<Config> = yaml::read(text, properties).map_err(|yaml::Unreadable { place, reason }| {
+            ConfigError(format!("{}: {reason}", position(&file, place)))
+        })?;
+        let loaded = Self {
+            config: parsed.unwrap_or_default(),
+            file,
+            folder,
+            places: Places::of(text),
+        };
+        match loaded.config.check() {
+            Ok(()) => Ok(loaded),
+            // If it has to be corrected anyway, then once.
+            Err(found) => Err(loaded.refuse(loaded.config.check_all().err().unwrap_or(found))),
+        }
+    }
+
+    /// Everything that is wrong, a line each, in the order of the file.
+    pub(crate) fn refuse(&self, found: Vec<Invalid>) -> ConfigError {
+        let mut lines: Vec<_> = found
+            .iter()
+            .map(|invalid| (self.places.find(&invalid.place), self.in_words(invalid)))
+            .collect();
+        lines.sort_by_key(|(place, _)| *place);
+        let lines: Vec<String> = lines
+            .into_iter()
+            .map(|(place, text)| format!("{}: {text}", position(&self.file, place)))
+            .collect();
+        ConfigError(lines.join("\n"))
+    }
+
+    /// A source or an endpoint is called by its id, not by its number.
+    fn in_words(&self, invalid: &Invalid) -> String {
+        let Config { sources, endpoints, .. } = &self.config;
+        let element = |list: &str| {
+            let (index, rest) = invalid.place.strip_prefix(list)?.strip_prefix('[')?.split_once(']')?;
+            Some((index.parse::<usize>().ok()?, rest.trim_start_matches('.')))
+        };
+        let source =
+            element("sources").and_then(|(index, rest)| Some(("source", sources.get(index)?.id.as_str(), rest)));
+        let endpoint = || {
+            let (index, rest) = element("endpoints")?;
+            Some(("endpoint", endpoints.get(index)?.id.as_str(), rest))
+        };
+        match source.or_else(endpoint) {
+            Some((kind, id, rest)) => format!("{kind} `{id}`: {}", Invalid::new(rest, invalid.reason.as_str())),
+            None => invalid.to_string(),
+        }
+    }
+}
+
+/// The file, and the line and column where they are known.
+fn position(file: &str, place: Option<(u64, u64)>) -> String {
+    match place {
+        Some((line, column)) => format!("{file}:{line}:{column}"),
+        None => file.to_owned(),
+    }
 }
 
 /// Those environment variables that `text` refers to, with `NAME_FILE` read where `NAME` is not set.
@@ -225,22 +234,6 @@ pub(crate) fn secret_from_environment(name: &str) -> Result<Option<Secret>, Conf
         ))
     })?;
     Ok(Some(Secret::new(content.trim_end_matches(['\r', '\n']))))
-}
-
-/// Several problems of one file in one message, a line each.
-pub(crate) fn problems(file: &str, problems: &[control::Problem]) -> ConfigError {
-    let mut text = String::new();
-    for problem in problems {
-        let separator = if text.is_empty() { "" } else { "\n" };
-        // Writing to a String cannot fail.
-        write!(
-            text,
-            "{separator}{file}:{}:{}: {}",
-            problem.line, problem.column, problem.message
-        )
-        .unwrap_or_default();
-    }
-    ConfigError(text)
 }
 
 #[cfg(test)]

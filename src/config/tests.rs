@@ -2,6 +2,10 @@
 
 use super::*;
 
+fn parse(text: &str, file: &str, properties: HashMap<String, String>) -> Result<Config, ConfigError> {
+    Loaded::parse(text, file.to_owned(), PathBuf::new(), properties).map(|loaded| loaded.config)
+}
+
 #[test]
 fn the_example_is_valid_and_names_every_section() {
     let names = [
@@ -22,14 +26,7 @@ fn the_example_is_valid_and_names_every_section() {
     );
     let text = include_str!("../../forebay.example.yaml");
     let config = parse(text, "forebay.example.yaml", properties).expect("the example is valid");
-    let control = control::Config {
-        sources: config.sources,
-        endpoints: config.endpoints,
-    };
-    let registry = control::Registry::new(control, config.ingest.max_body_bytes).expect("its sources are valid");
-    registry
-        .check_sources(|s| ingest::check_source(s).map_err(|e| e.problem))
-        .expect("its secrets are valid");
+    let registry = config.registry().expect("its sources and their secrets are valid");
     assert_eq!(registry.sources().count(), 4, "one source per platform");
     for section in [
         "logging",
@@ -147,7 +144,7 @@ fn values_that_cannot_be_run_with_are_named() {
         ("ingest: { max_body_bytes: 0 }", "`ingest.max_body_bytes` is 0"),
         (
             "processor: { batch_max_records: 0 }",
-            "`processor`: `batch_max_records` is 0",
+            "`processor.batch_max_records` is 0",
         ),
         (
             "event_log: { partitions: 0 }",
@@ -177,8 +174,81 @@ fn values_that_cannot_be_run_with_are_named() {
     ] {
         let error = parse(yaml, "f.yaml", HashMap::new()).expect_err(yaml).to_string();
         assert!(
-            error.starts_with("f.yaml: ") && error.contains(expected),
+            error.starts_with("f.yaml:1:") && error.contains(expected),
             "{yaml}: {error}"
         );
+    }
+}
+
+#[test]
+fn everything_that_is_wrong_is_named_in_one_run_in_the_order_of_the_file() {
+    let text = "\
+admin:
+  listen: nonsense
+ingest: { max_in_flight: 0, max_connections: 0 }
+sources:
+  - id: a
+    platform: chatwoot
+    secrets: [sh0rt, a-long-enough-secret, '']
+    auth: { scheme: hmac, hash: sha256, encoding: hex, header: x signature }
+  - { id: b, platform: huggy, utc_offset: '-3', auth: { scheme: hmac, hash: sha1, encoding: hex, header: x, template: x } }
+  - { id: a, platform: digisac, secrets: [a-long-enough-secret] }
+endpoints:
+  - id: crm
+    url: http://127.0.0.1/hook
+    secrets: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw]
+  - id: crm
+    url: nowhere
+    secrets: []
+event_log:
+  partitions: 0
+  kafka: { brokers: '', properties: { linger.ms: hunter2 } }
+sinks:
+  http: { connect_timeout_ms: 0 }
+  postgres: { url: mysql://hunter2@localhost/d }
+logging: { filter: 'a=b=c' }
+";
+    let error = parse(text, "f.yaml", HashMap::new())
+        .expect_err("much is wrong")
+        .to_string();
+    let starts = [
+        "f.yaml:2:11: `admin.listen` is `nonsense`: write address and port",
+        "f.yaml:3:26: `ingest.max_in_flight` is 0",
+        "f.yaml:3:46: `ingest.max_connections` is 0",
+        "f.yaml:7:15: source `a`: `secrets[0]` is too short to sign with (5 bytes)",
+        "f.yaml:7:44: source `a`: `secrets[2]` is empty",
+        "f.yaml:8:64: source `a`: `auth.header` is `x signature`, which is not a name of an HTTP header",
+        "f.yaml:9:5: source `b`: `secrets` is empty: give at least one",
+        "f.yaml:9:43: source `b`: `utc_offset` is `-3`, which is not an offset such as `-03:00`",
+        "f.yaml:9:119: source `b`: `auth.template` must hold `{body}`",
+        "f.yaml:10:11: source `a`: `id` is taken by another one above",
+        "f.yaml:13:10: endpoint `crm`: `url` cannot be posted to: `127.0.0.1` is blocked",
+        "f.yaml:15:9: endpoint `crm`: `id` is taken by another one above",
+        "f.yaml:16:10: endpoint `crm`: `url` is not a URL",
+        "f.yaml:17:14: endpoint `crm`: `secrets` is empty: give at least one",
+        "f.yaml:19:15: `event_log.partitions` is 0: give 1 to 100000",
+        "f.yaml:22:31: `sinks.http.connect_timeout_ms` is 0",
+        "f.yaml:23:20: `sinks.postgres.url` is not a connection URL",
+        "f.yaml:24:20: `logging.filter` is not valid",
+    ];
+    let lines: Vec<&str> = error.lines().collect();
+    for (line, start) in lines.iter().zip(starts) {
+        assert!(line.starts_with(start), "{line}\ninstead of\n{start}");
+    }
+    assert_eq!(lines.len(), starts.len(), "{error}");
+    assert!(
+        !error.contains("hunter2") && !error.contains("sh0rt") && !error.contains("a-long"),
+        "{error}"
+    );
+
+    let kafka = text.replace("partitions: 0", "partitions: 1");
+    let error = parse(&kafka, "f.yaml", HashMap::new())
+        .expect_err("much is wrong")
+        .to_string();
+    for expected in [
+        "f.yaml:20:21: `event_log.kafka.brokers` is empty",
+        "f.yaml:20:50: `event_log.kafka.properties.linger.ms` has a value that librdkafka does not accept",
+    ] {
+        assert!(error.contains(expected), "{error}");
     }
 }

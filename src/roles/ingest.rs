@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use schemas::log::Publish;
+use schemas::setting::within;
 use schemas::source::SourceDirectory;
 use tokio::net::TcpListener;
 use tracing::warn;
 
 use super::Base;
 use crate::assemble;
-use crate::config::ConfigError;
 
 /// Serves `port` until the process is asked to end, and drains.
 pub(super) fn spawn(base: &mut Base, port: TcpListener) -> anyhow::Result<()> {
@@ -27,7 +27,7 @@ pub(super) fn spawn(base: &mut Base, port: TcpListener) -> anyhow::Result<()> {
         base.topics.events.clone(),
         &mut base.metrics,
     )
-    .map_err(|e| ConfigError(format!("`ingest`: {e}")))?;
+    .map_err(|found| base.loaded.refuse(within("ingest", found)))?;
 
     let (log, events) = (Arc::clone(&base.log), base.topics.events.clone());
     let (partitions, interval) = (config.event_log.partitions, config.event_log.canary_interval());

@@ -85,11 +85,10 @@ struct Base {
 }
 
 impl Base {
-    async fn build(mut loaded: Loaded) -> anyhow::Result<Self> {
+    async fn build(loaded: Loaded) -> anyhow::Result<Self> {
         telemetry::start(&loaded.config.logging)?;
         limits::raise_descriptors();
-        let registry = assemble::registry(&mut loaded.config, &loaded.file)?;
-        assemble::check_endpoints(&registry, &loaded.config.sinks, &loaded.file)?;
+        let registry = assemble::guarded_registry(&loaded)?;
         let mut metrics = Metrics::default();
         admin::process::register(&mut metrics);
         let event_log = &loaded.config.event_log;

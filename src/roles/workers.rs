@@ -9,6 +9,7 @@ use processor::WorkerError;
 use prometheus_client::registry::Registry as Metrics;
 use schemas::log::{EventLog, Publish, Subscribe};
 use schemas::name::SinkName;
+use schemas::setting::within;
 use schemas::sink::Sink;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -55,7 +56,8 @@ pub(crate) fn workers(
             config,
             metrics.clone(),
         );
-        Ok((sink, worker.map_err(|e| ConfigError(format!("`processor`: {e}")))?))
+        let worker = worker.map_err(|found| loaded.refuse(within("processor", found)))?;
+        Ok((sink, worker))
     };
     sinks.into_iter().map(build).collect()
 }

@@ -3,6 +3,7 @@
 //! settings over, one that is not open is opened. So it is always sent, and there is nothing to compare.
 
 use http::Method;
+use schemas::preset::BAILEYS_TOKEN;
 use schemas::source::percent_encoded;
 use serde_json::json;
 
@@ -23,7 +24,7 @@ pub(super) const ACCESS: Access = Access {
 pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report, ConnectError> {
     match &task.way {
         Way::UrlSecret | Way::Query(_) => {}
-        Way::Body(name) if name == "webhookVerifyToken" => {}
+        Way::Body(name) if name == BAILEYS_TOKEN => {}
         _ => return Err(task.unfit("it sends its token in the body: leave `auth` out")),
     }
     let number = task.instance("the phone number of the connection, with + in front")?;
@@ -45,7 +46,7 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
             task.source.id
         )));
     }
-    let body = json!({ "webhookUrl": task.place.url(), "webhookVerifyToken": token });
+    let body = json!({ "webhookUrl": task.place.url(), BAILEYS_TOKEN: token });
     let path = format!("/connections/{}", percent_encoded(number.as_bytes()));
     api.change(Method::POST, &path, Body::Json(body)).await?;
     let report = task.report(Outcome::Updated {

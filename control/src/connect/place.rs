@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use schemas::platform::Platform;
 use schemas::secret::Secret;
 use schemas::source::{Scheme, Source, TokenPlace, percent_encoded};
 use url::Url;
@@ -31,37 +30,17 @@ pub(super) enum Way {
 }
 
 impl Way {
-    /// The way of `source`: its own scheme, or its platform's (ingest's preset of the same name).
+    /// The way of `source`: its own scheme, or its platform's.
     pub(super) fn of(source: &Source) -> Self {
-        match &source.scheme {
-            Some(Scheme::UrlSecret) => Self::UrlSecret,
-            Some(Scheme::Token(TokenPlace::Query(name))) => Self::Query(name.clone()),
-            Some(Scheme::Token(TokenPlace::Header(name))) => Self::Header(name.clone()),
-            Some(Scheme::Token(TokenPlace::Body(name))) => Self::Body(name.clone()),
-            Some(Scheme::Basic) => Self::Basic,
-            Some(Scheme::Jwt(jwt)) => Self::Jwt(jwt.header.clone()),
-            Some(Scheme::Hmac(_) | Scheme::StandardWebhooks { .. } | Scheme::Twilio { .. }) => Self::Signature,
-            Some(Scheme::None) => Self::Open,
-            None => match source.platform {
-                Platform::Digisac | Platform::Evolution | Platform::Huggy => Self::UrlSecret,
-                Platform::Baileys => Self::Body("webhookVerifyToken".to_owned()),
-                Platform::Telegram => Self::Header("x-telegram-bot-api-secret-token".to_owned()),
-                Platform::Cloudevents => Self::Header("authorization".to_owned()),
-                Platform::Chatwoot
-                | Platform::Github
-                | Platform::Intercom
-                | Platform::Line
-                | Platform::Shopify
-                | Platform::Slack
-                | Platform::Standard
-                | Platform::Stripe
-                | Platform::Twilio
-                | Platform::Twitter
-                | Platform::Waha
-                | Platform::Web1on1
-                | Platform::WhatsappCloud
-                | Platform::Zendesk => Self::Signature,
-            },
+        match source.scheme() {
+            Scheme::UrlSecret => Self::UrlSecret,
+            Scheme::Token(TokenPlace::Query(name)) => Self::Query(name),
+            Scheme::Token(TokenPlace::Header(name)) => Self::Header(name),
+            Scheme::Token(TokenPlace::Body(name)) => Self::Body(name),
+            Scheme::Basic => Self::Basic,
+            Scheme::Jwt(jwt) => Self::Jwt(jwt.header),
+            Scheme::Hmac(_) | Scheme::StandardWebhooks { .. } | Scheme::Twilio { .. } => Self::Signature,
+            Scheme::None => Self::Open,
         }
     }
 }
@@ -78,17 +57,15 @@ pub fn proofs(source: &Source) -> String {
 
 /// The name in the configuration of how `source` proves itself: its own scheme's, or its platform's.
 pub(super) fn scheme_name(source: &Source) -> &'static str {
-    match (Way::of(source), &source.scheme) {
-        (Way::UrlSecret, _) => "url_secret",
-        (Way::Query(_) | Way::Header(_) | Way::Body(_), _) => "token",
-        (Way::Basic, _) => "basic",
-        (Way::Jwt(_), _) => "jwt",
-        (Way::Open, _) => "none",
-        (Way::Signature, Some(Scheme::StandardWebhooks { .. })) => "standard_webhooks",
-        (Way::Signature, Some(Scheme::Twilio { .. })) => "twilio",
-        (Way::Signature, None) if source.platform == Platform::Standard => "standard_webhooks",
-        (Way::Signature, None) if source.platform == Platform::Twilio => "twilio",
-        (Way::Signature, _) => "hmac",
+    match source.scheme() {
+        Scheme::UrlSecret => "url_secret",
+        Scheme::Token(_) => "token",
+        Scheme::Basic => "basic",
+        Scheme::Jwt(_) => "jwt",
+        Scheme::None => "none",
+        Scheme::StandardWebhooks { .. } => "standard_webhooks",
+        Scheme::Twilio { .. } => "twilio",
+        Scheme::Hmac(_) => "hmac",
     }
 }
 
@@ -220,20 +197,19 @@ fn host(url: &Url) -> String {
 #[cfg(test)]
 mod tests {
     use schemas::name::{SourceId, Tenant};
+    use schemas::platform::Platform;
 
     use super::*;
 
     fn source(platform: Platform, scheme: Option<Scheme>, secret: &str) -> Source {
         Source {
-            id: SourceId::new("line-1").expect("a name"),
-            tenant: Tenant::new("default").expect("a name"),
-            platform,
             scheme,
-            secrets: vec![Secret::new(secret)],
-            url_secrets: Vec::new(),
-            verify_token: None,
-            utc_offset_minutes: None,
-            max_body_bytes: 1000,
+            ..Source::new(
+                SourceId::new("line-1").expect("a name"),
+                Tenant::new("default").expect("a name"),
+                platform,
+                vec![Secret::new(secret)],
+            )
         }
     }
 

@@ -182,15 +182,13 @@ pub(crate) fn order(source: &Source) -> Order<'_> {
 /// A source with two secrets, called `line-1`.
 pub(crate) fn source(platform: Platform, scheme: Option<Scheme>) -> Source {
     Source {
-        id: SourceId::new("line-1").expect("a name"),
-        tenant: Tenant::new("default").expect("a name"),
-        platform,
         scheme,
-        secrets: vec![Secret::new(SECRET), Secret::new(OLD_SECRET)],
-        url_secrets: Vec::new(),
-        verify_token: None,
-        utc_offset_minutes: None,
-        max_body_bytes: 1000,
+        ..Source::new(
+            SourceId::new("line-1").expect("a name"),
+            Tenant::new("default").expect("a name"),
+            platform,
+            vec![Secret::new(SECRET), Secret::new(OLD_SECRET)],
+        )
     }
 }
 

@@ -40,11 +40,7 @@ fuzz_target!(|data: &[u8]| {
         } => return,
         refused @ Verdict::Refused { .. } => panic!("{refused:?}"),
     }
-    let signed = match source
-        .scheme
-        .clone()
-        .unwrap_or_else(|| ingest::normalize::preset(source.platform))
-    {
+    let signed = match source.scheme() {
         Scheme::Hmac(_) | Scheme::StandardWebhooks { .. } => true,
         // A form may be spelled otherwise without saying something else.
         _ => false,

@@ -22,15 +22,13 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let source = Source {
-        id: SourceId::new("line-1").expect("a name"),
-        tenant: Tenant::new("acme").expect("a name"),
-        platform,
         scheme: Some(Scheme::None),
-        secrets: Vec::new(),
-        url_secrets: Vec::new(),
-        verify_token: None,
-        utc_offset_minutes: None,
-        max_body_bytes: usize::MAX,
+        ..Source::new(
+            SourceId::new("line-1").expect("a name"),
+            Tenant::new("acme").expect("a name"),
+            platform,
+            Vec::new(),
+        )
     };
     let received = Timestamp::parse("2026-03-10T13:36:50Z").expect("a time");
     let prepare = || Enveloper::default().prepare(&source, &headers, body, received);

@@ -11,19 +11,19 @@ pub const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 pub const USER: &str = "user:MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 pub fn all() -> Vec<Source> {
-    let source = |platform, scheme: Option<Scheme>| Source {
-        id: SourceId::new("line-1").expect("a name"),
-        tenant: Tenant::new("acme").expect("a name"),
-        platform,
-        secrets: vec![
-            Secret::new(if scheme == Some(Scheme::Basic) { USER } else { SECRET }),
-            Secret::new(if scheme == Some(Scheme::Basic) { USER } else { SECRET }),
-        ],
-        scheme,
-        url_secrets: Vec::new(),
-        verify_token: Some(Secret::new("verify-token")),
-        utc_offset_minutes: None,
-        max_body_bytes: usize::MAX,
+    let source = |platform, scheme: Option<Scheme>| {
+        let secret = if scheme == Some(Scheme::Basic) { USER } else { SECRET };
+        Source {
+            scheme,
+            verify_token: Some(Secret::new("verify-token")),
+            max_body_bytes: usize::MAX,
+            ..Source::new(
+                SourceId::new("line-1").expect("a name"),
+                Tenant::new("acme").expect("a name"),
+                platform,
+                vec![Secret::new(secret), Secret::new(secret)],
+            )
+        }
     };
     let others = [
         Scheme::Token(TokenPlace::Header("x-token".to_owned())),

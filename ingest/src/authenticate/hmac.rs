@@ -7,12 +7,13 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::HeaderName;
 use schemas::secret::Secret;
+use schemas::setting::{Findings, Invalid};
 use schemas::source::{Encoding, Hash, HmacScheme, TemplatePart, TimeFormat, TimePlace};
 use schemas::time::Timestamp;
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 
-use super::{Presented, Refusal, epoch_seconds, header_name, the_only, whole_seconds, within};
+use super::{Presented, Refusal, epoch_seconds, header_name, of_each, the_only, whole_seconds, within};
 
 /// The fewest bytes a key may have.
 pub(super) const LEAST_KEY: usize = 8;
@@ -35,12 +36,12 @@ impl Key {
     pub(super) fn new(hash: Hash, secret: &[u8]) -> Result<Self, String> {
         if secret.len() < LEAST_KEY {
             return Err(format!(
-                "a secret is too short to sign with ({} bytes): use at least {LEAST_KEY}",
+                "is too short to sign with ({} bytes): use at least {LEAST_KEY}",
                 secret.len()
             ));
         }
         // An HMAC takes keys of every length.
-        let never = |_| String::from("a secret cannot be used as a key");
+        let never = |_| String::from("cannot be used as a key");
         Ok(match hash {
             Hash::Sha1 => Self::Sha1(Hmac::new_from_slice(secret).map_err(never)?),
             Hash::Sha256 => Self::Sha256(Hmac::new_from_slice(secret).map_err(never)?),
@@ -105,34 +106,50 @@ enum Place {
 const MAX_ENTRIES: usize = 20;
 
 impl HmacVerifier {
-    pub(super) fn new(scheme: &HmacScheme, secrets: &[Secret]) -> Result<Self, String> {
+    pub(super) fn new(scheme: &HmacScheme, secrets: &[Secret]) -> Result<Self, Vec<Invalid>> {
+        let mut found = Findings::default();
         let has = |part: &TemplatePart| scheme.template.contains(part);
         if !has(&TemplatePart::Body) {
-            return Err("its signature does not cover the body: put the body into the template".to_owned());
-        }
-        if has(&TemplatePart::Timestamp) != scheme.timestamp.is_some() {
-            return Err(
-                "a time stamp is worth something only if it is signed: set both the time stamp header and \
-                        its place in the template, or neither"
-                    .to_owned(),
+            found.add(
+                "auth.template",
+                "does not cover the body, which anybody could change then: put `{body}` into it",
             );
         }
+        if has(&TemplatePart::Timestamp) != scheme.timestamp.is_some() {
+            found.add(
+                "auth.template",
+                "and the place of the time stamp go together, for a time stamp is worth something only if it is signed: give \
+                 both `{timestamp}` and its header (or key), or neither",
+            );
+        }
+        let header = found.keep_at("auth.header", header_name(&scheme.header));
+        let renamed = scheme.renamed.as_deref().map(header_name).transpose();
+        let renamed = found.keep_at("auth.header", renamed);
         let time = scheme.timestamp.as_ref().map(|stamp| {
-            Ok::<_, String>(Time {
-                place: match &stamp.place {
-                    TimePlace::Header(name) => Place::Header(header_name(name)?),
-                    TimePlace::Key(_) if scheme.signature_key.is_none() => {
-                        return Err("its time stamp has a key, but its signature has none: set both keys".to_owned());
-                    }
-                    TimePlace::Key(key) => Place::Key(key.clone()),
-                },
+            let place = match &stamp.place {
+                TimePlace::Header(name) => found
+                    .keep_at("auth.timestamp_header", header_name(name))
+                    .map(Place::Header),
+                TimePlace::Key(_) if scheme.signature_key.is_none() => {
+                    found.add(
+                        "auth.timestamp_key",
+                        "is set, and `signature_key` is not: set both keys",
+                    );
+                    None
+                }
+                TimePlace::Key(key) => Some(Place::Key(key.clone())),
+            };
+            place.map(|place| Time {
+                place,
                 format: stamp.format,
                 tolerance_seconds: whole_seconds(stamp.tolerance),
             })
         });
+        let keys = found.keep(of_each(secrets, |secret| Key::new(scheme.hash, secret.expose())));
+        let (header, renamed, keys) = found.into_value(header.zip(renamed).zip(keys).map(|((a, b), c)| (a, b, c)))?;
         Ok(Self {
-            header: header_name(&scheme.header)?,
-            renamed: scheme.renamed.as_deref().map(header_name).transpose()?,
+            header,
+            renamed,
             prefix: scheme.prefix.clone(),
             encoding: scheme.encoding,
             digest_len: match scheme.hash {
@@ -142,11 +159,8 @@ impl HmacVerifier {
             },
             signature_key: scheme.signature_key.clone(),
             template: scheme.template.clone(),
-            time: time.transpose()?,
-            keys: secrets
-                .iter()
-                .map(|secret| Key::new(scheme.hash, secret.expose()))
-                .collect::<Result<_, _>>()?,
+            time: time.flatten(),
+            keys,
         })
     }
 

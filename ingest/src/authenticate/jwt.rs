@@ -7,13 +7,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use http::HeaderName;
 use schemas::secret::Secret;
+use schemas::setting::{Findings, Invalid};
 use schemas::source::{Hash, JwtScheme};
 use schemas::time::Timestamp;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny};
 
 use super::hmac::Key;
-use super::{Presented, Refusal, header_name, the_only, token, whole_seconds};
+use super::{Presented, Refusal, header_name, of_each, the_only, token, whole_seconds};
 
 /// A ready [`JwtScheme`].
 #[derive(Debug)]
@@ -50,15 +51,16 @@ fn object<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
 }
 
 impl JwtVerifier {
-    pub(super) fn new(scheme: &JwtScheme, secrets: &[Secret]) -> Result<Self, String> {
-        Ok(Self {
-            header: header_name(&scheme.header)?,
+    pub(super) fn new(scheme: &JwtScheme, secrets: &[Secret]) -> Result<Self, Vec<Invalid>> {
+        let mut found = Findings::default();
+        let header = found.keep_at("auth.header", header_name(&scheme.header));
+        let keys = found.keep(of_each(secrets, |secret| Key::new(Hash::Sha256, secret.expose())));
+        let made = header.zip(keys).map(|(header, keys)| Self {
+            header,
             leeway_seconds: whole_seconds(scheme.leeway),
-            keys: secrets
-                .iter()
-                .map(|secret| Key::new(Hash::Sha256, secret.expose()))
-                .collect::<Result<_, _>>()?,
-        })
+            keys,
+        });
+        found.into_value(made)
     }
 
     pub(super) fn verify(&self, request: &Presented<'_>, now: Timestamp) -> Result<usize, Refusal> {

@@ -19,11 +19,13 @@ mod verifier;
 mod tests;
 
 use http::{HeaderMap, HeaderName};
+use schemas::secret::Secret;
+use schemas::setting::{Findings, Invalid};
 use schemas::source::Source;
 use schemas::time::Timestamp;
 
 pub use self::explain::{Explanation, explain};
-pub use self::sign::{SignedRequest, sign};
+pub use self::sign::{NotSigned, SignedRequest, sign};
 pub(crate) use self::verifier::{Matched, Verifier};
 pub(crate) use self::{percent::decode as percent_decoded, standard_webhooks::names as standard_names};
 
@@ -110,24 +112,26 @@ impl Refusal {
     }
 }
 
-/// A source that could never authenticate anybody, or anybody at all.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("source `{source_id}`: {problem}")]
-pub struct InvalidSource {
-    /// The source.
-    pub source_id: String,
-    /// What is wrong, and the way out.
-    pub problem: String,
-}
-
-/// Checks what can be known of a source before its first webhook: its secrets and its scheme. Called wherever sources are
-/// configured; ingest answers 503 for a source that would not have passed.
-pub fn check_source(source: &Source) -> Result<(), InvalidSource> {
+/// Checks what can be known of a source before its first webhook: its secrets and its scheme. Returns everything that is wrong, by
+/// its place in the source. Called wherever sources are configured; ingest answers 503 for a source that would not have passed.
+pub fn check_source(source: &Source) -> Result<(), Vec<Invalid>> {
     Verifier::new(source).map(drop)
 }
 
 fn header_name(name: &str) -> Result<HeaderName, String> {
-    HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is not a name of an HTTP header"))
+    HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("is `{name}`, which is not a name of an HTTP header"))
+}
+
+/// What is made of each secret; or what is wrong, with each that is. Empty ones are passed over: they are complained of as such.
+fn of_each<T>(secrets: &[Secret], make: impl Fn(&Secret) -> Result<T, String>) -> Result<Vec<T>, Vec<Invalid>> {
+    let mut found = Findings::default();
+    let made: Vec<T> = secrets
+        .iter()
+        .enumerate()
+        .filter(|(_, secret)| !secret.is_empty())
+        .filter_map(|(index, secret)| found.keep_at(&format!("secrets[{index}]"), make(secret)))
+        .collect();
+    found.into_result().map(|()| made)
 }
 
 /// The value of a header that must be there exactly once.

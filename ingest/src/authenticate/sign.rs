@@ -17,8 +17,7 @@ use serde_json::value::RawValue;
 
 use super::hmac::{Key, feed};
 use super::standard_webhooks::{ID, SIGNATURE, TIMESTAMP, key};
-use super::{InvalidSource, header_name, jwt, twilio};
-use crate::normalize::preset;
+use super::{header_name, jwt, twilio};
 
 /// What to send, and how. Its `Debug` shows the names of headers only.
 #[derive(Clone)]
@@ -41,6 +40,16 @@ impl fmt::Debug for SignedRequest {
     }
 }
 
+/// Why a request cannot be signed: by what the source is, or what the body is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("source `{source_id}`: {reason}")]
+pub struct NotSigned {
+    /// The source.
+    pub source_id: String,
+    /// What is in the way, and the way out.
+    pub reason: String,
+}
+
 /// Signs `body` as sent at `now`. `id` is the sender's id of the webhook, the same for every attempt. Where the source asks for a
 /// second proof, the newest of its `url_secrets` is in the path.
 pub fn sign(
@@ -49,15 +58,15 @@ pub fn sign(
     body: impl Into<Bytes>,
     now: Timestamp,
     id: &str,
-) -> Result<SignedRequest, InvalidSource> {
-    signed(source, secret, body.into(), now, id).map_err(|problem| InvalidSource {
+) -> Result<SignedRequest, NotSigned> {
+    signed(source, secret, body.into(), now, id).map_err(|reason| NotSigned {
         source_id: source.id.to_string(),
-        problem,
+        reason,
     })
 }
 
 fn signed(source: &Source, secret: &Secret, body: Bytes, now: Timestamp, id: &str) -> Result<SignedRequest, String> {
-    let scheme = source.scheme.clone().unwrap_or_else(|| preset(source.platform));
+    let scheme = source.scheme();
     let mut stamp = (now.millis() / 1000).to_string();
     if let Scheme::Hmac(HmacScheme {
         timestamp: Some(time), ..
@@ -79,7 +88,7 @@ fn signed(source: &Source, secret: &Secret, body: Bytes, now: Timestamp, id: &st
     }
     match scheme {
         Scheme::Hmac(scheme) => {
-            let mut key = Key::new(scheme.hash, secret.expose())?;
+            let mut key = Key::new(scheme.hash, secret.expose()).map_err(of_secret)?;
             feed(&mut key, &scheme.template, stamp.as_bytes(), &request.body);
             let digest = match scheme.encoding {
                 Encoding::Hex => hex::encode(key.finish()),
@@ -94,15 +103,15 @@ fn signed(source: &Source, secret: &Secret, body: Bytes, now: Timestamp, id: &st
             }
             request
                 .headers
-                .insert(header_name(&scheme.header)?, header_value(value.as_bytes())?);
+                .insert(name_of_header(&scheme.header)?, header_value(value.as_bytes())?);
             if let Some(TimePlace::Header(name)) = scheme.timestamp.map(|time| time.place) {
                 request
                     .headers
-                    .insert(header_name(&name)?, header_value(stamp.as_bytes())?);
+                    .insert(name_of_header(&name)?, header_value(stamp.as_bytes())?);
             }
         }
         Scheme::StandardWebhooks { .. } => {
-            let mut key = key(secret)?;
+            let mut key = key(secret).map_err(of_secret)?;
             for part in [id.as_bytes(), b".", stamp.as_bytes(), b".", &request.body] {
                 key.update(part);
             }
@@ -112,7 +121,9 @@ fn signed(source: &Source, secret: &Secret, body: Bytes, now: Timestamp, id: &st
             request.headers.insert(SIGNATURE, header_value(signature.as_bytes())?);
         }
         Scheme::Token(TokenPlace::Header(name)) => {
-            request.headers.insert(header_name(&name)?, sensitive(secret.expose())?);
+            request
+                .headers
+                .insert(name_of_header(&name)?, sensitive(secret.expose())?);
         }
         Scheme::Token(TokenPlace::Query(name)) => {
             let (name, token) = (percent_encoded(name.as_bytes()), percent_encoded(secret.expose()));
@@ -124,10 +135,10 @@ fn signed(source: &Source, secret: &Secret, body: Bytes, now: Timestamp, id: &st
             request.headers.insert(AUTHORIZATION, sensitive(value.as_bytes())?);
         }
         Scheme::Jwt(scheme) => {
-            let value = format!("Bearer {}", jwt::token(secret, now)?);
+            let value = format!("Bearer {}", jwt::token(secret, now).map_err(of_secret)?);
             request
                 .headers
-                .insert(header_name(&scheme.header)?, sensitive(value.as_bytes())?);
+                .insert(name_of_header(&scheme.header)?, sensitive(value.as_bytes())?);
         }
         Scheme::Twilio { url } => {
             let url =
@@ -144,6 +155,14 @@ fn signed(source: &Source, secret: &Secret, body: Bytes, now: Timestamp, id: &st
         Scheme::None => {}
     }
     Ok(request)
+}
+
+fn of_secret(reason: String) -> String {
+    format!("its secret {reason}")
+}
+
+fn name_of_header(name: &str) -> Result<HeaderName, String> {
+    header_name(name).map_err(|reason| format!("its header {reason}"))
 }
 
 /// A secret as the part of the path behind the source's id.

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName};
 use schemas::secret::Secret;
+use schemas::setting::Invalid;
 use schemas::source::{Encoding, Hash};
 use schemas::time::Timestamp;
 
 use super::hmac::{Key, decode};
-use super::{Presented, Refusal, epoch_seconds, the_only, whole_seconds, within};
+use super::{Presented, Refusal, epoch_seconds, of_each, the_only, whole_seconds, within};
 
 pub(super) const ID: HeaderName = HeaderName::from_static("webhook-id");
 pub(super) const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
@@ -36,11 +37,10 @@ pub(crate) struct StandardVerifier {
 }
 
 impl StandardVerifier {
-    pub(super) fn new(tolerance: Duration, secrets: &[Secret]) -> Result<Self, String> {
-        let keys = secrets.iter().map(key).collect::<Result<_, _>>()?;
+    pub(super) fn new(tolerance: Duration, secrets: &[Secret]) -> Result<Self, Vec<Invalid>> {
         Ok(Self {
             tolerance_seconds: whole_seconds(tolerance),
-            keys,
+            keys: of_each(secrets, key)?,
         })
     }
 

@@ -6,11 +6,12 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use schemas::secret::Secret;
+use schemas::setting::Invalid;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use super::{Refusal, percent};
+use super::{Refusal, of_each, percent};
 
 /// The active tokens as digests. Digests have one length, so that comparing tells nothing about that of a token, and
 /// they can be compared without the tokens lying about in memory.
@@ -23,16 +24,17 @@ impl fmt::Debug for Tokens {
 }
 
 impl Tokens {
-    pub(super) fn new(secrets: &[Secret], least: usize) -> Result<Self, String> {
-        if let Some(short) = secrets.iter().find(|secret| secret.expose().len() < least) {
-            return Err(format!(
-                "a secret is too short to be safe from guessing ({} bytes): use at least {least}",
-                short.expose().len()
-            ));
-        }
-        Ok(Self(
-            secrets.iter().map(|s| Sha256::digest(s.expose()).into()).collect(),
-        ))
+    pub(super) fn new(secrets: &[Secret], least: usize) -> Result<Self, Vec<Invalid>> {
+        let digest = |secret: &Secret| {
+            let length = secret.expose().len();
+            if length < least {
+                return Err(format!(
+                    "is too short to be safe from guessing ({length} bytes): use at least {least}"
+                ));
+            }
+            Ok(Sha256::digest(secret.expose()).into())
+        };
+        of_each(secrets, digest).map(Self)
     }
 
     /// One token, whatever its length.

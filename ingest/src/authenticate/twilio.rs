@@ -16,13 +16,14 @@ use std::collections::BTreeSet;
 use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderName};
 use schemas::secret::Secret;
+use schemas::setting::{Findings, Invalid};
 use schemas::source::{Encoding, Hash};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use url::Url;
 
 use super::hmac::{Key, decode};
-use super::{Presented, Refusal, percent, the_only, token};
+use super::{Presented, Refusal, of_each, percent, the_only, token};
 
 pub(super) const SIGNATURE: HeaderName = HeaderName::from_static("x-twilio-signature");
 
@@ -103,20 +104,17 @@ impl Algorithm {
 }
 
 impl TwilioVerifier {
-    pub(super) fn new(url: Option<&str>, secrets: &[Secret]) -> Result<Self, String> {
-        Ok(Self {
-            url: url.map(origin).transpose()?,
-            keys: secrets
-                .iter()
-                .map(|secret| {
-                    let key = |hash| Key::new(hash, secret.expose());
-                    Ok(Keys {
-                        sha1: key(Hash::Sha1)?,
-                        sha256: key(Hash::Sha256)?,
-                    })
-                })
-                .collect::<Result<_, String>>()?,
-        })
+    pub(super) fn new(url: Option<&str>, secrets: &[Secret]) -> Result<Self, Vec<Invalid>> {
+        let mut found = Findings::default();
+        let url = found.keep_at("auth.url", url.map(origin).transpose());
+        let keys = found.keep(of_each(secrets, |secret| {
+            let key = |hash| Key::new(hash, secret.expose());
+            Ok(Keys {
+                sha1: key(Hash::Sha1)?,
+                sha256: key(Hash::Sha256)?,
+            })
+        }));
+        found.into_value(url.zip(keys).map(|(url, keys)| Self { url, keys }))
     }
 
     pub(super) fn verify(&self, request: &Presented<'_>) -> Result<usize, Refusal> {
@@ -149,7 +147,7 @@ impl TwilioVerifier {
 
 /// Scheme, host and port of a URL, without a slash at the end.
 fn origin(url: &str) -> Result<String, String> {
-    let wrong = || format!("`{url}` is not a URL such as `https://hooks.example.com`");
+    let wrong = || format!("is `{url}`: write scheme, host and port alone, as in `https://hooks.example.com`");
     let parsed = Url::parse(url).map_err(|_| wrong())?;
     // What stands behind the host comes from the request.
     let only_an_origin = matches!(parsed.path(), "/" | "") && parsed.query().is_none() && parsed.fragment().is_none();
@@ -248,7 +246,7 @@ fn host<'a>(request: &Presented<'a>) -> Option<&'a str> {
 
 /// The signature of a request as Twilio would send it.
 pub(super) fn signature(secret: &Secret, url: &str, form: &[u8]) -> Result<Vec<u8>, String> {
-    let mut key = Key::new(Hash::Sha1, secret.expose())?;
+    let mut key = Key::new(Hash::Sha1, secret.expose()).map_err(|reason| format!("its secret {reason}"))?;
     key.update(url.as_bytes());
     key.update(joined(form).map_err(|refusal| refusal.to_string())?.as_bytes());
     Ok(key.finish())

@@ -7,15 +7,17 @@
 use http::HeaderName;
 use http::header::AUTHORIZATION;
 use schemas::secret::Secret;
+use schemas::setting::{Findings, Invalid};
 use schemas::source::{Scheme, Source, TokenPlace};
 use schemas::time::Timestamp;
 
-use super::{InvalidSource, MAX_SECRETS, Presented, Refusal, header_name, the_only};
+use super::{MAX_SECRETS, Presented, Refusal, header_name, of_each, the_only};
 use super::{hmac, jwt, percent, standard_webhooks, token, twilio};
-use crate::normalize::preset;
 
-/// The least length of a secret in a path, bytes.
+/// The least length of a secret in a path, of a token elsewhere, and of user and password, bytes.
 const LEAST_IN_PATH: usize = 8;
+const LEAST_TOKEN: usize = 6;
+const LEAST_PAIR: usize = 8;
 
 /// What a source asks of a request.
 #[derive(Debug)]
@@ -63,11 +65,23 @@ pub(crate) struct Matched {
 }
 
 impl Verifier {
-    pub(crate) fn new(source: &Source) -> Result<Self, InvalidSource> {
-        Self::build(source).map_err(|problem| InvalidSource {
-            source_id: source.id.to_string(),
-            problem,
-        })
+    /// `Err` is everything that is wrong with the source, by its place in it.
+    pub(crate) fn new(source: &Source) -> Result<Self, Vec<Invalid>> {
+        let scheme = source.scheme();
+        let mut found = Findings::default();
+        check_second(source, &scheme, &mut found);
+        check_secrets(source, &scheme, &mut found);
+        let path = match &scheme {
+            Scheme::UrlSecret => Some(&source.secrets),
+            // How long these are was looked at above.
+            _ => Some(&source.url_secrets).filter(|secrets| !secrets.is_empty()),
+        };
+        let least = if scheme == Scheme::UrlSecret { LEAST_IN_PATH } else { 0 };
+        let path = path.map(|secrets| token::Tokens::new(secrets, least)).transpose();
+        let path = found.keep(path);
+        let proof = found.keep(Proof::build(scheme, &source.secrets));
+        let made = path.zip(proof).map(|(path, proof)| Self { path, proof });
+        found.into_value(made)
     }
 
     /// Takes everybody for a stranger, in the time that a source with a secret in its path takes.
@@ -84,21 +98,6 @@ impl Verifier {
             path: None,
             proof: Proof::Nobody { problem },
         }
-    }
-
-    fn build(source: &Source) -> Result<Self, String> {
-        let scheme = source.scheme.clone().unwrap_or_else(|| preset(source.platform));
-        let path = match &scheme {
-            Scheme::UrlSecret => Some(&source.secrets),
-            _ => Some(&source.url_secrets).filter(|secrets| !secrets.is_empty()),
-        };
-        check_secrets(source, &scheme)?;
-        Ok(Self {
-            path: path
-                .map(|secrets| token::Tokens::new(secrets, LEAST_IN_PATH))
-                .transpose()?,
-            proof: Proof::build(scheme, &source.secrets)?,
-        })
     }
 
     /// Looks at everything that the source asks for, and says what matched.
@@ -155,27 +154,32 @@ impl Verifier {
 }
 
 impl Proof {
-    fn build(scheme: Scheme, secrets: &[Secret]) -> Result<Self, String> {
+    fn build(scheme: Scheme, secrets: &[Secret]) -> Result<Self, Vec<Invalid>> {
         Ok(match scheme {
             Scheme::Hmac(scheme) => Self::Hmac(hmac::HmacVerifier::new(&scheme, secrets)?),
             Scheme::StandardWebhooks { tolerance } => {
                 Self::StandardWebhooks(standard_webhooks::StandardVerifier::new(tolerance, secrets)?)
             }
-            Scheme::Token(place) => Self::Token {
-                place: match place {
-                    TokenPlace::Header(name) => Place::Header(header_name(&name)?),
-                    TokenPlace::Query(name) => Place::Query(name),
-                    TokenPlace::Body(name) => Place::Body(name),
-                },
-                tokens: token::Tokens::new(secrets, 6)?,
-            },
+            Scheme::Token(place) => {
+                let mut found = Findings::default();
+                let place = match place {
+                    TokenPlace::Header(name) => found.keep_at("auth.header", header_name(&name)).map(Place::Header),
+                    TokenPlace::Query(name) => Some(Place::Query(name)),
+                    TokenPlace::Body(name) => Some(Place::Body(name)),
+                };
+                let tokens = found.keep(token::Tokens::new(secrets, LEAST_TOKEN));
+                let made = place.zip(tokens);
+                let (place, tokens) = found.into_value(made)?;
+                Self::Token { place, tokens }
+            }
             Scheme::Basic => {
-                if secrets.iter().any(|secret| !secret.expose().contains(&b':')) {
-                    return Err(
-                        "a secret of the scheme `basic` is `user:password`: one of them has no colon".to_owned(),
-                    );
-                }
-                Self::Basic(token::Tokens::new(secrets, 8)?)
+                let mut found = Findings::default();
+                found.keep(of_each(secrets, |secret| match secret.expose().contains(&b':') {
+                    true => Ok(()),
+                    false => Err("has no colon: with the scheme `basic`, write it as `user:password`".to_owned()),
+                }));
+                let tokens = found.keep(token::Tokens::new(secrets, LEAST_PAIR));
+                Self::Basic(found.into_value(tokens)?)
             }
             Scheme::Jwt(scheme) => Self::Jwt(jwt::JwtVerifier::new(&scheme, secrets)?),
             Scheme::Twilio { url } => Self::Twilio(twilio::TwilioVerifier::new(url.as_deref(), secrets)?),
@@ -185,74 +189,82 @@ impl Proof {
     }
 }
 
-fn check_secrets(source: &Source, scheme: &Scheme) -> Result<(), String> {
-    check_second(source, scheme)?;
+fn check_secrets(source: &Source, scheme: &Scheme, found: &mut Findings) {
     if *scheme == Scheme::None {
-        return Ok(());
+        return;
     }
     if source.secrets.is_empty() {
-        return Err("it has no secret: set one, or choose `scheme: none` to let anybody send".to_owned());
+        found.add(
+            "secrets",
+            "is empty: give at least one, or let anybody send with `auth: { scheme: none }`",
+        );
     }
-    if source.secrets.len() > MAX_SECRETS {
-        let count = source.secrets.len();
-        return Err(format!(
-            "it has {count} secrets, at most {MAX_SECRETS} can be active: remove old ones"
-        ));
-    }
-    match source.secrets.iter().position(Secret::is_empty) {
-        Some(index) => Err(format!("its secret number {} is empty", index + 1)),
-        None => Ok(()),
+    check_count("secrets", &source.secrets, found);
+    for (index, _) in source
+        .secrets
+        .iter()
+        .enumerate()
+        .filter(|(_, secret)| secret.is_empty())
+    {
+        found.add(
+            format!("secrets[{index}]"),
+            "is empty, and an empty secret authenticates nobody: give one, or take it out",
+        );
     }
 }
 
 /// Whether `url_secrets` are a second proof: beside a first one, and another than that.
-fn check_second(source: &Source, scheme: &Scheme) -> Result<(), String> {
+fn check_second(source: &Source, scheme: &Scheme, found: &mut Findings) {
     let second = &source.url_secrets;
     if second.is_empty() {
-        return Ok(());
+        return;
     }
     match scheme {
-        Scheme::UrlSecret => {
-            return Err(
-                "`url_secrets` are a second proof, but the secret in the URL is its only one already (`scheme: url_secret`): put \
-                 all of them under `secrets`, or name in `auth` what it proves itself with besides"
-                    .to_owned(),
-            );
-        }
-        Scheme::None => {
-            return Err(
-                "`url_secrets` are a second proof, and `scheme: none` asks for no first: say `auth: { scheme: url_secret }` and \
-                 put them under `secrets`"
-                    .to_owned(),
-            );
-        }
+        Scheme::UrlSecret => found.add(
+            "url_secrets",
+            "are a second proof, but the secret in the URL is its only one already (`scheme: url_secret`): put all of them under \
+             `secrets`, or name in `auth` what it proves itself with besides",
+        ),
+        Scheme::None => found.add(
+            "url_secrets",
+            "are a second proof, and `scheme: none` asks for no first: say `auth: { scheme: url_secret }` and put them under \
+             `secrets`",
+        ),
         _ => {}
     }
-    if second.len() > MAX_SECRETS {
-        let count = second.len();
-        return Err(format!(
-            "it has {count} `url_secrets`, at most {MAX_SECRETS} can be active: remove old ones"
-        ));
-    }
+    check_count("url_secrets", second, found);
     for (index, secret) in second.iter().enumerate() {
-        let number = index + 1;
+        let place = format!("url_secrets[{index}]");
         let length = secret.expose().len();
         if length == 0 {
-            return Err(format!(
-                "number {number} of its `url_secrets` is empty; an empty secret proves nothing"
-            ));
-        }
-        if length < LEAST_IN_PATH {
-            return Err(format!(
-                "number {number} of its `url_secrets` is too short to be safe from guessing ({length} bytes): use at least \
-                 {LEAST_IN_PATH}"
-            ));
-        }
-        if source.secrets.iter().any(|other| other.expose() == secret.expose()) {
-            return Err(format!(
-                "number {number} of its `url_secrets` is one of its `secrets` too: two proofs by one secret are one; use another"
-            ));
+            found.add(
+                place,
+                "is empty, and an empty secret proves nothing: give one, or take it out",
+            );
+        } else if length < LEAST_IN_PATH {
+            found.add(
+                place,
+                format!("is too short to be safe from guessing ({length} bytes): use at least {LEAST_IN_PATH}"),
+            );
+        } else if let Some(first) = source
+            .secrets
+            .iter()
+            .position(|other| other.expose() == secret.expose())
+        {
+            found.add(
+                place,
+                format!("is the same as `secrets[{first}]`, and two proofs by one secret are one: use another"),
+            );
         }
     }
-    Ok(())
+}
+
+fn check_count(place: &str, secrets: &[Secret], found: &mut Findings) {
+    let count = secrets.len();
+    if count > MAX_SECRETS {
+        found.add(
+            place,
+            format!("has {count} secrets, of which at most {MAX_SECRETS} can be active: remove old ones"),
+        );
+    }
 }

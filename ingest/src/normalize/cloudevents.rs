@@ -16,7 +16,6 @@ use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderName, Method};
 use schemas::data::{Data, Foreign, Text, Unmapped};
 use schemas::event::Raw;
-use schemas::source::{Scheme, TokenPlace};
 use schemas::time::Timestamp;
 
 use super::handshake::Handshake;
@@ -25,7 +24,6 @@ use super::{Adapter, Because, NewEvent, Normalized, Reply, Webhook, digest, fore
 use crate::authenticate::percent_decoded;
 
 pub(super) const ADAPTER: Adapter = Adapter {
-    preset: || Scheme::Token(TokenPlace::Header("authorization".to_owned())),
     handshake,
     credential: None,
     map,
@@ -206,17 +204,12 @@ mod tests {
     use super::*;
 
     fn ask(method: &Method, asked: &[(&'static str, &'static str)]) -> Option<Reply> {
-        let source = Source {
-            id: SourceId::new("s").expect("valid"),
-            tenant: Tenant::new("acme").expect("valid"),
-            platform: Platform::Cloudevents,
-            scheme: None,
-            secrets: vec![],
-            url_secrets: Vec::new(),
-            verify_token: None,
-            utc_offset_minutes: None,
-            max_body_bytes: 1,
-        };
+        let source = Source::new(
+            SourceId::new("s").expect("valid"),
+            Tenant::new("acme").expect("valid"),
+            Platform::Cloudevents,
+            vec![],
+        );
         let headers: HeaderMap = asked
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))

@@ -9,7 +9,6 @@
 //! and never read. What Evolution sends for others (`send.message`) may come as `messages.upsert` too: the same event.
 
 use schemas::data::{Connection, ConnectionState, Contact, Data, Text, Unmapped};
-use schemas::source::Scheme;
 
 use super::baileys::jid::{Addressed, addressed, jid, phone};
 use super::baileys::key::Key;
@@ -20,8 +19,6 @@ use super::json::{Json, object};
 use super::{Adapter, Because, Normalized, Webhook, digest, handshake};
 
 pub(super) const ADAPTER: Adapter = Adapter {
-    // Headers of the tenant's own choice or a JWT may be configured at an instance, nothing at the global webhook.
-    preset: || Scheme::UrlSecret,
     handshake: handshake::none,
     // The instance's own key, if the server is configured to show it; and the URL that it posts to, with the secret in its path.
     credential: Some("apikey destination"),

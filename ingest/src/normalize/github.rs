@@ -9,19 +9,12 @@
 //! installation of an app or an enterprise.
 
 use schemas::data::{Data, Foreign, Text, Unmapped};
-use schemas::source::{Encoding, Hash, HmacScheme, Scheme};
 use schemas::time::Timestamp;
 
 use super::json::{self, Json, object};
 use super::{Adapter, Because, NewEvent, Normalized, Reply, Webhook, digest, foreign_type, handshake};
 
 pub(super) const ADAPTER: Adapter = Adapter {
-    preset: || {
-        Scheme::Hmac(HmacScheme {
-            prefix: "sha256=".to_owned(),
-            ..HmacScheme::of_body(Hash::Sha256, Encoding::Hex, "x-hub-signature-256")
-        })
-    },
     handshake: handshake::none,
     credential: None,
     map,

@@ -12,14 +12,11 @@ use schemas::data::{
     Answer, Attachment, BotCommand, Contact, Conversation, Data, Direction, Group, GroupParticipants, Message,
     MessageDeletion, Participant, ParticipantsAction, Party, PartyKind, Quoted, Text, Unmapped,
 };
-use schemas::source::{Encoding, Hash, HmacScheme, Scheme};
 
 use super::json::{Json, object};
 use super::{Adapter, Because, NewEvent, Normalized, Reply, Webhook, digest, handshake, place};
 
 pub(super) const ADAPTER: Adapter = Adapter {
-    // With the channel's secret.
-    preset: || Scheme::Hmac(HmacScheme::of_body(Hash::Sha256, Encoding::Base64, "x-line-signature")),
     handshake: handshake::none,
     credential: None,
     map,

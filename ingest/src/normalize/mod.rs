@@ -1,7 +1,7 @@
 //! From a verified webhook to events: what each platform's JSON means in the vocabulary of [`schemas::data`].
 //!
 //! A platform is one file here, its `mod` line, and one line in [`schemas::platforms`]. All of them read the same way, top to
-//! bottom: how senders prove themselves, the handshake, what tells events apart, the ordering key, the time, whose account
+//! bottom: the handshake, what tells events apart, the ordering key, the time, whose account
 //! it is, then the mapping of each event.
 //!
 //! Nothing here fails and nothing here remembers: a surprise in one event makes that event `unmapped`, and what can only be
@@ -44,7 +44,7 @@ use schemas::data::{Data, Unmapped, is_defined};
 use schemas::event::Raw;
 use schemas::name::EventType;
 use schemas::platform::Platform;
-use schemas::source::{Scheme, Source};
+use schemas::source::Source;
 use schemas::time::Timestamp;
 use sha2::{Digest as _, Sha256};
 
@@ -108,11 +108,6 @@ pub fn normalize<'a>(source: &Source, headers: &HeaderMap, body: &'a [u8]) -> No
     }
 }
 
-/// How a platform's senders prove themselves when the source names no scheme.
-pub fn preset(platform: Platform) -> Scheme {
-    (adapter(platform).preset)()
-}
-
 /// What a platform asks by another method than POST before it sends. `None`: nothing that it would ask.
 pub(crate) fn handshake(source: &Source, method: &Method, headers: &HeaderMap, query: Option<&str>) -> Option<Reply> {
     (adapter(source.platform).handshake)(&Handshake {
@@ -125,7 +120,6 @@ pub(crate) fn handshake(source: &Source, method: &Method, headers: &HeaderMap, q
 
 /// What a platform has to say for itself.
 struct Adapter {
-    preset: fn() -> Scheme,
     /// How it makes sure of us by GET, HEAD or OPTIONS; by POST it does so in `map`.
     handshake: fn(&Handshake<'_>) -> Option<Reply>,
     /// The names of the JSON members that hold a credential, separated by spaces.

@@ -12,23 +12,13 @@
 use std::borrow::Cow;
 
 use schemas::data::{Data, Foreign, Text, Unmapped};
-use schemas::source::{Encoding, Hash, HmacScheme, Scheme};
+use schemas::preset::SHOPIFY_SIGNATURES;
 use schemas::time::Timestamp;
 
 use super::json::{Json, object};
 use super::{Adapter, Because, NewEvent, Normalized, Webhook, digest, foreign_type, handshake};
 
-/// Behind `x-` or alone.
-const SIGNATURE: &str = "x-shopify-hmac-sha256";
-const RENAMED_SIGNATURE: &str = "shopify-hmac-sha256";
-
 pub(super) const ADAPTER: Adapter = Adapter {
-    preset: || {
-        Scheme::Hmac(HmacScheme {
-            renamed: Some(RENAMED_SIGNATURE.to_owned()),
-            ..HmacScheme::of_body(Hash::Sha256, Encoding::Base64, SIGNATURE)
-        })
-    },
     handshake: handshake::none,
     credential: None,
     map,
@@ -41,7 +31,7 @@ object! {
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     let body: Body<'a> = webhook.json()?.read();
     let topic = topic(webhook);
-    let headers = webhook.headers_of_event(&["x-shopify-", "shopify-"], &[SIGNATURE, RENAMED_SIGNATURE]);
+    let headers = webhook.headers_of_event(&["x-shopify-", "shopify-"], &SHOPIFY_SIGNATURES);
     let data = match &topic {
         Some(topic) => {
             if let Some(event_type) = foreign_type("shopify", &format!("shopify.{}", topic.replace('/', "."))) {

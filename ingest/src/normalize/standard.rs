@@ -7,20 +7,14 @@
 //! Order is kept per thing: the id in `data.id`, else in `data.object.id`, else every event is on its own.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use schemas::data::{Data, Foreign, Unmapped};
-use schemas::source::Scheme;
 
 use super::json::{Json, object};
 use super::{Adapter, Because, NewEvent, Normalized, Webhook, digest, foreign_type, handshake};
 use crate::authenticate::standard_names;
 
 pub(super) const ADAPTER: Adapter = Adapter {
-    // Five minutes, as the specification's libraries have it.
-    preset: || Scheme::StandardWebhooks {
-        tolerance: Duration::from_mins(5),
-    },
     handshake: handshake::none,
     credential: None,
     map,

@@ -4,31 +4,12 @@
 //! The type is `stripe.<type>`. The brackets in types of the second API (`v2.core.account[identity].updated`) become dots,
 //! for no event type can have them. Order is kept per object; Stripe itself promises none.
 
-use std::time::Duration;
-
 use schemas::data::{Data, Foreign, Text, Unmapped};
-use schemas::source::{Encoding, Hash, HmacScheme, Scheme, SignedTime, TemplatePart, TimeFormat, TimePlace};
 
 use super::json::{Json, object};
 use super::{Adapter, Because, NewEvent, Normalized, Webhook, digest, foreign_type, handshake};
 
 pub(super) const ADAPTER: Adapter = Adapter {
-    preset: || {
-        Scheme::Hmac(HmacScheme {
-            signature_key: Some("v1".to_owned()),
-            template: vec![
-                TemplatePart::Timestamp,
-                TemplatePart::Text(".".to_owned()),
-                TemplatePart::Body,
-            ],
-            timestamp: Some(SignedTime {
-                place: TimePlace::Key("t".to_owned()),
-                format: TimeFormat::Seconds,
-                tolerance: Duration::from_mins(5),
-            }),
-            ..HmacScheme::of_body(Hash::Sha256, Encoding::Hex, "stripe-signature")
-        })
-    },
     handshake: handshake::none,
     credential: None,
     map,

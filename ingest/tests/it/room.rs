@@ -39,15 +39,14 @@ impl SourceDirectory for Directory {
 
 fn source(id: &'static str, platform: Platform, scheme: Option<Scheme>, secret: &str) -> Source {
     Source {
-        id: SourceId::new(id).expect("valid"),
-        tenant: Tenant::new("acme").expect("valid"),
-        platform,
         scheme,
-        secrets: vec![Secret::new(secret)],
-        url_secrets: Vec::new(),
-        verify_token: None,
-        utc_offset_minutes: None,
         max_body_bytes: 20_000,
+        ..Source::new(
+            SourceId::new(id).expect("valid"),
+            Tenant::new("acme").expect("valid"),
+            platform,
+            vec![Secret::new(secret)],
+        )
     }
 }
 

@@ -4,11 +4,10 @@
 
 use std::fs;
 
-use ingest::normalize::{NewEvent, Normalized, normalize, preset};
+use ingest::normalize::{NewEvent, Normalized, normalize};
 use schemas::data::Data;
 use schemas::event::Raw;
 use schemas::platform::Platform;
-use schemas::source::Scheme;
 use serde_json::{Value, json};
 
 use crate::{below, files_of, samples_of, source, without_credentials};
@@ -93,17 +92,4 @@ fn every_sample_becomes_what_its_golden_file_says() {
         );
     }
     assert!(wrong.is_empty(), "not as the golden file says: {}", wrong.join("\n"));
-}
-
-#[test]
-fn a_platform_without_a_configured_scheme_has_its_own() {
-    assert_eq!(preset(Platform::Digisac), Scheme::UrlSecret);
-    for (platform, expected) in [
-        (Platform::Chatwoot, "x-chatwoot-signature"),
-        (Platform::Baileys, "webhookVerifyToken"),
-        (Platform::Standard, "StandardWebhooks"),
-    ] {
-        let preset = format!("{:?}", preset(platform));
-        assert!(preset.contains(expected), "{preset}");
-    }
 }

@@ -40,17 +40,12 @@ use schemas::platform::Platform;
 use schemas::source::Source;
 
 fn source(platform: Platform) -> Source {
-    Source {
-        id: SourceId::new("line-1").expect("valid"),
-        tenant: Tenant::new("acme").expect("valid"),
+    Source::new(
+        SourceId::new("line-1").expect("valid"),
+        Tenant::new("acme").expect("valid"),
         platform,
-        scheme: None,
-        secrets: vec![],
-        url_secrets: Vec::new(),
-        verify_token: None,
-        utc_offset_minutes: None,
-        max_body_bytes: 1 << 20,
-    }
+        vec![],
+    )
 }
 
 fn headers() -> HeaderMap {

@@ -22,17 +22,12 @@ const READY: &str = "listening on ";
 
 /// The one source.
 pub(crate) fn source() -> Source {
-    Source {
-        id: SourceId::new("chatwoot").expect("valid"),
-        tenant: Tenant::new("acme").expect("valid"),
-        platform: Platform::Chatwoot,
-        scheme: None,
-        secrets: vec![Secret::new("cw-secret-exemplo")],
-        url_secrets: Vec::new(),
-        verify_token: None,
-        utc_offset_minutes: None,
-        max_body_bytes: 1 << 20,
-    }
+    Source::new(
+        SourceId::new("chatwoot").expect("valid"),
+        Tenant::new("acme").expect("valid"),
+        Platform::Chatwoot,
+        vec![Secret::new("cw-secret-exemplo")],
+    )
 }
 
 /// A running server; it ends with its input, which this holds.

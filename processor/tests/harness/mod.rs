@@ -14,6 +14,7 @@ use rules::Rules;
 use schemas::event::Event;
 use schemas::name::{GroupName, SinkName, TopicName};
 use schemas::record::{Header, Partition, Record};
+use schemas::setting::Invalid;
 use schemas::sink::{Destinations, Sink};
 
 use log::{MemoryLog, Shared};
@@ -82,9 +83,9 @@ impl Destinations for Takes<'_> {
         self.sinks.iter().map(name).collect()
     }
 
-    fn check(&self, _: &SinkName, argument: Option<&str>) -> Result<(), String> {
+    fn check(&self, _: &SinkName, argument: Option<&str>) -> Result<(), Invalid> {
         match argument {
-            Some(_) if !self.argument => Err("takes no argument: write its name alone".to_owned()),
+            Some(_) if !self.argument => Err(Invalid::new("", "takes no argument: write its name alone")),
             _ => Ok(()),
         }
     }

@@ -3,6 +3,7 @@
 
 use schemas::event::Event;
 use schemas::name::SinkName;
+use schemas::setting::Invalid;
 use schemas::sink::Destinations;
 
 /// Two sinks that take no argument.
@@ -17,10 +18,10 @@ impl Destinations for Both {
             .into()
     }
 
-    fn check(&self, _: &SinkName, argument: Option<&str>) -> Result<(), String> {
+    fn check(&self, _: &SinkName, argument: Option<&str>) -> Result<(), Invalid> {
         match argument {
             None => Ok(()),
-            Some(_) => Err("takes no argument: write its name alone".to_owned()),
+            Some(_) => Err(Invalid::new("", "takes no argument: write its name alone")),
         }
     }
 }

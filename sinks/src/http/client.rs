@@ -14,11 +14,12 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::body::Body as _;
 use prometheus_client::metrics::gauge::Gauge;
+use schemas::setting::{Findings, Invalid};
 use tokio::time::{Instant, timeout_at};
 use url::{Position, Url};
 
 use super::aside::{self, Aside, Rest};
-use super::config::{Config, ConfigError};
+use super::config::Config;
 use super::connect::{self, Connector, Resolve, SystemResolver};
 use super::error::SendError;
 use super::guard::Guard;
@@ -68,33 +69,26 @@ pub struct Response {
 
 impl Client {
     /// A client with the guard that `config` asks for.
-    pub fn new(config: &Config) -> Result<Self, ConfigError> {
+    pub fn new(config: &Config) -> Result<Self, Vec<Invalid>> {
         Self::with(config, Guard::new(config), Arc::new(SystemResolver))
     }
 
     /// A client with another guard or resolver.
-    pub fn with(config: &Config, guard: Guard, resolver: Arc<dyn Resolve>) -> Result<Self, ConfigError> {
-        let user_agent = HeaderValue::from_str(&config.user_agent).map_err(|_| ConfigError::Value {
-            key: "user_agent",
-            value: config.user_agent.clone(),
-            rule: "use printable ASCII only",
-        })?;
+    pub fn with(config: &Config, guard: Guard, resolver: Arc<dyn Resolve>) -> Result<Self, Vec<Invalid>> {
+        let mut found = Findings::default();
+        let user_agent = HeaderValue::from_str(&config.user_agent);
+        let user_agent = user_agent.map_err(|_| format!("is `{}`: use printable ASCII only", config.user_agent));
+        let user_agent = found.keep_at("user_agent", user_agent);
         if config.connect_timeout_ms == 0 {
-            return Err(ConfigError::Value {
-                key: "connect_timeout_ms",
-                value: "0".to_owned(),
-                rule: "use at least 1",
-            });
+            found.add("connect_timeout_ms", "is 0: give at least 1");
         }
         if config.max_connections == Some(0) {
-            return Err(ConfigError::Value {
-                key: "max_connections",
-                value: "0".to_owned(),
-                rule: "use at least 1",
-            });
+            found.add("max_connections", "is 0: give at least 1");
         }
+        let tls = found.keep(connect::tls(config).map_err(|invalid| vec![invalid]));
+        let (user_agent, tls) = found.into_value(user_agent.zip(tls))?;
         let time_limit = Duration::from_millis(config.connect_timeout_ms);
-        let connector = Connector::new(guard.clone(), resolver, connect::tls(config)?, time_limit);
+        let connector = Connector::new(guard.clone(), resolver, tls, time_limit);
         let limits = Limits {
             connections: lack::connections(config.max_connections),
             wait: Duration::from_millis(config.connection_wait_ms),
@@ -245,6 +239,7 @@ impl fmt::Debug for Client {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use schemas::setting::in_one_line;
 
     use super::*;
 
@@ -255,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_value_that_cannot_work_is_named() {
-        let error = |config: Config| Client::new(&config).expect_err("not usable").to_string();
+        let error = |config: Config| in_one_line(&Client::new(&config).expect_err("not usable"));
         let user_agent = "a\r\nhost: b".to_owned();
         assert!(
             error(Config {
@@ -270,7 +265,7 @@ mod tests {
                 connect_timeout_ms,
                 ..Config::default()
             })
-            .contains("`connect_timeout_ms` is `0`")
+            .contains("`connect_timeout_ms` is 0")
         );
     }
 

@@ -53,32 +53,6 @@ impl Default for Config {
     }
 }
 
-/// What is wrong with a [`Config`].
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// A value that cannot work.
-    #[error("`{key}` is `{value}`: {rule}")]
-    Value {
-        /// The key.
-        key: &'static str,
-        /// What it was set to.
-        value: String,
-        /// What would be right.
-        rule: &'static str,
-    },
-    /// The file of certificate authorities cannot be used.
-    #[error("`ca_file`: `{path}` is not a readable PEM file of certificates: {reason}")]
-    CaFile {
-        /// Which file.
-        path: String,
-        /// What is wrong with the file.
-        reason: String,
-    },
-    /// The TLS library refuses its own defaults.
-    #[error("TLS cannot be set up: {0}")]
-    Tls(#[from] rustls::Error),
-}
-
 fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
     let network = |text: String| {
         text.parse::<IpNet>().map_err(|_| {

@@ -16,6 +16,7 @@ use http::Uri;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use schemas::BoxFuture;
+use schemas::setting::Invalid;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -23,7 +24,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::{Host, Url};
 
-use super::config::{Config, ConfigError};
+use super::config::Config;
 use super::error::SendError;
 use super::guard::Guard;
 use super::lack;
@@ -169,14 +170,15 @@ impl Inner {
 }
 
 /// TLS by rustls with ring, both passed explicitly: a process-wide default would depend on what else is linked.
-pub(super) fn tls(config: &Config) -> Result<TlsConnector, ConfigError> {
+pub(super) fn tls(config: &Config) -> Result<TlsConnector, Invalid> {
     let mut roots = rustls::RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };
     if let Some(path) = &config.ca_file {
-        let broken = |reason: String| ConfigError::CaFile {
-            path: path.display().to_string(),
-            reason,
+        let broken = |reason: String| {
+            let path = path.display();
+            let reason = format!("is `{path}`, which is not a readable PEM file of certificates: {reason}");
+            Invalid::new("ca_file", reason)
         };
         let certificates = CertificateDer::pem_file_iter(path).map_err(|e| broken(e.to_string()))?;
         let before = roots.len();
@@ -190,7 +192,8 @@ pub(super) fn tls(config: &Config) -> Result<TlsConnector, ConfigError> {
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut client = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
+        .with_safe_default_protocol_versions()
+        .map_err(|e| Invalid::new("", format!("TLS cannot be set up: {e}")))?
         .with_root_certificates(roots)
         .with_no_client_auth();
     client.alpn_protocols = vec![b"http/1.1".to_vec()];

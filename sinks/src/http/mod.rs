@@ -29,11 +29,12 @@ use schemas::BoxFuture;
 use schemas::endpoint::{Endpoint, EndpointDirectory};
 use schemas::event::Event;
 use schemas::name::{EndpointId, SinkName};
+use schemas::setting::Invalid;
 use schemas::sink::{Batch, Delivery, Outcome, Sink, Target, Unavailable};
 use tokio::time::Instant;
 
 pub use client::{Client, Destination, Response};
-pub use config::{Config, ConfigError};
+pub use config::Config;
 pub use connect::{Resolve, SystemResolver};
 pub use error::SendError;
 pub use guard::{Blocked, Guard, special_purpose};
@@ -65,7 +66,7 @@ impl HttpSink {
         name: SinkName,
         directory: Arc<dyn EndpointDirectory>,
         registry: &mut Registry,
-    ) -> Result<Self, ConfigError> {
+    ) -> Result<Self, Vec<Invalid>> {
         Ok(Self::with_client(Client::new(config)?, name, directory, registry))
     }
 
@@ -164,19 +165,20 @@ impl Sink for HttpSink {
 }
 
 /// Whether a rule may send to this sink with `argument`: nothing, or the id of an enabled endpoint.
-pub fn check_argument(endpoints: &dyn EndpointDirectory, argument: Option<&str>) -> Result<(), String> {
+pub fn check_argument(endpoints: &dyn EndpointDirectory, argument: Option<&str>) -> Result<(), Invalid> {
     let Some(id) = argument else { return Ok(()) };
-    let id = EndpointId::new(id.to_owned()).map_err(|e| e.to_string())?;
+    let id = EndpointId::new(id.to_owned()).map_err(|e| Invalid::new("", e.to_string()))?;
     let endpoints = endpoints.endpoints();
     if endpoints.iter().any(|endpoint| endpoint.id == id) {
         return Ok(());
     }
     let known: Vec<&str> = endpoints.iter().take(20).map(|endpoint| endpoint.id.as_str()).collect();
-    Err(if known.is_empty() {
+    let reason = if known.is_empty() {
         format!("there is no endpoint `{id}`: no endpoint is registered and enabled")
     } else {
         format!("there is no enabled endpoint `{id}`; there is: {}", known.join(", "))
-    })
+    };
+    Err(Invalid::new("", reason))
 }
 
 /// The outcome where the slots of an endpoint stayed busy.

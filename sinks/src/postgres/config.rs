@@ -1,9 +1,14 @@
 //! The settings of the sink `postgres`.
 
+use std::str::FromStr as _;
 use std::time::Duration;
 
 use schemas::secret::Secret;
+use schemas::setting::{Findings, Invalid};
 use serde::Deserialize;
+use sqlx::postgres::PgConnectOptions;
+
+use crate::table::check_receipts;
 
 /// How long beyond the server's own statement time-out an answer is waited for.
 const ANSWER_GRACE: Duration = Duration::from_secs(5);
@@ -66,33 +71,37 @@ impl Config {
         Duration::from_millis(self.statement_timeout_ms) + ANSWER_GRACE
     }
 
-    /// What is wrong, naming the key.
-    pub(super) fn fault(&self) -> Option<&'static str> {
-        if self.url.is_empty() {
-            return Some("`postgres.url` is not set: write postgres://user:password@host:5432/database");
-        }
-        let positive = [
-            (
-                self.max_connections == 0,
-                "`postgres.max_connections` must be at least 1",
-            ),
-            (
-                self.connect_timeout_ms == 0,
-                "`postgres.connect_timeout_ms` must be at least 1",
-            ),
-            (
-                self.statement_timeout_ms == 0,
-                "`postgres.statement_timeout_ms` must be at least 1",
-            ),
-            (
-                self.lock_timeout_ms == 0,
-                "`postgres.lock_timeout_ms` must be at least 1",
-            ),
-            (
-                self.receipt_retention_seconds < self.receipt_window_seconds,
-                "`postgres.receipt_retention_seconds` must not be shorter than `postgres.receipt_window_seconds`",
-            ),
+    /// Everything that is wrong with the settings, as far as it shows without a server.
+    pub fn check(&self) -> Result<(), Vec<Invalid>> {
+        let mut found = Findings::default();
+        found.keep_at("url", self.options());
+        let at_least_one = [
+            ("max_connections", u64::from(self.max_connections)),
+            ("connect_timeout_ms", self.connect_timeout_ms),
+            ("statement_timeout_ms", self.statement_timeout_ms),
+            ("lock_timeout_ms", self.lock_timeout_ms),
         ];
-        positive.into_iter().find_map(|(wrong, what)| wrong.then_some(what))
+        for (key, _) in at_least_one.into_iter().filter(|(_, value)| *value == 0) {
+            found.add(key, "is 0: give at least 1");
+        }
+        check_receipts(self.receipt_window_seconds, self.receipt_retention_seconds, &mut found);
+        found.into_result()
+    }
+
+    /// The connection that `url` names. The error never quotes it, for it may hold a password.
+    pub(super) fn options(&self) -> Result<PgConnectOptions, String> {
+        if self.url.is_empty() {
+            return Err("is not set: write postgres://user:password@host:5432/database".to_owned());
+        }
+        let wrong = |why: &str| format!("is not a connection URL: {why}");
+        let url = self.url.expose_str().ok_or_else(|| wrong("it is not UTF-8"))?;
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(wrong("it does not begin with postgres://"));
+        }
+        PgConnectOptions::from_str(url).map_err(|error| match error {
+            // The error of the URL parser names what is wrong without quoting the URL.
+            sqlx::Error::Configuration(why) => wrong(&why.to_string()),
+            _ => wrong("it cannot be read"),
+        })
     }
 }

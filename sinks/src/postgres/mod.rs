@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use schemas::BoxFuture;
 use schemas::event::Event;
 use schemas::name::SinkName;
+use schemas::setting::Invalid;
 use schemas::sink::{Batch, KeepsProgress, Outcome, Sink, Target, Unavailable};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
@@ -29,7 +30,7 @@ use sqlx::postgres::PgPoolOptions;
 pub use config::{Compression, Config};
 pub use migrate::migrate;
 
-use crate::table::{Forgetting, Metrics, Plan, SetupError};
+use crate::table::{Forgetting, Metrics, Plan};
 use held::Held;
 use server::Server;
 
@@ -55,7 +56,7 @@ impl PostgresSink {
     /// [`ready`](Sink::ready) and in deliveries, each bounded by `connect_timeout_ms`.
     ///
     /// Must be called inside a tokio runtime, which looks after the pool of connections.
-    pub fn connect(config: &Config, name: SinkName, metrics: Metrics) -> Result<Self, SetupError> {
+    pub fn connect(config: &Config, name: SinkName, metrics: Metrics) -> Result<Self, Vec<Invalid>> {
         let server = Server::new(config)?;
         let pool = PgPoolOptions::new()
             .max_connections(config.max_connections)

@@ -1,13 +1,12 @@
 //! Which server it is, how to connect to it, and what its errors mean to an operator. No message holds the password.
 
 use std::fmt;
-use std::str::FromStr;
 
+use schemas::setting::Invalid;
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
 
 use super::config::Config;
-use crate::table::SetupError;
 
 /// How long a transaction of ours may stand idle: a client that froze must not hold locks.
 const IDLE_IN_TRANSACTION_MS: &str = "60000";
@@ -32,20 +31,9 @@ impl fmt::Debug for Server {
 }
 
 impl Server {
-    pub(super) fn new(config: &Config) -> Result<Self, SetupError> {
-        if let Some(fault) = config.fault() {
-            return Err(SetupError::Misconfigured(fault.to_owned()));
-        }
-        let wrong = |why: &str| SetupError::Misconfigured(format!("`postgres.url` is not a connection URL: {why}"));
-        let url = config.url.expose_str().ok_or_else(|| wrong("it is not UTF-8"))?;
-        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-            return Err(wrong("it does not begin with postgres://"));
-        }
-        let options = PgConnectOptions::from_str(url).map_err(|error| match error {
-            // The error of the URL parser names what is wrong without quoting the URL.
-            sqlx::Error::Configuration(why) => wrong(&why.to_string()),
-            _ => wrong("it cannot be read"),
-        })?;
+    pub(super) fn new(config: &Config) -> Result<Self, Vec<Invalid>> {
+        config.check()?;
+        let options = config.options().map_err(|reason| vec![Invalid::new("url", reason)])?;
         let options = options.application_name("forebay").disable_statement_logging();
         let place = match options.get_socket() {
             Some(socket) => socket.display().to_string(),

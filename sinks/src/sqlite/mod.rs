@@ -15,16 +15,19 @@ use std::time::{Duration, Instant};
 use schemas::BoxFuture;
 use schemas::event::Event;
 use schemas::name::SinkName;
+use schemas::setting::{Findings, Invalid};
 use schemas::sink::{Batch, KeepsProgress, Outcome, Sink, Target, Unavailable};
 use serde::Deserialize;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, SqlSafeStr as _};
 
-use crate::table::{Forgetting, Metrics, Plan, SetupError};
+use crate::table::{Forgetting, Metrics, Plan, SetupError, check_receipts};
 
 /// SQLite's own page size; `max_size_bytes` is counted in such pages.
 const PAGE_BYTES: u64 = 4096;
+/// Tables and views have to have room.
+const LEAST_PAGES: u64 = 256;
 
 /// The section `sqlite` of the configuration.
 #[derive(Debug, Clone, Deserialize)]
@@ -54,6 +57,22 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// Everything that is wrong with the settings, as far as it shows without the file.
+    pub fn check(&self) -> Result<(), Vec<Invalid>> {
+        let mut found = Findings::default();
+        if self.path.as_os_str().is_empty() {
+            found.add("path", "is not set: name the file of the database");
+        }
+        if let Some(bytes) = self.max_size_bytes.filter(|bytes| *bytes < LEAST_PAGES * PAGE_BYTES) {
+            let least = LEAST_PAGES * PAGE_BYTES;
+            found.add("max_size_bytes", format!("is {bytes}: give at least {least}"));
+        }
+        check_receipts(self.receipt_window_seconds, self.receipt_retention_seconds, &mut found);
+        found.into_result()
+    }
+}
+
 /// Writes events to a SQLite file.
 #[derive(Debug)]
 pub struct SqliteSink {
@@ -67,7 +86,7 @@ pub struct SqliteSink {
 impl SqliteSink {
     /// Opens the file, makes it where it is missing, and brings its tables up to date.
     pub async fn open(config: &Config, name: SinkName, metrics: Metrics) -> Result<Self, SetupError> {
-        check(config)?;
+        config.check()?;
         let path = config.path.display();
         if let Some(folder) = config.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|error| {
@@ -137,24 +156,6 @@ fn migrations() -> Vec<Migration> {
         Migration::new(3, "progress".into(), MigrationType::Simple, progress, false),
         Migration::new(4, "variant".into(), MigrationType::Simple, variant, false),
     ]
-}
-
-fn check(config: &Config) -> Result<(), SetupError> {
-    let faults = [
-        (config.path.as_os_str().is_empty(), "`sqlite.path` is not set"),
-        (
-            config.max_size_bytes.is_some_and(|bytes| bytes < 256 * PAGE_BYTES),
-            "`sqlite.max_size_bytes` must be at least 1048576",
-        ),
-        (
-            config.receipt_retention_seconds < config.receipt_window_seconds,
-            "`sqlite.receipt_retention_seconds` must not be shorter than `sqlite.receipt_window_seconds`",
-        ),
-    ];
-    match faults.into_iter().find(|(wrong, _)| *wrong) {
-        None => Ok(()),
-        Some((_, what)) => Err(SetupError::Misconfigured(what.to_owned())),
-    }
 }
 
 impl Sink for SqliteSink {

@@ -26,6 +26,7 @@ mod text;
 mod variants;
 
 use schemas::name::SinkName;
+use schemas::setting::{Findings, Invalid, in_one_line};
 
 pub use metrics::Metrics;
 pub(crate) use plan::{Plan, Row, pieces};
@@ -43,6 +44,24 @@ pub enum SetupError {
     Unavailable(String),
 }
 
+impl From<Vec<Invalid>> for SetupError {
+    fn from(found: Vec<Invalid>) -> Self {
+        Self::Misconfigured(in_one_line(&found))
+    }
+}
+
+/// Receipts have to be remembered for longer than a second one counts as the same event.
+pub(crate) fn check_receipts(window_seconds: u32, retention_seconds: u32, found: &mut Findings) {
+    if retention_seconds < window_seconds {
+        found.add(
+            "receipt_retention_seconds",
+            format!(
+                "is {retention_seconds}, less than `receipt_window_seconds` ({window_seconds}): give at least that"
+            ),
+        );
+    }
+}
+
 /// What was written of a batch.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
@@ -53,11 +72,12 @@ pub(crate) struct Written {
 }
 
 /// A rule writes the plain name of a database sink.
-pub fn check_argument(sink: &SinkName, argument: Option<&str>) -> Result<(), String> {
+pub fn check_argument(sink: &SinkName, argument: Option<&str>) -> Result<(), Invalid> {
     match argument {
         None => Ok(()),
-        Some(argument) => Err(format!(
-            "the sink `{sink}` takes nothing behind the colon: write `{sink}` instead of `{sink}:{argument}`"
+        Some(argument) => Err(Invalid::new(
+            "",
+            format!("the sink `{sink}` takes nothing behind the colon: write `{sink}` instead of `{sink}:{argument}`"),
         )),
     }
 }

@@ -10,6 +10,7 @@ use schemas::BoxFuture;
 use schemas::event::Event;
 use schemas::log::{Publish, PublishError};
 use schemas::name::{SinkName, TopicName};
+use schemas::setting::Invalid;
 use schemas::sink::{Batch, Delivery, Outcome, Sink, Target, Unavailable};
 use serde::Deserialize;
 
@@ -56,8 +57,9 @@ impl TopicSink {
 }
 
 /// Whether a rule may send to `sink` with this argument: it names a topic, and none of `own_topics`.
-pub fn check_argument(sink: &SinkName, own_topics: &[TopicName], argument: Option<&str>) -> Result<(), String> {
-    named(sink, own_topics, argument).map(drop)
+pub fn check_argument(sink: &SinkName, own_topics: &[TopicName], argument: Option<&str>) -> Result<(), Invalid> {
+    let named = named(sink, own_topics, argument);
+    named.map(drop).map_err(|reason| Invalid::new("", reason))
 }
 
 fn named(sink: &SinkName, own_topics: &[TopicName], argument: Option<&str>) -> Result<TopicName, String> {

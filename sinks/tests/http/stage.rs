@@ -86,13 +86,14 @@ pub(crate) fn local() -> Config {
 
 pub(crate) fn endpoint(id: &'static str, url: &str) -> Endpoint {
     Endpoint {
-        id: EndpointId::new(id).expect("an id"),
-        tenant: Tenant::new("acme").expect("a tenant"),
-        url: url.parse().expect("a URL"),
-        events: vec![],
-        secrets: vec![Secret::from_standard_webhooks(SECRET).expect("a key")],
         timeout: Duration::from_secs(5),
         concurrency: 4,
+        ..Endpoint::new(
+            EndpointId::new(id).expect("an id"),
+            Tenant::new("acme").expect("a tenant"),
+            url.parse().expect("a URL"),
+            vec![Secret::from_standard_webhooks(SECRET).expect("a key")],
+        )
     }
 }
 

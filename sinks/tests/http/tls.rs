@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use schemas::setting::in_one_line;
 use schemas::sink::Outcome;
 use sinks::http::{Client, Config, Guard};
 use tokio::net::TcpListener;
@@ -115,7 +116,7 @@ fn a_file_of_authorities_that_cannot_be_used_is_named() {
             ca_file: Some(path.clone()),
             ..Config::default()
         };
-        let error = Client::new(&config).expect_err("not usable").to_string();
+        let error = in_one_line(&Client::new(&config).expect_err("not usable"));
         assert!(
             error.contains("`ca_file`") && error.contains(&path.display().to_string()),
             "{error}"

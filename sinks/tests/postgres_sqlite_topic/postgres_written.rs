@@ -187,7 +187,9 @@ async fn a_rule_writes_the_plain_name() {
     with_database(|database| async move {
         let sink = database.sink();
         assert_eq!(sinks::table::check_argument(sink.name(), None), Ok(()));
-        let error = sinks::table::check_argument(sink.name(), Some("x")).expect_err("no argument");
+        let error = sinks::table::check_argument(sink.name(), Some("x"))
+            .expect_err("no argument")
+            .to_string();
         assert!(error.contains("write `postgres` instead of `postgres:x`"), "{error}");
         assert_eq!(sink.targets(&sample("a").delivery(0).event, None), [Target::Only]);
     })

@@ -150,7 +150,7 @@ fn a_rule_must_name_a_topic_and_not_one_of_our_own() {
         (Some("forebay.events"), "round in circles"),
         (Some("forebay.dead-letters"), "round in circles"),
     ] {
-        let error = check(argument).expect_err(expected);
+        let error = check(argument).expect_err(expected).to_string();
         assert!(error.contains(expected), "{error}");
     }
     let event = sample("a").delivery(0).event;

@@ -12,6 +12,7 @@ use schemas::log::{
 };
 use schemas::name::{GroupName, SinkName, TopicName};
 use schemas::record::{Partition, PartitionProgress, Position, Record};
+use schemas::setting::Invalid;
 use schemas::sink::{Batch, Destinations, Outcome, Sink, Target, Unavailable};
 
 use super::connected::check;
@@ -108,7 +109,7 @@ impl Destinations for Both {
             .into()
     }
 
-    fn check(&self, _: &SinkName, _: Option<&str>) -> Result<(), String> {
+    fn check(&self, _: &SinkName, _: Option<&str>) -> Result<(), Invalid> {
         Ok(())
     }
 }

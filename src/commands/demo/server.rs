@@ -68,8 +68,8 @@ impl Server {
     }
 
     pub(super) fn source(&self, platform: Platform) -> anyhow::Result<Arc<Source>> {
-        let mut loaded = config::load(&self.folder.join("forebay.yaml"))?;
-        let registry = assemble::registry(&mut loaded.config, &loaded.file)?;
+        let loaded = config::load(&self.folder.join("forebay.yaml"))?;
+        let registry = assemble::registry(&loaded)?;
         registry
             .sources()
             .find(|s| s.platform == platform)

@@ -126,12 +126,12 @@ struct Reader {
 
 /// Those of the sinks that are wanted; all, if none is. `write` opens the log so that progress can be set.
 async fn readers(args: &LogArgs, wanted: &[SinkName], write: bool) -> anyhow::Result<Vec<Reader>> {
-    let mut loaded = config::load_any(args)?;
+    let loaded = config::load_any(args)?;
     telemetry::start(&config::Logging {
         filter: "warn".to_owned(),
-        ..loaded.config.logging
+        format: loaded.config.logging.format,
     })?;
-    let registry = assemble::registry(&mut loaded.config, &loaded.file)?;
+    let registry = assemble::registry(&loaded)?;
     let (event_log, mut metrics) = (&loaded.config.event_log, Metrics::default());
     let log = if write {
         assemble::event_log(event_log, &mut metrics).await?

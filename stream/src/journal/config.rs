@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use schemas::log::LogError;
+use schemas::setting::{Findings, Invalid};
 use serde::Deserialize;
 
 /// Settings of the journal. Checked by [`Journal::open`](super::Journal::open).
@@ -44,26 +44,26 @@ impl Default for Config {
 const SMALLEST_MAX_BYTES: u64 = 1 << 20;
 
 impl Config {
-    pub(super) fn check(&self) -> Result<(), LogError> {
-        let wrong = if self.path.as_os_str().is_empty() {
-            "`event_log.journal.path` is empty: name a folder on a local disk".to_owned()
-        } else if self.max_bytes < SMALLEST_MAX_BYTES {
-            format!(
-                "`event_log.journal.max_bytes` is {}: use at least {SMALLEST_MAX_BYTES} (1 MiB)",
-                self.max_bytes
-            )
-        } else if self.max_age_seconds == 0 {
-            "`event_log.journal.max_age_seconds` is 0: use at least 1".to_owned()
-        } else if self.publish_timeout_ms == 0 {
-            "`event_log.journal.publish_timeout_ms` is 0: use at least 1".to_owned()
-        } else if self.queue_max_records == 0 {
-            "`event_log.journal.queue_max_records` is 0: use at least 1".to_owned()
-        } else if self.queue_max_bytes == 0 {
-            "`event_log.journal.queue_max_bytes` is 0: use at least 1".to_owned()
-        } else {
-            return Ok(());
-        };
-        Err(LogError::Misconfigured(wrong))
+    /// Everything that is wrong with the settings, as far as it shows without the folder.
+    pub fn check(&self) -> Result<(), Vec<Invalid>> {
+        let mut found = Findings::default();
+        if self.path.as_os_str().is_empty() {
+            found.add("path", "is empty: name a folder on a local disk");
+        }
+        if self.max_bytes < SMALLEST_MAX_BYTES {
+            let reason = format!("is {}: use at least {SMALLEST_MAX_BYTES} (1 MiB)", self.max_bytes);
+            found.add("max_bytes", reason);
+        }
+        let at_least_one = [
+            ("max_age_seconds", self.max_age_seconds == 0),
+            ("publish_timeout_ms", self.publish_timeout_ms == 0),
+            ("queue_max_records", self.queue_max_records == 0),
+            ("queue_max_bytes", self.queue_max_bytes == 0),
+        ];
+        for (key, _) in at_least_one.into_iter().filter(|(_, zero)| *zero) {
+            found.add(key, "is 0: use at least 1");
+        }
+        found.into_result()
     }
 
     pub(super) fn publish_timeout(&self) -> Duration {
@@ -88,47 +88,48 @@ mod tests {
                     path: PathBuf::new(),
                     ..Config::default()
                 },
-                "journal.path",
+                "path",
             ),
             (
                 Config {
                     max_bytes: 1000,
                     ..Config::default()
                 },
-                "journal.max_bytes",
+                "max_bytes",
             ),
             (
                 Config {
                     max_age_seconds: 0,
                     ..Config::default()
                 },
-                "journal.max_age_seconds",
+                "max_age_seconds",
             ),
             (
                 Config {
                     publish_timeout_ms: 0,
                     ..Config::default()
                 },
-                "journal.publish_timeout_ms",
+                "publish_timeout_ms",
             ),
             (
                 Config {
                     queue_max_records: 0,
                     ..Config::default()
                 },
-                "journal.queue_max_records",
+                "queue_max_records",
             ),
             (
                 Config {
                     queue_max_bytes: 0,
                     ..Config::default()
                 },
-                "journal.queue_max_bytes",
+                "queue_max_bytes",
             ),
         ];
         for (config, key) in wrong {
-            let error = config.check().expect_err(key).to_string();
-            assert!(error.contains(key), "{error}");
+            let found = config.check().expect_err(key);
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert_eq!(found[0].place, key);
         }
     }
 }

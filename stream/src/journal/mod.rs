@@ -71,7 +71,8 @@ impl Journal {
     /// A folder that another process (or another `Journal`) writes is [`LogError::Misconfigured`], after a second in
     /// which the other may release it.
     pub async fn open(config: &Config) -> Result<Self, LogError> {
-        config.check()?;
+        let checked = config.check();
+        checked.map_err(|found| LogError::of_settings("event_log.journal", found))?;
         let lock = open::lock(&config.path).await?;
         let connection = open::connect_writer(&config.path).await?;
         let shared = Arc::new(Shared::new(&config.path, open::reader_pool(&config.path)));

@@ -7,12 +7,16 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use schemas::log::LogError;
 use schemas::secret::Secret;
+use schemas::setting::{Findings, Invalid};
 use serde::Deserialize;
 
 use super::properties;
 
 /// What a record costs beyond its bytes: framing of record and batch, and lengths of headers.
 pub(super) const FRAMING_BYTES: u32 = 16 * 1024;
+
+/// What librdkafka takes for a queue, rounded down.
+const QUEUE_LIMIT_BYTES: u32 = 2_000_000_000;
 
 /// librdkafka's other names of options that we set. Under two names an option would be set twice, in no certain order,
 /// so that our value might not be the one that counts.
@@ -71,36 +75,35 @@ impl Config {
         Duration::from_millis(self.request_timeout_ms)
     }
 
-    /// Refuses what cannot work, with the key in the message.
-    pub(super) fn check(&self) -> Result<(), LogError> {
-        let refuse = |text: &str| Err(LogError::Misconfigured(text.to_owned()));
+    /// Everything that is wrong with the settings, as far as it shows without a broker. Values of properties are never shown.
+    pub fn check(&self) -> Result<(), Vec<Invalid>> {
+        let mut found = Findings::default();
         if self.brokers.trim().is_empty() {
-            return refuse("`brokers` is empty: name at least one Kafka broker as `host:port`");
+            found.add("brokers", "is empty: name at least one Kafka broker as `host:port`");
         }
-        if !(50..=300_000).contains(&self.publish_timeout_ms) {
-            return refuse("`publish_timeout_ms` must be 50 to 300000");
+        let (record, queue) = (self.max_record_bytes, self.queue_max_bytes);
+        let ranges = [
+            ("publish_timeout_ms", self.publish_timeout_ms, 50..=300_000),
+            ("max_record_bytes", u64::from(record), 1024..=48 * 1024 * 1024),
+            ("queue_max_records", u64::from(self.queue_max_records), 1..=10_000_000),
+        ];
+        for (key, value, range) in ranges.into_iter().filter(|(_, value, range)| !range.contains(value)) {
+            found.add(key, format!("is {value}: give {} to {}", range.start(), range.end()));
         }
-        if !(1024..=48 * 1024 * 1024).contains(&self.max_record_bytes) {
-            return refuse("`max_record_bytes` must be 1024 to 50331648");
+        if queue < record || queue > QUEUE_LIMIT_BYTES {
+            let reason =
+                format!("is {queue}: give at least `max_record_bytes` ({record}) and at most {QUEUE_LIMIT_BYTES}");
+            found.add("queue_max_bytes", reason);
         }
-        if self.queue_max_bytes < self.max_record_bytes || self.queue_max_bytes > 2_000_000_000 {
-            return refuse("`queue_max_bytes` must be at least `max_record_bytes` and at most 2000000000");
+        let least = [
+            ("read_ahead_bytes", u64::from(self.read_ahead_bytes), 64 * 1024),
+            ("request_timeout_ms", self.request_timeout_ms, 100),
+        ];
+        for (key, value, least) in least.into_iter().filter(|(_, value, least)| value < least) {
+            found.add(key, format!("is {value}: give at least {least}"));
         }
-        if !(1..=10_000_000).contains(&self.queue_max_records) {
-            return refuse("`queue_max_records` must be 1 to 10000000");
-        }
-        if self.read_ahead_bytes < 64 * 1024 {
-            return refuse("`read_ahead_bytes` must be at least 65536");
-        }
-        if self.request_timeout_ms < 100 {
-            return refuse("`request_timeout_ms` must be at least 100");
-        }
-        for config in [self.producer()?, self.member("check")?] {
-            config
-                .create_native_config()
-                .map_err(|e| properties::property_error(&e))?;
-        }
-        properties::check_files(&self.properties)
+        properties::check(&self.properties, &mut found);
+        found.into_result()
     }
 
     /// Options of the producer, and of the clients that only ask.
@@ -243,8 +246,8 @@ pub(super) mod tests {
         for (name, spoil) in wrong {
             let mut config = config(&[]);
             spoil(&mut config);
-            let error = config.check().expect_err("a bad setting").to_string();
-            assert!(error.contains(name), "{name}: {error}");
+            let found = config.check().expect_err("a bad setting");
+            assert!(found.iter().any(|invalid| invalid.place == name), "{name}: {found:?}");
         }
     }
 }

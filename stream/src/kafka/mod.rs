@@ -66,7 +66,8 @@ impl KafkaLog {
     /// # Errors
     /// [`LogError::Misconfigured`] names the key or the property that cannot work; values are never shown.
     pub fn connect(config: Config) -> Result<Self, LogError> {
-        config.check()?;
+        let checked = config.check();
+        checked.map_err(|found| LogError::of_settings("event_log.kafka", found))?;
         let publisher = Arc::new(Publisher::new(config)?);
         Ok(Self { publisher })
     }

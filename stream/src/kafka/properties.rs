@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use schemas::log::LogError;
 use schemas::secret::Secret;
+use schemas::setting::Findings;
 
 /// A file or a folder, or `probe` for the system's own.
 const CA_LOCATION: &str = "ssl.ca.location";
@@ -20,12 +22,33 @@ const FILES: [&str; 5] = [
     "ssl.keystore.location",
 ];
 
+/// Checks each property by itself, and the files that they name.
+pub(super) fn check(properties: &BTreeMap<String, Secret>, found: &mut Findings) {
+    for (name, value) in properties {
+        let accepted = match value.expose_str() {
+            Some(value) => ClientConfig::new()
+                .set(name, value)
+                .create_native_config()
+                .map(drop)
+                .map_err(|e| property_error(&e)),
+            None => Err("is not UTF-8 text"),
+        };
+        found.keep_at(&place(name), accepted);
+    }
+    check_files(properties, found);
+}
+
+/// The place of a property in the settings of the log.
+fn place(name: &str) -> String {
+    format!("properties.{name}")
+}
+
 /// Checks that the files can be read: librdkafka's own error for a missing file is only an OpenSSL number. Without TLS
 /// it reads none of them.
-pub(super) fn check_files(properties: &BTreeMap<String, Secret>) -> Result<(), LogError> {
+fn check_files(properties: &BTreeMap<String, Secret>, found: &mut Findings) {
     let text = |name: &str| properties.get(name).and_then(Secret::expose_str);
     if !text("security.protocol").is_some_and(|protocol| protocol.to_lowercase().contains("ssl")) {
-        return Ok(());
+        return;
     }
     for name in FILES {
         let Some(path) = text(name).map(Path::new) else {
@@ -38,13 +61,12 @@ pub(super) fn check_files(properties: &BTreeMap<String, Secret>) -> Result<(), L
         }
         // The path is not shown: it may be the key itself, put there by mistake.
         if let Err(error) = std::fs::read(path) {
-            return Err(LogError::Misconfigured(format!(
-                "the file that `{name}` in `event_log.kafka.properties` names cannot be read: {error}; correct the \
-                 path, or let this user read it"
-            )));
+            found.add(
+                place(name),
+                format!("names a file that cannot be read: {error}; correct the path, or let this user read it"),
+            );
         }
     }
-    Ok(())
 }
 
 /// The error when librdkafka cannot make a client although each property by itself is valid.
@@ -63,27 +85,23 @@ pub(super) fn creation_error(client: &str, error: &KafkaError) -> LogError {
     })
 }
 
-/// Names the property, and never shows its value: it may be a secret.
-pub(super) fn property_error(error: &KafkaError) -> LogError {
-    LogError::Misconfigured(match error {
-        KafkaError::ClientConfig(_, description, name, _) if description.starts_with("No such") => {
-            format!(
-                "`event_log.kafka.properties` has `{name}`, which is no property of librdkafka: correct the name, or remove \
-                 it; its CONFIGURATION.md lists them"
-            )
+/// Why librdkafka does not take a property. Its own text is not shown: it has the value in it, which may be a secret.
+fn property_error(error: &KafkaError) -> &'static str {
+    match error {
+        KafkaError::ClientConfig(_, description, ..) if description.starts_with("No such") => {
+            "is no property of librdkafka: correct the name, or remove it; its CONFIGURATION.md lists them"
         }
-        KafkaError::ClientConfig(_, _, name, _) => {
-            format!(
-                "`event_log.kafka.properties` has a value for `{name}` that librdkafka does not accept: its \
-                 CONFIGURATION.md lists those it does"
-            )
+        KafkaError::ClientConfig(..) => {
+            "has a value that librdkafka does not accept: its CONFIGURATION.md lists those it does"
         }
-        _ => "`event_log.kafka.properties` hold a NUL character".to_owned(),
-    })
+        _ => "holds a NUL character",
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use schemas::setting::in_one_line;
+
     use super::super::KafkaLog;
     use super::super::config::tests::config;
     use super::*;
@@ -91,12 +109,15 @@ mod tests {
     #[test]
     fn a_bad_property_is_named_and_its_value_is_not_shown() {
         for (name, value) in [("sasl.pasword", "hunter2"), ("linger.ms", "hunter2")] {
-            let error = config(&[(name, value)])
-                .check()
-                .expect_err("a bad property")
-                .to_string();
+            let error = in_one_line(&config(&[(name, value)]).check().expect_err("a bad property"));
             assert!(error.contains(name) && !error.contains(value), "{error}");
         }
+        let both = config(&[("sasl.pasword", "hunter2"), ("linger.ms", "hunter2")]);
+        assert_eq!(
+            both.check().expect_err("bad properties").len(),
+            2,
+            "all of them at once"
+        );
         assert!(!format!("{:?}", config(&[("sasl.password", "hunter2")])).contains("hunter2"));
     }
 
@@ -106,7 +127,7 @@ mod tests {
         let there = file.path().to_str().expect("text").to_owned();
         for name in FILES {
             let missing = [("security.protocol", "SASL_SSL"), (name, "/nowhere/hunter2.pem")];
-            let error = config(&missing).check().expect_err("no such file").to_string();
+            let error = in_one_line(&config(&missing).check().expect_err("no such file"));
             assert!(error.contains(name) && error.contains("No such file"), "{error}");
             assert!(!error.contains("hunter2"), "{error}");
             config(&missing[1..]).check().expect("not read without TLS");

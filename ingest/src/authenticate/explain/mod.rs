@@ -17,7 +17,6 @@ use schemas::time::Timestamp;
 
 use crate::authenticate::Verifier;
 use crate::judge::{Captured, Verdict, judge};
-use crate::normalize::preset;
 use search::Match;
 
 /// A verdict, and what was found on the way to it.
@@ -34,7 +33,7 @@ pub struct Explanation {
 /// Judges a captured request and says why. `others` are the other sources there are: a signature may be one of theirs.
 pub fn explain(source: &Source, others: &[Arc<Source>], captured: &Captured, now: Timestamp) -> Explanation {
     let verdict = judge(source, captured, now);
-    let scheme = source.scheme.clone().unwrap_or_else(|| preset(source.platform));
+    let scheme = source.scheme();
     let mut findings = Vec::new();
     if captured.source_id() != source.id.as_str() {
         findings.push("the path names another source than the one that it is judged for".to_owned());

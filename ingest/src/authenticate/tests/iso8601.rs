@@ -6,7 +6,7 @@ const KEY: &str = "zendesk-secret-exemplo";
 const BODY: &[u8] = br#"{"id":"01HXEXAMPLE","type":"zen:event-type:ticket.created"}"#;
 
 fn zendesk() -> Source {
-    source(crate::normalize::preset(Platform::Zendesk), &[KEY])
+    source(Platform::Zendesk.scheme(), &[KEY])
 }
 
 fn judged(stamp: &str, signature: &str, now: i64) -> &'static str {

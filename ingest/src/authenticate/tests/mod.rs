@@ -20,6 +20,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use schemas::name::{SourceId, Tenant};
 use schemas::platform::Platform;
 use schemas::secret::Secret;
+use schemas::setting::in_one_line;
 use schemas::source::{
     Encoding, Hash, HmacScheme, Scheme, SignedTime, Source, TemplatePart, TimeFormat, TimePlace, TokenPlace,
 };
@@ -34,17 +35,21 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millis(seconds * 1000).expect("in range")
 }
 
+/// What is wrong with a source, in one line.
+fn wrong(source: &Source) -> String {
+    in_one_line(&check_source(source).expect_err("something is wrong"))
+}
+
 fn source(scheme: Scheme, secrets: &[&str]) -> Source {
     Source {
-        id: SourceId::new("s").expect("valid"),
-        tenant: Tenant::new("acme").expect("valid"),
-        platform: Platform::Standard,
         scheme: Some(scheme),
-        secrets: secrets.iter().map(|text| Secret::new(*text)).collect(),
-        url_secrets: Vec::new(),
-        verify_token: None,
-        utc_offset_minutes: None,
         max_body_bytes: 1024,
+        ..Source::new(
+            SourceId::new("s").expect("valid"),
+            Tenant::new("acme").expect("valid"),
+            Platform::Standard,
+            secrets.iter().map(|text| Secret::new(*text)).collect(),
+        )
     }
 }
 

@@ -32,10 +32,10 @@ fn old_and_new_secret_are_good_during_a_rotation_and_a_removed_one_at_once_is_no
     let last = sign(&many, &many.secrets[9], "{}", at(NOW), "m").expect("signs");
     assert_eq!(verify(&many, &last.headers, b"{}", NOW), Ok(Some(9)));
     ten.push("one-too-many");
-    let error = check_source(&source(stamped(), &ten)).expect_err("eleven").to_string();
+    let error = wrong(&source(stamped(), &ten));
     assert_eq!(
         error,
-        "source `s`: it has 11 secrets, at most 10 can be active: remove old ones"
+        "`secrets` has 11 secrets, of which at most 10 can be active: remove old ones"
     );
 }
 
@@ -49,8 +49,8 @@ fn a_source_that_could_not_authenticate_is_refused_with_a_reason() {
     let no_body = Scheme::Hmac(hmac(Hash::Sha256, Encoding::Hex, "x-signature", "", "fixed"));
     let bad_name = Scheme::Hmac(hmac(Hash::Sha256, Encoding::Hex, "x signature", "", "{body}"));
     for (scheme, secrets, expected) in [
-        (stamped(), &[][..], "has no secret"),
-        (stamped(), &["a-long-secret", ""], "number 2 is empty"),
+        (stamped(), &[][..], "`secrets` is empty"),
+        (stamped(), &["a-long-secret", ""], "`secrets[1]` is empty"),
         (stamped(), &["sh0rt"], "too short"),
         (Scheme::UrlSecret, &["sh0rt"], "too short"),
         (token.clone(), &["12345"], "too short"),
@@ -59,9 +59,13 @@ fn a_source_that_could_not_authenticate_is_refused_with_a_reason() {
         (standard(), &["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS"], "whsec_"),
         (unsigned_stamp, &["a-long-secret"], "only if it is signed"),
         (no_body, &["a-long-secret"], "does not cover the body"),
-        (bad_name, &["a-long-secret"], "`x signature` is not a name"),
+        (
+            bad_name,
+            &["a-long-secret"],
+            "`auth.header` is `x signature`, which is not a name",
+        ),
     ] {
-        let error = check_source(&source(scheme, secrets)).expect_err(expected).to_string();
+        let error = wrong(&source(scheme, secrets));
         assert!(error.contains(expected), "{error}");
         assert!(
             secrets
@@ -95,4 +99,28 @@ fn what_is_signed_does_not_print_its_secrets() {
             "{printed}"
         );
     }
+}
+
+#[test]
+fn everything_that_is_wrong_with_a_source_is_returned_by_its_place() {
+    let scheme = Scheme::Hmac(HmacScheme {
+        template: vec![TemplatePart::Timestamp],
+        ..hmac(Hash::Sha256, Encoding::Hex, "x signature", "", "")
+    });
+    let source = Source {
+        url_secrets: vec![Secret::new("short"), Secret::new("")],
+        ..source(scheme, &["a-long-secret", "", "sh0rt"])
+    };
+    let found = check_source(&source).expect_err("much is wrong");
+    let places: Vec<&str> = found.iter().map(|invalid| invalid.place.as_str()).collect();
+    let expected = [
+        "url_secrets[0]",
+        "url_secrets[1]",
+        "secrets[1]",
+        "auth.template",
+        "auth.template",
+        "auth.header",
+        "secrets[2]",
+    ];
+    assert_eq!(places, expected);
 }

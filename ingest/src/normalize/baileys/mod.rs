@@ -17,20 +17,17 @@ mod stubs;
 pub(super) mod updates;
 
 use schemas::data::{Data, Text, Unmapped};
-use schemas::source::{Scheme, TokenPlace};
+use schemas::preset::BAILEYS_TOKEN;
 use schemas::time::Timestamp;
 
 use super::json::{Json, object};
 use super::{Adapter, Because, NewEvent, Normalized, Webhook, handshake};
 
 pub(super) const ADAPTER: Adapter = Adapter {
-    preset: || Scheme::Token(TokenPlace::Body(TOKEN.to_owned())),
     handshake: handshake::none,
-    credential: Some(TOKEN),
+    credential: Some(BAILEYS_TOKEN),
     map,
 };
-
-const TOKEN: &str = "webhookVerifyToken";
 
 object! {
     Body { event: Json = "event", data: Json = "data", }

@@ -18,10 +18,7 @@ mod conversations;
 mod messages;
 mod people;
 
-use std::time::Duration;
-
 use schemas::data::{Conversation, Text, Unmapped};
-use schemas::source::{Encoding, Hash, HmacScheme, Scheme, SignedTime, TemplatePart, TimeFormat, TimePlace};
 
 use super::json::{Json, object};
 use super::{Adapter, Because, NewEvent, Normalized, Webhook, baileys, digest, handshake};
@@ -29,23 +26,6 @@ use channels::{Channel, ContactInbox, ConversationKind, Inbox, group_id, is_grou
 use people::User;
 
 pub(super) const ADAPTER: Adapter = Adapter {
-    // Old versions do not sign: their sources say `url_secret`.
-    preset: || {
-        Scheme::Hmac(HmacScheme {
-            prefix: "sha256=".to_owned(),
-            template: vec![
-                TemplatePart::Timestamp,
-                TemplatePart::Text(".".to_owned()),
-                TemplatePart::Body,
-            ],
-            timestamp: Some(SignedTime {
-                place: TimePlace::Header("x-chatwoot-timestamp".to_owned()),
-                format: TimeFormat::Seconds,
-                tolerance: Duration::from_mins(5),
-            }),
-            ..HmacScheme::of_body(Hash::Sha256, Encoding::Hex, "x-chatwoot-signature")
-        })
-    },
     handshake: handshake::none,
     // Whoever has it can listen to the conversation.
     credential: Some("pubsub_token"),

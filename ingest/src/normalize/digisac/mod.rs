@@ -15,7 +15,6 @@ mod resources;
 
 use schemas::data::{Data, Text, Ticket, TicketStatus, Unmapped};
 use schemas::event::Raw;
-use schemas::source::Scheme;
 use schemas::time::Timestamp;
 
 use self::people::{Interactive, Person, Service};
@@ -23,8 +22,6 @@ use super::json::{Json, object};
 use super::{Adapter, Because, NewEvent, Normalized, Reply, Webhook, digest, handshake};
 
 pub(super) const ADAPTER: Adapter = Adapter {
-    // Digisac documents no signature and no token.
-    preset: || Scheme::UrlSecret,
     handshake: handshake::none,
     credential: None,
     map,

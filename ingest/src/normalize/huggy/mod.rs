@@ -20,7 +20,6 @@ mod messages;
 
 use schemas::data::{Data, Text, Ticket, TicketStatus, Unmapped};
 use schemas::event::Raw;
-use schemas::source::Scheme;
 use schemas::time::Timestamp;
 
 use self::chats::{Chat, Named, Person};
@@ -28,8 +27,6 @@ use super::json::{Json, object};
 use super::{Adapter, Because, NewEvent, Normalized, Reply, Webhook, digest, handshake};
 
 pub(super) const ADAPTER: Adapter = Adapter {
-    // Huggy signs nothing: its token is shown once, when the address is saved.
-    preset: || Scheme::UrlSecret,
     // By POST: see `map`.
     handshake: handshake::none,
     // Consumers have looked for it beside `messages` too.

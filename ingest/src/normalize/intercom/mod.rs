@@ -14,7 +14,6 @@ mod tickets;
 use http::Method;
 use schemas::data::{Contact, Data, Text, Unmapped};
 use schemas::event::Raw;
-use schemas::source::{Encoding, Hash, HmacScheme, Scheme};
 
 use super::handshake::Handshake;
 use super::json::{Json, object};
@@ -23,12 +22,6 @@ use parts::PartList;
 use people::{Named, phone_of};
 
 pub(super) const ADAPTER: Adapter = Adapter {
-    preset: || {
-        Scheme::Hmac(HmacScheme {
-            prefix: "sha1=".to_owned(),
-            ..HmacScheme::of_body(Hash::Sha1, Encoding::Hex, "x-hub-signature")
-        })
-    },
     handshake,
     credential: None,
     map,
@@ -276,17 +269,12 @@ mod tests {
 
     #[test]
     fn the_address_may_be_tried_by_head_and_by_nothing_else() {
-        let source = Source {
-            id: SourceId::new("s").expect("valid"),
-            tenant: Tenant::new("acme").expect("valid"),
-            platform: Platform::Intercom,
-            scheme: None,
-            secrets: vec![],
-            url_secrets: Vec::new(),
-            verify_token: None,
-            utc_offset_minutes: None,
-            max_body_bytes: 1,
-        };
+        let source = Source::new(
+            SourceId::new("s").expect("valid"),
+            Tenant::new("acme").expect("valid"),
+            Platform::Intercom,
+            vec![],
+        );
         for (method, expected) in [
             (Method::HEAD, Some(Reply::Empty)),
             (Method::GET, None),

@@ -20,7 +20,6 @@ use schemas::data::{
     Answer, BotCommand, Contact, Conversation, Data, Direction, MessageDeletion, MessageReaction, Party, PartyKind,
     Text, Unmapped,
 };
-use schemas::source::{Scheme, TokenPlace};
 use schemas::time::Timestamp;
 
 use super::json::{Json, object};
@@ -28,8 +27,6 @@ use super::{Adapter, Because, NewEvent, Normalized, Webhook, handshake};
 use messages::Message;
 
 pub(super) const ADAPTER: Adapter = Adapter {
-    // `secret_token` of `setWebhook`.
-    preset: || Scheme::Token(TokenPlace::Header("x-telegram-bot-api-secret-token".to_owned())),
     handshake: handshake::none,
     credential: None,
     map,

@@ -14,7 +14,6 @@ use schemas::data::{
     Answer, Attachment, Conversation, Data, DeliveryStatus, Direction, Message, MessageStatus, Party, PartyKind,
     Quoted, Text, Unmapped,
 };
-use schemas::source::Scheme;
 use schemas::time::Timestamp;
 
 use super::filled_in::fields_of_text;
@@ -22,7 +21,6 @@ use super::{Adapter, Because, NewEvent, Normalized, Webhook, digest, handshake, 
 use address::{network, party};
 
 pub(super) const ADAPTER: Adapter = Adapter {
-    preset: || Scheme::Twilio { url: None },
     handshake: handshake::none,
     credential: None,
     map,

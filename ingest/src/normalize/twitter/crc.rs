@@ -45,17 +45,12 @@ mod tests {
     use super::*;
 
     fn ask(secrets: &[&str], method: &Method, query: Option<&str>) -> Option<Reply> {
-        let source = Source {
-            id: SourceId::new("line-1").expect("valid"),
-            tenant: Tenant::new("acme").expect("valid"),
-            platform: Platform::Twitter,
-            scheme: None,
-            secrets: secrets.iter().map(|text| Secret::new(*text)).collect(),
-            url_secrets: Vec::new(),
-            verify_token: None,
-            utc_offset_minutes: None,
-            max_body_bytes: 1024,
-        };
+        let source = Source::new(
+            SourceId::new("line-1").expect("valid"),
+            Tenant::new("acme").expect("valid"),
+            Platform::Twitter,
+            secrets.iter().map(|text| Secret::new(*text)).collect(),
+        );
         crc(&Handshake {
             source: &source,
             method,

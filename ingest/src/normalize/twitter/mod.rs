@@ -17,7 +17,6 @@ use schemas::data::{
     Answer, Conversation, Data, DeliveryStatus, Direction, Message, MessageStatus, Party, PartyKind, Presence,
     PresenceOf, Text, Unmapped,
 };
-use schemas::source::{Encoding, Hash, HmacScheme, Scheme};
 
 use super::json::{Json, object};
 use super::whatsapp::joined;
@@ -27,12 +26,6 @@ use attached::Attached;
 use things::Reference;
 
 pub(super) const ADAPTER: Adapter = Adapter {
-    preset: || {
-        Scheme::Hmac(HmacScheme {
-            prefix: "sha256=".to_owned(),
-            ..HmacScheme::of_body(Hash::Sha256, Encoding::Base64, "x-twitter-webhooks-signature")
-        })
-    },
     handshake: crc::crc,
     credential: None,
     map,

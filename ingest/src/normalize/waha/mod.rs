@@ -15,7 +15,6 @@ mod names;
 mod notices;
 
 use schemas::data::{Connection, ConnectionState, Data, Party, PartyKind, Presence, PresenceOf, Text, Unmapped};
-use schemas::source::{Encoding, Hash, HmacScheme, Scheme};
 use schemas::time::Timestamp;
 
 use super::baileys::jid::{self, Addressed, phone, spelled};
@@ -24,7 +23,6 @@ use super::json::{Json, object};
 use super::{Adapter, Because, Normalized, Webhook, digest, handshake};
 
 pub(super) const ADAPTER: Adapter = Adapter {
-    preset: || Scheme::Hmac(HmacScheme::of_body(Hash::Sha512, Encoding::Hex, "x-webhook-hmac")),
     handshake: handshake::none,
     credential: None,
     map,

@@ -19,19 +19,12 @@ mod resources;
 mod subscribe;
 
 use schemas::data::{Data, PartyKind, Text, Unmapped};
-use schemas::source::{Encoding, Hash, HmacScheme, Scheme};
 use schemas::time::Timestamp;
 
 use super::json::{Json, object};
 use super::{Adapter, Because, NewEvent, Normalized, Webhook, digest};
 
 pub(super) const ADAPTER: Adapter = Adapter {
-    preset: || {
-        Scheme::Hmac(HmacScheme {
-            prefix: "sha1=".to_owned(),
-            ..HmacScheme::of_body(Hash::Sha1, Encoding::Hex, "x-hub-signature")
-        })
-    },
     handshake: subscribe::challenge,
     // Services carry what they connect with, users what they log in with.
     credential: Some("secret password access_token apiToken"),

@@ -26,17 +26,12 @@ mod tests {
 
     #[test]
     fn a_subscription_gets_its_challenge_back_and_nothing_else_gets_anything() {
-        let source = Source {
-            id: SourceId::new("line-1").expect("valid"),
-            tenant: Tenant::new("acme").expect("valid"),
-            platform: Platform::Web1on1,
-            scheme: None,
-            secrets: vec![],
-            url_secrets: Vec::new(),
-            verify_token: None,
-            utc_offset_minutes: None,
-            max_body_bytes: 1024,
-        };
+        let source = Source::new(
+            SourceId::new("line-1").expect("valid"),
+            Tenant::new("acme").expect("valid"),
+            Platform::Web1on1,
+            vec![],
+        );
         let text = |text: &str| Some(Reply::Text(text.to_owned()));
         for (method, query, expected) in [
             (Method::GET, Some("type=subscribe&challenge=X-1"), text("X-1")),

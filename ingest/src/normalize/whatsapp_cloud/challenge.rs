@@ -31,15 +31,13 @@ mod tests {
     #[test]
     fn the_challenge_is_answered_to_whoever_knows_the_token() {
         let source = |token: Option<&str>| Source {
-            id: SourceId::new("line-1").expect("valid"),
-            tenant: Tenant::new("acme").expect("valid"),
-            platform: Platform::WhatsappCloud,
-            scheme: None,
-            secrets: vec![],
-            url_secrets: Vec::new(),
             verify_token: token.map(Secret::new),
-            utc_offset_minutes: None,
-            max_body_bytes: 1024,
+            ..Source::new(
+                SourceId::new("line-1").expect("valid"),
+                Tenant::new("acme").expect("valid"),
+                Platform::WhatsappCloud,
+                vec![],
+            )
         };
         let (token, none, empty) = (source(Some("s3cret+token")), source(None), source(Some("")));
         let headers = HeaderMap::new();

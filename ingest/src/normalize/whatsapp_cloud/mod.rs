@@ -19,7 +19,6 @@ mod people;
 mod statuses;
 
 use schemas::data::{Conversation, Data, Party, Text, Unmapped};
-use schemas::source::{Encoding, Hash, HmacScheme, Scheme};
 use schemas::time::Timestamp;
 
 use super::json::{Json, object};
@@ -27,12 +26,6 @@ use super::{Adapter, Because, NewEvent, Normalized, Webhook};
 use people::{People, Who, number};
 
 pub(super) const ADAPTER: Adapter = Adapter {
-    preset: || {
-        Scheme::Hmac(HmacScheme {
-            prefix: "sha256=".to_owned(),
-            ..HmacScheme::of_body(Hash::Sha256, Encoding::Hex, "x-hub-signature-256")
-        })
-    },
     handshake: challenge::challenge,
     credential: None,
     map,

@@ -10,26 +10,12 @@
 mod messages;
 mod resources;
 
-use std::time::Duration;
-
 use schemas::data::{Data, Text, Unmapped};
-use schemas::source::{Encoding, Hash, HmacScheme, Scheme, SignedTime, TemplatePart, TimeFormat, TimePlace};
 
 use super::json::{Json, object};
 use super::{Adapter, Because, NewEvent, Normalized, Webhook, digest, handshake};
 
 pub(super) const ADAPTER: Adapter = Adapter {
-    preset: || {
-        Scheme::Hmac(HmacScheme {
-            template: vec![TemplatePart::Timestamp, TemplatePart::Body],
-            timestamp: Some(SignedTime {
-                place: TimePlace::Header("x-zendesk-webhook-signature-timestamp".to_owned()),
-                format: TimeFormat::Iso8601,
-                tolerance: Duration::from_mins(5),
-            }),
-            ..HmacScheme::of_body(Hash::Sha256, Encoding::Base64, "x-zendesk-webhook-signature")
-        })
-    },
     handshake: handshake::none,
     credential: None,
     map,

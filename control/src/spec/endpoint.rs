@@ -1,0 +1,123 @@
+//! One endpoint as it is written.
+
+use std::time::Duration;
+
+use schemas::endpoint::{Endpoint, EventTypePattern};
+use schemas::name::{EndpointId, Tenant};
+use schemas::secret::Secret;
+use schemas::setting::{Findings, Invalid};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::default_tenant;
+
+/// One endpoint.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointSpec {
+    /// Its name in logs, metrics and dead letters.
+    pub id: EndpointId,
+    /// Whose events it gets; `default` if left out.
+    #[serde(default = "default_tenant")]
+    pub tenant: Tenant,
+    /// Where to post.
+    pub url: String,
+    /// The event types that it wants: `ticket.closed`, `message.*`; left out or empty, all of them.
+    #[serde(default)]
+    pub events: Vec<EventTypePattern>,
+    /// The signing keys, newest first: `whsec_` and base64.
+    #[serde(skip_serializing)]
+    pub secrets: Vec<Secret>,
+    /// The whole of one attempt.
+    #[serde(default = "timeout_ms")]
+    pub timeout_ms: u64,
+    /// How many attempts may be under way at once.
+    #[serde(default = "concurrency")]
+    pub concurrency: usize,
+    /// False pauses it: events that come meanwhile are not delivered to it.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+}
+
+impl EndpointSpec {
+    /// The endpoint, or everything that is wrong.
+    ///
+    /// Where its URL may lead is for the sink to judge, which posts there.
+    pub fn build(self) -> Result<Endpoint, Vec<Invalid>> {
+        let mut found = Findings::default();
+        let url = Url::parse(&self.url).map_err(|e| format!("is not a URL: {e}"));
+        let url = found.keep_at("url", url);
+        if self.secrets.is_empty() {
+            found.add(
+                "secrets",
+                "is empty: give at least one, or nobody can verify what is sent",
+            );
+        }
+        let signing_key = |(index, secret): (usize, &Secret)| {
+            let key = Secret::from_standard_webhooks(secret.expose_str().unwrap_or_default());
+            found.keep_at(&format!("secrets[{index}]"), key.map_err(|e| e.to_string()))
+        };
+        let secrets: Vec<Secret> = self.secrets.iter().enumerate().filter_map(signing_key).collect();
+        if self.timeout_ms == 0 {
+            found.add("timeout_ms", "is 0: give at least 1");
+        }
+        if self.concurrency == 0 {
+            found.add("concurrency", "is 0: give at least 1");
+        }
+        let url = found.into_value(url)?;
+        Ok(Endpoint {
+            events: self.events,
+            timeout: Duration::from_millis(self.timeout_ms),
+            concurrency: self.concurrency,
+            ..Endpoint::new(self.id, self.tenant, url, secrets)
+        })
+    }
+}
+
+fn timeout_ms() -> u64 {
+    u64::try_from(Endpoint::TIMEOUT.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn concurrency() -> usize {
+    Endpoint::CONCURRENCY
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_that_is_wrong_is_returned_by_its_place() {
+        let spec: EndpointSpec = serde_json::from_str(
+            r#"{"id": "crm", "url": "nowhere", "timeout_ms": 0, "concurrency": 0,
+                "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "x", "whsec_QUJD"]}"#,
+        )
+        .expect("a spec");
+        let found = spec.build().expect_err("five things are wrong");
+        let places: Vec<&str> = found.iter().map(|invalid| invalid.place.as_str()).collect();
+        assert_eq!(places, ["url", "secrets[1]", "secrets[2]", "timeout_ms", "concurrency"]);
+        assert_eq!(found[0].reason, "is not a URL: relative URL without a base");
+    }
+
+    #[test]
+    fn what_is_written_out_reads_back_but_for_the_secrets() {
+        let spec: EndpointSpec = serde_json::from_str(
+            r#"{"id": "crm", "url": "https://example.com/hooks", "events": ["ticket.*", "*", "invoice.paid"],
+                "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}"#,
+        )
+        .expect("a spec");
+        let endpoint = spec.clone().build().expect("valid");
+        assert_eq!(
+            (endpoint.timeout, endpoint.concurrency),
+            (Endpoint::TIMEOUT, Endpoint::CONCURRENCY)
+        );
+        assert_eq!(
+            serde_json::to_string(&spec).expect("JSON"),
+            r#"{"id":"crm","tenant":"default","url":"https://example.com/hooks","events":["ticket.*","*","invoice.paid"],"timeout_ms":15000,"concurrency":10,"enabled":true}"#
+        );
+    }
+}

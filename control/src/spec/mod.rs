@@ -1,0 +1,18 @@
+//! Sources and endpoints as they are written: one spelling for the configuration file, the API and the database.
+//!
+//! A spec knows no line of a file. What is wrong with it is [`Invalid`](schemas::setting::Invalid), all of it at once, each by its
+//! place in the spec. Secrets can be read and are never written out.
+
+mod auth;
+mod endpoint;
+mod source;
+
+use schemas::name::Tenant;
+
+pub use auth::{AuthSpec, TokenSpec};
+pub use endpoint::EndpointSpec;
+pub use source::SourceSpec;
+
+fn default_tenant() -> Tenant {
+    Tenant::new("default").unwrap_or_else(|_| unreachable!("a literal name is valid"))
+}

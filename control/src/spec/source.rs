@@ -1,0 +1,155 @@
+//! One source as it is written.
+
+use schemas::name::{SourceId, Tenant};
+use schemas::platform::Platform;
+use schemas::secret::Secret;
+use schemas::setting::{Findings, Invalid, within};
+use schemas::source::{Scheme, Source};
+use serde::{Deserialize, Serialize};
+
+use super::auth::AuthSpec;
+use super::default_tenant;
+
+/// One source.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceSpec {
+    /// The name in the path of its URL, `/in/<id>`.
+    pub id: SourceId,
+    /// Whose events it sends; `default` if left out.
+    #[serde(default = "default_tenant")]
+    pub tenant: Tenant,
+    /// The dialect that it speaks.
+    pub platform: Platform,
+    /// How it proves itself; left out, the platform's own way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<AuthSpec>,
+    /// The active secrets, newest first.
+    #[serde(default, skip_serializing)]
+    pub secrets: Vec<Secret>,
+    /// A second proof: one of these must stand in the path of the URL besides, `/in/<id>/<secret>`; newest first.
+    #[serde(default, skip_serializing)]
+    pub url_secrets: Vec<Secret>,
+    /// What the platform shows, or asks for, when it makes sure of us (Meta's `hub.verify_token`, Huggy's token).
+    #[serde(default, skip_serializing)]
+    pub verify_token: Option<Secret>,
+    /// The zone of the local times that it sends, for platforms that name none (Huggy): `-03:00`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub utc_offset: Option<String>,
+    /// The largest body it may send; left out, the limit of ingest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_body_bytes: Option<usize>,
+}
+
+impl SourceSpec {
+    /// The source, or everything that is wrong. `max_body_bytes` holds for a source without a limit of its own.
+    ///
+    /// Whether each of its secrets is fit for its scheme is for ingest to judge, which knows how they are used.
+    pub fn build(self, max_body_bytes: usize) -> Result<Source, Vec<Invalid>> {
+        let mut found = Findings::default();
+        let scheme = self.auth.map(AuthSpec::build).transpose();
+        let scheme = found.keep(scheme.map_err(|invalid| within("auth", invalid)));
+        if self.secrets.is_empty() && scheme != Some(Some(Scheme::None)) {
+            let reason = "is empty: give at least one, or let anybody send with `auth: { scheme: none }`";
+            found.add("secrets", reason);
+        }
+        let utc_offset = self.utc_offset.as_deref().map(parse_utc_offset).transpose();
+        let utc_offset = found.keep_at("utc_offset", utc_offset);
+        let (scheme, utc_offset_minutes) = found.into_value(scheme.zip(utc_offset))?;
+        Ok(Source {
+            scheme,
+            url_secrets: self.url_secrets,
+            verify_token: self.verify_token,
+            utc_offset_minutes,
+            max_body_bytes: self.max_body_bytes.unwrap_or(max_body_bytes),
+            ..Source::new(self.id, self.tenant, self.platform, self.secrets)
+        })
+    }
+}
+
+/// Minutes east of UTC.
+fn parse_utc_offset(text: &str) -> Result<i32, String> {
+    let wrong = || format!("is `{text}`, which is not an offset such as `-03:00`, between -14:00 and +14:00");
+    let east = match text.as_bytes().first() {
+        Some(b'+') => 1,
+        Some(b'-') => -1,
+        _ => return Err(wrong()),
+    };
+    let (hours, minutes) = text[1..].split_once(':').ok_or_else(wrong)?;
+    let number = |digits: &str, most: i32| {
+        let two = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.parse::<i32>().ok().filter(|number| two && *number <= most)
+    };
+    match (number(hours, 14), number(minutes, 59)) {
+        (Some(hours), Some(minutes)) if hours < 14 || minutes == 0 => Ok(east * (hours * 60 + minutes)),
+        _ => Err(wrong()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(json: &str) -> SourceSpec {
+        serde_json::from_str(json).expect("a spec")
+    }
+
+    #[test]
+    fn what_is_left_out_has_its_default() {
+        let source = spec(r#"{"id": "a", "platform": "chatwoot", "secrets": ["s3cret-s3cret"]}"#);
+        let source = source.build(1000).expect("valid");
+        assert_eq!((source.tenant.as_str(), source.max_body_bytes), ("default", 1000));
+        assert_eq!((source.scheme, source.utc_offset_minutes), (None, None));
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_returned_by_its_place() {
+        let source = spec(
+            r#"{"id": "a", "platform": "huggy", "utc_offset": "-3",
+                "auth": {"scheme": "hmac", "hash": "sha256", "encoding": "hex", "header": "X-S", "template": "{x}"}}"#,
+        );
+        let found = source.build(1000).expect_err("three things are wrong");
+        let places: Vec<&str> = found.iter().map(|invalid| invalid.place.as_str()).collect();
+        assert_eq!(places, ["auth.template", "secrets", "utc_offset"]);
+    }
+
+    #[test]
+    fn what_is_written_out_reads_back_and_shows_no_secret() {
+        let written = r#"{"id":"a","tenant":"acme","platform":"huggy","auth":{"scheme":"token","header":"x-token"},"utc_offset":"-03:00"}"#;
+        let mut source = spec(written);
+        source.secrets = vec![Secret::new("hunter2-hunter2")];
+        source.url_secrets = source.secrets.clone();
+        source.verify_token = source.secrets.first().cloned();
+        assert_eq!(serde_json::to_string(&source).expect("JSON"), written);
+        assert!(!format!("{source:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn an_offset_is_hours_and_minutes_east_of_utc() {
+        for (text, minutes) in [
+            ("-03:00", -180),
+            ("+05:45", 345),
+            ("+00:00", 0),
+            ("+14:00", 840),
+            ("-09:30", -570),
+        ] {
+            assert_eq!(parse_utc_offset(text), Ok(minutes), "{text}");
+        }
+        for text in [
+            "",
+            "-",
+            "03:00",
+            "-3:00",
+            "-03:0",
+            "+14:01",
+            "+15:00",
+            "-03:60",
+            "-03:00:00",
+            "-+3:00",
+            "Z",
+            "\u{2212}03:00",
+        ] {
+            assert!(parse_utc_offset(text).is_err(), "{text}");
+        }
+    }
+}
