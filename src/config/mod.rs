@@ -5,6 +5,7 @@
 
 mod dev;
 mod event_log;
+mod sinks;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -16,6 +17,7 @@ use serde::Deserialize;
 use crate::yaml;
 pub(crate) use dev::{DEV, load_any, load_dev};
 pub(crate) use event_log::{EventLogConfig, Topics};
+pub(crate) use sinks::SinksConfig;
 
 /// The configuration as the file writes it.
 #[derive(Debug, Default, Deserialize)]
@@ -50,6 +52,8 @@ impl Config {
         self.ingest.check().map_err(|e| e.to_string())?;
         self.processor.check().map_err(|e| format!("`processor`: {e}"))?;
         self.event_log.check()?;
+        self.sinks
+            .check_retry(&self.processor, self.event_log.retention_hours)?;
         self.check_receipts()
     }
 
@@ -130,16 +134,6 @@ impl Default for Admin {
             listen: "127.0.0.1:9464".to_owned(),
         }
     }
-}
-
-/// Where events go. A sink that is named here runs; rules decide what it gets.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct SinksConfig {
-    pub(crate) postgres: Option<sinks::postgres::Config>,
-    pub(crate) sqlite: Option<sinks::sqlite::Config>,
-    pub(crate) http: Option<sinks::http::Config>,
-    pub(crate) topic: Option<sinks::topic::Config>,
 }
 
 /// A configuration that cannot be used: the whole message, with file, position, reason and way out.

@@ -119,7 +119,8 @@ pub(crate) fn worker_in(
         Arc::new(rules),
         log,
         group,
-        config,
+        config.clone(),
+        config.schedule(),
         metrics,
     )
     .expect("a valid configuration")
