@@ -134,6 +134,7 @@ impl Destinations for Configured<'_> {
             postgres,
             sqlite,
             topic,
+            retry: _,
         } = self.sinks;
         let all = [
             ("http", http.is_some()),

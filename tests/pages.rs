@@ -65,8 +65,13 @@ async fn store(database: &Database, pages: &[Page]) {
     postgres::migrate(&config).await.expect("an empty database migrates");
     let name = SinkName::new("postgres").expect("valid");
     let sink = PostgresSink::connect(&config, name, sinks::table::Metrics::default()).expect("a valid configuration");
+    let partition = Arc::new(Partition {
+        topic: TopicName::new("forebay.events").expect("valid"),
+        index: 0,
+    });
     let delivery = |(offset, page): (i64, &Page)| Delivery {
         event: Arc::new(page.event.clone()),
+        partition: Arc::clone(&partition),
         record: Arc::new(StoredRecord {
             offset: Offset(offset),
             record: Record {
@@ -82,15 +87,8 @@ async fn store(database: &Database, pages: &[Page]) {
     };
     let deliveries: Vec<Delivery> = (0..).zip(pages).map(delivery).collect();
     let batch = Batch {
-        progress: schemas::record::PartitionProgress {
-            partition: Partition {
-                topic: TopicName::new("forebay.events").expect("valid"),
-                index: 0,
-            },
-            topic_id: None,
-            next: Offset(i64::try_from(deliveries.len()).expect("few")),
-        },
         deliveries,
+        progress: None,
     };
     let outcomes = sink.deliver(&batch).await.expect("the test server");
     assert!(

@@ -124,11 +124,16 @@ fn check(place: &str, sent: &[Sent], kept: Vec<Kept>) -> BTreeMap<String, usize>
 
 /// All events as one batch.
 fn batch(sent: &[Sent]) -> Batch {
+    let partition = Arc::new(Partition {
+        topic: TopicName::new("forebay.events").expect("a name"),
+        index: 0,
+    });
     let records = sent.iter().flat_map(|sent| &sent.records);
     let deliveries: Vec<_> = (0..)
         .zip(records)
         .map(|(offset, record)| Delivery {
             event: Arc::new(Event::decode(&record.value).expect("ours")),
+            partition: Arc::clone(&partition),
             record: Arc::new(StoredRecord {
                 offset: Offset(offset),
                 record: record.clone(),
@@ -140,14 +145,11 @@ fn batch(sent: &[Sent]) -> Batch {
         })
         .collect();
     Batch {
-        progress: PartitionProgress {
-            partition: Partition {
-                topic: TopicName::new("forebay.events").expect("a name"),
-                index: 0,
-            },
+        progress: Some(PartitionProgress {
+            partition: Partition::clone(&partition),
             topic_id: Some(TopicId::new("first")),
             next: Offset(i64::try_from(deliveries.len()).expect("few")),
-        },
+        }),
         deliveries,
     }
 }

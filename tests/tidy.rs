@@ -217,3 +217,84 @@ fn the_configuration_and_the_rules_in_the_readme_are_valid() {
     }
     check_configuration(folder.path(), "forebay.yaml");
 }
+
+/// The members that `tracing` writes into every line of JSON itself (`flatten_event`).
+const RESERVED: [&str; 5] = ["timestamp", "level", "target", "span", "spans"];
+
+/// Returns the field names of each log line in a text, each as the text of its first line: `name = …`, `%name`, `name,`.
+fn logged_fields(text: &str) -> Vec<Vec<String>> {
+    let mut lines = Vec::new();
+    for level in ["error", "warn", "info", "debug", "trace"] {
+        let opening = format!("{level}!(");
+        for (at, _) in text.match_indices(&opening) {
+            lines.push(fields(&text[at + opening.len()..]));
+        }
+    }
+    lines
+}
+
+/// The names of the fields of a macro of `tracing`, from the text after its opening bracket.
+fn fields(arguments: &str) -> Vec<String> {
+    let mut depth = 0_u32;
+    let mut quoted = false;
+    let mut previous = ' ';
+    let mut argument = String::new();
+    let mut all = Vec::new();
+    for c in arguments.chars() {
+        match c {
+            '"' if previous != '\\' => quoted = !quoted,
+            '(' | '[' | '{' if !quoted => depth += 1,
+            ')' if !quoted && depth == 0 => break,
+            ')' | ']' | '}' if !quoted => depth -= 1,
+            ',' if !quoted && depth == 0 => {
+                all.push(std::mem::take(&mut argument));
+                previous = c;
+                continue;
+            }
+            _ => {}
+        }
+        argument.push(c);
+        previous = if previous == '\\' { ' ' } else { c };
+    }
+    all.push(argument);
+    let name = |argument: String| {
+        let argument = argument.trim();
+        let (name, value) = argument.split_once('=').unwrap_or((argument, ""));
+        let name = name.trim().trim_start_matches(['%', '?']);
+        let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
+        // `target: "…"` is an argument of the macro; `value = …` of a comparison does not occur at its top level.
+        (is_name && !value.starts_with('=')).then(|| name.rsplit('.').next().unwrap_or(name).to_owned())
+    };
+    all.into_iter().filter_map(name).collect()
+}
+
+#[test]
+fn no_log_line_has_a_key_twice() {
+    let sample = r#"tracing::warn!(sink = %a.b(), %target, partition, error = "a, \"b\" = c)", "text {x}");
+        info!(target: "librdkafka", facility, "{message}");"#;
+    assert_eq!(
+        logged_fields(sample),
+        [vec!["sink", "target", "partition", "error"], vec!["facility"]],
+        "the search works"
+    );
+    let mut lines = 0;
+    let mut violations = Vec::new();
+    for (path, text) in files().into_iter().filter(|(path, _)| is_rust(path)) {
+        if path.components().any(|part| part.as_os_str() == "tests") {
+            continue;
+        }
+        for fields in logged_fields(&text) {
+            lines += 1;
+            for (place, name) in fields.iter().enumerate() {
+                if RESERVED.contains(&name.as_str()) || name == "message" || fields[..place].contains(name) {
+                    violations.push(format!("{}: `{name}` of {fields:?}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(lines > 50, "only {lines} log lines were found: the search is broken");
+    check(
+        "these keys stand twice in a line of JSON; name the fields otherwise",
+        &violations,
+    );
+}

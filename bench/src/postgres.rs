@@ -115,24 +115,24 @@ fn batches(first: usize, connections: usize, setting: &Setting) -> anyhow::Resul
     let mut number = first;
     (0..connections)
         .map(|lane| {
-            let partition = Partition {
+            let partition = Arc::new(Partition {
                 topic: TopicName::new("bench.events")?,
                 index: i32::try_from(lane)?,
-            };
+            });
             (0..per_connection(setting))
                 .map(|_| {
                     let deliveries = (0..BATCH)
                         .map(|_| {
                             number += 1;
-                            delivery(number)
+                            delivery(number, &partition)
                         })
                         .collect::<anyhow::Result<_>>()?;
                     Ok(Batch {
-                        progress: PartitionProgress {
-                            partition: partition.clone(),
+                        progress: Some(PartitionProgress {
+                            partition: Partition::clone(&partition),
                             topic_id: Some(TopicId::new("a-topic")),
                             next: Offset(i64::try_from(number)? + 1),
-                        },
+                        }),
                         deliveries,
                     })
                 })
@@ -141,7 +141,7 @@ fn batches(first: usize, connections: usize, setting: &Setting) -> anyhow::Resul
         .collect()
 }
 
-fn delivery(number: usize) -> anyhow::Result<Delivery> {
+fn delivery(number: usize, partition: &Arc<Partition>) -> anyhow::Result<Delivery> {
     let (tenant, source) = (Tenant::new("acme")?, SourceId::new("chatwoot")?);
     let id = number.to_string();
     let data = Data::MessageCreated(Message {
@@ -185,6 +185,7 @@ fn delivery(number: usize) -> anyhow::Result<Delivery> {
     .to_record();
     Ok(Delivery {
         event: Arc::new(Event::decode(&record.value)?),
+        partition: Arc::clone(partition),
         record: Arc::new(StoredRecord {
             offset: Offset(i64::try_from(number)?),
             record,

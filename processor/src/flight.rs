@@ -44,11 +44,12 @@ struct Pending {
     due: Instant,
 }
 
-/// A batch, and the slots of its deliveries.
+/// A batch, the slots of its deliveries, and the progress once all of them are settled.
 #[derive(Debug)]
 pub(crate) struct Picked {
     pub(crate) batch: Batch,
     pub(crate) slots: Vec<Slot>,
+    pub(crate) next: Offset,
 }
 
 #[derive(Debug)]
@@ -166,9 +167,10 @@ impl Flight {
         }
         (!deliveries.is_empty()).then(|| Picked {
             batch: Batch {
-                progress: self.progress_at(next),
                 deliveries,
+                progress: Some(self.progress_at(next)),
             },
+            next,
             slots,
         })
     }
@@ -266,114 +268,4 @@ impl Flight {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::borrow::Cow;
-    use std::time::Duration;
-
-    use schemas::event::Event;
-    use schemas::record::{Header, Record};
-
-    use super::*;
-
-    fn record(offset: i64, key: &'static str) -> Arc<StoredRecord> {
-        let value = format!(
-            r#"{{"id":"019cd7f6-f0e0-82b2-9fbf-{offset:012}","source":"/t/s","type":"x","time":"2026-03-10T13:36:50.912Z",
-            "tenant":"t","platform":"standard","receivedtime":"2026-03-10T13:36:50.912Z","partitionkey":"{key}",
-            "rawsha256":"","data":{{}}}}"#
-        );
-        Arc::new(StoredRecord {
-            offset: Offset(offset),
-            record: Record {
-                key: Bytes::from_static(key.as_bytes()),
-                headers: vec![Header {
-                    name: Cow::Borrowed("h"),
-                    value: Bytes::new(),
-                }],
-                value: value.into(),
-            },
-        })
-    }
-
-    fn delivery(record: &Arc<StoredRecord>, target: &str) -> Delivery {
-        Delivery {
-            event: Arc::new(Event::decode(&record.record.value).expect("an event")),
-            record: Arc::clone(record),
-            target: Target::Named(target.to_owned()),
-            rules: vec![],
-            rules_version: "v".into(),
-            attempt: 1,
-        }
-    }
-
-    fn flight_of(records: &[(i64, &'static str, &[&str])], now: Instant) -> Flight {
-        let mut flight = Flight::new(Partition {
-            topic: schemas::name::TopicName::new("t").expect("valid"),
-            index: 0,
-        });
-        for (offset, key, targets) in records {
-            let record = record(*offset, key);
-            let deliveries = targets.iter().map(|t| delivery(&record, t)).collect();
-            flight.add(&record, deliveries, vec![], now);
-        }
-        flight
-    }
-
-    fn offsets(picked: Option<&Picked>) -> Vec<i64> {
-        picked.map_or(vec![], |p| p.slots.iter().map(|(offset, _)| offset.0).collect())
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_retry_holds_back_its_lane_and_no_other() {
-        let now = Instant::now();
-        let mut flight = flight_of(&[(1, "k", &["a", "b"]), (2, "k", &["a"]), (3, "other", &["a"])], now);
-        let first = flight.pick(now, 1, usize::MAX).expect("a batch");
-        assert_eq!(
-            (offsets(Some(&first)), first.batch.progress.next),
-            (vec![1], Offset(1)),
-            "1/b is open"
-        );
-        let later = now + Duration::from_secs(5);
-        let mut retried = first.batch.deliveries[0].clone();
-        retried.attempt = 2;
-        flight.deliver_again(first.slots[0], retried, later);
-
-        let second = flight.pick(now, 10, usize::MAX).expect("a batch");
-        assert_eq!(offsets(Some(&second)), [1, 3], "to b, and with another key");
-        assert_eq!(
-            second.batch.progress.next,
-            Offset(1),
-            "1/a is open whatever the outcome of this batch"
-        );
-        second.slots.iter().for_each(|slot| flight.settled(*slot));
-        assert!(flight.pick(now, 10, usize::MAX).is_none());
-        assert_eq!(flight.next_due(), Some(later), "2/a is due now, but held");
-
-        let third = flight.pick(later, 10, usize::MAX).expect("a batch");
-        assert_eq!(offsets(Some(&third)), [1], "alone, for its second attempt");
-        flight.settled(third.slots[0]);
-        let fourth = flight.pick(later, 10, usize::MAX).expect("a batch");
-        assert_eq!(
-            (offsets(Some(&fourth)), fourth.batch.progress.next),
-            (vec![2], Offset(4))
-        );
-        flight.settled(fourth.slots[0]);
-        assert_eq!(
-            (flight.next(), flight.records(), flight.bytes()),
-            (Some(Offset(4)), 0, 0)
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_batch_is_bounded_in_records_and_bytes_but_never_empty() {
-        let now = Instant::now();
-        let records = [(1, "a", &["x"][..]), (2, "b", &["x"]), (3, "c", &["x"])];
-        let mut flight = flight_of(&records, now);
-        assert_eq!(offsets(flight.pick(now, 2, usize::MAX).as_ref()), [1, 2]);
-        let mut flight = flight_of(&records, now);
-        assert_eq!(
-            offsets(flight.pick(now, 10, 1).as_ref()),
-            [1],
-            "larger than the limit, so alone"
-        );
-    }
-}
+mod tests;

@@ -12,8 +12,7 @@
 //! * [`route`]: an event's deliveries to one sink, by the rules of the crate [`rules`]
 //! * [`worker`]: joins the group; `tasks` starts and stops one `partition` task each
 //! * `flight`: the work in flight of a partition; [`settle`]: how far it is settled, in order
-//! * [`retry`]: when to try again; `failing_targets`: which failures are logged; [`valve`]: when to stop rather than
-//!   dead-letter everything
+//! * [`failure`]: when a delivery is tried again, what is given up, and when to stop rather than give up everything
 //! * [`config`], [`metrics`], `canary_ages`, [`status`]: the settings, and what can be observed
 //!
 //! The guarantee: an offset is stored only when every delivery of every record before it is settled, that is delivered,
@@ -24,22 +23,22 @@
 
 mod canary_ages;
 pub mod config;
-mod dead_letters;
 mod error;
-mod failing_targets;
+pub mod failure;
 mod flight;
 pub mod metrics;
 mod partition;
-pub mod retry;
 pub mod route;
 pub mod settle;
+mod shared;
 pub mod status;
 mod tasks;
-pub mod valve;
 pub mod worker;
 
-pub use config::Config;
+pub use config::{Config, Retry};
 pub use error::WorkerError;
+pub use failure::schedule::Schedule;
 pub use metrics::Metrics;
+pub use shared::Log;
 pub use status::Status;
-pub use worker::{Log, Worker};
+pub use worker::Worker;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rules::{Rule, Rules, TypeIndex, Verdict};
 use schemas::event::Event;
 use schemas::name::RuleName;
-use schemas::record::StoredRecord;
+use schemas::record::{Partition, StoredRecord};
 use schemas::sink::{Delivery, Sink, Target};
 use tokio::time::Instant;
 
@@ -108,8 +108,17 @@ impl Router {
         self.rules.version()
     }
 
-    /// Routes an event; it goes nowhere if no rule matches.
-    pub fn route(&self, event: &Arc<Event>, record: &Arc<StoredRecord>) -> Routed {
+    /// Routes the event of a `record` that was read from `partition`; it goes nowhere if no rule matches.
+    pub fn route(&self, event: &Arc<Event>, partition: &Arc<Partition>, record: &Arc<StoredRecord>) -> Routed {
+        let delivery = |target, name: &RuleName| Delivery {
+            event: Arc::clone(event),
+            partition: Arc::clone(partition),
+            record: Arc::clone(record),
+            target,
+            rules: vec![name.clone()],
+            rules_version: Arc::clone(self.rules.version()),
+            attempt: 1,
+        };
         let mut deliveries: Vec<Delivery> = Vec::new();
         let mut failed: Vec<(&Route, String)> = Vec::new();
         let mut subject = None;
@@ -134,7 +143,12 @@ impl Router {
             }
             route.metrics.matches.inc();
             for target in self.targets(route, event) {
-                self.add(&mut deliveries, event, record, target, &route.rule.name);
+                let name = &route.rule.name;
+                match deliveries.iter_mut().find(|d| d.target == target) {
+                    Some(delivery) if delivery.rules.last() == Some(name) => {}
+                    Some(delivery) => delivery.rules.push(name.clone()),
+                    None => deliveries.push(delivery(target, name)),
+                }
             }
         }
         let undecided = self.undecided(&failed, &deliveries, event);
@@ -144,28 +158,6 @@ impl Router {
     fn targets<'a>(&'a self, route: &'a Route, event: &'a Event) -> impl Iterator<Item = Target> + 'a {
         let targets = |argument: &'a Option<String>| self.sink.targets(event, argument.as_deref());
         route.arguments.iter().flat_map(targets)
-    }
-
-    fn add(
-        &self,
-        deliveries: &mut Vec<Delivery>,
-        event: &Arc<Event>,
-        record: &Arc<StoredRecord>,
-        target: Target,
-        name: &RuleName,
-    ) {
-        match deliveries.iter_mut().find(|d| d.target == target) {
-            Some(delivery) if delivery.rules.last() == Some(name) => {}
-            Some(delivery) => delivery.rules.push(name.clone()),
-            None => deliveries.push(Delivery {
-                event: Arc::clone(event),
-                record: Arc::clone(record),
-                target,
-                rules: vec![name.clone()],
-                rules_version: Arc::clone(self.rules.version()),
-                attempt: 1,
-            }),
-        }
     }
 
     fn undecided(&self, failed: &[(&Route, String)], deliveries: &[Delivery], event: &Event) -> Vec<Undecided> {

@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::WorkerError;
 use crate::metrics::Metrics;
-use crate::partition::{self, Shared};
+use crate::partition;
+use crate::shared::Shared;
 
 /// The tasks of the owned partitions.
 pub(crate) struct Tasks {

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use schemas::BoxFuture;
-use schemas::log::{Change, Consumer, LogError, Membership, Publish, Start, Subscribe, Subscription};
-use schemas::name::{GroupName, SinkName, TopicName};
+use schemas::log::{Change, Consumer, LogError, Membership, Start, Subscription};
+use schemas::name::{GroupName, SinkName};
 use schemas::record::Partition;
 use schemas::setting::Invalid;
 use schemas::sink::Sink;
@@ -16,28 +16,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::error::WorkerError;
-use crate::failing_targets::FailingTargets;
+use crate::failure::failing_targets::FailingTargets;
+use crate::failure::schedule::Schedule;
+use crate::failure::valve::Valve;
 use crate::metrics::Metrics;
-use crate::partition::{Shared, backoff};
-use crate::retry::RetryPolicy;
 use crate::route::Router;
+use crate::shared::{Log, Shared};
 use crate::status::Status;
 use crate::tasks::Tasks;
-use crate::valve::Valve;
 use rules::Rules;
-
-/// The parts of the event log that a worker uses.
-#[derive(Debug, Clone)]
-pub struct Log {
-    /// Where events are read.
-    pub reader: Arc<dyn Subscribe>,
-    /// Where dead letters are written.
-    pub writer: Arc<dyn Publish>,
-    /// The topic of the events.
-    pub events: TopicName,
-    /// The topic of the dead letters.
-    pub dead_letters: TopicName,
-}
 
 /// How long measuring the lag may take.
 const LAG_PATIENCE: Duration = Duration::from_secs(10);
@@ -62,13 +49,15 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Makes a worker that has not started; the error is what is wrong with the settings.
+    /// Makes a worker that has not started. `schedule` is the sink's own, or [`Config::schedule`]. The error is what is wrong
+    /// with the settings.
     pub fn new(
         sink: Arc<dyn Sink>,
         rules: Arc<Rules>,
         log: Log,
         group: GroupName,
         config: Config,
+        schedule: Schedule,
         metrics: Metrics,
     ) -> Result<Self, Vec<Invalid>> {
         config.check()?;
@@ -78,7 +67,7 @@ impl Worker {
         let shared = Shared {
             router: Router::new(rules, Arc::clone(&sink), &metrics),
             metrics: metrics.sink(sink.name()),
-            policy: RetryPolicy::new(&config),
+            schedule,
             valve: valve(),
             routing_valve: valve(),
             failing: FailingTargets::default(),
@@ -191,7 +180,7 @@ impl Worker {
                 "event log unavailable, trying until it is back");
         }
         tokio::select! {
-            () = sleep(backoff(&self.shared.policy, *failures)) => true,
+            () = sleep(self.shared.backoff(*failures)) => true,
             () = shutdown.cancelled() => false,
         }
     }

@@ -331,11 +331,11 @@ async fn the_valve_stops_the_worker_before_everything_is_a_dead_letter() {
 #[tokio::test(start_paused = true)]
 async fn what_another_partition_has_delivered_is_settled_when_the_valve_trips() {
     let mut sink = ScriptedSink::plain(|batch| {
-        let healthy = batch.progress.partition.index == 1;
+        let healthy = batch.deliveries[0].partition.index == 1;
         let outcome = |_| if healthy { Outcome::Delivered } else { rejected() };
         Ok(batch.deliveries.iter().map(outcome).collect())
     });
-    sink.delay = |batch| Duration::from_secs(if batch.progress.partition.index == 1 { 5 } else { 1 });
+    sink.delay = |batch| Duration::from_secs(if batch.deliveries[0].partition.index == 1 { 5 } else { 1 });
     let log = MemoryLog::new(2);
     for n in 0..10 {
         log.append(0, record(n, "a"));

@@ -36,7 +36,13 @@ fn small_batches() -> Config {
 #[tokio::test(start_paused = true)]
 async fn a_slow_partition_does_not_hold_up_the_others() {
     let mut sink = ScriptedSink::plain(each(|_, _| Outcome::Delivered));
-    sink.delay = |batch| Duration::from_secs(if batch.progress.partition.index == 0 { 600 } else { 0 });
+    sink.delay = |batch| {
+        Duration::from_secs(if batch.deliveries[0].partition.index == 0 {
+            600
+        } else {
+            0
+        })
+    };
     let sink = Arc::new(sink);
     let log = MemoryLog::new(3);
     for n in 0..300 {
@@ -374,7 +380,8 @@ async fn live(scenario: Scenario) -> Result<(), TestCaseError> {
             if scenario.keeps_position {
                 let mut deliveries = batch.deliveries.iter().zip(&outcomes);
                 let open = deliveries.find(|(_, outcome)| **outcome != Outcome::Delivered);
-                let next = open.map_or(batch.progress.next, |(d, _)| d.record.offset.min(batch.progress.next));
+                let settled = batch.progress.as_ref().expect("a partition waits").next;
+                let next = open.map_or(settled, |(d, _)| d.record.offset.min(settled));
                 let mut kept = kept.lock().expect("no panic");
                 *kept = (*kept).max(Some(next));
             }

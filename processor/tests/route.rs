@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use harness::sink::{ScriptedSink, each};
-use harness::{Takes, event};
+use harness::{Takes, event, partition};
 use processor::Metrics;
 use processor::route::Router;
 use prometheus_client::encoding::text::encode;
@@ -54,7 +54,9 @@ rules:
     let mut registry = Registry::default();
     let router = Router::new(Arc::clone(&rules), sink, &Metrics::register(&mut registry));
     let event = event("x", "{}");
-    let deliveries = router.route(&event, &stored(event.value())).deliveries;
+    let deliveries = router
+        .route(&event, &Arc::new(partition(0)), &stored(event.value()))
+        .deliveries;
     let seen: Vec<String> = deliveries
         .iter()
         .map(|d| {
@@ -127,7 +129,7 @@ proptest! {
         let mut registry = Registry::default();
         let router = Router::new(Arc::clone(&rules), sink, &Metrics::register(&mut registry));
         let routed: Vec<String> = router
-            .route(&event, &stored(event.value()))
+            .route(&event, &Arc::new(partition(0)), &stored(event.value()))
             .deliveries
             .iter()
             .flat_map(|d| d.rules.iter().map(ToString::to_string))
@@ -155,7 +157,7 @@ fn a_rule_that_fails_matters_only_where_no_other_rule_sends_the_event() {
         let sink: Arc<dyn Sink> = Arc::new(ScriptedSink::plain(each(|_, _| Outcome::Delivered)));
         let router = Router::new(rules, sink, &Metrics::register(&mut Registry::default()));
         let event = event("x", r#"{"raw":{"zero":0}}"#);
-        let routed = router.route(&event, &stored(event.value()));
+        let routed = router.route(&event, &Arc::new(partition(0)), &stored(event.value()));
         assert_eq!(routed.deliveries.len(), usize::from(delivered), "{conditions:?}");
         let reasons: Vec<&str> = routed.undecided.iter().map(|one| one.reason.as_str()).collect();
         assert_eq!(reasons.len(), usize::from(undecided), "{conditions:?}");

@@ -11,6 +11,7 @@ use cel::common::ast::operators;
 use cel::objects::ValueType;
 use cel::{Env, Program, Value};
 
+use super::fault::Fault;
 use super::sample;
 use super::types::{TypePattern, type_patterns};
 use super::verdict::{NoValue, Sense, Verdict, decide};
@@ -29,14 +30,6 @@ pub struct Condition {
     types: Option<Vec<TypePattern>>,
     /// Whether it has `.?` or `[?…]`, which ignore an error.
     swallows: bool,
-}
-
-/// What is wrong with a condition, and at which character.
-#[derive(Debug)]
-pub(super) struct Fault {
-    /// `None` for the whole condition.
-    pub(super) at: Option<usize>,
-    pub(super) reason: String,
 }
 
 impl Condition {

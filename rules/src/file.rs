@@ -9,7 +9,8 @@ use schemas::sink::Destinations;
 use serde::Deserialize;
 use serde_saphyr::{Location, Spanned};
 
-use super::condition::{Condition, Fault};
+use super::condition::Condition;
+use super::fault::Fault;
 use super::{Destination, Problem, Rule};
 
 #[derive(Deserialize)]

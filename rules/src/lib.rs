@@ -31,6 +31,7 @@
 //! expressions only as literals. Without any rules file everything goes to every sink: [`Rules::everything`].
 
 mod condition;
+mod fault;
 mod file;
 pub mod import;
 mod json;

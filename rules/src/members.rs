@@ -5,7 +5,7 @@
 use cel::common::ast::{Expr, IdedExpr, LiteralValue, SourceInfo, operators};
 use schemas::data::TYPES;
 
-use super::condition::Fault;
+use super::fault::Fault;
 
 const OF_EVENT: [&str; 9] = [
     "type", "id", "source", "tenant", "platform", "account", "subject", "time", "data",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue};
 use cel::{Context, Env, ExecutionError, Program};
 
-use super::condition::Fault;
+use super::fault::Fault;
 use super::members;
 
 /// The deepest tree. Evaluating one level takes some 40 KiB of stack in a build without optimization, and tasks run on

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::BoxFuture;
 use crate::event::Event;
 use crate::name::{RuleName, SinkName};
-use crate::record::{Partition, PartitionProgress, StoredRecord};
+use crate::record::{Partition, PartitionProgress, Position, StoredRecord};
 use crate::setting::Invalid;
 
 /// A place that events are delivered to.
@@ -18,15 +18,15 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// The name that rules use.
     fn name(&self) -> &SinkName;
 
-    /// Who gets `event` at this sink, when a rule routes it here. `argument` is what the rule wrote behind the colon
-    /// (`topic:vip-tickets`). One delivery is made per target; no target means that nothing is to be done.
+    /// Who gets `event` at this sink, when a rule routes it here. `argument` is what the rule wrote after the colon
+    /// (`topic:vip-tickets`). One delivery is made per target, each target once; no target means that nothing is to be done.
     fn targets(&self, event: &Event, argument: Option<&str>) -> Vec<Target>;
 
-    /// Delivers the batch and answers one outcome per delivery, in the same order.
+    /// Delivers the batch and returns one outcome per delivery, in the same order.
     ///
-    /// Batches of one partition come one after the other, in order of offset; batches of different partitions come at
-    /// the same time. A sink that keeps order by key answers [`Outcome::Held`] for every delivery behind one that it
-    /// has to retry, of the same key and target.
+    /// Batches with progress of one partition come one after the other, in order of offset; batches of different
+    /// partitions come at the same time, and so do batches without progress. A sink that keeps order by key returns
+    /// [`Outcome::Held`] for every delivery after one that it has to retry, of the same key and target.
     ///
     /// `Err` means that nothing can be delivered now and nothing is wrong with the deliveries: the processor tries the
     /// whole batch again, without limit.
@@ -37,7 +37,8 @@ pub trait Sink: Send + Sync + fmt::Debug {
         None
     }
 
-    /// Whether the sink could deliver now, without delivering. For start and readiness.
+    /// Whether the sink could deliver now, without delivering: an error exactly where [`deliver`](Self::deliver) would
+    /// return one. For start and readiness.
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>>;
 }
 
@@ -46,8 +47,8 @@ pub trait Destinations {
     /// The sinks that are configured, in the order of their names.
     fn sinks(&self) -> Vec<SinkName>;
 
-    /// Whether a rule may send to this sink with `argument`, which is what it wrote behind the colon. The place of what is
-    /// wrong is empty: it is the whole destination.
+    /// Whether a rule may send to this sink with `argument`, which is what it wrote after the colon. The place of what is wrong
+    /// is empty: it is the whole destination.
     fn check(&self, sink: &SinkName, argument: Option<&str>) -> Result<(), Invalid>;
 }
 
@@ -69,7 +70,7 @@ pub trait KeepsProgress: Send + Sync {
     fn set_position<'a>(&'a self, progress: &'a PartitionProgress) -> BoxFuture<'a, Result<(), Unavailable>>;
 }
 
-/// One of the parties behind a sink: an endpoint, a topic; or the sink itself.
+/// One of the parties that a sink delivers to: an endpoint, a topic; or the sink itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Target {
     /// The sink has only one party.
@@ -87,16 +88,18 @@ impl fmt::Display for Target {
     }
 }
 
-/// Deliveries out of one partition, in order of offset.
+/// Deliveries that are handed to a sink together.
 #[derive(Debug)]
 pub struct Batch {
-    /// Where the events were read, and how far that is settled once every delivery of this batch is. A sink that keeps its
-    /// progress with the data stores this, or the offset of the first delivery that it did not deliver, **whichever is
-    /// smaller**: it may lie before the batch, while something earlier waits for its next try or for its dead letter to be
-    /// written.
-    pub progress: PartitionProgress,
-    /// At least one.
+    /// At least one. With progress: all of its partition, in order of offset. Without: of any partitions, those of one key
+    /// in the order in which they are to arrive.
     pub deliveries: Vec<Delivery>,
+    /// How far a partition is settled once every delivery of this batch is. A sink that keeps its progress with the data
+    /// stores this, or the offset of the first delivery that it did not deliver, **whichever is smaller**: it may lie before
+    /// the batch, while something earlier waits for its next attempt or for its dead letter to be written.
+    ///
+    /// `None`: no partition waits for these deliveries (a resend, a redrive, a test event), and no progress is stored.
+    pub progress: Option<PartitionProgress>,
 }
 
 /// One event bound for one target of one sink.
@@ -104,7 +107,9 @@ pub struct Batch {
 pub struct Delivery {
     /// The event, decoded once for all its deliveries.
     pub event: Arc<Event>,
-    /// The record it was read from.
+    /// The partition that the record was read from.
+    pub partition: Arc<Partition>,
+    /// The record that the event was read from; its key gives the order.
     pub record: Arc<StoredRecord>,
     /// Who gets it.
     pub target: Target,
@@ -114,6 +119,16 @@ pub struct Delivery {
     pub rules_version: Arc<str>,
     /// The number of this try, from 1.
     pub attempt: u32,
+}
+
+impl Delivery {
+    /// Where its record is in the event log.
+    pub fn position(&self) -> Position {
+        Position {
+            partition: Partition::clone(&self.partition),
+            offset: self.record.offset,
+        }
+    }
 }
 
 /// What became of a delivery.
@@ -128,14 +143,14 @@ pub enum Outcome {
         /// Why, for logs and dead letters; without secrets.
         reason: String,
     },
-    /// Not tried, for want of something of this process or machine: descriptors, ports, memory. Nobody's fault but ours, so
-    /// it costs no attempt, counts for no dead letter, and is tried again after a pause, without limit. Those behind it of
+    /// Not tried, for want of something of this process or machine: descriptors, ports, memory. The target is not to blame,
+    /// so it costs no attempt, counts for no dead letter, and is tried again after a pause, without limit. Those after it of
     /// the same key and target are held.
     Unavailable {
         /// What is lacking, and the way out; without secrets.
         reason: String,
     },
-    /// Not tried, because it stands behind one of the same key and target that has to be retried. Costs no attempt.
+    /// Not tried, because one before it of the same key and target has to be retried. Costs no attempt.
     Held,
     /// Will never go through: a dead letter.
     Rejected {

@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use schemas::sink::{Batch, Delivery, Outcome, Target};
 
-/// Tries each delivery of the batch in that order. Behind one that has to be retried the rest of its key and target is
+/// Tries each delivery of the batch in that order. After one that has to be retried the rest of its key and target is
 /// [`Outcome::Held`]; one that is rejected holds nothing back.
 pub(crate) async fn by_key<'a, F>(batch: &'a Batch, attempt: impl Fn(&'a Delivery) -> F) -> Vec<Outcome>
 where

@@ -35,10 +35,10 @@ pub(crate) async fn tail(args: TailArgs, out: &mut Printer) -> anyhow::Result<()
             topics.events
         },
         membership: Membership::Alone,
-        start: if args.from_beginning {
-            Start::Earliest
-        } else {
-            Start::Latest
+        start: match args.since {
+            Some(time) => Start::Since(time),
+            None if args.from_beginning => Start::Earliest,
+            None => Start::Latest,
         },
     };
     let mut consumer = log.subscribe(subscription).await?;
@@ -103,7 +103,7 @@ async fn read(mut reader: Box<dyn PartitionReader>, sender: mpsc::Sender<anyhow:
     }
     .await;
     if let Err(error) = outcome {
-        // Nobody listens any more when this fails.
+        // The command has ended when this fails.
         drop(sender.send(Err(error)).await);
     }
 }

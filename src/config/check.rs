@@ -14,6 +14,8 @@ impl Config {
         found.add_within("ingest", self.ingest.check());
         found.add_within("processor", self.processor.check());
         found.add_within("event_log", self.event_log.check());
+        let kept = self.event_log.retention_hours;
+        found.add_within("", self.sinks.check_retry(&self.processor, kept));
         self.check_receipts(&mut found);
         found.into_result()
     }

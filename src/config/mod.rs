@@ -7,6 +7,7 @@ mod check;
 mod dev;
 mod event_log;
 mod places;
+mod sinks;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use crate::yaml;
 pub(crate) use dev::{DEV, load_any, load_dev};
 pub(crate) use event_log::{EventLogConfig, Topics};
 use places::Places;
+pub(crate) use sinks::SinksConfig;
 
 /// The configuration as the file writes it.
 #[derive(Debug, Default, Deserialize)]
@@ -89,16 +91,6 @@ impl Default for Admin {
             listen: "127.0.0.1:9464".to_owned(),
         }
     }
-}
-
-/// Where events go. A sink that is named here runs; rules decide what it gets.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct SinksConfig {
-    pub(crate) postgres: Option<sinks::postgres::Config>,
-    pub(crate) sqlite: Option<sinks::sqlite::Config>,
-    pub(crate) http: Option<sinks::http::Config>,
-    pub(crate) topic: Option<sinks::topic::Config>,
 }
 
 /// A configuration that cannot be used: the whole message, with file, position, reason and way out.

@@ -64,6 +64,7 @@ fn the_example_shows_every_key_and_what_it_has_in_comments_is_right() {
         ("sinks: { postgres: {", "} }"),
         ("sinks: { sqlite: {", "} }"),
         ("sinks: { http: {", "} }"),
+        ("sinks: { http: { retry: {", "} } }"),
     ] {
         let error = parse(&format!("{open} nonsense: 1 {close}"), "f.yaml", HashMap::new()).expect_err(open);
         let error = error.to_string();
@@ -131,6 +132,61 @@ fn a_misspelt_key_is_named_with_its_place() {
 }
 
 #[test]
+fn a_sink_has_its_own_settings_and_its_own_schedule() {
+    let yaml = "processor: { retry_max_attempts: 3 }\nsinks:\n  http:\n    allowed_ports: [443]\n    retry:\n      steps: [5s, 5m]\n    pool_idle_seconds: 7\n  topic: { retry: { max_attempts: 9 } }\n  sqlite: { path: a }\n";
+    let config = parse(yaml, "f.yaml", HashMap::new()).expect("valid");
+    let http = config.sinks.http.as_ref().expect("a sink");
+    assert_eq!((http.pool_idle_seconds, &http.allowed_ports[..]), (7, &[443][..]));
+    let attempts = |name: &'static str| {
+        let name = schemas::name::SinkName::new(name).expect("valid");
+        let schedule = config.sinks.schedule_of(&name, &config.processor).expect("valid");
+        schedule.max_attempts()
+    };
+    assert_eq!((attempts("http"), attempts("topic"), attempts("sqlite")), (3, 9, 3));
+    assert_eq!(
+        config.sinks.retry["http"].schedule(&config.processor).expect("valid"),
+        processor::Schedule::Steps([5, 300].map(std::time::Duration::from_secs).to_vec())
+    );
+    assert!(
+        parse("sinks: { http: {}, topic: }", "f.yaml", HashMap::new())
+            .expect("valid")
+            .sinks
+            .topic
+            .is_none()
+    );
+}
+
+#[test]
+fn a_mistake_in_a_sink_or_its_schedule_is_named_with_its_place() {
+    for (yaml, place, expected) in [
+        (
+            "sinks:\n  http:\n    retri: {}\n",
+            "f.yaml:3:5: ",
+            "unknown field `retri`, expected one of allowed_networks,",
+        ),
+        (
+            "sinks:\n  http:\n    retry:\n      step: [5s]\n",
+            "f.yaml:4:7: ",
+            "unknown field `step`, expected one of steps, base, factor, max, max_attempts",
+        ),
+        (
+            "sinks:\n  http:\n    retry:\n      steps: [5s, 5x]\n",
+            "f.yaml:4:19: ",
+            "`5x` is not a span of time: write a number and a unit",
+        ),
+        ("sinks:\n  http:\n    pool_idle_seconds: x\n", "f.yaml:3:24: ", ""),
+        (
+            "sinks:\n  topic:\n    nonsense: 1\n",
+            "f.yaml:3:5: ",
+            "unknown field `nonsense`, expected one of retry",
+        ),
+    ] {
+        let error = parse(yaml, "f.yaml", HashMap::new()).expect_err(yaml).to_string();
+        assert!(error.starts_with(place) && error.contains(expected), "{yaml}: {error}");
+    }
+}
+
+#[test]
 fn values_that_cannot_be_run_with_are_named() {
     for (yaml, expected) in [
         (
@@ -170,6 +226,14 @@ fn values_that_cannot_be_run_with_are_named() {
         (
             "event_log: { kafka: { brokers: a }, journal: { path: b } }",
             "names two logs",
+        ),
+        (
+            "sinks: { http: { retry: { steps: [] } } }",
+            "`sinks.http.retry.steps` has 0 waits: give 1 to 100",
+        ),
+        (
+            "{ event_log: { retention_hours: 24 }, sinks: { http: { retry: { steps: [10h, 10h] } } } }",
+            "`sinks.http.retry` tries a delivery again for 24 hours, but `event_log.retention_hours` is 24",
         ),
     ] {
         let error = parse(yaml, "f.yaml", HashMap::new()).expect_err(yaml).to_string();

@@ -48,12 +48,14 @@ pub(crate) fn workers(
         };
         let group = loaded.config.event_log.group(sink.name())?;
         let config = loaded.config.processor.clone();
+        let schedule = loaded.config.sinks.schedule_of(sink.name(), &config);
         let worker = processor::Worker::new(
             Arc::clone(&sink),
             Arc::clone(rules),
             log,
             group,
             config,
+            schedule.map_err(|found| loaded.refuse(found))?,
             metrics.clone(),
         );
         let worker = worker.map_err(|found| loaded.refuse(within("processor", found)))?;

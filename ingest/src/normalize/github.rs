@@ -73,6 +73,7 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
         ordering_key: about.whole.map_or_else(|| delivery.clone(), Text::into_owned),
         identity: vec![delivery.into()],
         time: about.time,
+        happened: None,
         account: about.account,
         subject: about.full_name,
         raw: webhook.whole(),

@@ -50,7 +50,7 @@ impl PartitionTask {
             let record = Arc::new(record);
             match Event::decode(&record.record.value) {
                 Ok(event) => {
-                    let routed = self.shared.router.route(&Arc::new(event), &record);
+                    let routed = self.shared.router.route(&Arc::new(event), &self.partition, &record);
                     let reason = routed.undecided.first().map_or("", |undecided| &undecided.reason);
                     // Once the valve is tripped, the event gets no dead letter, and is not settled.
                     self.note_at(&self.shared.routing_valve, routed.is_nowhere(), reason)?;

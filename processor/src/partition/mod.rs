@@ -1,54 +1,28 @@
 //! The task of one partition: reads ahead, delivers, retries, writes dead letters, settles in order, stores progress.
 
+mod hand_off;
 mod intake;
 mod outcome;
 mod progress;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::metrics::gauge::Gauge;
 use schemas::log::{Begin, LogError, PartitionReader};
 use schemas::record::{Offset, Partition};
-use schemas::sink::{Outcome, Sink, Unavailable};
+use schemas::sink::{Batch, Outcome, Sink, Unavailable};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
-use crate::dead_letters::{self, Written};
 use crate::error::WorkerError;
-use crate::failing_targets::FailingTargets;
+use crate::failure::dead_letters::{self, Written};
 use crate::flight::{Flight, GivenUp, Picked, Slot};
-use crate::metrics::SinkMetrics;
-use crate::retry::RetryPolicy;
-use crate::route::Router;
-use crate::status::Status;
-use crate::valve::Valve;
-use crate::worker::Log;
+use crate::shared::Shared;
 
 /// How often deliveries that wait for a commit check whether it is done.
 const COMMIT_STEP: Duration = Duration::from_millis(5);
-
-/// What all partitions of a worker share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) sink: Arc<dyn Sink>,
-    pub(crate) log: Log,
-    pub(crate) router: Router,
-    pub(crate) config: Config,
-    pub(crate) policy: RetryPolicy,
-    /// Counts the outcomes of deliveries.
-    pub(crate) valve: Mutex<Valve>,
-    /// Counts the routing of events. They are not counted with the outcomes: an event that no rule matches has none, so
-    /// a rule that fails for one event in a hundred, and matches none of the others, would trip the valve.
-    pub(crate) routing_valve: Mutex<Valve>,
-    pub(crate) failing: FailingTargets,
-    /// The resource that this process lacks, reported like a failing target.
-    pub(crate) shortage: FailingTargets,
-    pub(crate) metrics: SinkMetrics,
-    pub(crate) status: Arc<Status>,
-}
 
 /// Runs until `stop` is cancelled, the partition is revoked, or an error that will not pass. At `stop` the current
 /// batch is finished and progress is stored; a caller that cannot wait for that drops the future, and then nothing is
@@ -59,9 +33,9 @@ pub(crate) async fn run(
     in_flight: Gauge,
     stop: CancellationToken,
 ) -> Result<(), WorkerError> {
-    let partition = reader.partition().clone();
+    let partition = Arc::new(reader.partition().clone());
     let mut task = PartitionTask {
-        flight: Flight::new(partition.clone()),
+        flight: Flight::new(Partition::clone(&partition)),
         partition,
         reader,
         shared,
@@ -87,7 +61,7 @@ pub(crate) async fn run(
 }
 
 struct PartitionTask {
-    partition: Partition,
+    partition: Arc<Partition>,
     reader: Box<dyn PartitionReader>,
     shared: Arc<Shared>,
     stop: CancellationToken,
@@ -207,13 +181,13 @@ impl PartitionTask {
     /// is no longer owned.
     async fn turn(&mut self, picked: Option<Picked>, letters: Vec<(Slot, GivenUp)>) -> Result<bool, WorkerError> {
         let shared = Arc::clone(&self.shared);
-        let partition = self.partition.clone();
+        let partition = Arc::clone(&self.partition);
         let stop = self.stop.clone();
         let work = async {
             let delivered = async {
                 match picked {
                     Some(picked) => {
-                        let outcomes = deliver(&shared, &picked, &stop).await;
+                        let outcomes = deliver(&shared, &partition, &picked.batch, &stop).await;
                         Some((picked, outcomes))
                     }
                     None => None,
@@ -248,7 +222,7 @@ impl PartitionTask {
                 }
             }
         };
-        self.letters_written(turn.letters)?;
+        self.hand_off(turn.letters)?;
         if let Some((picked, outcomes)) = turn.delivered {
             match outcomes {
                 Some(outcomes) => self.outcomes(picked, outcomes)?,
@@ -270,7 +244,7 @@ impl PartitionTask {
     }
 
     fn backoff(&self, failures: u32) -> Duration {
-        backoff(&self.shared.policy, failures)
+        self.shared.backoff(failures)
     }
 }
 
@@ -284,14 +258,14 @@ async fn beginning(sink: &dyn Sink, partition: &Partition) -> Result<Begin, Unav
     Ok(position.map_or(Begin::Oldest, Begin::At))
 }
 
-pub(crate) fn backoff(policy: &RetryPolicy, failures: u32) -> Duration {
-    policy.while_unavailable(failures, fastrand::f64())
-}
-
 /// Hands a batch to the sink until it accepts it; returns `None` if stopped before. An unavailable sink costs no
 /// attempt.
-async fn deliver(shared: &Shared, picked: &Picked, stop: &CancellationToken) -> Option<Vec<Outcome>> {
-    let batch = &picked.batch;
+async fn deliver(
+    shared: &Shared,
+    partition: &Partition,
+    batch: &Batch,
+    stop: &CancellationToken,
+) -> Option<Vec<Outcome>> {
     let mut failures = 0;
     loop {
         let started = Instant::now();
@@ -300,8 +274,8 @@ async fn deliver(shared: &Shared, picked: &Picked, stop: &CancellationToken) -> 
                 shared.metrics.attempts.inc_by(batch.deliveries.len() as u64);
                 shared.metrics.batch_seconds.observe(started.elapsed().as_secs_f64());
                 if failures > 0 {
-                    tracing::info!(sink = %shared.sink.name(), partition = %batch.progress.partition, "sink is back");
-                    shared.status.stalled(&batch.progress.partition, None);
+                    tracing::info!(sink = %shared.sink.name(), %partition, "sink is back");
+                    shared.status.stalled(partition, None);
                 }
                 return Some(outcomes);
             }
@@ -309,13 +283,13 @@ async fn deliver(shared: &Shared, picked: &Picked, stop: &CancellationToken) -> 
                 shared.metrics.unavailable.inc();
                 failures += 1;
                 if failures == 1 {
-                    tracing::warn!(sink = %sink, partition = %batch.progress.partition, deliveries = batch.deliveries.len(),
+                    tracing::warn!(sink = %sink, %partition, deliveries = batch.deliveries.len(),
                         error = reason, "sink unavailable, trying until it is back");
-                    shared.status.stalled(&batch.progress.partition, Some(reason));
+                    shared.status.stalled(partition, Some(reason));
                 }
                 tokio::select! {
                     () = stop.cancelled() => return None,
-                    () = sleep(backoff(&shared.policy, failures)) => {}
+                    () = sleep(shared.backoff(failures)) => {}
                 }
             }
         }

@@ -1,18 +1,15 @@
-//! Handles the results of the sink and of the dead-letter topic: settled, tried again later, or given up.
+//! Handles the outcomes of a batch: settled, tried again later, or given up.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use schemas::log::PublishError;
-use schemas::record::Position;
 use schemas::sink::{Delivery, Outcome, Target};
 use tokio::time::Instant;
 
 use super::PartitionTask;
-use crate::dead_letters::Written;
 use crate::error::WorkerError;
-use crate::flight::{GivenUp, Picked};
-use crate::valve::Valve;
+use crate::failure::valve::Valve;
+use crate::flight::Picked;
 
 /// The shortest wait of a delivery that was not tried.
 const HELD_PAUSE: Duration = Duration::from_millis(5);
@@ -20,7 +17,7 @@ const HELD_PAUSE: Duration = Duration::from_millis(5);
 impl PartitionTask {
     /// Settles what is delivered, schedules retries, gives up the rest.
     pub(super) fn outcomes(&mut self, picked: Picked, outcomes: Vec<Outcome>) -> Result<(), WorkerError> {
-        let Picked { batch, slots } = picked;
+        let Picked { batch, slots, next } = picked;
         if outcomes.len() != slots.len() {
             return Err(WorkerError::Contract {
                 sink: self.shared.sink.name().clone(),
@@ -29,7 +26,7 @@ impl PartitionTask {
             });
         }
         if outcomes.iter().all(|outcome| *outcome == Outcome::Delivered) {
-            self.known_to_sink = self.known_to_sink.max(Some(batch.progress.next));
+            self.known_to_sink = self.known_to_sink.max(Some(next));
         }
         let now = Instant::now();
         // What is delivered is settled even when the valve trips in between.
@@ -47,7 +44,7 @@ impl PartitionTask {
                     metrics.delivered.inc();
                     self.flight.settled(slot);
                     if self.shared.failing.delivered(&delivery.target, now) {
-                        tracing::info!(sink = %self.shared.sink.name(), target = %delivery.target,
+                        tracing::info!(sink = %self.shared.sink.name(), delivery_target = %delivery.target,
                             "target takes deliveries again");
                     }
                     valve = valve.and(self.note(false, ""));
@@ -65,9 +62,9 @@ impl PartitionTask {
                     lack = Some(reason);
                     continue;
                 }
-                Outcome::Retry { after, reason } if !self.shared.policy.is_exhausted(delivery.attempt) => {
+                Outcome::Retry { after, reason } if !self.shared.schedule.is_exhausted(delivery.attempt) => {
                     metrics.retries.inc();
-                    let wait = self.shared.policy.delay(delivery.attempt, after, fastrand::f64());
+                    let wait = self.shared.retry_wait(delivery.attempt, after);
                     self.report_retry(&delivery, &reason, wait, now);
                     let next = Delivery {
                         attempt: delivery.attempt + 1,
@@ -90,19 +87,7 @@ impl PartitionTask {
             if valve.is_err() {
                 continue;
             }
-            tracing::warn!(sink = %self.shared.sink.name(), event_id = %delivery.event.id(), target = %delivery.target,
-                partition = %self.partition, offset = slot.0.0, attempt = attempts, error = reason,
-                "delivery given up: dead letter");
-            let given_up = GivenUp {
-                record: delivery.record,
-                target: Some(delivery.target),
-                reason,
-                attempts,
-                rules_version: Some(delivery.rules_version),
-                rules: Vec::new(),
-                failures: 0,
-            };
-            self.flight.give_up(slot, given_up, now);
+            self.give_up(slot, delivery, reason, attempts, now);
         }
         self.report_lack(lack, now);
         valve
@@ -128,56 +113,15 @@ impl PartitionTask {
 
     /// Logs a retry: as a warning when the target begins to fail, at most once a minute; otherwise at debug level.
     fn report_retry(&self, delivery: &Delivery, reason: &str, wait: Duration, now: Instant) {
-        let (sink, target) = (self.shared.sink.name(), &delivery.target);
+        let (sink, delivery_target) = (self.shared.sink.name(), &delivery.target);
         let (event_id, attempt) = (delivery.event.id(), delivery.attempt);
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        if self.shared.failing.failed(target, now) {
-            tracing::warn!(%sink, %target, %event_id, attempt, error = reason, wait_ms,
+        if self.shared.failing.failed(delivery_target, now) {
+            tracing::warn!(%sink, %delivery_target, %event_id, attempt, error = reason, wait_ms,
                 "delivery failed, trying again; further failures of this target are logged at debug level");
         } else {
-            tracing::debug!(%sink, %target, %event_id, attempt, error = reason, wait_ms, "delivery failed, trying again");
+            tracing::debug!(%sink, %delivery_target, %event_id, attempt, error = reason, wait_ms, "delivery failed, trying again");
         }
-    }
-
-    pub(super) fn letters_written(&mut self, letters: Vec<Written>) -> Result<(), WorkerError> {
-        for (slot, mut given_up, result) in letters {
-            match result {
-                Ok(()) => {
-                    self.shared.metrics.dead_letters.inc();
-                    self.flight.settled(slot);
-                    if self.letter_failures > 0 {
-                        self.letter_failures = 0;
-                        tracing::info!(sink = %self.shared.sink.name(), partition = %self.partition,
-                            topic = %self.shared.log.dead_letters, "dead letters are written again");
-                        self.stalled(None);
-                    }
-                }
-                Err(PublishError::Unavailable { reason }) => {
-                    self.letter_failures = self.letter_failures.saturating_add(1);
-                    if self.letter_failures == 1 {
-                        tracing::error!(sink = %self.shared.sink.name(), partition = %self.partition, offset = slot.0.0,
-                            topic = %self.shared.log.dead_letters, error = reason,
-                            "dead letter not written, trying until it is; progress waits");
-                        self.stalled(Some(format!("dead letters cannot be written: {reason}")));
-                    }
-                    given_up.failures = given_up.failures.saturating_add(1);
-                    let due = Instant::now() + self.backoff(given_up.failures);
-                    self.flight.give_up(slot, given_up, due);
-                }
-                Err(PublishError::TooLarge { limit_bytes, .. }) => {
-                    return Err(WorkerError::DeadLetterTooLarge {
-                        sink: self.shared.sink.name().clone(),
-                        topic: self.shared.log.dead_letters.clone(),
-                        position: Position {
-                            partition: self.partition.clone(),
-                            offset: slot.0,
-                        },
-                        limit_bytes,
-                    });
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Notes a final outcome. Returns an error if the valve is tripped: then no further dead letter is written.

@@ -120,7 +120,8 @@ pub(crate) fn worker_in(
         Arc::new(rules),
         log,
         group,
-        config,
+        config.clone(),
+        config.schedule(),
         metrics,
     )
     .expect("a valid configuration")

@@ -100,7 +100,7 @@ impl Sink for ScriptedSink {
             for (delivery, outcome) in batch.deliveries.iter().zip(&outcomes) {
                 if *outcome == Outcome::Delivered {
                     delivered.push(Delivered {
-                        partition: batch.progress.partition.index,
+                        partition: delivery.partition.index,
                         offset: delivery.record.offset.0,
                         target: delivery.target.to_string(),
                         attempt: delivery.attempt,

@@ -24,7 +24,7 @@ pub struct Config {
     /// How many connections all endpoints together may have at once, those included that are kept for the next delivery.
     /// Default 16384; never more than three quarters of the descriptors that the process may have (`ulimit -n`).
     pub max_connections: Option<usize>,
-    /// How long a delivery waits for a connection when there are as many as there may be; it is then put off, which costs
+    /// How long a delivery waits for a connection when all of them are in use; it is then put off, which costs
     /// no attempt. Not part of the endpoint's time-out. Default 5000.
     pub connection_wait_ms: u64,
     /// How long an unused connection is kept. Default 30; shorter than what most receivers keep theirs, so that they

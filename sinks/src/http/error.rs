@@ -6,7 +6,6 @@ use std::time::Duration;
 use http::header::HeaderName;
 
 use super::guard::Blocked;
-use super::verdict::Class;
 
 /// Why there is no answer. Texts name hosts and addresses, never path, query or secrets.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,20 +57,6 @@ impl SendError {
             Self::Protocol(deepest)
         } else {
             Self::Network(deepest)
-        }
-    }
-
-    /// The class in metrics.
-    pub fn class(&self) -> Class {
-        match self {
-            Self::Blocked(_) | Self::Header(_) => Class::Blocked,
-            Self::Lack(_) => Class::Unavailable,
-            Self::Resolve { .. } => Class::Dns,
-            Self::Connect(_) => Class::Connect,
-            Self::Tls(_) => Class::Tls,
-            Self::Timeout(_) => Class::Timeout,
-            Self::Network(_) => Class::Network,
-            Self::Protocol(_) => Class::Protocol,
         }
     }
 }

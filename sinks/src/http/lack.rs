@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
-/// As many connections as there are at most unless the configuration says otherwise: idle ones cost memory.
+/// The most connections unless the configuration says otherwise: idle ones cost memory.
 const DEFAULT_CONNECTIONS: usize = 16_384;
 /// So many descriptors, or a quarter of all if that is more, are for everybody else: event log, databases, receiving, files.
 const RESERVE: usize = 256;

@@ -1,5 +1,5 @@
 //! One lane per endpoint: its slots, its health, its metrics. Slots belong to the endpoint and never to a common pool, so
-//! that an endpoint that hangs holds up nobody else.
+//! that an endpoint that hangs holds up no other.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -116,7 +116,7 @@ impl Lanes {
         let concurrency = endpoint.concurrency.clamp(1, Semaphore::MAX_PERMITS);
         let slots = before.map(|lane| &lane.slots).filter(|s| s.concurrency == concurrency);
         let slots = slots.cloned().unwrap_or_else(|| {
-            // For as long as attempts of before a change go on, they come on top of the new number.
+            // Attempts that began before the change are not counted against the new limit.
             Arc::new(Slots {
                 concurrency,
                 semaphore: Semaphore::new(concurrency),

@@ -4,7 +4,7 @@
 //! endpoint's lane (`lanes`) gives a slot; the [`Client`] finds a connection of its pool (`pool`), or makes one (`connect`
 //! resolves, has every address judged by the [`Guard`], and dials one of them); the request is signed anew (`sign`) and
 //! posted; the answer's head becomes an outcome (`verdict`), and its body is read aside (`aside`). What this process itself
-//! lacks (`lack`) is charged to nobody. Events of one key reach an endpoint one after the other. Retrying is the processor's.
+//! lacks (`lack`) is charged to no endpoint. Events of one key reach an endpoint one after the other. Retrying is the processor's.
 
 mod aside;
 mod client;
@@ -158,7 +158,7 @@ impl Sink for HttpSink {
         Box::pin(async move { Ok(order::by_key(batch, |delivery| self.attempt(delivery)).await) })
     }
 
-    /// Always: there is no party whose absence would stop all deliveries.
+    /// Always: no single party can stop all deliveries.
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
         Box::pin(async { Ok(()) })
     }
@@ -176,7 +176,10 @@ pub fn check_argument(endpoints: &dyn EndpointDirectory, argument: Option<&str>)
     let reason = if known.is_empty() {
         format!("there is no endpoint `{id}`: no endpoint is registered and enabled")
     } else {
-        format!("there is no enabled endpoint `{id}`; there is: {}", known.join(", "))
+        format!(
+            "there is no enabled endpoint `{id}`; the enabled ones are: {}",
+            known.join(", ")
+        )
     };
     Err(Invalid::new("", reason))
 }
@@ -185,8 +188,9 @@ pub fn check_argument(endpoints: &dyn EndpointDirectory, argument: Option<&str>)
 fn no_slot(lane: &Lane) -> (Class, Outcome) {
     let (id, patience) = (&lane.endpoint.id, lane.endpoint.timeout);
     if lane.is_unconnected() {
-        let reason =
-            format!("deliveries have waited for a connection for {patience:?}: there are as many as there may be");
+        let reason = format!(
+            "deliveries have waited for a connection for {patience:?}: all that `max_connections` allows are in use"
+        );
         return (Class::Unavailable, Outcome::Unavailable { reason });
     }
     let reason = format!("endpoint `{id}` takes nothing: all its slots were busy for {patience:?}");
@@ -216,8 +220,8 @@ fn headers(endpoint: &Endpoint, event: &Event) -> Result<HeaderMap, SendError> {
     Ok(headers)
 }
 
-/// Counts an attempt. A failure is told at `debug` only: that a target is in trouble, and when it is over, tells the
-/// processor, which sees every outcome.
+/// Counts an attempt. A failure is logged at `debug` only: the processor, which sees every outcome, logs when a target begins
+/// to fail and when it works again.
 fn report(lane: &Lane, delivery: &Delivery, class: Class, outcome: &Outcome) {
     lane.metrics().count(class);
     match outcome {

@@ -24,7 +24,7 @@ use super::error::SendError;
 /// An answer's header may have so many fields, and together so many bytes.
 const MAX_HEADERS: usize = 100;
 const MAX_HEADER_BYTES: usize = 64 * 1024;
-/// More often than this, nobody looks for connections that were unused for too long.
+/// How often, at most, connections are looked for that were unused for too long.
 const SWEEP_EVERY: Duration = Duration::from_millis(100);
 
 /// What sends requests on a connection.
@@ -57,7 +57,7 @@ pub(super) struct Limits {
 
 /// The right to send one request.
 pub(super) enum Seat {
-    /// On a connection that there is.
+    /// On a connection that exists.
     Open(Sender),
     /// On one that may be made.
     Free(Permit),
@@ -96,7 +96,7 @@ impl Pool {
         self.limits
     }
 
-    /// Whether somebody waits for a connection to be closed.
+    /// Whether a request waits for a connection to be closed.
     pub(super) fn is_short(&self) -> bool {
         self.waiting.load(Ordering::SeqCst) > 0
     }
@@ -149,7 +149,7 @@ impl Pool {
             .await
             .map_err(|e| SendError::of(&e))?;
         tokio::spawn(async move {
-            // Whoever has a request under way is told of the error too.
+            // The request that is under way gets the error, too.
             if let Err(error) = connection.await {
                 tracing::trace!(%error, "connection ended");
             }
@@ -159,7 +159,7 @@ impl Pool {
         Ok(sender)
     }
 
-    /// Keeps a connection that is ready for the next request; closes it if somebody waits for one.
+    /// Keeps a connection that is ready for the next request; closes it if a request waits for one.
     pub(super) fn keep(self: &Arc<Self>, place: Place, sender: Sender) {
         let mut idle = self.lock();
         if self.is_short() || sender.is_closed() {
@@ -182,7 +182,7 @@ impl Pool {
     }
 }
 
-/// Counts somebody who waits.
+/// Counts a request that waits.
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl<'a> Waiting<'a> {
@@ -198,7 +198,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// The connections that nobody uses. A larger number was put in later.
+/// The connections that are not in use. A larger number was put in later.
 #[derive(Default)]
 struct Idle {
     next: u64,

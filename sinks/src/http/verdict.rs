@@ -101,6 +101,22 @@ impl Class {
     }
 }
 
+impl SendError {
+    /// The class in metrics.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Blocked(_) | Self::Header(_) => Class::Blocked,
+            Self::Lack(_) => Class::Unavailable,
+            Self::Resolve { .. } => Class::Dns,
+            Self::Connect(_) => Class::Connect,
+            Self::Tls(_) => Class::Tls,
+            Self::Timeout(_) => Class::Timeout,
+            Self::Network(_) => Class::Network,
+            Self::Protocol(_) => Class::Protocol,
+        }
+    }
+}
+
 /// The class and the outcome of an answer of `endpoint`, by its head alone.
 pub(super) fn judge(
     endpoint: &EndpointId,

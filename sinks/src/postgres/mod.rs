@@ -119,9 +119,9 @@ impl Sink for PostgresSink {
             let started = Instant::now();
             let mut plan = Plan::new(batch);
             let mut connection = self.acquire().await?;
-            let written = self.write(&mut connection, batch, &mut plan).await;
+            let written = self.write(&mut connection, &mut plan).await;
             let written = written.map_err(|error| self.broken(&error))?;
-            // The batch is stored: a failure here is only told.
+            // The batch is stored: a failure here is only logged.
             match self.forget_old_receipts(&mut connection).await {
                 Ok(()) => connection.done(),
                 Err(error) => {

@@ -1,16 +1,16 @@
 //! Every statement of the sink, in one place. The tests execute each of them.
 
-/// The rows of a batch; the log's topic and partition are the same for all of them. `data` travels as text and becomes
-/// `jsonb` on the server, which is quicker than sending `jsonb[]`.
+/// The rows of a batch. `data` travels as text and becomes `jsonb` on the server, which is quicker than sending `jsonb[]`.
 pub(super) const INSERT_EVENTS: &str = "\
 INSERT INTO event (id, time, received_time, log_offset, log_partition, log_topic, tenant, source, platform, type, subject,
                    partition_key, rules_version, raw_sha256, data, raw)
-SELECT u.id, u.time, u.received_time, u.log_offset, $15, $16, u.tenant, u.source, u.platform, u.type, u.subject,
-       u.partition_key, u.rules_version, u.raw_sha256, u.data::jsonb, u.raw
+SELECT u.id, u.time, u.received_time, u.log_offset, u.log_partition, u.log_topic, u.tenant, u.source, u.platform, u.type,
+       u.subject, u.partition_key, u.rules_version, u.raw_sha256, u.data::jsonb, u.raw
 FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::text[],
-            $8::text[], $9::text[], $10::text[], $11::text[], $12::bytea[], $13::text[], $14::bytea[])
+            $8::text[], $9::text[], $10::text[], $11::text[], $12::bytea[], $13::text[], $14::bytea[], $15::integer[],
+            $16::text[])
      AS u(id, time, received_time, log_offset, tenant, source, platform, type, subject, partition_key, rules_version,
-          raw_sha256, data, raw)
+          raw_sha256, data, raw, log_partition, log_topic)
 ON CONFLICT (id) DO NOTHING";
 
 /// The stored receipts of these hash halves.
@@ -32,10 +32,11 @@ DELETE FROM event_receipt WHERE (hash_half, received_time) IN (
 /// more: then nothing has to be digested.
 pub(super) const REPEATED: &str = "\
 SELECT u.number, sha256(e.raw)
-FROM unnest($1::uuid[], $2::timestamptz[], $3::bigint[]) WITH ORDINALITY AS u(id, received_time, log_offset, number)
+FROM unnest($1::uuid[], $2::timestamptz[], $3::bigint[], $4::integer[], $5::text[]) WITH ORDINALITY
+     AS u(id, received_time, log_offset, log_partition, log_topic, number)
 JOIN event e ON e.id = u.id
 WHERE (e.log_offset, e.received_time, e.log_partition, e.log_topic)
-      IS DISTINCT FROM (u.log_offset, u.received_time, $4, $5)";
+      IS DISTINCT FROM (u.log_offset, u.received_time, u.log_partition, u.log_topic)";
 
 /// What these events said when they were stored.
 pub(super) const STORED_BODIES: &str = "SELECT id, raw, data::text FROM event WHERE id = ANY($1::uuid[])";
@@ -45,18 +46,19 @@ pub(super) const VARIANTS: &str = "\
 SELECT id, digest, times, last_received_time, last_log_topic, last_log_partition, last_log_offset
 FROM event_variant WHERE id = ANY($1::uuid[])";
 
-/// Writes variants, sorted by the caller, each once; topic and partition are the same for all of them. Of two writers of the
-/// same repeats the one that has counted more of them is right.
+/// Writes variants, sorted by the caller, each once. Of two writers of the same repeats the one that has counted more of them
+/// is right.
 pub(super) const WRITE_VARIANTS: &str = "\
 INSERT INTO event_variant AS v (id, digest, times, received_time, log_offset, log_partition, log_topic, last_received_time,
                                 last_log_offset, last_log_partition, last_log_topic, tenant, source, platform, type,
                                 raw_sha256, data, raw)
-SELECT u.id, u.digest, u.times, u.received_time, u.log_offset, $14, $15, u.last_received_time, u.last_log_offset, $14, $15,
-       u.tenant, u.source, u.platform, u.type, u.raw_sha256, u.data::jsonb, u.raw
+SELECT u.id, u.digest, u.times, u.received_time, u.log_offset, u.log_partition, u.log_topic, u.last_received_time,
+       u.last_log_offset, u.last_log_partition, u.last_log_topic, u.tenant, u.source, u.platform, u.type, u.raw_sha256, u.data::jsonb, u.raw
 FROM unnest($1::uuid[], $2::bytea[], $3::bigint[], $4::timestamptz[], $5::bigint[], $6::timestamptz[], $7::bigint[],
-            $8::text[], $9::text[], $10::text[], $11::text[], $12::bytea[], $13::text[], $16::bytea[])
+            $8::text[], $9::text[], $10::text[], $11::text[], $12::bytea[], $13::text[], $14::integer[],
+            $15::text[], $16::bytea[], $17::integer[], $18::text[])
      AS u(id, digest, times, received_time, log_offset, last_received_time, last_log_offset, tenant, source, platform, type,
-          raw_sha256, data, raw)
+          raw_sha256, data, log_partition, log_topic, raw, last_log_partition, last_log_topic)
 ON CONFLICT (id, digest)
 DO UPDATE SET times = EXCLUDED.times, last_received_time = EXCLUDED.last_received_time,
               last_log_offset = EXCLUDED.last_log_offset, last_log_partition = EXCLUDED.last_log_partition,

@@ -7,7 +7,6 @@ use std::ops::Range;
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt as _;
 use schemas::id::EventId;
-use schemas::sink::Batch;
 use schemas::time::Timestamp;
 use sha2::{Digest as _, Sha256};
 use sqlx::postgres::PgBindIterExt as _;
@@ -24,7 +23,6 @@ impl PostgresSink {
     pub(super) async fn keep_variants(
         &self,
         connection: &mut PgConnection,
-        batch: &Batch,
         plan: &mut Plan<'_>,
         conflicting: &[usize],
         one_by_one: bool,
@@ -33,12 +31,12 @@ impl PostgresSink {
         if repeats.is_empty() {
             return Ok(Vec::new());
         }
-        let suspects = self.suspects(connection, batch, &repeats).await?;
+        let suspects = self.suspects(connection, &repeats).await?;
         let differing = self.differing(connection, &suspects).await?;
         if differing.is_empty() {
             return Ok(Vec::new());
         }
-        let mut variants = Variants::new(&batch.progress.partition);
+        let mut variants = Variants::default();
         self.known_variants(connection, &differing, &mut variants).await?;
         for repeat in differing {
             variants.count(repeat);
@@ -54,7 +52,7 @@ impl PostgresSink {
             for part in parts {
                 let part = &writing[part];
                 let deliveries = part.iter().flat_map(|w| &w.variant.deliveries).copied();
-                match self.write_variants(connection, batch, part, one_by_one).await? {
+                match self.write_variants(connection, part, one_by_one).await? {
                     None => counted.extend(deliveries),
                     Some(reason) => refused.extend(deliveries.map(|delivery| (delivery, reason.clone()))),
                 }
@@ -70,16 +68,14 @@ impl PostgresSink {
     async fn suspects<'p>(
         &self,
         connection: &mut PgConnection,
-        batch: &Batch,
         repeats: &[Repeat<'p>],
     ) -> Result<Vec<Repeat<'p>>, sqlx::Error> {
-        let partition = &batch.progress.partition;
         let query = sqlx::query(sql::REPEATED)
             .bind(repeats.iter().map(|r| r.of.uuid()).bind_iter())
             .bind(repeats.iter().map(|r| r.row.received.to_datetime()).bind_iter())
             .bind(repeats.iter().map(|r| r.row.log_offset).bind_iter())
-            .bind(partition.index)
-            .bind(partition.topic.as_str());
+            .bind(repeats.iter().map(|r| r.row.partition.index).bind_iter())
+            .bind(repeats.iter().map(|r| r.row.partition.topic.as_str()).bind_iter());
         let rows = within(self.answer_timeout, query.fetch_all(connection)).await?;
         let mut suspects: Vec<Repeat<'p>> = Vec::new();
         for row in &rows {
@@ -149,11 +145,9 @@ impl PostgresSink {
     async fn write_variants(
         &self,
         connection: &mut PgConnection,
-        batch: &Batch,
         part: &[Writing<'_>],
         guarded: bool,
     ) -> Result<Option<String>, sqlx::Error> {
-        let partition = &batch.progress.partition;
         let query = sqlx::query(sql::WRITE_VARIANTS)
             .bind(part.iter().map(|w| w.id.uuid()).bind_iter())
             .bind(part.iter().map(|w| w.digest).bind_iter())
@@ -168,9 +162,11 @@ impl PostgresSink {
             .bind(part.iter().map(|w| w.row.event_type).bind_iter())
             .bind(part.iter().map(|w| &w.row.raw_sha256[..]).bind_iter())
             .bind(part.iter().map(Writing::data).bind_iter())
-            .bind(partition.index)
-            .bind(partition.topic.as_str())
-            .bind(part.iter().map(Writing::raw).bind_iter());
+            .bind(part.iter().map(|w| w.row.partition.index).bind_iter())
+            .bind(part.iter().map(|w| w.row.partition.topic.as_str()).bind_iter())
+            .bind(part.iter().map(Writing::raw).bind_iter())
+            .bind(part.iter().map(|w| w.variant.last.partition).bind_iter())
+            .bind(part.iter().map(|w| w.variant.last.topic.as_str()).bind_iter());
         if !guarded {
             return within(self.answer_timeout, query.execute(connection))
                 .await

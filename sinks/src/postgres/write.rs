@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use schemas::id::{EventId, IdTime};
-use schemas::sink::Batch;
 use schemas::time::Timestamp;
 use sqlx::postgres::PgBindIterExt as _;
 use sqlx::{Connection as _, PgConnection, Row as _};
@@ -22,7 +21,6 @@ impl PostgresSink {
     pub(super) async fn write(
         &self,
         connection: &mut PgConnection,
-        batch: &Batch,
         plan: &mut Plan<'_>,
     ) -> Result<Written, sqlx::Error> {
         let halves = plan.hash_halves();
@@ -31,8 +29,8 @@ impl PostgresSink {
             plan.leave_out_repeats(Receipts::new(self.receipt_window_seconds, stored));
         }
         // Nearly every batch goes through whole. One that does not is begun anew, with savepoints.
-        match self.transaction(connection, batch, plan, false).await {
-            Err(error) if refusal(&error).is_some() => self.transaction(connection, batch, plan, true).await,
+        match self.transaction(connection, plan, false).await {
+            Err(error) if refusal(&error).is_some() => self.transaction(connection, plan, true).await,
             result => result,
         }
     }
@@ -40,7 +38,6 @@ impl PostgresSink {
     async fn transaction(
         &self,
         connection: &mut PgConnection,
-        batch: &Batch,
         plan: &mut Plan<'_>,
         halving: bool,
     ) -> Result<Written, sqlx::Error> {
@@ -48,19 +45,20 @@ impl PostgresSink {
         let mut rows = Rows::default();
         for piece in plan.pieces() {
             if halving {
-                self.insert_halving(&mut transaction, batch, plan, piece, &mut rows)
-                    .await?;
+                self.insert_halving(&mut transaction, plan, piece, &mut rows).await?;
             } else {
-                let inserted = self.insert(&mut transaction, batch, &plan.rows[piece.clone()]).await?;
+                let inserted = self.insert(&mut transaction, &plan.rows[piece.clone()]).await?;
                 rows.went_in(piece, inserted);
             }
         }
         let differing = self
-            .keep_variants(&mut transaction, batch, plan, &rows.conflicting, halving)
+            .keep_variants(&mut transaction, plan, &rows.conflicting, halving)
             .await?;
         self.insert_receipts(&mut transaction, plan).await?;
-        self.write_position(&mut transaction, sql::STORE_POSITION, &plan.progress())
-            .await?;
+        if let Some(progress) = plan.progress() {
+            self.write_position(&mut transaction, sql::STORE_POSITION, &progress)
+                .await?;
+        }
         within(self.answer_timeout, transaction.commit()).await?;
         Ok(Written {
             inserted: rows.inserted,
@@ -73,7 +71,6 @@ impl PostgresSink {
     async fn insert_halving(
         &self,
         connection: &mut PgConnection,
-        batch: &Batch,
         plan: &mut Plan<'_>,
         piece: Range<usize>,
         rows: &mut Rows,
@@ -81,7 +78,7 @@ impl PostgresSink {
         let mut parts = vec![piece];
         while let Some(part) = parts.pop() {
             self.run(connection, sql::SAVEPOINT).await?;
-            match self.insert(connection, batch, &plan.rows[part.clone()]).await {
+            match self.insert(connection, &plan.rows[part.clone()]).await {
                 Ok(inserted) => {
                     self.run(connection, sql::RELEASE).await?;
                     rows.went_in(part, inserted);
@@ -105,7 +102,7 @@ impl PostgresSink {
         Ok(())
     }
 
-    async fn insert(&self, connection: &mut PgConnection, batch: &Batch, rows: &[Row<'_>]) -> Result<u64, sqlx::Error> {
+    async fn insert(&self, connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<u64, sqlx::Error> {
         let query = sqlx::query(sql::INSERT_EVENTS)
             .bind(rows.iter().map(|r| r.id.uuid()).bind_iter())
             .bind(rows.iter().map(|r| r.time.to_datetime()).bind_iter())
@@ -121,8 +118,8 @@ impl PostgresSink {
             .bind(rows.iter().map(|r| &r.raw_sha256[..]).bind_iter())
             .bind(rows.iter().map(|r| &*r.data).bind_iter())
             .bind(rows.iter().map(|r| r.raw).bind_iter())
-            .bind(batch.progress.partition.index)
-            .bind(batch.progress.partition.topic.as_str());
+            .bind(rows.iter().map(|r| r.partition.index).bind_iter())
+            .bind(rows.iter().map(|r| r.partition.topic.as_str()).bind_iter());
         let done = within(self.answer_timeout, query.execute(connection)).await?;
         Ok(done.rows_affected())
     }

@@ -171,8 +171,8 @@ impl Sink for SqliteSink {
         Box::pin(async move {
             let started = Instant::now();
             let mut plan = Plan::new(batch);
-            let written = self.write(batch, &mut plan).await.map_err(|e| self.down(&e))?;
-            // The batch is stored: a failure here is only told.
+            let written = self.write(&mut plan).await.map_err(|e| self.down(&e))?;
+            // The batch is stored: a failure here is only logged.
             if let Err(error) = self.forget_old_receipts().await {
                 let error = self.down(&error);
                 tracing::warn!(sink = %self.name, %error, "old receipts were not removed; trying again later");
@@ -190,8 +190,13 @@ impl Sink for SqliteSink {
 
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
         Box::pin(async move {
-            let read = sqlx::query(sql::READY).execute(&self.pool).await;
-            read.map(drop).map_err(|e| self.down(&e))
+            // With the lock that a batch takes: reading alone succeeds although another process writes.
+            let read = async {
+                let mut transaction = self.pool.begin_with(sql::BEGIN).await?;
+                sqlx::query(sql::READY).execute(&mut *transaction).await?;
+                transaction.rollback().await
+            };
+            read.await.map_err(|e| self.down(&e))
         })
     }
 }

@@ -35,7 +35,7 @@ pub(super) const WRITE_VARIANT: &str = "\
 INSERT INTO event_variant AS v (id, digest, times, received_time, log_offset, log_partition, log_topic, last_received_time,
                                 last_log_offset, last_log_partition, last_log_topic, tenant, source, platform, type,
                                 raw_sha256, data, raw)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?6, ?7, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?17, ?18, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
 ON CONFLICT (id, digest)
 DO UPDATE SET times = excluded.times, last_received_time = excluded.last_received_time,
               last_log_offset = excluded.last_log_offset, last_log_partition = excluded.last_log_partition,
@@ -65,5 +65,5 @@ DO UPDATE SET next_offset = excluded.next_offset, topic_id = excluded.topic_id,
 /// Takes the write lock at once, so that a batch never fails in its middle because another process wrote.
 pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 
-/// Reads something.
+/// Reads something, in a transaction that could write.
 pub(super) const READY: &str = "SELECT 1 FROM sink_position LIMIT 1";

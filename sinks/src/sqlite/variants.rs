@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use schemas::id::EventId;
-use schemas::sink::Batch;
 use schemas::time::Timestamp;
 use sqlx::{Row as _, SqliteConnection};
 
@@ -14,14 +13,13 @@ use crate::table::{Last, Plan, Repeat, Stored, Variants, Writing};
 /// Keeps and counts what differs, and marks in `plan` what was refused. Gives the deliveries that were counted.
 pub(super) async fn keep_variants(
     connection: &mut SqliteConnection,
-    batch: &Batch,
     plan: &mut Plan<'_>,
     conflicting: &[usize],
 ) -> Result<Vec<usize>, sqlx::Error> {
-    let mut variants = Variants::new(&batch.progress.partition);
+    let mut variants = Variants::default();
     let mut known = HashSet::new();
     for repeat in plan.repeats(conflicting) {
-        if !differs(connection, batch, repeat).await? {
+        if !differs(connection, repeat).await? {
             continue;
         }
         if known.insert(repeat.of) {
@@ -32,7 +30,7 @@ pub(super) async fn keep_variants(
     let (mut counted, mut refused) = (Vec::new(), Vec::new());
     for writing in variants.to_write() {
         let deliveries = writing.variant.deliveries.iter().copied();
-        match write(connection, batch, &writing).await {
+        match write(connection, &writing).await {
             Ok(()) => counted.extend(deliveries),
             Err(error) => match refusal(&error) {
                 Some(reason) => refused.extend(deliveries.map(|delivery| (delivery, reason.clone()))),
@@ -46,13 +44,13 @@ pub(super) async fn keep_variants(
     Ok(counted)
 }
 
-async fn differs(connection: &mut SqliteConnection, batch: &Batch, repeat: Repeat<'_>) -> Result<bool, sqlx::Error> {
+async fn differs(connection: &mut SqliteConnection, repeat: Repeat<'_>) -> Result<bool, sqlx::Error> {
     let query = sqlx::query(sql::STORED_BODY)
         .bind(repeat.of.to_string())
         .bind(repeat.row.log_offset)
         .bind(repeat.row.received.to_string())
-        .bind(batch.progress.partition.index)
-        .bind(batch.progress.partition.topic.as_str());
+        .bind(repeat.row.partition.index)
+        .bind(repeat.row.partition.topic.as_str());
     let Some(row) = query.fetch_optional(connection).await? else {
         return Ok(false);
     };
@@ -82,7 +80,7 @@ async fn known_variants(
     Ok(())
 }
 
-async fn write(connection: &mut SqliteConnection, batch: &Batch, writing: &Writing<'_>) -> Result<(), sqlx::Error> {
+async fn write(connection: &mut SqliteConnection, writing: &Writing<'_>) -> Result<(), sqlx::Error> {
     let (row, variant) = (writing.row, writing.variant);
     let query = sqlx::query(sql::WRITE_VARIANT)
         .bind(writing.id.to_string())
@@ -90,8 +88,8 @@ async fn write(connection: &mut SqliteConnection, batch: &Batch, writing: &Writi
         .bind(variant.times)
         .bind(row.received.to_string())
         .bind(row.log_offset)
-        .bind(batch.progress.partition.index)
-        .bind(batch.progress.partition.topic.as_str())
+        .bind(row.partition.index)
+        .bind(row.partition.topic.as_str())
         .bind(variant.last.received.to_string())
         .bind(variant.last.offset)
         .bind(row.tenant)
@@ -100,6 +98,8 @@ async fn write(connection: &mut SqliteConnection, batch: &Batch, writing: &Writi
         .bind(row.event_type)
         .bind(&row.raw_sha256[..])
         .bind(writing.data())
-        .bind(writing.raw());
+        .bind(writing.raw())
+        .bind(variant.last.partition)
+        .bind(variant.last.topic.as_str());
     query.execute(connection).await.map(drop)
 }

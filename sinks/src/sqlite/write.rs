@@ -1,7 +1,6 @@
 //! One batch, one transaction.
 
 use schemas::id::{HashHalf, IdTime};
-use schemas::sink::Batch;
 use schemas::time::Timestamp;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
@@ -12,12 +11,12 @@ use crate::table::{Plan, Receipt, Receipts, Row, Written};
 
 impl SqliteSink {
     /// Writes what `plan` says and marks in it what was refused.
-    pub(super) async fn write(&self, batch: &Batch, plan: &mut Plan<'_>) -> Result<Written, sqlx::Error> {
+    pub(super) async fn write(&self, plan: &mut Plan<'_>) -> Result<Written, sqlx::Error> {
         let mut connection = self.pool.acquire().await?;
-        let written = self.write_through(&mut connection, batch, plan).await;
+        let written = self.write_through(&mut connection, plan).await;
         if written.is_err() {
-            // A full disk, among others, ends the transaction inside SQLite. The connection is not told, and would refuse
-            // to begin another one for ever.
+            // A full disk, among others, ends the transaction inside SQLite. The connection does not notice, and would
+            // refuse to begin another one for ever.
             connection.close_on_drop();
         }
         written
@@ -26,7 +25,6 @@ impl SqliteSink {
     async fn write_through(
         &self,
         connection: &mut SqliteConnection,
-        batch: &Batch,
         plan: &mut Plan<'_>,
     ) -> Result<Written, sqlx::Error> {
         let mut transaction = connection.begin_with(sql::BEGIN).await?;
@@ -38,7 +36,7 @@ impl SqliteSink {
         let mut inserted = 0;
         let (mut conflicting, mut refused) = (Vec::new(), Vec::new());
         for (place, row) in plan.rows.iter().enumerate() {
-            match insert(&mut transaction, batch, row).await {
+            match insert(&mut transaction, row).await {
                 Ok(0) => conflicting.push(place),
                 Ok(rows) => inserted += rows,
                 Err(error) => match refusal(&error) {
@@ -50,14 +48,16 @@ impl SqliteSink {
         for (delivery, reason) in refused {
             plan.reject(delivery, reason);
         }
-        let differing = keep_variants(&mut transaction, batch, plan, &conflicting).await?;
+        let differing = keep_variants(&mut transaction, plan, &conflicting).await?;
         for row in plan.rows.iter().filter(|row| row.id_time == IdTime::Received) {
             if !plan.is_rejected(row) {
                 insert_receipt(&mut transaction, row).await?;
             }
         }
-        self.write_position(&mut transaction, sql::STORE_POSITION, &plan.progress())
-            .await?;
+        if let Some(progress) = plan.progress() {
+            self.write_position(&mut transaction, sql::STORE_POSITION, &progress)
+                .await?;
+        }
         transaction.commit().await?;
         Ok(Written { inserted, differing })
     }
@@ -74,14 +74,14 @@ impl SqliteSink {
     }
 }
 
-async fn insert(connection: &mut SqliteConnection, batch: &Batch, row: &Row<'_>) -> Result<u64, sqlx::Error> {
+async fn insert(connection: &mut SqliteConnection, row: &Row<'_>) -> Result<u64, sqlx::Error> {
     let query = sqlx::query(sql::INSERT_EVENT)
         .bind(row.id.to_string())
         .bind(row.time.to_string())
         .bind(row.received.to_string())
         .bind(row.log_offset)
-        .bind(batch.progress.partition.index)
-        .bind(batch.progress.partition.topic.as_str())
+        .bind(row.partition.index)
+        .bind(row.partition.topic.as_str())
         .bind(row.tenant)
         .bind(&*row.source)
         .bind(&*row.platform)

@@ -22,8 +22,8 @@ const MAX_DIFFERING: usize = 500;
 /// The source and the type of those.
 const OTHER: &str = "(other)";
 
-/// The counters of all database sinks of a process: registered once, cloned into each sink. The default counts too, and
-/// shows nobody.
+/// The counters of all database sinks of a process: registered once, cloned into each sink. The default counts too, but
+/// is exported nowhere.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     rows: Family<RowLabels, Counter>,

@@ -2,7 +2,7 @@
 //! something else (`event_variant`), what is counted.
 //!
 //! **What needs memory is decided here, in views, and not in ingest.** Whether a ticket was transferred or opened again, how
-//! far a message got, how a line stands: where the platform does not say, only the events before can tell, and these are
+//! far a message got, how a line stands: where the platform does not say, only the events before can say, and these are
 //! here. Ingest has no state, so that any number of replicas may receive, and what it did not see it cannot know. A reader of
 //! the log that kept such state would have to be right about order and repeats once more. The views (`0002_views.sql`)
 //! compute it from the rows whenever they are asked: no second truth, and news that come late, twice or in disorder change
@@ -10,10 +10,10 @@
 //!
 //! * `ticket_history`: each event of a ticket and what it really was, decided from those before it (by time, then id) of the
 //!   same tenant, source and ticket. A type that says it outright is believed; `ticket.updated` is compared with the last
-//!   status, assignee, department and team told.
+//!   status, assignee, department and team reported.
 //! * `message_delivery`: the highest status of each message, and when it was first reached. What was delivered has not
 //!   failed; what was only sent may have.
-//! * `connection_current`: each line's partial events merged, each member the last told. Events of a lower epoch than the
+//! * `connection_current`: each line's partial events merged, each member the last reported. Events of a lower epoch than the
 //!   highest seen are out of date; a code to scan and a reason to be closed end when the line is open.
 //!
 //! One ticket and one line are found by partial indexes. `message_delivery` has none: an entry per status cost the server five
@@ -36,7 +36,7 @@ pub(crate) use variants::{Last, Repeat, Stored, Variants, Writing};
 /// Why a database could not be made ready, by what the caller will do.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// Will not pass by itself: stop and tell the operator.
+    /// Will not pass by itself: stop and report it to the operator.
     #[error("{0}")]
     Misconfigured(String),
     /// May pass: try again.
@@ -77,7 +77,7 @@ pub fn check_argument(sink: &SinkName, argument: Option<&str>) -> Result<(), Inv
         None => Ok(()),
         Some(argument) => Err(Invalid::new(
             "",
-            format!("the sink `{sink}` takes nothing behind the colon: write `{sink}` instead of `{sink}:{argument}`"),
+            format!("the sink `{sink}` takes nothing after a colon: write `{sink}` instead of `{sink}:{argument}`"),
         )),
     }
 }

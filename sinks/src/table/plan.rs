@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use schemas::id::{EventId, HashHalf, IdTime};
-use schemas::record::PartitionProgress;
+use schemas::record::{Partition, PartitionProgress};
 use schemas::sink::{Batch, Delivery, Outcome};
 use schemas::time::Timestamp;
 
@@ -26,6 +26,8 @@ pub(crate) struct Row<'a> {
     pub(crate) id_time: IdTime,
     pub(crate) time: Timestamp,
     pub(crate) received: Timestamp,
+    /// Where its record is in the event log.
+    pub(crate) partition: &'a Partition,
     pub(crate) log_offset: i64,
     pub(crate) tenant: &'a str,
     pub(crate) source: Cow<'a, str>,
@@ -168,14 +170,15 @@ impl<'a> Plan<'a> {
         self.rejected.contains_key(&row.delivery)
     }
 
-    /// The position to store: the batch's own, or the first delivery that was not delivered, whichever comes first.
-    pub(crate) fn progress(&self) -> PartitionProgress {
-        let mut progress = self.batch.progress.clone();
+    /// The progress to store, if the batch has any: its own, or the first delivery that was not delivered, whichever comes
+    /// first.
+    pub(crate) fn progress(&self) -> Option<PartitionProgress> {
+        let mut progress = self.batch.progress.clone()?;
         let refused = (0..self.leader.len()).find(|&index| self.reason(index).is_some());
         if let Some(index) = refused {
             progress.next = progress.next.min(self.batch.deliveries[index].record.offset);
         }
-        progress
+        Some(progress)
     }
 
     pub(crate) fn outcomes(&self) -> Vec<Outcome> {
@@ -232,6 +235,7 @@ fn row(index: usize, delivery: &Delivery) -> Result<Row<'_>, String> {
         id_time: attributes.id_time,
         time: attributes.time,
         received: attributes.received,
+        partition: &delivery.partition,
         log_offset: delivery.record.offset.0,
         tenant: attributes.tenant.as_str(),
         source: storable_text(source_id(&attributes.source)),

@@ -45,7 +45,7 @@ pub(super) fn storable_json(json: &str) -> Cow<'_, str> {
     out.finish()
 }
 
-/// Goes through a string whose first character is at `at`; gives the place behind its closing quote.
+/// Goes through a string whose first character is at `at`; returns the place after its closing quote.
 fn string(bytes: &[u8], mut at: usize, out: &mut Patched<'_>) -> usize {
     const REPLACEMENT: &str = "\\ufffd";
     while at < bytes.len() {

@@ -15,7 +15,6 @@ use std::collections::BTreeMap;
 
 use schemas::content::Content;
 use schemas::id::EventId;
-use schemas::record::Partition;
 use schemas::time::Timestamp;
 
 use super::plan::Row;
@@ -71,7 +70,7 @@ pub(crate) struct Last {
     pub(crate) offset: i64,
 }
 
-/// A row of the table of variants that is there, or is to be written.
+/// A row of the table of variants, stored or to be written.
 #[derive(Debug)]
 pub(crate) struct Variant<'p> {
     pub(crate) times: i64,
@@ -109,21 +108,13 @@ impl Writing<'_> {
 }
 
 /// The variants of the events that a batch repeats.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Variants<'p> {
-    partition: &'p Partition,
     /// Sorted, so that two writers take their locks in one order.
     by_key: BTreeMap<(EventId, Vec<u8>), Variant<'p>>,
 }
 
 impl<'p> Variants<'p> {
-    pub(crate) fn new(partition: &'p Partition) -> Self {
-        Self {
-            partition,
-            by_key: BTreeMap::new(),
-        }
-    }
-
     /// One that is in the table.
     pub(crate) fn known(&mut self, id: EventId, digest: Vec<u8>, times: i64, last: Last) {
         let variant = Variant {
@@ -144,8 +135,8 @@ impl<'p> Variants<'p> {
         }
         let last = Last {
             received: row.received,
-            topic: self.partition.topic.to_string(),
-            partition: self.partition.index,
+            topic: row.partition.topic.to_string(),
+            partition: row.partition.index,
             offset: row.log_offset,
         };
         let variant = self.by_key.entry(key).or_insert_with(|| Variant {
@@ -154,7 +145,7 @@ impl<'p> Variants<'p> {
             row: None,
             deliveries: Vec::new(),
         });
-        if variant.times == 0 || variant.is_behind(&last) {
+        if variant.times == 0 || variant.is_after(&last) {
             variant.times += 1;
             let received = variant.last.received.max(last.received);
             variant.last = Last { received, ..last };
@@ -188,9 +179,9 @@ impl<'p> Variants<'p> {
 }
 
 impl Variant<'_> {
-    /// Whether a record is newer than the last that was counted: behind it in its partition, or received later, where it
+    /// Whether a record is newer than the last that was counted: after it in its partition, or received later, where it
     /// comes from another partition or the topic was made anew.
-    fn is_behind(&self, record: &Last) -> bool {
+    fn is_after(&self, record: &Last) -> bool {
         let in_order = record.partition == self.last.partition
             && record.topic == self.last.topic
             && record.offset > self.last.offset;

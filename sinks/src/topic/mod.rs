@@ -1,7 +1,7 @@
 //! The sink `topic`: a rule that says `topic:vip-tickets` gets the record, as it is, into that topic of the event log.
 //!
 //! Order by key is kept: of one key and target, a record is published only when the one before it is durable; different
-//! keys go at the same time. Behind a failure the rest of the key is put off. What is delivered twice is published
+//! keys go at the same time. After a failure the rest of the key is put off. What is delivered twice is published
 //! twice, with the same id.
 
 use std::sync::Arc;
@@ -63,7 +63,7 @@ pub fn check_argument(sink: &SinkName, own_topics: &[TopicName], argument: Optio
 }
 
 fn named(sink: &SinkName, own_topics: &[TopicName], argument: Option<&str>) -> Result<TopicName, String> {
-    let argument = argument.ok_or_else(|| format!("the sink `{sink}` needs a topic behind a colon: `{sink}:NAME`"))?;
+    let argument = argument.ok_or_else(|| format!("the sink `{sink}` needs a topic after a colon: `{sink}:NAME`"))?;
     let topic = TopicName::new(argument.to_owned()).map_err(|e| e.to_string())?;
     if own_topics.contains(&topic) {
         return Err(format!(
@@ -88,7 +88,7 @@ impl Sink for TopicSink {
     fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {
         Box::pin(async move {
             let outcomes = order::by_key(batch, |delivery| self.publish(delivery)).await;
-            // Nothing went through: a log that is down takes no blame to the deliveries; a missing topic does.
+            // Nothing went through. Where the log is down, the deliveries are not to blame; where a topic is missing, they are.
             if outcomes
                 .iter()
                 .all(|o| matches!(o, Outcome::Retry { .. } | Outcome::Held))
@@ -101,7 +101,7 @@ impl Sink for TopicSink {
 
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
         Box::pin(async move {
-            // Asked of a topic of our own: it is there if the log is. One that a rule names may be missing alone.
+            // Asked of a topic of our own, which exists if the log does. One that a rule names may be missing alone.
             let Some(topic) = self.own_topics.first() else {
                 return Ok(());
             };

@@ -196,7 +196,7 @@ async fn deliveries_to_nobody_are_rejected() {
     assert_eq!(
         rejected(&stage.deliver_one("other").await),
         "endpoint `other` was removed",
-        "nobody gets another tenant's events"
+        "no one gets another tenant's events"
     );
     let mut batch = batch(&["x"]);
     batch.deliveries[0].target = Target::Only;

@@ -1,4 +1,4 @@
-//! An answer's head decides: what becomes of its body holds up nobody.
+//! An answer's head decides: what becomes of its body holds up no one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -170,7 +170,7 @@ async fn an_event_goes_to_the_endpoints_of_its_tenant_that_want_its_type() {
     let error = check_argument(&*stage.directory, Some("ticket")).expect_err("misspelt");
     assert_eq!(
         error.to_string(),
-        "there is no enabled endpoint `ticket`; there is: all, tickets, globex"
+        "there is no enabled endpoint `ticket`; the enabled ones are: all, tickets, globex"
     );
     assert!(check_argument(&*stage.directory, Some("a/b")).is_err());
     assert_eq!(stage.sink.ready().await, Ok(()));

@@ -2,6 +2,10 @@
 
 mod answers;
 mod bodies;
+#[macro_use]
+#[path = "../conformance/mod.rs"]
+mod conformance;
+mod conforms;
 mod hostile;
 mod lanes;
 mod proxy;

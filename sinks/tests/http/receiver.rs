@@ -1,6 +1,6 @@
 //! Receivers for tests: one that follows a script and keeps what it got, and raw ones that break the rules of HTTP.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -35,6 +35,8 @@ pub(crate) struct Seen {
     pub(crate) target: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// The status that was asked for this event, if one was.
+    pub(crate) status: Option<u16>,
 }
 
 impl Seen {
@@ -54,6 +56,8 @@ pub(crate) struct Receiver {
 #[derive(Debug)]
 struct State {
     script: Mutex<VecDeque<Answer>>,
+    /// Statuses that go before the script, by the event's id.
+    statuses: Mutex<HashMap<String, u16>>,
     seen: Mutex<Vec<Seen>>,
     connections: AtomicUsize,
     in_flight: AtomicUsize,
@@ -82,6 +86,7 @@ impl Receiver {
     fn new(address: SocketAddr, script: impl IntoIterator<Item = Answer>) -> Self {
         let state = State {
             script: Mutex::new(script.into_iter().collect()),
+            statuses: Mutex::default(),
             seen: Mutex::default(),
             connections: AtomicUsize::new(0),
             in_flight: AtomicUsize::new(0),
@@ -110,6 +115,15 @@ impl Receiver {
         self.state.seen.lock().expect("no panic").clone()
     }
 
+    /// Answers the event `id` with this status from now on, and not by the script; `None` ends that.
+    pub(crate) fn answer_with(&self, id: &str, status: Option<u16>) {
+        let mut statuses = self.state.statuses.lock().expect("no panic");
+        match status {
+            Some(status) => drop(statuses.insert(id.to_owned(), status)),
+            None => drop(statuses.remove(id)),
+        }
+    }
+
     pub(crate) fn connections(&self) -> usize {
         self.state.connections.load(Ordering::SeqCst)
     }
@@ -135,13 +149,18 @@ impl State {
         self.most_in_flight.fetch_max(in_flight, Ordering::SeqCst);
         let (parts, body) = request.into_parts();
         let body = body.collect().await.expect("the body").to_bytes();
+        let id = parts.headers.get("webhook-id").and_then(|id| id.to_str().ok());
+        let status = id.and_then(|id| self.statuses.lock().expect("no panic").get(id).copied());
         self.seen.lock().expect("no panic").push(Seen {
             method: parts.method,
             target: parts.uri.to_string(),
             headers: parts.headers,
             body,
+            status,
         });
-        let answer = {
+        let answer = if let Some(status) = status {
+            Some(Answer::Status(status))
+        } else {
             let mut script = self.script.lock().expect("no panic");
             if script.len() > 1 {
                 script.pop_front()

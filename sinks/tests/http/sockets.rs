@@ -1,5 +1,5 @@
 //! What this process lacks is not the endpoint's fault: descriptors above all. The tests with few of them run in a process of
-//! their own, so that nobody else's are taken.
+//! their own, so that no other test's are taken.
 
 use std::fmt::Debug;
 use std::fs::File;
@@ -43,7 +43,7 @@ fn passed(output: &Output) {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "so a test tells numbers to the process that it starts"
+    reason = "so a test passes numbers to the process that it starts"
 )]
 fn number<N: FromStr<Err: Debug>>(name: &str) -> N {
     let text = std::env::var(name).expect("started by the test beside it");

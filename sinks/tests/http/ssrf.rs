@@ -229,8 +229,8 @@ async fn a_dead_first_address_leaves_time_for_the_second() {
     let url = format!("http://receiver.test:{}/", receiver.address.port());
     assert_eq!(post(&client(&script), &url).await, Some(Ok(200)));
 
-    let nobody = Script::new(&[&[]]);
-    let error = post(&client(&nobody), &url)
+    let no_address = Script::new(&[&[]]);
+    let error = post(&client(&no_address), &url)
         .await
         .expect("a URL")
         .expect_err("no address");

@@ -8,7 +8,7 @@ use prometheus_client::registry::Registry;
 use schemas::endpoint::{Endpoint, EndpointDirectory};
 use schemas::event::Event;
 use schemas::name::{EndpointId, SinkName, Tenant, TopicName};
-use schemas::record::{Offset, Partition, PartitionProgress, Record, StoredRecord};
+use schemas::record::{Offset, Partition, Record, StoredRecord};
 use schemas::secret::Secret;
 use schemas::sink::{Batch, Delivery, Outcome, Sink as _, Target};
 use sinks::http::{Client, Config, HttpSink};
@@ -114,8 +114,13 @@ pub(crate) fn batch(targets: &[&str]) -> Batch {
 /// One delivery per target and number of conversation.
 pub(crate) fn conversations(deliveries: &[(&str, usize)]) -> Batch {
     let event = Arc::new(event("acme", "message.created"));
+    let partition = Arc::new(Partition {
+        topic: TopicName::new("forebay.events").expect("a name"),
+        index: 0,
+    });
     let delivery = |((target, conversation), offset): (&(&str, usize), i64)| Delivery {
         event: Arc::clone(&event),
+        partition: Arc::clone(&partition),
         record: Arc::new(StoredRecord {
             offset: Offset(offset),
             record: Record {
@@ -131,15 +136,8 @@ pub(crate) fn conversations(deliveries: &[(&str, usize)]) -> Batch {
     };
     let deliveries: Vec<Delivery> = deliveries.iter().zip(7..).map(delivery).collect();
     Batch {
-        progress: PartitionProgress {
-            partition: Partition {
-                topic: TopicName::new("forebay.events").expect("a name"),
-                index: 0,
-            },
-            topic_id: None,
-            next: deliveries.last().map_or(Offset(0), |d| d.record.offset.next()),
-        },
         deliveries,
+        progress: None,
     }
 }
 

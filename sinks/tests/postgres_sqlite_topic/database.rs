@@ -24,28 +24,19 @@ pub(crate) fn server() -> Url {
     url.to_str().and_then(|url| url.parse().ok()).expect("a URL")
 }
 
+async fn on_server(statement: String) {
+    let mut connection = PgConnection::connect(server().as_str()).await.expect("the test server");
+    sqlx::raw_sql(AssertSqlSafe(statement))
+        .execute(&mut connection)
+        .await
+        .expect("the right to make databases");
+}
+
 /// Runs `test` on an empty database.
 pub(crate) async fn with_empty_database<F: Future<Output = ()>>(test: impl FnOnce(Database) -> F) {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let name = format!(
-        "forebay_sinks_{}_{}_{}",
-        Timestamp::now().millis(),
-        std::process::id(),
-        COUNT.fetch_add(1, Ordering::Relaxed)
-    );
-    let server = server();
-    let admin = async |statement: String| {
-        let mut connection = PgConnection::connect(server.as_str()).await.expect("the test server");
-        sqlx::raw_sql(AssertSqlSafe(statement))
-            .execute(&mut connection)
-            .await
-            .expect("the right to make databases");
-    };
-    admin(format!("CREATE DATABASE {name}")).await;
-    let mut url = server.clone();
-    url.set_path(&name);
-    let result = AssertUnwindSafe(test(Database { url })).catch_unwind().await;
-    admin(format!("DROP DATABASE {name} WITH (FORCE)")).await;
+    let database = Database::create().await;
+    let result = AssertUnwindSafe(test(database.clone())).catch_unwind().await;
+    database.remove().await;
     if let Err(panic) = result {
         resume_unwind(panic);
     }
@@ -67,6 +58,26 @@ pub(crate) fn sink_name() -> SinkName {
 }
 
 impl Database {
+    /// An empty database, to be given to [`remove`](Self::remove).
+    pub(crate) async fn create() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "forebay_sinks_{}_{}_{}",
+            Timestamp::now().millis(),
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        on_server(format!("CREATE DATABASE {name}")).await;
+        let mut url = server();
+        url.set_path(&name);
+        Self { url }
+    }
+
+    pub(crate) async fn remove(&self) {
+        let name = self.url.path().trim_start_matches('/');
+        on_server(format!("DROP DATABASE {name} WITH (FORCE)")).await;
+    }
+
     pub(crate) fn config(&self) -> Config {
         Config {
             url: Secret::new(self.url.as_str()),

@@ -79,6 +79,7 @@ impl Sample {
         let value = Bytes::from(value);
         Delivery {
             event: Arc::new(Event::decode(&value).expect("an event")),
+            partition: Arc::new(partition(0)),
             record: Arc::new(StoredRecord {
                 offset: Offset(offset),
                 record: Record {
@@ -132,9 +133,14 @@ pub(crate) fn batch(first: i64, samples: &[Sample]) -> Batch {
 }
 
 pub(crate) fn batch_of(index: i32, first: i64, samples: &[Sample]) -> Batch {
-    let deliveries: Vec<_> = (first..).zip(samples).map(|(offset, s)| s.delivery(offset)).collect();
+    let partition = Arc::new(partition(index));
+    let delivery = |(offset, sample): (i64, &Sample)| Delivery {
+        partition: Arc::clone(&partition),
+        ..sample.delivery(offset)
+    };
+    let deliveries: Vec<_> = (first..).zip(samples).map(delivery).collect();
     Batch {
-        progress: progress(index, first + i64::try_from(deliveries.len()).expect("few")),
+        progress: Some(progress(index, first + i64::try_from(deliveries.len()).expect("few"))),
         deliveries,
     }
 }

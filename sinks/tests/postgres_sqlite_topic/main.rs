@@ -1,5 +1,9 @@
 //! The sinks `postgres`, `sqlite` and `topic` against a real PostgreSQL, real files and a scripted event log.
 
+#[macro_use]
+#[path = "../conformance/mod.rs"]
+mod conformance;
+mod conforms;
 mod database;
 mod events;
 mod postgres_bad_days;

@@ -117,10 +117,10 @@ async fn a_server_that_goes_away_is_told_and_when_it_is_back_work_goes_on() {
         let sink = PostgresSink::connect(&config, sink_name(), Metrics::default()).expect("valid");
         sink.ready().await.expect("ready");
         proxy.go_away().await;
-        let told = reason(sink.deliver(&batch(0, &samples("e", 5))).await);
-        assert!(told.contains(&proxy.address.to_string()), "{told}");
-        let told = reason(sink.ready().await);
-        assert!(told.contains("within 300 ms: is it running, reachable"), "{told}");
+        let message = reason(sink.deliver(&batch(0, &samples("e", 5))).await);
+        assert!(message.contains(&proxy.address.to_string()), "{message}");
+        let message = reason(sink.ready().await);
+        assert!(message.contains("within 300 ms: is it running, reachable"), "{message}");
         proxy.come_back().await;
         sink.ready().await.expect("ready again");
         assert!(all_delivered(
@@ -140,9 +140,12 @@ async fn a_server_that_was_never_there_does_not_hold_up_the_start() {
     config.connect_timeout_ms = 200;
     let sink = PostgresSink::connect(&config, sink_name(), Metrics::default()).expect("nothing is connected yet");
     let started = Instant::now();
-    let told = reason(sink.position(&partition(0)).await);
+    let message = reason(sink.position(&partition(0)).await);
     assert!(started.elapsed() < Duration::from_secs(5));
-    assert!(told.contains("`127.0.0.1:1`") && !told.contains("hunter2"), "{told}");
+    assert!(
+        message.contains("`127.0.0.1:1`") && !message.contains("hunter2"),
+        "{message}"
+    );
     assert!(!format!("{sink:?} {config:?}").contains("hunter2"));
 }
 
@@ -170,12 +173,12 @@ async fn a_server_that_vanishes_without_a_word_is_noticed() {
             waiting_backends(&database, "count(*)").await;
             proxy.fall_silent();
         });
-        let told = reason(result);
-        assert!(told.contains("no answer within 6000 ms"), "{told}");
+        let message = reason(result);
+        assert!(message.contains("no answer within 6000 ms"), "{message}");
         assert!(started.elapsed() < Duration::from_secs(12), "{:?}", started.elapsed());
         // And so is one that takes connections and says nothing.
-        let told = reason(sink.deliver(&events).await);
-        assert!(told.contains("within 300 ms"), "{told}");
+        let message = reason(sink.deliver(&events).await);
+        assert!(message.contains("within 300 ms"), "{message}");
         blocking.rollback().await.expect("rolls back");
         proxy.speak_again();
         assert!(all_delivered(&sink.deliver(&events).await.expect("available")));

@@ -1,13 +1,13 @@
-//! A user with too few rights: told at once, all together, and with the statements that mend it.
+//! A user with too few rights: reported at once, all together, and with the statements that mend it.
 
 use schemas::sink::{KeepsProgress as _, Sink as _};
 
 use crate::database::{all_delivered, with_database};
 use crate::events::{batch, progress, sample, samples};
 
-/// The statements behind the colon.
-fn grants(told: &str) -> String {
-    told.rsplit("as its owner run:").next().expect("a remedy").to_owned()
+/// The statements after the colon.
+fn grants(message: &str) -> String {
+    message.rsplit("as its owner run:").next().expect("a remedy").to_owned()
 }
 
 #[tokio::test]
@@ -18,7 +18,7 @@ async fn a_user_who_may_only_read_the_migrations_is_told_every_right_and_the_gra
             .run(format!("GRANT SELECT ON _sqlx_migrations TO {user}"))
             .await;
         let sink = few.sink();
-        let told = sink.ready().await.expect_err("it may not write").to_string();
+        let message = sink.ready().await.expect_err("it may not write").to_string();
         for part in [
             format!("user `{user}` lacks rights"),
             "SELECT, INSERT on event,".into(),
@@ -27,11 +27,11 @@ async fn a_user_who_may_only_read_the_migrations_is_told_every_right_and_the_gra
             format!("GRANT SELECT, INSERT, UPDATE ON sink_position TO {user};"),
             format!("GRANT SELECT, INSERT, UPDATE ON event_variant TO {user};"),
         ] {
-            assert!(told.contains(&part), "lacks `{part}`: {told}");
+            assert!(message.contains(&part), "lacks `{part}`: {message}");
         }
-        assert!(!told.contains("_sqlx_migrations"), "{told}");
+        assert!(!message.contains("_sqlx_migrations"), "{message}");
 
-        database.run(grants(&told)).await;
+        database.run(grants(&message)).await;
         sink.ready().await.expect("what was asked for is enough");
         // Everything that the sink does: rows, receipts, variants, forgetting, a row that is refused, progress.
         let mut events = samples("e", 3);
@@ -54,7 +54,7 @@ async fn a_user_who_may_only_read_the_migrations_is_told_every_right_and_the_gra
         sink.checkpoint(&progress(0, 6)).await.expect("available");
         sink.set_position(&progress(0, 2)).await.expect("available");
         assert_eq!(sink.position(&progress(0, 2).partition).await, Ok(Some(progress(0, 2))));
-        // Forgetting is only told of where it fails: as that user it goes through.
+        // Forgetting is only logged where it fails: as that user it goes through.
         let forget = "DELETE FROM event_receipt WHERE (hash_half, received_time) IN (SELECT hash_half, received_time \
                       FROM event_receipt FOR UPDATE SKIP LOCKED)";
         few.run(forget).await;
@@ -89,10 +89,10 @@ async fn every_single_right_is_missed() {
             ("UPDATE", "event_variant"),
         ] {
             database.run(format!("REVOKE {right} ON {table} FROM {user}")).await;
-            let told = few.sink().ready().await.expect_err("a right is missing").to_string();
+            let message = few.sink().ready().await.expect_err("a right is missing").to_string();
             let expected = format!(": {right} on {table}; as its owner run: GRANT {right} ON {table} TO {user};");
-            assert!(told.ends_with(&expected), "{told}");
-            database.run(grants(&told)).await;
+            assert!(message.ends_with(&expected), "{message}");
+            database.run(grants(&message)).await;
         }
         // Rights to columns are rights.
         database.run(format!("REVOKE INSERT ON event FROM {user}; GRANT INSERT (id, time) ON event TO {user}")).await;
@@ -112,10 +112,10 @@ async fn a_schema_that_may_not_be_used_is_named() {
                  ALTER ROLE {user} SET search_path = \"Hooks\", public"
             ))
             .await;
-        let told = few.sink().ready().await.expect_err("hidden").to_string();
+        let message = few.sink().ready().await.expect_err("hidden").to_string();
         assert!(
-            told.contains(&format!("GRANT USAGE ON SCHEMA \"Hooks\" TO {user};")),
-            "{told}"
+            message.contains(&format!("GRANT USAGE ON SCHEMA \"Hooks\" TO {user};")),
+            "{message}"
         );
         database.drop_user(&user).await;
     })
@@ -131,18 +131,21 @@ async fn a_right_that_is_taken_away_shows_when_the_sink_stumbles_over_it() {
         let sink = few.sink();
         sink.ready().await.expect("nothing is missing");
         database.run(format!("REVOKE INSERT ON event FROM {user}")).await;
-        let told = sink
+        let message = sink
             .deliver(&batch(0, &[sample("a")]))
             .await
             .expect_err("no right")
             .to_string();
         assert!(
-            told.contains("permission denied for table event") && told.contains("`forebay check --connect`"),
-            "{told}"
+            message.contains("permission denied for table event") && message.contains("`forebay check --connect`"),
+            "{message}"
         );
-        let told = sink.ready().await.expect_err("asked again").to_string();
-        assert!(told.contains(&format!("GRANT INSERT ON event TO {user};")), "{told}");
-        database.run(grants(&told)).await;
+        let message = sink.ready().await.expect_err("asked again").to_string();
+        assert!(
+            message.contains(&format!("GRANT INSERT ON event TO {user};")),
+            "{message}"
+        );
+        database.run(grants(&message)).await;
         sink.ready().await.expect("back");
         assert!(all_delivered(
             &sink.deliver(&batch(0, &[sample("a")])).await.expect("available")

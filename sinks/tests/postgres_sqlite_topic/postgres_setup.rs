@@ -77,7 +77,7 @@ async fn a_wrong_password_names_user_host_and_database_and_not_the_password() {
             ..Config::default()
         };
         let sink = PostgresSink::connect(&config, sink_name(), Metrics::default()).expect("valid");
-        let told = sink.ready().await.expect_err("a wrong password").to_string();
+        let message = sink.ready().await.expect_err("a wrong password").to_string();
         let name = url.path().trim_start_matches('/').to_owned();
         for part in [
             &*place,
@@ -85,11 +85,11 @@ async fn a_wrong_password_names_user_host_and_database_and_not_the_password() {
             &name,
             "check user and password in `postgres.url`",
         ] {
-            assert!(told.contains(part), "{told}");
+            assert!(message.contains(part), "{message}");
         }
-        assert!(!told.contains("hunter2"), "{told}");
-        let told = migrate(&config).await.expect_err("a wrong password");
-        assert!(matches!(&told, SetupError::Misconfigured(reason) if reason.contains("check user and password")));
+        assert!(!message.contains("hunter2"), "{message}");
+        let message = migrate(&config).await.expect_err("a wrong password");
+        assert!(matches!(&message, SetupError::Misconfigured(reason) if reason.contains("check user and password")));
 
         url.set_password(Some("right")).expect("a password");
         let config = Config {
@@ -105,8 +105,8 @@ async fn a_wrong_password_names_user_host_and_database_and_not_the_password() {
             ..Config::default()
         };
         let sink = PostgresSink::connect(&config, sink_name(), Metrics::default()).expect("valid");
-        let told = sink.ready().await.expect_err("no database").to_string();
-        assert!(told.contains("has no database `no_such_database`"), "{told}");
+        let message = sink.ready().await.expect_err("no database").to_string();
+        assert!(message.contains("has no database `no_such_database`"), "{message}");
     })
     .await;
 }
@@ -115,14 +115,14 @@ async fn a_wrong_password_names_user_host_and_database_and_not_the_password() {
 async fn a_database_without_migrations_is_refused_until_migrated() {
     with_empty_database(|database| async move {
         let sink = database.sink();
-        for told in [
+        for message in [
             sink.ready().await.expect_err("empty").to_string(),
             sink.deliver(&batch(0, &[sample("a")]))
                 .await
                 .expect_err("empty")
                 .to_string(),
         ] {
-            assert!(told.contains("run `forebay migrate`"), "{told}");
+            assert!(message.contains("run `forebay migrate`"), "{message}");
         }
         // Several at once wait for one another; once more does nothing.
         let config = database.config();
@@ -144,23 +144,26 @@ async fn a_database_of_another_version_is_refused() {
         database
             .run("INSERT INTO _sqlx_migrations VALUES (999, 'newer', now(), true, '\\x00', 1)")
             .await;
-        let told = database.sink().ready().await.expect_err("newer").to_string();
+        let message = database.sink().ready().await.expect_err("newer").to_string();
         assert!(
-            told.contains("migration 999") && told.contains("newer `forebay`"),
-            "{told}"
+            message.contains("migration 999") && message.contains("newer `forebay`"),
+            "{message}"
         );
-        let told = migrate(&database.config()).await.expect_err("newer").to_string();
-        assert!(told.contains("999"), "{told}");
+        let message = migrate(&database.config()).await.expect_err("newer").to_string();
+        assert!(message.contains("999"), "{message}");
 
         database
             .run("DELETE FROM _sqlx_migrations WHERE version = 999; UPDATE _sqlx_migrations SET checksum = '\\x00'")
             .await;
-        let told = database.sink().ready().await.expect_err("changed").to_string();
-        assert!(told.contains("not the one of this version"), "{told}");
+        let message = database.sink().ready().await.expect_err("changed").to_string();
+        assert!(message.contains("not the one of this version"), "{message}");
 
         database.run("DELETE FROM _sqlx_migrations").await;
-        let told = database.sink().ready().await.expect_err("older").to_string();
-        assert!(told.contains("lacks migration 1: run `forebay migrate`"), "{told}");
+        let message = database.sink().ready().await.expect_err("older").to_string();
+        assert!(
+            message.contains("lacks migration 1: run `forebay migrate`"),
+            "{message}"
+        );
     })
     .await;
 }

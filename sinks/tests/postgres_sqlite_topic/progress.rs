@@ -42,7 +42,7 @@ async fn checkpoint(sink: &dyn Sink, id: Option<&'static str>, next: i64) {
 /// A batch of one event, which moves progress on to `next`.
 async fn deliver(sink: &dyn Sink, identity: &str, id: Option<&'static str>, next: i64) {
     let mut batch = batch(next - 1, &[sample(identity)]);
-    batch.progress = of_topic(id, next);
+    batch.progress = Some(of_topic(id, next));
     assert!(all_delivered(&sink.deliver(&batch).await.expect("available")));
 }
 
@@ -66,7 +66,7 @@ async fn progress_belongs_to_a_topic(sink: &dyn Sink) {
     deliver(sink, "c", None, 130).await;
     is_kept(sink, Some("first"), 130).await;
 
-    // Another topic of the same name touches nothing, behind or before; its rows are stored all the same.
+    // Another topic of the same name touches nothing, after or before; its rows are stored all the same.
     for next in [3, 4000] {
         deliver(sink, &format!("other {next}"), Some("second"), next).await;
         checkpoint(sink, Some("second"), next).await;
@@ -155,8 +155,11 @@ async fn the_table_of_the_version_before_is_migrated_with_its_rows_in_postgres()
             .expect("available");
         database.run(BEFORE).await;
         let sink = database.sink();
-        let told = sink.ready().await.expect_err("not migrated").to_string();
-        assert!(told.contains("lacks migration 3: run `forebay migrate`"), "{told}");
+        let message = sink.ready().await.expect_err("not migrated").to_string();
+        assert!(
+            message.contains("lacks migration 3: run `forebay migrate`"),
+            "{message}"
+        );
 
         sinks::postgres::migrate(&database.config()).await.expect("migrates");
         sink.ready().await.expect("the same sink goes on");

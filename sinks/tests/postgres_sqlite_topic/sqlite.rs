@@ -32,7 +32,7 @@ impl File {
         self.folder.path().join("data").join("forebay.db")
     }
 
-    fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> Config {
         Config {
             path: self.path(),
             ..Config::default()
@@ -43,7 +43,7 @@ impl File {
         open(&self.config()).await.expect("opens")
     }
 
-    async fn connection(&self) -> SqliteConnection {
+    pub(crate) async fn connection(&self) -> SqliteConnection {
         let options = SqliteConnectOptions::new().filename(self.path());
         options.connect().await.expect("the file is there")
     }
@@ -78,7 +78,7 @@ impl File {
     }
 }
 
-async fn open(config: &Config) -> Result<SqliteSink, SetupError> {
+pub(crate) async fn open(config: &Config) -> Result<SqliteSink, SetupError> {
     SqliteSink::open(config, SinkName::new("sqlite").expect("valid"), Metrics::default()).await
 }
 
@@ -195,10 +195,10 @@ async fn a_full_disk_is_told_with_the_path_and_leaves_nothing_half() {
     for event in &mut large {
         event.raw = format!("\"{}\"", "x".repeat(400_000));
     }
-    let told = sink.deliver(&batch(1, &large)).await.expect_err("full").to_string();
+    let message = sink.deliver(&batch(1, &large)).await.expect_err("full").to_string();
     assert!(
-        told.contains(&*file.path().to_string_lossy()) && told.contains("`sqlite.max_size_bytes` (1048576)"),
-        "{told}"
+        message.contains(&*file.path().to_string_lossy()) && message.contains("`sqlite.max_size_bytes` (1048576)"),
+        "{message}"
     );
     assert_eq!(file.values::<i64>("SELECT count(*) FROM event").await, [1]);
     assert_eq!(kept(&sink, 0).await, Some(Offset(1)));
@@ -224,12 +224,12 @@ async fn another_process_that_holds_the_file_is_told() {
     let sink = open(&config).await.expect("opens");
     let mut other = file.connection().await;
     let blocking = other.begin_with("BEGIN IMMEDIATE").await.expect("begins");
-    let told = sink
+    let message = sink
         .deliver(&batch(0, &[sample("a")]))
         .await
         .expect_err("busy")
         .to_string();
-    assert!(told.contains("another process is writing to"), "{told}");
+    assert!(message.contains("another process is writing to"), "{message}");
     blocking.rollback().await.expect("rolls back");
     assert!(sink.deliver(&batch(0, &[sample("a")])).await.is_ok());
 }
@@ -262,10 +262,10 @@ async fn a_file_that_cannot_be_used_is_told_at_start() {
     file.sink().await.close().await;
     file.run("INSERT INTO _sqlx_migrations VALUES (999, 'newer', '2030-01-01', true, x'00', 1)")
         .await;
-    let told = misconfigured(file.config()).await;
+    let message = misconfigured(file.config()).await;
     assert!(
-        told.contains("migration 999") && told.contains("newer `forebay`"),
-        "{told}"
+        message.contains("migration 999") && message.contains("newer `forebay`"),
+        "{message}"
     );
     assert!(serde_json::from_str::<Config>(r#"{"pth":"x"}"#).is_err());
 }

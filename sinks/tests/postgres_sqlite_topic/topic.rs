@@ -144,7 +144,7 @@ fn a_rule_must_name_a_topic_and_not_one_of_our_own() {
     let check = |argument| check_argument(sink.name(), &own_topics(), argument);
     assert_eq!(check(Some("vip-tickets")), Ok(()));
     for (argument, expected) in [
-        (None, "needs a topic behind a colon: `topic:NAME`"),
+        (None, "needs a topic after a colon: `topic:NAME`"),
         (Some(""), "not a valid topic name"),
         (Some("a b"), "not a valid topic name"),
         (Some("forebay.events"), "round in circles"),

@@ -1,14 +1,15 @@
-//! Reads one partition in order; and how a process that only reads learns of what another writes.
+//! Reads one partition in order.
+
+mod follow;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use schemas::BoxFuture;
 use schemas::log::{Begin, LogError, LostBecause, PartitionReader, Start};
 use schemas::record::{Offset, Partition, PartitionProgress, Record, StoredRecord, TopicId};
-use sqlx::SqliteConnection;
+use schemas::time::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::catalog::{Extent, PartitionState};
@@ -16,11 +17,10 @@ use super::layout::{decode_headers, offset_of};
 use super::progress::GroupId;
 use super::shared::Shared;
 
+pub(super) use follow::poll;
+
 /// A batch ends after this many bytes, however many records were asked for.
 const BATCH_BYTES: usize = 8 << 20;
-
-/// How often a process that only reads looks for new records.
-const POLL_EVERY: Duration = Duration::from_millis(100);
 
 /// The progress of a reader: what its group has stored or, without a group, what it has read; `None` before either.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ impl Reader {
         }
     }
 
-    fn begin(&mut self, from: &Begin) -> Result<(), LogError> {
+    async fn begin(&mut self, from: &Begin) -> Result<(), LogError> {
         let extent = self.state.extent();
         let progress = match from {
             Begin::At(progress) => Some(progress.clone()),
@@ -97,9 +97,10 @@ impl Reader {
             progress.check(Some(&self.topic_id), extent.earliest, extent.end)?;
             progress.next
         } else {
-            let at = match self.start {
-                Start::Latest if *from == Begin::Stored => extent.end,
-                Start::Earliest | Start::Latest => extent.earliest,
+            let at = match (from, self.start) {
+                (Begin::Stored, Start::Latest) => extent.end,
+                (Begin::Stored, Start::Since(time)) => self.first_since(time).await?.unwrap_or(extent.end),
+                _ => extent.earliest,
             };
             // Stored at once: otherwise records that are written or expire before the group first stores progress would
             // be skipped silently at the next start.
@@ -110,6 +111,21 @@ impl Reader {
         };
         self.stored.set(self.next);
         Ok(())
+    }
+
+    /// Returns the first record that was written at this time or later. The times of records follow the clock of the
+    /// machine, which may have been set back, so they are not searched by halves: each is looked at, without its value.
+    async fn first_since(&self, time: Timestamp) -> Result<Option<Offset>, LogError> {
+        let id = self.state.id;
+        let first: Option<i64> =
+            sqlx::query_scalar("SELECT id FROM record WHERE id >= ? AND id <= ? AND time_ms >= ? ORDER BY id LIMIT 1")
+                .bind(id.record_id(Offset(0)))
+                .bind(id.last_record_id())
+                .bind(time.millis())
+                .fetch_optional(&self.shared.pool)
+                .await
+                .map_err(|e| self.shared.read_error(&e))?;
+        Ok(first.map(offset_of))
     }
 
     async fn next_batch(&mut self, max: usize) -> Result<Option<Vec<StoredRecord>>, LogError> {
@@ -217,7 +233,7 @@ impl PartitionReader for Reader {
     }
 
     fn begin(&mut self, from: Begin) -> BoxFuture<'_, Result<(), LogError>> {
-        Box::pin(async move { self.begin(&from) })
+        Box::pin(async move { self.begin(&from).await })
     }
 
     fn topic_id(&self) -> Option<TopicId> {
@@ -247,49 +263,4 @@ impl PartitionReader for Reader {
     fn durable(&self) -> Option<Offset> {
         self.shared.progress.durable(self.group?, self.state.id).or(self.began)
     }
-}
-
-/// Keeps the catalog of a process that only reads up to date until `ended`.
-pub(super) async fn poll(
-    shared: Arc<Shared>,
-    mut connection: SqliteConnection,
-    ended: CancellationToken,
-) -> Result<(), LogError> {
-    shared
-        .catalog
-        .refresh(&mut connection)
-        .await
-        .map_err(|e| shared.read_error(&e))?;
-    let mut every = tokio::time::interval(POLL_EVERY);
-    tokio::spawn(async move {
-        let mut seen = 0;
-        let mut failing = false;
-        loop {
-            tokio::select! {
-                () = ended.cancelled() => break,
-                () = shared.closed.cancelled() => break,
-                _ = every.tick() => {}
-            }
-            let result = look(&shared, &mut connection, &mut seen).await;
-            if let Err(error) = &result
-                && !failing
-            {
-                tracing::warn!(journal = %shared.path().display(), %error, "the journal cannot be read for now");
-            }
-            failing = result.is_err();
-        }
-    });
-    Ok(())
-}
-
-/// `PRAGMA data_version` moves when another connection has committed.
-async fn look(shared: &Shared, connection: &mut SqliteConnection, seen: &mut i64) -> Result<(), sqlx::Error> {
-    let version: i64 = sqlx::query_scalar("PRAGMA data_version")
-        .fetch_one(&mut *connection)
-        .await?;
-    if version != *seen {
-        shared.catalog.refresh(connection).await?;
-        *seen = version;
-    }
-    Ok(())
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use schemas::BoxFuture;
-use schemas::log::{Change, Consumer, LogError, Membership, Start, Subscription};
+use schemas::log::{Change, Consumer, LogError, Membership, Subscription};
 use schemas::record::Partition;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{mpsc, oneshot};
@@ -19,6 +19,7 @@ use super::offsets::{self, watermarks};
 use super::poll::Poll;
 use super::producer::Publisher;
 use super::properties::creation_error;
+use super::reader;
 use super::slot::Slot;
 
 /// How long a close may take in all: a running revocation, the last commit, leaving the group.
@@ -175,10 +176,10 @@ fn lag(consumer: &BaseConsumer<Events>, shared: &Shared, slot: &Slot) -> Result<
         Some(next) => Some(next),
         None => shared.committed(consumer, &slot.partition)?.map(|stored| stored.next),
     };
-    let from = progress.unwrap_or(match shared.start {
-        Start::Earliest => earliest,
-        Start::Latest => end,
-    });
+    let from = match progress {
+        Some(next) => next,
+        None => reader::start(consumer, shared, &slot.partition, earliest, end)?,
+    };
     let lag = u64::try_from(end.0 - from.0.max(earliest.0)).unwrap_or(0);
     Ok((slot.partition.clone(), lag))
 }

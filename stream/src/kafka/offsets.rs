@@ -12,6 +12,7 @@ use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use schemas::log::LogError;
 use schemas::name::TopicName;
 use schemas::record::{Offset, Partition, PartitionProgress, TopicId};
+use schemas::time::Timestamp;
 
 use super::client::Connection;
 use super::describe::{self, Description};
@@ -121,6 +122,36 @@ fn is_settling(error: &KafkaError) -> bool {
 /// The message for ACLs that do not let us use a group.
 pub(super) fn group_forbidden(group: &str) -> String {
     format!("kafka does not let us use the group `{group}`: the ACLs of this user need Read on it")
+}
+
+/// Returns the offset of the first record that was published at this time or later; `None` if there is none. Blocks.
+pub(super) fn first_since<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    connection: &Connection,
+    partition: &Partition,
+    time: Timestamp,
+    timeout: Duration,
+) -> Result<Option<Offset>, LogError> {
+    let ask = || -> KafkaResult<Option<Offset>> {
+        let mut list = TopicPartitionList::new();
+        // The question has the time in the place of the offset.
+        list.add_partition_offset(
+            partition.topic.as_str(),
+            partition.index,
+            KafkaOffset::Offset(time.millis()),
+        )?;
+        let list = consumer.offsets_for_times(list, timeout)?;
+        let elements = list.elements();
+        let Some(element) = elements.first() else {
+            return Ok(None);
+        };
+        element.error()?;
+        Ok(match element.offset() {
+            KafkaOffset::Offset(first) => Some(Offset(first)),
+            _ => None,
+        })
+    };
+    ask().map_err(|error| connection.failure(&format!("no offset of {partition} for the time {time}"), &error))
 }
 
 /// Returns the oldest offset that still exists, and one past the newest. Blocks.

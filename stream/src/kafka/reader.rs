@@ -10,7 +10,7 @@ use schemas::record::{Offset, Partition, StoredRecord, TopicId};
 
 use super::describe::Description;
 use super::membership::{Events, Shared};
-use super::offsets::{described, watermarks};
+use super::offsets::{described, first_since, watermarks};
 use super::slot::Slot;
 
 /// See [`PartitionReader`].
@@ -102,14 +102,34 @@ fn begin(consumer: &BaseConsumer<Events>, shared: &Shared, slot: &Slot, from: &B
              begins at the oldest record");
     }
     let offset = match from {
-        Begin::Stored if shared.start == Start::Latest => end,
+        Begin::Stored => start(consumer, shared, partition, earliest, end)?,
         _ => earliest,
     };
-    if shared.in_group && *from == Begin::Stored {
+    if shared.in_group && *from == Begin::Stored && shared.start == Start::Earliest {
         log_fresh_start(shared, partition, offset, end);
     }
     slot.begin(topic_id, offset, began.unwrap_or(offset), shared.in_group);
     Ok(())
+}
+
+/// Returns where a partition begins that has no progress, of which the log holds `earliest` to `end`. Blocks.
+pub(super) fn start(
+    consumer: &BaseConsumer<Events>,
+    shared: &Shared,
+    partition: &Partition,
+    earliest: Offset,
+    end: Offset,
+) -> Result<Offset, LogError> {
+    match shared.start {
+        Start::Earliest => Ok(earliest),
+        Start::Latest => Ok(end),
+        Start::Since(time) => {
+            let timeout = shared.publisher.config().request_timeout();
+            let first = first_since(consumer, &shared.connection, partition, time, timeout)?;
+            // The end was asked before: what has come meanwhile is not left out.
+            Ok(first.unwrap_or(end))
+        }
+    }
 }
 
 /// Logs that a group begins without progress. It is a new one, or one whose offsets were lost: it may have read these

@@ -63,6 +63,7 @@ pub(super) fn events<'a>(webhook: &Webhook<'a, '_>, activity: &Activity<'a>, kin
             told_apart_by.unwrap_or_else(|| digest(activity.payload.raw()).into()),
         ],
         time: payload.millis.time().or_else(|| payload.moment.time()),
+        happened: None,
         ordering_key: account.id.clone().unwrap_or(kind).into_owned(),
         account: account.id,
         subject: about,

@@ -1,14 +1,18 @@
 //! The command line.
 
+mod log;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use schemas::endpoint::EventTypePattern;
 use schemas::name::{SinkName, SourceId, Tenant};
 use schemas::platform::Platform;
-use schemas::record::Offset;
 use schemas::time::Timestamp;
 use url::Url;
+
+pub(crate) use log::{
+    Goal, LogArgs, Output, ProgressArgs, ProgressCommand, ProgressSetArgs, ProgressShowArgs, TailArgs,
+};
 
 /// Takes in webhooks, proves who sent them, and carries them as one vocabulary of events to Kafka, Postgres and HTTP endpoints.
 #[derive(Debug, Parser)]
@@ -164,46 +168,6 @@ fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).ok_or_else(|| "write date, time and zone, for example 2026-03-10T13:36:50Z".to_owned())
 }
 
-/// Where the event log is, for a command that also reads the journal of `forebay dev`.
-#[derive(Debug, Args)]
-pub(crate) struct LogArgs {
-    /// The configuration file; without one, that of `forebay dev`
-    #[arg(short, long, env = "FOREBAY_CONFIG", value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// Where journal and database lie when the configuration does not say
-    #[arg(long, default_value = "forebay-data", value_name = "DIR")]
-    pub(crate) data: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct TailArgs {
-    #[command(flatten)]
-    pub(crate) log: LogArgs,
-    /// Only events of this type or family, for example `ticket.*` (may be repeated)
-    #[arg(long = "type", value_name = "PATTERN")]
-    pub(crate) types: Vec<EventTypePattern>,
-    /// Begin with the oldest event that is still there
-    #[arg(long)]
-    pub(crate) from_beginning: bool,
-    /// End after so many events
-    #[arg(short = 'n', long, value_name = "N")]
-    pub(crate) count: Option<u64>,
-    /// Read the dead letters instead of the events
-    #[arg(long)]
-    pub(crate) dead_letters: bool,
-    /// How to print; by default `pretty` on a terminal and `json` in a pipe
-    #[arg(short, long, value_enum)]
-    pub(crate) output: Option<Output>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Output {
-    /// Lines for people
-    Pretty,
-    /// One JSON object per line
-    Json,
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
     /// Leave it running, and say how to try it
@@ -311,70 +275,6 @@ pub(crate) enum RulesOf {
     Web1on1,
     /// Automation rules
     Chatwoot,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ProgressArgs {
-    #[command(subcommand)]
-    pub(crate) command: ProgressCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ProgressCommand {
-    /// Per sink and partition: what is stored, what the log holds, and how much is left to deliver
-    Show(ProgressShowArgs),
-    /// Decide where a sink goes on, while its workers are stopped; without `--yes` only say what would happen
-    Set(ProgressSetArgs),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ProgressShowArgs {
-    #[command(flatten)]
-    pub(crate) log: LogArgs,
-    /// Only this sink (may be repeated)
-    #[arg(long = "sink", value_name = "NAME")]
-    pub(crate) sinks: Vec<SinkName>,
-    /// How to print
-    #[arg(short, long, value_enum, default_value = "pretty")]
-    pub(crate) output: Output,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ProgressSetArgs {
-    #[command(flatten)]
-    pub(crate) log: LogArgs,
-    /// The sink
-    #[arg(long, value_name = "NAME")]
-    pub(crate) sink: SinkName,
-    /// Only this partition (may be repeated); all of them if left out
-    #[arg(long = "partition", value_name = "N")]
-    pub(crate) partitions: Vec<i32>,
-    /// Where to go on: `earliest` (the oldest record that is still there), `latest` (only what comes from now on), or the
-    /// offset of the next record to deliver
-    #[arg(long, value_name = "earliest|latest|OFFSET", value_parser = goal, allow_hyphen_values = true)]
-    pub(crate) to: Goal,
-    /// Do it
-    #[arg(long)]
-    pub(crate) yes: bool,
-}
-
-/// Where a sink is to go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Goal {
-    Earliest,
-    Latest,
-    At(Offset),
-}
-
-fn goal(text: &str) -> Result<Goal, String> {
-    match text {
-        "earliest" => Ok(Goal::Earliest),
-        "latest" => Ok(Goal::Latest),
-        number => match number.parse() {
-            Ok(number @ 0..) => Ok(Goal::At(Offset(number))),
-            _ => Err("write `earliest`, `latest`, or an offset, which is a number from 0 on".to_owned()),
-        },
-    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,15 @@
 //! The settings of a worker, with their defaults.
 
+mod retry;
+
+use std::time::Duration;
+
 use schemas::setting::{Findings, Invalid};
 use serde::Deserialize;
 
-use crate::retry::RetryPolicy;
+pub use retry::Retry;
+
+use crate::failure::schedule::{Growth, LONGEST_WAIT, Schedule};
 
 /// The settings of one worker. Plain data; [`Worker::new`](crate::Worker::new) checks it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -18,9 +24,10 @@ pub struct Config {
     pub window_records: usize,
     /// The same in bytes; reading stops once it is exceeded. Default 16 MiB.
     pub window_bytes: usize,
-    /// The longest wait before the second attempt. Default 1 000.
+    /// The longest wait before the second attempt, where the sink has no [`Retry`] of its own. Default 1 000.
     pub retry_base_ms: u64,
-    /// The longest wait before any attempt, unless the target itself asked for more. Default 60 000.
+    /// The longest wait before any attempt, unless the target itself asked for more or the sink has its own. Default
+    /// 60 000.
     pub retry_max_ms: u64,
     /// The factor by which the longest wait grows with each attempt. Default 2.
     pub retry_factor: f64,
@@ -106,11 +113,11 @@ impl Config {
             let reason = format!("is {longest}, less than `retry_base_ms` ({shortest}): give at least that");
             found.add("retry_max_ms", reason);
         }
-        if !(1.0..=100.0).contains(&self.retry_factor) {
+        if !FACTORS.contains(&self.retry_factor) {
             found.add("retry_factor", format!("is {}: give 1 to 100", self.retry_factor));
         }
-        let limit = RetryPolicy::AFTER_LIMIT_MS;
-        if self.retry_after_max_ms > limit {
+        if Duration::from_millis(self.retry_after_max_ms) > LONGEST_WAIT {
+            let limit = LONGEST_WAIT.as_millis();
             let reason = format!("is {}: give at most {limit} (24 hours)", self.retry_after_max_ms);
             found.add("retry_after_max_ms", reason);
         }
@@ -119,7 +126,35 @@ impl Config {
         }
         found.into_result()
     }
+
+    /// Returns the schedule of a sink that has none of its own.
+    pub fn schedule(&self) -> Schedule {
+        Schedule::Exponential {
+            growth: self.growth(),
+            max_attempts: self.retry_max_attempts,
+        }
+    }
+
+    /// Returns how the waits grow while something is unavailable as a whole; without limit of attempts.
+    pub(crate) fn while_unavailable(&self) -> Growth {
+        let growth = self.growth();
+        Growth {
+            max: growth.max.min(Duration::from_millis(self.unavailable_max_ms)),
+            ..growth
+        }
+    }
+
+    fn growth(&self) -> Growth {
+        Growth {
+            base: Duration::from_millis(self.retry_base_ms),
+            factor: self.retry_factor,
+            max: Duration::from_millis(self.retry_max_ms),
+        }
+    }
 }
+
+/// The factors by which waits may grow.
+const FACTORS: std::ops::RangeInclusive<f64> = 1.0..=100.0;
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,63 @@
+//! What all partitions of a worker share.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use schemas::log::{Publish, Subscribe};
+use schemas::name::TopicName;
+use schemas::sink::Sink;
+
+use crate::config::Config;
+use crate::failure::failing_targets::FailingTargets;
+use crate::failure::schedule::Schedule;
+use crate::failure::valve::Valve;
+use crate::metrics::SinkMetrics;
+use crate::route::Router;
+use crate::status::Status;
+
+/// The parts of the event log that a worker uses.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// Where events are read.
+    pub reader: Arc<dyn Subscribe>,
+    /// Where dead letters are written.
+    pub writer: Arc<dyn Publish>,
+    /// The topic of the events.
+    pub events: TopicName,
+    /// The topic of the dead letters.
+    pub dead_letters: TopicName,
+}
+
+/// What all partitions of a worker share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) sink: Arc<dyn Sink>,
+    pub(crate) log: Log,
+    pub(crate) router: Router,
+    pub(crate) config: Config,
+    /// When this sink's deliveries are tried again.
+    pub(crate) schedule: Schedule,
+    /// Counts the outcomes of deliveries.
+    pub(crate) valve: Mutex<Valve>,
+    /// Counts the routing of events. They are not counted with the outcomes: an event that no rule matches has none, so
+    /// a rule that fails for one event in a hundred, and matches none of the others, would trip the valve.
+    pub(crate) routing_valve: Mutex<Valve>,
+    pub(crate) failing: FailingTargets,
+    /// The resource that this process lacks, reported like a failing target.
+    pub(crate) shortage: FailingTargets,
+    pub(crate) metrics: SinkMetrics,
+    pub(crate) status: Arc<Status>,
+}
+
+impl Shared {
+    /// Returns the wait before an unavailable sink or log is tried again after `failures` failures in a row.
+    pub(crate) fn backoff(&self, failures: u32) -> Duration {
+        self.config.while_unavailable().at_least_half(failures, fastrand::f64())
+    }
+
+    /// Returns the wait before the next attempt of a delivery; `asked` is what the target asked for.
+    pub(crate) fn retry_wait(&self, attempt: u32, asked: Option<Duration>) -> Duration {
+        let asked = asked.map(|asked| asked.min(Duration::from_millis(self.config.retry_after_max_ms)));
+        self.schedule.wait(attempt, asked, fastrand::f64())
+    }
+}
