@@ -5,7 +5,6 @@ mod bodies;
 mod hostile;
 mod lanes;
 mod proxy;
-mod receiver;
 mod resolver;
 mod sockets;
 mod ssrf;

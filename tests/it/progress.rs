@@ -1,15 +1,14 @@
 //! `forebay progress` as an operator uses it: on a journal with SQLite, and on Kafka with PostgreSQL.
 
-mod support;
-
 use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
 
+use harness::free_port;
+use harness::program::{Role, dev, run, stderr};
+use harness::sender::{Client, sources, webhook};
+use harness::{Database, eventually, service, unique};
 use serde_json::Value;
-use support::forebay::{Role, dev, free_port, run, stderr};
-use support::sender::{Client, sources, webhook};
-use support::{Database, eventually, service, unique};
 
 const SOON: Duration = Duration::from_secs(30);
 

@@ -1,9 +1,7 @@
 //! `forebay check --connect`: all missing rights are reported at once, each with the statement that grants it.
 
-mod support;
-
-use support::forebay::{run, stderr};
-use support::{Database, service, unique};
+use harness::program::{run, stderr};
+use harness::{Database, service, unique};
 
 #[tokio::test]
 async fn all_missing_rights_are_reported_at_once_with_their_remedy() {

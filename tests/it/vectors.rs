@@ -1,14 +1,14 @@
 //! The vectors in `schemas/vectors`: requests signed by the vendors' own libraries, and invalid variants of them. Each
 //! is judged as ingest would judge it, and what is accepted must become the events that the vector promises.
 
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use harness::program::{run, stderr};
+use harness::repository;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ingest::envelope::{Enveloper, Prepared};
 use ingest::normalize::Reply;
@@ -18,8 +18,6 @@ use schemas::source::{Source, SourceDirectory as _};
 use schemas::time::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use support::forebay::{run, stderr};
-use support::repository;
 
 #[derive(Deserialize)]
 struct File {

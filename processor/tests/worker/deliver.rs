@@ -1,14 +1,12 @@
 //! Deliveries: order, retries, dead letters, a sink or a log that is unavailable, the valve. In paused time.
 
-mod harness;
-
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use harness::log::MemoryLog;
-use harness::sink::{ScriptedSink, each, rejected, retry};
-use harness::{eventually, number, record, worker_in, worker_with};
+use crate::stage::sink::{ScriptedSink, each, rejected, retry};
+use crate::stage::{eventually, number, record, worker_in, worker_with};
+use harness::memory_log::MemoryLog;
 use processor::{Config, Status, WorkerError};
 use prometheus_client::registry::Registry;
 use schemas::log::LogError;

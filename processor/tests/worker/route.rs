@@ -1,12 +1,10 @@
 //! Routes: the deliveries of one event by several rules, and that the index over event types changes nothing.
 
-mod harness;
-
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use harness::sink::{ScriptedSink, each};
-use harness::{Takes, event};
+use crate::stage::sink::{ScriptedSink, each};
+use crate::stage::{Takes, event};
 use processor::Metrics;
 use processor::route::Router;
 use prometheus_client::encoding::text::encode;

@@ -1,8 +1,6 @@
 //! The whole program on real Kafka and PostgreSQL: what was accepted is stored exactly once, what was refused is not,
 //! with a killed processor and with a broker that is down.
 
-mod support;
-
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::process::Command;
@@ -10,11 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use harness::deliveries::{Receiver, SECRET};
+use harness::free_port;
+use harness::program::{Role, run, stderr};
+use harness::sender::{Client, is_ticket, sources, webhook};
+use harness::{Database, eventually, repository, service, unique};
 use sqlx::Row as _;
-use support::forebay::{Role, free_port, run, stderr};
-use support::receiver::{Receiver, SECRET};
-use support::sender::{Client, is_ticket, sources, webhook};
-use support::{Database, eventually, repository, service, unique};
 
 /// Ports and files of one deployment: ingest and processor as two processes on one configuration each.
 struct Deployment {

@@ -20,25 +20,37 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// What the receiver does with a request.
 #[derive(Debug, Clone)]
-pub(crate) enum Answer {
+pub enum Answer {
+    /// This status, without a body.
     Status(u16),
+    /// This status with one header.
     Header(u16, &'static str, String),
+    /// 200 with a body.
     Body(&'static [u8]),
+    /// This status after a pause.
     After(Duration, u16),
+    /// No response; the connection stays open.
     Never,
 }
 
 /// A request as it came in.
 #[derive(Debug, Clone)]
-pub(crate) struct Seen {
-    pub(crate) method: Method,
-    pub(crate) target: String,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
+pub struct Seen {
+    /// Its method.
+    pub method: Method,
+    /// Path and query.
+    pub target: String,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
+    /// What the script had for it.
+    pub answer: Answer,
 }
 
 impl Seen {
-    pub(crate) fn header(&self, name: &str) -> &str {
+    /// The value of a header, which must be there and be text.
+    pub fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name).unwrap_or_else(|| panic!("no header `{name}`"));
         value.to_str().expect("text")
     }
@@ -46,8 +58,9 @@ impl Seen {
 
 /// Answers by its script, and with the last entry for ever.
 #[derive(Debug, Clone)]
-pub(crate) struct Receiver {
-    pub(crate) address: SocketAddr,
+pub struct Receiver {
+    /// Where it listens.
+    pub address: SocketAddr,
     state: Arc<State>,
 }
 
@@ -61,11 +74,13 @@ struct State {
 }
 
 impl Receiver {
-    pub(crate) async fn start(script: impl IntoIterator<Item = Answer>) -> Self {
+    /// Listens on a free port.
+    pub async fn start(script: impl IntoIterator<Item = Answer>) -> Self {
         Self::start_at("127.0.0.1:0", script).await
     }
 
-    pub(crate) async fn start_at(address: &str, script: impl IntoIterator<Item = Answer>) -> Self {
+    /// Listens on that address.
+    pub async fn start_at(address: &str, script: impl IntoIterator<Item = Answer>) -> Self {
         let listener = TcpListener::bind(address).await.expect("a free port");
         let receiver = Self::new(listener.local_addr().expect("bound"), script);
         let state = Arc::clone(&receiver.state);
@@ -94,27 +109,32 @@ impl Receiver {
     }
 
     /// A receiver that is handed its connections: `serve` is called for each.
-    pub(crate) fn detached(address: SocketAddr, script: impl IntoIterator<Item = Answer>) -> Self {
+    pub fn detached(address: SocketAddr, script: impl IntoIterator<Item = Answer>) -> Self {
         Self::new(address, script)
     }
 
-    pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S) {
+    /// Serves one connection until it ends.
+    pub async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S) {
         Arc::clone(&self.state).serve(stream).await;
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// A URL of it, with a query.
+    pub fn url(&self) -> String {
         format!("http://{}/hook?x=1", self.address)
     }
 
-    pub(crate) fn seen(&self) -> Vec<Seen> {
+    /// The requests so far, in the order in which they came in.
+    pub fn seen(&self) -> Vec<Seen> {
         self.state.seen.lock().expect("no panic").clone()
     }
 
-    pub(crate) fn connections(&self) -> usize {
+    /// How many connections it has accepted.
+    pub fn connections(&self) -> usize {
         self.state.connections.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn most_in_flight(&self) -> usize {
+    /// The largest number of requests that were in progress at once.
+    pub fn most_in_flight(&self) -> usize {
         self.state.most_in_flight.load(Ordering::SeqCst)
     }
 }
@@ -135,12 +155,6 @@ impl State {
         self.most_in_flight.fetch_max(in_flight, Ordering::SeqCst);
         let (parts, body) = request.into_parts();
         let body = body.collect().await.expect("the body").to_bytes();
-        self.seen.lock().expect("no panic").push(Seen {
-            method: parts.method,
-            target: parts.uri.to_string(),
-            headers: parts.headers,
-            body,
-        });
         let answer = {
             let mut script = self.script.lock().expect("no panic");
             if script.len() > 1 {
@@ -149,8 +163,16 @@ impl State {
                 script.front().cloned()
             }
         };
+        let answer = answer.expect("a script");
+        self.seen.lock().expect("no panic").push(Seen {
+            method: parts.method,
+            target: parts.uri.to_string(),
+            headers: parts.headers,
+            body,
+            answer: answer.clone(),
+        });
         let response = Response::builder();
-        let response = match answer.expect("a script") {
+        let response = match answer {
             Answer::Status(status) => response.status(status).body(Full::default()),
             Answer::Header(status, name, value) => response.status(status).header(name, value).body(Full::default()),
             Answer::Body(body) => response.body(Full::from(body)),
@@ -166,7 +188,7 @@ impl State {
 }
 
 /// Calls `behave` for each connection once a whole request was read.
-pub(crate) async fn raw<F: Future<Output = ()> + Send + 'static>(behave: fn(TcpStream) -> F) -> String {
+pub async fn raw<F: Future<Output = ()> + Send + 'static>(behave: fn(TcpStream) -> F) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}/hook", listener.local_addr().expect("bound"));
     tokio::spawn(async move {
@@ -174,7 +196,7 @@ pub(crate) async fn raw<F: Future<Output = ()> + Send + 'static>(behave: fn(TcpS
             let (mut stream, _) = listener.accept().await.expect("accept");
             tokio::spawn(async move {
                 let mut request = Vec::new();
-                // All test events end so; see `stage::event`.
+                // All events of these tests end so.
                 while !request.ends_with(b"}}") {
                     if stream.read_buf(&mut request).await.unwrap_or(0) == 0 {
                         return;

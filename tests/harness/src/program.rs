@@ -5,17 +5,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use super::eventually;
-use super::sender::Client;
+use crate::sender::Client;
+use crate::{eventually, free_port};
 
 /// Runs the program to its end.
-pub(crate) fn run(args: &[&str], folder: &Path) -> Output {
+pub fn run(args: &[&str], folder: &Path) -> Output {
     command(args, folder).output().expect("the program starts")
 }
 
 /// A command that runs the program in `folder`.
-pub(crate) fn command(args: &[&str], folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_forebay"));
+pub fn command(args: &[&str], folder: &Path) -> Command {
+    // Cargo sets it for the integration tests of the package that the program belongs to.
+    let program = std::env::var_os("CARGO_BIN_EXE_forebay").expect("a test of the package `forebay`, run by Cargo");
+    let mut command = Command::new(program);
     command
         .args(args)
         .current_dir(folder)
@@ -26,21 +28,13 @@ pub(crate) fn command(args: &[&str], folder: &Path) -> Command {
 }
 
 /// Standard error as text.
-pub(crate) fn stderr(output: &Output) -> String {
+pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// A free port of this machine; another process may take it, which then fails loudly.
-pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .and_then(|l| l.local_addr())
-        .expect("a free port")
-        .port()
 }
 
 /// Starts `forebay dev` on `<folder>/forebay.yaml`, which is `config` and the ports, and waits until it is ready;
 /// returns the base URL of its ingest, too.
-pub(crate) async fn dev(folder: &Path, client: &Client, config: &str) -> (Role, String) {
+pub async fn dev(folder: &Path, client: &Client, config: &str) -> (Role, String) {
     let (port, admin) = (free_port(), free_port());
     let ports = format!("admin: {{ listen: \"127.0.0.1:{admin}\" }}\ningest: {{ listen: \"127.0.0.1:{port}\" }}\n");
     std::fs::write(folder.join("forebay.yaml"), format!("{config}{ports}")).expect("written");
@@ -50,15 +44,17 @@ pub(crate) async fn dev(folder: &Path, client: &Client, config: &str) -> (Role, 
 }
 
 /// A role of the program that runs until it is stopped; killed on drop.
-pub(crate) struct Role {
+#[derive(Debug)]
+pub struct Role {
     child: Child,
-    pub(crate) admin: String,
+    /// The base URL of its admin port.
+    pub admin: String,
     log: PathBuf,
 }
 
 impl Role {
     /// Starts `forebay <args> --config <folder>/<config>`, whose configuration has `admin.listen: <admin>`.
-    pub(crate) fn start(args: &[&str], folder: &Path, name: &str, admin: u16) -> Self {
+    pub fn start(args: &[&str], folder: &Path, name: &str, admin: u16) -> Self {
         let log = folder.join(format!("{name}.log"));
         let file = File::options()
             .create(true)
@@ -78,7 +74,7 @@ impl Role {
     }
 
     /// Waits until `/readyz` answers 200.
-    pub(crate) async fn ready(&mut self, client: &Client) {
+    pub async fn ready(&mut self, client: &Client) {
         let url = format!("{}/readyz", self.admin);
         for _ in 0..1200 {
             if client.get(&url).await.is_some_and(|(status, _)| status == 200) {
@@ -93,23 +89,24 @@ impl Role {
         panic!("not ready within 60 s: {last:?}\n{}", self.logs());
     }
 
-    pub(crate) fn pid(&self) -> u32 {
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Whether it has not ended by itself.
-    pub(crate) fn alive(&mut self) -> bool {
+    pub fn alive(&mut self) -> bool {
         self.child.try_wait().expect("the child's state").is_none()
     }
 
     /// SIGKILL: nothing is flushed, nothing is stored.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         self.child.kill().expect("a running child");
         self.child.wait().expect("its end");
     }
 
     /// Sends SIGTERM, and returns the exit code.
-    pub(crate) async fn terminate(&mut self) -> Option<i32> {
+    pub async fn terminate(&mut self) -> Option<i32> {
         let pid = self.child.id().to_string();
         assert!(
             Command::new("kill")
@@ -122,7 +119,7 @@ impl Role {
     }
 
     /// Waits for the end, and returns the exit code.
-    pub(crate) async fn ended(&mut self, patience: Duration) -> Option<i32> {
+    pub async fn ended(&mut self, patience: Duration) -> Option<i32> {
         let child = std::cell::RefCell::new(&mut self.child);
         eventually("the program ends", patience, async || {
             child.borrow_mut().try_wait().expect("the child's state")
@@ -131,12 +128,13 @@ impl Role {
         .code()
     }
 
-    pub(crate) fn logs(&self) -> String {
+    /// Everything that it has logged.
+    pub fn logs(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// Returns the value of a metric summed over all its labels.
-    pub(crate) async fn metric(&self, client: &Client, name: &str) -> f64 {
+    pub async fn metric(&self, client: &Client, name: &str) -> f64 {
         let (_, text) = client
             .get(&format!("{}/metrics", self.admin))
             .await

@@ -1,7 +1,5 @@
-//! A log in memory and scripted sinks, for the tests of this crate.
-#![expect(dead_code, reason = "each test file uses its own part of the harness")]
+//! Workers on an event log in memory, with scripted sinks.
 
-pub(crate) mod log;
 pub(crate) mod sink;
 
 use std::sync::Arc;
@@ -13,21 +11,14 @@ use prometheus_client::registry::Registry;
 use rules::Rules;
 use schemas::event::Event;
 use schemas::name::{GroupName, SinkName, TopicName};
-use schemas::record::{Header, Partition, Record};
+use schemas::record::{Header, Record};
 use schemas::sink::{Destinations, Sink};
 
-use log::{MemoryLog, Shared};
-use sink::ScriptedSink;
+use self::sink::ScriptedSink;
+use harness::memory_log::{MemoryLog, Shared};
 
 pub(crate) fn topic(name: &'static str) -> TopicName {
     TopicName::new(name).expect("valid")
-}
-
-pub(crate) fn partition(index: i32) -> Partition {
-    Partition {
-        topic: topic("events"),
-        index,
-    }
 }
 
 /// An event whose id ends in `number`.
@@ -126,12 +117,6 @@ pub(crate) fn worker_in(
 }
 
 /// Polls until the condition holds. In paused time this costs nothing.
-pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..100_000 {
-        if holds() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("never happened: {what}");
+pub(crate) async fn eventually(what: &str, holds: impl FnMut() -> bool) {
+    harness::until(what, Duration::from_secs(1000), holds).await;
 }

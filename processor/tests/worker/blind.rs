@@ -1,15 +1,13 @@
 //! Conditions see every body, and an event whose condition cannot be evaluated is not treated as unmatched. In paused
 //! time.
 
-mod harness;
-
 use std::sync::Arc;
 
+use crate::stage::sink::{ScriptedSink, each};
+use crate::stage::{eventually, value, worker_in};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use harness::log::MemoryLog;
-use harness::sink::{ScriptedSink, each};
-use harness::{eventually, value, worker_in};
+use harness::memory_log::MemoryLog;
 use processor::{Config, WorkerError};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -32,7 +30,7 @@ fn rules(rules: &[(&str, &str)]) -> String {
 fn record(number: u64, data: &str) -> Record {
     Record {
         value: value(number, "x.y", data),
-        ..harness::record(number, &format!("key-{number}"))
+        ..crate::stage::record(number, &format!("key-{number}"))
     }
 }
 

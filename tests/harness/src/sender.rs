@@ -11,13 +11,17 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use sha2::Sha256;
 
-pub(crate) const DIGISAC_SECRET: &str = "digisac-url-secret-1";
-pub(crate) const CHATWOOT_SECRET: &str = "chatwoot-secret-1";
-pub(crate) const BAILEYS_TOKEN: &str = "baileys-token-1";
-pub(crate) const STANDARD_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+/// The secret in the path of the source `digisac`.
+pub const DIGISAC_SECRET: &str = "digisac-url-secret-1";
+/// The key of the source `chatwoot`.
+pub const CHATWOOT_SECRET: &str = "chatwoot-secret-1";
+/// The token of the source `baileys`.
+pub const BAILEYS_TOKEN: &str = "baileys-token-1";
+/// The key of the source `standard`.
+pub const STANDARD_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
 /// The `sources:` part of a configuration with one source per platform.
-pub(crate) fn sources() -> String {
+pub fn sources() -> String {
     format!(
         "sources:\n  - {{ id: digisac, platform: digisac, secrets: [{DIGISAC_SECRET}] }}\n  \
          - {{ id: chatwoot, platform: chatwoot, secrets: [{CHATWOOT_SECRET}] }}\n  \
@@ -28,15 +32,18 @@ pub(crate) fn sources() -> String {
 
 /// One webhook, ready to post.
 #[derive(Debug, Clone)]
-pub(crate) struct Webhook {
-    pub(crate) path: String,
-    pub(crate) headers: Vec<(&'static str, String)>,
-    pub(crate) body: String,
+pub struct Webhook {
+    /// The path of its source, with a secret where that belongs there.
+    pub path: String,
+    /// All headers but the content type.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: String,
 }
 
 impl Webhook {
     /// Returns the same webhook with an invalid signature or credential.
-    pub(crate) fn forged(&self) -> Self {
+    pub fn forged(&self) -> Self {
         let mut forged = self.clone();
         forged.path = forged.path.replace(DIGISAC_SECRET, "digisac-url-secret-2");
         forged.body = forged
@@ -56,7 +63,7 @@ fn now() -> u64 {
 
 /// A message of the platform number `kind` (0 to 3) in conversation `conversation`, with a running number in its text.
 /// One in four of the Digisac ones is a ticket event.
-pub(crate) fn webhook(kind: usize, conversation: usize, number: usize) -> Webhook {
+pub fn webhook(kind: usize, conversation: usize, number: usize) -> Webhook {
     let time = format!(
         "2026-03-10T13:{:02}:{:02}.{:03}Z",
         number / 60_000 % 60,
@@ -127,7 +134,7 @@ pub(crate) fn webhook(kind: usize, conversation: usize, number: usize) -> Webhoo
 }
 
 /// Whether the Digisac webhook of that number is a ticket event.
-pub(crate) fn is_ticket(number: usize) -> bool {
+pub fn is_ticket(number: usize) -> bool {
     (number / 24).is_multiple_of(4)
 }
 
@@ -142,15 +149,18 @@ fn hex(bytes: &[u8]) -> String {
 
 /// An answer of ingest.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) retry_after: Option<u64>,
-    pub(crate) took: Duration,
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The header `Retry-After`, seconds.
+    pub retry_after: Option<u64>,
+    /// From the request to the end of the head of the response.
+    pub took: Duration,
 }
 
 /// A pooled HTTP client.
-#[derive(Clone)]
-pub(crate) struct Client(hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>);
+#[derive(Debug, Clone)]
+pub struct Client(hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>);
 
 impl Default for Client {
     fn default() -> Self {
@@ -160,7 +170,7 @@ impl Default for Client {
 
 impl Client {
     /// Returns status and body; `None` without an answer.
-    pub(crate) async fn get(&self, url: &str) -> Option<(u16, String)> {
+    pub async fn get(&self, url: &str) -> Option<(u16, String)> {
         let request = Request::get(url).body(Full::default()).expect("a valid URL");
         let response = self.0.request(request).await.ok()?;
         let status = response.status().as_u16();
@@ -169,7 +179,7 @@ impl Client {
     }
 
     /// Posts a webhook; an error is a broken connection.
-    pub(crate) async fn post(&self, base: &str, webhook: &Webhook) -> Result<Answer, String> {
+    pub async fn post(&self, base: &str, webhook: &Webhook) -> Result<Answer, String> {
         let mut request = Request::post(format!("{base}{}", webhook.path)).header("content-type", "application/json");
         for (name, value) in &webhook.headers {
             request = request.header(*name, value);

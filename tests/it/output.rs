@@ -1,14 +1,12 @@
 //! The output of commands: a full disk is an error, a reader that stops early is not.
 
-mod support;
-
 use std::fs::File;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
-use support::forebay::{command, dev, stderr};
-use support::repository;
-use support::sender::Client;
+use harness::program::{command, dev, stderr};
+use harness::repository;
+use harness::sender::Client;
 
 const CONFIG: &str = "event_log: { journal: { path: journal } }\nsinks: { sqlite: { path: forebay.db } }\n\
 sources:\n  - { id: digisac, platform: digisac, secrets: [digisac-url-secret-1] }\n  \
@@ -117,7 +115,7 @@ async fn a_full_disk_is_an_error_of_what_talks_to_a_running_program() {
     let (_role, base) = dev(
         folder.path(),
         &Client::default(),
-        include_str!("../src/config/dev.yaml"),
+        include_str!("../../src/config/dev.yaml"),
     )
     .await;
     // The webhook is accepted anyway: the second command prints what the first has sent.

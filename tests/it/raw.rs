@@ -1,11 +1,10 @@
 //! What the platform sent is kept byte for byte, the white space around it too: in the record, and in both databases. So the digest
 //! of the request can be computed from what is stored, wherever that is the whole body and nothing in it had to be blanked.
 
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use harness::{Database, repository};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ingest::envelope::{Enveloper, Prepared};
 use schemas::event::Event;
@@ -18,7 +17,6 @@ use schemas::source::{Scheme, Source};
 use schemas::time::Timestamp;
 use sha2::{Digest as _, Sha256};
 use sqlx::{ConnectOptions as _, Row as _};
-use support::{Database, repository};
 
 /// All four characters that JSON takes for white space.
 const BEFORE: &[u8] = b" \t\r\n\n";

@@ -1,15 +1,14 @@
 //! Bad input and failures, as a user of the program meets them: one clear message that names the cause, the place and
 //! the remedy; nothing panics, hangs or stops silently; nothing accepted is lost.
 
-mod support;
-
 use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
 
-use support::forebay::{Role, dev, free_port, run, stderr};
-use support::sender::{BAILEYS_TOKEN, Client, DIGISAC_SECRET, Webhook, sources};
-use support::{Database, eventually, service, unique};
+use harness::free_port;
+use harness::program::{Role, dev, run, stderr};
+use harness::sender::{BAILEYS_TOKEN, Client, DIGISAC_SECRET, Webhook, sources};
+use harness::{Database, eventually, service, unique};
 
 fn write(folder: &Path, name: &str, text: &str) {
     std::fs::write(folder.join(name), text).expect("written");
@@ -211,7 +210,7 @@ async fn without_kafka_ingest_answers_503_logs_it_and_is_not_ready() {
     let mut role = Role::start(&["ingest"], folder.path(), "ingest", admin);
     let base = format!("http://127.0.0.1:{port}");
     let answer = eventually("ingest answers", Duration::from_secs(20), async || {
-        client.post(&base, &support::sender::webhook(1, 1, 1)).await.ok()
+        client.post(&base, &harness::sender::webhook(1, 1, 1)).await.ok()
     })
     .await;
     assert_eq!(answer.status, 503);
@@ -315,7 +314,7 @@ async fn hostile_bodies_are_accepted_kept_to_the_byte_and_do_no_harm() {
     );
 
     // A token inside a body is a credential, the only thing that is not kept.
-    let baileys = support::sender::webhook(2, 1, 1);
+    let baileys = harness::sender::webhook(2, 1, 1);
     assert_eq!(client.post(&base, &baileys).await.expect("ingest answers").status, 200);
     eventually("one more row", Duration::from_secs(30), async || {
         (rows(folder.path()).await.len() == 8).then_some(())
@@ -360,7 +359,7 @@ async fn a_killed_dev_process_has_kept_everything_that_it_acknowledged() {
     let mut accepted = 0;
     for number in 0..200 {
         if client
-            .post(&base, &support::sender::webhook(number % 4, number % 8, number))
+            .post(&base, &harness::sender::webhook(number % 4, number % 8, number))
             .await
             .expect("ingest answers")
             .status
@@ -418,17 +417,17 @@ async fn a_database_without_its_tables_says_what_to_do() {
 async fn a_sink_that_fails_for_good_costs_only_itself() {
     let folder = tempfile::tempdir().expect("a folder");
     let client = Client::default();
-    let gone = support::receiver::Receiver::start(&[410; 100]).await;
+    let gone = harness::deliveries::Receiver::start(&[410; 100]).await;
     let config = format!(
         "logging: {{ format: json }}\n{}endpoints:\n  - {{ id: gone, url: \"{}\", secrets: [{}] }}\nprocessor: {{ valve_window: 5 }}\n\
          sinks:\n  sqlite: {{}}\n  http: {{ allowed_networks: [127.0.0.0/8] }}\n",
         sources(),
         gone.url,
-        support::receiver::SECRET,
+        harness::deliveries::SECRET,
     );
     let (mut role, base) = dev(folder.path(), &client, &config).await;
     for number in 0..40 {
-        let answer = client.post(&base, &support::sender::webhook(0, number, number)).await;
+        let answer = client.post(&base, &harness::sender::webhook(0, number, number)).await;
         assert_eq!(answer.expect("ingest answers").status, 200);
     }
     eventually("the other sink has everything", Duration::from_secs(30), async || {

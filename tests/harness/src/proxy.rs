@@ -10,18 +10,19 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
+use url::Url;
 
 /// The most that one read takes, and with [`QUEUE`] the bound on what one direction of one connection holds back.
-pub(crate) const CHUNK: usize = 64 * 1024;
+pub const CHUNK: usize = 64 * 1024;
 const QUEUE: usize = 1024;
 
 /// One direction of every connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Link {
+pub struct Link {
     /// How much later each byte arrives. It does not limit the rate.
-    pub(crate) delay: Duration,
+    pub delay: Duration,
     /// The rate, if it is limited.
-    pub(crate) bytes_per_second: Option<u32>,
+    pub bytes_per_second: Option<u32>,
 }
 
 /// The mode of the proxy.
@@ -31,6 +32,8 @@ enum Mode {
     Pass { up: Link, down: Link },
     /// Accepts connections and bytes, and passes nothing on.
     Stall,
+    /// Drops the connections to the service, and keeps those of the clients without a word; new ones wait.
+    Vanish,
     /// Resets all connections and refuses new ones.
     Cut,
 }
@@ -40,7 +43,7 @@ impl Mode {
         match (self, direction) {
             (Self::Pass { up, .. }, Direction::Up) => Some(up),
             (Self::Pass { down, .. }, Direction::Down) => Some(down),
-            (Self::Stall | Self::Cut, _) => None,
+            (Self::Stall | Self::Vanish | Self::Cut, _) => None,
         }
     }
 }
@@ -53,31 +56,43 @@ enum Direction {
 
 /// Listens until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Proxy {
-    pub(crate) address: SocketAddr,
+pub struct Proxy {
+    /// Where it listens.
+    pub address: SocketAddr,
     mode: watch::Sender<Mode>,
+    /// Whether it listens; changed by the task that does.
+    listening: watch::Receiver<bool>,
     accepting: JoinHandle<()>,
 }
 
 impl Proxy {
     /// Listens on `address` (port 0: any) and forwards to `upstream`, both `host:port`.
-    pub(crate) async fn start(address: &str, upstream: &str) -> Self {
+    pub async fn start(address: &str, upstream: &str) -> Self {
         let listener = bind(address).await;
         let address = listener.local_addr().expect("bound");
         let mode = watch::Sender::new(Mode::Pass {
             up: Link::default(),
             down: Link::default(),
         });
-        let accepting = tokio::spawn(accept(listener, address, upstream.to_owned(), mode.subscribe()));
+        let listens = watch::Sender::new(true);
+        let listening = listens.subscribe();
+        let accepting = tokio::spawn(accept(
+            listener,
+            address,
+            upstream.to_owned(),
+            mode.subscribe(),
+            listens,
+        ));
         Self {
             address,
             mode,
+            listening,
             accepting,
         }
     }
 
     /// Passes everything on, half of `rtt` later in each direction.
-    pub(crate) fn slow(&self, rtt: Duration) {
+    pub fn slow(&self, rtt: Duration) {
         let link = Link {
             delay: rtt / 2,
             bytes_per_second: None,
@@ -86,23 +101,43 @@ impl Proxy {
     }
 
     /// Passes everything on, as the links specify.
-    pub(crate) fn links(&self, up: Link, down: Link) {
+    pub fn links(&self, up: Link, down: Link) {
         self.mode.send_replace(Mode::Pass { up, down });
     }
 
     /// Passes everything on without delay.
-    pub(crate) fn open(&self) {
+    pub fn open(&self) {
         self.links(Link::default(), Link::default());
     }
 
     /// Accepts everything, passes nothing on. What was held back arrives once it is opened.
-    pub(crate) fn stall(&self) {
+    pub fn stall(&self) {
         self.mode.send_replace(Mode::Stall);
     }
 
     /// Resets all connections and refuses new ones, until it is opened.
-    pub(crate) fn cut(&self) {
+    pub fn cut(&self) {
         self.mode.send_replace(Mode::Cut);
+    }
+
+    /// The service loses all connections, their clients do not learn of it, and new connections wait until it is opened.
+    pub fn vanish(&self) {
+        self.mode.send_replace(Mode::Vanish);
+    }
+
+    /// Waits until it listens, or does not.
+    pub async fn listening(&self, whether: bool) {
+        let mut listening = self.listening.clone();
+        let reached = listening.wait_for(|listens| *listens == whether).await;
+        reached.expect("the proxy runs until it is dropped");
+    }
+
+    /// A URL of the service with this proxy in place of its host and port.
+    pub fn url(&self, of_service: &Url) -> Url {
+        let mut url = of_service.clone();
+        url.set_host(Some(&self.address.ip().to_string())).expect("a host");
+        url.set_port(Some(self.address.port())).expect("a port");
+        url
     }
 }
 
@@ -124,7 +159,13 @@ async fn bind(address: &str) -> TcpListener {
     }
 }
 
-async fn accept(listener: TcpListener, address: SocketAddr, upstream: String, mut mode: watch::Receiver<Mode>) {
+async fn accept(
+    listener: TcpListener,
+    address: SocketAddr,
+    upstream: String,
+    mut mode: watch::Receiver<Mode>,
+    listens: watch::Sender<bool>,
+) {
     // Dropped with this task, which drops the connections.
     let mut connections = JoinSet::new();
     let mut listener = Some(listener);
@@ -132,6 +173,7 @@ async fn accept(listener: TcpListener, address: SocketAddr, upstream: String, mu
         if *mode.borrow_and_update() == Mode::Cut {
             listener = None;
             connections.shutdown().await;
+            listens.send_replace(false);
             if mode.changed().await.is_err() {
                 return;
             }
@@ -139,7 +181,10 @@ async fn accept(listener: TcpListener, address: SocketAddr, upstream: String, mu
         }
         let Some(listening) = &listener else {
             match TcpListener::bind(address).await {
-                Ok(bound) => listener = Some(bound),
+                Ok(bound) => {
+                    listener = Some(bound);
+                    listens.send_replace(true);
+                }
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
             continue;
@@ -161,21 +206,33 @@ async fn accept(listener: TcpListener, address: SocketAddr, upstream: String, mu
 }
 
 /// Forwards one connection until both sides have ended. If dropped earlier, both sides are reset.
-async fn connection(client: TcpStream, upstream: String, mode: watch::Receiver<Mode>) {
+async fn connection(mut client: TcpStream, upstream: String, mut mode: watch::Receiver<Mode>) {
     drop(client.set_zero_linger());
     drop(client.set_nodelay(true));
+    if mode.wait_for(|mode| *mode != Mode::Vanish).await.is_err() {
+        return;
+    }
     let Ok(mut server) = TcpStream::connect(upstream).await else {
         return;
     };
     drop(server.set_zero_linger());
     drop(server.set_nodelay(true));
-    let mut client = client;
-    let ((client_reads, client_writes), (server_reads, server_writes)) = (client.split(), server.split());
-    // A broken direction ends the other as well.
-    drop(tokio::try_join!(
-        forward(client_reads, server_writes, mode.clone(), Direction::Up),
-        forward(server_reads, client_writes, mode.clone(), Direction::Down),
-    ));
+    let forwarding = async {
+        let ((client_reads, client_writes), (server_reads, server_writes)) = (client.split(), server.split());
+        // A broken direction ends the other as well.
+        drop(tokio::try_join!(
+            forward(client_reads, server_writes, mode.clone(), Direction::Up),
+            forward(server_reads, client_writes, mode.clone(), Direction::Down),
+        ));
+    };
+    let mut vanishing = mode.clone();
+    tokio::select! {
+        () = forwarding => return,
+        vanished = vanishing.wait_for(|mode| *mode == Mode::Vanish) => if vanished.is_err() { return },
+    }
+    drop(server);
+    std::future::pending::<()>().await;
+    drop(client);
 }
 
 /// Forwards one direction, until its end has been passed on.

@@ -1,7 +1,5 @@
 //! `forebay sources` as people run it: nothing secret on the terminal, exit codes, the file for secrets.
 
-mod support;
-
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -11,7 +9,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
 
-use support::forebay::stderr;
+use harness::program::stderr;
 
 const TOKEN: &str = "token-of-the-operator-1";
 const URL_SECRET: &str = "digisac-url-secret-1";

@@ -1,15 +1,13 @@
 //! What is logged about a target that fails, and about a resource that the process lacks: the beginning and the end,
 //! not every attempt between; and about a rule that cannot be evaluated.
 
-mod harness;
-
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use harness::log::MemoryLog;
-use harness::sink::{ScriptedSink, lack, retry};
-use harness::{eventually, number, record, worker_in, worker_with};
+use crate::stage::sink::{ScriptedSink, lack, retry};
+use crate::stage::{eventually, number, record, worker_in, worker_with};
+use harness::memory_log::MemoryLog;
 use processor::Config;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -119,7 +117,7 @@ async fn a_failing_target_is_logged_when_it_begins_and_when_it_recovers() {
 async fn a_rule_that_cannot_be_evaluated_is_logged_once_a_minute_and_counted() {
     let lines = Lines::default();
     let _guard = tracing::subscriber::set_default(lines.clone());
-    let sink = ScriptedSink::new(harness::sink::each(|_, _| Outcome::Delivered));
+    let sink = ScriptedSink::new(crate::stage::sink::each(|_, _| Outcome::Delivered));
     let log = MemoryLog::new(2);
     let rules = "rules:\n  - { name: bad, when: 'event.data.message.id > 5', to: [postgres] }\n  \
                  - { name: good, when: 'true', to: [postgres] }\n";

@@ -12,7 +12,13 @@ use schemas::name::TopicName;
 use schemas::record::{Offset, Partition, Position, Record, StoredRecord, TopicId};
 use tokio::sync::{Notify, mpsc};
 
-use super::partition;
+/// A partition of the topic `events`.
+pub fn partition(index: i32) -> Partition {
+    Partition {
+        topic: TopicName::new("events").expect("a valid name"),
+        index,
+    }
+}
 
 fn offset(at: usize) -> Offset {
     Offset(i64::try_from(at).expect("a small number"))
@@ -20,7 +26,7 @@ fn offset(at: usize) -> Offset {
 
 /// Partitions in memory, one group.
 #[derive(Debug, Default)]
-pub(crate) struct MemoryLog {
+pub struct MemoryLog {
     state: Mutex<LogState>,
     grown: Notify,
 }
@@ -49,7 +55,8 @@ struct LogState {
 }
 
 impl MemoryLog {
-    pub(crate) fn new(partitions: i32) -> Arc<Self> {
+    /// Empty partitions, numbered from 0.
+    pub fn new(partitions: i32) -> Arc<Self> {
         let log = Self::default();
         log.lock().partitions = (0..partitions).map(|index| (index, Vec::new())).collect();
         Arc::new(log)
@@ -59,7 +66,8 @@ impl MemoryLog {
         self.state.lock().expect("no panic in the log")
     }
 
-    pub(crate) fn append(&self, index: i32, record: Record) {
+    /// Appends a record to a partition, and wakes its reader.
+    pub fn append(&self, index: i32, record: Record) {
         self.lock()
             .partitions
             .get_mut(&index)
@@ -68,56 +76,63 @@ impl MemoryLog {
         self.grown.notify_waiters();
     }
 
-    pub(crate) fn stored(&self, index: i32) -> i64 {
+    /// The progress that is stored for a partition; 0 if there is none.
+    pub fn stored(&self, index: i32) -> i64 {
         self.lock().stored.get(&index).map_or(0, |offset| offset.0)
     }
 
-    pub(crate) fn stores(&self) -> Vec<(i32, Offset)> {
+    /// Every progress that was stored, in order.
+    pub fn stores(&self) -> Vec<(i32, Offset)> {
         self.lock().stores.clone()
     }
 
-    pub(crate) fn dead_letters(&self) -> Vec<Record> {
+    /// The dead letters, in the order in which they were published.
+    pub fn dead_letters(&self) -> Vec<Record> {
         self.lock().dead_letters.clone()
     }
 
     /// Refuses the next `count` publishes.
-    pub(crate) fn refuse(&self, count: u32) {
+    pub fn refuse(&self, count: u32) {
         self.lock().refuse = count;
     }
 
-    pub(crate) fn refused(&self) -> u32 {
+    /// How many publishes were refused.
+    pub fn refused(&self) -> u32 {
         self.lock().refused
     }
 
     /// While held, progress that is stored does not become durable.
-    pub(crate) fn hold_commits(&self, hold: bool) {
+    pub fn hold_commits(&self, hold: bool) {
         self.lock().hold_commits = hold;
     }
 
     /// How often a commit was asked for.
-    pub(crate) fn commits_asked(&self) -> u32 {
+    pub fn commits_asked(&self) -> u32 {
         self.lock().commits_asked
     }
 
     /// Makes measuring the lag fail.
-    pub(crate) fn fail_lag(&self) {
+    pub fn fail_lag(&self) {
         self.lock().lag_fails = true;
     }
 
-    pub(crate) fn takes_nothing(&self) {
+    /// Makes every publish fail because its record is too large.
+    pub fn takes_nothing(&self) {
         self.lock().too_large = true;
     }
 
-    pub(crate) fn fail_reading(&self, error: LogError) {
+    /// Makes the next read fail.
+    pub fn fail_reading(&self, error: LogError) {
         self.lock().errors.push_back(error);
     }
 
-    pub(crate) fn fail_joining(&self, error: LogError) {
+    /// Makes the next subscription fail.
+    pub fn fail_joining(&self, error: LogError) {
         self.lock().join_errors.push_back(error);
     }
 
     /// Revokes partitions; the future ends once the worker has released them.
-    pub(crate) async fn revoke(self: &Arc<Self>, indices: &[i32]) {
+    pub async fn revoke(self: &Arc<Self>, indices: &[i32]) {
         let (done, wait) = tokio::sync::oneshot::channel();
         let revocation = Revocation::new(indices.iter().copied().map(partition).collect(), move || {
             done.send(()).expect("the test waits");
@@ -127,17 +142,19 @@ impl MemoryLog {
         self.lock().revoked.extend(indices);
     }
 
-    pub(crate) fn lose(self: &Arc<Self>, index: i32) {
+    /// Takes a partition away without a drain.
+    pub fn lose(self: &Arc<Self>, index: i32) {
         self.change(Change::Lost(vec![partition(index)]));
     }
 
-    pub(crate) fn assign(self: &Arc<Self>, indices: &[i32]) {
+    /// Assigns partitions again.
+    pub fn assign(self: &Arc<Self>, indices: &[i32]) {
         self.lock().revoked.retain(|index| !indices.contains(index));
         self.change(Change::Assigned(self.readers(indices)));
     }
 
     /// Breaks the consumer: it returns an error once, its readers end, and nothing more comes from it.
-    pub(crate) fn break_consumer(&self) {
+    pub fn break_consumer(&self) {
         self.send(Err(LogError::Unavailable("the consumer has ended".to_owned())));
         let mut state = self.lock();
         state.revoked = state.partitions.keys().copied().collect();
@@ -167,7 +184,7 @@ impl MemoryLog {
 
 /// The log as a trait object: the trait's methods have no access to the `Arc` that readers need.
 #[derive(Debug, Clone)]
-pub(crate) struct Shared(pub(crate) Arc<MemoryLog>);
+pub struct Shared(pub Arc<MemoryLog>);
 
 impl Publish for Shared {
     fn publish<'a>(&'a self, topic: &'a TopicName, record: Record) -> BoxFuture<'a, Result<Position, PublishError>> {

@@ -1,18 +1,16 @@
 //! `forebay rules import` as people use it: from the platforms' JSON to a rules file that `forebay check` accepts and that
 //! matches what `forebay normalize` makes of a webhook.
 
-mod support;
-
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use harness::program::{run, stderr};
+use harness::repository;
 use schemas::event::Event;
 use schemas::name::SinkName;
 use schemas::sink::Destinations;
 use serde_json::json;
-use support::forebay::{run, stderr};
-use support::repository;
 
 const CONFIG: &str =
     "event_log:\n  journal: { path: log }\nsinks:\n  sqlite: { path: db }\n  http: {}\nrules_file: rules.yaml\n";

@@ -1,14 +1,12 @@
 //! Partitions are assigned and revoked, the process dies: nothing is skipped, and one partition does not delay another.
 
-mod harness;
-
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use harness::log::MemoryLog;
-use harness::sink::{ScriptedSink, each, lack, rejected, retry};
-use harness::{eventually, number, record, worker_in, worker_with};
+use crate::stage::sink::{ScriptedSink, each, lack, rejected, retry};
+use crate::stage::{eventually, number, record, worker_in, worker_with};
+use harness::memory_log::MemoryLog;
 use processor::{Config, WorkerError};
 use prometheus_client::registry::Registry;
 use proptest::prelude::*;

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 /// What the log does with a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub enum Mode {
     /// Durable at once.
     Acknowledge,
     /// Nothing, until the mode changes.
@@ -25,15 +25,17 @@ pub(crate) enum Mode {
     Panic,
 }
 
+/// Keeps what is published, and treats it as its mode says.
 #[derive(Debug)]
-pub(crate) struct TestLog {
+pub struct TestLog {
     mode: watch::Sender<Mode>,
     handed_over: Mutex<Vec<Record>>,
     durable: Mutex<Vec<Record>>,
 }
 
 impl TestLog {
-    pub(crate) fn new(mode: Mode) -> Self {
+    /// An empty log.
+    pub fn new(mode: Mode) -> Self {
         Self {
             mode: watch::Sender::new(mode),
             handed_over: Mutex::default(),
@@ -41,21 +43,23 @@ impl TestLog {
         }
     }
 
-    pub(crate) fn set(&self, mode: Mode) {
+    /// Changes the mode; what is held is treated by the new one.
+    pub fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
     }
 
     /// Records in the order in which they were handed over.
-    pub(crate) fn handed_over(&self) -> Vec<Record> {
+    pub fn handed_over(&self) -> Vec<Record> {
         self.handed_over.lock().expect("not poisoned").clone()
     }
 
-    pub(crate) fn durable(&self) -> Vec<Record> {
+    /// The records that were acknowledged, in order.
+    pub fn durable(&self) -> Vec<Record> {
         self.durable.lock().expect("not poisoned").clone()
     }
 
     /// The durable events, read back.
-    pub(crate) fn events(&self) -> Vec<Event> {
+    pub fn events(&self) -> Vec<Event> {
         let decode = |record: &Record| Event::decode(&record.value).expect("an event");
         self.durable().iter().map(decode).collect()
     }

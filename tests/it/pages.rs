@@ -1,13 +1,12 @@
 //! The pages of the event types (`schemas/pages/`) work: the real sink stores every example, and the SQL of its page,
 //! run on that database, finds it.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use harness::{Database, repository};
 use schemas::data::TYPES;
 use schemas::event::Event;
 use schemas::name::{SinkName, TopicName};
@@ -16,7 +15,6 @@ use schemas::secret::Secret;
 use schemas::sink::{Batch, Delivery, Outcome, Sink as _, Target};
 use sinks::postgres::{self, PostgresSink};
 use sqlx::{AssertSqlSafe, Row as _};
-use support::{Database, repository};
 
 /// One page: its name, its example, and its query.
 struct Page {

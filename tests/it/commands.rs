@@ -1,15 +1,13 @@
 //! The commands, as people use them.
 
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use support::forebay::{dev, run, stderr};
-use support::sender::{Client, sources, webhook};
-use support::{eventually, repository};
+use harness::program::{dev, run, stderr};
+use harness::sender::{Client, sources, webhook};
+use harness::{eventually, repository};
 
 const PLATFORMS: [(&str, &str); 4] = [
     ("baileys", "messages.upsert.text"),
@@ -74,7 +72,7 @@ fn normalize_turns_files_and_standard_input_into_json_lines() {
 }
 
 /// The configuration of `forebay dev` when none is given.
-const DEV: &str = include_str!("../src/config/dev.yaml");
+const DEV: &str = include_str!("../../src/config/dev.yaml");
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn send_is_accepted_forged_is_refused_and_tail_shows_the_events() {
