@@ -72,7 +72,7 @@ pub(crate) async fn event_log_to_read(config: &EventLogConfig) -> anyhow::Result
     }
 }
 
-/// The sources that anybody may send to: by explicit choice, and worth a word wherever they are used.
+/// The sources that accept any sender. An explicit choice, which is logged wherever such a source is used.
 pub(crate) fn open_sources(registry: &control::Registry) -> Vec<String> {
     let mut open: Vec<String> = registry
         .sources()
@@ -83,7 +83,7 @@ pub(crate) fn open_sources(registry: &control::Registry) -> Vec<String> {
     open
 }
 
-/// Makes the sinks that open nothing and wait for nobody, so that their settings are checked.
+/// Makes the sinks that open nothing and ask no service, so that their settings are checked.
 pub(crate) fn check_sinks(config: &SinksConfig, endpoints: &Arc<dyn EndpointDirectory>) -> Result<(), ConfigError> {
     let mut metrics = Metrics::default();
     if let Some(http) = &config.http {

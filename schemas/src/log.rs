@@ -125,7 +125,7 @@ pub enum Begin {
     Oldest,
 }
 
-/// A member of a group: hears which partitions are its own.
+/// A member of a group: learns which partitions are its own.
 pub trait Consumer: Send + Sync {
     /// Waits for the next change. Must be called all the time: a revocation is answered only here. Cancel-safe.
     ///
@@ -144,7 +144,7 @@ pub trait Consumer: Send + Sync {
 pub enum Change {
     /// These partitions are ours from now on, each with its reader.
     Assigned(Vec<Box<dyn PartitionReader>>),
-    /// These are about to be somebody else's: stop reading them, store progress, then call [`Revocation::done`].
+    /// These are about to be another member's: stop reading them, store progress, then call [`Revocation::done`].
     Revoked(Revocation),
     /// These are gone already (the group has expelled us): stop, and store nothing.
     Lost(Vec<Partition>),
@@ -274,7 +274,7 @@ pub enum LogError {
     /// May pass: try again with backoff.
     #[error("event log unavailable: {0}")]
     Unavailable(String),
-    /// Will not pass by itself: settings, credentials, a missing topic. Stop and tell the operator.
+    /// Will not pass by itself: settings, credentials, a missing topic. Stop, and report it to the operator.
     #[error("event log misconfigured: {0}")]
     Misconfigured(String),
     /// What is to be read next is not in the log any more. Stop; the operator decides where to go on.

@@ -127,7 +127,7 @@ pub enum Outcome {
         /// Why, for logs and dead letters; without secrets.
         reason: String,
     },
-    /// Not tried, for want of something of this process or machine: descriptors, ports, memory. Nobody's fault but ours, so
+    /// Not tried, for want of something of this process or machine: descriptors, ports, memory. Not the target's fault, so
     /// it costs no attempt, counts for no dead letter, and is tried again after a pause, without limit. Those behind it of
     /// the same key and target are held.
     Unavailable {

@@ -23,7 +23,7 @@ pub(crate) async fn check(args: CheckArgs, out: &mut Printer) -> anyhow::Result<
     if args.connect {
         telemetry::start(&loaded.config.logging)?;
     } else {
-        // What is built below to be checked may notice that a service is away: not asked, so not told.
+        // What is built below to be checked may notice that a service is away: not asked, so not reported.
         telemetry::filter(&loaded.config.logging)?;
     }
     let registry = assemble::registry(&mut loaded.config, &loaded.file)?;

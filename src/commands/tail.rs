@@ -103,7 +103,7 @@ async fn read(mut reader: Box<dyn PartitionReader>, sender: mpsc::Sender<anyhow:
     }
     .await;
     if let Err(error) = outcome {
-        // Nobody listens any more when this fails.
+        // No one listens any more when this fails.
         drop(sender.send(Err(error)).await);
     }
 }
@@ -174,7 +174,7 @@ fn pretty(record: &StoredRecord, event: Option<&Event>, differs: Option<&Differs
     line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// The most telling member of the normalized part.
+/// The most informative member of the normalized part.
 fn summary(data: &Value) -> Option<String> {
     let member = data.as_object()?.values().next()?;
     let text = |name: &str| member.get(name).and_then(Value::as_str);

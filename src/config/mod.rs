@@ -31,7 +31,7 @@ pub(crate) struct Config {
     pub(crate) ingest: ingest::Config,
     /// Who may send to us.
     pub(crate) sources: Vec<control::SourceConfig>,
-    /// Who wants to hear.
+    /// The filter of log lines.
     pub(crate) endpoints: Vec<control::EndpointConfig>,
     /// The rules file, relative to this one; without it every event goes to every sink.
     pub(crate) rules_file: Option<PathBuf>,
@@ -74,7 +74,7 @@ impl Config {
     }
 }
 
-/// Whether somebody can listen there, as far as its form tells.
+/// Whether the address can be listened on, as far as its form shows.
 fn check_address(key: &str, address: &str) -> Result<(), String> {
     let parts = address.rsplit_once(':');
     match parts.filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) {

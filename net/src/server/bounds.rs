@@ -1,17 +1,17 @@
-//! What hyper may hold for one connection. All of it is there before anybody has proved anything, and most of it before
-//! there is a request that could have a share of the budget: so every buffer has a bound of its own here, none is left to
+//! What hyper may hold for one connection. All of it is held before a client has proved anything, and most of it before
+//! there is a request that its service could account for: so every buffer has a bound of its own here, and none is left to
 //! hyper's defaults, which are made for few clients and large bodies.
 //!
 //! HTTP/1, beside its task:
 //! * read ahead: one buffer of at most `max_header_bytes`, for heads, bodies and pipelined requests alike; and the buffer that
-//!   the head came in, which the budget counts while the request is worked on
+//!   the head came in, which the service can account for while it works on the request
 //! * to be written: as much, then no further request is read
 //! * headers: [`HEADERS`]; one more is answered 431, as is a larger head
 //!
 //! HTTP/2, beside its task:
 //! * read and not yet asked for: [`CONNECTION_WINDOW`] for all streams together, and half of that for the bookkeeping of tiny
 //!   frames (h2 ends connections beyond it)
-//! * streams: [`STREAMS`]; one more is refused. Their heads and bodies are in the budget
+//! * streams: [`STREAMS`]; one more is refused. Their heads and bodies are the service's to account for
 //! * a head that is not complete: the frames of `max_header_bytes`, and at least five (h2's own bound on CONTINUATION)
 //! * a head that is too large: answered 431 up to four times `max_header_bytes`, the end of the connection beyond
 //! * table of headers: 4 KiB each way (h2's own)
@@ -22,7 +22,7 @@ use std::time::Duration;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 
-use crate::config::Config;
+use super::Settings;
 
 /// Headers of a request (HTTP/1; on HTTP/2 the bytes bound them, each counting 32 more than its text).
 const HEADERS: usize = 100;
@@ -49,17 +49,17 @@ const PENDING_RESETS: usize = 20;
 const ERROR_RESETS: usize = 128;
 
 /// HTTP/1 and HTTP/2, told apart by their first bytes.
-pub(super) fn http(config: &Config) -> Builder<TokioExecutor> {
+pub(super) fn http(settings: &Settings) -> Builder<TokioExecutor> {
     let mut http = Builder::new(TokioExecutor::new());
     // The deadlines are ours (see `watch`), so hyper's would only be a second set of timers.
     http.http1()
-        .max_buf_size(config.max_header_bytes)
+        .max_buf_size(settings.max_header_bytes)
         .max_headers(HEADERS)
         .header_read_timeout(None);
     http.http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
-        .max_header_list_size(u32::try_from(config.max_header_bytes).unwrap_or(u32::MAX))
+        .max_header_list_size(u32::try_from(settings.max_header_bytes).unwrap_or(u32::MAX))
         .adaptive_window(false)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::config::Config;
+use super::Settings;
 
 /// The limits, milliseconds.
 #[derive(Debug, Clone, Copy)]
@@ -21,12 +21,13 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    pub(super) fn of(config: &Config) -> Self {
+    pub(super) fn of(settings: &Settings) -> Self {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX / 2);
         Self {
-            first_byte: config.first_byte_timeout_ms,
-            header: config.header_timeout_ms,
-            idle: config.idle_timeout_ms,
-            write: config.write_timeout_ms,
+            first_byte: millis(settings.first_byte_timeout),
+            header: millis(settings.header_timeout),
+            idle: millis(settings.idle_timeout),
+            write: millis(settings.write_timeout),
         }
     }
 }

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use axum::Router;
 use http::{Request, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -17,21 +16,20 @@ use prometheus_client::metrics::gauge::Gauge;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tower_service::Service as _;
 
 use super::bounds;
 use super::guarded::Guarded;
 use super::watch::{Limits, Watch};
-use crate::handler::Ingest;
+use super::{HttpService, Metrics, Settings};
 
 /// What all connections share.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(super) struct Server<S> {
     http: Builder<TokioExecutor>,
-    routes: Router,
+    service: S,
     limits: Limits,
     grace: Duration,
-    ingest: Arc<Ingest>,
+    metrics: Metrics,
     cut_off: AtomicUsize,
 }
 
@@ -43,15 +41,14 @@ enum End {
     CutOff,
 }
 
-impl Server {
-    pub(super) fn new(ingest: &Arc<Ingest>) -> Self {
-        let config = &ingest.config;
+impl<S: HttpService> Server<S> {
+    pub(super) fn new(service: S, settings: &Settings, metrics: Metrics) -> Self {
         Self {
-            http: bounds::http(config),
-            routes: ingest.routes(),
-            limits: Limits::of(config),
-            grace: config.drain_timeout(),
-            ingest: Arc::clone(ingest),
+            http: bounds::http(settings),
+            service,
+            limits: Limits::of(settings),
+            grace: settings.drain_timeout,
+            metrics,
             cut_off: AtomicUsize::new(0),
         }
     }
@@ -62,14 +59,13 @@ impl Server {
     }
 
     pub(super) async fn serve(&self, stream: TcpStream, shutdown: CancellationToken) {
-        let metrics = &self.ingest.metrics;
-        let _open = Open::new(metrics.connections.clone());
-        // Answers are one small packet each; a socket that does not take the option still works.
+        let _open = Open::new(self.metrics.connections.clone());
+        // Responses are one small packet each; a socket that does not take the option still works.
         let _without = stream.set_nodelay(true);
         match self.run(stream, shutdown).await {
             End::Closed => {}
             End::TimedOut => {
-                metrics.timed_out_connections.inc();
+                self.metrics.timed_out_connections.inc();
             }
             End::CutOff => {
                 self.cut_off.fetch_add(1, Ordering::Relaxed);
@@ -81,11 +77,11 @@ impl Server {
         let watch = &Arc::new(Watch::new(self.limits));
         let service = service_fn(|request: Request<Incoming>| {
             let request_watch = InRequest::new(watch, request.version() == Version::HTTP_2);
-            let answering = self.routes.clone().call(request);
+            let responding = self.service.respond(request);
             async move {
-                let answer = answering.await;
+                let response = responding.await;
                 drop(request_watch);
-                answer
+                response
             }
         });
         let io = TokioIo::new(Guarded {
