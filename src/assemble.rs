@@ -61,7 +61,7 @@ pub(crate) async fn event_log_to_read(config: &EventLogConfig) -> anyhow::Result
     }
 }
 
-/// The sources that anybody may send to: by explicit choice, and worth a word wherever they are used.
+/// The sources that accept any sender. An explicit choice, which is logged wherever such a source is used.
 pub(crate) fn open_sources(registry: &control::Registry) -> Vec<String> {
     let mut open: Vec<String> = registry
         .sources()

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 
-/// Standard output. It remembers the first line that could not be written, and `main` tells it at the end: no command can
+/// Standard output. It remembers the first line that could not be written, and `main` reports it at the end: no command can
 /// forget to.
 #[derive(Debug, Default)]
 pub(crate) struct Printer {
@@ -55,7 +55,7 @@ pub(crate) fn in_words(error: &anyhow::Error) -> String {
     text
 }
 
-/// Tells people something beside the output proper.
+/// Prints something for people, beside the output proper.
 pub(crate) fn remark(text: &str) {
     drop(writeln!(std::io::stderr(), "{text}"));
 }

@@ -1,4 +1,4 @@
-//! From the text of the configuration file to values. What is wrong is told with its place and reason, and never with a line of
+//! From the text of the configuration file to values. What is wrong is reported with its place and reason, and never with a line of
 //! the file, which may hold a secret, nor with what a `${NAME}` stands for.
 
 use std::collections::HashMap;
@@ -27,10 +27,10 @@ pub(crate) fn read<T: DeserializeOwned>(
         // names of keys among them. Without the references there is nothing to take out; unless the value is what is wrong.
         let plain = serde_saphyr::options! { with_snippet: false };
         let again = serde_saphyr::from_str_with_options::<Option<T>>(&without_references(text), plain).err();
-        let told = again.filter(|again| self::place(again) == place).unwrap_or(error);
+        let error = again.filter(|again| self::place(again) == place).unwrap_or(error);
         Unreadable {
             place,
-            reason: reason(&told),
+            reason: reason(&error),
         }
     })
 }

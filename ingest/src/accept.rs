@@ -41,7 +41,7 @@ impl Ingest {
             }
             Err(_) => {
                 known.metrics.refused("no_acknowledgement");
-                if let Some(held_back) = known.quiet.speak(received) {
+                if let Some(held_back) = known.throttle.allow(received) {
                     tracing::warn!(
                         target: "ingest", source = %known.source.id, budget_ms = self.config.ack_budget_ms, held_back,
                         "answered 503: no acknowledgement from the event log within the budget"
@@ -85,7 +85,7 @@ impl Ingest {
                 Answer::Accepted
             }
             Err(error) => {
-                if let Some(held_back) = known.quiet.speak(received) {
+                if let Some(held_back) = known.throttle.allow(received) {
                     tracing::warn!(target: "ingest", source = %known.source.id, %error, held_back, "not published");
                 }
                 match error {

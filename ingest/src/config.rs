@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use net::server::Settings;
 use schemas::setting::{Findings, Invalid};
 use serde::Deserialize;
 
@@ -112,8 +113,18 @@ impl Config {
         Duration::from_millis(self.ack_budget_ms)
     }
 
-    pub(crate) fn drain_timeout(&self) -> Duration {
-        Duration::from_millis(self.drain_timeout_ms)
+    /// What of it the server of connections enforces.
+    pub(crate) fn server(&self) -> Settings {
+        Settings {
+            max_connections: self.max_connections,
+            max_connections_per_ip: self.max_connections_per_ip,
+            max_header_bytes: self.max_header_bytes,
+            first_byte_timeout: Duration::from_millis(self.first_byte_timeout_ms),
+            header_timeout: Duration::from_millis(self.header_timeout_ms),
+            idle_timeout: Duration::from_millis(self.idle_timeout_ms),
+            write_timeout: Duration::from_millis(self.write_timeout_ms),
+            drain_timeout: Duration::from_millis(self.drain_timeout_ms),
+        }
     }
 }
 

@@ -164,7 +164,7 @@ impl Ingest {
     }
 
     fn log_stranger(&self, known: &Arc<Known>, address: Address<'_>, now: Timestamp) {
-        let Some(held_back) = known.quiet.speak(now) else {
+        let Some(held_back) = known.throttle.allow(now) else {
             return;
         };
         if self.sources.is_stranger(known) {
@@ -188,7 +188,7 @@ async fn nothing_here(State(ingest): State<Arc<Ingest>>, request: Request) -> Re
 
 fn refuse(known: &Known, refusal: &Refusal) -> Answer {
     known.metrics.refused(refusal.label());
-    if let Some(held_back) = known.quiet.speak(Timestamp::now()) {
+    if let Some(held_back) = known.throttle.allow(Timestamp::now()) {
         tracing::warn!(target: "ingest", source = %known.source.id, reason = %refusal, held_back, "sender not verified");
     }
     match refusal {

@@ -10,7 +10,7 @@ use schemas::source::{Source, SourceDirectory};
 
 use crate::authenticate::Verifier;
 use crate::metrics::{Metrics, SourceMetrics};
-use crate::quiet::Quiet;
+use net::throttle::Throttle;
 
 /// A source, ready for use.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(crate) struct Known {
     pub(crate) verifier: Verifier,
     pub(crate) metrics: Arc<SourceMetrics>,
     /// For log lines that a sender can provoke.
-    pub(crate) quiet: Arc<Quiet>,
+    pub(crate) throttle: Arc<Throttle>,
 }
 
 /// All sources seen so far. Their number is bounded by those that were ever configured.
@@ -49,7 +49,7 @@ impl Sources {
             verifier: Verifier::decoy(),
             // No source can have this name.
             metrics: Arc::new(metrics.of_source("(unknown)")),
-            quiet: Arc::default(),
+            throttle: Arc::default(),
         });
         Self {
             directory,
@@ -88,7 +88,7 @@ impl Sources {
                 || Arc::new(self.metrics.of_source(source.id.as_str())),
                 |known| Arc::clone(&known.metrics),
             ),
-            quiet: before.map_or_else(Arc::default, |known| Arc::clone(&known.quiet)),
+            throttle: before.map_or_else(Arc::default, |known| Arc::clone(&known.throttle)),
             source: Arc::clone(source),
         });
         ready.insert(source.id.clone(), Arc::clone(&known));

@@ -7,7 +7,7 @@
 //!            ──normalize──► NewEvent(s) ──envelope──► Record(s) ──publish──► answer 200
 //! ```
 //!
-//! * [`serve`]: the accept loop and the deadlines of a connection
+//! * [`serve()`]: this crate on a listener, served by the crate `net`
 //! * [`Ingest`]: the one handler; its module tells the order of work (`accept` is its second half), the module `answer`
 //!   the whole status table
 //! * [`authenticate`]: the schemes by which a sender proves itself; [`sign`] does the sender's half
@@ -33,9 +33,8 @@ mod known;
 mod metrics;
 pub mod normalize;
 mod publish;
-mod quiet;
 mod receive;
-mod server;
+mod serve;
 
 pub use authenticate::{Explanation, NotSigned, SignedRequest, check_source, explain, sign};
 pub use canary::send_canaries;
@@ -43,4 +42,4 @@ pub use config::Config;
 pub use handler::Ingest;
 pub use judge::{Captured, Verdict, judge};
 pub use metrics::Metrics;
-pub use server::{Drained, serve};
+pub use serve::{Drained, serve};

@@ -55,9 +55,7 @@ pub struct Metrics {
     pub(crate) publish_seconds: Histogram,
     pub(crate) in_flight: Gauge,
     pub(crate) buffered_bytes: Gauge,
-    pub(crate) connections: Gauge,
-    pub(crate) accept_errors: Counter,
-    pub(crate) timed_out_connections: Counter,
+    pub(crate) server: net::server::Metrics,
 }
 
 impl Metrics {
@@ -74,9 +72,7 @@ impl Metrics {
             publish_seconds: Histogram::new(buckets),
             in_flight: Gauge::default(),
             buffered_bytes: Gauge::default(),
-            connections: Gauge::default(),
-            accept_errors: Counter::default(),
-            timed_out_connections: Counter::default(),
+            server: net::server::Metrics::default(),
         };
         let all = &metrics;
         registry.register(
@@ -128,17 +124,17 @@ impl Metrics {
         registry.register(
             "forebay_ingest_connections",
             "open connections",
-            all.connections.clone(),
+            all.server.connections.clone(),
         );
         registry.register(
             "forebay_ingest_accept_errors",
             "connections that could not be accepted, mostly for want of file descriptors",
-            all.accept_errors.clone(),
+            all.server.accept_errors.clone(),
         );
         registry.register(
             "forebay_ingest_timed_out_connections",
             "connections closed because the client was silent or slow",
-            all.timed_out_connections.clone(),
+            all.server.timed_out_connections.clone(),
         );
         metrics
     }

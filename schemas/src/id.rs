@@ -33,7 +33,7 @@ pub enum IdTime {
 }
 
 impl EventId {
-    /// Derives the id. `identity` is what the platform itself tells events apart by, in parts; the parts are hashed with
+    /// Derives the id. `identity` is what the platform itself distinguishes events by, in parts; the parts are hashed with
     /// their lengths, so that `["ab", "c"]` and `["a", "bc"]` differ.
     pub fn derive(time: Timestamp, tenant: &Tenant, source: &SourceId, identity: &[&str]) -> Self {
         let mut hash = Sha256::new();

@@ -1,4 +1,4 @@
-//! The platforms whose webhooks Forebay speaks.
+//! The platforms whose webhooks Forebay understands.
 
 use std::fmt;
 use std::str::FromStr;

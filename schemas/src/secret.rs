@@ -49,7 +49,7 @@ impl Secret {
         std::str::from_utf8(&self.0).ok()
     }
 
-    /// An empty secret authenticates nobody: whoever checks, refuses.
+    /// An empty secret authenticates no one: every check refuses it.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -17,7 +17,7 @@ pub struct Source {
     pub id: SourceId,
     /// Whose events it sends.
     pub tenant: Tenant,
-    /// The dialect that it speaks.
+    /// The platform whose webhooks it sends.
     pub platform: Platform,
     /// How it proves itself; `None` means the platform's own way ([`Platform::scheme`]).
     pub scheme: Option<Scheme>,
@@ -83,7 +83,7 @@ pub enum Scheme {
     },
     /// A fixed text in the path, behind the source id.
     UrlSecret,
-    /// Anybody may send. Only ever by explicit choice.
+    /// Every sender is accepted. Only ever by explicit choice.
     None,
 }
 

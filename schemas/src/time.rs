@@ -15,9 +15,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The first moment that can be written.
+    /// The earliest moment that can be written.
     pub const MIN: Self = Self(0);
-    /// The last moment that can be written: 9999-12-31T23:59:59.999Z.
+    /// The latest moment that can be written: 9999-12-31T23:59:59.999Z.
     pub const MAX: Self = Self(253_402_300_799_999);
 
     /// `ms` milliseconds since the epoch; `None` outside [`Self::MIN`] to [`Self::MAX`].

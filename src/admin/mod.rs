@@ -11,40 +11,46 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use net::server::Settings;
 use prometheus_client::registry::Registry;
 use schemas::BoxFuture;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// One thing that must be so for this process to do its duty; the error says what is not.
 pub(crate) type Check = Box<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
-/// What the port tells.
+/// What the port reports.
 pub(crate) struct Admin {
     pub(crate) metrics: Registry,
     pub(crate) checks: Vec<(String, Check)>,
     pub(crate) shutdown: CancellationToken,
 }
 
-/// How long an answer under way may take when the process ends. Whoever holds a connection open without asking anything
-/// must not keep a drained process from ending.
-const GRACE: Duration = Duration::from_secs(1);
+/// The limits of the port: few clients, all of them ours. Whoever holds a connection open without a request must not keep a
+/// drained process from ending.
+const SETTINGS: Settings = Settings {
+    max_connections: 256,
+    max_connections_per_ip: None,
+    max_header_bytes: 16 * 1024,
+    first_byte_timeout: Duration::from_secs(5),
+    header_timeout: Duration::from_secs(5),
+    idle_timeout: Duration::from_secs(75),
+    write_timeout: Duration::from_secs(15),
+    drain_timeout: Duration::from_secs(1),
+};
 
 /// Serves until the token is cancelled.
-pub(crate) async fn serve(admin: Admin, listener: TcpListener, ended: CancellationToken) -> std::io::Result<()> {
+pub(crate) async fn serve(admin: Admin, listener: TcpListener, ended: CancellationToken) {
     let router = Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .with_state(Arc::new(admin));
-    let graceful = ended.clone().cancelled_owned();
-    let serving = axum::serve(listener, router)
-        .with_graceful_shutdown(graceful)
-        .into_future();
-    tokio::select! {
-        served = serving => served,
-        () = async { ended.cancelled().await; tokio::time::sleep(GRACE).await } => Ok(()),
-    }
+    // Its own connections are not worth a series: whoever reads them is one.
+    let uncounted = net::server::Metrics::default();
+    net::server::serve(router, &SETTINGS, uncounted, listener, ended, &TaskTracker::new()).await;
 }
 
 async fn readyz(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
@@ -112,6 +118,6 @@ mod tests {
 
         ended.cancel();
         let end = tokio::time::timeout(Duration::from_secs(10), serving).await;
-        end.expect("it ends").expect("no panic").expect("no error");
+        end.expect("it ends").expect("no panic");
     }
 }

@@ -101,7 +101,7 @@ pub(crate) struct CheckArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct SendArgs {
-    /// The platform to speak as, for example chatwoot
+    /// The platform to send as, for example chatwoot
     pub(crate) platform: Platform,
     /// Post this body instead of a sample; `-` is standard input
     #[arg(long, value_name = "FILE")]
@@ -225,7 +225,7 @@ pub(crate) struct ConnectArgs {
     /// Send only what reads, and show what would be sent, without secrets
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Register again even if nothing seems to differ: most platforms do not tell whether they have the newest secret
+    /// Register again even if nothing seems to differ: most platforms do not show whether they have the newest secret
     #[arg(long)]
     pub(crate) force: bool,
     /// Take the place of a URL that leads somewhere else, where the platform has room for one only

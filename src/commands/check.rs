@@ -22,7 +22,7 @@ use crate::{assemble, telemetry};
 pub(crate) async fn check(args: CheckArgs, out: &mut Printer) -> anyhow::Result<()> {
     let loaded = config::load(&args.file.config)?;
     loaded.config.check_all().map_err(|found| loaded.refuse(found))?;
-    // Without services the client that is made below may notice that one is away: not asked, so not told.
+    // Without services the client that is made below may notice that one is away: not asked, so not reported.
     if args.connect {
         telemetry::start(&loaded.config.logging)?;
     }

@@ -60,7 +60,7 @@ async fn register(args: ConnectArgs, out: &mut Printer) -> anyhow::Result<()> {
     }
     let client = Client::new(args.ca_file.as_deref()).map_err(|e| ConfigError(format!("--ca-file: {e}")))?;
     let token = config::secret_from_environment(TOKEN)?;
-    // Before anything is registered: what a platform tells once must have a place to go.
+    // Before anything is registered: what a platform shows only once needs a place to be written to.
     let mut keeper = match &args.secret_out {
         Some(path) if !args.dry_run => Some(Keeper::open(path)?),
         _ => None,
@@ -83,12 +83,12 @@ async fn register(args: ConnectArgs, out: &mut Printer) -> anyhow::Result<()> {
         replace: args.replace,
         keeps_secret: keeper.is_some(),
     };
-    let mut tell = |exchange: &Exchange| {
+    let mut print = |exchange: &Exchange| {
         for line in lines_of(exchange) {
             out.line(&line);
         }
     };
-    let result = connect::connect(&order, &client, &mut tell).await;
+    let result = connect::connect(&order, &client, &mut print).await;
     let report = result.map_err(|error| match error {
         ConnectError::Order(reason) => anyhow::Error::from(ConfigError(reason)),
         other => other.into(),

@@ -53,7 +53,7 @@ fn import_rules(args: &RulesImportArgs, out: &mut Printer) -> anyhow::Result<()>
             out.line(imported.yaml.trim_end());
         }
         Some(file) => {
-            // Rules are edited after they were imported; nobody's work is written over.
+            // Rules are edited after they were imported; no one's work is overwritten.
             let written = std::fs::File::create_new(file).and_then(|mut out| out.write_all(imported.yaml.as_bytes()));
             written.with_context(|| format!("cannot make `{}`", file.display()))?;
         }

@@ -22,7 +22,7 @@ use crate::config::ConfigError;
 use crate::output::Printer;
 use crate::{assemble, config};
 
-/// What a forgery is signed with: fit for every scheme, and nobody's.
+/// What a forgery is signed with: fit for every scheme, and no source's.
 const FORGERS_KEY: &str = "whsec_Zm9yZWJheS1mb3JnZWQta2V5LWZvcmdlZA==";
 
 /// How long ingest may take to answer.

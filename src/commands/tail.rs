@@ -174,7 +174,7 @@ fn pretty(record: &StoredRecord, event: Option<&Event>, differs: Option<&Differs
     line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// The most telling member of the normalized part.
+/// The most informative member of the normalized part.
 fn summary(data: &Value) -> Option<String> {
     let member = data.as_object()?.values().next()?;
     let text = |name: &str| member.get(name).and_then(Value::as_str);

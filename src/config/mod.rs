@@ -36,7 +36,7 @@ pub(crate) struct Config {
     pub(crate) ingest: ingest::Config,
     /// Who may send to us.
     pub(crate) sources: Vec<control::SourceSpec>,
-    /// Who wants to hear.
+    /// The registered outbound URLs.
     pub(crate) endpoints: Vec<control::EndpointSpec>,
     /// The rules file, relative to this one; without it every event goes to every sink.
     pub(crate) rules_file: Option<PathBuf>,

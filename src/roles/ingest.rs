@@ -6,47 +6,76 @@ use schemas::log::Publish;
 use schemas::setting::within;
 use schemas::source::SourceDirectory;
 use tokio::net::TcpListener;
-use tracing::warn;
+use tracing::{info, warn};
 
-use super::Base;
+use super::{Base, lifetime};
 use crate::assemble;
 
-/// Serves `port` until the process is asked to end, and drains.
-pub(super) fn spawn(base: &mut Base, port: TcpListener) -> anyhow::Result<()> {
-    for source in assemble::open_sources(&base.registry) {
-        warn!(
-            source,
-            "this source has `scheme: none`: whoever knows its URL can send to it"
-        );
+/// The service, built.
+pub(super) struct Ingest {
+    service: Arc<ingest::Ingest>,
+}
+
+/// The service and its port.
+pub(super) struct Bound {
+    service: Arc<ingest::Ingest>,
+    port: TcpListener,
+}
+
+impl Ingest {
+    /// Builds the service out of the settings under `ingest` and the sources.
+    pub(super) fn build(base: &mut Base) -> anyhow::Result<Self> {
+        let service = ingest::Ingest::new(
+            base.loaded.config.ingest.clone(),
+            Arc::clone(&base.registry) as Arc<dyn SourceDirectory>,
+            Arc::clone(&base.log) as Arc<dyn Publish>,
+            base.topics.events.clone(),
+            &mut base.metrics,
+        )
+        .map_err(|found| base.loaded.refuse(within("ingest", found)))?;
+        Ok(Self { service })
     }
-    let config = &base.loaded.config;
-    let service = ingest::Ingest::new(
-        config.ingest.clone(),
-        Arc::clone(&base.registry) as Arc<dyn SourceDirectory>,
-        Arc::clone(&base.log) as Arc<dyn Publish>,
-        base.topics.events.clone(),
-        &mut base.metrics,
-    )
-    .map_err(|found| base.loaded.refuse(within("ingest", found)))?;
 
-    let (log, events) = (Arc::clone(&base.log), base.topics.events.clone());
-    let (partitions, interval) = (config.event_log.partitions, config.event_log.canary_interval());
-    let shutdown = base.shutdown.clone();
-    base.tasks.spawn(async move {
-        ingest::send_canaries(log, events, partitions, interval, shutdown).await;
-        Ok(())
-    });
-
-    let shutdown = base.shutdown.clone();
-    base.tasks.spawn(async move {
-        let drained = ingest::serve(service, port, shutdown).await;
-        if drained.webhooks_unfinished + drained.connections_cut_off > 0 {
+    /// Binds `ingest.listen`, and logs the address.
+    pub(super) async fn bind(self, base: &Base) -> anyhow::Result<Bound> {
+        let port = lifetime::bind(&base.loaded.config.ingest.listen, "ingest.listen").await?;
+        let sources = base.registry.sources().count();
+        info!(address = %port.local_addr()?, version = lifetime::VERSION, sources, "receiving webhooks");
+        for source in assemble::open_sources(&base.registry) {
             warn!(
-                ?drained,
-                "the drain of ingest ran out of time; nothing unfinished was answered 2xx"
+                source,
+                "this source has `scheme: none`: whoever knows its URL can send to it"
             );
         }
-        Ok(())
-    });
-    Ok(())
+        Ok(Bound {
+            service: self.service,
+            port,
+        })
+    }
+}
+
+impl Bound {
+    /// Serves until the process is asked to end, and drains.
+    pub(super) fn spawn(self, base: &mut Base) {
+        let event_log = &base.loaded.config.event_log;
+        let (partitions, interval) = (event_log.partitions, event_log.canary_interval());
+        let (log, events) = (Arc::clone(&base.log), base.topics.events.clone());
+        let shutdown = base.shutdown.clone();
+        base.tasks.spawn(async move {
+            ingest::send_canaries(log, events, partitions, interval, shutdown).await;
+            Ok(())
+        });
+
+        let shutdown = base.shutdown.clone();
+        base.tasks.spawn(async move {
+            let drained = ingest::serve(self.service, self.port, shutdown).await;
+            if drained.webhooks_unfinished + drained.connections_cut_off > 0 {
+                warn!(
+                    ?drained,
+                    "the drain of ingest ran out of time; nothing unfinished was answered 2xx"
+                );
+            }
+            Ok(())
+        });
+    }
 }

@@ -7,6 +7,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+/// The version that each bound address is logged with.
+pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// Listens on `address`, which stands under `key` in the configuration.
 pub(super) async fn bind(address: &str, key: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)

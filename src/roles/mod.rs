@@ -1,8 +1,9 @@
 //! The roles: what `dev`, `ingest` and `process` run, from start to drained end.
 //!
-//! All start alike: build everything out of the configuration, bind the ports, log each address, spawn the tasks, and drain
-//! when the process is asked to end. Ports are bound before anything is waited for, so that one that is in use shows at once.
+//! All start alike, each in its own file: build everything out of the configuration, bind the port, log its address, spawn the
+//! tasks, and drain when the process is asked to end. Ports are bound before anything is waited for, so that one that is in use shows at once.
 
+mod admin;
 mod event_log;
 mod ingest;
 mod lifetime;
@@ -12,7 +13,6 @@ mod workers;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use prometheus_client::registry::Registry as Metrics;
 use schemas::log::{EventLog, TopicSpec};
 use schemas::name::SinkName;
@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::admin::{self, Admin, Check};
+use crate::admin::{Check, process::register as register_process_metrics};
 use crate::cli::{DevArgs, ProcessArgs, RoleArgs};
 use crate::config::{self, Loaded, Topics};
 use crate::{assemble, limits, telemetry};
@@ -90,7 +90,7 @@ impl Base {
         limits::raise_descriptors();
         let registry = assemble::guarded_registry(&loaded)?;
         let mut metrics = Metrics::default();
-        admin::process::register(&mut metrics);
+        register_process_metrics(&mut metrics);
         let event_log = &loaded.config.event_log;
         Ok(Self {
             topics: event_log.topics()?,
@@ -117,42 +117,30 @@ async fn run(loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
         None => None,
     };
 
-    let admin_port = lifetime::bind(&base.loaded.config.admin.listen, "admin.listen").await?;
-    let ingest_port = if roles.ingest {
-        Some(lifetime::bind(&base.loaded.config.ingest.listen, "ingest.listen").await?)
-    } else {
-        None
+    let ingest = roles.ingest.then(|| ingest::Ingest::build(&mut base)).transpose()?;
+
+    let admin = admin::bind(&base).await?;
+    let ingest = match ingest {
+        Some(ingest) => Some(ingest.bind(&base).await?),
+        None => None,
     };
-    let version = env!("CARGO_PKG_VERSION");
-    info!(address = %admin_port.local_addr()?, version, "answering /livez, /readyz and /metrics");
-    if let Some(port) = &ingest_port {
-        let sources = base.registry.sources().count();
-        info!(address = %port.local_addr()?, version, sources, "receiving webhooks");
-    }
 
     event_log::prepare(&mut base, roles.make_topics).await?;
-    if let Some(port) = ingest_port {
-        ingest::spawn(&mut base, port)?;
+    if let Some(ingest) = ingest {
+        ingest.spawn(&mut base);
     }
     if let Some(process) = process {
         process.spawn(&mut base);
     }
-    let ended = CancellationToken::new();
-    let admin = Admin {
-        metrics: base.metrics,
-        checks: base.checks,
-        shutdown: base.shutdown.clone(),
-    };
-    let admin_task = tokio::spawn(admin::serve(admin, admin_port, ended.clone()));
+    let admin = admin.spawn(&mut base);
     let signals = tokio::spawn(lifetime::end_on_signal(base.shutdown.clone()));
 
     let result = lifetime::supervise(base.tasks, &base.shutdown).await;
     if let Err(error) = base.log.flush(Duration::from_secs(5)).await {
         warn!(%error, "the event log was not flushed");
     }
-    ended.cancel();
     signals.abort();
-    admin_task.await.context("admin port")??;
+    admin.end().await?;
     info!("stopped");
     result
 }

@@ -6,9 +6,6 @@ mod conformance;
 mod bad_days;
 #[path = "kafka/holes.rs"]
 mod holes;
-#[path = "../../tests/faults/proxy.rs"]
-#[expect(dead_code, reason = "the fault tests use all of it")]
-mod proxy;
 #[path = "kafka/rebalance.rs"]
 mod rebalance;
 #[path = "kafka/refusing_broker.rs"]
@@ -32,8 +29,7 @@ use stream::kafka::{Config, KafkaLog};
 
 /// The address of the tests' Kafka.
 fn brokers() -> String {
-    let brokers = std::env::var_os("FOREBAY_TEST_KAFKA").and_then(|b| b.into_string().ok());
-    brokers.expect("FOREBAY_TEST_KAFKA is not set: run `./run test`, or `eval \"$(./run services start)\"` first")
+    harness::service("FOREBAY_TEST_KAFKA")
 }
 
 fn config() -> Config {

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use crate::sender::SOURCE;
 use crate::services::Held;
-use crate::support::forebay::{Role, run, stderr};
-use crate::support::receiver::SECRET;
-use crate::support::sender::{Client, STANDARD_SECRET};
-use crate::support::unique;
+use harness::deliveries::SECRET;
+use harness::program::{Role, run, stderr};
+use harness::sender::{Client, STANDARD_SECRET};
+use harness::unique;
 
 /// The addresses of the services for a process.
 #[derive(Debug, Clone)]

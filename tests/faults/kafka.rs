@@ -59,7 +59,7 @@ pub(crate) async fn delete_topic(brokers: &str, topic: &str) {
         .await
         .expect("an answer");
     deleted[0].as_ref().expect("deleted");
-    crate::support::eventually("the topic is gone", PATIENCE, async || {
+    harness::eventually("the topic is gone", PATIENCE, async || {
         tokio::task::block_in_place(|| records(brokers, topic))
             .is_none()
             .then_some(())
@@ -72,7 +72,7 @@ pub(crate) async fn delete_groups(brokers: &str, groups: &[String]) {
     let admin = admin(brokers);
     for group in groups {
         // A member that has just left still counts for a moment.
-        crate::support::eventually("the group is gone", PATIENCE, async || {
+        harness::eventually("the group is gone", PATIENCE, async || {
             let deleted = admin.delete_groups(&[group], &AdminOptions::new()).await;
             deleted.is_ok_and(|groups| groups[0].is_ok()).then_some(())
         })

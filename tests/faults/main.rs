@@ -6,9 +6,6 @@
 //! `./run faults` runs all of them, long; `./run faults CASE…` those whose name has `CASE` in it. The table goes to
 //! standard output and to `target/faults.json`; configurations and logs of each case stay in `target/tmp/faults`.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod cases;
 mod deployment;
 mod judge;
@@ -16,7 +13,6 @@ mod kafka;
 mod ledger;
 mod plan;
 mod proxied;
-mod proxy;
 mod receiver;
 mod report;
 mod selftest;

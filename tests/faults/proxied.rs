@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
-use crate::proxy::{CHUNK, Link, Proxy};
+use harness::proxy::{CHUNK, Link, Proxy};
 
 /// Starts a server that echoes what it gets, and a proxy in front of it.
 async fn echo() -> Proxy {
@@ -89,7 +89,7 @@ async fn stalled_bytes_arrive_later_and_cut_ones_never() {
     assert!(stream.read_exact(&mut back).await.is_err(), "reset");
     assert!(TcpStream::connect(proxy.address).await.is_err(), "refused");
     proxy.open();
-    crate::support::eventually("it listens again", Duration::from_secs(10), async || {
+    harness::eventually("it listens again", Duration::from_secs(10), async || {
         TcpStream::connect(proxy.address).await.ok()
     })
     .await;

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::ledger::{mark_in, now_ms};
-use crate::support::receiver::SECRET;
+use harness::deliveries::SECRET;
 
 /// One delivery as it arrived.
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::ledger::{Answer, EventState, Ledger, now_ms};
-use crate::support::sender::{Client, STANDARD_SECRET, Webhook};
+use harness::sender::{Client, STANDARD_SECRET, Webhook};
 
 /// The id of the source, which is of the platform `standard` and has the secret [`STANDARD_SECRET`].
 pub(crate) const SOURCE: &str = "faults";

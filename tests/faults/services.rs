@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
-use crate::support::repository;
+use harness::repository;
 
 /// The services of one process of this test program.
 #[derive(Debug)]

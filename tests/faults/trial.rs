@@ -11,11 +11,11 @@ use tokio::time::sleep;
 use crate::deployment::{Addresses, Deployment, Settings, Which};
 use crate::ledger::{Ledger, now_ms};
 use crate::plan::Plan;
-use crate::proxy::Proxy;
 use crate::receiver::Receiver;
 use crate::sender::Load;
 use crate::services::{ONE, POSTGRES, Services, THREE};
-use crate::support::{Database, eventually};
+use harness::proxy::Proxy;
+use harness::{Database, eventually};
 
 /// One case at a time: two cores are not enough for more, and one case's faults must not affect another.
 static TURN: Mutex<()> = Mutex::const_new(());

@@ -6,8 +6,8 @@ use ingest::{Config, Drained};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::log::Mode;
 use crate::room::{PATIENCE, Room, signed};
+use harness::publish_log::Mode;
 
 #[tokio::test]
 async fn a_drain_finishes_what_has_begun_and_closes_what_is_idle() {

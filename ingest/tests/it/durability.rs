@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use ingest::Config;
 
-use crate::log::Mode;
 use crate::room::{Room, signed};
+use harness::publish_log::Mode;
 
 fn batch(texts: usize) -> String {
     let mut messages = String::new();

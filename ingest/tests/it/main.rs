@@ -7,7 +7,6 @@ mod framing;
 mod handshakes;
 mod http2;
 mod identity;
-mod log;
 mod memory;
 mod room;
 mod slow;

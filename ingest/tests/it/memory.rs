@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ingest::Config;
 
-use crate::log::Mode;
 use crate::room::{PATIENCE, Room, signed};
+use harness::publish_log::Mode;
 
 /// What a connection with a request in progress may cost all in all, the test's own half included, bytes.
 const PER_CONNECTION: u64 = 96 * 1024;

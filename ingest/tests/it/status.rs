@@ -3,8 +3,8 @@
 use ingest::Config;
 use schemas::time::Timestamp;
 
-use crate::log::Mode;
 use crate::room::{Room, signed, signed_at};
+use harness::publish_log::Mode;
 
 fn payload(name: &str) -> Vec<u8> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/payloads");

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Text;
 
-/// `connection.updated`. Only what the platform told; several of these together make the state.
+/// `connection.updated`. Only what the platform reported; several of these together make the state.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Connection<'a> {
     /// The platform's id of the line, where it says.

@@ -43,7 +43,7 @@ pub struct GroupParticipants<'a> {
     /// Those it happened to.
     #[serde(borrow)]
     pub participants: Vec<Participant<'a>>,
-    /// Who did it; absent when nobody did (joined by a link).
+    /// Who did it; absent where no one did (joined by a link).
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<Party<'a>>,
 }
@@ -52,9 +52,9 @@ pub struct GroupParticipants<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ParticipantsAction {
-    /// Somebody added them.
+    /// Added by another party.
     Added,
-    /// Somebody removed them.
+    /// Removed by another party.
     Removed,
     /// They became admins.
     Promoted,

@@ -126,7 +126,7 @@ pub struct Quoted<'a> {
 }
 
 impl<'a> Quoted<'a> {
-    /// The message with that id, of which no more is told.
+    /// The message with that id, of which nothing else is known.
     pub fn new(id: Text<'a>) -> Self {
         Self {
             id: Some(id),

@@ -1,7 +1,7 @@
 //! What each event type carries in `data`, one Rust type each, in five families.
 //!
 //! Ids are text, whatever the platform sends (`9001` and `"9001"` are the same id); every reference to a message (`quoted.id`,
-//! the id of a deletion, a status, a reaction) has the form of `message.id` on that platform. A platform tells what it tells: every
+//! the id of a deletion, a status, a reaction) has the form of `message.id` on that platform. Platforms differ in what they report: every
 //! member that not all platforms know is optional, and absent rather than null.
 
 mod connection;
@@ -31,7 +31,7 @@ use crate::name::EventType;
 /// Text that borrows from the body where it can.
 pub type Text<'a> = Cow<'a, str>;
 
-/// Somebody: a customer, an agent, a bot.
+/// A party: a customer, an agent, a bot.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Party<'a> {
     /// The platform's id of them; absent where it says no more than what they are.
@@ -46,14 +46,14 @@ pub struct Party<'a> {
     /// Their phone number in the form of E.164: a plus and digits. Absent where it is not known to be one.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<Text<'a>>,
-    /// The other id under which the network knows them: WhatsApp's hidden id (`...@lid`) of somebody who is called by their
+    /// The other id under which the network knows them: WhatsApp's hidden id (`...@lid`) of a person who is known by their
     /// phone's address, the tenant's or network's own id of a contact of the platform.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub alternate_id: Option<Text<'a>>,
 }
 
 impl<'a> Party<'a> {
-    /// Somebody of whom no more is told.
+    /// A party of whom nothing else is known.
     pub fn new(id: Text<'a>, kind: PartyKind) -> Self {
         Self {
             id: Some(id),
@@ -62,7 +62,7 @@ impl<'a> Party<'a> {
         }
     }
 
-    /// Somebody of whom only what they are is told.
+    /// A party of whom only the kind is known.
     pub fn unnamed(kind: PartyKind) -> Self {
         Self {
             kind: Some(kind),
@@ -77,7 +77,7 @@ impl<'a> Party<'a> {
 pub enum PartyKind {
     /// A customer.
     Contact,
-    /// Somebody who works for the tenant.
+    /// A person who works for the tenant.
     Agent,
     /// A program.
     Bot,
@@ -142,7 +142,7 @@ macro_rules! data {
 }
 
 data! {
-    /// Somebody wrote something.
+    /// A message was written.
     MessageCreated(Message) = "message.created", "message", 1;
     /// A message was edited, or the platform knows more of it.
     MessageUpdated(Message) = "message.updated", "message", 1;
@@ -150,7 +150,7 @@ data! {
     MessageDeleted(MessageDeletion) = "message.deleted", "message", 1;
     /// A message was sent, delivered, read, played, or failed.
     MessageStatus(MessageStatus) = "message.status", "message", 1;
-    /// Somebody reacted to a message, or took the reaction back.
+    /// A reaction to a message was added or removed.
     MessageReaction(MessageReaction) = "message.reaction", "message", 1;
     /// Who is in a group, or what they may do there, changed.
     GroupParticipantsUpdated(GroupParticipants) = "group.participants.updated", "group", 1;
@@ -158,7 +158,7 @@ data! {
     GroupCreated(Group) = "group.created", "group", 1;
     /// A group's subject, description or settings changed.
     GroupUpdated(Group) = "group.updated", "group", 1;
-    /// Somebody asked to join a group, or that was decided.
+    /// A request to join a group was made or decided.
     GroupJoinRequest(GroupJoinRequest) = "group.join_request", "group", 1;
     /// A conversation with a customer was opened.
     TicketCreated(Ticket) = "ticket.created", "ticket", 1;
@@ -176,7 +176,7 @@ data! {
     ContactUpdated(Contact) = "contact.updated", "contact", 1;
     /// The line to the messaging network came up, went down, or wants pairing.
     ConnectionUpdated(Connection) = "connection.updated", "connection", 1;
-    /// Somebody is typing, recording, online or away.
+    /// A party is typing, recording, online or away.
     PresenceUpdated(Presence) = "presence.updated", "presence", 1;
     /// A customer gave a bot a command.
     BotCommand(BotCommand) = "bot.command", "command", 1;

@@ -53,7 +53,7 @@ pub struct Attributes {
     pub raw_sha256: String,
 }
 
-/// A record's value as it is read: one pass, `data` unparsed. Attributes of CloudEvents that nobody reads are passed over.
+/// A record's value as it is read: one pass, `data` unparsed. Attributes of CloudEvents that have no use here are skipped.
 #[derive(Deserialize)]
 struct Wire<'a> {
     id: EventId,
@@ -318,7 +318,7 @@ mod tests {
             assert_eq!(event.raw(), raw.as_bytes(), "{raw:?}");
             assert_eq!(event.raw_json(), Some(raw));
         }
-        // Somebody has written it again: the white space is theirs.
+        // Written again by another program, with its own white space.
         let record = envelope(&data, Raw::Json("{}".into()), &tenant, &source);
         let text = std::str::from_utf8(&record.value).expect("text");
         let spread = text.replace("\":", "\": ").replace(",\"", ", \"");

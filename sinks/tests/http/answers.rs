@@ -10,8 +10,8 @@ use schemas::sink::{Outcome, Sink as _, Target};
 use sinks::http::{Client, SendError};
 use standardwebhooks::Webhook;
 
-use crate::receiver::{Answer, Receiver};
 use crate::stage::{EVENT_ID, SECRET, Stage, TRACEPARENT, batch, endpoint, event, local, rejected, retry};
+use harness::receiver::{Answer, Receiver};
 
 #[tokio::test]
 async fn a_delivery_is_the_events_bytes_signed_so_that_the_stock_library_verifies_it() {

@@ -8,8 +8,8 @@ use schemas::sink::{Outcome, Sink as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use crate::receiver::{Answer, Receiver};
 use crate::stage::{Stage, conversations, endpoint};
+use harness::receiver::{Answer, Receiver};
 
 /// How a receiver sends the body of its 200.
 #[derive(Debug, Clone, Copy)]
@@ -78,12 +78,8 @@ async fn receiver(body: Body) -> (String, Arc<Counts>) {
     (url, counts)
 }
 
-async fn eventually(what: &str, mut so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(8);
-    while !so() {
-        assert!(Instant::now() < deadline, "never happened: {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+async fn eventually(what: &str, holds: impl FnMut() -> bool) {
+    harness::until(what, Duration::from_secs(8), holds).await;
 }
 
 #[tokio::test]

@@ -10,8 +10,8 @@ use sinks::http::Client;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::receiver::{Answer, Receiver, raw};
 use crate::stage::{Stage, endpoint, event, local, retry};
+use harness::receiver::{Answer, Receiver, raw};
 
 /// Delivers to `url` with a time limit of one second and says how it ended and how long it took.
 async fn outcome_of(url: &str) -> (Outcome, Duration) {

@@ -7,8 +7,8 @@ use schemas::name::Tenant;
 use schemas::sink::{Outcome, Sink as _, Target};
 use sinks::http::check_argument;
 
-use crate::receiver::{Answer, Receiver};
 use crate::stage::{Stage, conversations, endpoint, event, rejected, retry};
+use harness::receiver::{Answer, Receiver};
 
 #[tokio::test]
 async fn an_endpoint_never_has_more_attempts_under_way_than_its_slots() {

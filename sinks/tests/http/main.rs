@@ -9,7 +9,6 @@ mod conforms;
 mod hostile;
 mod lanes;
 mod proxy;
-mod receiver;
 mod resolver;
 mod sockets;
 mod ssrf;

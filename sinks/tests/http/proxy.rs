@@ -4,8 +4,8 @@ use std::process::Command;
 
 use schemas::sink::Outcome;
 
-use crate::receiver::{Answer, Receiver};
 use crate::stage::{Stage, endpoint};
+use harness::receiver::{Answer, Receiver};
 
 /// Set in the process that the test starts, since a process must not change its own environment.
 const INSIDE: &str = "FOREBAY_TEST_INSIDE_PROXIED";

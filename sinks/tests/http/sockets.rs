@@ -12,8 +12,8 @@ use schemas::name::EndpointId;
 use schemas::sink::{Outcome, Sink as _};
 use sinks::http::{Client, Config};
 
-use crate::receiver::{Answer, Receiver};
 use crate::stage::{Stage, conversations, endpoint, local, retry};
+use harness::receiver::{Answer, Receiver};
 
 const PORT: &str = "FOREBAY_TEST_PORT";
 const ENDPOINTS: &str = "FOREBAY_TEST_ENDPOINTS";

@@ -9,9 +9,9 @@ use schemas::sink::Outcome;
 use sinks::http::{Class, Client, Config, Guard, SendError};
 use url::Url;
 
-use crate::receiver::{Answer, Receiver};
 use crate::resolver::Script;
 use crate::stage::{Stage, endpoint, rejected};
+use harness::receiver::{Answer, Receiver};
 
 /// Spellings that lead to the IPv4 loopback address, all of which a naive parser lets through.
 const LOOPBACK_V4: &[&str] = &[

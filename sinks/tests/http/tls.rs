@@ -11,9 +11,9 @@ use sinks::http::{Client, Config, Guard};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::receiver::{Answer, Receiver};
 use crate::resolver::Script;
 use crate::stage::{Stage, endpoint, local, retry};
+use harness::receiver::{Answer, Receiver};
 
 fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/http/tls").join(name)

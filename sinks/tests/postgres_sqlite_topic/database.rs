@@ -19,9 +19,7 @@ pub(crate) struct Database {
 }
 
 pub(crate) fn server() -> Url {
-    let url = std::env::var_os("FOREBAY_TEST_POSTGRES")
-        .expect("FOREBAY_TEST_POSTGRES is not set: run `./run test`, or `eval \"$(./run services start)\"` first");
-    url.to_str().and_then(|url| url.parse().ok()).expect("a URL")
+    harness::service("FOREBAY_TEST_POSTGRES").parse().expect("a URL")
 }
 
 async fn on_server(statement: String) {

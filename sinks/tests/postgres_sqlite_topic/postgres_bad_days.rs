@@ -9,9 +9,9 @@ use sinks::postgres::PostgresSink;
 use sinks::table::Metrics;
 use sqlx::Connection as _;
 
-use crate::database::{Database, all_delivered, server, sink_name, with_database};
+use crate::database::{Database, all_delivered, sink_name, with_database};
 use crate::events::{batch, kept, partition, sample, samples};
-use crate::proxy::Proxy;
+use crate::proxy::proxy;
 
 fn reason(result: Result<impl std::fmt::Debug, Unavailable>) -> String {
     result.expect_err("unavailable").to_string()
@@ -110,18 +110,20 @@ async fn a_slow_statement_is_given_up_by_the_server() {
 #[tokio::test]
 async fn a_server_that_goes_away_is_told_and_when_it_is_back_work_goes_on() {
     with_database(|database| async move {
-        let mut proxy = Proxy::start(&server()).await;
+        let proxy = proxy().await;
         let mut config = database.config();
         config.url = Secret::new(proxy.url(&database.url).as_str());
         config.connect_timeout_ms = 300;
         let sink = PostgresSink::connect(&config, sink_name(), Metrics::default()).expect("valid");
         sink.ready().await.expect("ready");
-        proxy.go_away().await;
+        proxy.cut();
+        proxy.listening(false).await;
         let message = reason(sink.deliver(&batch(0, &samples("e", 5))).await);
         assert!(message.contains(&proxy.address.to_string()), "{message}");
         let message = reason(sink.ready().await);
         assert!(message.contains("within 300 ms: is it running, reachable"), "{message}");
-        proxy.come_back().await;
+        proxy.open();
+        proxy.listening(true).await;
         sink.ready().await.expect("ready again");
         assert!(all_delivered(
             &sink.deliver(&batch(0, &samples("e", 5))).await.expect("available")
@@ -152,7 +154,7 @@ async fn a_server_that_was_never_there_does_not_hold_up_the_start() {
 #[tokio::test]
 async fn a_server_that_vanishes_without_a_word_is_noticed() {
     with_database(|database| async move {
-        let proxy = Proxy::start(&server()).await;
+        let proxy = proxy().await;
         let mut config = database.config();
         config.url = Secret::new(proxy.url(&database.url).as_str());
         config.connect_timeout_ms = 300;
@@ -171,7 +173,7 @@ async fn a_server_that_vanishes_without_a_word_is_noticed() {
         let started = Instant::now();
         let (result, ()) = tokio::join!(sink.deliver(&events), async {
             waiting_backends(&database, "count(*)").await;
-            proxy.fall_silent();
+            proxy.vanish();
         });
         let message = reason(result);
         assert!(message.contains("no answer within 6000 ms"), "{message}");
@@ -180,7 +182,7 @@ async fn a_server_that_vanishes_without_a_word_is_noticed() {
         let message = reason(sink.deliver(&events).await);
         assert!(message.contains("within 300 ms"), "{message}");
         blocking.rollback().await.expect("rolls back");
-        proxy.speak_again();
+        proxy.open();
         assert!(all_delivered(&sink.deliver(&events).await.expect("available")));
     })
     .await;

@@ -1,5 +1,5 @@
 //! `forebay check --connect`: whether the services are there, as configured, and grant every right that will be needed. Goes
-//! on after a problem, so that all of them are told at once.
+//! on after a problem, so that all of them are reported at once.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,10 +66,10 @@ impl Findings<'_> {
         self.out.line(text);
     }
 
-    /// Two questions may meet with the same problem: it is told once.
+    /// Two questions may meet the same problem: it is reported once.
     fn problem(&mut self, error: anyhow::Error) {
-        let told = output::in_words(&error);
-        if !self.problems.iter().any(|known| output::in_words(known) == told) {
+        let text = output::in_words(&error);
+        if !self.problems.iter().any(|known| output::in_words(known) == text) {
             self.problems.push(error);
         }
     }
@@ -90,7 +90,7 @@ impl Findings<'_> {
     }
 
     /// Notes an answer of a log that has answered before: whatever it says now is about what was asked. Kafka's clients do not
-    /// always hear that a right is missing, hence the hint.
+    /// always report that a right is missing, hence the hint.
     fn note_of(&mut self, answer: Result<(), LogError>, context: &str, right: &str, good: &str) {
         match answer {
             Ok(()) => self.good(good),
@@ -110,7 +110,7 @@ impl Findings<'_> {
         let whole = self.note(whole, "event log: the topics are as configured")?;
         let good = format!("topic {}: can be read", topics.events);
         let readable = self.note(read(log, &topics.events).await, &good)?;
-        // What is missing is told once.
+        // What is missing is reported once.
         if whole || readable {
             for topic in [&topics.events, &topics.dead_letters] {
                 self.takes_records(log, topic, &format!("topic {topic} takes no records"))
@@ -131,7 +131,7 @@ impl Findings<'_> {
         self.named_topics(log, rules).await
     }
 
-    /// Nothing is appended: whether it could be, as far as the log can tell.
+    /// Nothing is appended: whether it could be, as far as the log can know.
     async fn takes_records(&mut self, log: &Arc<dyn EventLog>, topic: &TopicName, context: &str) {
         let right = format!("Write on topic `{topic}`");
         let good = format!("topic {topic}: takes records");

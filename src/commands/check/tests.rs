@@ -185,10 +185,10 @@ async fn everything_that_is_missing_is_told_at_once() {
 
 #[tokio::test]
 async fn a_log_that_is_away_is_asked_once_and_the_sinks_all_the_same() {
-    let told = checked(Log(None), Some("lacks rights")).await;
-    let told = in_words(&told.expect_err("it is away"));
-    assert_eq!(told.matches("no broker answers").count(), 1, "{told}");
-    assert!(told.contains("lacks rights"), "{told}");
+    let text = checked(Log(None), Some("lacks rights")).await;
+    let text = in_words(&text.expect_err("it is away"));
+    assert_eq!(text.matches("no broker answers").count(), 1, "{text}");
+    assert!(text.contains("lacks rights"), "{text}");
 }
 
 #[tokio::test]
@@ -199,25 +199,25 @@ async fn a_topic_that_is_missing_is_told_without_what_follows_from_it() {
         "write forebay.events",
         "group forebay.http",
     ];
-    let told = checked(Log(Some(refused)), None).await;
-    let told = in_words(&told.expect_err("a topic is missing"));
+    let text = checked(Log(Some(refused)), None).await;
+    let text = in_words(&text.expect_err("a topic is missing"));
     assert!(
-        told.contains("2 problems") && !told.contains("no right: group"),
-        "{told}"
+        text.contains("2 problems") && !text.contains("no right: group"),
+        "{text}"
     );
 }
 
 #[tokio::test]
 async fn a_group_that_is_not_answered_for_may_want_a_right_and_the_others_are_asked() {
     let refused = &["write forebay.events?", "group forebay.http?", "group forebay.postgres"];
-    let told = checked(Log(Some(refused)), None).await;
-    let told = in_words(&told.expect_err("rights are missing"));
+    let text = checked(Log(Some(refused)), None).await;
+    let text = in_words(&text.expect_err("rights are missing"));
     for part in [
         "3 problems",
         "is Write on topic `forebay.events` missing?",
         "is Read on group `forebay.http` missing?",
         "no right: group forebay.postgres",
     ] {
-        assert!(told.contains(part), "lacks {part}: {told}");
+        assert!(text.contains(part), "lacks {part}: {text}");
     }
 }

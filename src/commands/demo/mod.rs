@@ -113,14 +113,14 @@ async fn show(args: &DemoArgs, folder: &Path, out: &mut Printer) -> anyhow::Resu
     server.stop()
 }
 
-/// What the senders were told.
+/// The responses that the senders got.
 #[derive(Default)]
 struct Verdicts {
     accepted: u32,
     refused: u32,
     /// How many events the accepted webhooks make.
     events: u32,
-    /// What tells them apart, whenever they are received: two samples may tell of the same event.
+    /// What distinguishes them, whenever they are received: two samples may be of the same event.
     rows: HashSet<(SourceId, HashHalf)>,
 }
 

@@ -31,7 +31,7 @@ pub(super) enum Standing {
     NotBegun,
     /// It goes on from there.
     At(Offset),
-    /// It cannot go on until somebody decides.
+    /// It cannot go on without a decision of an operator.
     Lost(Offset, LostBecause),
 }
 

@@ -30,6 +30,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use bytes::Bytes;
+use harness::unique;
 use schemas::BoxFuture;
 use schemas::log::{EventLog, Membership, TopicSpec};
 use schemas::name::{GroupName, TopicName};
@@ -147,11 +148,6 @@ pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T 
     tokio::time::timeout(PATIENCE, future)
         .await
         .unwrap_or_else(|_| panic!("{what} did not come within {PATIENCE:?}"))
-}
-
-/// Returns a name that no other test has.
-pub(crate) fn unique(what: &str) -> String {
-    format!("{what}-{}", uuid::Uuid::new_v4().simple())
 }
 
 /// Returns a group that no other test has.

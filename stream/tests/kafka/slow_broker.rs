@@ -11,8 +11,8 @@ use schemas::record::Offset;
 use stream::kafka::{Config, KafkaLog};
 
 use crate::conformance::{Member, at, group, publish, record, topic, within};
-use crate::proxy::Proxy;
 use crate::{config, connect, open};
+use harness::proxy::Proxy;
 
 /// The round trip to the broker.
 const RTT: Duration = Duration::from_millis(100);
@@ -22,19 +22,14 @@ const PARTITIONS: i32 = 8;
 const ROUNDS: i32 = 3;
 const RECORDS: i64 = 20;
 
-fn variable(name: &str) -> String {
-    let value = std::env::var_os(name).and_then(|value| value.into_string().ok());
-    value.unwrap_or_else(|| panic!("{name} is not set: run `./run test`, or `eval \"$(./run services start)\"` first"))
-}
-
 /// After an assignment librdkafka's own requests (for the end of the log, if it was ever to begin there) are in flight
 /// for one round trip, and again 500 ms later: the partitions begin at eight moments of that window.
 #[cfg_attr(feature = "planted-bugs", should_panic(expected = "records were left out"))]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_beginning_far_away_leaves_nothing_out() {
     let _turn = PROXIED.lock().await;
-    let proxied = variable("FOREBAY_TEST_KAFKA_PROXIED");
-    let proxy = Proxy::start(&proxied, &variable("FOREBAY_TEST_KAFKA_PROXIED_TO")).await;
+    let proxied = harness::service("FOREBAY_TEST_KAFKA_PROXIED");
+    let proxy = Proxy::start(&proxied, &harness::service("FOREBAY_TEST_KAFKA_PROXIED_TO")).await;
     let near = open().await;
     let topic = topic(&near, PARTITIONS).await;
     for index in 0..PARTITIONS {
@@ -112,8 +107,8 @@ async fn a_late_beginning_far_away_leaves_nothing_out() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_link_of_100_ms_takes_200_records_a_second_to_twelve_partitions() {
     let _turn = PROXIED.lock().await;
-    let proxied = variable("FOREBAY_TEST_KAFKA_PROXIED");
-    let proxy = Proxy::start(&proxied, &variable("FOREBAY_TEST_KAFKA_PROXIED_TO")).await;
+    let proxied = harness::service("FOREBAY_TEST_KAFKA_PROXIED");
+    let proxy = Proxy::start(&proxied, &harness::service("FOREBAY_TEST_KAFKA_PROXIED_TO")).await;
     let near = open().await;
     let topic = topic(&near, 12).await;
     let far = KafkaLog::connect(Config {

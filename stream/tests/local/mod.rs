@@ -83,14 +83,11 @@ fn number(record: &Record, bytes: usize) -> usize {
 
 /// Polls until `holds`.
 async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    while !holds().await {
-        assert!(
-            tokio::time::Instant::now() < deadline,
-            "{what}: not within {PATIENCE:?}"
-        );
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let mut ask = || {
+        let holding = holds();
+        async move { holding.await.then_some(()) }
+    };
+    harness::eventually(what, PATIENCE, &mut ask).await;
 }
 
 /// Reads everything in a topic of one partition up to `last`.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::services::{POSTGRES, kill};
-use crate::support::eventually;
 use crate::trial::{Setup, Trial};
+use harness::eventually;
 
 impl Trial {
     /// The processes of PostgreSQL that serve the deployment.

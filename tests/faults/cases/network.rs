@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::proxy::{Link, Proxy};
 use crate::trial::{Setup, Trial};
+use harness::proxy::{Link, Proxy};
 
 /// Less than the load needs.
 const NARROW: Link = Link {

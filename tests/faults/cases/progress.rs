@@ -12,9 +12,9 @@ use crate::judge::{Finding, judge};
 use crate::kafka;
 use crate::ledger::Ledger;
 use crate::receiver::Receiver;
-use crate::support::forebay::Role;
 use crate::trial::{Setup, Trial};
 use crate::verdict::tail;
+use harness::program::Role;
 
 const ONE_PROCESSOR: Setup = Setup {
     three_brokers: false,

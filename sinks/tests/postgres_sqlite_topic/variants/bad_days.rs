@@ -10,10 +10,10 @@ use sinks::table::Metrics;
 use tokio::sync::Barrier;
 
 use super::{Base, FIRST, SECOND, THIRD, on_both, saying};
-use crate::database::{all_delivered, rejected, server, sink_name, with_database};
+use crate::database::{all_delivered, rejected, sink_name, with_database};
 use crate::events::{Sample, batch, kept, samples};
 use crate::postgres_bad_days::{waiting_backends, while_the_position_is_locked};
-use crate::proxy::Proxy;
+use crate::proxy::proxy;
 use crate::sqlite::File;
 
 #[tokio::test]
@@ -200,7 +200,7 @@ async fn what_ends_in_the_middle_leaves_no_variant_and_again_is_enough() {
 #[tokio::test]
 async fn a_database_that_goes_away_in_the_middle_loses_and_doubles_nothing() {
     with_database(|database| async move {
-        let mut proxy = Proxy::start(&server()).await;
+        let proxy = proxy().await;
         let mut config = database.config();
         config.url = Secret::new(proxy.url(&database.url).as_str());
         config.connect_timeout_ms = 300;
@@ -224,12 +224,14 @@ async fn a_database_that_goes_away_in_the_middle_loses_and_doubles_nothing() {
             .expect("locks");
         let (result, ()) = tokio::join!(sink.deliver(&repeats), async {
             waiting_backends(&database, "count(*)").await;
-            proxy.go_away().await;
+            proxy.cut();
+            proxy.listening(false).await;
         });
         result.expect_err("it went away");
         sink.deliver(&repeats).await.expect_err("it is still away");
         blocking.rollback().await.expect("rolls back");
-        proxy.come_back().await;
+        proxy.open();
+        proxy.listening(true).await;
         for _ in 0..2 {
             assert!(all_delivered(&sink.deliver(&repeats).await.expect("available again")));
             assert_eq!(base.stored().await, [FIRST, FIRST]);

@@ -1,0 +1,8 @@
+//! HTTP on the wire, for every role that listens or calls out: bounds and deadlines for whatever a peer may do, and nothing of
+//! what the requests mean.
+//!
+//! * [`server`]: accepts connections, serves them with any service, and ends in order
+//! * [`throttle`]: log lines that a peer can provoke, at most one a second
+
+pub mod server;
+pub mod throttle;

@@ -1,0 +1,260 @@
+//! A server of HTTP/1 and HTTP/2 for any service: a bounded number of connections, a deadline for every wait, no spinning on
+//! errors, and an orderly end.
+
+mod bounds;
+mod connection;
+mod guarded;
+mod watch;
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use schemas::time::Timestamp;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower_service::Service;
+
+use crate::throttle::Throttle;
+use connection::Server;
+
+/// What a server does to connections. None of it depends on what is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// How many connections may be open; further ones wait in the kernel's queue.
+    pub max_connections: usize,
+    /// How many connections one address may hold; further ones are closed at once. `None`: no limit.
+    pub max_connections_per_ip: Option<usize>,
+    /// The largest head of a request (HTTP/1) or list of headers (HTTP/2), bytes; at least 8192.
+    pub max_header_bytes: usize,
+    /// How long a new connection may stay without sending a byte.
+    pub first_byte_timeout: Duration,
+    /// How long the head of a request may take from its first byte.
+    pub header_timeout: Duration,
+    /// How long a connection may stay open between two requests.
+    pub idle_timeout: Duration,
+    /// How long a client may take nothing of what is written to it.
+    pub write_timeout: Duration,
+    /// How long requests may go on after the shutdown began.
+    pub drain_timeout: Duration,
+}
+
+/// What a server counts. Clones share their values; whoever serves registers them under its own names.
+#[derive(Debug, Clone, Default)]
+pub struct Metrics {
+    /// Open connections.
+    pub connections: Gauge,
+    /// Connections that could not be accepted.
+    pub accept_errors: Counter,
+    /// Connections closed because the client was silent or slow.
+    pub timed_out_connections: Counter,
+}
+
+/// A service that can be served: every `tower` service of HTTP that can be cloned, such as a router of `axum`.
+pub trait HttpService: Clone + Send + Sync + 'static {
+    /// The body of its responses.
+    type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
+    /// What ends the connection instead of a response.
+    type Error: Into<Box<dyn Error + Send + Sync>>;
+    /// A response that is being made.
+    type Responding: Future<Output = Result<Response<Self::Body>, Self::Error>> + Send + 'static;
+
+    /// Begins to answer one request.
+    fn respond(&self, request: Request<Incoming>) -> Self::Responding;
+}
+
+impl<S, B> HttpService for S
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    S::Future: Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Body = B;
+    type Error = S::Error;
+    type Responding = S::Future;
+
+    fn respond(&self, request: Request<Incoming>) -> S::Future {
+        self.clone().call(request)
+    }
+}
+
+/// How a shutdown went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drained {
+    /// Connections that were still busy at the end of the grace period and were cut off.
+    pub connections_cut_off: usize,
+    /// Whether everything had ended when the grace period was over.
+    pub in_time: bool,
+}
+
+/// Serves `service` on `listener` until `shutdown`, then finishes what has begun: idle connections close at once, and requests
+/// that have begun are answered, for at most `drain_timeout`. `unfinished` is work that outlives its connection, and has the
+/// same time.
+///
+/// What is wrong with the listener is logged; what a client does wrong is not.
+pub async fn serve<S: HttpService>(
+    service: S,
+    settings: &Settings,
+    metrics: Metrics,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+    unfinished: &TaskTracker,
+) -> Drained {
+    let slots = Arc::new(Semaphore::new(settings.max_connections.min(Semaphore::MAX_PERMITS)));
+    let per_ip = PerIp::new(settings.max_connections_per_ip);
+    let accept_errors = metrics.accept_errors.clone();
+    let server = Arc::new(Server::new(service, settings, metrics));
+    let connections = TaskTracker::new();
+    let throttle = Throttle::default();
+
+    let accepting = async {
+        loop {
+            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
+                unreachable!("the semaphore is never closed");
+            };
+            match listener.accept().await {
+                Ok((stream, peer)) => {
+                    let Some(place) = per_ip.take(peer.ip()) else {
+                        continue;
+                    };
+                    let serving = serve_one(Arc::clone(&server), stream, shutdown.child_token(), (slot, place));
+                    connections.spawn(serving);
+                }
+                Err(error) if is_about_one_connection(&error) => {}
+                Err(error) => {
+                    // No file descriptors, most likely: trying again at once would only spin.
+                    accept_errors.inc();
+                    if let Some(held_back) = throttle.allow(Timestamp::now()) {
+                        let listen = listener.local_addr().ok();
+                        tracing::error!(target: "net", %error, ?listen, held_back, "cannot accept connections");
+                    }
+                    sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = accepting => {}
+    }
+    drop(listener);
+
+    connections.close();
+    unfinished.close();
+    // Connections end themselves at the end of the grace period; the second is for their tasks to notice.
+    let all_done = async {
+        connections.wait().await;
+        unfinished.wait().await;
+    };
+    let in_time = timeout(settings.drain_timeout + Duration::from_secs(1), all_done)
+        .await
+        .is_ok();
+    Drained {
+        connections_cut_off: server.cut_off(),
+        in_time,
+    }
+}
+
+/// `_places` are given back when the connection ends.
+async fn serve_one<S: HttpService>(
+    server: Arc<Server<S>>,
+    stream: TcpStream,
+    shutdown: CancellationToken,
+    _places: (OwnedSemaphorePermit, Place),
+) {
+    server.serve(stream, shutdown).await;
+}
+
+/// These say that one client went away, and nothing about the listener.
+fn is_about_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
+    )
+}
+
+/// How many connections each address holds.
+#[derive(Debug)]
+struct PerIp {
+    limit: Option<usize>,
+    held: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+impl PerIp {
+    fn new(limit: Option<usize>) -> Self {
+        Self {
+            limit,
+            held: Arc::default(),
+        }
+    }
+
+    /// `None` if the address holds as many as it may.
+    fn take(&self, ip: IpAddr) -> Option<Place> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = held.entry(ip).or_default();
+        if self.limit.is_some_and(|limit| *count >= limit) {
+            return None;
+        }
+        *count += 1;
+        Some(Place {
+            ip,
+            held: Arc::clone(&self.held),
+        })
+    }
+}
+
+/// One connection of one address.
+#[derive(Debug)]
+struct Place {
+    ip: IpAddr,
+    held: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = held.get_mut(&self.ip) {
+            *count -= 1;
+            if *count == 0 {
+                held.remove(&self.ip);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_holds_no_more_than_its_share() {
+        let per_ip = PerIp::new(Some(2));
+        let (a, b) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
+        let first = per_ip.take(a).expect("free");
+        let _second = per_ip.take(a).expect("free");
+        assert!(per_ip.take(a).is_none());
+        assert!(per_ip.take(b).is_some(), "others are not affected");
+        drop(first);
+        assert!(per_ip.take(a).is_some());
+        assert_eq!(
+            per_ip.held.lock().expect("not poisoned").len(),
+            1,
+            "no entry is left behind"
+        );
+    }
+}

@@ -1,0 +1,124 @@
+//! Workers on an event log in memory, with scripted sinks.
+
+pub(crate) mod sink;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use processor::{Config, Log, Metrics, Worker};
+use prometheus_client::registry::Registry;
+use rules::Rules;
+use schemas::event::Event;
+use schemas::name::{GroupName, SinkName, TopicName};
+use schemas::record::{Header, Record};
+use schemas::setting::Invalid;
+use schemas::sink::{Destinations, Sink};
+
+use self::sink::ScriptedSink;
+use harness::memory_log::{MemoryLog, Shared};
+
+pub(crate) fn topic(name: &'static str) -> TopicName {
+    TopicName::new(name).expect("valid")
+}
+
+/// An event whose id ends in `number`.
+pub(crate) fn value(number: u64, event_type: &str, data: &str) -> Bytes {
+    format!(
+        r#"{{"specversion":"1.0","id":"019cd7f6-f0e0-82b2-9fbf-{number:012}","source":"/acme/s","type":"{event_type}",
+        "subject":"c1","time":"2026-03-10T13:36:50.912Z","tenant":"acme","platform":"chatwoot",
+        "receivedtime":"2026-03-10T13:36:51.000Z","partitionkey":"acme/s/k","rawsha256":"00","data":{data}}}"#
+    )
+    .into()
+}
+
+pub(crate) fn event(event_type: &str, data: &str) -> Arc<Event> {
+    Arc::new(Event::decode(&value(1, event_type, data)).expect("an event"))
+}
+
+pub(crate) fn record(number: u64, key: &str) -> Record {
+    Record {
+        key: key.to_owned().into(),
+        headers: vec![Header {
+            name: "ce_id".into(),
+            value: number.to_string().into(),
+        }],
+        value: value(number, "message.created", r#"{"message":{"id":"1"}}"#),
+    }
+}
+
+/// The number that [`record`] was given.
+pub(crate) fn number(record: &Record) -> u64 {
+    let id = record.header("ce_id").expect("a header");
+    std::str::from_utf8(id).expect("text").parse().expect("a number")
+}
+
+pub(crate) fn worker_with(
+    log: &Arc<MemoryLog>,
+    sink: &Arc<ScriptedSink>,
+    rules: Option<&str>,
+    config: Config,
+) -> Worker {
+    worker_in(&mut Registry::default(), log, sink, rules, config)
+}
+
+/// The sinks that rules may name, and whether they take an argument.
+pub(crate) struct Takes<'n> {
+    pub(crate) sinks: &'n [&'n str],
+    pub(crate) argument: bool,
+}
+
+impl Destinations for Takes<'_> {
+    fn sinks(&self) -> Vec<SinkName> {
+        let name = |name: &&str| SinkName::new((*name).to_owned()).expect("valid");
+        self.sinks.iter().map(name).collect()
+    }
+
+    fn check(&self, _: &SinkName, argument: Option<&str>) -> Result<(), Invalid> {
+        match argument {
+            Some(_) if !self.argument => Err(Invalid::new("", "takes no argument: write its name alone")),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A worker whose metrics can be read.
+pub(crate) fn worker_in(
+    registry: &mut Registry,
+    log: &Arc<MemoryLog>,
+    sink: &Arc<ScriptedSink>,
+    rules: Option<&str>,
+    config: Config,
+) -> Worker {
+    let destinations = Takes {
+        sinks: &[sink.name.as_str()],
+        argument: sink.named,
+    };
+    let rules = match rules {
+        None => Rules::everything(&destinations),
+        Some(text) => Rules::parse(text, "rules.yaml", &destinations).expect("valid rules"),
+    };
+    let log = Log {
+        reader: Arc::new(Shared(Arc::clone(log))),
+        writer: Arc::new(Shared(Arc::clone(log))),
+        events: topic("events"),
+        dead_letters: topic("dead-letters"),
+    };
+    let group = GroupName::new("forebay.postgres").expect("valid");
+    let metrics = Metrics::register(registry);
+    Worker::new(
+        Arc::clone(sink) as Arc<dyn Sink>,
+        Arc::new(rules),
+        log,
+        group,
+        config.clone(),
+        config.schedule(),
+        metrics,
+    )
+    .expect("a valid configuration")
+}
+
+/// Polls until the condition holds. In paused time this costs nothing.
+pub(crate) async fn eventually(what: &str, holds: impl FnMut() -> bool) {
+    harness::until(what, Duration::from_secs(1000), holds).await;
+}

@@ -1,0 +1,417 @@
+//! The commands, as people use them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use harness::program::{dev, run, stderr};
+use harness::sender::{Client, sources, webhook};
+use harness::{eventually, repository};
+
+const PLATFORMS: [(&str, &str); 4] = [
+    ("baileys", "messages.upsert.text"),
+    ("chatwoot", "message_created.incoming"),
+    ("digisac", "message.created.full"),
+    ("standard", "invoice.paid"),
+];
+
+fn sample(platform: &str, name: &str) -> String {
+    repository()
+        .join(format!("tests/payloads/{platform}/{name}.json"))
+        .display()
+        .to_string()
+}
+
+fn json_lines(output: &[u8]) -> Vec<serde_json::Value> {
+    let text = String::from_utf8(output.to_vec()).expect("UTF-8");
+    text.lines()
+        .map(|line| serde_json::from_str(line).expect("each line is one JSON object"))
+        .collect()
+}
+
+#[test]
+fn normalize_turns_files_and_standard_input_into_json_lines() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (platform, name) in PLATFORMS {
+        let output = run(&["normalize", platform, &sample(platform, name)], folder.path());
+        assert!(output.status.success(), "{}", stderr(&output));
+        let events = json_lines(&output.stdout);
+        assert_eq!(events.len(), 1, "{platform}");
+        let body: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(sample(platform, name)).expect("the sample")).expect("JSON");
+        match platform {
+            "baileys" => assert_eq!(
+                events[0]["data"]["raw"], body["data"]["messages"][0],
+                "the element of the batch"
+            ),
+            "chatwoot" => {
+                let token = &events[0]["data"]["raw"]["conversation"]["contact_inbox"]["pubsub_token"];
+                assert!(token.is_null(), "a credential is blanked: {token}");
+            }
+            _ => assert_eq!(events[0]["data"]["raw"], body, "the platform's own JSON"),
+        }
+    }
+    let mut child = Command::new(env!("CARGO_BIN_EXE_forebay"))
+        .args(["normalize", "digisac", "--tenant", "acme", "--source", "sales"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    child
+        .stdin
+        .take()
+        .expect("piped")
+        .write_all(b"{\"event\":\"ticket.created\",\"data\":{\"id\":7}}")
+        .expect("written");
+    let output = child.wait_with_output().expect("ends");
+    let events = json_lines(&output.stdout);
+    assert_eq!(events[0]["type"], "ticket.created");
+    assert_eq!(events[0]["source"], "/acme/sales");
+    assert_eq!(events[0]["data"]["ticket"]["id"], "7");
+}
+
+/// The configuration of `forebay dev` when none is given.
+const DEV: &str = include_str!("../../src/config/dev.yaml");
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn send_is_accepted_forged_is_refused_and_tail_shows_the_events() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let client = Client::default();
+    let (role, base) = dev(folder.path(), &client, DEV).await;
+    for (platform, _) in PLATFORMS {
+        let listed = run(&["send", platform, "--list"], folder.path());
+        assert!(
+            String::from_utf8_lossy(&listed.stdout).lines().count() >= 2,
+            "{platform} has samples"
+        );
+        let sent = run(&["send", platform, "--url", &base], folder.path());
+        assert!(sent.status.success(), "{platform}: {}", stderr(&sent));
+        let forged = run(&["send", platform, "--url", &base, "--forge"], folder.path());
+        let printed = String::from_utf8_lossy(&forged.stdout).into_owned();
+        assert!(
+            printed.contains("401") || printed.contains("404"),
+            "{platform}: {printed}"
+        );
+    }
+    let all = run(&["tail", "--from-beginning", "-n", "4"], folder.path());
+    assert!(all.status.success(), "{}", stderr(&all));
+    let mut types: Vec<String> = json_lines(&all.stdout)
+        .iter()
+        .map(|e| e["type"].as_str().expect("a type").to_owned())
+        .collect();
+    types.sort();
+    assert_eq!(
+        types,
+        [
+            "message.created",
+            "message.created",
+            "message.created",
+            "standard.contact.created"
+        ]
+    );
+    let some = run(
+        &[
+            "tail",
+            "--from-beginning",
+            "-n",
+            "1",
+            "--type",
+            "standard.*",
+            "-o",
+            "pretty",
+        ],
+        folder.path(),
+    );
+    let line = String::from_utf8_lossy(&some.stdout).into_owned();
+    assert!(
+        line.contains("standard.contact.created") && line.contains("/default/standard"),
+        "{line}"
+    );
+
+    let metrics = client
+        .get(&format!("{}/metrics", role.admin))
+        .await
+        .expect("the admin port answers")
+        .1;
+    for name in ["forebay_ingest_", "forebay_processor_", "forebay_sinks_"] {
+        assert!(metrics.contains(name), "no metric begins with {name}");
+    }
+    assert_eq!(
+        client.get(&format!("{}/livez", role.admin)).await.expect("answers").0,
+        200
+    );
+}
+
+/// A message that comes twice, the second time with another text: marked by `tail`, and kept beside the event by the database.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_comes_again_with_another_body_is_marked_and_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let client = Client::default();
+    let (role, base) = dev(folder.path(), &client, &sources()).await;
+    let first = webhook(0, 1, 30);
+    let mut second = first.clone();
+    second.body = first.body.replace("text-30", "quite another text");
+    assert_ne!(first.body, second.body);
+    let mut anew = first.clone();
+    anew.body = first.body.replace("\":", "\" : ");
+    for sent in [&first, &anew, &second] {
+        assert_eq!(client.post(&base, sent).await.expect("answered").status, 200);
+    }
+    let tail = |format: &str| {
+        let shown = run(&["tail", "--from-beginning", "-n", "3", "-o", format], folder.path());
+        assert!(shown.status.success(), "{}", stderr(&shown));
+        shown.stdout
+    };
+    let events = json_lines(&tail("json"));
+    assert!(events[0]["id"].is_string());
+    assert!(events.iter().all(|event| event["id"] == events[0]["id"]), "{events:?}");
+    assert!(
+        events[0]["differs"].is_null() && events[1]["differs"].is_null(),
+        "{events:?}"
+    );
+    let differs = &events[2]["differs"];
+    assert_eq!(differs["from"]["offset"], 0);
+    assert_eq!(
+        differs["members"],
+        serde_json::json!([{ "member": "data.text", "before": "\"text-30\"", "after": "\"quite another text\"" }])
+    );
+    let lines = String::from_utf8(tail("pretty")).expect("UTF-8");
+    let marked: Vec<bool> = lines.lines().map(|line| line.contains("  differs from ")).collect();
+    assert_eq!(marked, [false, false, true], "{lines}");
+    assert!(
+        lines.contains(r#"data.text ("text-30" → "quite another text")"#),
+        "{lines}"
+    );
+
+    let url = format!(
+        "sqlite://{}?mode=ro",
+        folder.path().join("forebay-data/forebay.db").display()
+    );
+    eventually("the variant is kept", Duration::from_secs(30), async || {
+        let pool = sqlx::SqlitePool::connect(&url).await.ok()?;
+        let count = "SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM event_variant)";
+        let found: (i64, i64) = sqlx::query_as(count).fetch_one(&pool).await.ok()?;
+        pool.close().await;
+        (found == (1, 1)).then_some(())
+    })
+    .await;
+    let name = "forebay_sinks_table_repeats_differing_total";
+    let counted = format!(r#"{name}{{sink="sqlite",source="digisac",type="message.created"}} 1"#);
+    eventually("it is counted", Duration::from_secs(10), async || {
+        let metrics = client.get(&format!("{}/metrics", role.admin)).await?.1;
+        metrics.contains(&counted).then_some(())
+    })
+    .await;
+}
+
+/// Every sample, sent as by its platform, is accepted and stored as the event that the mapping promises.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_sample_of_every_platform_is_accepted_and_becomes_its_events() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let client = Client::default();
+    let (role, base) = dev(folder.path(), &client, DEV).await;
+    let mut promised: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut samples = 0;
+    for platform in schemas::platform::Platform::ALL.map(schemas::platform::Platform::as_str) {
+        let golden = repository().join("ingest/tests/golden").join(platform);
+        let listed = run(&["send", platform, "--list"], folder.path());
+        let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+        for name in listed
+            .lines()
+            .filter_map(|line| line.split_once("  "))
+            .map(|(name, _)| name)
+        {
+            let sent = run(&["send", platform, "--url", &base, "--sample", name], folder.path());
+            assert!(sent.status.success(), "{platform} {name}: {}", stderr(&sent));
+            samples += 1;
+            let golden = std::fs::read(golden.join(format!("{name}.json"))).expect("each sample has a golden file");
+            let events: serde_json::Value = serde_json::from_slice(&golden).expect("JSON");
+            for event in events.as_array().map(Vec::as_slice).unwrap_or_default() {
+                // Some samples are of the same event.
+                let identity = format!("{} {}", event["identity"], event["time"]);
+                promised.entry(platform.to_owned()).or_default().insert(identity);
+            }
+        }
+    }
+    assert!(samples >= 150, "{samples} samples");
+    let promised: BTreeMap<String, i64> = promised
+        .into_iter()
+        .map(|(platform, ids)| (platform, i64::try_from(ids.len()).expect("few")))
+        .collect();
+    let database = folder.path().join("forebay-data/forebay.db");
+    let url = format!("sqlite://{}?mode=ro", database.display());
+    // After that, what is stored is compared, so that the failure shows the difference.
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    let stored = eventually("the events are rows", Duration::from_secs(30), async || {
+        let pool = sqlx::SqlitePool::connect(&url).await.ok()?;
+        let rows: Vec<(String, i64)> = sqlx::query_as("SELECT platform, count(*) FROM event GROUP BY platform")
+            .fetch_all(&pool)
+            .await
+            .ok()?;
+        pool.close().await;
+        let rows: BTreeMap<String, i64> = rows.into_iter().collect();
+        (rows == promised || std::time::Instant::now() > deadline).then_some(rows)
+    })
+    .await;
+    assert_eq!(stored, promised);
+    assert!(!role.logs().contains("panicked"), "{}", role.logs());
+}
+
+const TWO_PROOFS: &str = "sources:
+  - { id: wa, platform: baileys, secrets: [baileys-token-1], url_secrets: [the-newer-path-secret, the-older-path-secret] }
+sinks: { sqlite: {} }
+";
+
+/// A source with two proofs: what `send` posts passes, what is forged does not, and `verify` says which of the two failed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_with_two_proofs_is_sent_to_and_explained() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let client = Client::default();
+    let (_role, base) = dev(folder.path(), &client, TWO_PROOFS).await;
+    let args = ["send", "baileys", "--config", "forebay.yaml", "--url", &*base];
+    let sent = run(&args, folder.path());
+    assert!(sent.status.success(), "{}", stderr(&sent));
+    let forged = run(&[&args[..], &["--forge"]].concat(), folder.path());
+    let said = String::from_utf8_lossy(&forged.stdout).into_owned();
+    assert!(said.contains("401"), "the path is right, the token is not: {said}");
+
+    let verify = |path: &str, token: &str| {
+        let body = format!(r#"{{"event":"connection.update","webhookVerifyToken":"{token}","data":{{}}}}"#);
+        let capture = serde_json::json!({ "path": path, "headers": {}, "body": body }).to_string();
+        std::fs::write(folder.path().join("request.json"), capture).expect("written");
+        let output = run(&["verify", "request.json", "--config", "forebay.yaml"], folder.path());
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), stderr(&output));
+        for secret in ["baileys-token-1", "path-secret", "guess"] {
+            assert!(!said.contains(secret), "{secret} is printed: {said}");
+        }
+        said
+    };
+    for (path, token, expected) in [
+        (
+            "/in/wa/the-newer-path-secret",
+            "baileys-token-1",
+            "passes, with secret number 1, and in the path number 1 of `url_secrets`",
+        ),
+        (
+            "/in/wa/the-older-path-secret",
+            "baileys-token-1",
+            "in the path number 2 of `url_secrets`",
+        ),
+        (
+            "/in/wa/the-newer-path-secret",
+            "guess-guess",
+            "of the two proofs, the secret in the path is right: number 1",
+        ),
+        (
+            "/in/wa/guess-guess",
+            "baileys-token-1",
+            "of the two proofs, the one that is not in the path is right: secret number 1",
+        ),
+        (
+            "/in/wa",
+            "baileys-token-1",
+            "there is nothing behind the source's id in the path",
+        ),
+        ("/in/wa/guess-guess", "guess-guess", "the other proof fails too"),
+        (
+            "/in/wa/baileys-token-1",
+            "the-newer-path-secret",
+            "it is secret number 1",
+        ),
+    ] {
+        let said = verify(path, token);
+        assert!(said.contains(expected), "{expected}: {said}");
+        assert!(said.contains("active `url_secrets`: 2"), "{said}");
+    }
+}
+
+#[test]
+fn check_says_what_is_wrong_with_a_second_proof() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let check = |source: &str| {
+        let config = format!("sources:\n  - {{ id: a, {source} }}\nsinks: {{ sqlite: {{}} }}\n");
+        std::fs::write(folder.path().join("forebay.yaml"), config).expect("written");
+        run(&["check", "--config", "forebay.yaml"], folder.path())
+    };
+    let good = "platform: chatwoot, secrets: [chatwoot-secret-1], url_secrets: [the-path-secret, an-older-one]";
+    let output = check(good);
+    assert!(output.status.success(), "{}", stderr(&output));
+    for (source, expected) in [
+        (
+            "platform: digisac, secrets: [digisac-secret-1], url_secrets: [the-path-secret]",
+            "put all of them under `secrets`",
+        ),
+        (
+            "platform: chatwoot, auth: { scheme: url_secret }, secrets: [digisac-secret-1], url_secrets: [the-path-secret]",
+            "put all of them under `secrets`",
+        ),
+        (
+            "platform: chatwoot, auth: { scheme: none }, url_secrets: [the-path-secret]",
+            "say `auth: { scheme: url_secret }`",
+        ),
+        (
+            "platform: chatwoot, url_secrets: [the-path-secret]",
+            "source `a`: `secrets` is empty",
+        ),
+        (
+            "platform: chatwoot, secrets: [chatwoot-secret-1], url_secrets: ['']",
+            "`url_secrets[0]` is empty",
+        ),
+        (
+            "platform: chatwoot, secrets: [chatwoot-secret-1], url_secrets: [sh0rt]",
+            "too short to be safe from guessing (5 bytes)",
+        ),
+        (
+            "platform: chatwoot, secrets: [chatwoot-secret-1], url_secrets: [the-path-secret, chatwoot-secret-1]",
+            "`url_secrets[1]` is the same as `secrets[0]`",
+        ),
+        (
+            "platform: chatwoot, secrets: [chatwoot-secret-1], url_secret: [the-path-secret]",
+            "url_secrets",
+        ),
+    ] {
+        let output = check(source);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{source}: {said}");
+        assert!(
+            said.contains(expected) && said.contains("forebay.yaml:2:"),
+            "{expected}: {said}"
+        );
+        for secret in ["chatwoot-secret-1", "the-path-secret", "digisac-secret-1", "sh0rt"] {
+            assert!(!said.contains(secret), "{secret} is printed: {said}");
+        }
+    }
+}
+
+#[test]
+fn secrets_come_from_variables_and_from_the_files_that_variables_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let key = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let file = folder.path().join("mounted-secret");
+    std::fs::write(&file, format!("{key}\n")).expect("written");
+    let check = |name: &str, value: &str| {
+        Command::new(env!("CARGO_BIN_EXE_forebay"))
+            .args([
+                "check",
+                "--config",
+                &repository().join("forebay.example.yaml").display().to_string(),
+            ])
+            .envs(["CHATWOOT_SECRET", "DIGISAC_URL_SECRET", "BAILEYS_TOKEN", "CRM_SECRET"].map(|n| (n, key)))
+            .env("BAILEYS_URL_SECRET", "another-secret-for-the-path")
+            .env("DATABASE_URL", "postgres://forebay@127.0.0.1/forebay")
+            .env(name, value)
+            .output()
+            .expect("runs")
+    };
+    let output = check("BILLING_SECRET_FILE", &file.display().to_string());
+    assert!(output.status.success(), "{}", stderr(&output));
+    let output = check("BILLING_SECRET_FILE", "/nowhere/secret");
+    assert_eq!(output.status.code(), Some(2));
+    let message = stderr(&output);
+    assert!(
+        message.contains("BILLING_SECRET_FILE") && message.contains("/nowhere/secret"),
+        "{message}"
+    );
+    assert!(!message.contains(key), "{message}");
+}

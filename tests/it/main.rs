@@ -1,0 +1,21 @@
+//! The whole program as its users meet it: the commands, the roles on real Kafka and PostgreSQL, and the documents and pages
+//! that come with it. One binary, since each would be linked against everything.
+
+#[macro_use]
+#[path = "../../sinks/tests/conformance/mod.rs"]
+mod conformance;
+
+mod bad_days;
+mod commands;
+mod end_to_end;
+mod output;
+mod pages;
+mod progress;
+mod raw;
+mod rights;
+mod rules;
+mod sources;
+mod tail;
+mod tidy;
+mod topic;
+mod vectors;
