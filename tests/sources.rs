@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
+use schemas::endpoint::EndpointDirectory as _;
+use schemas::source::SourceDirectory as _;
 
 use support::forebay::stderr;
 
@@ -224,4 +226,20 @@ fn a_platform_that_is_set_by_hand_gets_directions() {
         "{text}"
     );
     assert!(text.contains("no `verify_token` yet"), "{text}");
+}
+
+/// `schemas::source::SourceDirectory` and `EndpointDirectory` promise it: what has not changed is the same `Arc`.
+#[test]
+fn the_registry_returns_the_same_source_and_the_same_endpoints_each_time() {
+    let text = serde_json::json!({
+        "sources": [{ "id": "line-1", "platform": "chatwoot", "secrets": ["chatwoot-secret-1"] }],
+        "endpoints": [{ "id": "crm", "url": "https://crm.example.com/", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"] }],
+    })
+    .to_string();
+    let config: control::Config = serde_saphyr::from_str(&text).expect("a configuration");
+    let registry = control::Registry::new(config, 1 << 20).expect("nothing is wrong with it");
+    let find = || registry.find("line-1").expect("registered");
+    assert!(Arc::ptr_eq(&find(), &find()));
+    assert!(Arc::ptr_eq(&registry.endpoints(), &registry.endpoints()));
+    assert_eq!(registry.endpoints().len(), 1);
 }

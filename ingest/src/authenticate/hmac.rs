@@ -19,7 +19,7 @@ pub(super) const LEAST_KEY: usize = 8;
 
 /// A key, already hashed in; cloning it saves two blocks of hashing per webhook.
 #[derive(Clone)]
-pub(super) enum Key {
+pub(crate) enum Key {
     Sha1(Hmac<Sha1>),
     Sha256(Hmac<Sha256>),
     Sha512(Box<Hmac<Sha512>>),
@@ -32,7 +32,7 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
-    pub(super) fn new(hash: Hash, secret: &[u8]) -> Result<Self, String> {
+    pub(crate) fn new(hash: Hash, secret: &[u8]) -> Result<Self, String> {
         if secret.len() < LEAST_KEY {
             return Err(format!(
                 "a secret is too short to sign with ({} bytes): use at least {LEAST_KEY}",
@@ -48,7 +48,7 @@ impl Key {
         })
     }
 
-    pub(super) fn update(&mut self, bytes: &[u8]) {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
         match self {
             Self::Sha1(mac) => mac.update(bytes),
             Self::Sha256(mac) => mac.update(bytes),
@@ -57,7 +57,7 @@ impl Key {
     }
 
     /// In constant time; a tag of another length than the hash's is wrong.
-    pub(super) fn verify(self, tag: &[u8]) -> bool {
+    pub(crate) fn verify(self, tag: &[u8]) -> bool {
         match self {
             Self::Sha1(mac) => mac.verify_slice(tag).is_ok(),
             Self::Sha256(mac) => mac.verify_slice(tag).is_ok(),
@@ -65,7 +65,7 @@ impl Key {
         }
     }
 
-    pub(super) fn finish(self) -> Vec<u8> {
+    pub(crate) fn finish(self) -> Vec<u8> {
         match self {
             Self::Sha1(mac) => mac.finalize().into_bytes().to_vec(),
             Self::Sha256(mac) => mac.finalize().into_bytes().to_vec(),

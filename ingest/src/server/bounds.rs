@@ -1,6 +1,6 @@
-//! What hyper may hold for one connection. All of it is there before anybody has proved anything, and most of it before
-//! there is a request that could have a share of the budget: so every buffer has a bound of its own here, none is left to
-//! hyper's defaults, which are made for few clients and large bodies.
+//! What hyper may hold for one connection. All of it is allocated before a sender has proved anything, and most of it before
+//! there is a request that could have a share of the budget: so every buffer has a bound of its own here, and none has
+//! hyper's default, which is made for few clients and large bodies.
 //!
 //! HTTP/1, beside its task:
 //! * read ahead: one buffer of at most `max_header_bytes`, for heads, bodies and pipelined requests alike; and the buffer that
@@ -48,7 +48,7 @@ const PENDING_RESETS: usize = 20;
 /// Streams that we reset because of their client's errors; beyond it the connection ends.
 const ERROR_RESETS: usize = 128;
 
-/// HTTP/1 and HTTP/2, told apart by their first bytes.
+/// HTTP/1 and HTTP/2, distinguished by their first bytes.
 pub(super) fn http(config: &Config) -> Builder<TokioExecutor> {
     let mut http = Builder::new(TokioExecutor::new());
     // The deadlines are ours (see `watch`), so hyper's would only be a second set of timers.

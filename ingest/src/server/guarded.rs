@@ -1,4 +1,4 @@
-//! A socket that tells its [`Watch`] when bytes come and go.
+//! A socket that reports to its [`Watch`] when bytes come and go.
 
 use std::io;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use super::watch::Watch;
 
-/// A socket, and the watch that hears of its bytes.
+/// A socket, and the watch that it reports to.
 #[derive(Debug)]
 pub(super) struct Guarded {
     pub(super) stream: TcpStream,

@@ -19,8 +19,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::handler::Ingest;
-use crate::quiet::Quiet;
+use crate::throttle::LogThrottle;
 use connection::Server;
+
+/// How often sources that were removed are forgotten.
+const FORGET_INTERVAL: Duration = Duration::from_mins(1);
 
 /// How the shutdown went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +34,7 @@ pub struct Drained {
     pub webhooks_unfinished: usize,
 }
 
-/// Takes webhooks in on `listener` until `shutdown`, then finishes what has begun: idle connections close at once, requests
+/// Serves webhooks on `listener` until `shutdown`, then finishes what has begun: idle connections close at once, requests
 /// that have begun are answered, for at most `drain_timeout_ms`.
 pub async fn serve(ingest: Arc<Ingest>, listener: TcpListener, shutdown: CancellationToken) -> Drained {
     let config = &ingest.config;
@@ -39,7 +42,7 @@ pub async fn serve(ingest: Arc<Ingest>, listener: TcpListener, shutdown: Cancell
     let per_ip = PerIp::new(config.max_connections_per_ip);
     let server = Arc::new(Server::new(&ingest));
     let connections = TaskTracker::new();
-    let quiet = Quiet::default();
+    let throttle = LogThrottle::default();
 
     let accepting = async {
         loop {
@@ -58,7 +61,7 @@ pub async fn serve(ingest: Arc<Ingest>, listener: TcpListener, shutdown: Cancell
                 Err(error) => {
                     // No file descriptors, most likely: trying again at once would only spin.
                     ingest.metrics.accept_errors.inc();
-                    if let Some(held_back) = quiet.speak(Timestamp::now()) {
+                    if let Some(held_back) = throttle.allow(Timestamp::now()) {
                         tracing::error!(target: "ingest", %error, held_back, "cannot accept connections");
                     }
                     sleep(Duration::from_millis(100)).await;
@@ -66,9 +69,16 @@ pub async fn serve(ingest: Arc<Ingest>, listener: TcpListener, shutdown: Cancell
             }
         }
     };
+    let forgetting = async {
+        loop {
+            sleep(FORGET_INTERVAL).await;
+            ingest.forget_removed_sources();
+        }
+    };
     tokio::select! {
         () = shutdown.cancelled() => {}
         () = accepting => {}
+        () = forgetting => {}
     }
     drop(listener);
 
@@ -104,7 +114,7 @@ async fn serve_one(
     server.serve(stream, shutdown).await;
 }
 
-/// These say that one client went away, and nothing about the listener.
+/// Whether an error is about a client that went away, and not about the listener.
 fn is_about_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(

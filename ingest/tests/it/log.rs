@@ -50,6 +50,12 @@ impl TestLog {
         self.handed_over.lock().expect("not poisoned").clone()
     }
 
+    /// The same, and forgets them.
+    pub(crate) fn take(&self) -> Vec<Record> {
+        self.durable.lock().expect("not poisoned").clear();
+        std::mem::take(&mut *self.handed_over.lock().expect("not poisoned"))
+    }
+
     pub(crate) fn durable(&self) -> Vec<Record> {
         self.durable.lock().expect("not poisoned").clone()
     }

@@ -9,8 +9,8 @@ use http::HeaderMap;
 use schemas::secret::Secret;
 use schemas::source::{Hash, Source};
 
-use super::super::hmac::Key;
 use super::respell::spellings;
+use crate::authenticate::hmac::Key;
 use crate::judge::Captured;
 
 /// Standard or URL-safe, with or without padding: whoever looks for a mistake is not strict.
@@ -191,7 +191,7 @@ fn inputs(template: &str, captured: &Captured, stamps: &[String], body: &[u8]) -
             let fill = |text: &str| {
                 text.replace("{timestamp}", stamp)
                     .replace("{id}", id)
-                    .replace("{path}", &captured.target)
+                    .replace("{path}", captured.origin_form())
             };
             inputs.push([fill(before).as_bytes(), body, fill(after).as_bytes()].concat());
         }

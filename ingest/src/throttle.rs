@@ -1,19 +1,19 @@
-//! Keeps a log line that anybody can provoke down to about one a second.
+//! Keeps a log line that any sender can cause down to about one a second.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use schemas::time::Timestamp;
 
-/// Lets one line a second through and counts the others.
+/// Allows one line a second and counts the others.
 #[derive(Debug, Default)]
-pub(crate) struct Quiet {
+pub(crate) struct LogThrottle {
     second: AtomicI64,
     held_back: AtomicU64,
 }
 
-impl Quiet {
+impl LogThrottle {
     /// `Some(n)` if a line may be written now; `n` were held back since the last one.
-    pub(crate) fn speak(&self, now: Timestamp) -> Option<u64> {
+    pub(crate) fn allow(&self, now: Timestamp) -> Option<u64> {
         let second = now.millis() / 1000;
         if self.second.swap(second, Ordering::Relaxed) == second {
             self.held_back.fetch_add(1, Ordering::Relaxed);
@@ -30,12 +30,12 @@ mod tests {
 
     #[test]
     fn one_line_a_second_and_a_count_of_the_others() {
-        let quiet = Quiet::default();
+        let throttle = LogThrottle::default();
         let at = |ms| Timestamp::from_millis(ms).expect("in range");
-        assert_eq!(quiet.speak(at(5_000)), Some(0));
-        assert_eq!(quiet.speak(at(5_999)), None);
-        assert_eq!(quiet.speak(at(5_999)), None);
-        assert_eq!(quiet.speak(at(6_000)), Some(2));
-        assert_eq!(quiet.speak(at(7_000)), Some(0));
+        assert_eq!(throttle.allow(at(5_000)), Some(0));
+        assert_eq!(throttle.allow(at(5_999)), None);
+        assert_eq!(throttle.allow(at(5_999)), None);
+        assert_eq!(throttle.allow(at(6_000)), Some(2));
+        assert_eq!(throttle.allow(at(7_000)), Some(0));
     }
 }
