@@ -187,7 +187,7 @@ impl HmacVerifier {
             let mut key = key.clone();
             feed(&mut key, &self.template, stamp, request.body);
             for tag in &tags {
-                // No way out of the loops: the time must not tell which secret it was.
+                // No way out of the loops: the time must not reveal which secret it was.
                 if key.clone().verify(&tag[..self.digest_len]) && matched.is_none() {
                     matched = Some(index);
                 }

@@ -137,7 +137,7 @@ impl TwilioVerifier {
                 };
                 key.update(url.as_bytes());
                 key.update(parameters.as_bytes());
-                // No way out of the loop: the time must not tell which secret it was.
+                // No way out of the loop: the time must not reveal which secret it was.
                 if key.verify(tag) && matched.is_none() {
                     matched = Some(index);
                 }

@@ -13,7 +13,7 @@ use super::respell::spellings;
 use crate::authenticate::hmac::Key;
 use crate::judge::Captured;
 
-/// Standard or URL-safe, with or without padding: whoever looks for a mistake is not strict.
+/// Standard or URL-safe, with or without padding: a search for mistakes is not strict.
 const BASE64: [GeneralPurpose; 2] = [
     GeneralPurpose::new(&alphabet::STANDARD, LENIENT),
     GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT),

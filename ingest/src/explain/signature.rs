@@ -51,7 +51,7 @@ pub(super) fn signature(
         Some(differences) => findings.push(format!("the digest matches {}", differences.join(", "))),
         None => findings.push(format!(
             "the digest matches none of the {} secret(s) that were tried (the source's {}, the other sources' {}), read as they \
-             are, as base64 and as hexadecimal, over the body alone and with each time stamp and id there is, nor the body in \
+             are, as base64 and as hexadecimal, over the body alone and with each time stamp and id in the headers, nor the body in \
              other spellings: the secret is another one, or the body was changed on its way",
             secrets.len(),
             own,

@@ -186,10 +186,6 @@ mod tests {
         assert!(per_ip.take(b).is_some(), "others are not affected");
         drop(first);
         assert!(per_ip.take(a).is_some());
-        assert_eq!(
-            per_ip.held.lock().expect("not poisoned").len(),
-            1,
-            "no entry is left behind"
-        );
+        assert_eq!(per_ip.held.lock().expect("not poisoned").len(), 1, "no entry is left");
     }
 }

@@ -1,5 +1,5 @@
 //! One lane per endpoint: its slots, its health, its metrics. Slots belong to the endpoint and never to a common pool, so
-//! that an endpoint that hangs holds up nobody else.
+//! that an endpoint that hangs holds up no other.
 
 use std::collections::HashMap;
 use std::pin::pin;

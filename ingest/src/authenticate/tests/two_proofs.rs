@@ -111,7 +111,7 @@ fn one_proof_in_the_place_of_the_other_proves_nothing() {
 }
 
 #[test]
-fn a_suffix_behind_the_path_and_percent_signs_are_tolerated_as_with_one_proof() {
+fn a_suffix_after_the_path_and_percent_signs_are_tolerated_as_with_one_proof() {
     let ours = two(Scheme::Token(TokenPlace::Header("x-token".into())), TOKEN, &[IN_PATH]);
     let good = sent(&ours, TOKEN);
     for (path, accepted) in [

@@ -72,7 +72,7 @@ impl Bends<'_> {
         for method in [Method::GET, Method::PUT] {
             self.push(format!("by {method}"), |_, request| request.method = method);
         }
-        // Signatures, tokens, time stamps; what else there is decides nothing, and is looked at now and then.
+        // Signatures, tokens, time stamps. The others decide nothing, and are bent now and then.
         let decides = |name: &&HeaderName| self.case.thoroughly || ![CONTENT_TYPE, USER_AGENT].contains(name);
         let names = self.case.request.headers.keys().filter(|name| **name != HOST);
         for name in names.filter(decides).cloned().collect::<Vec<_>>() {
