@@ -1,5 +1,5 @@
-//! The second half of the handler: a verified webhook becomes records, and the records durable. Once begun it goes on to its
-//! end, whether or not the client stays.
+//! The second half of the handler: a verified webhook becomes records, and the records become durable. Once begun it runs to
+//! its end, whether or not the client stays.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -11,23 +11,23 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use crate::answer::Answer;
-use crate::authenticate::VerifiedWebhook;
 use crate::budget::{NoRoom, records_bytes};
+use crate::decide::{Ended, Reason, Refused};
 use crate::detached::Detached;
 use crate::envelope::Prepared;
 use crate::handler::Ingest;
-use crate::known::Known;
 use crate::metrics::Metrics;
 use crate::publish::publish_all;
+use crate::sources::ReadySource;
+use crate::webhook::VerifiedWebhook;
 
 impl Ingest {
     /// [`VerifiedWebhook`] → answer.
     pub(crate) async fn accept(self: &Arc<Self>, verified: VerifiedWebhook) -> Answer {
-        let known = Arc::clone(verified.raw().known());
-        known.metrics.verified(verified.matched());
+        let source = Arc::clone(verified.raw().source());
+        source.metrics.verified(verified.matched());
         let Ok(permit) = Arc::clone(&self.in_flight).try_acquire_owned() else {
-            known.metrics.refused("in_flight_limit");
-            return Answer::Unavailable("too many webhooks at once: try again");
+            return source.refuse(Reason::InFlightLimit);
         };
         let received = verified.raw().received();
         let work = AssertUnwindSafe(Arc::clone(self).publish(verified, permit)).catch_unwind();
@@ -36,18 +36,17 @@ impl Ingest {
             Ok(Ok(answer)) => answer,
             // The panic itself has been logged by its hook.
             Ok(Err(_)) => {
-                tracing::error!(target: "ingest", source = %known.source.id, "a webhook broke our code");
-                Answer::Unavailable("an internal error: try again")
+                tracing::error!(target: "ingest", source = %source.settings.id, "a webhook caused a panic");
+                source.refuse(Reason::InternalError)
             }
             Err(_) => {
-                known.metrics.refused("no_acknowledgement");
-                if let Some(held_back) = known.throttle.allow(received) {
+                if let Some(held_back) = source.throttle.allow(received) {
                     tracing::warn!(
-                        target: "ingest", source = %known.source.id, budget_ms = self.config.ack_budget_ms, held_back,
+                        target: "ingest", source = %source.settings.id, budget_ms = self.config.ack_budget_ms, held_back,
                         "answered 503: no acknowledgement from the event log within the budget"
                     );
                 }
-                Answer::Unavailable("not stored in time: try again")
+                source.refuse(Reason::NoAcknowledgement)
             }
         }
     }
@@ -55,22 +54,22 @@ impl Ingest {
     async fn publish(self: Arc<Self>, verified: VerifiedWebhook, permit: OwnedSemaphorePermit) -> Answer {
         let _in_flight = InFlight::new(&self.metrics, permit);
         let raw = verified.into_raw();
-        let known = Arc::clone(raw.known());
+        let source = Arc::clone(raw.source());
         let mut families = Vec::new();
         let prepared =
             self.enveloper
-                .prepare_counting(&known.source, raw.headers(), raw.body(), raw.received(), |family| {
+                .prepare_counting(&source.settings, raw.headers(), raw.body(), raw.received(), |family| {
                     families.push(family);
                 });
         let received = raw.received();
         let mut records = match prepared {
-            Prepared::Reply(reply) => return Answer::Reply(reply),
+            Prepared::Reply(reply) => return source.end(reply.into()),
             Prepared::Records(records) => records,
         };
-        // The body is in the records now, and they have its place until the log has them.
+        // The records hold the body now, and have its share until they are durable.
         let mut share = raw.into_share();
         if let Err(NoRoom) = share.settle(records_bytes(&mut records)) {
-            return no_room(&known);
+            return source.refuse(Reason::NoMemory);
         }
 
         let begun = Instant::now();
@@ -80,22 +79,19 @@ impl Ingest {
         match published {
             Ok(()) => {
                 for family in families {
-                    known.metrics.published(family);
+                    source.metrics.published(family);
                 }
                 Answer::Accepted
             }
             Err(error) => {
-                if let Some(held_back) = known.throttle.allow(received) {
-                    tracing::warn!(target: "ingest", source = %known.source.id, %error, held_back, "not published");
+                if let Some(held_back) = source.throttle.allow(received) {
+                    tracing::warn!(target: "ingest", source = %source.settings.id, %error, held_back, "not published");
                 }
                 match error {
-                    PublishError::Unavailable { .. } => {
-                        known.metrics.refused("log_unavailable");
-                        Answer::Unavailable("not stored: try again")
-                    }
+                    PublishError::Unavailable { .. } => source.refuse(Reason::LogUnavailable),
                     PublishError::TooLarge { limit_bytes, .. } => {
-                        known.metrics.refused("record_too_large");
-                        Answer::RecordTooLarge { limit: limit_bytes }
+                        let detail = format!("the event is larger than the {limit_bytes} bytes that can be stored");
+                        source.end(Ended::Refused(Refused::new(Reason::RecordTooLarge, detail)))
                     }
                 }
             }
@@ -103,10 +99,20 @@ impl Ingest {
     }
 }
 
-/// The budget has no room for a request.
-pub(crate) fn no_room(known: &Known) -> Answer {
-    known.metrics.refused("no_memory");
-    Answer::Unavailable("too many bodies at once: try again")
+impl ReadySource {
+    /// Counts a refusal whose reason says all.
+    pub(crate) fn refuse(&self, reason: Reason) -> Answer {
+        self.metrics.refused(reason);
+        reason.into()
+    }
+
+    /// Counts a request that ends without events, if it is refused.
+    pub(crate) fn end(&self, ended: Ended) -> Answer {
+        if let Ended::Refused(refused) = &ended {
+            self.metrics.refused(refused.reason);
+        }
+        ended.into()
+    }
 }
 
 /// Counts a webhook in flight, and gives its place back, however its task ends.

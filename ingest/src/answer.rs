@@ -10,7 +10,59 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
 
+use crate::decide::{Ended, Reason, Refused};
 use crate::normalize::Reply;
+
+impl Reason {
+    /// The status that a request is answered which is refused for it.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::Framing | Self::BrokenBody => StatusCode::BAD_REQUEST,
+            Self::Missing | Self::Repeated | Self::Malformed | Self::NoMatch | Self::OutsideTolerance => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::TooLarge | Self::RecordTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::UnusableSource
+            | Self::NoMemory
+            | Self::Overloaded
+            | Self::InFlightLimit
+            | Self::NoAcknowledgement
+            | Self::LogUnavailable
+            | Self::InternalError => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// What the sender reads, where nothing more is known than the reason.
+    fn words(self) -> &'static str {
+        match self {
+            Self::Framing => "the request is malformed",
+            Self::BrokenBody => "the body ends early or is malformed",
+            // The reason is in the log, not in the answer.
+            Self::Missing | Self::Repeated | Self::Malformed | Self::NoMatch | Self::OutsideTolerance => "unauthorized",
+            Self::Forbidden => "this is not the handshake that was agreed on: compare the verify token here and there",
+            Self::NotFound => {
+                "there is no webhook address like this: use the source's whole ingest URL, with its secret"
+            }
+            Self::Method => "webhooks are sent by POST",
+            Self::TooSlow => "the body did not arrive in time: send it at once",
+            Self::TooLarge => "the body is larger than this source may send",
+            Self::RecordTooLarge => "the event is larger than can be stored",
+            Self::ContentEncoding => "Content-Encoding is not supported here: send the body uncompressed",
+            Self::UnusableSource => "this source is not in use: try again later",
+            Self::NoMemory => "too many bodies at once: try again",
+            Self::Overloaded => "too busy to read the body in time: try again",
+            Self::InFlightLimit => "too many webhooks at once: try again",
+            Self::NoAcknowledgement => "not stored in time: try again",
+            Self::LogUnavailable => "not stored: try again",
+            Self::InternalError => "an internal error: try again",
+        }
+    }
+}
 
 /// What a request is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,77 +70,56 @@ pub(crate) enum Answer {
     /// Durable in the event log.
     Accepted,
     /// A test call or a handshake; nothing was published.
-    Reply(Reply),
-    /// Malformed HTTP: says what.
-    BadRequest(&'static str),
-    /// No such source, or a wrong secret in the path: one answer for both.
-    NotFound,
-    /// The sender did not prove itself. The reason is in the log, not in the answer.
-    Unauthorized,
-    /// Webhooks come by POST, and this platform asks nothing by another method.
-    MethodNotAllowed,
-    /// The body took too long.
-    RequestTimeout,
-    /// Larger than the source's limit.
-    BodyTooLarge {
-        /// The limit, bytes.
-        limit: usize,
+    Replied(Reply),
+    /// Nothing was published, or it is not known to be.
+    Refused {
+        reason: Reason,
+        /// What the sender reads.
+        error: Cow<'static, str>,
     },
-    /// Larger than what the event log takes.
-    RecordTooLarge {
-        /// The limit, bytes.
-        limit: usize,
-    },
-    /// A compressed body.
-    UnsupportedEncoding,
-    /// Our own trouble, for now: the sender shall try again.
-    Unavailable(&'static str),
 }
 
-const FORBIDDEN: &str = "this is not the handshake that was agreed on: compare the verify token here and there";
-const NOT_FOUND: &str = "there is no webhook address like this: use the source's whole ingest URL, with its secret";
+impl From<Reason> for Answer {
+    fn from(reason: Reason) -> Self {
+        Self::Refused {
+            reason,
+            error: reason.words().into(),
+        }
+    }
+}
+
+impl From<Refused> for Answer {
+    fn from(Refused { reason, detail }: Refused) -> Self {
+        match reason {
+            // What is wrong with the request itself, and the limits, are no secret.
+            Reason::Framing | Reason::TooLarge | Reason::RecordTooLarge => Self::Refused { reason, error: detail },
+            reason => reason.into(),
+        }
+    }
+}
+
+impl From<Ended> for Answer {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Replied(reply) => Self::Replied(reply),
+            Ended::Refused(refused) => refused.into(),
+        }
+    }
+}
 
 impl Answer {
     /// Its status code.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::Reply(Reply::Forbidden) => StatusCode::FORBIDDEN,
-            Self::Accepted | Self::Reply(_) => StatusCode::OK,
-            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
-            Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::BodyTooLarge { .. } | Self::RecordTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
-
-    fn error(&self) -> Cow<'static, str> {
-        match self {
-            Self::Reply(Reply::Forbidden) => Cow::Borrowed(FORBIDDEN),
-            Self::Accepted | Self::Reply(_) => Cow::Borrowed(""),
-            Self::BadRequest(what) | Self::Unavailable(what) => Cow::Borrowed(what),
-            Self::NotFound => Cow::Borrowed(NOT_FOUND),
-            Self::Unauthorized => Cow::Borrowed("unauthorized"),
-            Self::MethodNotAllowed => Cow::Borrowed("webhooks are sent by POST"),
-            Self::RequestTimeout => Cow::Borrowed("the body did not arrive in time: send it at once"),
-            Self::BodyTooLarge { limit } => Cow::Owned(format!(
-                "the body is larger than the {limit} bytes that this source may send"
-            )),
-            Self::RecordTooLarge { limit } => {
-                Cow::Owned(format!("the event is larger than the {limit} bytes that can be stored"))
-            }
-            Self::UnsupportedEncoding => {
-                Cow::Borrowed("Content-Encoding is not supported here: send the body uncompressed")
-            }
+            Self::Replied(Reply::Forbidden) => Reason::Forbidden.status(),
+            Self::Accepted | Self::Replied(_) => StatusCode::OK,
+            Self::Refused { reason, .. } => reason.status(),
         }
     }
 }
 
-/// A body. What a handshake has us repeat is somebody else's text: nobody may take it for a page.
-fn said(text: &str, content_type: &'static str) -> Response {
+/// A body. What a handshake has us repeat is another's text: `nosniff` keeps browsers from taking it for a page.
+fn with_body(text: &str, content_type: &'static str) -> Response {
     let mut response = Response::new(Body::from(text.to_owned()));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -96,13 +127,28 @@ fn said(text: &str, content_type: &'static str) -> Response {
     response
 }
 
+fn refusal(reason: Reason, error: &str) -> Response {
+    let error = serde_json::Value::from(error);
+    let mut response = with_body(&format!("{{\"error\":{error}}}"), "application/json");
+    if reason == Reason::Method {
+        let allow = HeaderValue::from_static("POST");
+        response.headers_mut().insert(ALLOW, allow);
+    }
+    if reason.status() == StatusCode::SERVICE_UNAVAILABLE {
+        // The jitter keeps the senders from coming back all at once.
+        let seconds = HeaderValue::from(fastrand::u16(5..=30));
+        response.headers_mut().insert(RETRY_AFTER, seconds);
+    }
+    response
+}
+
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         let mut response = match &self {
-            Self::Accepted | Self::Reply(Reply::Empty) => Response::new(Body::empty()),
-            Self::Reply(Reply::Text(text)) => said(text, "text/plain; charset=utf-8"),
-            Self::Reply(Reply::Json(json)) => said(json, "application/json"),
-            Self::Reply(Reply::Headers(headers)) => {
+            Self::Accepted | Self::Replied(Reply::Empty) => Response::new(Body::empty()),
+            Self::Replied(Reply::Text(text)) => with_body(text, "text/plain; charset=utf-8"),
+            Self::Replied(Reply::Json(json)) => with_body(json, "application/json"),
+            Self::Replied(Reply::Headers(headers)) => {
                 let mut response = Response::new(Body::empty());
                 for (name, value) in headers {
                     if let Ok(value) = HeaderValue::from_str(value) {
@@ -111,24 +157,10 @@ impl IntoResponse for Answer {
                 }
                 response
             }
-            refused => {
-                let error = serde_json::Value::from(refused.error());
-                said(&format!("{{\"error\":{error}}}"), "application/json")
-            }
+            Self::Replied(Reply::Forbidden) => refusal(Reason::Forbidden, Reason::Forbidden.words()),
+            Self::Refused { reason, error } => refusal(*reason, error),
         };
         *response.status_mut() = self.status();
-        match self {
-            Self::MethodNotAllowed => {
-                let allow = HeaderValue::from_static("POST");
-                response.headers_mut().insert(ALLOW, allow);
-            }
-            Self::Unavailable(_) => {
-                // The jitter keeps the senders from coming back all at once.
-                let seconds = HeaderValue::from(fastrand::u16(5..=30));
-                response.headers_mut().insert(RETRY_AFTER, seconds);
-            }
-            _ => {}
-        }
         response
     }
 }

@@ -1,4 +1,4 @@
-//! Reading a body: within its limits of size and time, at a pace, and into memory that was asked for first.
+//! Reads a body: within its limits of size and time, at a pace, and into memory that was charged to the budget first.
 
 mod pieces;
 
@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::budget::{NoRoom, Share};
 use crate::config::Config;
+use crate::decide::{BodyLimit, Refused};
 use pieces::Pieces;
 
 /// A body, with its share of the budget, which has room for a copy of it.
@@ -22,34 +23,34 @@ pub(crate) struct Buffered {
     pub(crate) share: Share,
 }
 
-/// Why a body was not taken.
+/// Why a body was not read to its end. With what is left of it, where something may be.
 #[derive(Debug)]
 pub(crate) enum BodyError {
-    /// With what is left of it.
-    TooLarge(Body),
+    /// It is over the limit.
+    TooLarge(Refused, Body),
     /// It came too late as a whole, or slower than the least pace.
     TooSlow,
-    /// It was there in time, and we did not get round to reading it. With what is left of it.
+    /// It came in time, and this process read it too late.
     Behind(Body),
     /// The client went away, or its framing is broken.
     Broken,
-    /// The budget has no room for it. With what is left of it.
+    /// The budget has no room for it.
     NoRoom(Body),
 }
 
-/// Reads a body of at most `limit` bytes. A declared length over the limit is refused before a byte is read; beyond that
-/// nothing believes it. `share` holds the request's head already, and grows with the body.
+/// Reads a body within its limit. A declared length over the limit is refused before a byte is read; nothing else depends on
+/// it. `share` holds the request's head already, and grows with the body.
 pub(crate) async fn read_body(
     mut body: Body,
-    limit: usize,
+    limit: BodyLimit,
     mut pace: Pace,
     share: Share,
 ) -> Result<Buffered, BodyError> {
-    if declared(&body) > limit as u64 {
-        return Err(BodyError::TooLarge(body));
+    let declared = usize::try_from(declared(&body)).unwrap_or(usize::MAX);
+    if let Err(refused) = limit.check(declared) {
+        return Err(BodyError::TooLarge(refused, body));
     }
-    let declared = usize::try_from(declared(&body)).unwrap_or(limit);
-    let most = if declared > 0 { declared } else { limit };
+    let most = if declared > 0 { declared } else { limit.bytes() };
     let mut pieces = Pieces::new(share);
     loop {
         let data = match pace.next(&mut body).await {
@@ -59,8 +60,8 @@ pub(crate) async fn read_body(
             Next::Behind => return Err(BodyError::Behind(body)),
             Next::Broken => return Err(BodyError::Broken),
         };
-        if pieces.length() + data.len() > limit {
-            return Err(BodyError::TooLarge(body));
+        if let Err(refused) = limit.check(pieces.length() + data.len()) {
+            return Err(BodyError::TooLarge(refused, body));
         }
         // Copied: a frame is a part of the connection's read buffer, and would keep all of it.
         if let Err(NoRoom) = pieces.push(&data, most) {
@@ -75,10 +76,10 @@ fn declared(body: &Body) -> u64 {
     body.size_hint().lower()
 }
 
-/// When a body has to be there, and when the next part of it.
+/// The time by which a body must be complete, and by which its next part must come.
 ///
-/// Each byte buys time at the least rate, and nobody has more than the grace in hand: neither a drip nor a body that stops
-/// shortly before its end keeps its place for as long as the deadline.
+/// Each byte adds time at the least rate, and never more than the grace: neither a drip nor a body that stops shortly before
+/// its end keeps its place for as long as the deadline.
 #[derive(Debug)]
 pub(crate) struct Pace {
     deadline: Instant,
@@ -108,7 +109,7 @@ impl Pace {
                 .bytes_per_second
                 .map_or(self.deadline, |_| self.due.min(self.deadline));
             let frame = match timeout_at(due, body.frame()).await {
-                // On HTTP/2 another task reads: let it, if both were late.
+                // On HTTP/2 another task reads: it runs first, if both were late.
                 Err(_) if !looked_again => {
                     looked_again = true;
                     yield_now().await;
@@ -119,14 +120,14 @@ impl Pace {
                 Ok(Some(Err(_))) => return Next::Broken,
                 Ok(Some(Ok(frame))) => frame,
             };
-            // What is not data is trailers, which say nothing here.
+            // What is not data is trailers, which are ignored.
             if let Ok(data) = frame.into_data() {
                 return self.came(data);
             }
         }
     }
 
-    /// A time that is over when data is found was not missed by the client, but by us: nobody looked before.
+    /// Data found after its time was late because of this process, not of the client: it lay unread until now.
     fn came(&mut self, data: Bytes) -> Next {
         let now = Instant::now();
         if now > self.deadline {
@@ -146,16 +147,17 @@ enum Next {
     End,
     /// The client is late.
     TooSlow,
-    /// We are.
+    /// This process is.
     Behind,
     Broken,
 }
 
-/// How much of a refused body is read and thrown away, bytes.
+/// How much of a refused body is read and dropped, bytes.
 const DISCARD_BYTES: usize = 32 * 1024 * 1024;
 
-/// Throws a refused body away. A connection closed while the client still writes is reset, and the client would never see
-/// the answer; what is more than the bound gets the reset. A client that asks first (RFC 9110 §10.1.1) is not told to go on.
+/// Reads a refused body and drops it. A connection closed while the client still writes is reset, and the client would never
+/// see the answer; what is more than the bound gets the reset. A client that asks first (RFC 9110 §10.1.1) is not asked to
+/// continue.
 pub(crate) async fn discard(mut body: Body, expects_continue: bool, mut pace: Pace) {
     if expects_continue || declared(&body) > DISCARD_BYTES as u64 {
         return;

@@ -1,7 +1,7 @@
-//! How much memory requests may have, all together, and who has which part of it.
+//! How much memory requests may have, all together, and which part each of them has.
 //!
-//! Whoever wants memory for a request takes its share first and allocates then: by the capacity that it allocates, not by
-//! the bytes that it has filled, and never by what the client announces. A share is held for as long as the memory is: the
+//! Memory for a request is charged first and allocated then: by the capacity that is allocated, not by
+//! the bytes that are filled, and never by what the client announces. A share is held for as long as the memory is: the
 //! head, the body and the place for a copy of it (`body/pieces.rs`) until the records are made, then the records and the
 //! event log's copies of them until they are durable. What a thread takes between two steps of one request, and gives back
 //! before it does anything else, is not charged.
@@ -29,7 +29,7 @@ pub(crate) struct Budget {
     limit: i64,
 }
 
-/// There is no room left.
+/// The budget has no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NoRoom;
 
@@ -86,8 +86,8 @@ impl Share {
         self.bytes -= bytes;
     }
 
-    /// Becomes as large as what is really there. If that is more than there is room for, it stays as it is, and what it
-    /// was asked for has to go.
+    /// Sets the share to what is really held. If that is more than there is room for, it stays as it is, and what it
+    /// was asked for must be dropped.
     pub(crate) fn settle(&mut self, bytes: usize) -> Result<(), NoRoom> {
         let bytes = signed(bytes);
         if bytes < self.bytes {

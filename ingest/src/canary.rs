@@ -1,7 +1,7 @@
-//! Canaries, and what proves that the event log takes records while no webhook does.
+//! Canaries: they prove that the event log accepts records while no webhook does.
 //!
-//! Every so often a canary goes to each partition of the events' topic, for the workers to see. Beside that, while the
-//! log is not ready, a canary to one partition after the other is what finds out that it is again: a load balancer sends
+//! At every interval a canary goes to each partition of the events' topic, for the workers to see. Besides, while the
+//! log is not ready, a canary to one partition after the other finds out when it is again: a load balancer sends
 //! nothing to a process that is not ready, so nothing else would.
 
 use std::sync::Arc;
@@ -16,9 +16,9 @@ use schemas::time::Timestamp;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-/// How often the log is looked at while all is well.
+/// How often readiness is checked while the log is ready.
 const LOOK: Duration = Duration::from_secs(5);
-/// How often it is tried while it takes nothing.
+/// How often a canary is sent while it is not.
 const TRY: Duration = Duration::from_secs(1);
 
 /// Sends canaries every `interval` (`None`: not at all) to each of the `partitions` of `topic`, and tries the log while it is
@@ -63,7 +63,7 @@ async fn send_for_ever(log: &dyn Publish, topic: &TopicName, partitions: i32, in
 
 async fn send(log: &dyn Publish, partition: &Partition) {
     if let Err(error) = log.publish_to(partition, canary::record(Timestamp::now())).await {
-        // The log itself remembers what became of its records, and readiness tells.
+        // The log itself records what became of it, and `ready` reports that.
         tracing::debug!(%partition, %error, "a canary was not taken");
     }
 }

@@ -1,4 +1,4 @@
-//! What can be set about taking webhooks in.
+//! The settings of ingest.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub struct Config {
     /// How many bytes a second of a body have to come, or it is answered 408 and its connection closed (on HTTP/2 its
     /// stream). 0: only `body_timeout_ms` counts.
     pub body_min_bytes_per_second: u64,
-    /// How far a body may fall behind that rate, and so how long it may pause.
+    /// How far a body may fall short of that rate, and so how long it may pause.
     pub body_grace_ms: u64,
     /// How long a client may take nothing of what is written to it.
     pub write_timeout_ms: u64,

@@ -1,4 +1,4 @@
-//! A future that is not cancelled: whoever waits for it may go away, and the rest of it goes on by itself.
+//! A future that is not cancelled: when its waiter goes away, the rest of it runs on by itself.
 //!
 //! A task of its own would do the same, but costs every webhook a trip through the scheduler and often to another core; here
 //! only a webhook whose client hangs up, or whose time is up, pays for one.
@@ -6,7 +6,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// A future that goes on by itself when it is dropped.
+/// A future that runs on by itself when it is dropped.
 pub(crate) struct Detached<F: Future<Output: Send> + Send + 'static>(Option<Pin<Box<F>>>);
 
 impl<F: Future<Output: Send> + Send + 'static> Detached<F> {
@@ -50,12 +50,12 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_nobody_waits_for_goes_on_to_its_end() {
+    async fn a_future_that_is_dropped_runs_to_its_end() {
         let (go, wait) = oneshot::channel();
         let (done, finished) = oneshot::channel();
         let future = Detached::new(async move {
-            wait.await.expect("told to go on");
-            done.send(7).expect("somebody listens");
+            wait.await.expect("released");
+            done.send(7).expect("the test waits");
         });
         assert!(
             timeout(Duration::from_secs(1), future).await.is_err(),

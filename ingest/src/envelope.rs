@@ -21,16 +21,16 @@ use crate::normalize::{NewEvent, Normalized, Reply, normalize};
 /// not to swallow a genuine repeat, such as a member added again.
 pub const MEMORY: Duration = Duration::from_mins(10);
 
-/// Events that tell how something stands now (somebody types, a line is up) come again and again, each time the same, and
-/// are no repeats: told again in another span of this length, such an event is a new one. A platform's retry within the
-/// span is still the same event; a later one becomes a second event that says the same, which harms nobody, while
+/// Events about a state (someone types, a line is up) come again and again, each time the same, and
+/// are no repeats: sent again in another span of this length, such an event is a new one. A platform's retry within the
+/// span is still the same event; a later one becomes a second event that says the same, which does no harm, while
 /// swallowing the second `open` of open–closed–open would leave a line closed for good.
 const STATE_SPAN_MS: i64 = 10_000;
 
 /// How many such events a replica remembers at most; about 100 bytes each.
 const REMEMBERED: u64 = 200_000;
 
-/// An event time before 2000-01-01T00:00:00Z is a zero that somebody scaled.
+/// An event time before 2000-01-01T00:00:00Z is a zero in another unit.
 const EARLIEST_MS: i64 = 946_684_800_000;
 
 /// An event time further ahead of our clock than this is a wrong clock or a wrong unit.
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_not_every_report_repeats_is_told_and_is_no_part_of_the_id() {
+    fn a_time_that_not_every_report_repeats_is_shown_and_is_no_part_of_the_id() {
         let body = |update: &str| {
             format!(
                 r#"{{"event":"messages.upsert","data":{{"messages":[{{"key":{{"remoteJid":"5511@s.whatsapp.net","id":"B"}},{update}"message":{{"protocolMessage":{{"key":{{"id":"A"}},"type":"REVOKE"}}}}}}]}}}}"#
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_that_is_told_again_later_is_told_again() {
+    fn a_state_that_is_sent_again_later_is_a_new_event() {
         let enveloper = Enveloper::default();
         let open = NewEvent {
             data: Data::ConnectionUpdated(schemas::data::Connection::default()),

@@ -1,7 +1,7 @@
-//! The one handler. Order of work: framing → source → size → authenticate the raw bytes (with the replay window) →
-//! normalize → publish → answer. The whole status table is in the module `answer`.
+//! The one handler: brings a request through the decision (`decide`), and adds what the decision does without: the time, memory,
+//! metrics and log lines. What is accepted goes on in `accept`; the whole status table is in the module `answer`.
 //!
-//! A secret in the path is looked at before the body is read, together with the source, so that a wrong secret and a
+//! A secret in the path is checked before the body is read, together with the source, so that a wrong secret and a
 //! source that does not exist get the same answer at the same moment.
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use http::header::EXPECT;
-use http::{Method, StatusCode};
+use http::request::Parts;
 use prometheus_client::registry::Registry;
 use schemas::log::Publish;
 use schemas::name::TopicName;
@@ -22,19 +22,18 @@ use schemas::time::Timestamp;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use crate::accept::no_room;
 use crate::answer::Answer;
-use crate::authenticate::{Refusal, authenticate};
 use crate::body::{BodyError, Pace, discard, read_body};
 use crate::budget::{Budget, head_bytes};
 use crate::config::Config;
+use crate::decide::{Ended, Reason, Refused, by_head};
 use crate::envelope::Enveloper;
-use crate::known::{Known, Sources};
+use crate::head::{Address, Head};
 use crate::metrics::Metrics;
-use crate::normalize::handshake;
-use crate::receive::{Address, RawWebhook, check_framing, is_plain};
+use crate::sources::{ReadySource, Sources};
+use crate::webhook::{RawWebhook, authenticate};
 
-/// Takes webhooks in. Served by [`serve`](crate::serve).
+/// The receiver of webhooks. Served by [`serve`](crate::serve).
 #[derive(Debug)]
 pub struct Ingest {
     pub(crate) config: Config,
@@ -47,6 +46,7 @@ pub struct Ingest {
     pub(crate) in_flight: Arc<Semaphore>,
     sources: Sources,
     budget: Arc<Budget>,
+    clock: fn() -> Timestamp,
 }
 
 impl Ingest {
@@ -57,6 +57,18 @@ impl Ingest {
         log: Arc<dyn Publish>,
         topic: TopicName,
         registry: &mut Registry,
+    ) -> Result<Arc<Self>, Vec<Invalid>> {
+        Self::with_clock(config, sources, log, topic, registry, Timestamp::now)
+    }
+
+    /// The same with another clock than the system's, for requests that were signed at another time.
+    pub fn with_clock(
+        config: Config,
+        sources: Arc<dyn SourceDirectory>,
+        log: Arc<dyn Publish>,
+        topic: TopicName,
+        registry: &mut Registry,
+        clock: fn() -> Timestamp,
     ) -> Result<Arc<Self>, Vec<Invalid>> {
         config.check()?;
         let metrics = Metrics::register(registry);
@@ -70,10 +82,11 @@ impl Ingest {
             accepting: TaskTracker::new(),
             metrics,
             config,
+            clock,
         }))
     }
 
-    /// All routes there are on this listener.
+    /// All routes of this listener.
     pub(crate) fn routes(self: &Arc<Self>) -> Router {
         Router::new()
             .route("/in/{source_id}", any(receive))
@@ -83,95 +96,100 @@ impl Ingest {
             .with_state(Arc::clone(self))
     }
 
+    /// Forgets sources that were removed, and their metrics.
+    pub(crate) fn forget_removed_sources(&self) {
+        self.sources.forget_removed();
+    }
+
     async fn handle(self: &Arc<Self>, request: Request) -> Answer {
         let (parts, body) = request.into_parts();
-        let known = self.sources.find(Address::of(parts.uri.path()).source_id);
-        known.metrics.received.inc();
-        let answer = match self.receive(Arc::clone(&known), parts, body).await {
+        let source = self.sources.find(Address::of(parts.uri.path()).source_id);
+        source.metrics.received.inc();
+        let answer = match self.receive(&source, parts, body).await {
             Ok(raw) => match authenticate(raw) {
                 Ok(verified) => self.accept(verified).await,
-                Err(refusal) => refuse(&known, &refusal),
+                Err(refused) => self.end(
+                    &source,
+                    &refused.raw.head(),
+                    refused.raw.received(),
+                    refused.refused.into(),
+                ),
             },
             Err(answer) => answer,
         };
-        known.metrics.answered(answer.status());
+        source.metrics.answered(answer.status());
         answer
     }
 
-    /// Bytes → [`RawWebhook`].
-    async fn receive(&self, known: Arc<Known>, parts: http::request::Parts, body: Body) -> Result<RawWebhook, Answer> {
-        let received = Timestamp::now();
-        let address = Address::of(parts.uri.path());
+    /// Bytes → [`RawWebhook`]. What remains of a refused body is read and dropped, once the request's head is.
+    async fn receive(&self, source: &Arc<ReadySource>, parts: Parts, body: Body) -> Result<RawWebhook, Answer> {
+        let received = (self.clock)();
         let asks_first = parts.headers.contains_key(EXPECT);
-        let refused = if let Err(what) = check_framing(&parts) {
-            Some(("framing", Answer::BadRequest(what)))
-        } else if !known.verifier.verify_path(address.path_secret) {
-            self.log_stranger(&known, address, received);
-            Some(("not_found", Answer::NotFound))
-        } else if parts.method != Method::POST {
-            Some(
-                handshake(&known.source, &parts.method, &parts.headers, parts.uri.query())
-                    .map_or(("method", Answer::MethodNotAllowed), |reply| {
-                        ("handshake", Answer::Reply(reply))
-                    }),
-            )
-        } else if !is_plain(&parts.headers) {
-            Some(("content_encoding", Answer::UnsupportedEncoding))
-        } else {
-            None
-        };
-        if let Some((reason, answer)) = refused {
-            if answer.status() != StatusCode::OK {
-                known.metrics.refused(reason);
+        let limit = match by_head(&source.settings, &source.verifier, &Head::of(&parts)) {
+            Ok(limit) => limit,
+            Err(ended) => {
+                let answer = self.end(source, &Head::of(&parts), received, ended);
+                drop(parts);
+                discard(body, asks_first, Pace::of(&self.config)).await;
+                return Err(answer);
             }
-            drop(parts);
-            discard(body, asks_first, Pace::of(&self.config)).await;
-            return Err(answer);
-        }
+        };
         // The head stays until the webhook is published: it is the first thing to be paid for.
         let Ok(share) = self.budget.share(head_bytes(&parts)) else {
             drop(parts);
             discard(body, asks_first, Pace::of(&self.config)).await;
-            return Err(no_room(&known));
+            return Err(source.refuse(Reason::NoMemory));
         };
-        let limit = known.source.max_body_bytes;
         let error = match read_body(body, limit, Pace::of(&self.config), share).await {
-            Ok(body) => return Ok(RawWebhook::new(known, parts, body, received)),
+            Ok(body) => return Ok(RawWebhook::new(Arc::clone(source), parts, body, received)),
             Err(error) => error,
         };
-        drop(parts);
-        let (reason, answer) = match error {
-            BodyError::TooLarge(rest) => {
-                discard(rest, asks_first, Pace::of(&self.config)).await;
-                ("too_large", Answer::BodyTooLarge { limit })
-            }
-            BodyError::TooSlow => ("too_slow", Answer::RequestTimeout),
-            BodyError::Broken => ("broken_body", Answer::BadRequest("the body ends early or is malformed")),
-            BodyError::Behind(rest) => {
-                discard(rest, asks_first, Pace::of(&self.config)).await;
-                (
-                    "overloaded",
-                    Answer::Unavailable("too busy to read the body in time: try again"),
-                )
-            }
-            BodyError::NoRoom(rest) => {
-                discard(rest, asks_first, Pace::of(&self.config)).await;
-                return Err(no_room(&known));
-            }
+        let (refused, rest) = match error {
+            BodyError::TooLarge(refused, rest) => (refused, Some(rest)),
+            BodyError::TooSlow => (Reason::TooSlow.into(), None),
+            BodyError::Broken => (Reason::BrokenBody.into(), None),
+            BodyError::Behind(rest) => (Reason::Overloaded.into(), Some(rest)),
+            BodyError::NoRoom(rest) => (Reason::NoMemory.into(), Some(rest)),
         };
-        known.metrics.refused(reason);
+        let answer = self.end(source, &Head::of(&parts), received, Ended::Refused(refused));
+        drop(parts);
+        if let Some(rest) = rest {
+            discard(rest, asks_first, Pace::of(&self.config)).await;
+        }
         Err(answer)
     }
 
-    fn log_stranger(&self, known: &Arc<Known>, address: Address<'_>, now: Timestamp) {
-        let Some(held_back) = known.throttle.allow(now) else {
+    /// Logs and counts a request from which no events are made.
+    fn end(&self, source: &Arc<ReadySource>, head: &Head<'_>, now: Timestamp, ended: Ended) -> Answer {
+        if let Ended::Refused(refused) = &ended {
+            self.log(source, head.address(), now, refused);
+        }
+        source.end(ended)
+    }
+
+    /// Logs what the operator can do something about, and the sender cannot see.
+    fn log(&self, source: &Arc<ReadySource>, address: Address<'_>, now: Timestamp, refused: &Refused) {
+        let proves = match refused.reason {
+            Reason::NotFound => false,
+            Reason::Missing
+            | Reason::Repeated
+            | Reason::Malformed
+            | Reason::NoMatch
+            | Reason::OutsideTolerance
+            | Reason::UnusableSource => true,
+            _ => return,
+        };
+        let Some(held_back) = source.throttle.allow(now) else {
             return;
         };
-        if self.sources.is_stranger(known) {
+        if proves {
+            let reason = &refused.detail;
+            tracing::warn!(target: "ingest", source = %source.settings.id, %reason, held_back, "sender not verified");
+        } else if self.sources.is_unknown(source) {
             let id: String = address.source_id.chars().take(64).collect();
             tracing::info!(target: "ingest", requested = id, held_back, "answered 404: there is no such source");
         } else {
-            tracing::warn!(target: "ingest", source = %known.source.id, held_back, "answered 404: wrong or no secret in the path");
+            tracing::warn!(target: "ingest", source = %source.settings.id, held_back, "answered 404: wrong or no secret in the path");
         }
     }
 }
@@ -183,17 +201,5 @@ async fn receive(State(ingest): State<Arc<Ingest>>, request: Request) -> Respons
 async fn nothing_here(State(ingest): State<Arc<Ingest>>, request: Request) -> Response {
     let asks_first = request.headers().contains_key(EXPECT);
     discard(request.into_body(), asks_first, Pace::of(&ingest.config)).await;
-    Answer::NotFound.into_response()
-}
-
-fn refuse(known: &Known, refusal: &Refusal) -> Answer {
-    known.metrics.refused(refusal.label());
-    if let Some(held_back) = known.throttle.allow(Timestamp::now()) {
-        tracing::warn!(target: "ingest", source = %known.source.id, reason = %refusal, held_back, "sender not verified");
-    }
-    match refusal {
-        // Our own trouble: the sender shall keep what it has.
-        Refusal::Unusable(_) => Answer::Unavailable("this source is not in use: try again later"),
-        _ => Answer::Unauthorized,
-    }
+    Answer::from(Reason::NotFound).into_response()
 }

@@ -1,24 +1,26 @@
 //! The whole decision on one request, without a server: what ingest would answer, for `forebay verify` and for tests that
-//! bring captured requests.
+//! bring captured requests. Every step is that of the server (`decide`).
 
 use std::fmt;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, Method, StatusCode, Uri, Version};
 use schemas::setting::in_one_line;
 use schemas::source::Source;
 use schemas::time::Timestamp;
 
-use crate::authenticate::{Matched, Presented, Refusal, Verifier};
-use crate::normalize::{Normalized, Reply, handshake, normalize};
-use crate::receive::Address;
+use crate::authenticate::{Matched, Presented, Verifier};
+use crate::decide::{Ended, Reason, Refused, by_head, by_proof};
+use crate::head::{Address, Head};
+use crate::normalize::{Normalized, Reply, normalize};
 
 /// A request as it was captured. Its `Debug` shows the names of headers only: it may hold the right secret.
 #[derive(Clone)]
 pub struct Captured {
     /// The method.
     pub method: Method,
-    /// Path and query, as they were sent.
+    /// The target as it was sent: path and query, or an absolute URL.
     pub target: String,
     /// All headers, the `Host` too.
     pub headers: HeaderMap,
@@ -38,19 +40,29 @@ impl fmt::Debug for Captured {
 }
 
 impl Captured {
-    pub(crate) fn path(&self) -> &str {
-        self.target.split_once('?').map_or(&*self.target, |(path, _)| path)
-    }
-
-    pub(crate) fn query(&self) -> Option<&str> {
-        self.target.split_once('?').map(|(_, query)| query)
-    }
-
     /// The source that the path names.
     pub fn source_id(&self) -> &str {
         Address::of(self.path()).source_id
     }
 
+    pub(crate) fn path(&self) -> &str {
+        let target = self.origin_form();
+        target.split_once('?').map_or(target, |(path, _)| path)
+    }
+
+    pub(crate) fn query(&self) -> Option<&str> {
+        self.origin_form().split_once('?').map(|(_, query)| query)
+    }
+
+    /// Path and query alone.
+    pub(crate) fn origin_form(&self) -> &str {
+        match self.target.split_once("://") {
+            Some((scheme, rest)) if !scheme.contains(['/', '?']) => rest.find('/').map_or("/", |slash| &rest[slash..]),
+            _ => &self.target,
+        }
+    }
+
+    /// What the request shows of its sender, whether or not it is well-formed.
     pub(crate) fn presented(&self) -> Presented<'_> {
         Presented {
             headers: &self.headers,
@@ -61,6 +73,24 @@ impl Captured {
             body: &self.body,
         }
     }
+
+    /// What the server's HTTP library refuses before a request reaches the decision. `Ok` with the target.
+    fn check_http(&self) -> Result<Uri, Refused> {
+        let malformed = |detail: &'static str| Refused::new(Reason::Framing, detail);
+        if !self.headers.contains_key(TRANSFER_ENCODING) {
+            let mut lengths = self.headers.get_all(CONTENT_LENGTH).iter();
+            let first = lengths.next();
+            let digits = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+            if first.is_some_and(|length| !digits(length.as_bytes())) || lengths.any(|length| Some(length) != first) {
+                return Err(malformed(
+                    "the request has no single Content-Length in digits: send one",
+                ));
+            }
+        }
+        self.target
+            .parse()
+            .map_err(|_| malformed("the target of the request is no path and no URL"))
+    }
 }
 
 /// What ingest would do with a request.
@@ -68,79 +98,62 @@ impl Captured {
 pub enum Verdict {
     /// It is authentic, and its events would be published.
     Accepted {
-        /// The number of the secret that matched, from 0, the newest; none where anybody may send.
+        /// The number of the secret that matched, from 0, the newest; none where anyone may send.
         secret: Option<usize>,
         /// The number of the secret in the path that matched, for sources that ask for one as a second proof.
         url_secret: Option<usize>,
     },
     /// A handshake or a test call: this would be answered, and nothing published.
     Replied(Reply),
-    /// It would be refused.
+    /// It would be refused, with the status of the reason.
     Refused {
-        /// With this status.
-        status: StatusCode,
-        /// The reason as metrics call it: `missing`, `repeated`, `malformed`, `no_match`, `outside_tolerance`, `not_found`,
-        /// `forbidden`, `method`, `unusable_source`.
-        reason: &'static str,
-        /// The reason for people. Holds nothing that the sender sent.
+        /// The reason as metrics call it.
+        reason: Reason,
+        /// The reason in words. Holds nothing that the sender sent.
         detail: String,
     },
 }
 
-/// Decides as ingest does, in the same order, for the source named, whatever the path names. Limits of size and time,
-/// which depend on the server, are left out.
-pub fn judge(source: &Source, captured: &Captured, now: Timestamp) -> Verdict {
-    let refused = |status, reason, detail: &str| Verdict::Refused {
-        status,
-        reason,
-        detail: detail.to_owned(),
-    };
-    let verifier = match Verifier::new(source) {
-        Ok(verifier) => verifier,
-        Err(invalid) => {
-            return refused(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "unusable_source",
-                &in_one_line(&invalid),
-            );
+impl Verdict {
+    /// The status that ingest would answer.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Accepted { .. } | Self::Replied(_) => StatusCode::OK,
+            Self::Refused { reason, .. } => reason.status(),
         }
-    };
-    let presented = captured.presented();
-    if !verifier.verify_path(presented.path_secret) {
-        let detail = "the secret behind the source's id in the path is missing or wrong";
-        return refused(StatusCode::NOT_FOUND, "not_found", detail);
-    }
-    if captured.method != Method::POST {
-        return match handshake(source, &captured.method, &captured.headers, captured.query()) {
-            Some(reply) => replied(reply),
-            None => refused(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method",
-                "webhooks are sent by POST, and this platform asks nothing by another method",
-            ),
-        };
-    }
-    match verifier.verify(&presented, now) {
-        Ok(Matched { secret, url_secret }) => match normalize(source, &captured.headers, &captured.body) {
-            Normalized::Reply(reply) => replied(reply),
-            Normalized::Events(_) => Verdict::Accepted { secret, url_secret },
-        },
-        Err(refusal @ Refusal::Unusable(_)) => {
-            refused(StatusCode::SERVICE_UNAVAILABLE, refusal.label(), &refusal.to_string())
-        }
-        Err(refusal) => refused(StatusCode::UNAUTHORIZED, refusal.label(), &refusal.to_string()),
     }
 }
 
-fn replied(reply: Reply) -> Verdict {
-    if reply == Reply::Forbidden {
-        return Verdict::Refused {
-            status: StatusCode::FORBIDDEN,
-            reason: "forbidden",
-            detail:
-                "the handshake shows another verify token than the source's, or asks nothing that the platform asks"
-                    .to_owned(),
-        };
+impl From<Ended> for Verdict {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Replied(reply) => Self::Replied(reply),
+            Ended::Refused(Refused { reason, detail }) => Self::Refused {
+                reason,
+                detail: detail.into_owned(),
+            },
+        }
     }
-    Verdict::Replied(reply)
+}
+
+/// Decides as ingest does for the source given, whatever source the path names. Left out is what depends on the state of a
+/// server: the size of a head, the pace of a body, memory, and what the event log takes.
+pub fn judge(source: &Source, captured: &Captured, now: Timestamp) -> Verdict {
+    match outcome(source, captured, now) {
+        Ok(Matched { secret, url_secret }) => Verdict::Accepted { secret, url_secret },
+        Err(ended) => ended.into(),
+    }
+}
+
+fn outcome(source: &Source, captured: &Captured, now: Timestamp) -> Result<Matched, Ended> {
+    let uri = captured.check_http()?;
+    let verifier = Verifier::new(source).unwrap_or_else(|invalid| Verifier::unusable(in_one_line(&invalid)));
+    // An `:authority` would stand in its place; a capture says it as a `Host`.
+    let head = Head::new(&captured.method, &uri, Version::HTTP_11, &captured.headers);
+    by_head(source, &verifier, &head)?.check(captured.body.len())?;
+    let matched = by_proof(&verifier, &head.with_body(&captured.body), now)?;
+    match normalize(source, &captured.headers, &captured.body) {
+        Normalized::Reply(reply) => Err(reply.into()),
+        Normalized::Events(_) => Ok(matched),
+    }
 }

@@ -1,6 +1,6 @@
 //! HTTP to event log: receive, authenticate, normalize, publish.
 //!
-//! The way of one webhook through this crate, each arrow one type that only its step can make:
+//! The way of one webhook through this crate; each arrow is a type that only its step can make:
 //!
 //! ```text
 //! connection ──server──► request ──receive──► RawWebhook ──authenticate──► VerifiedWebhook
@@ -8,14 +8,14 @@
 //! ```
 //!
 //! * [`serve()`]: this crate on a listener, served by the crate `net`
-//! * [`Ingest`]: the one handler; its module tells the order of work (`accept` is its second half), the module `answer`
-//!   the whole status table
+//! * [`Ingest`]: the one handler (`accept` is its second half); the module `answer` has the whole status table
+//! * `decide`: the one decision on a request, and its [`Reason`]s; [`judge()`] makes it without a server, [`explain`] says why
 //! * [`authenticate`]: the schemes by which a sender proves itself; [`sign`] does the sender's half
-//! * [`judge()`]: the same decision without a server; [`explain`] says why
+//! * `webhook`: what is received, and what is verified
 //! * [`normalize`]: one adapter per platform
 //! * [`envelope`]: ids, receipt, digest: from a normalized event to a record
-//! * `budget` and `body`: what a request may take of our memory and our patience, before anybody knows who sent it
-//! * `canary`: records that prove that the log takes some, and that the workers see them
+//! * `budget` and `body`: how much memory and time a request may take before its sender is known
+//! * `canary`: records that prove that the log accepts records, and that the workers see them
 //! * [`Config`], [`Metrics`]: what can be set, what can be watched
 
 mod accept;
@@ -25,20 +25,25 @@ mod body;
 mod budget;
 mod canary;
 mod config;
+mod decide;
 mod detached;
 pub mod envelope;
+mod explain;
 mod handler;
+mod head;
 mod judge;
-mod known;
 mod metrics;
 pub mod normalize;
 mod publish;
-mod receive;
 mod serve;
+mod sources;
+mod webhook;
 
-pub use authenticate::{Explanation, NotSigned, SignedRequest, check_source, explain, sign};
+pub use authenticate::{NotSigned, SignedRequest, check_source, sign};
 pub use canary::send_canaries;
 pub use config::Config;
+pub use decide::Reason;
+pub use explain::{Explanation, explain};
 pub use handler::Ingest;
 pub use judge::{Captured, Verdict, judge};
 pub use metrics::Metrics;

@@ -1,18 +1,21 @@
-//! What can be watched about taking webhooks in.
+//! The metrics of ingest.
 //!
-//! Handles are looked up once per source and kept, so that counting an event costs one atomic addition.
+//! Handles are looked up once per source and kept (`source`), so that counting an event costs one atomic addition.
 
-use std::sync::OnceLock;
+mod source;
 
-use prometheus_client::encoding::EncodeLabelSet;
+use std::fmt::{self, Write as _};
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use schemas::data::Data;
 
-use crate::authenticate::{MAX_SECRETS, Matched};
+use crate::authenticate::MAX_SECRETS;
+use crate::decide::Reason;
+pub(crate) use source::{EventFamily, SourceMetrics};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfSource {
@@ -34,13 +37,25 @@ struct Verified {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Refused {
     source: String,
-    reason: &'static str,
+    reason: Reason,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Published {
     source: String,
-    family: &'static str,
+    family: EventFamily,
+}
+
+impl EncodeLabelValue for Reason {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        encoder.write_str(self.label())
+    }
+}
+
+impl EncodeLabelValue for EventFamily {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        encoder.write_str(self.label())
+    }
 }
 
 /// The metrics of ingest.
@@ -141,148 +156,50 @@ impl Metrics {
 
     /// The handles of one source.
     pub(crate) fn of_source(&self, source: &str) -> SourceMetrics {
-        SourceMetrics {
-            received: self.received.get_or_create_owned(&OfSource {
-                source: source.to_owned(),
-            }),
-            ok: self.answered_class(source, "2xx"),
-            client_error: self.answered_class(source, "4xx"),
-            server_error: self.answered_class(source, "5xx"),
-            verified: Default::default(),
-            verified_url_secrets: Default::default(),
-            published: Default::default(),
-            source: source.to_owned(),
-            all: self.clone(),
+        SourceMetrics::new(self.clone(), source)
+    }
+
+    /// Removes everything that was counted for a source.
+    pub(crate) fn forget_source(&self, source: &str) {
+        let source = || source.to_owned();
+        self.received.remove(&OfSource { source: source() });
+        for class in CLASSES {
+            self.answered.remove(&Answered {
+                source: source(),
+                class,
+            });
         }
-    }
-
-    fn answered_class(&self, source: &str, class: &'static str) -> Counter {
-        self.answered.get_or_create_owned(&Answered {
-            source: source.to_owned(),
-            class,
-        })
-    }
-}
-
-/// The metrics of one source, looked up once.
-#[derive(Debug)]
-pub(crate) struct SourceMetrics {
-    pub(crate) received: Counter,
-    ok: Counter,
-    client_error: Counter,
-    server_error: Counter,
-    verified: [OnceLock<Counter>; MAX_SECRETS],
-    verified_url_secrets: [OnceLock<Counter>; MAX_SECRETS],
-    published: [OnceLock<Counter>; FAMILIES.len()],
-    source: String,
-    all: Metrics,
-}
-
-impl SourceMetrics {
-    pub(crate) fn answered(&self, status: http::StatusCode) {
-        if status.is_success() {
-            self.ok.inc();
-        } else if status.is_server_error() {
-            self.server_error.inc();
-        } else {
-            self.client_error.inc();
+        for secret in 0..MAX_SECRETS as u64 {
+            let labels = Verified {
+                source: source(),
+                secret,
+            };
+            self.verified.remove(&labels);
+            self.verified_url_secrets.remove(&labels);
         }
-    }
-
-    /// Nothing is counted for sources that take webhooks from anybody.
-    pub(crate) fn verified(&self, matched: Matched) {
-        self.matched(&self.verified, &self.all.verified, matched.secret);
-        self.matched(
-            &self.verified_url_secrets,
-            &self.all.verified_url_secrets,
-            matched.url_secret,
-        );
-    }
-
-    fn matched(&self, slots: &[OnceLock<Counter>], family: &Family<Verified, Counter>, secret: Option<usize>) {
-        let Some(slot) = secret.and_then(|index| slots.get(index)) else {
-            return;
-        };
-        slot.get_or_init(|| {
-            family.get_or_create_owned(&Verified {
-                source: self.source.clone(),
-                secret: secret.unwrap_or_default() as u64,
-            })
-        })
-        .inc();
-    }
-
-    /// Refusals are rare enough to look the handle up each time; the reasons are a closed set.
-    pub(crate) fn refused(&self, reason: &'static str) {
-        self.all
-            .refused
-            .get_or_create(&Refused {
-                source: self.source.clone(),
+        for &reason in Reason::ALL {
+            self.refused.remove(&Refused {
+                source: source(),
                 reason,
-            })
-            .inc();
-    }
-
-    pub(crate) fn published(&self, family: EventFamily) {
-        let slot = &self.published[family.0];
-        slot.get_or_init(|| {
-            self.all.published.get_or_create_owned(&Published {
-                source: self.source.clone(),
-                family: FAMILIES[family.0],
-            })
-        })
-        .inc();
+            });
+        }
+        for &family in EventFamily::ALL {
+            self.published.remove(&Published {
+                source: source(),
+                family,
+            });
+        }
     }
 }
 
-const FAMILIES: [&str; 9] = [
-    "message",
-    "group",
-    "ticket",
-    "contact",
-    "connection",
-    "presence",
-    "bot",
-    "unmapped",
-    "foreign",
-];
-
-/// The family of an event type: its number in [`FAMILIES`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct EventFamily(usize);
-
-impl EventFamily {
-    pub(crate) fn of(data: &Data<'_>) -> Self {
-        Self(match data {
-            Data::MessageCreated(_)
-            | Data::MessageUpdated(_)
-            | Data::MessageDeleted(_)
-            | Data::MessageStatus(_)
-            | Data::MessageReaction(_) => 0,
-            Data::GroupParticipantsUpdated(_)
-            | Data::GroupCreated(_)
-            | Data::GroupUpdated(_)
-            | Data::GroupJoinRequest(_) => 1,
-            Data::TicketCreated(_)
-            | Data::TicketUpdated(_)
-            | Data::TicketTransferred(_)
-            | Data::TicketClosed(_)
-            | Data::TicketReopened(_) => 2,
-            Data::ContactCreated(_) | Data::ContactUpdated(_) => 3,
-            Data::ConnectionUpdated(_) => 4,
-            Data::PresenceUpdated(_) => 5,
-            Data::BotCommand(_) => 6,
-            Data::Unmapped(_) => 7,
-            Data::Foreign(_) => 8,
-        })
-    }
-}
+/// The classes of status that are counted.
+const CLASSES: [&str; 3] = ["2xx", "4xx", "5xx"];
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use schemas::data::Foreign;
-    use schemas::data::Unmapped;
+    use crate::authenticate::Matched;
+    use schemas::data::{Data, Foreign, Unmapped};
     use schemas::name::EventType;
 
     #[test]
@@ -296,7 +213,7 @@ mod tests {
         source.verified(of(Some(1), None));
         source.verified(of(None, None));
         source.verified(of(Some(MAX_SECRETS), Some(2)));
-        source.refused("no_match");
+        source.refused(Reason::NoMatch);
         source.published(EventFamily::of(&Data::Unmapped(Unmapped::default())));
         source.published(EventFamily::of(&Data::Foreign(Foreign::new(
             EventType::new("a.b").expect("valid"),

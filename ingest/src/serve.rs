@@ -1,11 +1,16 @@
 //! Ingest on a listener, from its first connection to an orderly end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::handler::Ingest;
+
+/// How often sources that were removed are forgotten.
+const FORGET_INTERVAL: Duration = Duration::from_mins(1);
 
 /// How the shutdown went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,12 +21,22 @@ pub struct Drained {
     pub webhooks_unfinished: usize,
 }
 
-/// Takes webhooks in on `listener` until `shutdown`, then finishes what has begun: idle connections close at once, requests
+/// Serves webhooks on `listener` until `shutdown`, then finishes what has begun: idle connections close at once, requests
 /// that have begun are answered, for at most `drain_timeout_ms`.
 pub async fn serve(ingest: Arc<Ingest>, listener: TcpListener, shutdown: CancellationToken) -> Drained {
     let settings = ingest.config.server();
     let (routes, metrics, accepting) = (ingest.routes(), ingest.metrics.server.clone(), &ingest.accepting);
-    let served = net::server::serve(routes, &settings, metrics, listener, shutdown, accepting).await;
+    let serving = net::server::serve(routes, &settings, metrics, listener, shutdown, accepting);
+    let forgetting = async {
+        loop {
+            sleep(FORGET_INTERVAL).await;
+            ingest.forget_removed_sources();
+        }
+    };
+    let served = tokio::select! {
+        served = serving => served,
+        () = forgetting => unreachable!("it has no end"),
+    };
     let drained = Drained {
         connections_cut_off: served.connections_cut_off,
         webhooks_unfinished: ingest.accepting.len(),

@@ -148,7 +148,10 @@ fn verifying_costs_no_more_than_linear_memory() {
             } else {
                 format!("{{\"a\":\"{}\"}}", "x".repeat(n * 4))
             };
-            let request = sign(&source, &source.secrets[0], Bytes::from(body), now, "msg_1").expect("signs");
+            let mut request = sign(&source, &source.secrets[0], Bytes::from(body), now, "msg_1").expect("signs");
+            request
+                .headers
+                .insert(http::header::HOST, http::HeaderValue::from_static("h"));
             let captured = Captured {
                 method: Method::POST,
                 target: format!("/in/line-1{}", request.path_suffix),

@@ -6,12 +6,12 @@ use schemas::time::Timestamp;
 
 /// Allows one line a second and counts the others.
 #[derive(Debug, Default)]
-pub struct Throttle {
+pub struct LogThrottle {
     second: AtomicI64,
     held_back: AtomicU64,
 }
 
-impl Throttle {
+impl LogThrottle {
     /// `Some(n)` if a line may be logged now; `n` were held back since the last one.
     pub fn allow(&self, now: Timestamp) -> Option<u64> {
         let second = now.millis() / 1000;
@@ -30,7 +30,7 @@ mod tests {
 
     #[test]
     fn one_line_a_second_and_a_count_of_the_others() {
-        let throttle = Throttle::default();
+        let throttle = LogThrottle::default();
         let at = |ms| Timestamp::from_millis(ms).expect("in range");
         assert_eq!(throttle.allow(at(5_000)), Some(0));
         assert_eq!(throttle.allow(at(5_999)), None);

@@ -113,8 +113,14 @@ impl<'de> Deserialize<'de> for EventTypePattern {
 }
 
 /// Where the HTTP sink learns of the endpoints. Reading a snapshot is quick, and never I/O.
+///
+/// A snapshot and its endpoints are values that never change. As long as all endpoints are as they were, every call returns the
+/// same outer [`Arc`] ([`Arc::ptr_eq`]); once one of them is added, removed or changed, another one, in which those that did
+/// not change are the same inner `Arc`s as before. The sink keeps connections, free slots and what it knows of an endpoint by
+/// that identity: a directory that made new `Arc`s for every call would have every URL checked anew for every event. An
+/// endpoint that is not in the snapshot any more is forgotten, with its metrics, at the next event.
 pub trait EndpointDirectory: Send + Sync + fmt::Debug {
-    /// All endpoints that are enabled now.
+    /// Returns all endpoints that are enabled now.
     fn endpoints(&self) -> Arc<[Arc<Endpoint>]>;
 }
 

@@ -226,7 +226,12 @@ pub fn percent_encoded(bytes: &[u8]) -> String {
 }
 
 /// Where ingest looks a source up. A look-up is a read of a snapshot: quick, and never I/O.
+///
+/// A source is a value that never changes. As long as it is as it was, every look-up returns the same [`Arc`]
+/// ([`Arc::ptr_eq`]); once anything of it is changed, another one. Ingest keeps what it derives from a source (keys, parsed
+/// names) by that identity: a directory that made a new `Arc` for every look-up would have all keys decoded for every request.
+/// Once a source is removed, look-ups return `None`, and ingest forgets it, and its metrics, within minutes.
 pub trait SourceDirectory: Send + Sync + fmt::Debug {
-    /// The source of that id, if there is one.
+    /// Returns the source of that id, if one is registered.
     fn find(&self, id: &str) -> Option<Arc<Source>>;
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use ingest::normalize::Reply;
 use ingest::{Captured, Verdict};
@@ -23,7 +23,7 @@ use crate::{assemble, config};
 /// Judges one captured request and says why; fails unless it passes.
 #[expect(clippy::unused_async, reason = "every subcommand is called alike")]
 pub(crate) async fn verify(args: VerifyArgs, out: &mut Printer) -> anyhow::Result<()> {
-    let captured = read(&send::read(&args.file)?).with_context(|| format!("`{}`", args.file.display()))?;
+    let (captured, remark) = read(&send::read(&args.file)?).with_context(|| format!("`{}`", args.file.display()))?;
     let loaded = match &args.config {
         Some(file) => config::load(file)?,
         None => config::load_dev(None, Path::new("forebay-data"))?,
@@ -74,12 +74,15 @@ pub(crate) async fn verify(args: VerifyArgs, out: &mut Printer) -> anyhow::Resul
             ));
             true
         }
-        Verdict::Refused { status, reason, detail } => {
-            out.line(&format!("does not pass: {} ({reason}): {detail}", status.as_u16()));
+        Verdict::Refused { reason, detail } => {
+            out.line(&format!(
+                "does not pass: {} ({reason}): {detail}",
+                reason.status().as_u16()
+            ));
             false
         }
     };
-    for finding in &explanation.findings {
+    for finding in remark.map(str::to_owned).iter().chain(&explanation.findings) {
         out.line(&format!("- {finding}"));
     }
     ensure!(passes, "the request does not pass");
@@ -101,14 +104,16 @@ fn in_words(reply: &Reply) -> String {
 
 /// Reads a captured request: the bytes of an HTTP/1.1 request as they went over the wire, or a JSON object
 /// `{"method", "path", "headers": {…} or [[name, value], …], "body" or "body_base64"}`.
-fn read(bytes: &[u8]) -> anyhow::Result<Captured> {
+///
+/// Returns a remark about what was added to it, if anything was.
+fn read(bytes: &[u8]) -> anyhow::Result<(Captured, Option<&'static str>)> {
     if bytes.trim_ascii_start().starts_with(b"{") {
         return read_json(bytes);
     }
-    read_http(bytes)
+    Ok((read_http(bytes)?, None))
 }
 
-fn read_json(bytes: &[u8]) -> anyhow::Result<Captured> {
+fn read_json(bytes: &[u8]) -> anyhow::Result<(Captured, Option<&'static str>)> {
     let value: Value = serde_json::from_slice(bytes).context("begins like JSON, but is not")?;
     let text = |name: &str| value.get(name).and_then(Value::as_str);
     let mut headers = HeaderMap::new();
@@ -116,6 +121,8 @@ fn read_json(bytes: &[u8]) -> anyhow::Result<Captured> {
         let value = value
             .as_str()
             .ok_or_else(|| anyhow!("the value of the header `{name}` is not a text"))?;
+        // Blanks around a value are no part of it (RFC 9110 §5.5).
+        let value = value.trim_matches([' ', '\t']);
         headers.append(header_name(name)?, header_value(name, value.as_bytes())?);
         anyhow::Ok(())
     };
@@ -141,10 +148,39 @@ fn read_json(bytes: &[u8]) -> anyhow::Result<Captured> {
         (Some(body), None) => body.as_bytes().to_vec(),
         (None, Some(base64)) => BASE64.decode(base64).context("`body_base64` is not base64")?,
         (None, None) => Vec::new(),
-        (Some(_), Some(_)) => bail!("`body` and `body_base64` are both there: leave one out"),
+        (Some(_), Some(_)) => bail!("`body` and `body_base64` are both given: leave one out"),
     };
-    let target = text("path").context("`path` is missing: path and query of the request")?;
-    captured(text("method").unwrap_or("POST"), target, headers, body)
+    let path = text("path").context("`path` is missing: path and query of the request")?;
+    // Tools show the whole URL in its place.
+    let (host, target) = match path.split_once("://") {
+        Some((_, rest)) => rest.split_at(rest.find('/').unwrap_or(rest.len())),
+        None => ("", path),
+    };
+    let remark = add_host(&mut headers, host)?;
+    let target = if target.is_empty() { "/" } else { target };
+    Ok((
+        captured(text("method").unwrap_or("POST"), target, headers, body)?,
+        remark,
+    ))
+}
+
+/// Adds the `Host` that a tool left out: that of the URL, or any, if the headers are clearly not all that were sent. Headers with
+/// the length of the body, and without a `Host`, are taken for what they are.
+fn add_host(headers: &mut HeaderMap, host: &str) -> anyhow::Result<Option<&'static str>> {
+    if headers.contains_key(HOST) {
+        return Ok(None);
+    }
+    if !host.is_empty() {
+        headers.insert(HOST, header_value("Host", host.as_bytes())?);
+        return Ok(None);
+    }
+    if headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING) {
+        return Ok(None);
+    }
+    headers.insert(HOST, HeaderValue::from_static("localhost"));
+    Ok(Some(
+        "the capture has neither Host nor Content-Length, which every request has: judged as if it had a Host",
+    ))
 }
 
 fn read_http(bytes: &[u8]) -> anyhow::Result<Captured> {
@@ -153,7 +189,7 @@ fn read_http(bytes: &[u8]) -> anyhow::Result<Captured> {
         let end = rest
             .iter()
             .position(|byte| *byte == b'\n')
-            .context("ends before the empty line behind the headers")?;
+            .context("ends before the empty line after the headers")?;
         let line = &rest[..end];
         rest = &rest[end + 1..];
         Ok(line.strip_suffix(b"\r").unwrap_or(line))
@@ -190,7 +226,7 @@ fn read_http(bytes: &[u8]) -> anyhow::Result<Captured> {
             "the body is captured in chunks (`Transfer-Encoding`): put it together, and replace that header by Content-Length"
         );
     }
-    // A body ends where its length says; behind it stands what an editor put there.
+    // A body ends where its length says; what follows was added by an editor.
     let length = headers
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
@@ -199,12 +235,11 @@ fn read_http(bytes: &[u8]) -> anyhow::Result<Captured> {
 }
 
 fn captured(method: &str, target: &str, headers: HeaderMap, body: Vec<u8>) -> anyhow::Result<Captured> {
-    // A whole URL is taken too.
-    let target = match target.split_once("://") {
-        Some((_, rest)) => rest.find('/').map_or("/", |slash| &rest[slash..]),
-        None => target,
-    };
-    ensure!(target.starts_with('/'), "the path does not begin with a slash");
+    let absolute = target.contains("://") && !target.starts_with('/');
+    ensure!(
+        absolute || target.starts_with('/'),
+        "the path does not begin with a slash"
+    );
     Ok(Captured {
         method: Method::from_bytes(method.as_bytes()).context("the method is not one of HTTP")?,
         target: target.to_owned(),
@@ -228,16 +263,40 @@ mod tests {
     #[test]
     fn a_request_is_read_from_the_wire_and_from_json() {
         let wire = b"POST /in/a/secret?x=1 HTTP/1.1\r\nHost: h\r\nX-A:  b \r\nContent-Length: 7\r\n\r\n{\"a\":1}\n";
-        let json = br#"{"method":"POST","path":"https://h/in/a/secret?x=1","headers":{"Host":"h","X-A":["b"],"Content-Length":"7"},"body":"{\"a\":1}"}"#;
+        let json = br#"{"method":"POST","path":"https://h/in/a/secret?x=1","headers":{"Host":"h","X-A":[" b"],"Content-Length":"7"},"body":"{\"a\":1}"}"#;
         let pairs = br#"{"path":"/in/a/secret?x=1","headers":[["host","h"],["x-a","b"],["content-length","7"]],"body_base64":"eyJhIjoxfQ=="}"#;
         for bytes in [&wire[..], json, pairs] {
-            let captured = read(bytes).expect("a request");
+            let (captured, remark) = read(bytes).expect("a request");
+            assert_eq!(remark, None);
+            assert_eq!(captured.headers.get(HOST).map(HeaderValue::as_bytes), Some(&b"h"[..]));
             assert_eq!(captured.source_id(), "a");
             assert_eq!(captured.target, "/in/a/secret?x=1");
             assert_eq!(captured.headers.get("x-a").map(HeaderValue::as_bytes), Some(&b"b"[..]));
             assert_eq!(captured.method, Method::POST);
             assert_eq!(&captured.body[..], br#"{"a":1}"#);
         }
+    }
+
+    #[test]
+    fn a_host_that_a_tool_left_out_is_added_and_one_that_was_not_sent_is_not() {
+        let host = |bytes: &[u8]| {
+            let (captured, remark) = read(bytes).expect("a request");
+            let host = captured
+                .headers
+                .get(HOST)
+                .map(|host| host.to_str().expect("text").to_owned());
+            (host, remark.is_some())
+        };
+        let of = |host: &str| Some(host.to_owned());
+        assert_eq!(host(br#"{"path":"/in/a","headers":{}}"#), (of("localhost"), true));
+        assert_eq!(host(br#"{"path":"https://h:1/in/a","headers":{}}"#), (of("h:1"), false));
+        assert_eq!(
+            host(br#"{"path":"https://h","headers":{"Host":"i"}}"#),
+            (of("i"), false)
+        );
+        let all = br#"{"path":"/in/a","headers":{"Content-Length":"2"},"body":"{}"}"#;
+        assert_eq!(host(all), (None, false));
+        assert_eq!(host(b"POST /in/a HTTP/1.1\r\n\r\n"), (None, false));
     }
 
     #[test]

@@ -311,7 +311,7 @@ async fn a_source_with_two_proofs_is_sent_to_and_explained() {
         (
             "/in/wa",
             "baileys-token-1",
-            "there is nothing behind the source's id in the path",
+            "there is nothing after the source's id in the path",
         ),
         ("/in/wa/guess-guess", "guess-guess", "the other proof fails too"),
         (

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
+use schemas::endpoint::EndpointDirectory as _;
+use schemas::source::SourceDirectory as _;
 
 use harness::program::stderr;
 
@@ -222,4 +224,30 @@ fn a_platform_that_is_set_by_hand_gets_directions() {
         "{text}"
     );
     assert!(text.contains("no `verify_token` yet"), "{text}");
+}
+
+/// `schemas::source::SourceDirectory` and `EndpointDirectory` promise it: what has not changed is the same `Arc`.
+#[test]
+fn the_registry_returns_the_same_source_and_the_same_endpoints_each_time() {
+    let (sources, endpoints) = (
+        serde_json::json!([{ "id": "line-1", "platform": "chatwoot", "secrets": ["chatwoot-secret-1"] }]),
+        serde_json::json!([{
+            "id": "crm", "url": "https://crm.example.com/", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
+        }]),
+    );
+    let checks = control::Checks {
+        source: &ingest::check_source,
+        endpoint: &|_| Ok(()),
+    };
+    let registry = control::Registry::new(
+        serde_json::from_value(sources).expect("sources"),
+        serde_json::from_value(endpoints).expect("endpoints"),
+        1 << 20,
+        &checks,
+    )
+    .expect("nothing is wrong with it");
+    let find = || registry.find("line-1").expect("registered");
+    assert!(Arc::ptr_eq(&find(), &find()));
+    assert!(Arc::ptr_eq(&registry.endpoints(), &registry.endpoints()));
+    assert_eq!(registry.endpoints().len(), 1);
 }

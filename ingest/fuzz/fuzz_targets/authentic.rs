@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use http::Method;
-use ingest::{Captured, Verdict, judge, sign};
+use ingest::{Captured, Reason, Verdict, judge, sign};
 use libfuzzer_sys::fuzz_target;
 use schemas::source::Scheme;
 use schemas::time::Timestamp;
@@ -19,9 +19,12 @@ fuzz_target!(|data: &[u8]| {
     let source = &all[usize::from(*choice) % all.len()];
     let now = Timestamp::parse("2026-03-10T13:36:50Z").expect("a time");
     // Tokens in the body need a body that can hold one; forms are text.
-    let Ok(request) = sign(source, &source.secrets[0], Bytes::copy_from_slice(body), now, "msg_1") else {
+    let Ok(mut request) = sign(source, &source.secrets[0], Bytes::copy_from_slice(body), now, "msg_1") else {
         return;
     };
+    request
+        .headers
+        .insert(http::header::HOST, http::HeaderValue::from_static("h"));
     let captured = Captured {
         method: Method::POST,
         target: format!("/in/line-1{}", request.path_suffix),
@@ -36,7 +39,8 @@ fuzz_target!(|data: &[u8]| {
         Verdict::Replied(_) => {}
         // A handshake by POST that shows another verify token than ours.
         Verdict::Refused {
-            reason: "forbidden", ..
+            reason: Reason::Forbidden,
+            ..
         } => return,
         refused @ Verdict::Refused { .. } => panic!("{refused:?}"),
     }
@@ -55,7 +59,13 @@ fuzz_target!(|data: &[u8]| {
         };
         let verdict = judge(source, &changed, now);
         assert!(
-            matches!(verdict, Verdict::Refused { reason: "no_match", .. }),
+            matches!(
+                verdict,
+                Verdict::Refused {
+                    reason: Reason::NoMatch,
+                    ..
+                }
+            ),
             "{verdict:?}"
         );
     }

@@ -20,7 +20,7 @@ pub(super) const LEAST_KEY: usize = 8;
 
 /// A key, already hashed in; cloning it saves two blocks of hashing per webhook.
 #[derive(Clone)]
-pub(super) enum Key {
+pub(crate) enum Key {
     Sha1(Hmac<Sha1>),
     Sha256(Hmac<Sha256>),
     Sha512(Box<Hmac<Sha512>>),
@@ -33,7 +33,7 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
-    pub(super) fn new(hash: Hash, secret: &[u8]) -> Result<Self, String> {
+    pub(crate) fn new(hash: Hash, secret: &[u8]) -> Result<Self, String> {
         if secret.len() < LEAST_KEY {
             return Err(format!(
                 "is too short to sign with ({} bytes): use at least {LEAST_KEY}",
@@ -49,7 +49,7 @@ impl Key {
         })
     }
 
-    pub(super) fn update(&mut self, bytes: &[u8]) {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
         match self {
             Self::Sha1(mac) => mac.update(bytes),
             Self::Sha256(mac) => mac.update(bytes),
@@ -58,7 +58,7 @@ impl Key {
     }
 
     /// In constant time; a tag of another length than the hash's is wrong.
-    pub(super) fn verify(self, tag: &[u8]) -> bool {
+    pub(crate) fn verify(self, tag: &[u8]) -> bool {
         match self {
             Self::Sha1(mac) => mac.verify_slice(tag).is_ok(),
             Self::Sha256(mac) => mac.verify_slice(tag).is_ok(),
@@ -66,7 +66,7 @@ impl Key {
         }
     }
 
-    pub(super) fn finish(self) -> Vec<u8> {
+    pub(crate) fn finish(self) -> Vec<u8> {
         match self {
             Self::Sha1(mac) => mac.finalize().into_bytes().to_vec(),
             Self::Sha256(mac) => mac.finalize().into_bytes().to_vec(),
@@ -201,7 +201,7 @@ impl HmacVerifier {
             let mut key = key.clone();
             feed(&mut key, &self.template, stamp, request.body);
             for tag in &tags {
-                // No way out of the loops: the time must not tell which secret it was.
+                // No way out of the loops: the time must not reveal which secret it was.
                 if key.clone().verify(&tag[..self.digest_len]) && matched.is_none() {
                     matched = Some(index);
                 }

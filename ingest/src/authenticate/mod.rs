@@ -1,18 +1,16 @@
-//! Who sent this? The schemes by which a sender proves itself, over the bytes as they came.
+//! The schemes by which a sender proves itself, over the bytes as they came.
 //!
 //! Fixed rules, for all schemes: every comparison is in constant time; all active secrets are tried, also after one has
-//! matched; names and algorithms come from the configuration and never from the request; a header that decides must be
-//! there exactly once; an empty secret authenticates nobody. The client learns only "unauthorized"; the typed reason is
-//! for our log.
+//! matched; names and algorithms come from the configuration and never from the request; a header that decides must occur
+//! exactly once; an empty secret authenticates no one. The client learns only "unauthorized"; the typed reason is for our log.
 
-mod explain;
-mod hmac;
+pub(crate) mod hmac;
 mod jwt;
-mod percent;
+pub(crate) mod percent;
 mod sign;
 mod standard_webhooks;
-mod token;
-mod twilio;
+pub(crate) mod token;
+pub(crate) mod twilio;
 mod verifier;
 
 #[cfg(test)]
@@ -24,44 +22,12 @@ use schemas::setting::{Findings, Invalid};
 use schemas::source::Source;
 use schemas::time::Timestamp;
 
-pub use self::explain::{Explanation, explain};
 pub use self::sign::{NotSigned, SignedRequest, sign};
 pub(crate) use self::verifier::{Matched, Verifier};
 pub(crate) use self::{percent::decode as percent_decoded, standard_webhooks::names as standard_names};
 
-use crate::receive::RawWebhook;
-
 /// How many secrets one source may have active, of each of its proofs: enough for every rotation, and a bound on what one request costs.
 pub const MAX_SECRETS: usize = 10;
-
-/// A webhook whose sender has proved itself. Made only by [`authenticate`].
-pub(crate) struct VerifiedWebhook {
-    raw: RawWebhook,
-    matched: Matched,
-}
-
-impl VerifiedWebhook {
-    /// What was received.
-    pub(crate) fn raw(&self) -> &RawWebhook {
-        &self.raw
-    }
-
-    /// What was received, to be used up.
-    pub(crate) fn into_raw(self) -> RawWebhook {
-        self.raw
-    }
-
-    /// Which secrets matched.
-    pub(crate) fn matched(&self) -> Matched {
-        self.matched
-    }
-}
-
-/// Proves the sender, or says why not.
-pub(crate) fn authenticate(raw: RawWebhook) -> Result<VerifiedWebhook, Refusal> {
-    let matched = raw.known().verifier.verify(&raw.presented(), raw.received())?;
-    Ok(VerifiedWebhook { raw, matched })
-}
 
 /// What a request shows of itself. Nothing in it is trusted. Not `Debug`: it may hold the right secret.
 #[derive(Clone, Copy)]
@@ -71,7 +37,7 @@ pub(crate) struct Presented<'a> {
     pub(crate) authority: Option<&'a str>,
     /// The whole path, as it was sent.
     pub(crate) path: &'a str,
-    /// The path behind the source id, up to the next slash, as it was sent.
+    /// The path after the source id, up to the next slash, as it was sent.
     pub(crate) path_secret: &'a str,
     /// The query, as it was sent.
     pub(crate) query: Option<&'a str>,
@@ -83,7 +49,7 @@ pub(crate) struct Presented<'a> {
 pub(crate) enum Refusal {
     #[error("`{0}` is missing")]
     Missing(String),
-    #[error("`{0}` is there more than once")]
+    #[error("`{0}` occurs more than once")]
     Repeated(String),
     #[error("{0}")]
     Malformed(String),
@@ -96,20 +62,6 @@ pub(crate) enum Refusal {
     OutsideTolerance { off_seconds: i64, tolerance_seconds: i64 },
     #[error("the source cannot be used: {0}")]
     Unusable(String),
-}
-
-impl Refusal {
-    /// The reason as a metric's label.
-    pub(crate) fn label(&self) -> &'static str {
-        match self {
-            Self::Missing(_) => "missing",
-            Self::Repeated(_) => "repeated",
-            Self::Malformed(_) => "malformed",
-            Self::NoMatch(_) => "no_match",
-            Self::OutsideTolerance { .. } => "outside_tolerance",
-            Self::Unusable(_) => "unusable_source",
-        }
-    }
 }
 
 /// Checks what can be known of a source before its first webhook: its secrets and its scheme. Returns everything that is wrong, by
@@ -134,7 +86,7 @@ fn of_each<T>(secrets: &[Secret], make: impl Fn(&Secret) -> Result<T, String>) -
     found.into_result().map(|()| made)
 }
 
-/// The value of a header that must be there exactly once.
+/// The value of a header that must occur exactly once.
 fn the_only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<&'a [u8], Refusal> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {

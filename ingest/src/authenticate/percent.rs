@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// Decodes; what is not two hexadecimal digits behind a percent sign stays as it is.
+/// Decodes; a percent sign without two hexadecimal digits after it stays as it is.
 pub(crate) fn decode(text: &str) -> Cow<'_, [u8]> {
     let bytes = text.as_bytes();
     if !bytes.contains(&b'%') {

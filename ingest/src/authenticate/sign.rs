@@ -22,7 +22,7 @@ use super::{header_name, jwt, twilio};
 /// What to send, and how. Its `Debug` shows the names of headers only.
 #[derive(Clone)]
 pub struct SignedRequest {
-    /// What stands behind `/in/{source_id}`: nothing, `/secret`, `?name=token`, or both. A secret, like the headers.
+    /// What follows `/in/{source_id}`: nothing, `/secret`, `?name=token`, or both. A secret, like the headers.
     pub path_suffix: String,
     /// Content type, signature, id and time.
     pub headers: HeaderMap,
@@ -165,12 +165,12 @@ fn name_of_header(name: &str) -> Result<HeaderName, String> {
     header_name(name).map_err(|reason| format!("its header {reason}"))
 }
 
-/// A secret as the part of the path behind the source's id.
+/// A secret as the part of the path after the source's id.
 fn in_path(secret: &Secret) -> String {
     format!("/{}", percent_encoded(secret.expose()))
 }
 
-/// Puts the token in front of the other members, in place of a member of that name that is there already.
+/// Puts the token in front of the other members, in place of a member of that name, if it has one.
 fn with_member(body: &[u8], name: &str, secret: &Secret) -> Result<Bytes, String> {
     let token = secret
         .expose_str()

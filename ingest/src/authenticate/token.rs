@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::{Refusal, of_each, percent};
 
-/// The active tokens as digests. Digests have one length, so that comparing tells nothing about that of a token, and
+/// The active tokens as digests. Digests have one length, so that comparing reveals nothing about that of a token, and
 /// they can be compared without the tokens lying about in memory.
 pub(crate) struct Tokens(Vec<[u8; 32]>);
 
@@ -38,11 +38,11 @@ impl Tokens {
     }
 
     /// One token, whatever its length.
-    pub(super) fn of(secret: &Secret) -> Self {
+    pub(crate) fn of(secret: &Secret) -> Self {
         Self(vec![Sha256::digest(secret.expose()).into()])
     }
 
-    /// One token that nobody has.
+    /// One token that no one has.
     pub(super) fn decoy() -> Self {
         let mut digest = [0_u8; 32];
         fastrand::fill(&mut digest);
@@ -50,7 +50,7 @@ impl Tokens {
     }
 
     /// The number of the token that `shown` is. Looks at all of them, in constant time.
-    pub(super) fn find(&self, shown: &[u8]) -> Option<usize> {
+    pub(crate) fn find(&self, shown: &[u8]) -> Option<usize> {
         let digest: [u8; 32] = Sha256::digest(shown).into();
         let mut matched = None;
         for (index, token) in self.0.iter().enumerate() {
@@ -67,7 +67,7 @@ impl Tokens {
 }
 
 /// Takes a leading `Bearer ` off (RFC 6750 §2.1; the word in any case, as RFC 9110 §11.1 says of schemes).
-pub(super) fn without_bearer(value: &[u8]) -> &[u8] {
+pub(crate) fn without_bearer(value: &[u8]) -> &[u8] {
     match value.split_at_checked(7) {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => token,
         _ => value,
@@ -196,6 +196,7 @@ impl<'de> Visitor<'de> for Text {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decide::Reason;
 
     #[test]
     fn the_token_is_found_in_a_body_whatever_is_around_it() {
@@ -222,20 +223,28 @@ mod tests {
             (b"\0", "malformed"),
         ] {
             let refusal = in_body(body, "t").expect_err("no token");
-            assert_eq!(refusal.label(), label, "{}", String::from_utf8_lossy(body));
+            assert_eq!(
+                Reason::from(&refusal).label(),
+                label,
+                "{}",
+                String::from_utf8_lossy(body)
+            );
         }
     }
 
     #[test]
     fn a_query_names_the_token_once() {
         assert_eq!(&*in_query(Some("a=1&token=x%2By+z"), "token").expect("there"), b"x+y+z");
-        assert_eq!(in_query(None, "token").expect_err("absent").label(), "missing");
         assert_eq!(
-            in_query(Some("token"), "token").expect_err("no value").label(),
-            "missing"
+            Reason::from(&in_query(None, "token").expect_err("absent")),
+            Reason::Missing
+        );
+        assert_eq!(
+            Reason::from(&in_query(Some("token"), "token").expect_err("no value")),
+            Reason::Missing
         );
         let twice = in_query(Some("token=a&%74oken=b"), "token").expect_err("twice");
-        assert_eq!(twice.label(), "repeated");
+        assert_eq!(Reason::from(&twice), Reason::Repeated);
     }
 
     #[test]

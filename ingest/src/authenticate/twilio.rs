@@ -7,7 +7,7 @@
 //! it (`get_signature_algorithm` in the one for Python): without it, or without `algorithm` in it, the hash is SHA-1. It alone
 //! decides: a signature by another hash than it names is none.
 //!
-//! We are rarely told our own URL: a proxy ends TLS and may rename us. So the configured one counts, else `https` and the
+//! A server rarely knows its own URL: a proxy ends TLS and may change the host. So the configured one counts, else `https` and the
 //! request's host. The port may or may not be part of what was signed; both are tried, as Twilio's own libraries do.
 
 use std::borrow::Cow;
@@ -25,10 +25,10 @@ use url::Url;
 use super::hmac::{Key, decode};
 use super::{Presented, Refusal, of_each, percent, the_only, token};
 
-pub(super) const SIGNATURE: HeaderName = HeaderName::from_static("x-twilio-signature");
+pub(crate) const SIGNATURE: HeaderName = HeaderName::from_static("x-twilio-signature");
 
 /// Where the hash stands, for accounts with shared keys.
-pub(super) const SETTINGS: HeaderName = HeaderName::from_static("x-twilio-webhooks-signature-settings");
+pub(crate) const SETTINGS: HeaderName = HeaderName::from_static("x-twilio-webhooks-signature-settings");
 
 /// How many parameters a form may have: sorting them is the only work here that grows faster than the body.
 const MAX_PARAMETERS: usize = 1000;
@@ -51,7 +51,7 @@ struct Keys {
 
 /// What a request is signed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Algorithm {
+pub(crate) enum Algorithm {
     HmacSha1,
     HmacSha256,
 }
@@ -60,7 +60,7 @@ impl Algorithm {
     const ALL: [Self; 2] = [Self::HmacSha1, Self::HmacSha256];
 
     /// What the settings name; SHA-1 without them.
-    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
         if !headers.contains_key(&SETTINGS) {
             return Ok(Self::HmacSha1);
         }
@@ -82,7 +82,7 @@ impl Algorithm {
     }
 
     /// As Twilio writes it.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::HmacSha1 => "HMAC_SHA1",
             Self::HmacSha256 => "HMAC_SHA256",
@@ -98,7 +98,7 @@ impl Algorithm {
     }
 
     /// The one whose signatures have so many bytes.
-    pub(super) fn of_length(length: usize) -> Option<Self> {
+    pub(crate) fn of_length(length: usize) -> Option<Self> {
         Self::ALL.into_iter().find(|known| known.length() == length)
     }
 }
@@ -135,7 +135,7 @@ impl TwilioVerifier {
                 };
                 key.update(url.as_bytes());
                 key.update(parameters.as_bytes());
-                // No way out of the loop: the time must not tell which secret it was.
+                // No way out of the loop: the time must not reveal which secret it was.
                 if key.verify(tag) && matched.is_none() {
                     matched = Some(index);
                 }
@@ -149,7 +149,7 @@ impl TwilioVerifier {
 fn origin(url: &str) -> Result<String, String> {
     let wrong = || format!("is `{url}`: write scheme, host and port alone, as in `https://hooks.example.com`");
     let parsed = Url::parse(url).map_err(|_| wrong())?;
-    // What stands behind the host comes from the request.
+    // What follows the host comes from the request.
     let only_an_origin = matches!(parsed.path(), "/" | "") && parsed.query().is_none() && parsed.fragment().is_none();
     if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() || !only_an_origin {
         return Err(wrong());
@@ -157,7 +157,7 @@ fn origin(url: &str) -> Result<String, String> {
     Ok(url.trim_end_matches('/').to_owned())
 }
 
-/// What is signed behind the URL: the joined parameters of a form, or nothing for a body that the query has the digest of.
+/// What is signed after the URL: the joined parameters of a form, or nothing for a body that the query has the digest of.
 fn covered(request: &Presented<'_>) -> Result<String, Refusal> {
     if is_form(request.headers) {
         return joined(request.body);
@@ -177,7 +177,7 @@ fn covered(request: &Presented<'_>) -> Result<String, Refusal> {
     }
 }
 
-pub(super) fn is_form(headers: &HeaderMap) -> bool {
+pub(crate) fn is_form(headers: &HeaderMap) -> bool {
     let content_type = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
     let form = b"application/x-www-form-urlencoded";
     content_type
@@ -185,9 +185,9 @@ pub(super) fn is_form(headers: &HeaderMap) -> bool {
         .is_some_and(|start| start.eq_ignore_ascii_case(form))
 }
 
-/// Names and values joined, in the order of the names; of a name that is there more than once, each different value once,
+/// Names and values joined, in the order of the names; of a name that occurs more than once, each different value once,
 /// in their order (as Twilio's libraries do).
-pub(super) fn joined(form: &[u8]) -> Result<String, Refusal> {
+pub(crate) fn joined(form: &[u8]) -> Result<String, Refusal> {
     let malformed = |what: &str| Refusal::Malformed(format!("the form {what}"));
     let form = std::str::from_utf8(form).map_err(|_| malformed("is not text"))?;
     let mut parameters = BTreeSet::new();

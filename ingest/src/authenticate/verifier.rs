@@ -1,8 +1,8 @@
-//! One source's way of proving, made ready: keys decoded and hashed in, names parsed. A source asks for one proof, or for two: a
-//! secret in the path besides its signature, token or password.
+//! What one source asks of its senders, made ready: keys decoded and hashed in, names parsed. A source asks for one proof, or for
+//! two: a secret in the path besides its signature, token or password.
 //!
-//! The two are looked at apart, the path first, and nothing of one is learned from the other: whoever has the wrong path hears
-//! what the sender to a source that is not there hears, whether or not the signature would have fitted.
+//! The two are checked apart, the path first, and nothing of one is learned from the other: a wrong path is answered like a
+//! source that does not exist, whether or not the signature would have fitted.
 
 use http::HeaderName;
 use http::header::AUTHORIZATION;
@@ -40,10 +40,10 @@ enum Proof {
     Twilio(twilio::TwilioVerifier),
     /// The secret in the path is all.
     Path,
-    /// By explicit choice.
-    Anybody,
-    /// The source would not have passed [`check_source`](super::check_source): nobody is let in.
-    Nobody {
+    /// No proof is asked for, by explicit choice.
+    Open,
+    /// The source would not have passed [`check_source`](super::check_source): no one is let in.
+    Unusable {
         problem: String,
     },
 }
@@ -58,7 +58,7 @@ enum Place {
 /// The numbers of the secrets that matched, from 0, the newest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Matched {
-    /// Of the source's `secrets`; none where anybody may send.
+    /// Of the source's `secrets`; none where anyone may send.
     pub(crate) secret: Option<usize>,
     /// Of its `url_secrets`, where it asks for one besides.
     pub(crate) url_secret: Option<usize>,
@@ -84,7 +84,7 @@ impl Verifier {
         found.into_value(made)
     }
 
-    /// Takes everybody for a stranger, in the time that a source with a secret in its path takes.
+    /// Refuses every path, in the time that a source with a secret in its path takes.
     pub(crate) fn decoy() -> Self {
         Self {
             path: Some(token::Tokens::decoy()),
@@ -92,17 +92,17 @@ impl Verifier {
         }
     }
 
-    /// Lets nobody in and says that it is our trouble.
-    pub(crate) fn nobody(problem: String) -> Self {
+    /// Lets no one in, because of the source's settings and not of the sender.
+    pub(crate) fn unusable(problem: String) -> Self {
         Self {
             path: None,
-            proof: Proof::Nobody { problem },
+            proof: Proof::Unusable { problem },
         }
     }
 
-    /// Looks at everything that the source asks for, and says what matched.
+    /// Checks everything that the source asks for, and returns what matched.
     pub(crate) fn verify(&self, request: &Presented<'_>, now: Timestamp) -> Result<Matched, Refusal> {
-        let in_path = self.look_at_path(request.path_secret)?;
+        let in_path = self.find_in_path(request.path_secret)?;
         Ok(match self.proof {
             Proof::Path => Matched {
                 secret: in_path,
@@ -118,18 +118,18 @@ impl Verifier {
     /// Whether the secret in the path is right, for sources that have one; asked before the body is read, so that a wrong
     /// one and a source that does not exist are answered at the same moment.
     pub(crate) fn verify_path(&self, path_secret: &str) -> bool {
-        self.look_at_path(path_secret).is_ok()
+        self.find_in_path(path_secret).is_ok()
     }
 
     /// `Ok` with the number of the secret in the path, if one is asked for.
-    pub(super) fn look_at_path(&self, path_secret: &str) -> Result<Option<usize>, Refusal> {
+    pub(crate) fn find_in_path(&self, path_secret: &str) -> Result<Option<usize>, Refusal> {
         let Some(tokens) = &self.path else { return Ok(None) };
         let matched = tokens.find(&percent::decode(path_secret));
         matched.map(Some).ok_or_else(|| tokens.no_match())
     }
 
-    /// Looks at the proof that is not in the path. `Ok` with the number of the secret that matched.
-    pub(super) fn verify_proof(&self, request: &Presented<'_>, now: Timestamp) -> Result<Option<usize>, Refusal> {
+    /// Checks the proof that is not in the path. `Ok` with the number of the secret that matched.
+    pub(crate) fn verify_proof(&self, request: &Presented<'_>, now: Timestamp) -> Result<Option<usize>, Refusal> {
         match &self.proof {
             Proof::Hmac(verifier) => verifier.verify(request, now).map(Some),
             Proof::StandardWebhooks(verifier) => verifier.verify(request, now).map(Some),
@@ -147,8 +147,8 @@ impl Verifier {
             }
             Proof::Jwt(verifier) => verifier.verify(request, now).map(Some),
             Proof::Twilio(verifier) => verifier.verify(request).map(Some),
-            Proof::Path | Proof::Anybody => Ok(None),
-            Proof::Nobody { problem } => Err(Refusal::Unusable(problem.clone())),
+            Proof::Path | Proof::Open => Ok(None),
+            Proof::Unusable { problem } => Err(Refusal::Unusable(problem.clone())),
         }
     }
 }
@@ -184,7 +184,7 @@ impl Proof {
             Scheme::Jwt(scheme) => Self::Jwt(jwt::JwtVerifier::new(&scheme, secrets)?),
             Scheme::Twilio { url } => Self::Twilio(twilio::TwilioVerifier::new(url.as_deref(), secrets)?),
             Scheme::UrlSecret => Self::Path,
-            Scheme::None => Self::Anybody,
+            Scheme::None => Self::Open,
         })
     }
 }
@@ -196,7 +196,7 @@ fn check_secrets(source: &Source, scheme: &Scheme, found: &mut Findings) {
     if source.secrets.is_empty() {
         found.add(
             "secrets",
-            "is empty: give at least one, or let anybody send with `auth: { scheme: none }`",
+            "is empty: give at least one, or let anyone send with `auth: { scheme: none }`",
         );
     }
     check_count("secrets", &source.secrets, found);

@@ -1,12 +1,12 @@
-//! A body as it comes: in pieces, each of them paid for before it is allocated.
+//! A body as it comes: in pieces, each of them charged to the budget before it is allocated.
 //!
-//! A buffer that grew by moving would be there twice at each move, and leave holes of all sizes behind, which the allocator
+//! A buffer that grew by moving would exist twice during each move, and leave holes of all sizes, which the allocator
 //! cannot give to others. Pieces stay where they are, nearly all of them have the same size, and a body is put together
 //! once, when it is complete. One that fits into its first piece, as most do, is never moved.
 //!
 //! All of it is charged twice from the beginning: what came, and what it will be copied into, which is first the whole body
 //! and then the record. So the place that a body needs at its end is not taken by the beginnings of others, and the pages
-//! that the allocator cannot give back yet are paid for, too.
+//! that the allocator cannot give back yet are charged, too.
 
 use crate::budget::{NoRoom, Share};
 
@@ -42,7 +42,7 @@ impl Pieces {
         self.length
     }
 
-    /// Takes what has come. `most` is as long as the body can become.
+    /// Adds what has come. `most` is the length that the body can reach.
     pub(super) fn push(&mut self, mut data: &[u8], most: usize) -> Result<(), NoRoom> {
         while !data.is_empty() {
             if self.length == self.capacity {

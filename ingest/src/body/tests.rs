@@ -1,4 +1,4 @@
-//! A body is cut when its client is late, not when we are, and costs what came of it.
+//! A body is cut when its client is late, not when this process is, and costs what came of it.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -69,7 +69,7 @@ async fn read(config: &Config, body: Body) -> (Result<usize, BodyError>, u64) {
     let begun = Instant::now();
     let budget = Budget::new(usize::MAX, Gauge::default());
     let share = budget.share(0).expect("room");
-    let read = read_body(body, 1_000_000, Pace::of(config), share).await;
+    let read = read_body(body, BodyLimit::of(1_000_000), Pace::of(config), share).await;
     (read.map(|body| body.bytes.len()), begun.elapsed().as_secs())
 }
 
@@ -120,13 +120,13 @@ async fn without_a_least_rate_only_the_deadline_counts() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_waited_for_us_is_not_called_late() {
-    // The whole process stood still: nobody looked, and then all is there.
+    // The whole process stood still: nothing was read, and then everything is at hand.
     let stood_still = |parts: Vec<(Duration, usize)>| async {
         let pace = Pace::of(&config());
         let budget = Budget::new(usize::MAX, Gauge::default());
         let share = budget.share(0).expect("room");
         tokio::time::advance(14 * SECOND).await;
-        read_body(Dripping::body(0, parts), 1_000_000, pace, share).await
+        read_body(Dripping::body(0, parts), BodyLimit::of(1_000_000), pace, share).await
     };
     let body = stood_still(vec![(Duration::ZERO, 1), (SECOND / 2_000, 1), (Duration::ZERO, 1)]).await;
     assert_eq!(body.expect("taken").bytes.len(), 3);
@@ -141,7 +141,9 @@ async fn a_deadline_that_we_missed_ourselves_is_our_trouble() {
     let share = budget.share(0).expect("room");
     tokio::time::advance(16 * SECOND).await;
     let body = Dripping::body(0, [(Duration::ZERO, 1), (Duration::ZERO, 2)]);
-    let error = read_body(body, 1_000_000, pace, share).await.expect_err("too late");
+    let error = read_body(body, BodyLimit::of(1_000_000), pace, share)
+        .await
+        .expect_err("too late");
     assert!(matches!(error, BodyError::Behind(_)), "{error:?}");
 }
 
@@ -152,15 +154,20 @@ async fn a_body_for_which_there_is_no_room_takes_none() {
     let others = budget.share(1_000).expect("room");
     let share = budget.share(0).expect("room");
     let parts = [4_000, 100, 5_000, 9].map(|bytes| (Duration::ZERO, bytes));
-    let error = read_body(Dripping::body(0, parts), 50_000, Pace::of(&config()), share)
-        .await
-        .expect_err("no room");
+    let error = read_body(
+        Dripping::body(0, parts),
+        BodyLimit::of(50_000),
+        Pace::of(&config()),
+        share,
+    )
+    .await
+    .expect_err("no room");
     let BodyError::NoRoom(rest) = error else {
         panic!("{error:?}")
     };
     assert_eq!(used.get(), 1_000, "what was read is given back");
     let rest = rest.collect().await.expect("a body").to_bytes();
-    assert_eq!(rest.len(), 9, "the rest can be thrown away");
+    assert_eq!(rest.len(), 9, "the rest can be read and dropped");
     drop(others);
     assert_eq!(used.get(), 0);
 }

@@ -57,7 +57,7 @@ async fn no_acknowledgement_within_the_budget_is_503_and_the_work_goes_on() {
     room.log.set(Mode::Acknowledge);
     room.eventually(r#"forebay_ingest_published_total{source="chatwoot",family="unmapped"} 1"#)
         .await;
-    // The sender tries again, as it was told: the same event, the same id.
+    // The sender tries again, as the answer asks: the same event, the same id.
     room.exchange(signed("chatwoot", "{}")).await.assert_accepted();
     let ids: Vec<_> = room.log.events().iter().map(schemas::event::Event::id).collect();
     assert_eq!(ids.len(), 2);
@@ -155,7 +155,7 @@ async fn a_batch_is_handed_over_whole_and_in_its_order() {
     };
     tokio::time::timeout(crate::room::PATIENCE, all)
         .await
-        .expect("nobody waits for the first acknowledgement");
+        .expect("it does not wait for the first acknowledgement");
     let texts: Vec<String> = room
         .log
         .handed_over()
@@ -192,12 +192,14 @@ async fn a_batch_of_which_a_part_failed_is_not_200() {
 }
 
 #[tokio::test]
-async fn a_bug_of_ours_is_503_and_harms_nobody_else() {
+async fn a_panic_is_503_and_harms_no_other_request() {
     let room = Room::start(Config::default()).await;
     room.log.set(Mode::Panic);
     let mut client = room.connect().await;
     client.send(signed("chatwoot", "{}")).await;
     client.reply().await.assert_refused(503, "internal error");
+    let line = r#"forebay_ingest_refused_total{source="chatwoot",reason="internal_error"} 1"#;
+    assert!(room.metrics().contains(line), "{}", room.metrics());
     room.log.set(Mode::Acknowledge);
     client.send(signed("chatwoot", "{}")).await;
     client.reply().await.assert_accepted();

@@ -1,4 +1,4 @@
-//! A18: malformed and ambiguous requests. One request, one answer, and nothing smuggled behind it.
+//! A18: malformed and ambiguous requests. One request, one answer, and nothing smuggled after it.
 
 use ingest::Config;
 

@@ -131,12 +131,16 @@ async fn handshakes_by_post_are_answered_and_nothing_is_published() {
     room.exchange(signed("huggy-strict", huggy))
         .await
         .assert_refused(403, "verify token");
+    let line = r#"forebay_ingest_refused_total{source="huggy-strict",reason="forbidden"} 1"#;
+    assert!(room.metrics().contains(line), "{}", room.metrics());
     let right = r#"{"token":"huggys-token","validToken":true}"#;
     assert_text(&room.exchange(signed("huggy-strict", right)).await, "huggys-token");
     let length = right.len();
-    let stranger =
+    let wrong_path =
         format!("POST /in/huggy-strict/wrong HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n{right}");
-    room.exchange(stranger).await.assert_refused(404, "no webhook address");
+    room.exchange(wrong_path)
+        .await
+        .assert_refused(404, "no webhook address");
 
     for (source, body) in [
         ("line", r#"{"destination":"U1","events":[]}"#),

@@ -1,5 +1,6 @@
-//! Ingest as its clients see it: a real listener, raw sockets, and an event log that does as it is told.
+//! Ingest as its clients see it: a real listener, raw sockets, and an event log that does what the test says.
 
+mod directory;
 mod drain;
 mod durability;
 mod frames;
@@ -13,3 +14,4 @@ mod slow;
 mod status;
 mod streams;
 mod two_proofs;
+mod verdicts;

@@ -1,4 +1,4 @@
-//! Memory before authentication: what a stranger sends costs what came of it, and not what it announces.
+//! Memory before authentication: what an unknown client sends costs what came of it, and not what it announces.
 
 use std::time::Duration;
 
@@ -130,7 +130,7 @@ async fn what_does_not_fit_into_the_budget_is_503_and_never_more_is_charged() {
 }
 
 #[tokio::test]
-async fn records_are_charged_until_the_log_has_them_also_when_nobody_waits() {
+async fn records_are_charged_until_the_log_has_them_also_when_no_client_waits() {
     let room = Room::start(Config {
         ack_budget_ms: 100,
         ..Config::default()

@@ -1,7 +1,7 @@
 //! A running ingest, its sources, and a client that writes bytes.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ingest::{Config, Drained, Ingest, serve, sign};
@@ -28,12 +28,20 @@ pub(crate) const SECRET: &str = "cw-secret-exemplo";
 pub(crate) const URL_SECRET: &str = "new/secret of the path";
 pub(crate) const OLD_URL_SECRET: &str = "old-secret-of-the-path";
 
+/// Sources that a test can change while they are in use.
 #[derive(Debug)]
-struct Directory(Vec<Arc<Source>>);
+pub(crate) struct Directory(Mutex<Vec<Arc<Source>>>);
+
+impl Directory {
+    pub(crate) fn set(&self, sources: impl IntoIterator<Item = Arc<Source>>) {
+        *self.0.lock().expect("not poisoned") = sources.into_iter().collect();
+    }
+}
 
 impl SourceDirectory for Directory {
     fn find(&self, id: &str) -> Option<Arc<Source>> {
-        self.0.iter().find(|source| source.id.as_str() == id).map(Arc::clone)
+        let sources = self.0.lock().expect("not poisoned");
+        sources.iter().find(|source| source.id.as_str() == id).map(Arc::clone)
     }
 }
 
@@ -119,6 +127,7 @@ pub(crate) fn sources() -> Vec<Source> {
 pub(crate) struct Room {
     pub(crate) address: SocketAddr,
     pub(crate) log: Arc<TestLog>,
+    pub(crate) directory: Arc<Directory>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) serving: JoinHandle<Drained>,
     registry: Registry,
@@ -126,18 +135,23 @@ pub(crate) struct Room {
 
 impl Room {
     pub(crate) async fn start(config: Config) -> Self {
+        Self::start_at(config, Timestamp::now).await
+    }
+
+    pub(crate) async fn start_at(config: Config, clock: fn() -> Timestamp) -> Self {
         let log = Arc::new(TestLog::new(Mode::Acknowledge));
         let mut registry = Registry::default();
-        let directory = Directory(sources().into_iter().map(Arc::new).collect());
+        let directory = Arc::new(Directory(Mutex::new(sources().into_iter().map(Arc::new).collect())));
         let topic = TopicName::new("forebay.events").expect("valid");
-        let ingest =
-            Ingest::new(config, Arc::new(directory), log.clone(), topic, &mut registry).expect("good settings");
+        let ingest = Ingest::with_clock(config, directory.clone(), log.clone(), topic, &mut registry, clock)
+            .expect("good settings");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let shutdown = CancellationToken::new();
         Self {
             address: listener.local_addr().expect("bound"),
             serving: tokio::spawn(serve(ingest, listener, shutdown.clone())),
             log,
+            directory,
             shutdown,
             registry,
         }

@@ -1,4 +1,4 @@
-//! A20: clients that are silent or slow. Each wait has a limit, and nobody else waits for them.
+//! A20: clients that are silent or slow. Each wait has a limit, and no other client waits for them.
 
 use std::time::{Duration, Instant};
 

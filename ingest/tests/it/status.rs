@@ -186,7 +186,7 @@ async fn without_proof_it_is_401_and_nothing_is_published() {
 }
 
 #[tokio::test]
-async fn a_source_without_a_secret_lets_nobody_in() {
+async fn a_source_without_a_secret_lets_no_one_in() {
     let room = Room::start(Config::default()).await;
     let request = "POST /in/broken HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}";
     room.exchange(request).await.assert_refused(503, "not in use");

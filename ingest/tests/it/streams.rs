@@ -1,4 +1,4 @@
-//! A23: what HTTP/2 lets a stranger heap up on one connection is bounded, and what its requests take is in the budget.
+//! A23: what HTTP/2 lets an unknown client heap up on one connection is bounded, and what its requests take is in the budget.
 
 use ingest::Config;
 

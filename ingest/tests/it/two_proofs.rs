@@ -129,7 +129,7 @@ async fn a_wrong_path_is_refused_before_the_body_is_looked_at() {
 }
 
 #[tokio::test]
-async fn a_handshake_is_answered_behind_the_right_path_only() {
+async fn a_handshake_is_answered_under_the_right_path_only() {
     let room = Room::start(Config::default()).await;
     let ask = |path: &str, token: &str| {
         let query = format!("?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token={token}");
@@ -165,7 +165,7 @@ async fn a_wrong_path_takes_no_longer_with_one_proof_than_with_another_or_withou
     let mut least = [Duration::MAX; 3];
     for round in 0..60 {
         for turn in 0..3 {
-            // Whose turn comes first changes, so that nobody always pays for what warms up.
+            // Whose turn comes first changes, so that none always pays for what warms up.
             let which = (turn + round) % 3;
             let begun = Instant::now();
             room.exchange(&requests[which]).await.assert_refused(404, "ingest URL");

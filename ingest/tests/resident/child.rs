@@ -90,7 +90,7 @@ impl Drop for Server {
     }
 }
 
-/// The child's whole life. Does nothing if nobody started it for that.
+/// The child's whole life. Does nothing unless it was started as a child.
 pub(crate) fn serve_until_told() {
     let mut budget = String::new();
     if !std::io::stdin().is_terminal() {

@@ -48,7 +48,7 @@ const PENDING_RESETS: usize = 20;
 /// Streams that we reset because of their client's errors; beyond it the connection ends.
 const ERROR_RESETS: usize = 128;
 
-/// HTTP/1 and HTTP/2, told apart by their first bytes.
+/// HTTP/1 and HTTP/2, distinguished by their first bytes.
 pub(super) fn http(settings: &Settings) -> Builder<TokioExecutor> {
     let mut http = Builder::new(TokioExecutor::new());
     // The deadlines are ours (see `watch`), so hyper's would only be a second set of timers.

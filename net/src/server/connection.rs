@@ -102,7 +102,7 @@ impl<S: HttpService> Server<S> {
                 // An error here is the client's: malformed HTTP has been answered, a reset needs no answer.
                 return Poll::Ready(End::Closed);
             }
-            // The timer is set back lazily: a request moves nothing, only a nearer deadline does.
+            // The timer is reset lazily: a request moves nothing, only a nearer deadline does.
             loop {
                 let due = [watch.due(), drained_by].into_iter().flatten().min();
                 if let Some(due) = due

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
-use crate::throttle::Throttle;
+use crate::throttle::LogThrottle;
 use connection::Server;
 
 /// What a server does to connections. None of it depends on what is served.
@@ -119,7 +119,7 @@ pub async fn serve<S: HttpService>(
     let accept_errors = metrics.accept_errors.clone();
     let server = Arc::new(Server::new(service, settings, metrics));
     let connections = TaskTracker::new();
-    let throttle = Throttle::default();
+    let throttle = LogThrottle::default();
 
     let accepting = async {
         loop {
@@ -179,7 +179,7 @@ async fn serve_one<S: HttpService>(
     server.serve(stream, shutdown).await;
 }
 
-/// These say that one client went away, and nothing about the listener.
+/// Whether an error is about a client that went away, and not about the listener.
 fn is_about_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(
@@ -251,10 +251,6 @@ mod tests {
         assert!(per_ip.take(b).is_some(), "others are not affected");
         drop(first);
         assert!(per_ip.take(a).is_some());
-        assert_eq!(
-            per_ip.held.lock().expect("not poisoned").len(),
-            1,
-            "no entry is left behind"
-        );
+        assert_eq!(per_ip.held.lock().expect("not poisoned").len(), 1, "no entry is left");
     }
 }

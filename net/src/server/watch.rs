@@ -1,6 +1,6 @@
-//! When has a client been silent or slow for too long? The clock of one connection, without I/O.
+//! The deadlines of one connection, without I/O: when a client has been silent or slow for too long.
 //!
-//! `hyper` alone waits for ever for the first byte, and its header time-out also ends idle connections. Here each wait has
+//! hyper alone waits for ever for the first byte, and its header time-out also ends idle connections. Here each wait has
 //! its own limit: the first byte, the head of a request, the pause between requests, a client that does not read. (The body
 //! has its own, where it is read.)
 
@@ -32,7 +32,7 @@ impl Limits {
     }
 }
 
-/// What a connection is doing. Times are milliseconds since it opened, plus one; zero is "not so".
+/// What a connection is doing.
 #[derive(Debug)]
 pub(super) struct Watch {
     opened: Instant,
@@ -63,14 +63,14 @@ impl Watch {
         u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1
     }
 
-    /// Bytes came.
+    /// Notes that bytes came.
     pub(super) fn on_read(&self) {
         if self.in_flight.load(Relaxed) == 0 && self.head_since.load(Relaxed) == 0 {
             self.head_since.store(self.now(), Relaxed);
         }
     }
 
-    /// Bytes went, or the client took none.
+    /// Notes that bytes were written, or that the client took none.
     pub(super) fn on_write(&self, blocked: bool) {
         if !blocked {
             if self.blocked_since.load(Relaxed) != 0 {
@@ -81,7 +81,7 @@ impl Watch {
         }
     }
 
-    /// The head of a request is complete.
+    /// Notes that the head of a request is complete.
     pub(super) fn begin(&self, http2: bool) {
         self.in_flight.fetch_add(1, Relaxed);
         self.head_since.store(0, Relaxed);
@@ -91,7 +91,7 @@ impl Watch {
         }
     }
 
-    /// A request is answered, or given up.
+    /// Notes that a request is answered, or given up.
     pub(super) fn end(&self) {
         self.idle_since.store(self.now(), Relaxed);
         self.in_flight.fetch_sub(1, Relaxed);

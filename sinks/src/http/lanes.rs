@@ -47,7 +47,7 @@ pub(super) struct Lane {
 struct Slots {
     concurrency: usize,
     semaphore: Semaphore,
-    metrics: EndpointMetrics,
+    metrics: Arc<EndpointMetrics>,
     health: Health,
     /// Attempts that have a slot and wait for a connection.
     unconnected: AtomicUsize,
@@ -98,8 +98,8 @@ impl Lanes {
                 .or_default()
                 .push(Arc::clone(endpoint));
         }
-        for id in before.by_id.keys().filter(|id| !by_id.contains_key(*id)) {
-            self.metrics.remove(id);
+        for (_, lane) in before.by_id.iter().filter(|(id, _)| !by_id.contains_key(*id)) {
+            lane.metrics().forget();
         }
         Snapshot {
             endpoints,
@@ -120,7 +120,10 @@ impl Lanes {
             Arc::new(Slots {
                 concurrency,
                 semaphore: Semaphore::new(concurrency),
-                metrics: self.metrics.endpoint(&endpoint.id),
+                metrics: before.map_or_else(
+                    || Arc::new(self.metrics.endpoint(&endpoint.id)),
+                    |lane| Arc::clone(&lane.slots.metrics),
+                ),
                 health: Health::default(),
                 unconnected: AtomicUsize::new(0),
                 made: Instant::now(),

@@ -1,6 +1,7 @@
 //! What the HTTP sink counts. The label `endpoint` is bounded by the registered endpoints: what is removed goes.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
@@ -32,6 +33,8 @@ pub(super) struct EndpointMetrics {
     delivered: Counter,
     pub(super) seconds: Histogram,
     pub(super) in_flight: Gauge,
+    /// Set once the endpoint is removed: attempts that are still under way are not counted, or its series would come back.
+    forgotten: Mutex<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -89,11 +92,11 @@ impl Metrics {
             }),
             seconds: self.seconds.get_or_create_owned(&labels),
             in_flight: self.in_flight.get_or_create_owned(&labels),
+            forgotten: Mutex::new(false),
         }
     }
 
-    /// Forgets an endpoint that was removed.
-    pub(super) fn remove(&self, id: &str) {
+    fn remove(&self, id: &str) {
         let labels = EndpointLabels {
             endpoint: id.to_owned(),
         };
@@ -130,10 +133,21 @@ pub(super) fn connections(registry: &mut Registry, (open, limit, aside): (Gauge,
 }
 
 impl EndpointMetrics {
+    /// Removes everything that was counted for the endpoint, which was removed.
+    pub(super) fn forget(&self) {
+        let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
+        *forgotten = true;
+        self.all.remove(self.id.as_str());
+    }
+
     pub(super) fn count(&self, class: Class) {
         if class == Class::Delivered {
             self.delivered.inc();
         } else {
+            let forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
+            if *forgotten {
+                return;
+            }
             let endpoint = self.id.to_string();
             self.all
                 .attempts

@@ -137,6 +137,28 @@ async fn a_change_of_an_endpoint_holds_at_once_and_its_metrics_go_with_it() {
 }
 
 #[tokio::test]
+async fn an_attempt_that_fails_after_its_endpoint_was_removed_brings_no_metric_back() {
+    let receiver = Receiver::start([Answer::After(Duration::from_millis(300), 500)]).await;
+    let mut crm = endpoint("crm", &receiver.url());
+    let stage = Stage::new([crm.clone()]);
+    let (outcome, ()) = tokio::join!(stage.deliver_one("crm"), async {
+        let deadline = Instant::now() + Duration::from_secs(4);
+        while receiver.seen().is_empty() {
+            assert!(Instant::now() < deadline, "the delivery arrives");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // New slots, then none: the attempt holds the old ones.
+        crm.concurrency += 1;
+        for endpoints in [vec![crm], vec![]] {
+            stage.directory.set(endpoints);
+            stage.sink.targets(&event("acme", "x"), None);
+        }
+    });
+    assert!(retry(&outcome).contains("500"), "{outcome:?}");
+    assert!(!stage.metrics().contains("crm"), "{}", stage.metrics());
+}
+
+#[tokio::test]
 async fn an_event_goes_to_the_endpoints_of_its_tenant_that_want_its_type() {
     let make = |id, tenant: &'static str, events: &[&str]| {
         let mut endpoint = endpoint(id, "https://example.com/");

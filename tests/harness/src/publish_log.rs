@@ -53,6 +53,12 @@ impl TestLog {
         self.handed_over.lock().expect("not poisoned").clone()
     }
 
+    /// The same, and forgets them.
+    pub fn take(&self) -> Vec<Record> {
+        self.durable.lock().expect("not poisoned").clear();
+        std::mem::take(&mut *self.handed_over.lock().expect("not poisoned"))
+    }
+
     /// The records that were acknowledged, in order.
     pub fn durable(&self) -> Vec<Record> {
         self.durable.lock().expect("not poisoned").clone()

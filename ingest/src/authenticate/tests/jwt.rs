@@ -250,7 +250,7 @@ fn the_key_decides_and_any_active_one_is_good() {
     assert_eq!(
         verify(&jwt(&[other]), &shown, b"", NOW),
         Err(Refusal::NoMatch(1)),
-        "times are told to those only who have the key"
+        "times are reported to those only who have the key"
     );
     let mut twice = headers(&[("authorization", &format!("bearer {PLAIN}"))]);
     assert_eq!(label(verify(&jwt(&[KEY]), &twice, b"", NOW)), "accepted");

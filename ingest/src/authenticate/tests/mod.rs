@@ -1,7 +1,6 @@
 //! A01, A04 to A08: what is authentic, and everything that is not.
 
 mod basic;
-mod explain;
 mod forms;
 mod iso8601;
 mod jwt;
@@ -25,6 +24,8 @@ use schemas::source::{
     Encoding, Hash, HmacScheme, Scheme, SignedTime, Source, TemplatePart, TimeFormat, TimePlace, TokenPlace,
 };
 use schemas::time::Timestamp;
+
+use crate::decide::Reason;
 
 use super::{Presented, Refusal, Verifier, check_source, hmac as keyed, sign};
 
@@ -120,5 +121,5 @@ fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
 }
 
 fn label<T>(outcome: Result<T, Refusal>) -> &'static str {
-    outcome.map_or_else(|refusal| refusal.label(), |_| "accepted")
+    outcome.map_or_else(|refusal| Reason::from(&refusal).label(), |_| "accepted")
 }

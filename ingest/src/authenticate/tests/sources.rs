@@ -19,7 +19,7 @@ fn old_and_new_secret_are_good_during_a_rotation_and_a_removed_one_at_once_is_no
         assert_eq!(
             verify(&both, &by(old).headers, b"{}", NOW),
             Ok(Some(1)),
-            "the metric tells which"
+            "the metric has the number"
         );
         assert_eq!(
             verify(&source(scheme, &[new]), &by(old).headers, b"{}", NOW),

@@ -102,7 +102,7 @@ fn a_refusal_names_the_header_that_was_shown() {
             ),
         ] {
             let refusal = judged(&pairs).expect_err("malformed");
-            assert_eq!(refusal.label(), "malformed", "{pairs:?}");
+            assert_eq!(Reason::from(&refusal).label(), "malformed", "{pairs:?}");
             assert!(refusal.to_string().contains(&format!("`{expected}`")), "{refusal}");
         }
     }

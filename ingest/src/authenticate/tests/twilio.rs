@@ -92,7 +92,7 @@ fn forms_are_signed_by_their_members_in_the_order_of_their_names() {
             "Body=Ol%C3%A1+%F0%9F%91%8B+1%2B1%3D2+%26+100%25&Empty=&Bare&From=whatsapp%3A%2B5511900000001&MessageSid=SM1",
             "TQD96kOVLDwody/aEPsOmXRxPvw=",
         ),
-        // A name that is there several times: each different value once, sorted.
+        // A name that occurs several times: each different value once, sorted.
         ("Tag=b&Tag=a&Tag=b&MessageSid=SM1&Tag=", "wD0y9Dr1tDG993PnqMMhyY11eiY="),
         ("Tag=&Tag=a&MessageSid=SM1&Tag=b", "wD0y9Dr1tDG993PnqMMhyY11eiY="),
         // By code points: upper case first, what is beyond the first 65536 last.
@@ -375,7 +375,7 @@ fn the_settings_alone_say_which_hash_it_is() {
         (&["algorithm=SHA256"], ("malformed", "malformed")),
         (&["algorithm=HMAC_SHA256="], ("malformed", "malformed")),
         (&["algorithm=none"], ("malformed", "malformed")),
-        // A header that decides is there once; which of two Twilio sent, nobody can say.
+        // A header that decides occurs once; which of two Twilio sent, no one can say.
         (&[&*sha256, &*sha256], ("repeated", "repeated")),
         (&[&*sha1, &*sha256], ("repeated", "repeated")),
     ] {

@@ -13,13 +13,13 @@ pub(super) fn spellings(body: &[u8]) -> Vec<Spelling> {
         }
     };
     if let Some(shorter) = body.strip_suffix(b"\n") {
-        push("the body without the line end behind it", shorter.to_vec());
+        push("the body without the line end after it", shorter.to_vec());
         push(
-            "the body without the line end behind it",
+            "the body without the line end after it",
             shorter.trim_ascii_end().to_vec(),
         );
     }
-    push("the body with a line end behind it", [body, b"\n"].concat());
+    push("the body with a line end after it", [body, b"\n"].concat());
     if let Some(rest) = body.strip_prefix(b"\xef\xbb\xbf") {
         push("the body without the byte order mark before it", rest.to_vec());
     }
@@ -52,7 +52,7 @@ pub(super) fn spellings(body: &[u8]) -> Vec<Spelling> {
 enum Layout {
     /// Nothing between tokens, as most write it.
     Compact,
-    /// A space behind commas and colons, as Python does.
+    /// A space after commas and colons, as Python does.
     Spaced,
     /// A line each, indented by so much.
     Indented(usize),

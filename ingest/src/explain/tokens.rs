@@ -1,12 +1,11 @@
-//! Findings about what is shown rather than signed with: tokens, passwords, JSON Web Tokens; and Twilio's signed URL.
+//! Findings about proofs that are sent themselves: tokens, passwords, JSON Web Tokens.
 
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use http::header::{AUTHORIZATION, HOST};
-use schemas::secret::Secret;
-use schemas::source::{Hash, JwtScheme, Scheme, Source};
+use http::header::AUTHORIZATION;
+use schemas::source::{Hash, JwtScheme, Source};
 use schemas::time::Timestamp;
 use subtle::ConstantTimeEq as _;
 
@@ -15,7 +14,6 @@ use super::span;
 use crate::authenticate::hmac::Key;
 use crate::authenticate::percent;
 use crate::authenticate::token::{Tokens, without_bearer};
-use crate::authenticate::twilio::{self, Algorithm};
 use crate::judge::Captured;
 
 /// Where in the request a right token stands, if not where it should.
@@ -24,7 +22,7 @@ pub(super) fn token(source: &Source, others: &[Arc<Source>], captured: &Captured
     let mut shown_anywhere = false;
     let mut places = places(captured);
     if !source.url_secrets.is_empty() {
-        // There the other proof stands, which is spoken of apart.
+        // The other proof stands there, which has findings of its own.
         places.retain(|(place, _)| place != "part 3 of the path");
     }
     for (place, text) in places {
@@ -52,10 +50,10 @@ pub(super) fn path(source: &Source, others: &[Arc<Source>], captured: &Captured,
     let shown = percent::decode(captured.presented().path_secret).into_owned();
     let active = source.url_secrets.len();
     if shown.is_empty() {
-        findings.push("there is nothing behind the source's id in the path".to_owned());
+        findings.push("there is nothing after the source's id in the path".to_owned());
     } else {
         findings.push(format!(
-            "what stands behind the source's id in the path is none of the {active} active `url_secrets`"
+            "what stands after the source's id in the path is none of the {active} active `url_secrets`"
         ));
     }
     let secrets = secrets(source, others);
@@ -225,97 +223,4 @@ pub(super) fn jwt(
     {
         findings.push(format!("it counts from {} after the time it is judged at", span(early)));
     }
-}
-
-/// Which URL a Twilio signature is for, if not for the one that is expected.
-pub(super) fn twilio(source: &Source, others: &[Arc<Source>], captured: &Captured, findings: &mut Vec<String>) {
-    let Some(shown) = captured.headers.get(twilio::SIGNATURE) else {
-        findings.push(format!("there is no `{}`", twilio::SIGNATURE));
-        return;
-    };
-    let Ok(tag) = STANDARD.decode(shown.as_bytes()) else {
-        findings.push(format!("`{}` is not base64", twilio::SIGNATURE));
-        return;
-    };
-    let Some(made) = Algorithm::of_length(tag.len()) else {
-        findings.push(format!(
-            "it has {} bytes, as neither HMAC_SHA1 nor HMAC_SHA256 has",
-            tag.len()
-        ));
-        return;
-    };
-    if let Some(named) = Algorithm::of(&captured.headers).ok().filter(|named| *named != made) {
-        let there = captured.headers.contains_key(twilio::SETTINGS);
-        findings.push(format!(
-            "it is as long as {}, but {} `{}` it has to be {}",
-            made.name(),
-            if there { "by the header" } else { "without a header" },
-            twilio::SETTINGS,
-            named.name()
-        ));
-    }
-    let hash = match made {
-        Algorithm::HmacSha1 => Hash::Sha1,
-        Algorithm::HmacSha256 => Hash::Sha256,
-    };
-    let parameters = if twilio::is_form(&captured.headers) {
-        twilio::joined(&captured.body).unwrap_or_default()
-    } else {
-        String::new()
-    };
-    let hosts = [HOST.as_str(), "x-forwarded-host", "x-original-host"]
-        .into_iter()
-        .filter_map(|name| captured.headers.get(name)?.to_str().ok());
-    let configured = match &source.scheme {
-        Some(Scheme::Twilio { url: Some(url) }) => Some(url.trim_end_matches('/').to_owned()),
-        _ => None,
-    };
-    let mut urls: Vec<String> = configured.iter().cloned().collect();
-    for host in hosts {
-        let bare = host.rsplit_once(':').map_or(host, |(bare, _)| bare);
-        for scheme in ["https", "http"] {
-            for authority in [
-                host.to_owned(),
-                bare.to_owned(),
-                format!("{bare}:443"),
-                format!("{bare}:80"),
-            ] {
-                urls.push(format!("{scheme}://{authority}"));
-            }
-        }
-    }
-    urls.dedup();
-    for (name, secret) in secrets(source, others) {
-        for url in &urls {
-            for target in [&*captured.target, captured.path()] {
-                if signs(secret, hash, &tag, &format!("{url}{target}{parameters}")) {
-                    let query = if target == captured.target {
-                        ""
-                    } else {
-                        ", without the query"
-                    };
-                    let asked = if configured.as_ref() == Some(url) {
-                        ""
-                    } else {
-                        ": is `url` of the scheme that?"
-                    };
-                    findings.push(format!("it is a signature for `{url}`{query}, with {name}{asked}"));
-                    return;
-                }
-            }
-        }
-    }
-    findings.push(format!(
-        "it matches none of {} URLs made of http, https and the hosts in the headers: set `url` of the scheme to scheme and host \
-         of the URL that Twilio was given; a proxy that rewrites the path breaks the signature too",
-        urls.len()
-    ));
-}
-
-fn signs(secret: &Secret, hash: Hash, tag: &[u8], input: &str) -> bool {
-    let Ok(mut mac) = Key::new(hash, secret.expose()) else {
-        return false;
-    };
-    mac.update(input.as_bytes());
-    mac.verify(tag)
 }

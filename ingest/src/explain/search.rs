@@ -9,11 +9,11 @@ use http::HeaderMap;
 use schemas::secret::Secret;
 use schemas::source::{Hash, Source};
 
-use super::super::hmac::Key;
 use super::respell::spellings;
+use crate::authenticate::hmac::Key;
 use crate::judge::Captured;
 
-/// Standard or URL-safe, with or without padding: whoever looks for a mistake is not strict.
+/// Standard or URL-safe, with or without padding: a search for mistakes is not strict.
 const BASE64: [GeneralPurpose; 2] = [
     GeneralPurpose::new(&alphabet::STANDARD, LENIENT),
     GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT),
@@ -191,7 +191,7 @@ fn inputs(template: &str, captured: &Captured, stamps: &[String], body: &[u8]) -
             let fill = |text: &str| {
                 text.replace("{timestamp}", stamp)
                     .replace("{id}", id)
-                    .replace("{path}", &captured.target)
+                    .replace("{path}", captured.origin_form())
             };
             inputs.push([fill(before).as_bytes(), body, fill(after).as_bytes()].concat());
         }

@@ -1,0 +1,129 @@
+//! The head of a request: which source it is for, and whether it is well-formed.
+
+use http::header::{CONTENT_ENCODING, HOST};
+use http::request::Parts;
+use http::uri::Authority;
+use http::{HeaderMap, Method, Uri, Version};
+
+use crate::authenticate::Presented;
+
+/// Everything of a request but its body. Not `Debug`: path and headers may hold the right secret.
+#[derive(Clone, Copy)]
+pub(crate) struct Head<'r> {
+    pub(crate) method: &'r Method,
+    pub(crate) version: Version,
+    /// The host, where the target names it (HTTP/2, and an absolute target).
+    pub(crate) authority: Option<&'r str>,
+    /// The whole path, as it was sent.
+    pub(crate) path: &'r str,
+    /// The query, as it was sent.
+    pub(crate) query: Option<&'r str>,
+    pub(crate) headers: &'r HeaderMap,
+}
+
+impl<'r> Head<'r> {
+    /// The head of a request that the server received.
+    pub(crate) fn of(parts: &'r Parts) -> Self {
+        Self::new(&parts.method, &parts.uri, parts.version, &parts.headers)
+    }
+
+    pub(crate) fn new(method: &'r Method, uri: &'r Uri, version: Version, headers: &'r HeaderMap) -> Self {
+        Self {
+            method,
+            version,
+            authority: uri.authority().map(Authority::as_str),
+            path: uri.path(),
+            query: uri.query(),
+            headers,
+        }
+    }
+
+    pub(crate) fn address(&self) -> Address<'r> {
+        Address::of(self.path)
+    }
+
+    /// What the whole request shows of its sender.
+    pub(crate) fn with_body(self, body: &'r [u8]) -> Presented<'r> {
+        Presented {
+            headers: self.headers,
+            authority: self.authority,
+            path: self.path,
+            path_secret: self.address().path_secret,
+            query: self.query,
+            body,
+        }
+    }
+
+    /// Checks what hyper lets pass and we do not: a request has exactly one `Host` (RFC 9112 §3.2), and an absolute target or
+    /// an `:authority` must name the same host.
+    pub(crate) fn check_framing(&self) -> Result<(), &'static str> {
+        let mut hosts = self.headers.get_all(HOST).iter();
+        let host = match (hosts.next(), hosts.next()) {
+            (Some(host), None) => host.as_bytes(),
+            // HTTP/2 has it in the pseudo-header (RFC 9113 §8.3.1).
+            (None, _) if self.version == Version::HTTP_2 && self.authority.is_some() => return Ok(()),
+            (None, _) => return Err("the request has no Host header: send one"),
+            (Some(_), Some(_)) => return Err("the request has more than one Host header: send one"),
+        };
+        let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+;=".contains(byte);
+        if host.is_empty() || !host.iter().all(allowed) {
+            return Err("the Host header is not a host: send its name or address, and its port");
+        }
+        match self.authority {
+            Some(authority) if !same_host(authority.as_bytes(), host) => {
+                Err("the target of the request and its Host header name different hosts: send the same in both")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the body comes as it was signed: uncompressed.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.headers
+            .get_all(CONTENT_ENCODING)
+            .iter()
+            .all(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"))
+    }
+}
+
+fn same_host(one: &[u8], other: &[u8]) -> bool {
+    let bare = |name: &[u8]| name.strip_suffix(b":80").unwrap_or(name).to_ascii_lowercase();
+    bare(one) == bare(other)
+}
+
+/// What a path names: `/in/{source_id}/{secret}/{anything}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Address<'a> {
+    /// The source's id as sent; may be anything.
+    pub(crate) source_id: &'a str,
+    /// The segment after it, empty if there is none.
+    pub(crate) path_secret: &'a str,
+}
+
+impl<'a> Address<'a> {
+    pub(crate) fn of(path: &'a str) -> Self {
+        let mut segments = path.strip_prefix("/in/").unwrap_or_default().split('/');
+        Self {
+            source_id: segments.next().unwrap_or_default(),
+            path_secret: segments.next().unwrap_or_default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_read_from_the_path_as_sent() {
+        let of = |path| {
+            let Address { source_id, path_secret } = Address::of(path);
+            (source_id, path_secret)
+        };
+        assert_eq!(of("/in/s"), ("s", ""));
+        assert_eq!(of("/in/s/"), ("s", ""));
+        assert_eq!(of("/in/s/secret/messages-upsert/x"), ("s", "secret"));
+        assert_eq!(of("/in/s//secret"), ("s", ""), "an empty segment is not skipped");
+        assert_eq!(of("/in/%73/a%2Fb"), ("%73", "a%2Fb"));
+    }
+}

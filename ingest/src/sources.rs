@@ -1,0 +1,268 @@
+//! The sources in use: keys hashed in, metric handles looked up, kept for as long as the directory returns the same source.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use net::throttle::LogThrottle;
+use schemas::name::{SourceId, Tenant};
+use schemas::platform::Platform;
+use schemas::setting::in_one_line;
+use schemas::source::{Source, SourceDirectory};
+
+use crate::authenticate::Verifier;
+use crate::metrics::{Metrics, SourceMetrics};
+
+/// A source, ready for use.
+#[derive(Debug)]
+pub(crate) struct ReadySource {
+    pub(crate) settings: Arc<Source>,
+    pub(crate) verifier: Verifier,
+    pub(crate) metrics: Arc<SourceMetrics>,
+    /// For log lines that a sender can cause.
+    pub(crate) throttle: Arc<LogThrottle>,
+}
+
+/// The sources that have been asked for and that the directory still has.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    directory: Arc<dyn SourceDirectory>,
+    ready: RwLock<HashMap<SourceId, Arc<ReadySource>>>,
+    unknown: Arc<ReadySource>,
+    metrics: Metrics,
+}
+
+impl Sources {
+    pub(crate) fn new(directory: Arc<dyn SourceDirectory>, metrics: Metrics) -> Self {
+        // Never published from: its verifier lets no one in.
+        let name = "unknown";
+        let settings = Source {
+            max_body_bytes: 0,
+            ..Source::new(
+                SourceId::new(name).unwrap_or_else(|_| unreachable!("a literal is a valid name")),
+                Tenant::new(name).unwrap_or_else(|_| unreachable!("a literal is a valid name")),
+                Platform::Standard,
+                Vec::new(),
+            )
+        };
+        let unknown = Arc::new(ReadySource {
+            settings: Arc::new(settings),
+            verifier: Verifier::decoy(),
+            // No source can have this name.
+            metrics: Arc::new(metrics.of_source("(unknown)")),
+            throttle: Arc::default(),
+        });
+        Self {
+            directory,
+            ready: RwLock::default(),
+            unknown,
+            metrics,
+        }
+    }
+
+    /// Returns the source of that id, or the one that stands for all that do not exist, whose verifier lets no one in.
+    pub(crate) fn find(&self, id: &str) -> Arc<ReadySource> {
+        let Some(settings) = self.directory.find(id) else {
+            return Arc::clone(&self.unknown);
+        };
+        let ready = self.ready.read().unwrap_or_else(PoisonError::into_inner);
+        match ready.get(&settings.id) {
+            Some(source) if Arc::ptr_eq(&source.settings, &settings) => Arc::clone(source),
+            _ => {
+                drop(ready);
+                self.make_ready(settings)
+            }
+        }
+    }
+
+    fn make_ready(&self, settings: Arc<Source>) -> Arc<ReadySource> {
+        let verifier = Verifier::new(&settings).unwrap_or_else(|invalid| {
+            let error = in_one_line(&invalid);
+            tracing::error!(target: "ingest", source = %settings.id, error, "no one can send to this source");
+            Verifier::unusable(error)
+        });
+        let mut ready = self.ready.write().unwrap_or_else(PoisonError::into_inner);
+        let before = ready.get(&settings.id);
+        let source = Arc::new(ReadySource {
+            verifier,
+            metrics: before.map_or_else(
+                || Arc::new(self.metrics.of_source(settings.id.as_str())),
+                |source| Arc::clone(&source.metrics),
+            ),
+            throttle: before.map_or_else(Arc::default, |source| Arc::clone(&source.throttle)),
+            settings,
+        });
+        ready.insert(source.settings.id.clone(), Arc::clone(&source));
+        source
+    }
+
+    /// Forgets the sources that the directory no longer has, and removes their metrics. One that a request still uses is left
+    /// to the next call: what that request counts would bring the metrics back.
+    pub(crate) fn forget_removed(&self) {
+        let removed: Vec<SourceId> = {
+            let ready = self.ready.read().unwrap_or_else(PoisonError::into_inner);
+            let ids = ready.keys().filter(|id| self.directory.find(id.as_str()).is_none());
+            ids.cloned().collect()
+        };
+        if removed.is_empty() {
+            return;
+        }
+        let mut ready = self.ready.write().unwrap_or_else(PoisonError::into_inner);
+        for id in removed {
+            // Nothing is lent out under the lock. A request that began before the last change holds the metrics alone.
+            let unused =
+                |source: &Arc<ReadySource>| Arc::strong_count(source) == 1 && Arc::strong_count(&source.metrics) == 1;
+            if ready.get(&id).is_some_and(unused) {
+                ready.remove(&id);
+                self.metrics.forget_source(id.as_str());
+            }
+        }
+    }
+
+    /// Whether `source` stands for those that do not exist.
+    pub(crate) fn is_unknown(&self, source: &Arc<ReadySource>) -> bool {
+        Arc::ptr_eq(source, &self.unknown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use http::{HeaderMap, HeaderValue};
+    use prometheus_client::registry::Registry;
+    use schemas::secret::Secret;
+    use schemas::source::{Scheme, TokenPlace};
+    use schemas::time::Timestamp;
+
+    use super::*;
+    use crate::authenticate::{MAX_SECRETS, Matched, Presented};
+    use crate::decide::Reason;
+    use crate::metrics::EventFamily;
+
+    #[derive(Debug)]
+    struct Changing(Mutex<Option<Arc<Source>>>);
+
+    impl Changing {
+        fn with(secret: &str) -> Arc<Self> {
+            Arc::new(Self(Mutex::new(Some(with_secret(secret)))))
+        }
+
+        fn set(&self, source: Option<Arc<Source>>) {
+            *self.0.lock().expect("not poisoned") = source;
+        }
+    }
+
+    impl SourceDirectory for Changing {
+        fn find(&self, id: &str) -> Option<Arc<Source>> {
+            let source = self.0.lock().expect("not poisoned");
+            source.clone().filter(|source| source.id.as_str() == id)
+        }
+    }
+
+    fn with_secret(secret: &str) -> Arc<Source> {
+        Arc::new(Source {
+            id: SourceId::new("s").expect("valid"),
+            tenant: Tenant::new("acme").expect("valid"),
+            platform: Platform::Chatwoot,
+            scheme: Some(Scheme::Token(TokenPlace::Header("x-token".into()))),
+            secrets: vec![Secret::new(secret)],
+            url_secrets: Vec::new(),
+            verify_token: None,
+            utc_offset_minutes: None,
+            max_body_bytes: 1,
+        })
+    }
+
+    #[test]
+    fn a_changed_source_counts_at_once_and_an_unchanged_one_is_kept() {
+        let directory = Changing::with("the-old-secret");
+        let metrics = Metrics::register(&mut Registry::default());
+        let sources = Sources::new(directory.clone(), metrics);
+        let lets_in = |source: &ReadySource, token: &'static str| {
+            let headers = HeaderMap::from_iter([(
+                http::HeaderName::from_static("x-token"),
+                HeaderValue::from_static(token),
+            )]);
+            let request = Presented {
+                authority: None,
+                path: "",
+                headers: &headers,
+                path_secret: "",
+                query: None,
+                body: b"",
+            };
+            source.verifier.verify(&request, Timestamp::MIN).is_ok()
+        };
+        let old = sources.find("s");
+        assert!(lets_in(&old, "the-old-secret"));
+        assert!(Arc::ptr_eq(&old, &sources.find("s")));
+
+        directory.set(Some(with_secret("the-new-secret")));
+        let new = sources.find("s");
+        assert!(lets_in(&new, "the-new-secret") && !lets_in(&new, "the-old-secret"));
+        assert!(Arc::ptr_eq(&old.metrics, &new.metrics), "it counts on");
+    }
+
+    #[test]
+    fn a_removed_source_is_forgotten_with_its_metrics_once_no_request_uses_it() {
+        let directory = Changing::with("the-old-secret");
+        let mut registry = Registry::default();
+        let sources = Sources::new(directory.clone(), Metrics::register(&mut registry));
+        let metrics = || {
+            let mut text = String::new();
+            prometheus_client::encoding::text::encode(&mut text, &registry).expect("a string takes everything");
+            text
+        };
+        let old = sources.find("s");
+        directory.set(Some(with_secret("the-new-secret")));
+        let new = sources.find("s");
+        sources.forget_removed();
+        assert!(metrics().contains(r#"source="s""#), "it is not removed");
+
+        directory.set(None);
+        assert!(sources.is_unknown(&sources.find("s")));
+        drop(new);
+        sources.forget_removed();
+        assert!(
+            metrics().contains(r#"source="s""#),
+            "a request that began before the change uses it"
+        );
+        for reason in Reason::ALL {
+            old.metrics.refused(*reason);
+        }
+        for family in EventFamily::ALL {
+            old.metrics.published(*family);
+        }
+        for number in 0..MAX_SECRETS {
+            old.metrics.verified(Matched {
+                secret: Some(number),
+                url_secret: Some(number),
+            });
+        }
+        drop(old);
+        sources.forget_removed();
+        assert!(!metrics().contains(r#"source="s""#), "{}", metrics());
+        assert!(metrics().contains(r#"source="(unknown)""#));
+
+        directory.set(Some(with_secret("the-new-secret")));
+        sources.find("s").metrics.received.inc();
+        assert!(
+            metrics().contains(r#"received_total{source="s"} 1"#),
+            "it counts anew: {}",
+            metrics()
+        );
+    }
+
+    #[test]
+    fn an_id_of_no_source_is_unknown_and_lets_no_one_in() {
+        let sources = Sources::new(
+            Changing::with("the-old-secret"),
+            Metrics::register(&mut Registry::default()),
+        );
+        for id in ["", "S", "unknown", "(unknown)"] {
+            let source = sources.find(id);
+            assert!(sources.is_unknown(&source), "{id}");
+            assert!(!source.verifier.verify_path("") && !source.verifier.verify_path("unknown"));
+        }
+    }
+}
