@@ -37,7 +37,7 @@ impl Platform {
                     TemplatePart::Text(".".to_owned()),
                     TemplatePart::Body,
                 ],
-                timestamp: stamped("x-chatwoot-timestamp", TimeFormat::Seconds),
+                timestamp: Some(stamped("x-chatwoot-timestamp", TimeFormat::Seconds)),
                 ..HmacScheme::of_body(Sha256, Hex, "x-chatwoot-signature")
             }),
             Self::Github | Self::WhatsappCloud => prefixed("sha256=", Sha256, Hex, "x-hub-signature-256"),
@@ -59,7 +59,7 @@ impl Platform {
                     TemplatePart::Text(":".to_owned()),
                     TemplatePart::Body,
                 ],
-                timestamp: stamped("x-slack-request-timestamp", TimeFormat::Seconds),
+                timestamp: Some(stamped("x-slack-request-timestamp", TimeFormat::Seconds)),
                 ..HmacScheme::of_body(Sha256, Hex, "x-slack-signature")
             }),
             Self::Standard => Scheme::StandardWebhooks { tolerance: TOLERANCE },
@@ -82,7 +82,7 @@ impl Platform {
             Self::Waha => Scheme::Hmac(HmacScheme::of_body(Sha512, Hex, "x-webhook-hmac")),
             Self::Zendesk => Scheme::Hmac(HmacScheme {
                 template: vec![TemplatePart::Timestamp, TemplatePart::Body],
-                timestamp: stamped("x-zendesk-webhook-signature-timestamp", TimeFormat::Iso8601),
+                timestamp: Some(stamped("x-zendesk-webhook-signature-timestamp", TimeFormat::Iso8601)),
                 ..HmacScheme::of_body(Sha256, Base64, "x-zendesk-webhook-signature")
             }),
         }
@@ -97,12 +97,12 @@ fn prefixed(prefix: &str, hash: Hash, encoding: Encoding, header: &str) -> Schem
     })
 }
 
-fn stamped(header: &str, format: TimeFormat) -> Option<SignedTime> {
-    Some(SignedTime {
+fn stamped(header: &str, format: TimeFormat) -> SignedTime {
+    SignedTime {
         place: TimePlace::Header(header.to_owned()),
         format,
         tolerance: TOLERANCE,
-    })
+    }
 }
 
 #[cfg(test)]
