@@ -7,7 +7,10 @@ use schemas::sink::{Batch, Delivery};
 
 use super::{Harness, Sample, all_delivered, batch, deliver, progress_to, resend, target};
 
+/// Progress means nothing to it: the event log keeps it.
 pub(crate) async fn no_progress_is_kept(harness: &mut impl Harness) {
+    let first = batch(deliveries(harness, 0..3));
+    assert!(all_delivered(&deliver(harness, &first).await));
     assert!(
         harness.sink().kept_progress().is_none(),
         "a sink that keeps progress joins with `keeps_progress`"

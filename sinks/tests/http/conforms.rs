@@ -29,7 +29,7 @@ impl Endpoints {
             receivers,
             failing: Vec::new(),
         };
-        endpoints.register(|receiver| receiver.url());
+        endpoints.register(Receiver::url);
         endpoints
     }
 
@@ -102,7 +102,7 @@ impl Harness for Endpoints {
                 receiver.answer_with(&id.to_string(), None);
             }
         }
-        self.register(|receiver| receiver.url());
+        self.register(Receiver::url);
         Box::pin(std::future::ready(()))
     }
 

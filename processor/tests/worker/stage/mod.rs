@@ -106,13 +106,14 @@ pub(crate) fn worker_in(
     };
     let group = GroupName::new("forebay.postgres").expect("valid");
     let metrics = Metrics::register(registry);
+    let schedule = config.schedule();
     Worker::new(
         Arc::clone(sink) as Arc<dyn Sink>,
         Arc::new(rules),
         log,
         group,
-        config.clone(),
-        config.schedule(),
+        config,
+        schedule,
         metrics,
     )
     .expect("a valid configuration")
