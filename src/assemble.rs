@@ -20,13 +20,13 @@ pub(crate) fn registry(loaded: &Loaded) -> Result<Arc<control::Registry>, Config
         .config
         .registry()
         .map(Arc::new)
-        .map_err(|found| loaded.refuse(found))
+        .map_err(|found| loaded.refuse(&found))
 }
 
 /// The same, and the endpoints checked by the guard of the HTTP sink.
 pub(crate) fn guarded_registry(loaded: &Loaded) -> Result<Arc<control::Registry>, ConfigError> {
     let registry = loaded.config.guarded_registry();
-    registry.map(Arc::new).map_err(|found| loaded.refuse(found))
+    registry.map(Arc::new).map_err(|found| loaded.refuse(&found))
 }
 
 /// The event log that the configuration names; it was checked to name at most one.

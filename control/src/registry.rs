@@ -62,9 +62,12 @@ impl Registry {
                 found.add(format!("{place}.id"), TWICE);
             }
             let is_enabled = spec.enabled;
-            let check = |endpoint: Endpoint| match is_enabled {
-                true => (checks.endpoint)(&endpoint).map(|()| Some(endpoint)),
-                false => Ok(None),
+            let check = |endpoint: Endpoint| {
+                if is_enabled {
+                    (checks.endpoint)(&endpoint).map(|()| Some(endpoint))
+                } else {
+                    Ok(None)
+                }
             };
             match spec.build().and_then(check) {
                 Ok(endpoint) => enabled.extend(endpoint.map(Arc::new)),

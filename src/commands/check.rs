@@ -21,7 +21,7 @@ use crate::{assemble, telemetry};
 /// Checks configuration and rules; with `--connect`, the services too. Says what was checked.
 pub(crate) async fn check(args: CheckArgs, out: &mut Printer) -> anyhow::Result<()> {
     let loaded = config::load(&args.file.config)?;
-    loaded.config.check_all().map_err(|found| loaded.refuse(found))?;
+    loaded.config.check_all().map_err(|found| loaded.refuse(&found))?;
     // Without services the client that is made below may notice that one is away: not asked, so not reported.
     if args.connect {
         telemetry::start(&loaded.config.logging)?;
@@ -99,7 +99,7 @@ pub(crate) async fn migrate(args: RoleArgs, out: &mut Printer) -> anyhow::Result
     }
     if let Some(postgres) = &sinks.postgres {
         let checked = postgres.check();
-        checked.map_err(|found| loaded.refuse(within("sinks.postgres", found)))?;
+        checked.map_err(|found| loaded.refuse(&within("sinks.postgres", found)))?;
         sinks::postgres::migrate(postgres)
             .await
             .map_err(|e| anyhow!("`sinks.postgres`: {e}"))?;

@@ -140,12 +140,12 @@ impl Loaded {
         match loaded.config.check() {
             Ok(()) => Ok(loaded),
             // If it has to be corrected anyway, then once.
-            Err(found) => Err(loaded.refuse(loaded.config.check_all().err().unwrap_or(found))),
+            Err(found) => Err(loaded.refuse(&loaded.config.check_all().err().unwrap_or(found))),
         }
     }
 
     /// Everything that is wrong, a line each, in the order of the file.
-    pub(crate) fn refuse(&self, found: Vec<Invalid>) -> ConfigError {
+    pub(crate) fn refuse(&self, found: &[Invalid]) -> ConfigError {
         let mut lines: Vec<_> = found
             .iter()
             .map(|invalid| (self.places.find(&invalid.place), self.in_words(invalid)))

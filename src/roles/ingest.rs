@@ -32,7 +32,7 @@ impl Ingest {
             base.topics.events.clone(),
             &mut base.metrics,
         )
-        .map_err(|found| base.loaded.refuse(within("ingest", found)))?;
+        .map_err(|found| base.loaded.refuse(&within("ingest", found)))?;
         Ok(Self { service })
     }
 

@@ -18,7 +18,7 @@ impl Process {
     /// Workers for the sinks that are `wanted`; for all if none is named.
     pub(super) async fn build(base: &mut Base, wanted: &[SinkName]) -> anyhow::Result<Self> {
         let sinks = &base.loaded.config.sinks;
-        sinks.check().map_err(|found| base.loaded.refuse(found))?;
+        sinks.check().map_err(|found| base.loaded.refuse(&found))?;
         let endpoints: Arc<dyn EndpointDirectory> = Arc::clone(&base.registry) as _;
         let destinations = assemble::Configured {
             sinks,

@@ -55,10 +55,10 @@ pub(crate) fn workers(
             log,
             group,
             config,
-            schedule.map_err(|found| loaded.refuse(found))?,
+            schedule.map_err(|found| loaded.refuse(&found))?,
             metrics.clone(),
         );
-        let worker = worker.map_err(|found| loaded.refuse(within("processor", found)))?;
+        let worker = worker.map_err(|found| loaded.refuse(&within("processor", found)))?;
         Ok((sink, worker))
     };
     sinks.into_iter().map(build).collect()

@@ -88,7 +88,7 @@ fn signed(source: &Source, secret: &Secret, body: Bytes, now: Timestamp, id: &st
     }
     match scheme {
         Scheme::Hmac(scheme) => {
-            let mut key = Key::new(scheme.hash, secret.expose()).map_err(of_secret)?;
+            let mut key = Key::new(scheme.hash, secret.expose()).map_err(|reason| of_secret(&reason))?;
             feed(&mut key, &scheme.template, stamp.as_bytes(), &request.body);
             let digest = match scheme.encoding {
                 Encoding::Hex => hex::encode(key.finish()),
@@ -111,7 +111,7 @@ fn signed(source: &Source, secret: &Secret, body: Bytes, now: Timestamp, id: &st
             }
         }
         Scheme::StandardWebhooks { .. } => {
-            let mut key = key(secret).map_err(of_secret)?;
+            let mut key = key(secret).map_err(|reason| of_secret(&reason))?;
             for part in [id.as_bytes(), b".", stamp.as_bytes(), b".", &request.body] {
                 key.update(part);
             }
@@ -135,7 +135,7 @@ fn signed(source: &Source, secret: &Secret, body: Bytes, now: Timestamp, id: &st
             request.headers.insert(AUTHORIZATION, sensitive(value.as_bytes())?);
         }
         Scheme::Jwt(scheme) => {
-            let value = format!("Bearer {}", jwt::token(secret, now).map_err(of_secret)?);
+            let value = format!("Bearer {}", jwt::token(secret, now).map_err(|reason| of_secret(&reason))?);
             request
                 .headers
                 .insert(name_of_header(&scheme.header)?, sensitive(value.as_bytes())?);
@@ -157,7 +157,7 @@ fn signed(source: &Source, secret: &Secret, body: Bytes, now: Timestamp, id: &st
     Ok(request)
 }
 
-fn of_secret(reason: String) -> String {
+fn of_secret(reason: &str) -> String {
     format!("its secret {reason}")
 }
 

@@ -174,9 +174,10 @@ impl Proof {
             }
             Scheme::Basic => {
                 let mut found = Findings::default();
-                found.keep(of_each(secrets, |secret| match secret.expose().contains(&b':') {
-                    true => Ok(()),
-                    false => Err("has no colon: with the scheme `basic`, write it as `user:password`".to_owned()),
+                found.keep(of_each(secrets, |secret| {
+                    let parts = secret.expose().contains(&b':');
+                    let reason = "has no colon: with the scheme `basic`, write it as `user:password`";
+                    parts.then_some(()).ok_or_else(|| reason.to_owned())
                 }));
                 let tokens = found.keep(token::Tokens::new(secrets, LEAST_PAIR));
                 Self::Basic(found.into_value(tokens)?)

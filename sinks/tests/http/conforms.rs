@@ -6,7 +6,7 @@ use schemas::id::EventId;
 use schemas::sink::{Delivery, Sink, Target};
 
 use crate::conformance::Harness;
-use crate::receiver::{Answer, Receiver};
+use harness::receiver::{Answer, Receiver};
 use crate::stage::{Stage, endpoint};
 
 sink_conformance!(Endpoints::open());

@@ -24,7 +24,7 @@ use sqlx::{AssertSqlSafe, PgConnection, SqliteConnection};
 
 use crate::conformance::Harness;
 use crate::database::{Database, sink_name};
-use crate::proxy::Proxy;
+use crate::proxy::proxy;
 use crate::sqlite::{File, open};
 
 const IN_ORDER: &str = "SELECT CAST(id AS text) FROM event ORDER BY log_offset";
@@ -42,7 +42,7 @@ fn without_digest(delivery: &mut Delivery) {
 /// A database of its own, and a way to the server that can be cut.
 struct Server {
     database: Database,
-    proxy: Proxy,
+    proxy: harness::proxy::Proxy,
     sink: PostgresSink,
     /// Holds the table while a delivery is to fail.
     holding: Mutex<Option<PgConnection>>,
@@ -55,7 +55,7 @@ impl Server {
         sinks::postgres::migrate(&config)
             .await
             .expect("an empty database migrates");
-        let proxy = Proxy::start(&database.url).await;
+        let proxy = proxy().await;
         config.url = Secret::new(proxy.url(&database.url).as_str());
         config.connect_timeout_ms = 2_000;
         config.lock_timeout_ms = 200;
@@ -120,15 +120,20 @@ impl Harness for Server {
     }
 
     fn cut(&mut self) -> BoxFuture<'_, ()> {
-        Box::pin(self.proxy.go_away())
+        Box::pin(async {
+            self.proxy.cut();
+            self.proxy.listening(false).await;
+        })
     }
 
     fn mend(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(async {
             let holding = self.holding.lock().expect("no panic").take();
-            match holding {
-                Some(connection) => sqlx::Connection::close(connection).await.expect("closed"),
-                None => self.proxy.come_back().await,
+            if let Some(connection) = holding {
+                sqlx::Connection::close(connection).await.expect("closed");
+            } else {
+                self.proxy.open();
+                self.proxy.listening(true).await;
             }
         })
     }

@@ -43,6 +43,7 @@ pub struct Webhook {
 
 impl Webhook {
     /// Returns the same webhook with an invalid signature or credential.
+    #[must_use]
     pub fn forged(&self) -> Self {
         let mut forged = self.clone();
         forged.path = forged.path.replace(DIGISAC_SECRET, "digisac-url-secret-2");

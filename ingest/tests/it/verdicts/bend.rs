@@ -169,7 +169,7 @@ impl Bends<'_> {
 
     fn bodies(&mut self) {
         self.push("of the largest size", |source, request| {
-            source.max_body_bytes = request.body.len()
+            source.max_body_bytes = request.body.len();
         });
         let too_small = |source: &mut Source, request: &Captured| {
             source.max_body_bytes = request.body.len().saturating_sub(1);
