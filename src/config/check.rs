@@ -31,7 +31,10 @@ impl Config {
             let kafka = self.event_log.kafka();
             found.add_within("event_log.kafka", kafka.map_or(Ok(()), |kafka| kafka.check()));
             let journal = self.event_log.journal.as_ref();
-            found.add_within("event_log.journal", journal.map_or(Ok(()), stream::journal::Config::check));
+            found.add_within(
+                "event_log.journal",
+                journal.map_or(Ok(()), stream::journal::Config::check),
+            );
         }
         found.into_result()
     }

@@ -135,7 +135,10 @@ fn signed(source: &Source, secret: &Secret, body: Bytes, now: Timestamp, id: &st
             request.headers.insert(AUTHORIZATION, sensitive(value.as_bytes())?);
         }
         Scheme::Jwt(scheme) => {
-            let value = format!("Bearer {}", jwt::token(secret, now).map_err(|reason| of_secret(&reason))?);
+            let value = format!(
+                "Bearer {}",
+                jwt::token(secret, now).map_err(|reason| of_secret(&reason))?
+            );
             request
                 .headers
                 .insert(name_of_header(&scheme.header)?, sensitive(value.as_bytes())?);

@@ -6,8 +6,8 @@ use schemas::id::EventId;
 use schemas::sink::{Delivery, Sink, Target};
 
 use crate::conformance::Harness;
-use harness::receiver::{Answer, Receiver};
 use crate::stage::{Stage, endpoint};
+use harness::receiver::{Answer, Receiver};
 
 sink_conformance!(Endpoints::open());
 
