@@ -58,7 +58,7 @@ async fn register(args: ConnectArgs, out: &mut Printer) -> anyhow::Result<()> {
             "note: the token goes to {host} without encryption: --api is not https"
         ));
     }
-    let client = Client::new(args.ca_file.as_deref()).map_err(|e| ConfigError(format!("--ca-file: {e}")))?;
+    let client = Client::new(args.ca_file.as_deref()).map_err(|e| ConfigError(format!("`--ca-file` {}", e.reason)))?;
     let token = config::secret_from_environment(TOKEN)?;
     // Before anything is registered: what a platform shows only once needs a place to be written to.
     let mut keeper = match &args.secret_out {

@@ -52,7 +52,7 @@ impl Config {
         let Some(http) = &self.sinks.http else {
             return self.registry();
         };
-        let guard = sinks::http::Guard::new(http);
+        let guard = http.guard();
         self.registry_with(&control::Checks {
             source: &ingest::check_source,
             endpoint: &|endpoint| {
@@ -94,7 +94,7 @@ impl SinksConfig {
     pub(crate) fn check(&self) -> Result<(), Vec<Invalid>> {
         let mut found = Findings::default();
         if let Some(http) = &self.http {
-            found.add_within("sinks.http", sinks::http::Client::new(http).map(drop));
+            found.add_within("sinks.http", http.client().map(drop));
         }
         if let Some(postgres) = &self.postgres {
             found.add_within("sinks.postgres", postgres.check());

@@ -36,7 +36,7 @@ use api::Api;
 use order::Task;
 
 pub use api::{Exchange, Fate};
-pub use client::{Client, ClientError};
+pub use client::Client;
 pub use error::ConnectError;
 pub use order::{Keep, Order, Outcome, Report};
 pub use place::{proofs, shown_path};

@@ -20,10 +20,9 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
+use net::client::SendError;
 use schemas::name::EndpointId;
 use schemas::sink::Outcome;
-
-use super::error::SendError;
 
 /// The longest that a receiver can make us wait.
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
@@ -101,18 +100,17 @@ impl Class {
     }
 }
 
-impl SendError {
-    /// The class in metrics.
-    pub fn class(&self) -> Class {
-        match self {
-            Self::Blocked(_) | Self::Header(_) => Class::Blocked,
-            Self::Lack(_) => Class::Unavailable,
-            Self::Resolve { .. } => Class::Dns,
-            Self::Connect(_) => Class::Connect,
-            Self::Tls(_) => Class::Tls,
-            Self::Timeout(_) => Class::Timeout,
-            Self::Network(_) => Class::Network,
-            Self::Protocol(_) => Class::Protocol,
+impl From<&SendError> for Class {
+    fn from(error: &SendError) -> Self {
+        match error {
+            SendError::Blocked(_) | SendError::Header(_) => Self::Blocked,
+            SendError::Lack(_) => Self::Unavailable,
+            SendError::Resolve { .. } => Self::Dns,
+            SendError::Connect(_) => Self::Connect,
+            SendError::Tls(_) => Self::Tls,
+            SendError::Timeout(_) => Self::Timeout,
+            SendError::Network(_) => Self::Network,
+            SendError::Protocol(_) => Self::Protocol,
         }
     }
 }

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use schemas::endpoint::Endpoint;
 use schemas::name::EndpointId;
 use schemas::sink::{Outcome, Sink as _};
-use sinks::http::{Client, Config};
+use net::client::Client;
+use sinks::http::Config;
 
 use crate::stage::{Stage, conversations, endpoint, local, retry};
 use harness::receiver::{Answer, Receiver};
@@ -70,7 +71,7 @@ fn limited(connections: usize, wait_ms: u64) -> Client {
         connection_wait_ms: wait_ms,
         ..local()
     };
-    Client::new(&config).expect("a client")
+    config.client().expect("a client")
 }
 
 /// Why a delivery was not tried.
@@ -173,10 +174,7 @@ async fn unused_connections_are_closed_after_a_while() {
         pool_idle_seconds: 1,
         ..local()
     };
-    let stage = Stage::with_client(
-        Client::new(&config).expect("a client"),
-        [endpoint("crm", &receiver.url())],
-    );
+    let stage = Stage::with_client(config.client().expect("a client"), [endpoint("crm", &receiver.url())]);
     assert_eq!(stage.deliver_one("crm").await, Outcome::Delivered);
     assert_eq!(gauge(&stage, "forebay_sinks_http_connections"), 1, "kept for the next");
     let deadline = Instant::now() + Duration::from_secs(8);

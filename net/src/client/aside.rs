@@ -29,6 +29,7 @@ pub(super) struct Aside {
 }
 
 /// The connection that an answer came on, its body still in it.
+#[derive(Debug)]
 pub(super) struct Rest {
     pub(super) body: Incoming,
     pub(super) sender: Sender,
