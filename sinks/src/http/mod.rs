@@ -1,10 +1,10 @@
 //! The sink `http`: signed deliveries to registered endpoints.
 //!
 //! The way of one delivery: [`HttpSink::targets`] names the endpoints of the event's tenant that want its type; the
-//! endpoint's lane (`lanes`) gives a slot; the [`Client`] finds a connection of its pool (`pool`), or makes one (`connect`
-//! resolves, has every address judged by the [`Guard`], and dials one of them); the request is signed anew (`sign`) and
-//! posted; the answer's head becomes an outcome (`verdict`), and its body is read aside (`aside`). What this process itself
-//! lacks (`lack`) is charged to no endpoint. Events of one key reach an endpoint one after the other. Retrying is the processor's.
+//! endpoint's lane (`lanes`) gives a slot; the [`Client`] finds a connection of its pool, or makes one to an address that its
+//! guard has judged; the request is signed anew (`sign`) and posted; the answer's head becomes an outcome (`verdict`), and its
+//! body is read aside. What this process itself lacks is charged to no endpoint. Events of one key reach an endpoint one after
+//! the other. Retrying is the processor's.
 
 mod config;
 mod lanes;

@@ -7,10 +7,10 @@ use std::process::{Command, Output};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
+use net::client::Client;
 use schemas::endpoint::Endpoint;
 use schemas::name::EndpointId;
 use schemas::sink::{Outcome, Sink as _};
-use net::client::Client;
 use sinks::http::Config;
 
 use crate::stage::{Stage, conversations, endpoint, local, retry};
