@@ -17,9 +17,10 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
+use httpdate::parse_http_date;
 use net::client::SendError;
 use schemas::name::EndpointId;
 use schemas::sink::Outcome;
@@ -168,17 +169,9 @@ fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
         // Only a number too large for 64 bits does not parse: longer than any limit.
         text.parse().map_or(MAX_RETRY_AFTER, Duration::from_secs)
     } else {
-        (http_date(text)? - now).to_std().ok()?
+        parse_http_date(text).ok()?.duration_since(now.into()).ok()?
     };
     (!wait.is_zero()).then_some(wait.min(MAX_RETRY_AFTER))
-}
-
-fn http_date(text: &str) -> Option<DateTime<Utc>> {
-    let naive = |format| NaiveDateTime::parse_from_str(text, format).map(|t| t.and_utc());
-    naive("%a, %d %b %Y %H:%M:%S GMT")
-        .or_else(|_| naive("%A, %d-%b-%y %H:%M:%S GMT"))
-        .or_else(|_| naive("%a %b %e %H:%M:%S %Y"))
-        .ok()
 }
 
 #[cfg(test)]
