@@ -16,7 +16,7 @@ use crate::config::{self, ConfigError};
 use crate::output::Printer;
 use crate::{assemble, output};
 
-/// Never an argument: what stands on a command line is read by everybody on the machine.
+/// Never an argument: what stands on a command line can be read by everyone on the machine.
 const TOKEN: &str = "FOREBAY_PLATFORM_TOKEN";
 
 /// Runs one of the subcommands.

@@ -124,7 +124,7 @@ impl Sender {
         );
         ensure!(
             base.query().is_none() && base.fragment().is_none(),
-            "--url takes nothing behind the path: the source's own address is put there"
+            "--url takes nothing after the path: the source's own address is put there"
         );
         // The operator names the address here; the guard is for addresses that others register.
         let client = Client::new(&Settings::default(), Guard::allow_all(), Arc::new(SystemResolver));

@@ -111,7 +111,7 @@ impl SinksConfig {
     }
 }
 
-/// Whether somebody can listen there, as far as its form tells.
+/// Whether it has the form of an address to listen on.
 fn check_address(address: &str) -> Result<(), String> {
     let parts = address.rsplit_once(':');
     match parts.filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) {

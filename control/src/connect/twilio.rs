@@ -66,7 +66,7 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
             hook: name,
             differences,
         },
-        // What Twilio puts there when nobody has chosen.
+        // What Twilio puts there when no one has chosen.
         Found::Absent if url.is_empty() || place::host_of(&url) == "demo.twilio.com" || task.order.replace => {
             Outcome::Created(name)
         }

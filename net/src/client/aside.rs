@@ -51,7 +51,7 @@ impl Aside {
         }
     }
 
-    /// Goes on with it aside, unless too many are read there already.
+    /// Continues with it aside, unless too many are read there already.
     fn spawn(&self, reading: impl Future<Output = ()> + Send + 'static) {
         let mut all = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         while all.try_join_next().is_some() {}

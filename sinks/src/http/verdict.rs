@@ -57,7 +57,7 @@ pub enum Class {
     Blocked,
     /// The endpoint's slots stayed taken by attempts that do not get through.
     NoSlot,
-    /// Not tried, for want of something of ours.
+    /// Not tried, because this process lacks something.
     Unavailable,
 }
 

@@ -184,7 +184,7 @@ async fn callers_cannot_change_framing_or_routing() {
 }
 
 #[tokio::test]
-async fn deliveries_to_nobody_are_rejected() {
+async fn deliveries_to_no_one_are_rejected() {
     let receiver = Receiver::start([Answer::Status(200)]).await;
     let mut other = endpoint("other", &receiver.url());
     other.tenant = schemas::name::Tenant::new("globex").expect("a tenant");

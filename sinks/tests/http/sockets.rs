@@ -95,7 +95,7 @@ fn gauge(stage: &Stage, name: &str) -> usize {
 async fn delivered_at_last(stage: &Stage, targets: &[&str]) {
     let deadline = Instant::now() + Duration::from_secs(10);
     while stage.deliver(targets).await.iter().any(|o| *o != Outcome::Delivered) {
-        assert!(Instant::now() < deadline, "it goes on by itself");
+        assert!(Instant::now() < deadline, "it continues by itself");
     }
 }
 
@@ -155,7 +155,7 @@ async fn who_gets_no_connection_in_time_was_not_tried_nor_was_who_waited_for_its
 }
 
 #[tokio::test]
-async fn behind_what_was_not_tried_its_conversation_waits() {
+async fn after_what_was_not_tried_its_conversation_waits() {
     let dead = Receiver::start([Answer::Never]).await;
     let alive = Receiver::start([Answer::Status(200)]).await;
     let mut dead_one = endpoint("dead", &dead.url());

@@ -20,7 +20,7 @@ fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/http/tls").join(name)
 }
 
-/// A receiver behind TLS with a certificate for `localhost`, `receiver.test` and 127.0.0.1, and the server names that it was asked for.
+/// A receiver over TLS with a certificate for `localhost`, `receiver.test` and 127.0.0.1, and the server names that it was asked for.
 async fn start() -> (Receiver, Arc<Mutex<Vec<Option<String>>>>) {
     let certificates = CertificateDer::pem_file_iter(file("server.pem")).expect("a file");
     let key = PrivateKeyDer::from_pem_file(file("server.key")).expect("a key");
