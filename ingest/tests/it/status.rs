@@ -7,7 +7,7 @@ use crate::room::{Room, signed, signed_at};
 use harness::publish_log::Mode;
 
 fn payload(name: &str) -> Vec<u8> {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/payloads");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas/samples");
     std::fs::read(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
