@@ -94,15 +94,22 @@ impl Metrics {
     /// Registers everything under `forebay_processor_`.
     pub fn register(registry: &mut Registry) -> Self {
         let registry = registry.sub_registry_with_prefix("forebay_processor");
+        let metrics = Self::new();
+        registry.register_collector(Box::new(metrics.canary_ages.clone()));
+        metrics.register_deliveries(registry);
+        metrics.register_rules(registry);
+        metrics.register_progress(registry);
+        metrics
+    }
+
+    fn new() -> Self {
         let buckets: fn() -> Histogram = || {
             Histogram::new([
                 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0,
             ])
         };
-        let canary_ages = CanaryAges::default();
-        registry.register_collector(Box::new(canary_ages.clone()));
-        let metrics = Self {
-            canary_ages,
+        Self {
+            canary_ages: CanaryAges::default(),
             events: Family::default(),
             deliveries: Family::default(),
             attempts: Family::default(),
@@ -120,81 +127,81 @@ impl Metrics {
             progress_time: Family::default(),
             lag_failures: Family::default(),
             canaries: Family::default(),
-        };
-        registry.register("events", "Records consumed", metrics.events.clone());
+        }
+    }
+
+    fn register_deliveries(&self, registry: &mut Registry) {
+        registry.register("events", "Records consumed", self.events.clone());
         registry.register(
             "deliveries",
             "Final outcomes: delivered, rejected, exhausted",
-            metrics.deliveries.clone(),
+            self.deliveries.clone(),
         );
         registry.register(
             "attempts",
             "Deliveries for which the sink returned an outcome",
-            metrics.attempts.clone(),
+            self.attempts.clone(),
         );
         registry.register(
             "retries",
             "Attempts that failed and are made again",
-            metrics.retries.clone(),
+            self.retries.clone(),
         );
         registry.register(
             "unavailable",
             "Batches that failed because the sink was unavailable",
-            metrics.unavailable.clone(),
+            self.unavailable.clone(),
         );
         registry.register(
             "not_tried",
             "Deliveries postponed without an attempt because this process lacked a resource",
-            metrics.not_tried.clone(),
+            self.not_tried.clone(),
         );
-        registry.register("dead_letters", "Dead letters written", metrics.dead_letters.clone());
-        registry.register(
-            "undecodable",
-            "Records that are not events",
-            metrics.undecodable.clone(),
-        );
-        registry.register(
-            "rule_matches",
-            "Events that a rule matched",
-            metrics.rule_matches.clone(),
-        );
+        registry.register("dead_letters", "Dead letters written", self.dead_letters.clone());
+        registry.register("undecodable", "Records that are not events", self.undecodable.clone());
+    }
+
+    fn register_rules(&self, registry: &mut Registry) {
+        registry.register("rule_matches", "Events that a rule matched", self.rule_matches.clone());
         registry.register(
             "rule_absent",
             "Events that a rule did not match because they lack a member that its condition uses",
-            metrics.rule_absent.clone(),
+            self.rule_absent.clone(),
         );
         registry.register(
             "rule_errors",
             "Events for which a rule's condition could not be evaluated: dead letters, where no other rule sends them",
-            metrics.rule_errors.clone(),
+            self.rule_errors.clone(),
         );
+    }
+
+    fn register_progress(&self, registry: &mut Registry) {
         registry.register(
             "batch_seconds",
             "Time that the sink took for one batch",
-            metrics.batch_seconds.clone(),
+            self.batch_seconds.clone(),
         );
         registry.register(
             "lag_records",
             "Records between stored progress and the end of a partition",
-            metrics.lag.clone(),
+            self.lag.clone(),
         );
         registry.register(
             "in_flight_records",
             "Records read and not settled",
-            metrics.in_flight.clone(),
+            self.in_flight.clone(),
         );
         registry.register(
             "last_progress_timestamp_seconds",
             "When progress was last stored",
-            metrics.progress_time.clone(),
+            self.progress_time.clone(),
         );
         registry.register(
             "lag_failures",
             "Times that the lag could not be measured",
-            metrics.lag_failures.clone(),
+            self.lag_failures.clone(),
         );
-        registry.register("canaries", "Canary records seen", metrics.canaries.clone());
-        metrics
+        registry.register("canaries", "Canary records seen", self.canaries.clone());
     }
 
     /// Exports the age of the newest canary that this worker has seen.

@@ -192,61 +192,86 @@ async fn a_journal_that_was_created_again_is_shown_and_can_be_decided() {
     assert_eq!(role.terminate().await, Some(0));
 }
 
-/// Writes the configurations of ingest and of the processor, each with its own ports.
-fn write_cluster(folder: &Path, database: &Database) -> (u16, u16, u16) {
-    let (port, ingest_admin, process_admin) = (free_port(), free_port(), free_port());
-    let common = format!(
-        "event_log:\n  kafka: {{ brokers: \"{}\" }}\n  topic_prefix: {}\n  partitions: 2\n  replication: 1\n\
-         ingest: {{ listen: \"127.0.0.1:{port}\" }}\nsinks:\n  postgres: {{ url: \"{}\" }}\n  http: {{}}\n{}",
-        service("FOREBAY_TEST_KAFKA"),
-        unique("progress"),
-        database.url,
-        sources()
-    );
-    for (name, admin) in [("ingest", ingest_admin), ("process", process_admin)] {
-        let text = format!("{common}admin: {{ listen: \"127.0.0.1:{admin}\" }}\n");
-        std::fs::write(folder.join(format!("{name}.yaml")), text).expect("written");
+const CLUSTER: &str = "process.yaml";
+
+/// Ingest and processor on Kafka and PostgreSQL, each with its own configuration and ports.
+struct Cluster {
+    folder: tempfile::TempDir,
+    database: Database,
+    client: Client,
+    base: String,
+    process_admin: u16,
+}
+
+impl Cluster {
+    /// Migrates, and starts ingest only.
+    async fn start() -> (Self, Role) {
+        let (port, ingest_admin, process_admin) = (free_port(), free_port(), free_port());
+        let cluster = Self {
+            folder: tempfile::tempdir().expect("a folder"),
+            database: Database::create().await,
+            client: Client::default(),
+            base: format!("http://127.0.0.1:{port}"),
+            process_admin,
+        };
+        cluster.write(port, ingest_admin);
+        let folder = cluster.folder.path();
+        let migrated = run(&["migrate", "--config", CLUSTER], folder);
+        assert!(migrated.status.success(), "{}", stderr(&migrated));
+        let mut ingest = Role::start(&["ingest", "--config", "ingest.yaml"], folder, "ingest", ingest_admin);
+        ingest.ready(&cluster.client).await;
+        (cluster, ingest)
     }
-    (port, ingest_admin, process_admin)
+
+    fn write(&self, port: u16, ingest_admin: u16) {
+        let common = format!(
+            "event_log:\n  kafka: {{ brokers: \"{}\" }}\n  topic_prefix: {}\n  partitions: 2\n  replication: 1\n\
+             ingest: {{ listen: \"127.0.0.1:{port}\" }}\nsinks:\n  postgres: {{ url: \"{}\" }}\n  http: {{}}\n{}",
+            service("FOREBAY_TEST_KAFKA"),
+            unique("progress"),
+            self.database.url,
+            sources()
+        );
+        for (name, admin) in [("ingest", ingest_admin), ("process", self.process_admin)] {
+            let text = format!("{common}admin: {{ listen: \"127.0.0.1:{admin}\" }}\n");
+            std::fs::write(self.folder.path().join(format!("{name}.yaml")), text).expect("written");
+        }
+    }
+
+    async fn process(&self) -> Role {
+        let mut process = Role::start(
+            &["process", "--config", CLUSTER],
+            self.folder.path(),
+            "process",
+            self.process_admin,
+        );
+        process.ready(&self.client).await;
+        process
+    }
+
+    async fn has_rows(&self, expected: i64) {
+        eventually("the rows are stored", SOON, async || {
+            (self.database.count().await == expected).then_some(())
+        })
+        .await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_kafka_and_postgres_group_and_position_are_set_together() {
-    const FILE: &str = "process.yaml";
-    let (folder, client, database) = (
-        tempfile::tempdir().expect("a folder"),
-        Client::default(),
-        Database::create().await,
-    );
-    let folder = folder.path();
-    let (port, ingest_admin, process_admin) = write_cluster(folder, &database);
-    let base = format!("http://127.0.0.1:{port}");
-    let migrated = run(&["migrate", "--config", FILE], folder);
-    assert!(migrated.status.success(), "{}", stderr(&migrated));
-    let mut ingest = Role::start(&["ingest", "--config", "ingest.yaml"], folder, "ingest", ingest_admin);
-    ingest.ready(&client).await;
-    let start = async || {
-        let mut process = Role::start(&["process", "--config", FILE], folder, "process", process_admin);
-        process.ready(&client).await;
-        process
-    };
-    let rows = async |expected: i64| {
-        eventually("the rows are stored", SOON, async || {
-            (database.count().await == expected).then_some(())
-        })
-        .await;
-    };
-    let lines = shown(folder, FILE, "postgres");
+    let (cluster, mut ingest) = Cluster::start().await;
+    let (folder, client, base) = (cluster.folder.path(), &cluster.client, &cluster.base);
+    let lines = shown(folder, CLUSTER, "postgres");
     assert!(
         lines
             .iter()
             .all(|line| line["state"] == "not_begun" && line["kept"].is_null()),
         "{lines:?}"
     );
-    let mut process = start().await;
-    post(&client, &base, 0..6).await;
-    rows(6).await;
-    let lines = shown_without_lag(folder, FILE, "postgres").await;
+    let mut process = cluster.process().await;
+    post(client, base, 0..6).await;
+    cluster.has_rows(6).await;
+    let lines = shown_without_lag(folder, CLUSTER, "postgres").await;
     let began: Vec<&Value> = lines.iter().filter(|line| !line["kept"].is_null()).collect();
     assert!(!began.is_empty(), "{lines:?}");
     for line in began {
@@ -254,9 +279,9 @@ async fn on_kafka_and_postgres_group_and_position_are_set_together() {
         assert_eq!(line["kept"]["topic_id"], line["topic_id"]);
     }
     let earliest = ["--sink", "postgres", "--to", "earliest", "--yes"];
-    is_refused(folder, FILE, &earliest, 1, "stop the workers of this sink first");
+    is_refused(folder, CLUSTER, &earliest, 1, "stop the workers of this sink first");
     assert!(
-        shown_without_lag(folder, FILE, "http")
+        shown_without_lag(folder, CLUSTER, "http")
             .await
             .iter()
             .all(|line| line["kept"].is_null())
@@ -264,38 +289,38 @@ async fn on_kafka_and_postgres_group_and_position_are_set_together() {
 
     assert_eq!(process.terminate().await, Some(0));
     sqlx::query("DELETE FROM event")
-        .execute(&database.pool)
+        .execute(&cluster.database.pool)
         .await
         .expect("deleted");
-    let other = shown(folder, FILE, "http");
-    let printed = is_set(folder, FILE, &earliest);
+    let other = shown(folder, CLUSTER, "http");
+    let printed = is_set(folder, CLUSTER, &earliest);
     assert!(printed.contains("to 0: repeats up to"), "{printed}");
-    for line in shown(folder, FILE, "postgres") {
+    for line in shown(folder, CLUSTER, "postgres") {
         assert_eq!((&line["stored"]["next"], &line["kept"]["next"]), (&0.into(), &0.into()));
         assert_eq!(line["kept"]["topic_id"], line["topic_id"]);
     }
     let stored = |lines: &[Value]| lines.iter().map(|line| line["stored"].clone()).collect::<Vec<_>>();
     assert_eq!(
-        stored(&shown(folder, FILE, "http")),
+        stored(&shown(folder, CLUSTER, "http")),
         stored(&other),
         "the other sink is where it was"
     );
-    let mut process = start().await;
-    rows(6).await;
+    let mut process = cluster.process().await;
+    cluster.has_rows(6).await;
 
     assert_eq!(process.terminate().await, Some(0));
-    post(&client, &base, 6..10).await;
-    let printed = is_set(folder, FILE, &["--sink", "postgres", "--to", "latest", "--yes"]);
+    post(client, base, 6..10).await;
+    let printed = is_set(folder, CLUSTER, &["--sink", "postgres", "--to", "latest", "--yes"]);
     assert!(printed.contains("skips up to"), "{printed}");
-    let mut process = start().await;
-    post(&client, &base, 10..11).await;
-    rows(7).await;
+    let mut process = cluster.process().await;
+    post(client, base, 10..11).await;
+    cluster.has_rows(7).await;
     let skipped: i64 = sqlx::query_scalar("SELECT count(*) FROM event WHERE data ->> 'message' ~ 'text-[6-9]'")
-        .fetch_one(&database.pool)
+        .fetch_one(&cluster.database.pool)
         .await
         .expect("counted");
     assert_eq!(skipped, 0);
     assert_eq!(process.terminate().await, Some(0));
     assert_eq!(ingest.terminate().await, Some(0));
-    database.drop().await;
+    cluster.database.drop().await;
 }

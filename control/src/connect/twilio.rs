@@ -2,8 +2,8 @@
 //! `POST …/IncomingPhoneNumbers/{Sid}.json`, in forms). It signs with the account's auth token.
 
 use http::Method;
-use schemas::source::Scheme;
-use schemas::source::percent_encoded;
+use schemas::source::{Scheme, percent_encoded};
+use serde_json::Value;
 
 use super::api::{Access, Api, Body, Credentials};
 use super::error::ConnectError;
@@ -85,6 +85,13 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
         ];
         api.change(Method::POST, &path, Body::Form(form)).await?;
     }
+    remarks.extend(remarks_on(task, raw));
+    Ok(task.report(outcome).remarks(remarks))
+}
+
+/// What else to know of a number.
+fn remarks_on(task: &Task<'_>, raw: &Value) -> Vec<String> {
+    let mut remarks = Vec::new();
     if let Some(Scheme::Twilio { url: Some(known) }) = &task.source.scheme
         && !task.place.url().starts_with(known.trim_end_matches('/'))
     {
@@ -100,5 +107,5 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
         "states of messages that you send come to the StatusCallback of each, or of the messaging service: give the same URL there"
             .to_owned(),
     );
-    Ok(task.report(outcome).remarks(remarks))
+    remarks
 }

@@ -26,7 +26,7 @@ pub struct SignedRequest {
     pub path_suffix: String,
     /// Content type, signature, id and time.
     pub headers: HeaderMap,
-    /// The body; other than the one given only where the token stands in it.
+    /// The body; it differs from the given one only if the token is a member of it.
     pub body: Bytes,
 }
 
@@ -46,7 +46,7 @@ impl fmt::Debug for SignedRequest {
 pub struct NotSigned {
     /// The source.
     pub source_id: String,
-    /// What is in the way, and the way out.
+    /// What prevents it, and what to do.
     pub reason: String,
 }
 
@@ -87,39 +87,8 @@ fn signed(source: &Source, secret: &Secret, body: Bytes, now: Timestamp, id: &st
         request.headers.insert(name, header_value(id.as_bytes())?);
     }
     match scheme {
-        Scheme::Hmac(scheme) => {
-            let mut key = Key::new(scheme.hash, secret.expose()).map_err(|reason| of_secret(&reason))?;
-            feed(&mut key, &scheme.template, stamp.as_bytes(), &request.body);
-            let digest = match scheme.encoding {
-                Encoding::Hex => hex::encode(key.finish()),
-                Encoding::Base64 => BASE64.encode(key.finish()),
-            };
-            let mut value = format!("{}{digest}", scheme.prefix);
-            if let Some(key) = &scheme.signature_key {
-                value = format!("{key}={value}");
-                if let Some(TimePlace::Key(key)) = scheme.timestamp.as_ref().map(|time| &time.place) {
-                    value = format!("{key}={stamp},{value}");
-                }
-            }
-            request
-                .headers
-                .insert(name_of_header(&scheme.header)?, header_value(value.as_bytes())?);
-            if let Some(TimePlace::Header(name)) = scheme.timestamp.map(|time| time.place) {
-                request
-                    .headers
-                    .insert(name_of_header(&name)?, header_value(stamp.as_bytes())?);
-            }
-        }
-        Scheme::StandardWebhooks { .. } => {
-            let mut key = key(secret).map_err(|reason| of_secret(&reason))?;
-            for part in [id.as_bytes(), b".", stamp.as_bytes(), b".", &request.body] {
-                key.update(part);
-            }
-            let signature = format!("v1,{}", BASE64.encode(key.finish()));
-            request.headers.insert(ID, header_value(id.as_bytes())?);
-            request.headers.insert(TIMESTAMP, header_value(stamp.as_bytes())?);
-            request.headers.insert(SIGNATURE, header_value(signature.as_bytes())?);
-        }
+        Scheme::Hmac(scheme) => by_hmac(&mut request, &scheme, secret, &stamp)?,
+        Scheme::StandardWebhooks { .. } => by_standard_webhooks(&mut request, secret, id, &stamp)?,
         Scheme::Token(TokenPlace::Header(name)) => {
             request
                 .headers
@@ -146,18 +115,61 @@ fn signed(source: &Source, secret: &Secret, body: Bytes, now: Timestamp, id: &st
         Scheme::Twilio { url } => {
             let url =
                 url.ok_or("Twilio signs the URL: say `auth: { scheme: twilio, url: https://… }` to sign for it")?;
-            let form = HeaderValue::from_static("application/x-www-form-urlencoded");
-            request.headers.insert(CONTENT_TYPE, form);
-            let url = format!("{}/in/{}{}", url.trim_end_matches('/'), source.id, request.path_suffix);
-            let signature = BASE64.encode(twilio::signature(secret, &url, &request.body)?);
-            request
-                .headers
-                .insert(twilio::SIGNATURE, header_value(signature.as_bytes())?);
+            by_twilio(&mut request, source, &url, secret)?;
         }
         Scheme::UrlSecret => request.path_suffix = in_path(secret),
         Scheme::None => {}
     }
     Ok(request)
+}
+
+fn by_hmac(request: &mut SignedRequest, scheme: &HmacScheme, secret: &Secret, stamp: &str) -> Result<(), String> {
+    let mut key = Key::new(scheme.hash, secret.expose()).map_err(|reason| of_secret(&reason))?;
+    feed(&mut key, &scheme.template, stamp.as_bytes(), &request.body);
+    let digest = match scheme.encoding {
+        Encoding::Hex => hex::encode(key.finish()),
+        Encoding::Base64 => BASE64.encode(key.finish()),
+    };
+    let mut value = format!("{}{digest}", scheme.prefix);
+    if let Some(key) = &scheme.signature_key {
+        value = format!("{key}={value}");
+        if let Some(TimePlace::Key(key)) = scheme.timestamp.as_ref().map(|time| &time.place) {
+            value = format!("{key}={stamp},{value}");
+        }
+    }
+    request
+        .headers
+        .insert(name_of_header(&scheme.header)?, header_value(value.as_bytes())?);
+    if let Some(TimePlace::Header(name)) = scheme.timestamp.as_ref().map(|time| &time.place) {
+        request
+            .headers
+            .insert(name_of_header(name)?, header_value(stamp.as_bytes())?);
+    }
+    Ok(())
+}
+
+fn by_standard_webhooks(request: &mut SignedRequest, secret: &Secret, id: &str, stamp: &str) -> Result<(), String> {
+    let mut key = key(secret).map_err(|reason| of_secret(&reason))?;
+    for part in [id.as_bytes(), b".", stamp.as_bytes(), b".", &request.body] {
+        key.update(part);
+    }
+    let signature = format!("v1,{}", BASE64.encode(key.finish()));
+    request.headers.insert(ID, header_value(id.as_bytes())?);
+    request.headers.insert(TIMESTAMP, header_value(stamp.as_bytes())?);
+    request.headers.insert(SIGNATURE, header_value(signature.as_bytes())?);
+    Ok(())
+}
+
+/// Signs for the source's URL, of which `url` is scheme and host.
+fn by_twilio(request: &mut SignedRequest, source: &Source, url: &str, secret: &Secret) -> Result<(), String> {
+    let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+    request.headers.insert(CONTENT_TYPE, form);
+    let url = format!("{}/in/{}{}", url.trim_end_matches('/'), source.id, request.path_suffix);
+    let signature = BASE64.encode(twilio::signature(secret, &url, &request.body)?);
+    request
+        .headers
+        .insert(twilio::SIGNATURE, header_value(signature.as_bytes())?);
+    Ok(())
 }
 
 fn of_secret(reason: &str) -> String {

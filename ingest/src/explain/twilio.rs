@@ -49,28 +49,11 @@ pub(super) fn twilio(source: &Source, others: &[Arc<Source>], captured: &Capture
     } else {
         String::new()
     };
-    let hosts = [HOST.as_str(), "x-forwarded-host", "x-original-host"]
-        .into_iter()
-        .filter_map(|name| captured.headers.get(name)?.to_str().ok());
     let configured = match &source.scheme {
         Some(Scheme::Twilio { url: Some(url) }) => Some(url.trim_end_matches('/').to_owned()),
         _ => None,
     };
-    let mut urls: Vec<String> = configured.iter().cloned().collect();
-    for host in hosts {
-        let bare = host.rsplit_once(':').map_or(host, |(bare, _)| bare);
-        for scheme in ["https", "http"] {
-            for authority in [
-                host.to_owned(),
-                bare.to_owned(),
-                format!("{bare}:443"),
-                format!("{bare}:80"),
-            ] {
-                urls.push(format!("{scheme}://{authority}"));
-            }
-        }
-    }
-    urls.dedup();
+    let urls = urls(configured.as_deref(), captured);
     for (name, secret) in secrets(source, others) {
         for url in &urls {
             for target in [captured.origin_form(), captured.path()] {
@@ -96,6 +79,29 @@ pub(super) fn twilio(source: &Source, others: &[Arc<Source>], captured: &Capture
          of the URL that Twilio was given; a proxy that rewrites the path breaks the signature too",
         urls.len()
     ));
+}
+
+/// The URLs that it may be for: the configured one, and all that are made of the hosts in the headers.
+fn urls(configured: Option<&str>, captured: &Captured) -> Vec<String> {
+    let hosts = [HOST.as_str(), "x-forwarded-host", "x-original-host"]
+        .into_iter()
+        .filter_map(|name| captured.headers.get(name)?.to_str().ok());
+    let mut urls: Vec<String> = configured.map(str::to_owned).into_iter().collect();
+    for host in hosts {
+        let bare = host.rsplit_once(':').map_or(host, |(bare, _)| bare);
+        for scheme in ["https", "http"] {
+            for authority in [
+                host.to_owned(),
+                bare.to_owned(),
+                format!("{bare}:443"),
+                format!("{bare}:80"),
+            ] {
+                urls.push(format!("{scheme}://{authority}"));
+            }
+        }
+    }
+    urls.dedup();
+    urls
 }
 
 fn signs(secret: &Secret, hash: Hash, tag: &[u8], input: &str) -> bool {

@@ -1,4 +1,4 @@
-//! A change in a group is told twice, by an event and by a message without content: one event, in either order, whoever
+//! A change in a group is sent twice, as an event and as a message without content: one event, in either order, whoever
 //! passes it on.
 
 use std::fmt::Write as _;
@@ -11,10 +11,10 @@ use schemas::time::Timestamp;
 
 use crate::{one, sample, source};
 
-/// The event and the stub of one change, as Baileys says them: `data` of both.
+/// The event and the stub of one change, as Baileys sends them: `data` of both.
 struct Pair {
     event: &'static str,
-    told: String,
+    named: String,
     stub: String,
 }
 
@@ -25,89 +25,100 @@ fn stub(kind: &str, sender: &str, parameters: &[&str]) -> String {
     )
 }
 
+const BY: &str = r#""author":"9@lid","authorPn":"5511900000009@s.whatsapp.net""#;
+const SENDER: &str = r#""participant":"9@lid","participantAlt":"5511900000009@s.whatsapp.net""#;
+
 fn pairs() -> Vec<Pair> {
-    let by = r#""author":"9@lid","authorPn":"5511900000009@s.whatsapp.net""#;
-    let sender = r#""participant":"9@lid","participantAlt":"5511900000009@s.whatsapp.net""#;
+    let mut pairs = of_participants();
+    pairs.extend(of_settings());
+    pairs.extend(of_requests());
+    pairs
+}
+
+fn of_participants() -> Vec<Pair> {
     let ana = r#"{"id":"2@lid","phoneNumber":"5511900000002@s.whatsapp.net","admin":null}"#;
     let bia = r#"{"id":"3@lid","phoneNumber":"5511900000003@s.whatsapp.net","admin":"admin"}"#;
-    let mut pairs = Vec::new();
-    let mut people = |action: &str, kind: &str, who: &[&str]| {
-        pairs.push(Pair {
+    let people = |action: &str, kind: &str, who: &[&str]| Pair {
+        event: "group-participants.update",
+        named: format!(
+            r#"{{"id":"1@g.us",{BY},"participants":[{}],"action":"{action}"}}"#,
+            who.join(",")
+        ),
+        stub: stub(kind, SENDER, who),
+    };
+    vec![
+        people("add", r#""GROUP_PARTICIPANT_ADD""#, &[ana, bia]),
+        people("add", "71", &[ana]),
+        people("add", r#""GROUP_PARTICIPANT_INVITE""#, &[bia]),
+        people("remove", r#""GROUP_PARTICIPANT_REMOVE""#, &[ana]),
+        people("remove", "32", &[bia]),
+        people("promote", r#""GROUP_PARTICIPANT_PROMOTE""#, &[bia]),
+        people("demote", "30", &[ana]),
+        people("modify", r#""GROUP_PARTICIPANT_CHANGE_NUMBER""#, &[ana]),
+        // Before 7.0.0-rc.6: addresses as they are, and the author in the message.
+        Pair {
             event: "group-participants.update",
-            told: format!(
-                r#"{{"id":"1@g.us",{by},"participants":[{}],"action":"{action}"}}"#,
-                who.join(",")
-            ),
-            stub: stub(kind, sender, who),
-        });
+            named: r#"{"id":"1@g.us","author":"5511900000009@s.whatsapp.net","participants":["5511900000004@s.whatsapp.net"],"action":"add"}"#
+                .to_owned(),
+            stub: r#"{"key":{"remoteJid":"1@g.us","id":"99"},"participant":"5511900000009:3@s.whatsapp.net","messageTimestamp":1773150300,"messageStubType":27,"messageStubParameters":["5511900000004@s.whatsapp.net"]}"#
+                .to_owned(),
+        },
+        // Joined by a link: no one added them.
+        Pair {
+            event: "group-participants.update",
+            named: r#"{"id":"1@g.us","author":"","participants":["2@lid"],"action":"add"}"#.to_owned(),
+            stub: stub("31", r#""participant":null"#, &["2@lid"]),
+        },
+    ]
+}
+
+fn of_settings() -> Vec<Pair> {
+    let group = |named: &str, kind: &str, value: &str| Pair {
+        event: "groups.update",
+        named: format!(r#"[{{"id":"1@g.us",{named},{BY}}}]"#),
+        stub: stub(kind, SENDER, &[value]),
     };
-    people("add", r#""GROUP_PARTICIPANT_ADD""#, &[ana, bia]);
-    people("add", "71", &[ana]);
-    people("add", r#""GROUP_PARTICIPANT_INVITE""#, &[bia]);
-    people("remove", r#""GROUP_PARTICIPANT_REMOVE""#, &[ana]);
-    people("remove", "32", &[bia]);
-    people("promote", r#""GROUP_PARTICIPANT_PROMOTE""#, &[bia]);
-    people("demote", "30", &[ana]);
-    people("modify", r#""GROUP_PARTICIPANT_CHANGE_NUMBER""#, &[ana]);
-    let mut group = |told: &str, kind: &str, value: &str| {
-        pairs.push(Pair {
-            event: "groups.update",
-            told: format!(r#"[{{"id":"1@g.us",{told},{by}}}]"#),
-            stub: stub(kind, sender, &[value]),
-        });
-    };
-    group(
-        r#""subject":"Condom\u00ednio""#,
-        r#""GROUP_CHANGE_SUBJECT""#,
-        "Condomínio",
-    );
-    group(r#""desc":"a \"b\"""#, "24", r#"a "b""#);
-    group(r#""announce":true"#, r#""GROUP_CHANGE_ANNOUNCE""#, "on");
-    group(r#""announce":false"#, "26", "off");
-    group(r#""restrict":true"#, r#""GROUP_CHANGE_RESTRICT""#, "true");
-    group(r#""inviteCode":"EXEMPLO""#, r#""GROUP_CHANGE_INVITE_LINK""#, "EXEMPLO");
-    group(
-        r#""memberAddMode":true"#,
-        r#""GROUP_MEMBER_ADD_MODE""#,
-        "all_member_add",
-    );
-    group(
-        r#""joinApprovalMode":false"#,
-        r#""GROUP_MEMBERSHIP_JOIN_APPROVAL_MODE""#,
-        "off",
-    );
+    vec![
+        group(
+            r#""subject":"Condom\u00ednio""#,
+            r#""GROUP_CHANGE_SUBJECT""#,
+            "Condomínio",
+        ),
+        group(r#""desc":"a \"b\"""#, "24", r#"a "b""#),
+        group(r#""announce":true"#, r#""GROUP_CHANGE_ANNOUNCE""#, "on"),
+        group(r#""announce":false"#, "26", "off"),
+        group(r#""restrict":true"#, r#""GROUP_CHANGE_RESTRICT""#, "true"),
+        group(r#""inviteCode":"EXEMPLO""#, r#""GROUP_CHANGE_INVITE_LINK""#, "EXEMPLO"),
+        group(
+            r#""memberAddMode":true"#,
+            r#""GROUP_MEMBER_ADD_MODE""#,
+            "all_member_add",
+        ),
+        group(
+            r#""joinApprovalMode":false"#,
+            r#""GROUP_MEMBERSHIP_JOIN_APPROVAL_MODE""#,
+            "off",
+        ),
+    ]
+}
+
+fn of_requests() -> Vec<Pair> {
     let wish = r#"{"lid":"6@lid","pn":"5511900000006@s.whatsapp.net"}"#;
     let request = r#""GROUP_MEMBERSHIP_JOIN_APPROVAL_REQUEST_NON_ADMIN_ADD""#;
     let wished = r#""participant":"6@lid","participantPn":"5511900000006@s.whatsapp.net""#;
-    for (action, method, parameters) in [
-        (
+    let of = |action: &str, method: &str, parameters: &[&str]| Pair {
+        event: "group.join-request",
+        named: format!(r#"{{"id":"1@g.us",{BY},{wished},"action":"{action}"{method}}}"#),
+        stub: stub(request, SENDER, parameters),
+    };
+    vec![
+        of(
             "created",
             r#","method":"invite_link""#,
-            &[wish, "created", "invite_link"][..],
+            &[wish, "created", "invite_link"],
         ),
-        ("rejected", "", &[wish, "rejected"][..]),
-    ] {
-        pairs.push(Pair {
-            event: "group.join-request",
-            told: format!(r#"{{"id":"1@g.us",{by},{wished},"action":"{action}"{method}}}"#),
-            stub: stub(request, sender, parameters),
-        });
-    }
-    // Before 7.0.0-rc.6: addresses as they are, and the author in the message.
-    pairs.push(Pair {
-        event: "group-participants.update",
-        told: r#"{"id":"1@g.us","author":"5511900000009@s.whatsapp.net","participants":["5511900000004@s.whatsapp.net"],"action":"add"}"#
-            .to_owned(),
-        stub: r#"{"key":{"remoteJid":"1@g.us","id":"99"},"participant":"5511900000009:3@s.whatsapp.net","messageTimestamp":1773150300,"messageStubType":27,"messageStubParameters":["5511900000004@s.whatsapp.net"]}"#
-            .to_owned(),
-    });
-    // Joined by a link: nobody did it.
-    pairs.push(Pair {
-        event: "group-participants.update",
-        told: r#"{"id":"1@g.us","author":"","participants":["2@lid"],"action":"add"}"#.to_owned(),
-        stub: stub("31", r#""participant":null"#, &["2@lid"]),
-    });
-    pairs
+        of("rejected", "", &[wish, "rejected"]),
+    ]
 }
 
 /// The same over each of the platforms that pass on what Baileys says.
@@ -123,17 +134,17 @@ fn bodies(pair: &Pair) -> Vec<(Platform, String, String)> {
     vec![
         (
             Platform::Baileys,
-            baileys(pair.event, &pair.told),
+            baileys(pair.event, &pair.named),
             baileys("messages.upsert", &list),
         ),
         (
             Platform::Evolution,
-            evolution(pair.event, &pair.told),
+            evolution(pair.event, &pair.named),
             evolution("messages.upsert", &pair.stub),
         ),
         (
             Platform::Chatwoot,
-            chatwoot(pair.event, &pair.told),
+            chatwoot(pair.event, &pair.named),
             chatwoot("messages.upsert", &list),
         ),
     ]
@@ -161,18 +172,18 @@ fn group(event: &Event) -> serde_json::Value {
 #[test]
 fn event_and_stub_are_one_event_in_either_order() {
     for pair in pairs() {
-        for (platform, told, stub) in bodies(&pair) {
+        for (platform, named, stub) in bodies(&pair) {
             let mut ids = String::new();
-            for (first, second) in [(&told, &stub), (&stub, &told)] {
+            for (first, second) in [(&named, &stub), (&stub, &named)] {
                 let enveloper = Enveloper::default();
                 let first = event(&enveloper, platform, first, received(0));
                 let second = event(&enveloper, platform, second, received(2));
-                assert_eq!(first.id(), second.id(), "{told}\n{stub}");
+                assert_eq!(first.id(), second.id(), "{named}\n{stub}");
                 assert_eq!(first.event_type(), second.event_type());
-                assert_ne!(first.event_type().as_str(), "unmapped", "{told}");
+                assert_ne!(first.event_type().as_str(), "unmapped", "{named}");
                 assert_eq!(first.attributes.partition_key, second.attributes.partition_key);
                 // Only the raw part says which of the two it was.
-                assert_eq!(group(&first), group(&second), "{told}\n{stub}");
+                assert_eq!(group(&first), group(&second), "{named}\n{stub}");
                 writeln!(ids, "{}", first.id()).expect("text");
             }
             let ids: Vec<_> = ids.lines().collect();
@@ -182,7 +193,7 @@ fn event_and_stub_are_one_event_in_either_order() {
 }
 
 #[test]
-fn all_changes_are_told_apart_from_one_another() {
+fn all_changes_are_different_events() {
     let enveloper = Enveloper::default();
     let changes = pairs();
     let ids: std::collections::HashSet<_> = changes
@@ -195,15 +206,15 @@ fn all_changes_are_told_apart_from_one_another() {
 #[test]
 fn the_samples_of_one_change_are_one_event() {
     let stub = sample(Platform::Baileys, "messages.upsert.stub_participant_add.json");
-    let told = sample(Platform::Baileys, "group-participants.update.add_one.json");
-    let (stub, told) = (one(Platform::Baileys, &stub), one(Platform::Baileys, &told));
-    assert_eq!(stub.identity, told.identity);
+    let named = sample(Platform::Baileys, "group-participants.update.add_one.json");
+    let (stub, named) = (one(Platform::Baileys, &stub), one(Platform::Baileys, &named));
+    assert_eq!(stub.identity, named.identity);
     assert_eq!(
-        (stub.time, told.time),
+        (stub.time, named.time),
         (None, None),
         "the event has no time, so the stub may not use its own"
     );
-    assert_eq!(stub.data, told.data);
+    assert_eq!(stub.data, named.data);
 }
 
 #[test]
@@ -270,7 +281,7 @@ fn a_stub_that_says_less_than_its_event_stays_unmapped() {
 }
 
 #[test]
-fn what_stands_in_a_stub_instead_of_a_participant_harms_nothing() {
+fn anything_in_a_stub_instead_of_a_participant_harms_nothing() {
     for parameter in [
         "{",
         "{}",
@@ -293,15 +304,15 @@ fn what_stands_in_a_stub_instead_of_a_participant_harms_nothing() {
 #[test]
 fn the_same_change_after_the_memory_of_ids_is_a_new_one() {
     let pair = &pairs()[0];
-    let (platform, told, stub) = &bodies(pair)[0];
+    let (platform, named, stub) = &bodies(pair)[0];
     let enveloper = Enveloper::default();
-    let first = event(&enveloper, *platform, told, received(0));
+    let first = event(&enveloper, *platform, named, received(0));
     let fresh = Enveloper::default();
     let later = event(&fresh, *platform, stub, received(MEMORY.as_secs() + 1));
     assert_ne!(first.id(), later.id(), "added, removed and added again");
     assert_eq!(
         first.id().hash_half(),
         later.id().hash_half(),
-        "a sink can still tell for as long as it wants"
+        "a sink can still see it for as long as it wants"
     );
 }

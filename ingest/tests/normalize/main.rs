@@ -28,6 +28,7 @@ mod whatsapp;
 mod whatsapp_cloud;
 mod whatsapp_cloud_changes;
 mod whatsapp_cloud_people;
+mod whatsapp_samples;
 mod zendesk;
 
 use std::fs;

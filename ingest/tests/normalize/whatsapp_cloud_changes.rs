@@ -16,8 +16,8 @@ pub(crate) fn data(event: &NewEvent<'_>) -> Value {
     serde_json::from_str(&json).expect("JSON")
 }
 
-/// Type, order, time.
-fn told(name: &str) -> Vec<String> {
+/// Type, order and time of each event of a sample.
+fn events_of(name: &str) -> Vec<String> {
     let body = sample(Platform::WhatsappCloud, &format!("{name}.json"));
     let line = |event: &NewEvent<'_>| {
         let time = event.time.map_or_else(|| "-".to_owned(), |time| time.to_string());
@@ -45,9 +45,15 @@ pub(crate) fn change(field: &str, value: &str) -> String {
     )
 }
 
+fn are_events(samples: &[(&str, &[&str])]) {
+    for (name, expected) in samples {
+        assert_eq!(events_of(name), *expected, "{name}");
+    }
+}
+
 #[test]
-fn each_change_is_an_event_at_its_time_in_its_order() {
-    for (name, expected) in [
+fn each_change_of_a_group_is_an_event_at_its_time_in_its_order() {
+    are_events(&[
         (
             "group_participants_update.all",
             &[
@@ -56,7 +62,7 @@ fn each_change_is_an_event_at_its_time_in_its_order() {
                 "group.participants.updated L/G 2026-03-10T13:38:30.000Z",
                 "group.join_request L/G 2026-03-10T13:39:20.000Z",
                 "group.join_request L/G 2026-03-10T13:40:10.000Z",
-            ][..],
+            ],
         ),
         (
             "group_participants_update.removed_partly",
@@ -88,6 +94,12 @@ fn each_change_is_an_event_at_its_time_in_its_order() {
                 "unmapped L/G 2026-03-10T13:39:10.000Z",
             ],
         ),
+    ]);
+}
+
+#[test]
+fn each_message_of_a_history_is_an_event_at_its_time_in_its_order() {
+    are_events(&[
         (
             "history",
             &[
@@ -109,6 +121,12 @@ fn each_change_is_an_event_at_its_time_in_its_order() {
             &["message.updated L/5511900000001 2026-02-25T06:13:20.000Z"],
         ),
         ("history.declined", &["unmapped unmapped -"]),
+    ]);
+}
+
+#[test]
+fn each_change_of_a_contact_is_an_event_at_its_time_in_its_order() {
+    are_events(&[
         (
             "smb_app_state_sync",
             &[
@@ -124,6 +142,12 @@ fn each_change_is_an_event_at_its_time_in_its_order() {
             "user_preferences",
             &["contact.updated L/5511900000001 2026-03-10T13:36:50.000Z"],
         ),
+    ]);
+}
+
+#[test]
+fn calls_handovers_and_messages_of_another_application_are_in_the_order_of_their_chat() {
+    are_events(&[
         (
             "calls",
             &[
@@ -153,13 +177,11 @@ fn each_change_is_an_event_at_its_time_in_its_order() {
                 "message.status L/5511900000001 2026-03-10T13:36:53.000Z",
             ],
         ),
-    ] {
-        assert_eq!(told(name), expected, "{name}");
-    }
+    ]);
 }
 
 #[test]
-fn who_came_and_went_is_told_by_number_and_user_id() {
+fn who_came_and_went_has_number_and_user_id() {
     let people = |n: usize| said("group_participants_update.all")[n].clone();
     let ana = json!({"id": ANA, "phone": "+5511900000001", "alternate_id": ANA_ID});
     assert_eq!(people(0)["action"], "removed");
@@ -179,7 +201,7 @@ fn who_came_and_went_is_told_by_number_and_user_id() {
 }
 
 #[test]
-fn only_what_was_done_to_a_group_is_told() {
+fn only_what_was_done_to_a_group_is_in_its_event() {
     let settings = said("group_settings_update");
     assert_eq!(
         settings[0],
@@ -248,7 +270,7 @@ fn the_content_that_follows_a_placeholder_is_another_event_than_the_message() {
 }
 
 #[test]
-fn a_message_is_one_event_whether_it_was_told_at_once_or_in_a_history_or_while_another_answers() {
+fn a_message_is_one_event_whether_it_was_sent_at_once_or_in_a_history_or_while_another_answers() {
     let text = r#""id":"wamid.A","timestamp":"1773149810","type":"text","text":{"body":"x"}"#;
     let from_ana = format!(r#"{{"from":"{ANA}",{text}}}"#);
     let at_once = change("messages", &format!(r#""messages":[{from_ana}]"#));

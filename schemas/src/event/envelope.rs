@@ -20,7 +20,7 @@ use crate::time::Timestamp;
 /// How an envelope begins that is as it was written here: up to the value of `id`.
 pub(super) const BEGIN: &str = r#"{"specversion":"1.0","id":""#;
 
-/// How it ends, behind the raw part.
+/// How it ends, after the raw part.
 pub(super) const END: &str = "}}";
 
 /// An event on its way into the log: what ingest knows once a webhook is verified and normalized.
@@ -117,24 +117,7 @@ impl Envelope<'_> {
                 std::str::from_utf8(&hex_digest).unwrap_or_default(),
             );
         }
-        out.push_str(r#","data":{"#);
-        if let Some((name, json)) = self.data.to_member() {
-            for piece in ["\"", name, "\":", &json, ","] {
-                out.push_str(piece);
-            }
-        }
-        match &self.raw {
-            Raw::Json(json) => {
-                out.push_str(r#""raw":"#);
-                out.push_str(json);
-            }
-            Raw::Bytes(bytes) => {
-                out.push_str(r#""raw_base64":""#);
-                BASE64.encode_string(bytes, &mut out);
-                out.push('"');
-            }
-        }
-        out.push_str(END);
+        self.write_data(&mut out);
 
         let header = |name, value: Bytes| Header {
             name: Cow::Borrowed(name),
@@ -152,6 +135,28 @@ impl Envelope<'_> {
             key: key.into(),
             value: out.into(),
         }
+    }
+
+    /// Appends the last member and the end of the envelope.
+    fn write_data(&self, out: &mut String) {
+        out.push_str(r#","data":{"#);
+        if let Some((name, json)) = self.data.to_member() {
+            for piece in ["\"", name, "\":", &json, ","] {
+                out.push_str(piece);
+            }
+        }
+        match &self.raw {
+            Raw::Json(json) => {
+                out.push_str(r#""raw":"#);
+                out.push_str(json);
+            }
+            Raw::Bytes(bytes) => {
+                out.push_str(r#""raw_base64":""#);
+                BASE64.encode_string(bytes, out);
+                out.push('"');
+            }
+        }
+        out.push_str(END);
     }
 }
 

@@ -176,9 +176,10 @@ async fn tickets_of_another_source_have_a_history_of_their_own() {
     .await;
 }
 
-/// The same rules in another language, on histories with gaps and with events of the same instant.
-#[tokio::test]
-async fn histories_of_any_shape_are_told_alike() {
+/// The second, the type and the ticket of an event.
+type Change = (i64, String, Value);
+
+fn changes_of_any_shape() -> Vec<Change> {
     let mut dice = Dice(1);
     let mut events = Vec::new();
     for number in 0..200 {
@@ -213,13 +214,14 @@ async fn histories_of_any_shape_are_told_alike() {
         let seconds = i64::try_from(dice.below(60)).expect("small");
         events.push((seconds, format!("ticket.{kind}"), members));
     }
-    let samples: Vec<Sample> = events
-        .iter()
-        .map(|(s, kind, members)| ticket(*s, kind, members))
-        .collect();
-    let mut ordered: Vec<_> = samples.iter().zip(&events).collect();
+    events
+}
+
+/// The rows that the same rules in another language give.
+fn expected_history(samples: &[Sample], events: &[Change]) -> Vec<String> {
+    let mut ordered: Vec<_> = samples.iter().zip(events).collect();
     ordered.sort_by_key(|(sample, (_, _, members))| (members["id"].to_string(), sample.time_ms, sample.id()));
-    let mut told: BTreeMap<(String, &str), String> = BTreeMap::new();
+    let mut known: BTreeMap<(String, &str), String> = BTreeMap::new();
     let mut expected = Vec::new();
     for (_, (_, kind, members)) in ordered {
         let id = members["id"].as_str().expect("text").to_owned();
@@ -235,7 +237,7 @@ async fn histories_of_any_shape_are_told_alike() {
             ("team", text("team")),
             ("department", text("department")),
         ];
-        let before = |name: &'static str| told.get(&(id.clone(), name)).cloned();
+        let before = |name: &'static str| known.get(&(id.clone(), name)).cloned();
         let previous = before("status").or_else(|| text("previous_status"));
         let moved = now[1..].iter().any(|(name, value)| {
             let before = before(name);
@@ -256,10 +258,22 @@ async fn histories_of_any_shape_are_told_alike() {
         ));
         for (name, value) in now {
             if let Some(value) = value {
-                told.insert((id.clone(), name), value);
+                known.insert((id.clone(), name), value);
             }
         }
     }
+    expected
+}
+
+/// On histories with gaps and with events of the same instant.
+#[tokio::test]
+async fn histories_of_any_shape_follow_the_rules() {
+    let events = changes_of_any_shape();
+    let samples: Vec<Sample> = events
+        .iter()
+        .map(|(s, kind, members)| ticket(*s, kind, members))
+        .collect();
+    let expected = expected_history(&samples, &events);
     for change in ["reopened", "closed", "transferred", "updated"] {
         let decided = format!(" ticket.updated {change} ");
         assert!(expected.iter().any(|row| row.contains(&decided)), "none is {change}");
@@ -286,7 +300,7 @@ async fn a_status_is_never_lowered_and_failure_counts_until_the_message_arrived(
         "message.created",
         &json!({"message": {"id": "f", "conversation": {"id": "c"}, "direction": "inbound"}}),
     );
-    let told_later = {
+    let reported_later = {
         let message =
             json!({"id": "g", "conversation": {"id": "c"}, "status": "read", "at": "2026-03-10T13:36:51.000Z"});
         at(900, "message.status", &json!({"message": message}))
@@ -297,7 +311,7 @@ async fn a_status_is_never_lowered_and_failure_counts_until_the_message_arrived(
         status(2, "c", "delivered"),
         status(1, "d", "played"),
         created.clone(),
-        told_later.clone(),
+        reported_later.clone(),
     ];
     let events = vec![
         status(1, "a", "sent"),
@@ -313,7 +327,7 @@ async fn a_status_is_never_lowered_and_failure_counts_until_the_message_arrived(
         status(2, "d", "read"),
         created,
         silent,
-        told_later,
+        reported_later,
         status(100, "g", "read"),
     ];
     let expected: Vec<String> = [
@@ -330,11 +344,11 @@ async fn a_status_is_never_lowered_and_failure_counts_until_the_message_arrived(
     .collect();
     assert_eq!(answer(events.clone(), MESSAGES).await, expected);
     let times = "SELECT CAST(count(*) AS text) FROM message_delivery WHERE status_time < '2026-03-10T13:36:55.000Z'";
-    assert_eq!(answer(events, times).await, ["5"], "`at` counts where it is told");
+    assert_eq!(answer(events, times).await, ["5"], "`at` counts where it is sent");
 }
 
 #[tokio::test]
-async fn a_line_stands_as_its_partial_events_say_together() {
+async fn a_line_is_as_its_partial_events_say_together() {
     let line = |seconds: i64, members: Value| at(seconds, "connection.updated", &json!({"connection": members}));
     let answer = answer(
         vec![
@@ -412,8 +426,8 @@ async fn a_database_from_before_the_views_gets_them_and_keeps_its_rows() {
                  DELETE FROM _sqlx_migrations WHERE version = 2",
             )
             .await;
-        let told = database.sink().ready().await.expect_err("older").to_string();
-        assert!(told.contains("lacks migration 2: run `forebay migrate`"), "{told}");
+        let error = database.sink().ready().await.expect_err("older").to_string();
+        assert!(error.contains("lacks migration 2: run `forebay migrate`"), "{error}");
         sinks::postgres::migrate(&database.config()).await.expect("migrates");
         database.sink().ready().await.expect("as it should be");
         assert_eq!(database.rows().await, 1);

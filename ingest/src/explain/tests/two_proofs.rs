@@ -2,21 +2,27 @@
 
 use super::*;
 
+const IN_PATH: &str = "s3cret-of-the-path";
+
+fn two(secret: &str, in_path: &str) -> Source {
+    Source {
+        url_secrets: vec![Secret::new(in_path)],
+        ..source(Scheme::Hmac(plain()), &[secret])
+    }
+}
+
+fn ours() -> Source {
+    two(SECRET, IN_PATH)
+}
+
+fn request(secret: &str, in_path: &str) -> Captured {
+    let sender = two(secret, in_path);
+    captured(sign(&sender, &Secret::new(secret), BODY, at(NOW), "msg_1").expect("signs"))
+}
+
 #[test]
 fn of_two_proofs_the_one_that_fails_is_named_and_neither_is_shown() {
-    const IN_PATH: &str = "s3cret-of-the-path";
-    let two = |secret: &str, in_path: &str| {
-        let url_secrets = vec![Secret::new(in_path)];
-        Source {
-            url_secrets,
-            ..source(Scheme::Hmac(plain()), &[secret])
-        }
-    };
-    let ours = two(SECRET, IN_PATH);
-    let request = |secret, in_path| {
-        let sender = two(secret, in_path);
-        captured(sign(&sender, &Secret::new(secret), BODY, at(NOW), "msg_1").expect("signs"))
-    };
+    let ours = ours();
     let passes = explain(&ours, &[], &request(SECRET, IN_PATH), at(NOW));
     assert_eq!(passes.findings, Vec::<String>::new());
     assert!(passes.scheme.contains("active `url_secrets`: 1"), "{}", passes.scheme);
@@ -52,6 +58,11 @@ fn of_two_proofs_the_one_that_fails_is_named_and_neither_is_shown() {
     ] {
         assert!(both_wrong.contains(expected), "{expected}: {both_wrong}");
     }
+}
+
+#[test]
+fn a_proof_that_belongs_elsewhere_is_named() {
+    let ours = ours();
     let mixed_up = said(&ours, &[], &request(IN_PATH, SECRET), NOW);
     for expected in [
         "it is secret number 1",
@@ -66,6 +77,11 @@ fn of_two_proofs_the_one_that_fails_is_named_and_neither_is_shown() {
         of_another.contains("it is one of the `url_secrets` of the source `other`"),
         "{of_another}"
     );
+}
+
+#[test]
+fn a_secret_in_another_part_of_the_path_is_found() {
+    let ours = ours();
     let mut moved = request(SECRET, IN_PATH);
     moved.target = format!("/in/s/proxied/{IN_PATH}");
     let found = said(&ours, &[], &moved, NOW);
@@ -79,7 +95,11 @@ fn of_two_proofs_the_one_that_fails_is_named_and_neither_is_shown() {
         found.contains("there is nothing after the source's id in the path"),
         "{found}"
     );
+}
 
+#[test]
+fn a_handshake_has_only_the_proof_in_the_path() {
+    let ours = ours();
     let mut handshake = request(SECRET, "another-s3cret-of-the-path");
     handshake.method = Method::GET;
     let found = said(&ours, &[], &handshake, NOW);

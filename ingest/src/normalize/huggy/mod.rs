@@ -11,9 +11,9 @@
 //! A message arrives as `receivedMessage` while no agent has the chat, and as `receivedAllMessage` always: with both chosen
 //! it comes twice, and is one event. Nothing in a body says whose company it is but the `companyID` of some objects.
 //!
-//! Nothing but messages, chats and contacts has a number. What happens to a chat is told apart by what it is about (the
+//! Nothing but messages, chats and contacts has a number. What happens to a chat is distinguished by what it is about (the
 //! agent, the tag and what became of it, the step, the flow) and the time in the element; a change of a contact, whose times
-//! are whole seconds, by what the contact is by then, too. An element without a time is told apart by all that it says.
+//! are whole seconds, by what the contact is by then, too. An element without a time is distinguished by all that it says.
 
 mod chats;
 mod messages;
@@ -124,6 +124,9 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     Ok(Normalized::Events(items.into_iter().map(each).collect()))
 }
 
+/// What happened, what it is distinguished by, and when.
+type Happening<'a> = (Data<'a>, Vec<Text<'a>>, Option<Timestamp>);
+
 impl<'a> Item<'a> {
     fn event(
         &self,
@@ -133,13 +136,45 @@ impl<'a> Item<'a> {
         zone: i32,
         raw: impl FnOnce() -> Raw<'a>,
     ) -> Result<NewEvent<'a>, Unmapped<'a>> {
+        let (data, identity, time) = self.happening(event, json, chat, zone)?;
+        let (ordering_key, subject) = match &data {
+            Data::ContactCreated(contact) | Data::ContactUpdated(contact) => {
+                (format!("contact/{}", contact.id), Some(contact.id.clone()))
+            }
+            _ => (chat.key().unwrap_or_default(), chat.id.text()),
+        };
+        let companies = [
+            self.company_id,
+            self.customer.company_id,
+            chat.customer.company_id,
+            self.sender.company_id,
+        ];
+        Ok(NewEvent {
+            data,
+            identity,
+            time,
+            happened: None,
+            ordering_key,
+            account: companies.into_iter().find_map(Json::text),
+            subject,
+            raw: raw(),
+        })
+    }
+
+    fn happening(
+        &self,
+        event: &Text<'a>,
+        json: Json<'a>,
+        chat: &Chat<'a>,
+        zone: i32,
+    ) -> Result<Happening<'a>, Unmapped<'a>> {
         let at = |json| moment(json, zone);
         let all = || Text::from(digest(json.raw()));
         let version = |moment: Json<'a>| moment.text().unwrap_or_else(all);
         let ticket = || self.ticket(chat, zone).ok_or_else(|| Unmapped::because("no chat"));
         let contact = || self.contact().ok_or_else(|| Unmapped::because("no id"));
-        // Events told apart by a moment are a chat's or a contact's; a message has its own id.
-        let (data, identity, time) = match &**event {
+        // Events distinguished by a moment are a chat's or a contact's; a message has its own id.
+        Ok(match &**event {
             "receivedMessage" | "receivedAllMessage" | "sentAllMessage" | "sendedAllMessage" => {
                 let message = self
                     .message(event, chat)
@@ -172,8 +207,8 @@ impl<'a> Item<'a> {
             | "finishedAutomationFlow" => {
                 let ticket = ticket()?;
                 let mut identity = vec![event.clone(), ticket.id.clone()];
-                // Elements of these events are not documented: one that says neither when nor what is told apart by all
-                // that it says.
+                // Elements of these events are not documented: one that says neither when nor what is distinguished by
+                // all that it says.
                 match (self.updated_at.text(), self.what()) {
                     (Some(moment), Some(what)) => identity.extend(what.into_iter().chain([moment])),
                     _ => identity.push(all()),
@@ -196,34 +231,12 @@ impl<'a> Item<'a> {
             "updatedCustomer" => {
                 let contact = contact()?;
                 // Whole seconds: two changes may fall into one.
-                let told = [self.name, self.mobile, self.phone, self.email, self.blocked];
+                let members = [self.name, self.mobile, self.phone, self.email, self.blocked];
                 let mut identity = vec![event.clone(), contact.id.clone(), version(self.updated_at)];
-                identity.extend(told.into_iter().map(|value| value.text().unwrap_or_default()));
+                identity.extend(members.into_iter().map(|value| value.text().unwrap_or_default()));
                 (Data::ContactUpdated(contact), identity, at(self.updated_at))
             }
             _ => return Err(Unmapped::because("no mapping for this event name")),
-        };
-        let (ordering_key, subject) = match &data {
-            Data::ContactCreated(contact) | Data::ContactUpdated(contact) => {
-                (format!("contact/{}", contact.id), Some(contact.id.clone()))
-            }
-            _ => (chat.key().unwrap_or_default(), chat.id.text()),
-        };
-        let companies = [
-            self.company_id,
-            self.customer.company_id,
-            chat.customer.company_id,
-            self.sender.company_id,
-        ];
-        Ok(NewEvent {
-            data,
-            identity,
-            time,
-            happened: None,
-            ordering_key,
-            account: companies.into_iter().find_map(Json::text),
-            subject,
-            raw: raw(),
         })
     }
 

@@ -159,17 +159,7 @@ fn changed(key: &str, values: Option<&Value>, trigger: Trigger) -> Result<String
 
 fn compare(attribute: &Attribute, operator: &str, values: Option<&Value>) -> Result<String, String> {
     match attribute {
-        Attribute::Id { x, guard, optional } => {
-            let cel = match operator {
-                "is_present" | "is_not_present" if !optional => return Err(no_such(operator)),
-                "is_present" => format!("{x} != null"),
-                "is_not_present" => return Ok(format!("{} == null", attribute::holder(x))),
-                "equal_to" => one_of(x, &numbers(values)?),
-                "not_equal_to" => format!("type({x}) == int && !({})", one_of(x, &numbers(values)?)),
-                _ => return Err(no_such(operator)),
-            };
-            Ok(guard.as_ref().map_or(cel.clone(), |guard| format!("{guard} && {cel}")))
-        }
+        Attribute::Id { x, guard, optional } => id(x, guard.as_deref(), *optional, operator, values),
         Attribute::Word { x, words } => {
             let values = texts(values)?;
             let all = *words == attribute::STATUSES && values.iter().any(|value| value == "all");
@@ -199,45 +189,65 @@ fn compare(attribute: &Attribute, operator: &str, values: Option<&Value>) -> Res
             }
             _ => search(x, operator, values, "i"),
         },
-        Attribute::Flag { x } => {
-            let flags = values.and_then(Value::as_array).ok_or("its values are not a list")?;
-            let flags: Option<Vec<String>> = flags
-                .iter()
-                .map(|flag| match flag {
-                    Value::Bool(flag) => Some(flag.to_string()),
-                    Value::String(text) if matches!(text.as_str(), "true" | "false") => Some(text.clone()),
-                    _ => None,
-                })
-                .collect();
-            let flags = flags
-                .filter(|flags| !flags.is_empty())
-                .ok_or("its values are not true or false")?;
-            match operator {
-                "equal_to" => Ok(one_of(x, &flags)),
-                "not_equal_to" => Ok(format!("type({x}) == bool && !({})", one_of(x, &flags))),
-                _ => Err(no_such(operator)),
-            }
-        }
+        Attribute::Flag { x } => flag(x, operator, values),
         Attribute::Labels(x) => match operator {
             "is_present" => Ok(format!("size({x}) > 0")),
             "is_not_present" => Ok(format!("size({x}) == 0")),
             _ => Err(no_such(operator)),
         },
-        Attribute::Epoch { x } => {
-            let sign = match operator {
-                "is_greater_than" => ">",
-                "is_less_than" => "<",
-                "days_before" => return Err("it counts from today, and rules have no calendar".to_owned()),
-                _ => return Err(no_such(operator)),
-            };
-            let date = texts(values)?.into_iter().next().ok_or("it has no values")?;
-            let day = schemas::time::Timestamp::parse(&format!("{date}T00:00:00Z"));
-            let seconds = day.ok_or_else(|| format!("{} is not a date", quoted(&date)))?.millis() / 1_000;
-            // In Chatwoot zero means none.
-            Ok(format!("type({x}) in [int, double] && {x} > 0 && {x} {sign} {seconds}"))
-        }
+        Attribute::Epoch { x } => epoch(x, operator, values),
         Attribute::Custom { holder, name } => custom(holder, name, operator, values),
     }
+}
+
+fn id(x: &str, guard: Option<&str>, optional: bool, operator: &str, values: Option<&Value>) -> Result<String, String> {
+    let cel = match operator {
+        "is_present" | "is_not_present" if !optional => return Err(no_such(operator)),
+        "is_present" => format!("{x} != null"),
+        "is_not_present" => return Ok(format!("{} == null", attribute::holder(x))),
+        "equal_to" => one_of(x, &numbers(values)?),
+        "not_equal_to" => format!("type({x}) == int && !({})", one_of(x, &numbers(values)?)),
+        _ => return Err(no_such(operator)),
+    };
+    Ok(match guard {
+        Some(guard) => format!("{guard} && {cel}"),
+        None => cel,
+    })
+}
+
+fn flag(x: &str, operator: &str, values: Option<&Value>) -> Result<String, String> {
+    let flags = values.and_then(Value::as_array).ok_or("its values are not a list")?;
+    let flags: Option<Vec<String>> = flags
+        .iter()
+        .map(|flag| match flag {
+            Value::Bool(flag) => Some(flag.to_string()),
+            Value::String(text) if matches!(text.as_str(), "true" | "false") => Some(text.clone()),
+            _ => None,
+        })
+        .collect();
+    let flags = flags
+        .filter(|flags| !flags.is_empty())
+        .ok_or("its values are not true or false")?;
+    match operator {
+        "equal_to" => Ok(one_of(x, &flags)),
+        "not_equal_to" => Ok(format!("type({x}) == bool && !({})", one_of(x, &flags))),
+        _ => Err(no_such(operator)),
+    }
+}
+
+/// Tests a time against a date.
+fn epoch(x: &str, operator: &str, values: Option<&Value>) -> Result<String, String> {
+    let sign = match operator {
+        "is_greater_than" => ">",
+        "is_less_than" => "<",
+        "days_before" => return Err("it counts from today, and rules have no calendar".to_owned()),
+        _ => return Err(no_such(operator)),
+    };
+    let date = texts(values)?.into_iter().next().ok_or("it has no values")?;
+    let day = schemas::time::Timestamp::parse(&format!("{date}T00:00:00Z"));
+    let seconds = day.ok_or_else(|| format!("{} is not a date", quoted(&date)))?.millis() / 1_000;
+    // In Chatwoot zero means none.
+    Ok(format!("type({x}) in [int, double] && {x} > 0 && {x} {sign} {seconds}"))
 }
 
 /// Tests a custom attribute. Only Chatwoot's settings have its type; a text is compared without regard to case.

@@ -1,18 +1,18 @@
 //! The whole program on real Kafka and PostgreSQL: what was accepted is stored exactly once, what was refused is not,
 //! with a killed processor and with a broker that is down.
 
+mod broker_down;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
-use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use harness::deliveries::{Receiver, SECRET};
 use harness::free_port;
 use harness::program::{Role, run, stderr};
 use harness::sender::{Client, is_ticket, sources, webhook};
-use harness::{Database, eventually, repository, service, unique};
+use harness::{Database, eventually, service, unique};
 use sqlx::Row as _;
 
 /// Ports and files of one deployment: ingest and processor as two processes on one configuration each.
@@ -92,10 +92,13 @@ impl Deployment {
     }
 }
 
-/// The sender's record: the numbers that were accepted, in the order of acceptance per conversation.
+/// The numbers that were accepted, in the order of acceptance, by platform and conversation.
+type Accepted = BTreeMap<(usize, usize), Vec<usize>>;
+
+/// The sender's record.
 #[derive(Default)]
 struct Ledger {
-    accepted: BTreeMap<(usize, usize), Vec<usize>>,
+    accepted: Accepted,
     answers: HashMap<u16, usize>,
 }
 
@@ -223,6 +226,39 @@ fn check_deliveries(receiver: &Receiver, numbers: &HashSet<usize>, what: &str) {
     );
 }
 
+/// The numbers that were accepted, those of them that are ticket events, and how often each status was the answer.
+fn accepted_numbers(ledger: &Mutex<Ledger>) -> (HashSet<usize>, HashSet<usize>, HashMap<u16, usize>) {
+    let ledger = ledger.lock().expect("not poisoned");
+    let accepted = ledger.accepted.values().flatten().copied().collect();
+    let tickets = ledger
+        .accepted
+        .iter()
+        .filter(|((kind, _), _)| *kind == 0)
+        .flat_map(|(_, numbers)| numbers);
+    let tickets = tickets.copied().filter(|n| is_ticket(*n)).collect();
+    (accepted, tickets, ledger.answers.clone())
+}
+
+/// A role drains and ends, and has logged neither a panic nor a secret.
+async fn ends_cleanly(mut role: Role, name: &str) {
+    assert_eq!(
+        role.terminate().await,
+        Some(0),
+        "{name} drains and ends cleanly:\n{}",
+        role.logs()
+    );
+    assert!(!role.logs().contains("panicked"), "{name}:\n{}", role.logs());
+    for secret in [
+        "chatwoot-secret-1",
+        "digisac-url-secret-1",
+        "baileys-token-1",
+        "C2FVsBQIhrscChlQIMV",
+        "MfKQ9r8GKYqr",
+    ] {
+        assert!(!role.logs().contains(secret), "{name} logged a secret");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_doubled_or_invented_when_the_processor_is_killed() {
     let database = Database::create().await;
@@ -254,20 +290,7 @@ async fn nothing_is_lost_doubled_or_invented_when_the_processor_is_killed() {
     let before = database.count().await;
     let process = deployment.process(&client).await;
 
-    let (accepted, ticket_numbers, answers) = {
-        let ledger = ledger.lock().expect("not poisoned");
-        let accepted: HashSet<usize> = ledger.accepted.values().flatten().copied().collect();
-        let tickets = ledger
-            .accepted
-            .iter()
-            .filter(|((kind, _), _)| *kind == 0)
-            .flat_map(|(_, numbers)| numbers);
-        (
-            accepted,
-            tickets.copied().filter(|n| is_ticket(*n)).collect::<HashSet<_>>(),
-            ledger.answers.clone(),
-        )
-    };
+    let (accepted, ticket_numbers, answers) = accepted_numbers(&ledger);
     assert_eq!(
         accepted.len(),
         3000,
@@ -298,173 +321,7 @@ async fn nothing_is_lost_doubled_or_invented_when_the_processor_is_killed() {
         "forgeries are counted"
     );
 
-    for (mut role, name) in [(ingest, "ingest"), (process, "process")] {
-        assert_eq!(
-            role.terminate().await,
-            Some(0),
-            "{name} drains and ends cleanly:\n{}",
-            role.logs()
-        );
-        assert!(!role.logs().contains("panicked"), "{name}:\n{}", role.logs());
-        for secret in [
-            "chatwoot-secret-1",
-            "digisac-url-secret-1",
-            "baileys-token-1",
-            "C2FVsBQIhrscChlQIMV",
-            "MfKQ9r8GKYqr",
-        ] {
-            assert!(!role.logs().contains(secret), "{name} logged a secret");
-        }
-    }
+    ends_cleanly(ingest, "ingest").await;
+    ends_cleanly(process, "process").await;
     database.drop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_that_is_down_costs_503s_and_loses_nothing() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let broker = OwnBroker {
-        folder: folder.path().join("broker"),
-    };
-    let kafka = broker.start();
-    let database = Database::create().await;
-    let deployment = Deployment::new(&kafka, &database.url, "  []\n");
-    deployment.migrate();
-    let client = Client::default();
-    let ingest = deployment.ingest(&client).await;
-    let _process = deployment.process(&client).await;
-
-    // Senders that try again until they get 200, as platforms that retry do.
-    let stop = Arc::new(AtomicBool::new(false));
-    let accepted = Arc::new(Mutex::new(BTreeMap::<(usize, usize), Vec<usize>>::new()));
-    let refused = Arc::new(Mutex::new(Vec::new()));
-    let mut senders = tokio::task::JoinSet::new();
-    for lane in 0..8_usize {
-        let (client, base, stop) = (client.clone(), deployment.base(), Arc::clone(&stop));
-        let (accepted, refused) = (Arc::clone(&accepted), Arc::clone(&refused));
-        senders.spawn(async move {
-            for number in (lane..).step_by(8) {
-                if stop.load(Ordering::Relaxed) {
-                    break;
-                }
-                loop {
-                    let answer = client
-                        .post(&base, &webhook(lane % 4, lane, number))
-                        .await
-                        .expect("ingest answers");
-                    if answer.status == 200 {
-                        accepted
-                            .lock()
-                            .expect("not poisoned")
-                            .entry((lane % 4, lane))
-                            .or_default()
-                            .push(number);
-                        break;
-                    }
-                    refused.lock().expect("not poisoned").push(answer);
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        });
-    }
-    let total = || {
-        accepted
-            .lock()
-            .expect("not poisoned")
-            .values()
-            .map(Vec::len)
-            .sum::<usize>()
-    };
-    eventually("a calm start", Duration::from_secs(30), async || {
-        (total() > 100).then_some(())
-    })
-    .await;
-
-    broker.kill();
-    let outage = Instant::now();
-    tokio::time::sleep(Duration::from_secs(20)).await;
-    assert_eq!(broker.start(), kafka, "the broker comes back on its port");
-    assert!(outage.elapsed() >= Duration::from_secs(20));
-    let after = total();
-    eventually("accepting again", Duration::from_mins(1), async || {
-        (total() > after + 100).then_some(())
-    })
-    .await;
-    stop.store(true, Ordering::Relaxed);
-    while let Some(done) = senders.join_next().await {
-        done.expect("a sender does not fail");
-    }
-
-    {
-        let refused = refused.lock().expect("not poisoned");
-        assert!(refused.len() > 20, "the outage was felt: {} refusals", refused.len());
-        for answer in refused.iter() {
-            assert_eq!(answer.status, 503, "our own failure is never the sender's fault");
-            assert!(answer.retry_after.is_some_and(|s| (1..=60).contains(&s)), "{answer:?}");
-            // 2 s is the budget; the rest allows for a slow machine.
-            assert!(answer.took < Duration::from_millis(2500), "{answer:?}");
-        }
-    }
-    let ledger = Ledger {
-        accepted: std::mem::take(&mut *accepted.lock().expect("not poisoned")),
-        ..Ledger::default()
-    };
-    let wanted: usize = ledger.accepted.values().map(Vec::len).sum();
-    let wanted = i64::try_from(wanted).expect("fits");
-    eventually("all rows", Duration::from_mins(2), async || {
-        (database.count().await >= wanted).then_some(())
-    })
-    .await;
-    check_rows(&database, &ledger).await;
-    assert!(!ingest.logs().contains("panicked"), "{}", ingest.logs());
-    database.drop().await;
-}
-
-/// A broker for one test, which may kill it; removed at the end.
-struct OwnBroker {
-    folder: std::path::PathBuf,
-}
-
-impl OwnBroker {
-    fn services(&self, command: &str) -> String {
-        let output = Command::new(repository().join("deploy/local/services"))
-            .args([command, "--dir"])
-            .arg(&self.folder)
-            .arg("kafka")
-            .output()
-            .expect("the services script runs");
-        assert!(
-            output.status.success(),
-            "{command}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    /// Starts it, or starts it again, and returns its address.
-    fn start(&self) -> String {
-        let exports = self.services("start");
-        let address = exports
-            .lines()
-            .find_map(|l| l.strip_prefix("export FOREBAY_TEST_KAFKA="));
-        address.expect("the script prints the address").to_owned()
-    }
-
-    fn kill(&self) {
-        let pid = std::fs::read_to_string(self.folder.join("kafka/pid")).expect("the broker's pid");
-        let pid = pid.split_whitespace().next().expect("a pid");
-        assert!(
-            Command::new("kill")
-                .args(["-KILL", pid])
-                .status()
-                .expect("kill(1)")
-                .success()
-        );
-    }
-}
-
-impl Drop for OwnBroker {
-    fn drop(&mut self) {
-        self.services("stop");
-    }
 }
