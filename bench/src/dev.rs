@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
@@ -12,6 +12,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
 
 use crate::body::{self, SECRET, Size};
@@ -84,7 +85,7 @@ pub(crate) async fn measure(setting: &Setting, report: &mut Report) -> anyhow::R
     let begin = load::open_begin();
     load::open_from(begin, port, &Arc::new(requests), RATE, setting.time).await?;
     wait(&arrivals, first + count).await?;
-    let arrivals = arrivals.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let arrivals = arrivals.lock();
     let mut latencies = Histogram::<u64>::new(3)?;
     for number in 0..count as u64 {
         let arrived = arrivals[&(first as u64 + number)];
@@ -105,7 +106,7 @@ pub(crate) async fn measure(setting: &Setting, report: &mut Report) -> anyhow::R
 
 async fn wait(arrivals: &Arrivals, count: usize) -> anyhow::Result<()> {
     for _ in 0..1200 {
-        if arrivals.lock().unwrap_or_else(std::sync::PoisonError::into_inner).len() >= count {
+        if arrivals.lock().len() >= count {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -156,11 +157,7 @@ async fn note(request: Request<Incoming>, arrivals: Arrivals) -> Result<Response
     if let Ok(event) = serde_json::from_slice::<Event>(&body)
         && let Ok(number) = event.data.message.id.parse()
     {
-        arrivals
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .entry(number)
-            .or_insert(arrived);
+        arrivals.lock().entry(number).or_insert(arrived);
     }
     Ok(Response::new(Empty::new()))
 }

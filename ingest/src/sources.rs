@@ -1,9 +1,10 @@
 //! The sources in use: keys hashed in, metric handles looked up, kept for as long as the directory returns the same source.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use net::throttle::LogThrottle;
+use parking_lot::RwLock;
 use schemas::name::{SourceId, Tenant};
 use schemas::platform::Platform;
 use schemas::setting::in_one_line;
@@ -64,7 +65,7 @@ impl Sources {
         let Some(settings) = self.directory.find(id) else {
             return Arc::clone(&self.unknown);
         };
-        let ready = self.ready.read().unwrap_or_else(PoisonError::into_inner);
+        let ready = self.ready.read();
         match ready.get(&settings.id) {
             Some(source) if Arc::ptr_eq(&source.settings, &settings) => Arc::clone(source),
             _ => {
@@ -80,7 +81,7 @@ impl Sources {
             tracing::error!(target: "ingest", source = %settings.id, error, "no one can send to this source");
             Verifier::unusable(error)
         });
-        let mut ready = self.ready.write().unwrap_or_else(PoisonError::into_inner);
+        let mut ready = self.ready.write();
         let before = ready.get(&settings.id);
         let source = Arc::new(ReadySource {
             verifier,
@@ -99,14 +100,14 @@ impl Sources {
     /// to the next call: what that request counts would bring the metrics back.
     pub(crate) fn forget_removed(&self) {
         let removed: Vec<SourceId> = {
-            let ready = self.ready.read().unwrap_or_else(PoisonError::into_inner);
+            let ready = self.ready.read();
             let ids = ready.keys().filter(|id| self.directory.find(id.as_str()).is_none());
             ids.cloned().collect()
         };
         if removed.is_empty() {
             return;
         }
-        let mut ready = self.ready.write().unwrap_or_else(PoisonError::into_inner);
+        let mut ready = self.ready.write();
         for id in removed {
             // Nothing is lent out under the lock. A request that began before the last change holds the metrics alone.
             let unused =
@@ -126,13 +127,14 @@ impl Sources {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
 
     use http::{HeaderMap, HeaderValue};
     use prometheus_client::registry::Registry;
     use schemas::secret::Secret;
     use schemas::source::{Scheme, TokenPlace};
     use schemas::time::Timestamp;
+
+    use parking_lot::Mutex;
 
     use super::*;
     use crate::authenticate::{MAX_SECRETS, Matched, Presented};
@@ -148,13 +150,13 @@ mod tests {
         }
 
         fn set(&self, source: Option<Arc<Source>>) {
-            *self.0.lock().expect("not poisoned") = source;
+            *self.0.lock() = source;
         }
     }
 
     impl SourceDirectory for Changing {
         fn find(&self, id: &str) -> Option<Arc<Source>> {
-            let source = self.0.lock().expect("not poisoned");
+            let source = self.0.lock();
             source.clone().filter(|source| source.id.as_str() == id)
         }
     }

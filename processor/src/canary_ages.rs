@@ -1,8 +1,9 @@
 //! The age of the newest canary per sink and partition, computed on each scrape, so that it grows even when a worker is
 //! stuck.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
+use parking_lot::Mutex;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
@@ -23,7 +24,7 @@ struct Watched {
 
 impl CanaryAges {
     pub(crate) fn watch(&self, sink: &SinkName, status: &Arc<Status>) {
-        let mut watched = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut watched = self.0.lock();
         watched.push(Watched {
             sink: sink.to_string(),
             status: Arc::downgrade(status),
@@ -33,7 +34,7 @@ impl CanaryAges {
 
 impl Collector for CanaryAges {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let watched = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let watched = self.0.lock().clone();
         let mut family = encoder.encode_descriptor(
             "canary_age_seconds",
             "Age of the newest canary record that this sink has seen of a partition",

@@ -4,9 +4,10 @@
 //! that matches get it as usual. The others are [`Undecided`] and become one dead letter each, which names target and
 //! rules: a redrive evaluates these rules again for this target, and repeats no other delivery.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rules::{Rule, Rules, TypeIndex, Verdict};
 use schemas::event::Event;
 use schemas::name::RuleName;
@@ -190,7 +191,7 @@ impl Router {
     fn failure(&self, route: &Route, event: &Event, reason: &str) {
         route.metrics.errors.inc();
         let now = Instant::now();
-        let mut last_report = route.last_report.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last_report = route.last_report.lock();
         last_report.failures += 1;
         if last_report.at.is_some_and(|at| now.duration_since(at) < REPORT_EVERY) {
             return;

@@ -1,8 +1,9 @@
 //! What all partitions of a worker share.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use schemas::log::{Publish, Subscribe};
 use schemas::name::TopicName;
 use schemas::sink::Sink;

@@ -1,9 +1,9 @@
 //! The state of a worker, for readiness and metrics: which partitions it owns, how they move, and what delays them.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use schemas::record::Partition;
 use schemas::time::Timestamp;
 use tokio::time::Instant;
@@ -193,6 +193,6 @@ impl Status {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // No change panics half-way, so the state is consistent even after a panic of a holder.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }

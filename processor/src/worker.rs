@@ -1,9 +1,10 @@
 //! One sink's worker: a member of the sink's consumer group, with one task per assigned partition.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use schemas::BoxFuture;
 use schemas::log::{Change, Consumer, LogError, Membership, Start, Subscription};
 use schemas::name::{GroupName, SinkName};
@@ -102,7 +103,7 @@ impl Worker {
             let shared = &worker.shared;
             shared.status.started();
             for valve in [&shared.valve, &shared.routing_valve] {
-                valve.lock().unwrap_or_else(PoisonError::into_inner).reopen();
+                valve.lock().reopen();
             }
             let result = worker.join_and_work(&shutdown).await;
             if let Err(error) = &result {

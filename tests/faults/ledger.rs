@@ -5,9 +5,9 @@
 //! `<run>/<number>`.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use parking_lot::{Mutex, MutexGuard};
 use uuid::Uuid;
 
 /// Milliseconds since 1970: the clock of the ledger, the receivers and the database, which share one machine.
@@ -124,7 +124,7 @@ impl Ledger {
     }
 
     pub(crate) fn book(&self) -> MutexGuard<'_, Book> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     pub(crate) fn settle(&self, number: usize, state: EventState) {

@@ -1,7 +1,7 @@
 //! A healthy receiver that records every delivery: there are many, so it keeps only what the judge needs.
 
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::{Bytes, Incoming};
@@ -9,6 +9,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use parking_lot::Mutex;
 use standardwebhooks::Webhook as Verifier;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
@@ -64,12 +65,12 @@ impl Receiver {
 
     /// Returns how many arrived, including repeats.
     pub(crate) fn count(&self) -> usize {
-        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.arrivals.lock().len()
     }
 
     /// Returns the arrivals in order.
     pub(crate) fn arrivals(&self) -> Vec<Arrival> {
-        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.arrivals.lock().clone()
     }
 }
 
@@ -95,7 +96,7 @@ async fn answer(
             at_ms: now_ms(),
             verified: verifier.verify(&body, &parts.headers).is_ok(),
         };
-        noted.lock().unwrap_or_else(PoisonError::into_inner).push(arrival);
+        noted.lock().push(arrival);
     }
     Ok(Response::new(Empty::new()))
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::judge::{Finding, Verdict};
@@ -90,7 +90,7 @@ pub(crate) fn add(line: &Line, verdict: &Verdict) {
         "more": line.more,
     });
 
-    let mut lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut lines = LINES.lock();
     // Directly to the stream, because the test harness shows captured output only of failures.
     let mut out = std::io::stdout().lock();
     if lines.is_empty() {

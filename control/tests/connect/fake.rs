@@ -1,12 +1,13 @@
 //! The frame of a fake platform: a real HTTP server, what it was asked, and orders that lead to it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
 use axum::response::Response;
 use control::connect::{Client, ConnectError, Exchange, Order, Report, connect};
+use parking_lot::{Mutex, MutexGuard};
 use schemas::name::{SourceId, Tenant};
 use schemas::platform::Platform;
 use schemas::secret::Secret;
@@ -143,7 +144,7 @@ impl<F: Fake> Running<F> {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock()
 }
 
 async fn read(request: Request) -> Seen {

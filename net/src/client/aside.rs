@@ -3,11 +3,12 @@
 //! Reading is bounded in bytes, in time and in number; beyond that the connection is closed, which is always allowed. The
 //! body itself is thrown away: nothing in it decides, and a receiver must not be a window into our network.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use parking_lot::Mutex;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -53,7 +54,7 @@ impl Aside {
 
     /// Continues with it aside, unless too many are read there already.
     fn spawn(&self, reading: impl Future<Output = ()> + Send + 'static) {
-        let mut all = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.reading.lock();
         while all.try_join_next().is_some() {}
         if all.len() >= MAX_ASIDE {
             return;
@@ -140,7 +141,7 @@ mod tests {
             aside.spawn(async {});
             tokio::task::yield_now().await;
         }
-        let left = aside.reading.lock().expect("no panic").len();
+        let left = aside.reading.lock().len();
         assert!(left < MAX_ASIDE, "{left} that ended are still counted");
     }
 }

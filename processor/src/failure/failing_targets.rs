@@ -1,9 +1,9 @@
 //! Which targets are failing, so that it is logged once when that begins and once when it ends.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use schemas::sink::Target;
 use tokio::time::Instant;
 
@@ -64,7 +64,7 @@ impl FailingTargets {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Target, LastReport>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

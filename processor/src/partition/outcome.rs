@@ -1,8 +1,8 @@
 //! Handles the outcomes of a batch: settled, tried again later, or given up.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use schemas::sink::{Delivery, Outcome, Target};
 use tokio::time::Instant;
 
@@ -131,7 +131,7 @@ impl PartitionTask {
 
     /// The same, for one of the valves.
     pub(super) fn note_at(&self, valve: &Mutex<Valve>, failed: bool, reason: &str) -> Result<(), WorkerError> {
-        let mut valve = valve.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut valve = valve.lock();
         if !valve.note(failed) {
             return Ok(());
         }

@@ -3,11 +3,12 @@
 
 use std::collections::HashMap;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use net::client::{Client, Destination, SendError};
+use parking_lot::RwLock;
 use schemas::endpoint::{Endpoint, EndpointDirectory};
 use schemas::name::Tenant;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -73,12 +74,12 @@ impl Lanes {
     pub(super) fn current(&self) -> Arc<Snapshot> {
         let endpoints = self.directory.endpoints();
         {
-            let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+            let current = self.current.read();
             if Arc::ptr_eq(&current.endpoints, &endpoints) {
                 return Arc::clone(&current);
             }
         }
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.current.write();
         if !Arc::ptr_eq(&current.endpoints, &endpoints) {
             *current = Arc::new(self.follow(&current, endpoints));
         }

@@ -1,8 +1,8 @@
 //! What the HTTP sink counts. The label `endpoint` is bounded by the registered endpoints: what is removed goes.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -135,7 +135,7 @@ pub(super) fn connections(registry: &mut Registry, (open, limit, aside): (Gauge,
 impl EndpointMetrics {
     /// Removes everything that was counted for the endpoint, which was removed.
     pub(super) fn forget(&self) {
-        let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut forgotten = self.forgotten.lock();
         *forgotten = true;
         self.all.remove(self.id.as_str());
     }
@@ -144,7 +144,7 @@ impl EndpointMetrics {
         if class == Class::Delivered {
             self.delivered.inc();
         } else {
-            let forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
+            let forgotten = self.forgotten.lock();
             if *forgotten {
                 return;
             }

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use sqlx::{PgConnection, Row as _};
 
 use super::server::Server;
@@ -33,18 +33,18 @@ pub(super) struct KnownGood(Mutex<Option<Instant>>);
 impl KnownGood {
     /// Whether there is no need to ask.
     pub(super) fn holds(&self) -> bool {
-        let since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = self.0.lock();
         since.is_some_and(|since| since.elapsed() < GOOD_FOR)
     }
 
     /// They were there just now.
     pub(super) fn found(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        *self.0.lock() = Some(Instant::now());
     }
 
     /// Something failed, perhaps because a right is missing.
     pub(super) fn forget(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.0.lock() = None;
     }
 }
 

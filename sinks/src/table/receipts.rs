@@ -8,9 +8,9 @@
 //! Receipts of one event share its partition key, so they come one after the other and need no lock.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use schemas::id::{EventId, HashHalf};
 use schemas::time::Timestamp;
 
@@ -65,7 +65,7 @@ pub(crate) struct Forgetting(Mutex<Option<Instant>>);
 impl Forgetting {
     /// Whether it is time; to one asker.
     pub(crate) fn is_due(&self) -> bool {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.0.lock();
         let due = last.is_none_or(|last| last.elapsed() >= FORGET_EVERY);
         if due {
             *last = Some(Instant::now());

@@ -1,7 +1,7 @@
 //! The demo's endpoint, as a customer would write it: it verifies what it gets per Standard Webhooks.
 
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -11,6 +11,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use schemas::event::Event;
 use sha2::Sha256;
 use tokio::net::TcpListener;
@@ -56,7 +57,7 @@ impl Endpoint {
     }
 
     pub(super) fn received(&self) -> Vec<Received> {
-        self.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.received.lock().clone()
     }
 }
 
@@ -80,7 +81,7 @@ async fn receive(
     let id = header("webhook-id");
     let verified = verify(id, header("webhook-timestamp"), header("webhook-signature"), &body);
     let event = Event::decode(&body);
-    kept.lock().unwrap_or_else(PoisonError::into_inner).push(Received {
+    kept.lock().push(Received {
         id: id.to_owned(),
         event_type: event
             .as_ref()

@@ -1,9 +1,10 @@
 //! Which topics and partitions exist, and which offsets each partition holds: in memory, as committed.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 
+use parking_lot::RwLock;
 use schemas::name::TopicName;
 use schemas::record::{Offset, Partition, TopicId};
 use sqlx::SqliteConnection;
@@ -100,15 +101,11 @@ type Row = (i64, String, i64, i64, i64, i32, i64, Option<i64>, String);
 
 impl Catalog {
     pub(super) fn topic(&self, name: &TopicName) -> Option<Arc<Topic>> {
-        self.topics
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(name)
-            .cloned()
+        self.topics.read().get(name).cloned()
     }
 
     pub(super) fn partition(&self, id: PartitionId) -> Option<Arc<PartitionState>> {
-        let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
+        let topics = self.topics.read();
         topics
             .values()
             .flat_map(|t| &t.partitions)
@@ -126,7 +123,7 @@ impl Catalog {
         )
         .fetch_all(connection)
         .await?;
-        let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
+        let mut topics = self.topics.write();
         for of_topic in rows.chunk_by(|a, b| a.0 == b.0) {
             let (id, ref name, retention_ms, max_record_bytes, ..) = of_topic[0];
             let Ok(name) = name.parse::<TopicName>() else {

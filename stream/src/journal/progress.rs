@@ -1,8 +1,8 @@
 //! Progress that is stored but not yet on disk: the newest per group and partition, until the writer's next commit.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::{Mutex, MutexGuard};
 use schemas::log::{LogError, PartitionState};
 use schemas::name::GroupName;
 use schemas::record::{Offset, PartitionProgress};
@@ -53,7 +53,7 @@ impl PendingProgress {
 
     /// Notes that progress taken before is on disk.
     pub(super) fn written(&self, progress: &[Progress]) {
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = self.written.lock();
         for (group, partition, next) in progress {
             written.insert((*group, *partition), *next);
         }
@@ -61,7 +61,7 @@ impl PendingProgress {
 
     /// Returns the progress that is on disk, as far as it was written since the journal was opened.
     pub(super) fn durable(&self, group: GroupId, partition: PartitionId) -> Option<Offset> {
-        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = self.written.lock();
         written.get(&(group, partition)).copied()
     }
 
@@ -77,7 +77,7 @@ impl PendingProgress {
     }
 
     fn locked(&self) -> MutexGuard<'_, HashMap<(GroupId, PartitionId), Offset>> {
-        self.next.lock().unwrap_or_else(PoisonError::into_inner)
+        self.next.lock()
     }
 }
 

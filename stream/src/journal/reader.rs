@@ -2,10 +2,11 @@
 
 mod follow;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
+use parking_lot::Mutex;
 use schemas::BoxFuture;
 use schemas::log::{Begin, LogError, LostBecause, PartitionReader, Start};
 use schemas::record::{Offset, Partition, PartitionProgress, Record, StoredRecord, TopicId};
@@ -32,11 +33,11 @@ impl Stored {
     }
 
     pub(super) fn get(&self) -> Option<Offset> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.lock()
     }
 
     fn set(&self, at: Offset) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(at);
+        *self.0.lock() = Some(at);
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::{Mutex, MutexGuard};
 use schemas::log::LogError;
 use schemas::name::{GroupName, TopicName};
 use sqlx::SqlitePool;
@@ -130,5 +130,5 @@ impl Shared {
 
 /// What these locks guard is never left half-changed, so a panic elsewhere does not matter.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock()
 }

@@ -1,9 +1,9 @@
 //! What every librdkafka client reports besides its answers: logs, whether brokers can be reached, refused credentials.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use schemas::log::LogError;
@@ -44,7 +44,7 @@ impl Connection {
     }
 
     fn problem(&self) -> MutexGuard<'_, Problem> {
-        self.problem.lock().unwrap_or_else(PoisonError::into_inner)
+        self.problem.lock()
     }
 
     /// Whether no broker could be reached at the last report.

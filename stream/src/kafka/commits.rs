@@ -5,7 +5,7 @@
 //! take as long as the coordinator is down, hence the thread.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
@@ -81,7 +81,7 @@ pub(super) fn commit(
     shared: &Shared,
     slots: impl FnOnce() -> Vec<Arc<Slot>>,
 ) -> KafkaResult<()> {
-    let _turn = shared.committing.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = shared.committing.lock();
     let unconfirmed: Vec<_> = slots()
         .into_iter()
         .filter_map(|slot| slot.unconfirmed().map(|offset| (slot, offset)))
@@ -103,7 +103,7 @@ pub(super) fn commit(
 
 /// Waits until a running commit has ended.
 pub(super) fn settle(shared: &Shared) {
-    drop(shared.committing.lock().unwrap_or_else(PoisonError::into_inner));
+    drop(shared.committing.lock());
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 //! it.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use schemas::name::TopicName;
 
 /// How long a confirmed append proves that the topic accepts records.
@@ -92,7 +92,7 @@ impl Health {
     }
 
     fn with<T>(&self, topic: &TopicName, work: impl FnOnce(&mut Appends) -> T) -> T {
-        let mut topics = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut topics = self.0.lock();
         // Looked up first, so that a name is copied only once.
         if let Some(appends) = topics.get_mut(topic) {
             return work(appends);

@@ -6,9 +6,10 @@
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, DefaultConsumerContext};
 use rdkafka::error::KafkaError;
@@ -43,7 +44,7 @@ pub(super) struct Holes(Mutex<Option<Sender<Jump>>>);
 impl Holes {
     /// Asks the log for the next offset from `expected` on; the slot gets the answer.
     pub(super) fn ask(&self, shared: &Arc<Shared>, slot: Arc<Slot>, expected: Offset, found: Offset) {
-        let mut asker = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut asker = self.0.lock();
         let jump = Jump {
             slot,
             expected,
@@ -76,7 +77,7 @@ impl Holes {
 
     /// Ends the thread once it has nothing to do.
     pub(super) fn close(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.0.lock().take();
     }
 }
 

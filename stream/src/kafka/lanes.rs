@@ -5,10 +5,11 @@
 //! always go through the same producer, so their order is kept; all producers share the room for records that wait.
 
 use std::hash::{DefaultHasher, Hasher as _};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use parking_lot::RwLock;
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -52,7 +53,7 @@ struct Lane {
 
 impl Lane {
     fn current(&self) -> Arc<Producer> {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.current.read().clone()
     }
 }
 
@@ -143,7 +144,7 @@ impl Lanes {
         let lane = &self.all[index];
         match create(&self.options, &self.connection) {
             Ok(producer) => {
-                let mut current = lane.current.write().unwrap_or_else(PoisonError::into_inner);
+                let mut current = lane.current.write();
                 let broken = std::mem::replace(&mut *current, Arc::new(producer));
                 drop(current);
                 drop(broken);

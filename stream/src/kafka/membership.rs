@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
+use std::sync::{Arc, Weak, mpsc};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -125,12 +126,12 @@ impl Shared {
 
     /// The partitions assigned now.
     pub(super) fn slots(&self) -> MutexGuard<'_, BTreeMap<i32, Arc<Slot>>> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+        self.slots.lock()
     }
 
     /// Sends a change to the owner; it is no error if the owner is dropped.
     pub(super) fn notify_owner(&self, change: Result<Change, LogError>) {
-        if let Some(changes) = &*self.changes.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(changes) = &*self.changes.lock() {
             changes.send(change).ok();
         }
     }
@@ -140,7 +141,7 @@ impl Shared {
         for slot in self.slots().values() {
             slot.end();
         }
-        self.changes.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.changes.lock().take();
     }
 
     /// Makes slots and readers for newly assigned partitions.
@@ -185,11 +186,11 @@ impl Events {
     }
 
     pub(super) fn set_consumer(&self, consumer: Weak<BaseConsumer<Events>>) {
-        *self.consumer.lock().unwrap_or_else(PoisonError::into_inner) = consumer;
+        *self.consumer.lock() = consumer;
     }
 
     fn consumer(&self) -> Weak<BaseConsumer<Events>> {
-        Weak::clone(&self.consumer.lock().unwrap_or_else(PoisonError::into_inner))
+        Weak::clone(&self.consumer.lock())
     }
 
     /// Accepts the partitions, but librdkafka does not fetch them yet, and never chooses a position: each reader says

@@ -1,9 +1,10 @@
 //! Publishes: hands a record over, awaits its acknowledgement, and keeps the result for readiness.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::RwLock;
 use rdkafka::error::RDKafkaErrorCode as Code;
 use schemas::log::{LogError, PublishError};
 use schemas::name::TopicName;
@@ -207,20 +208,17 @@ impl Publisher {
     /// Remembers the limit of a topic.
     pub(super) fn set_limit(&self, topic: &TopicName, max_record_bytes: u32) {
         let limit = max_record_bytes.min(self.config.max_record_bytes);
-        self.limits
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(topic.clone(), limit);
+        self.limits.write().insert(topic.clone(), limit);
     }
 
     /// Whether the topic existed when topics were checked.
     fn is_known(&self, topic: &TopicName) -> bool {
-        let limits = self.limits.read().unwrap_or_else(PoisonError::into_inner);
+        let limits = self.limits.read();
         limits.contains_key(topic)
     }
 
     fn limit(&self, topic: &TopicName) -> usize {
-        let limits = self.limits.read().unwrap_or_else(PoisonError::into_inner);
+        let limits = self.limits.read();
         let limit = limits.get(topic).copied().unwrap_or(self.config.max_record_bytes);
         usize::try_from(limit).unwrap_or(usize::MAX)
     }

@@ -5,8 +5,8 @@
 //! the same partition gets a new slot: so an old reader cannot change the new owner's progress.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::{Mutex, MutexGuard};
 use schemas::log::{LogError, LostBecause};
 use schemas::record::{Offset, Partition, StoredRecord, TopicId};
 use tokio::sync::Notify;
@@ -87,7 +87,7 @@ impl Slot {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     // ------------------------------------------------------------------------------------------------- the reader's side
