@@ -213,7 +213,7 @@ fn certificates_that_are_none_are_refused() {
         ("", "holds no certificate"),
         (
             "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n",
-            "cannot use",
+            "not a readable PEM file",
         ),
     ] {
         std::fs::write(&file, content).expect("written");
