@@ -2,6 +2,7 @@
 
 mod blind;
 mod dead_letters;
+mod deaths;
 mod deliver;
 mod partitions;
 mod route;
