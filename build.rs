@@ -1,12 +1,12 @@
-//! Lists the samples in `tests/payloads`, so that `forebay send` and the demo know every one that is there.
+//! Lists the samples in `schemas/samples`, so that `forebay send` and the demo know every one that is there.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    println!("cargo::rerun-if-changed=tests/payloads");
-    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join("tests/payloads");
+    println!("cargo::rerun-if-changed=schemas/samples");
+    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join("schemas/samples");
     let mut list = String::from("&[\n");
     for platform in sorted(&root)?.into_iter().filter(|path| path.is_dir()) {
         let samples: Vec<_> = sorted(&platform)?

@@ -11,7 +11,7 @@ pub(crate) struct Printer {
 }
 
 impl Printer {
-    /// Prints a line. `false` says that no more can be: who only lists ends then, who does something goes on.
+    /// Prints a line. `false` says that no more can be: a command that only lists ends then, one that does something continues.
     pub(crate) fn line(&mut self, text: &str) -> bool {
         if self.failed.is_none() {
             let mut out = io::stdout().lock();

@@ -47,7 +47,7 @@ fn reason(error: &Error) -> String {
              give a default: ${{{name}:-text}}"
         ),
         Error::DuplicateMappingKey { key: Some(key), .. } => {
-            format!("`{key}` is there twice: take one of them out")
+            format!("`{key}` is set twice: take one of them out")
         }
         other => {
             let message = DefaultMessageFormatter.format_message(other);
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_value_behind_a_variable_is_not_shown() {
+    fn a_wrong_value_of_a_variable_is_not_shown() {
         let (place, reason) = refused("number: ${KEY}\nsecret: x\n");
         assert_eq!(place, Some((1, 9)));
         assert!(!reason.is_empty());
@@ -125,9 +125,9 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_there_twice_is_named() {
+    fn a_key_that_is_set_twice_is_named() {
         let (_, reason) = refused("number: 1\nnumber: 2\nsecret: ${KEY}\n");
-        assert_eq!(reason, "`number` is there twice: take one of them out");
+        assert_eq!(reason, "`number` is set twice: take one of them out");
     }
 
     #[test]

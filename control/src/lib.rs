@@ -1,4 +1,4 @@
-//! The registry: which sources may send to us and which endpoints want to hear.
+//! The registry: which sources may send to us and which endpoints receive events.
 //!
 //! In this version the registry is what the configuration file says, read once: [`spec`] is how a source or an endpoint is written,
 //! [`Registry`] the checked snapshot. Ingest and the HTTP sink see it only through the traits

@@ -137,7 +137,7 @@ mod tests {
         let source = registry.find("a").expect("registered");
         assert_eq!((source.tenant.as_str(), source.max_body_bytes), ("default", 1000));
         assert!(registry.find("b").is_none());
-        assert_eq!(registry.endpoints().len(), 1, "a paused endpoint hears nothing");
+        assert_eq!(registry.endpoints().len(), 1, "a paused endpoint gets nothing");
     }
 
     #[test]

@@ -212,7 +212,7 @@ fn compact(value: &Value) -> Vec<u8> {
 }
 
 fn samples() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/payloads")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas/samples")
 }
 
 fn read(file: &Path) -> Vec<u8> {

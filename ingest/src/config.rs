@@ -43,7 +43,7 @@ pub struct Config {
     /// How long a connection may stay open between two requests. Keep it above the idle time of the proxies in front
     /// (60 s is common), or they send a request into a connection that is just being closed.
     pub idle_timeout_ms: u64,
-    /// How long requests may go on after the shutdown began.
+    /// How long requests may continue after the shutdown began.
     pub drain_timeout_ms: u64,
     /// The largest head of a request (HTTP/1) or list of headers (HTTP/2), bytes; at least 8192.
     pub max_header_bytes: usize,

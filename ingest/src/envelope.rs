@@ -199,7 +199,11 @@ mod tests {
         assert_eq!(enveloper.id(&source(), &event(None), later), (id, id_time));
         let other_replica = Enveloper::default().id(&source(), &event(None), later).0;
         assert_ne!(other_replica, id);
-        assert_eq!(other_replica.hash_half(), id.hash_half(), "the sink can still tell");
+        assert_eq!(
+            other_replica.hash_half(),
+            id.hash_half(),
+            "the sink can still recognize it"
+        );
     }
 
     #[test]
@@ -215,7 +219,7 @@ mod tests {
         };
         let received = Timestamp::parse("2026-03-10T13:40:00Z").expect("valid");
         let enveloper = Enveloper::default();
-        let told = |update: &str| {
+        let prepared = |update: &str| {
             let body = body(update);
             let Prepared::Records(records) = enveloper.prepare(&source, &HeaderMap::new(), body.as_bytes(), received)
             else {
@@ -224,11 +228,11 @@ mod tests {
             let event = Event::decode(&records[0].value).expect("an event").attributes;
             (event.id, event.time.to_string())
         };
-        let (id, time) = told(r#""messageTimestamp":1773149810,"#);
+        let (id, time) = prepared(r#""messageTimestamp":1773149810,"#);
         assert_eq!(time, "2026-03-10T13:36:50.000Z");
-        assert_eq!(told(""), (id, received.to_string()));
+        assert_eq!(prepared(""), (id, received.to_string()));
         assert_eq!(
-            told(r#""messageTimestamp":7,"#),
+            prepared(r#""messageTimestamp":7,"#),
             (id, received.to_string()),
             "no credible time"
         );

@@ -1,5 +1,5 @@
 //! The one handler: brings a request through the decision (`decide`), and adds what the decision does without: the time, memory,
-//! metrics and log lines. What is accepted goes on in `accept`; the whole status table is in the module `answer`.
+//! metrics and log lines. What is accepted continues in `accept`; the whole status table is in the module `answer`.
 //!
 //! A secret in the path is checked before the body is read, together with the source, so that a wrong secret and a
 //! source that does not exist get the same answer at the same moment.

@@ -143,7 +143,7 @@ impl Metrics {
         );
         registry.register(
             "forebay_ingest_accept_errors",
-            "connections that could not be accepted, mostly for want of file descriptors",
+            "connections that could not be accepted, mostly because no file descriptors were left",
             all.server.accept_errors.clone(),
         );
         registry.register(

@@ -1,5 +1,5 @@
 //! What the process really takes of the machine's memory when strangers and senders do their worst: a server of its own
-//! process, with the allocator of the program, and its resident memory as the kernel tells it.
+//! process, with the allocator of the program, and its resident memory as the kernel reports it.
 //!
 //! The tests are small. The measurements at full size are run by hand:
 //! `cargo test --release -p ingest --test resident -- --ignored --nocapture --test-threads 1 measure`
@@ -17,7 +17,7 @@ mod resident {
 use std::time::Duration;
 
 use resident::attack::{calm, drip, send_at_once};
-use resident::child::{Server, serve_until_told};
+use resident::child::{Server, serve_until_input_ends};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -35,7 +35,7 @@ fn run<T>(work: impl Future<Output = T>) -> T {
 #[test]
 #[ignore = "the server of the others, which start it in a process of its own"]
 fn serves() {
-    serve_until_told();
+    serve_until_input_ends();
 }
 
 #[test]

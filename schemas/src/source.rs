@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+
 use crate::name::{SourceId, Tenant};
 use crate::platform::Platform;
 use crate::secret::Secret;
@@ -209,20 +211,13 @@ pub enum TokenPlace {
     Body(String),
 }
 
-/// Everything but unreserved characters percent-encoded (RFC 3986 §2.3): how a secret stands in a source's URL, whoever
-/// writes that URL.
+/// All but the unreserved characters of RFC 3986 §2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Returns `bytes` with everything but unreserved characters percent-encoded: how a secret is written in a source's URL,
+/// whoever writes that URL.
 pub fn percent_encoded(bytes: &[u8]) -> String {
-    use fmt::Write as _;
-    let mut out = String::with_capacity(bytes.len());
-    for &byte in bytes {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _written = write!(out, "%{byte:02X}");
-        }
-    }
-    out
+    percent_encode(bytes, RESERVED).to_string()
 }
 
 /// Where ingest looks a source up. A look-up is a read of a snapshot: quick, and never I/O.

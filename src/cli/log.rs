@@ -63,7 +63,7 @@ pub(crate) struct ProgressArgs {
 pub(crate) enum ProgressCommand {
     /// Per sink and partition: what is stored, what the log holds, and how much is left to deliver
     Show(ProgressShowArgs),
-    /// Decide where a sink goes on, while its workers are stopped; without `--yes` only say what would happen
+    /// Decide where a sink continues, while its workers are stopped; without `--yes` only say what would happen
     Set(ProgressSetArgs),
 }
 

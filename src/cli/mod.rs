@@ -30,7 +30,7 @@ pub(crate) enum Command {
     Ingest(RoleArgs),
     /// Read the event log and deliver to the sinks
     Process(ProcessArgs),
-    /// Check configuration and rules, and with `--connect` the services behind them
+    /// Check configuration and rules, and with `--connect` the services that they name
     Check(CheckArgs),
     /// Make or update topics and tables
     Migrate(RoleArgs),
@@ -48,7 +48,7 @@ pub(crate) enum Command {
     Sources(SourcesArgs),
     /// Bring rules of other systems along
     Rules(RulesArgs),
-    /// Show how far each sink is in the event log, and decide where one goes on
+    /// Show how far each sink is in the event log, and decide where one continues
     Progress(ProgressArgs),
 }
 
@@ -94,7 +94,7 @@ pub(crate) struct ProcessArgs {
 pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub(crate) file: ConfigArg,
-    /// Also ask the event log and the databases whether they are there and as they should be
+    /// Also ask the event log and the databases whether they exist and are as they should be
     #[arg(long)]
     pub(crate) connect: bool,
 }
@@ -235,7 +235,7 @@ pub(crate) struct ConnectArgs {
     /// only you can read
     #[arg(long, value_name = "FILE")]
     pub(crate) secret_out: Option<PathBuf>,
-    /// Certificates (PEM) to trust beside the public ones, for a platform behind a private authority
+    /// Certificates (PEM) to trust beside the public ones, for a platform with a certificate of a private authority
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
 }

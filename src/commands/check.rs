@@ -84,7 +84,7 @@ pub(crate) async fn migrate(args: RoleArgs, out: &mut Printer) -> anyhow::Result
     let (event_log, sinks) = (&loaded.config.event_log, &loaded.config.sinks);
     if event_log.kafka.is_none() && event_log.journal.is_none() && sinks.postgres.is_none() {
         return Err(ConfigError(format!(
-            "{}: neither `event_log` nor `sinks.postgres` is there to migrate",
+            "{}: neither `event_log` nor `sinks.postgres` is set: there is nothing to migrate",
             loaded.file
         ))
         .into());

@@ -16,7 +16,7 @@ use crate::config::{self, ConfigError};
 use crate::output::Printer;
 use crate::{assemble, output};
 
-/// Never an argument: what stands on a command line is read by everybody on the machine.
+/// Never an argument: what stands on a command line can be read by everyone on the machine.
 const TOKEN: &str = "FOREBAY_PLATFORM_TOKEN";
 
 /// Runs one of the subcommands.
@@ -58,7 +58,7 @@ async fn register(args: ConnectArgs, out: &mut Printer) -> anyhow::Result<()> {
             "note: the token goes to {host} without encryption: --api is not https"
         ));
     }
-    let client = Client::new(args.ca_file.as_deref()).map_err(|e| ConfigError(format!("--ca-file: {e}")))?;
+    let client = Client::new(args.ca_file.as_deref()).map_err(|e| ConfigError(format!("`--ca-file` {}", e.reason)))?;
     let token = config::secret_from_environment(TOKEN)?;
     // Before anything is registered: what a platform shows only once needs a place to be written to.
     let mut keeper = match &args.secret_out {

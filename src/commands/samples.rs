@@ -1,4 +1,4 @@
-//! Sample bodies of every platform, for `forebay send` and the demo: the files in `tests/payloads`.
+//! Sample bodies of every platform, for `forebay send` and the demo: the files in `schemas/samples`.
 
 use anyhow::Context as _;
 use http::{HeaderMap, HeaderName, HeaderValue};

@@ -9,11 +9,10 @@ use anyhow::{Context as _, anyhow, bail, ensure};
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use net::client::{Client, Guard, Settings, SystemResolver};
 use schemas::secret::Secret;
-use schemas::setting::in_one_line;
 use schemas::source::{Source, SourceDirectory as _};
 use schemas::time::Timestamp;
-use sinks::http::{Client, Config, Guard, SystemResolver};
 use url::Url;
 
 use super::samples;
@@ -125,11 +124,11 @@ impl Sender {
         );
         ensure!(
             base.query().is_none() && base.fragment().is_none(),
-            "--url takes nothing behind the path: the source's own address is put there"
+            "--url takes nothing after the path: the source's own address is put there"
         );
         // The operator names the address here; the guard is for addresses that others register.
-        let client = Client::with(&Config::default(), Guard::allow_all(), Arc::new(SystemResolver));
-        let client = client.map_err(|found| ConfigError(in_one_line(&found)))?;
+        let client = Client::new(&Settings::default(), Guard::allow_all(), Arc::new(SystemResolver));
+        let client = client.map_err(|invalid| ConfigError(invalid.to_string()))?;
         Ok(Self { client, base })
     }
 

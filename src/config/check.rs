@@ -52,7 +52,7 @@ impl Config {
         let Some(http) = &self.sinks.http else {
             return self.registry();
         };
-        let guard = sinks::http::Guard::new(http);
+        let guard = http.guard();
         self.registry_with(&control::Checks {
             source: &ingest::check_source,
             endpoint: &|endpoint| {
@@ -94,7 +94,7 @@ impl SinksConfig {
     pub(crate) fn check(&self) -> Result<(), Vec<Invalid>> {
         let mut found = Findings::default();
         if let Some(http) = &self.http {
-            found.add_within("sinks.http", sinks::http::Client::new(http).map(drop));
+            found.add_within("sinks.http", http.client().map(drop));
         }
         if let Some(postgres) = &self.postgres {
             found.add_within("sinks.postgres", postgres.check());
@@ -111,7 +111,7 @@ impl SinksConfig {
     }
 }
 
-/// Whether somebody can listen there, as far as its form tells.
+/// Whether it has the form of an address to listen on.
 fn check_address(address: &str) -> Result<(), String> {
     let parts = address.rsplit_once(':');
     match parts.filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) {

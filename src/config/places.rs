@@ -8,7 +8,7 @@ use serde_saphyr::{Location, Spanned};
 
 use crate::yaml;
 
-/// Lines and columns, from 1, by the place of what stands there.
+/// Lines and columns, from 1, of each value, by its place.
 #[derive(Debug, Default)]
 pub(crate) struct Places(HashMap<String, (u64, u64)>);
 

@@ -74,7 +74,7 @@ fn the_example_shows_every_key_and_what_it_has_in_comments_is_right() {
             assert!(shown, "`{open} {key}` is not in the example");
         }
     }
-    // One space behind the sign is a setting; three are a choice that excludes what stands there.
+    // One space after the sign is a setting; three are a choice that excludes the setting above.
     let uncommented: Vec<String> = text
         .lines()
         .map(|line| match line.trim_start().strip_prefix("# ") {

@@ -24,7 +24,7 @@ pub(super) async fn prepare(base: &mut Base, make: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits until the log is there and its topics are as specified.
+/// Waits until the log is available and its topics are as specified.
 async fn wait(
     log: &Arc<dyn EventLog>,
     specs: &[TopicSpec],
@@ -42,7 +42,7 @@ async fn wait(
         match outcome {
             Ok(()) => {
                 if reported {
-                    info!("the event log is there");
+                    info!("the event log is available");
                 }
                 ready.cancel();
                 return Ok(());

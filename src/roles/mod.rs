@@ -75,7 +75,7 @@ struct Base {
     topics: Topics,
     specs: Vec<TopicSpec>,
     log: Arc<dyn EventLog>,
-    /// Cancelled when the log is there and its topics are as specified.
+    /// Cancelled when the log is available and its topics are as specified.
     log_ready: CancellationToken,
     /// Cancelled when the process is asked to end.
     shutdown: CancellationToken,

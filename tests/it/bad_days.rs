@@ -88,7 +88,7 @@ fn a_weak_or_broken_secret_is_refused_without_being_shown() {
         &["check"],
         config,
         2,
-        &["forebay.yaml:2:9", "billing", "base64"],
+        &["forebay.yaml:4:15", "billing", "base64"],
     );
     assert!(!stderr(&output).contains("notBase64"), "{}", stderr(&output));
 }

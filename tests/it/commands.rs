@@ -18,7 +18,7 @@ const PLATFORMS: [(&str, &str); 4] = [
 
 fn sample(platform: &str, name: &str) -> String {
     repository()
-        .join(format!("tests/payloads/{platform}/{name}.json"))
+        .join(format!("schemas/samples/{platform}/{name}.json"))
         .display()
         .to_string()
 }

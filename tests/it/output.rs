@@ -35,7 +35,7 @@ const STANDALONE: &[&[&str]] = &[
 
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    let body = repository().join("tests/payloads/digisac/message.created.full.json");
+    let body = repository().join("schemas/samples/digisac/message.created.full.json");
     std::fs::copy(body, folder.path().join("body.json")).expect("copied");
     for (name, text) in [
         ("forebay.yaml", CONFIG),

@@ -34,7 +34,7 @@ struct Sent {
 fn all() -> Vec<Sent> {
     let mut all = Vec::new();
     for platform in Platform::ALL {
-        let folder = repository().join("tests/payloads").join(platform.as_str());
+        let folder = repository().join("schemas/samples").join(platform.as_str());
         let mut files: Vec<_> = std::fs::read_dir(&folder)
             .expect("every platform has samples")
             .map(|entry| entry.expect("readable").path())

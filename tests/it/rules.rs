@@ -85,7 +85,7 @@ fn rules_from_standard_input_pass_the_check_and_match_a_normalized_webhook() {
 /// Returns the event that `forebay normalize` makes of a sample.
 fn normalized(folder: &Path, sample: &str) -> Event {
     let platform = sample.split('/').next().expect("a folder");
-    let file = repository().join(format!("tests/payloads/{sample}.json"));
+    let file = repository().join(format!("schemas/samples/{sample}.json"));
     let output = run(&["normalize", platform, &file.display().to_string()], folder);
     assert!(output.status.success(), "{}", stderr(&output));
     Event::decode(&output.stdout.trim_ascii().to_vec().into()).expect("one event")

@@ -20,7 +20,7 @@ fn files() -> Vec<(PathBuf, String)> {
         for entry in fs::read_dir(&folder).expect("a folder of the repository is readable") {
             let path = entry.expect("an entry of it, too").path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let ours = !["target", ".git", ".forebay", "forebay-data", "payloads", "LICENSE"].contains(&name.as_str());
+            let ours = !["target", ".git", ".forebay", "forebay-data", "samples", "LICENSE"].contains(&name.as_str());
             if path.is_dir() && ours {
                 folders.push(path);
             } else if ours && let Ok(text) = fs::read_to_string(&path) {

@@ -19,7 +19,7 @@ use super::redact::{self, Redactor};
 /// What is common to all requests to a platform.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Access {
-    /// Where its API is; `None`: every customer has another, which is told in --api.
+    /// Where its API is; `None`: every customer has another, which is named in --api.
     pub(super) base: Option<&'static str>,
     /// What all its paths begin with; may stand at the end of --api or not.
     pub(super) prefix: &'static str,
@@ -82,7 +82,7 @@ pub(super) enum Body {
 pub(super) struct Api<'a> {
     task: &'a Task<'a>,
     client: &'a Client,
-    tell: &'a mut (dyn FnMut(&Exchange) + Send),
+    show: &'a mut (dyn FnMut(&Exchange) + Send),
     access: Access,
     base: Url,
     headers: HeaderMap,
@@ -93,7 +93,7 @@ impl<'a> Api<'a> {
     pub(super) fn new(
         task: &'a Task<'a>,
         client: &'a Client,
-        tell: &'a mut (dyn FnMut(&Exchange) + Send),
+        show: &'a mut (dyn FnMut(&Exchange) + Send),
         access: Access,
     ) -> Result<Self, ConnectError> {
         let order = task.order;
@@ -138,7 +138,7 @@ impl<'a> Api<'a> {
         Ok(Self {
             task,
             client,
-            tell,
+            show,
             access,
             base,
             headers,
@@ -152,7 +152,7 @@ impl<'a> Api<'a> {
         token.unwrap_or_default()
     }
 
-    /// Reads: sent in a dry run, too. `path` begins behind the prefix and may hold a query.
+    /// Reads: sent in a dry run, too. `path` begins after the prefix and may hold a query.
     pub(super) async fn read(&mut self, path: &str) -> Result<Value, ConnectError> {
         self.request(Method::GET, path, None).await
     }
@@ -166,7 +166,7 @@ impl<'a> Api<'a> {
     ) -> Result<Option<Value>, ConnectError> {
         if self.task.order.dry_run {
             let url = self.url(path)?;
-            self.tell(&method, &url, Some(&body), Fate::NotSent);
+            self.show(&method, &url, Some(&body), Fate::NotSent);
             return Ok(None);
         }
         self.request(method, path, Some(body)).await.map(Some)
@@ -214,7 +214,7 @@ impl<'a> Api<'a> {
         let what = format!("{method} {}", url.path());
         let answer = self.client.send(method.clone(), &url, headers, bytes).await;
         let fate = answer.as_ref().map_or(Fate::Unanswered, |a| Fate::Answered(a.status));
-        self.tell(&method, &url, body.as_ref(), fate);
+        self.show(&method, &url, body.as_ref(), fate);
         let answer = answer.map_err(|reason| ConnectError::Unreachable {
             host: place::origin(&url),
             reason: self.redactor.text(&reason),
@@ -293,7 +293,7 @@ impl<'a> Api<'a> {
                 found.dedup();
                 found.join("; ")
             }
-            // A page of a proxy tells nothing that the status does not.
+            // A page of a proxy says nothing that the status does not.
             Err(_) if body.trim_ascii_start().starts_with(b"<") => String::new(),
             Err(_) => String::from_utf8_lossy(body).into_owned(),
         };
@@ -315,7 +315,7 @@ impl<'a> Api<'a> {
         Url::parse(&text).map_err(|e| ConnectError::Order(format!("--api is not usable: {e}")))
     }
 
-    fn tell(&mut self, method: &Method, url: &Url, body: Option<&Body>, fate: Fate) {
+    fn show(&mut self, method: &Method, url: &Url, body: Option<&Body>, fate: Fate) {
         let ours = |url: &str| self.task.place.is_led_to_by(url);
         let body = body.map(|body| match body {
             Body::Json(json) => self.redactor.json(json, &ours),
@@ -324,7 +324,7 @@ impl<'a> Api<'a> {
                 self.redactor.text(&shown.join("&"))
             }
         });
-        (self.tell)(&Exchange {
+        (self.show)(&Exchange {
             method: method.clone(),
             url: self.redactor.text(url.as_str()),
             body,

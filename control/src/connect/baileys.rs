@@ -1,5 +1,5 @@
 //! baileys-api (fazer-ai): `POST /connections/{phoneNumber}` with `webhookUrl` and `webhookVerifyToken`. Its source has no
-//! request that tells what a connection is set to, and the POST is made to be repeated: an open connection takes the new
+//! request that shows what a connection is set to, and the POST is made to be repeated: an open connection takes the new
 //! settings over, one that is not open is opened. So it is always sent, and there is nothing to compare.
 
 use http::Method;
@@ -51,7 +51,7 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
     api.change(Method::POST, &path, Body::Json(body)).await?;
     let report = task.report(Outcome::Updated {
         hook: format!("connection {number}"),
-        differences: vec!["not known: baileys-api does not tell, so it is set every time".to_owned()],
+        differences: vec!["not known: baileys-api does not show it, so it is set every time".to_owned()],
     });
     Ok(report.remark(
         "this opens the connection if it is not open, and sets its other options (includeMedia, syncFullHistory, groupsEnabled, …) to \

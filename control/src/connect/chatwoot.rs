@@ -19,7 +19,7 @@ pub(super) const ACCESS: Access = Access {
     headers: &[],
     token: "give the access token of an administrator of the account (Chatwoot: profile settings, at the end of the page) in \
             FOREBAY_PLATFORM_TOKEN",
-    not_found: "are --api (your Chatwoot) and --account (the number behind /accounts/ in its address) right?",
+    not_found: "are --api (your Chatwoot) and --account (the number after /accounts/ in its address) right?",
 };
 
 const EVENTS: &[&str] = &[
@@ -36,10 +36,10 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
     if !matches!(task.way, Way::Signature | Way::UrlSecret | Way::Query(_) | Way::Open) {
         return Err(task.unfit("new versions sign (leave `auth` out), old ones need `scheme: url_secret`"));
     }
-    let account = task.account("the number behind /accounts/ in the address of your Chatwoot")?;
+    let account = task.account("the number after /accounts/ in the address of your Chatwoot")?;
     if account.is_empty() || !account.bytes().all(|b| b.is_ascii_digit()) {
         return Err(ConnectError::Order(format!(
-            "--account is `{account}`: give the number behind /accounts/ in the address of your Chatwoot"
+            "--account is `{account}`: give the number after /accounts/ in the address of your Chatwoot"
         )));
     }
     let path = format!("/accounts/{account}/webhooks");
@@ -84,7 +84,7 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
     Ok(match hook["secret"].as_str().filter(|secret| !secret.is_empty()) {
         Some(secret) => report.signed_with(task, Some(secret)),
         None => report.remark(format!(
-            "this Chatwoot told no secret: it is an old version that signs nothing, or the token is not an administrator's. If it \
+            "this Chatwoot returned no secret: it is an old version that signs nothing, or the token is not an administrator's. If it \
              is old, its webhooks will be refused (401) until source `{}` has `auth: {{ scheme: url_secret }}`; connect again then",
             task.source.id
         )),

@@ -34,7 +34,7 @@ pub enum ConnectError {
         /// Which options to look at.
         way_out: &'static str,
     },
-    /// The platform understood and would not: its words tell why.
+    /// The platform understood and would not: its words say why.
     #[error("{platform} did not accept `{what}` ({status}{words})", words = said(words))]
     Rejected {
         /// The name of the platform that was asked.

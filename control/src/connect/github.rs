@@ -61,7 +61,7 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
         Found::Right(hook) => {
             if secret.is_some() {
                 remarks.push(
-                    "GitHub does not tell which secret it has: after a change of `secrets`, connect with --force"
+                    "GitHub does not show which secret it has: after a change of `secrets`, connect with --force"
                         .to_owned(),
                 );
             }

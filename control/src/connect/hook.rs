@@ -18,7 +18,7 @@ pub(super) struct Hook {
     pub(super) events: BTreeSet<String>,
     /// Whether it is switched on.
     pub(super) active: bool,
-    /// All that the platform tells of it.
+    /// All that the platform says of it.
     pub(super) raw: Value,
 }
 
@@ -29,7 +29,7 @@ pub(super) enum Found<'a> {
     Absent,
     /// It is as it should be.
     Right(&'a Hook),
-    /// It is there, but.
+    /// It exists, but differs.
     Different {
         hook: &'a Hook,
         differences: Vec<String>,
@@ -111,7 +111,7 @@ pub(super) fn look<'a>(
     (found, remarks)
 }
 
-/// What an existing subscription should hold: exactly what was asked for; without that, the defaults beside what is there.
+/// What an existing subscription should hold: exactly what was asked for; else the defaults beside what is registered.
 fn wanted_events(task: &Task<'_>, there: &BTreeSet<String>, defaults: &[&str], all: Option<&str>) -> Vec<String> {
     if !task.order.events.is_empty() {
         return task.order.events.clone();

@@ -46,7 +46,7 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
         id: String::new(),
         url: url.clone(),
         events: [].into(),
-        // Not ours to switch: told as a remark.
+        // Not ours to switch: reported as a remark.
         active: true,
         raw: there.clone(),
     }];

@@ -36,35 +36,35 @@ use api::Api;
 use order::Task;
 
 pub use api::{Exchange, Fate};
-pub use client::{Client, ClientError};
+pub use client::Client;
 pub use error::ConnectError;
 pub use order::{Keep, Order, Outcome, Report};
 pub use place::{proofs, shown_path};
 
-/// Does what `order` asks for, and `tell`s every request as soon as it is answered (or left out, in a dry run).
+/// Does what `order` asks for, and `show`s every request as soon as it is answered (or left out, in a dry run).
 ///
 /// An error after a change can leave that change in place; running again begins by looking, so it is safe.
 pub async fn connect(
     order: &Order<'_>,
     client: &Client,
-    tell: &mut (dyn FnMut(&Exchange) + Send),
+    show: &mut (dyn FnMut(&Exchange) + Send),
 ) -> Result<Report, ConnectError> {
     let task = Task::new(order)?;
     // One line per platform; the compiler asks for the line of a new one.
     match order.source.platform {
-        Platform::Baileys => baileys::connect(&task, &mut Api::new(&task, client, tell, baileys::ACCESS)?).await,
-        Platform::Chatwoot => chatwoot::connect(&task, &mut Api::new(&task, client, tell, chatwoot::ACCESS)?).await,
-        Platform::Digisac => digisac::connect(&task, &mut Api::new(&task, client, tell, digisac::ACCESS)?).await,
-        Platform::Evolution => evolution::connect(&task, &mut Api::new(&task, client, tell, evolution::ACCESS)?).await,
-        Platform::Github => github::connect(&task, &mut Api::new(&task, client, tell, github::ACCESS)?).await,
-        Platform::Line => line::connect(&task, &mut Api::new(&task, client, tell, line::ACCESS)?).await,
-        Platform::Shopify => shopify::connect(&task, &mut Api::new(&task, client, tell, shopify::ACCESS)?).await,
-        Platform::Stripe => stripe::connect(&task, &mut Api::new(&task, client, tell, stripe::ACCESS)?).await,
-        Platform::Telegram => telegram::connect(&task, &mut Api::new(&task, client, tell, telegram::ACCESS)?).await,
-        Platform::Twilio => twilio::connect(&task, &mut Api::new(&task, client, tell, twilio::ACCESS)?).await,
-        Platform::Waha => waha::connect(&task, &mut Api::new(&task, client, tell, waha::ACCESS)?).await,
-        Platform::Web1on1 => web1on1::connect(&task, &mut Api::new(&task, client, tell, web1on1::ACCESS)?).await,
-        Platform::Zendesk => zendesk::connect(&task, &mut Api::new(&task, client, tell, zendesk::ACCESS)?).await,
+        Platform::Baileys => baileys::connect(&task, &mut Api::new(&task, client, show, baileys::ACCESS)?).await,
+        Platform::Chatwoot => chatwoot::connect(&task, &mut Api::new(&task, client, show, chatwoot::ACCESS)?).await,
+        Platform::Digisac => digisac::connect(&task, &mut Api::new(&task, client, show, digisac::ACCESS)?).await,
+        Platform::Evolution => evolution::connect(&task, &mut Api::new(&task, client, show, evolution::ACCESS)?).await,
+        Platform::Github => github::connect(&task, &mut Api::new(&task, client, show, github::ACCESS)?).await,
+        Platform::Line => line::connect(&task, &mut Api::new(&task, client, show, line::ACCESS)?).await,
+        Platform::Shopify => shopify::connect(&task, &mut Api::new(&task, client, show, shopify::ACCESS)?).await,
+        Platform::Stripe => stripe::connect(&task, &mut Api::new(&task, client, show, stripe::ACCESS)?).await,
+        Platform::Telegram => telegram::connect(&task, &mut Api::new(&task, client, show, telegram::ACCESS)?).await,
+        Platform::Twilio => twilio::connect(&task, &mut Api::new(&task, client, show, twilio::ACCESS)?).await,
+        Platform::Waha => waha::connect(&task, &mut Api::new(&task, client, show, waha::ACCESS)?).await,
+        Platform::Web1on1 => web1on1::connect(&task, &mut Api::new(&task, client, show, web1on1::ACCESS)?).await,
+        Platform::Zendesk => zendesk::connect(&task, &mut Api::new(&task, client, show, zendesk::ACCESS)?).await,
         Platform::Cloudevents
         | Platform::Huggy
         | Platform::Intercom

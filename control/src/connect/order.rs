@@ -33,11 +33,11 @@ pub struct Order<'a> {
     pub token: Option<Secret>,
     /// Send only what reads.
     pub dry_run: bool,
-    /// Send the update even if nothing seems to differ: platforms do not tell whether they have the newest secret.
+    /// Send the update even if nothing seems to differ: platforms do not show whether they have the newest secret.
     pub force: bool,
     /// Take the place of another URL, on platforms that have room for one only.
     pub replace: bool,
-    /// Whoever orders can keep a secret that the platform tells once.
+    /// Whoever orders can keep a secret that the platform shows once.
     pub keeps_secret: bool,
 }
 
@@ -120,7 +120,7 @@ impl<'a> Task<'a> {
         self.source.secrets.first()
     }
 
-    /// The newest secret as text, for platforms that are told it.
+    /// The newest secret as text, for platforms that are given it.
     pub(super) fn secret_text(&self) -> Result<&str, ConnectError> {
         let text = self.secret().and_then(Secret::expose_str);
         text.ok_or_else(|| ConnectError::Order(format!("the newest secret of source `{}` is not text", self.source.id)))
@@ -193,7 +193,7 @@ impl<'a> Task<'a> {
     pub(super) fn report(&self, outcome: Outcome) -> Report {
         let mut remarks = Vec::new();
         if !self.place.is_encrypted() && !matches!(outcome, Outcome::ByHand(_)) {
-            remarks.push("the URL is not https: everybody on the way can read the webhooks".to_owned());
+            remarks.push("the URL is not https: everyone on the way can read the webhooks".to_owned());
         }
         Report {
             outcome,

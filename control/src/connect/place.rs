@@ -1,4 +1,4 @@
-//! Our URL for a source, and what a platform has to be told so that the source can prove itself.
+//! Our URL for a source, and what a platform has to be given so that the source can prove itself.
 
 use std::fmt::Write as _;
 
@@ -69,7 +69,7 @@ pub(super) fn scheme_name(source: &Source) -> &'static str {
     }
 }
 
-/// The path of our URL for `source`, behind the public base URL, without the secret in it.
+/// The path of our URL for `source`, after the public base URL, without the secret in it.
 pub fn shown_path(source: &Source) -> String {
     let second = if source.url_secrets.is_empty() {
         ""
@@ -106,7 +106,7 @@ impl Place {
             return wrong("it must hold neither user nor password");
         }
         if base.query().is_some() || base.fragment().is_some() {
-            return wrong("the source's own path goes behind it, so it must hold neither query nor fragment");
+            return wrong("the source's own path goes after it, so it must hold neither query nor fragment");
         }
         let mut url = base.clone();
         url.set_path(&format!("{}/in/{}", base.path().trim_end_matches('/'), source.id));

@@ -1,4 +1,4 @@
-//! Stripe: `GET/POST /v1/webhook_endpoints`, `POST /v1/webhook_endpoints/{id}`, in forms. It makes the signing secret and tells
+//! Stripe: `GET/POST /v1/webhook_endpoints`, `POST /v1/webhook_endpoints/{id}`, in forms. It makes the signing secret and shows
 //! it once, in the answer that creates the endpoint.
 
 use http::Method;
@@ -51,7 +51,7 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
         Found::Absent => {
             if signed && !task.order.keeps_secret && !task.order.dry_run {
                 return Err(ConnectError::Order(
-                    "stripe tells the signing secret only once, when the endpoint is made: say with --secret-out FILE where to keep it"
+                    "stripe shows the signing secret only once, when the endpoint is made: say with --secret-out FILE where to keep it"
                         .to_owned(),
                 ));
             }
@@ -66,7 +66,7 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
     };
     if signed && secret.is_none() && !matches!(outcome, Outcome::Created(_)) {
         remarks.push(format!(
-            "Stripe told its signing secret when the endpoint was made; if it is not in `secrets` of source `{}`, reveal it in the \
+            "Stripe showed its signing secret when the endpoint was made; if it is not in `secrets` of source `{}`, reveal it in the \
              dashboard (Developers, Webhooks)",
             task.source.id
         ));

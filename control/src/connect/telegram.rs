@@ -14,7 +14,7 @@ pub(super) const ACCESS: Access = Access {
     prefix: "",
     credentials: Credentials::Path,
     headers: &[],
-    token: "give the bot's token, as @BotFather told it (123456:ABC…), in FOREBAY_PLATFORM_TOKEN",
+    token: "give the bot's token, as @BotFather gave it (123456:ABC…), in FOREBAY_PLATFORM_TOKEN",
     not_found: "Telegram says so of a token that it does not know, too: is it whole? And is --api right?",
 };
 
@@ -78,7 +78,7 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
         Found::Right(_) => {
             if secret.is_some() {
                 remarks.push(
-                    "Telegram does not tell which secret token it has: after a change of `secrets`, connect with --force".to_owned(),
+                    "Telegram does not show which secret token it has: after a change of `secrets`, connect with --force".to_owned(),
                 );
             }
             remarks.extend(trouble(&info));
@@ -136,7 +136,7 @@ fn trouble(info: &Value) -> Option<String> {
     Some(format!("its last delivery failed: {words}; {waiting} updates wait"))
 }
 
-/// Telegram takes 1 to 256 of `A-Z a-z 0-9 _ -`; told here, because the newest secret would have to change.
+/// Telegram takes 1 to 256 of `A-Z a-z 0-9 _ -`; refused here, because the newest secret would have to change.
 fn secret<'a>(task: &'a Task<'_>) -> Result<&'a str, ConnectError> {
     let secret = task.secret_text()?;
     let fits = secret.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));

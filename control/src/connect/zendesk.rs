@@ -92,7 +92,7 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
             (Outcome::Created(name), id, secret)
         }
     };
-    // It can be asked for at any time, so a source that lacks it is told so at any time.
+    // It can be read at any time, so every run reports when the source lacks it.
     if task.way == Way::Signature && secret.is_none() && !id.is_empty() {
         let path = format!("/webhooks/{}/signing_secret", percent_encoded(id.as_bytes()));
         secret = secret_in(&api.read(&path).await?["signing_secret"]);

@@ -50,7 +50,7 @@ pub enum AuthSpec {
     },
     /// A fixed text in a header, a query parameter or a member of the body.
     Token(TokenSpec),
-    /// A fixed text in the path behind the source id.
+    /// A fixed text in the path after the source id.
     UrlSecret,
     /// `Authorization: Basic`; each secret is `user:password`.
     Basic,
@@ -69,7 +69,7 @@ pub enum AuthSpec {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         url: Option<String>,
     },
-    /// Anybody may send.
+    /// Any sender is accepted.
     None,
 }
 

@@ -50,7 +50,7 @@ impl EndpointSpec {
         if self.secrets.is_empty() {
             found.add(
                 "secrets",
-                "is empty: give at least one, or nobody can verify what is sent",
+                "is empty: give at least one, or no one can verify what is sent",
             );
         }
         let signing_key = |(index, secret): (usize, &Secret)| {

@@ -50,7 +50,7 @@ impl SourceSpec {
         let scheme = self.auth.map(AuthSpec::build).transpose();
         let scheme = found.keep(scheme.map_err(|invalid| within("auth", invalid)));
         if self.secrets.is_empty() && scheme != Some(Some(Scheme::None)) {
-            let reason = "is empty: give at least one, or let anybody send with `auth: { scheme: none }`";
+            let reason = "is empty: give at least one, or let any sender in with `auth: { scheme: none }`";
             found.add("secrets", reason);
         }
         let utc_offset = self.utc_offset.as_deref().map(parse_utc_offset).transpose();

@@ -48,12 +48,12 @@ async fn baileys_gets_a_url_with_the_second_proof_in_it_and_the_token_besides() 
         instance: Some("+5511999990000".to_owned()),
         ..running.order(&baileys)
     };
-    let (result, told) = run(&order).await;
+    let (result, exchanges) = run(&order).await;
     assert_eq!(
         result.expect("connected").url,
         "https://hooks.example.com/in/line-1/[redacted]"
     );
-    let shown = told[0].body.as_deref().expect("a body");
+    let shown = exchanges[0].body.as_deref().expect("a body");
     assert!(
         shown.contains("https://hooks.example.com/in/line-1/[redacted]"),
         "{shown}"
@@ -66,7 +66,7 @@ async fn baileys_gets_a_url_with_the_second_proof_in_it_and_the_token_besides() 
 }
 
 #[tokio::test]
-async fn baileys_is_set_every_time_since_it_tells_nothing() {
+async fn baileys_is_set_every_time_since_it_shows_nothing() {
     let running = Running::start(Baileys(Vec::new())).await;
     let baileys = source(Name::Baileys, None);
     let mut order = Order {
@@ -74,11 +74,11 @@ async fn baileys_is_set_every_time_since_it_tells_nothing() {
         dry_run: true,
         ..running.order(&baileys)
     };
-    let (result, told) = run(&order).await;
+    let (result, exchanges) = run(&order).await;
     result.expect("shown");
     assert!(running.take_seen().is_empty(), "a dry run sends nothing");
-    assert_eq!(told.len(), 1);
-    assert_eq!(told[0].fate, Fate::NotSent);
+    assert_eq!(exchanges.len(), 1);
+    assert_eq!(exchanges[0].fate, Fate::NotSent);
     order.dry_run = false;
     for _ in 0..2 {
         let (result, _) = run(&order).await;

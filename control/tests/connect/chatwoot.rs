@@ -194,7 +194,7 @@ async fn the_secret_that_chatwoot_makes_is_handed_over_until_the_source_has_it()
 }
 
 #[tokio::test]
-async fn an_old_chatwoot_that_signs_nothing_is_told_of_with_the_way_out() {
+async fn an_old_chatwoot_that_signs_nothing_is_reported_with_the_way_out() {
     let running = Running::start(Chatwoot::new(false)).await;
     let chatwoot = source(Name::Chatwoot, None);
     let (result, _) = run(&chatwoot_order(&running, &chatwoot)).await;
@@ -216,7 +216,7 @@ async fn an_old_chatwoot_that_signs_nothing_is_told_of_with_the_way_out() {
 }
 
 #[tokio::test]
-async fn what_chatwoot_has_to_say_is_told_in_its_words() {
+async fn what_chatwoot_has_to_say_is_shown_in_its_words() {
     let running = Running::start(Chatwoot::new(true)).await;
     let chatwoot = source(Name::Chatwoot, None);
     let order = Order {

@@ -34,11 +34,11 @@ pub(crate) async fn conforms<P: Platform>(running: &Running<P>, order: &mut Orde
     assert!(running.state().ours().is_empty(), "nothing is registered at first");
 
     order.dry_run = true;
-    let (result, told) = run(order).await;
+    let (result, exchanges) = run(order).await;
     assert!(matches!(outcome(&result), Outcome::Created(_)), "{result:?}");
     assert_eq!(changes(&running.take_seen()), 0, "a dry run changes nothing");
-    let not_sent: Vec<&Exchange> = told.iter().filter(|e| e.fate == Fate::NotSent).collect();
-    assert!(!not_sent.is_empty(), "it shows what it would send: {told:?}");
+    let not_sent: Vec<&Exchange> = exchanges.iter().filter(|e| e.fate == Fate::NotSent).collect();
+    assert!(!not_sent.is_empty(), "it shows what it would send: {exchanges:?}");
     assert!(
         not_sent.iter().all(|e| e.method != "GET" && e.body.is_some()),
         "{not_sent:?}"
@@ -46,13 +46,13 @@ pub(crate) async fn conforms<P: Platform>(running: &Running<P>, order: &mut Orde
     assert!(running.state().ours().is_empty());
 
     order.dry_run = false;
-    let (result, told) = run(order).await;
+    let (result, exchanges) = run(order).await;
     assert!(matches!(outcome(&result), Outcome::Created(_)), "{result:?}");
     assert!(changes(&running.take_seen()) > 0);
     // Some say 404 while nothing was ever set.
     let in_order =
         |e: &Exchange| matches!(e.fate, Fate::Answered(s) if s.is_success() || e.method == "GET" && s == 404);
-    assert!(told.iter().all(in_order), "{told:?}");
+    assert!(exchanges.iter().all(in_order), "{exchanges:?}");
     let registered = running.state().ours();
     assert!(!registered.is_empty());
 
@@ -97,15 +97,15 @@ pub(crate) async fn conforms<P: Platform>(running: &Running<P>, order: &mut Orde
     refuses_strangers(running, order).await;
 }
 
-/// A wrong token is told as one, with the way to a right one; no token at all is told before anything is sent.
+/// A wrong token is reported as one, with the way to a right one; no token at all is reported before anything is sent.
 pub(crate) async fn refuses_strangers<P: Fake>(running: &Running<P>, order: &mut Order<'_>) {
-    let right = order.token.replace(Secret::new("not-a-token-of-anybody"));
+    let right = order.token.replace(Secret::new("not-a-token-of-anyone"));
     let (result, _) = run(order).await;
     let error = result.expect_err("the token is wrong");
     assert!(matches!(error, ConnectError::Token { .. }), "{error:?}");
     let text = error.to_string();
     assert!(text.contains("FOREBAY_PLATFORM_TOKEN"), "{text}");
-    assert!(!text.contains("not-a-token-of-anybody"), "{text}");
+    assert!(!text.contains("not-a-token-of-anyone"), "{text}");
 
     running.take_seen();
     order.token = None;

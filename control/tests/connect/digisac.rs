@@ -135,7 +135,7 @@ async fn digisac_keeps_what_was_chosen_there_and_takes_exactly_the_events_that_a
 }
 
 #[tokio::test]
-async fn a_second_webhook_that_leads_to_the_source_is_told_of() {
+async fn a_second_webhook_that_leads_to_the_source_is_reported() {
     let mut fake = Digisac(Vec::new());
     for (id, active) in [("off", false), ("on", true)] {
         fake.0.push(json!({"id": id, "name": "x", "url": format!("https://hooks.example.com/in/line-1/{SECRET}"), "active": active,

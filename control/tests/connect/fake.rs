@@ -205,19 +205,19 @@ pub(crate) const URL_SECRET: &str = "secret-of-the-path-2";
 /// What may stand there while it is rotated.
 pub(crate) const OLD_URL_SECRET: &str = "secret-of-the-path-1";
 
-/// Runs an order; also what was told of it. Nothing told may hold a secret, whatever comes of it.
+/// Runs an order; also what was shown of it. Nothing shown may hold a secret, whatever comes of it.
 pub(crate) async fn run(order: &Order<'_>) -> (Result<Report, ConnectError>, Vec<Exchange>) {
     let client = Client::new(None).expect("a client");
     run_with(order, &client).await
 }
 
 pub(crate) async fn run_with(order: &Order<'_>, client: &Client) -> (Result<Report, ConnectError>, Vec<Exchange>) {
-    let mut told = Vec::new();
-    let mut tell = |exchange: &Exchange| told.push(exchange.clone());
-    let result = connect(order, client, &mut tell).await;
+    let mut exchanges = Vec::new();
+    let mut show = |exchange: &Exchange| exchanges.push(exchange.clone());
+    let result = connect(order, client, &mut show).await;
     let shown = match &result {
-        Ok(report) => format!("{told:?} {:?} {} {:?}", report.outcome, report.url, report.remarks),
-        Err(error) => format!("{told:?} {error:?} {error}"),
+        Ok(report) => format!("{exchanges:?} {:?} {} {:?}", report.outcome, report.url, report.remarks),
+        Err(error) => format!("{exchanges:?} {error:?} {error}"),
     };
     for secret in [
         TOKEN,
@@ -230,10 +230,10 @@ pub(crate) async fn run_with(order: &Order<'_>, client: &Client) -> (Result<Repo
     ] {
         assert!(!shown.contains(secret), "{secret} is shown in {shown}");
     }
-    (result, told)
+    (result, exchanges)
 }
 
 /// A secret in what belongs to others.
-pub(crate) const OTHERS_SECRET: &str = "secret-of-somebody-else";
+pub(crate) const OTHERS_SECRET: &str = "secret-of-someone-else";
 /// A secret that the platform makes.
 pub(crate) const MADE_THERE: &str = "secret-made-by-the-platform";

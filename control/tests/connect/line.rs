@@ -50,7 +50,7 @@ impl Platform for Line {
 }
 
 #[tokio::test]
-async fn line_is_connected_once_and_mended_and_its_switch_is_told_of() {
+async fn line_is_connected_once_and_mended_and_its_switch_is_reported() {
     let running = Running::start(Line(None)).await;
     let line = source(Name::Line, None);
     conforms(&running, &mut running.order(&line)).await;

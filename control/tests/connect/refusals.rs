@@ -19,7 +19,7 @@ impl Fake for Always {
     }
 }
 
-/// Sends everybody elsewhere.
+/// Sends everyone elsewhere.
 struct Redirects(Url);
 
 impl Fake for Redirects {
@@ -47,11 +47,11 @@ async fn a_platform_that_does_not_answer_is_given_up_in_time() {
         .expect("a client")
         .with_time_limit(Duration::from_millis(100));
     let started = std::time::Instant::now();
-    let (result, told) = run_with(&order, &client).await;
-    let error = result.expect_err("nobody answers");
+    let (result, exchanges) = run_with(&order, &client).await;
+    let error = result.expect_err("no one answers");
     assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
     assert!(error.to_string().contains("did not answer within 100ms"), "{error}");
-    assert_eq!(told[0].fate, Fate::Unanswered);
+    assert_eq!(exchanges[0].fate, Fate::Unanswered);
     assert!(
         started.elapsed() < Duration::from_secs(20),
         "it waited {:?}",
@@ -60,12 +60,12 @@ async fn a_platform_that_does_not_answer_is_given_up_in_time() {
 
     drop(listener);
     let (result, _) = run_with(&order, &client).await;
-    let error = result.expect_err("nobody is there");
+    let error = result.expect_err("no one listens");
     assert!(error.to_string().contains("cannot connect"), "{error}");
 }
 
 #[tokio::test]
-async fn a_change_that_got_no_answer_is_told_as_one_that_may_have_been_made() {
+async fn a_change_that_got_no_answer_is_reported_as_one_that_may_have_been_made() {
     // The list comes, then the answer to the POST is cut off.
     let running = Running::start(Always(|seen| match seen.method.as_str() {
         "GET" => Answer::json(200, &json!([])),
@@ -95,7 +95,7 @@ async fn a_redirect_is_not_followed_with_the_token() {
         "{error:?}"
     );
     assert!(error.to_string().contains("--api"), "{error}");
-    assert!(elsewhere.take_seen().is_empty(), "nobody else gets the token");
+    assert!(elsewhere.take_seen().is_empty(), "no one else gets the token");
 }
 
 #[tokio::test]
@@ -114,7 +114,7 @@ async fn too_many_requests_and_faults_are_to_be_tried_again() {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_of_the_platform_is_told_as_that() {
+async fn what_is_no_answer_of_the_platform_is_reported_as_that() {
     for answer in [
         (|_: &Seen| Answer::text(200, "<html>welcome</html>")) as fn(&Seen) -> Answer,
         |_| Answer::text(200, ""),
@@ -129,7 +129,7 @@ async fn what_is_no_answer_of_the_platform_is_told_as_that() {
 
 #[tokio::test]
 async fn secrets_that_a_platform_repeats_are_not_repeated_by_us() {
-    // `run` looks for them in everything that is told.
+    // `run` looks for them in everything that is shown.
     let error = error_of(|_| {
         let words = format!("the token {TOKEN} may not register https://hooks.example.com/in/line-1/{SECRET}");
         Answer::json(422, &json!({ "message": words }))
@@ -147,7 +147,7 @@ async fn secrets_that_a_platform_repeats_are_not_repeated_by_us() {
 }
 
 #[tokio::test]
-async fn a_server_without_tls_behind_https_is_told_as_that() {
+async fn a_server_without_tls_at_an_https_address_is_reported_as_that() {
     let running = Running::start(Always(|_| Answer::json(200, &json!([])))).await;
     let digisac = source(Name::Digisac, None);
     let mut api = running.url.clone();

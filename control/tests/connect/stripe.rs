@@ -96,7 +96,7 @@ async fn stripe_is_connected_once_and_mended() {
 }
 
 #[tokio::test]
-async fn stripe_is_not_asked_for_a_secret_that_nobody_would_keep() {
+async fn stripe_is_not_asked_for_a_secret_that_no_one_would_keep() {
     let running = Running::start(stripe()).await;
     let stripe = source(Name::Stripe, None);
     let mut order = Order {

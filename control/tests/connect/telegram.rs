@@ -91,7 +91,7 @@ async fn telegram_is_connected_once_and_mended() {
 }
 
 #[tokio::test]
-async fn what_telegram_would_refuse_is_told_before_and_a_bot_is_not_taken_from_another() {
+async fn what_telegram_would_refuse_is_reported_before_and_a_bot_is_not_taken_from_another() {
     let running = Running::start(telegram(&format!("https://other.example/{OTHERS_SECRET}"))).await;
     let mut bot = source(Name::Telegram, None);
     let error = run(&running.order(&bot)).await.0.expect_err("it is taken");
@@ -133,7 +133,7 @@ async fn what_telegram_would_refuse_is_told_before_and_a_bot_is_not_taken_from_a
 }
 
 #[tokio::test]
-async fn what_telegram_last_had_to_say_is_told() {
+async fn what_telegram_last_had_to_say_is_shown() {
     let mut fake = telegram("https://hooks.example.com/in/line-1");
     fake.info["last_error_message"] = json!("Wrong response from the webhook: 401 Unauthorized");
     let running = Running::start(fake).await;

@@ -1,4 +1,4 @@
-//! The same over TLS: a platform behind a private authority, which only --ca-file makes trusted.
+//! The same over TLS: a platform with a certificate of a private authority, which only --ca-file makes trusted.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -64,7 +64,7 @@ async fn a_private_authority_is_trusted_only_when_it_is_named_and_only_for_its_n
             dry_run: true,
             ..order(&digisac)
         };
-        let error = run(&order).await.0.expect_err("nobody knows that authority");
+        let error = run(&order).await.0.expect_err("no one knows that authority");
         assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
         assert!(error.to_string().contains("cannot agree on TLS"), "{error}");
         let report = run_with(&order, &trusting).await.0.expect("trusted");

@@ -104,7 +104,7 @@ async fn waha_is_connected_once_and_mended_and_the_rest_of_the_session_stays() {
 }
 
 #[tokio::test]
-async fn a_session_without_configuration_gets_one_and_one_that_is_not_there_is_told() {
+async fn a_session_without_configuration_gets_one_and_one_that_does_not_exist_is_reported() {
     let running = Running::start(Waha(Value::Null)).await;
     let waha = source(Name::Waha, None);
     let mut order = Order {

@@ -107,7 +107,7 @@ async fn web1on1_is_connected_once_and_mended_whether_it_shows_the_secret_or_not
 }
 
 #[tokio::test]
-async fn web1on1_is_told_the_newest_secret_and_asked_for_by_user_and_password_where_the_source_wants_that() {
+async fn web1on1_is_given_the_newest_secret_and_asked_for_by_user_and_password_where_the_source_wants_that() {
     let mut fake = Web1on1::new(true);
     fake.services.push(json!({"id": "ours", "name": "n", "type": "webhook", "status": "unverified", "params": {"url": "https://hooks.example.com/in/line-1", "secret": OLD_SECRET}}));
     let running = Running::start(fake).await;

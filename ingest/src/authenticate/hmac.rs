@@ -112,7 +112,7 @@ impl HmacVerifier {
         if !has(&TemplatePart::Body) {
             found.add(
                 "auth.template",
-                "does not cover the body, which anybody could change then: put `{body}` into it",
+                "does not cover the body, which anyone could then change: put `{body}` into it",
             );
         }
         if has(&TemplatePart::Timestamp) != scheme.timestamp.is_some() {

@@ -2,26 +2,11 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::percent_decode_str;
+
 /// Decodes; a percent sign without two hexadecimal digits after it stays as it is.
 pub(crate) fn decode(text: &str) -> Cow<'_, [u8]> {
-    let bytes = text.as_bytes();
-    if !bytes.contains(&b'%') {
-        return Cow::Borrowed(bytes);
-    }
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let mut decoded = [0_u8; 1];
-        let digits = bytes.get(at + 1..at + 3).filter(|_| byte == b'%');
-        if digits.is_some_and(|digits| hex::decode_to_slice(digits, &mut decoded).is_ok()) {
-            out.push(decoded[0]);
-            at += 3;
-        } else {
-            out.push(byte);
-            at += 1;
-        }
-    }
-    Cow::Owned(out)
+    percent_decode_str(text).into()
 }
 
 #[cfg(test)]

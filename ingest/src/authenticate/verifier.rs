@@ -209,7 +209,7 @@ fn check_secrets(source: &Source, scheme: &Scheme, found: &mut Findings) {
     {
         found.add(
             format!("secrets[{index}]"),
-            "is empty, and an empty secret authenticates nobody: give one, or take it out",
+            "is empty, and an empty secret authenticates no one: give one, or take it out",
         );
     }
 }

@@ -32,7 +32,7 @@ pub struct Explanation {
     pub verdict: Verdict,
     /// How the source proves itself, in words.
     pub scheme: String,
-    /// What was looked at and what was found, most telling first. Empty for what passes without a remark.
+    /// What was looked at and what was found, most informative first. Empty for what passes without a remark.
     pub findings: Vec<String>,
 }
 

@@ -43,8 +43,8 @@ pub(super) fn signature(
     let template = scheme.map(|scheme| template_text(&scheme.template));
     let own = search::own(source);
     let matches = search::search(captured, &secrets, own, template.as_deref());
-    let telling = |found: &Match| differences(found, scheme, header);
-    match matches.iter().map(telling).min_by_key(Vec::len) {
+    let differing = |found: &Match| differences(found, scheme, header);
+    match matches.iter().map(differing).min_by_key(Vec::len) {
         Some(differences) if differences.is_empty() => {
             findings.push("the digest itself is right: only the form of the header is not".to_owned());
         }

@@ -65,7 +65,7 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     let has_attributes = ["ce-id", "ce-source", "ce-specversion", "ce-type"]
         .into_iter()
         .any(|name| webhook.headers.contains_key(name));
-    // A format that is not JSON goes on as binary, which the binding allows.
+    // A format that is not JSON is read as binary, which the binding allows.
     if has_attributes && (!says_structured || webhook.json().is_err()) {
         return Ok(Normalized::Events(vec![binary(webhook)]));
     }

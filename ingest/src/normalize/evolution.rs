@@ -95,7 +95,7 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     }))
 }
 
-/// Flat, or as Baileys says it. In groups Evolution writes somebody into `participant` who need not be the sender.
+/// Flat, or as Baileys says it. In groups Evolution writes a person into `participant` who need not be the sender.
 ///
 /// What changes something else than the status has a status too, `SERVER_ACK`, which then says nothing.
 fn updated<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
@@ -117,7 +117,7 @@ fn updated<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
     status(line, named, flat.status, None, flat.datetime.time())
 }
 
-/// The identity has no more than the message, because some versions tell it as an update as well.
+/// The identity has no more than the message, because some versions report it as an update as well.
 fn deleted<'a>(line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
     let flat: Flat<'a> = json.read();
     if flat.key.is_there() {
@@ -146,7 +146,7 @@ fn rewritten<'a>(line: &Line<'a>, json: Json<'a>, ours: Option<Text<'a>>) -> Map
             let from = edit.key.sender(named.outbound, None);
             edited(line, id, named, from, content, time)
         }
-        // Some versions tell every notice under this name.
+        // Some versions report every notice under this name.
         (None, Some("0" | "REVOKE")) => Ok(Fact {
             happened: time,
             ..revoked(line, id, named, None)
@@ -185,8 +185,8 @@ fn contact<'a>(line: &Line<'a>, json: Json<'a>, event: &'static str, data: fn(Co
 
 fn connection<'a>(line: &Line<'a>, data: Json<'a>) -> Mapped<'a> {
     let State { state, reason } = data.read();
-    let told = state.text();
-    let state = match told.as_deref() {
+    let word = state.text();
+    let state = match word.as_deref() {
         Some("open") => ConnectionState::Open,
         Some("connecting") => ConnectionState::Connecting,
         Some("close" | "refused") => ConnectionState::Closed,
@@ -196,7 +196,7 @@ fn connection<'a>(line: &Line<'a>, data: Json<'a>) -> Mapped<'a> {
     let reason = reason
         .text()
         .filter(|reason| reason != "200")
-        .or_else(|| told.filter(|told| told == "refused"));
+        .or_else(|| word.filter(|word| word == "refused"));
     Ok(Fact {
         data: Data::ConnectionUpdated(Connection {
             id: line.channel_id.clone(),

@@ -1,4 +1,4 @@
-//! How platforms make sure of us before they send, and what they want to hear.
+//! How platforms make sure of us before they send, and what answer they expect.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::form::Form;
 
-/// A request by another method than POST. Nobody has proved anything by it, unless the secret stands in the path.
+/// A request by another method than POST. It proves nothing unless the secret is in the path.
 pub(super) struct Handshake<'r> {
     pub(super) source: &'r Source,
     pub(super) method: &'r Method,

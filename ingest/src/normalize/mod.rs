@@ -1,11 +1,11 @@
 //! From a verified webhook to events: what each platform's JSON means in the vocabulary of [`schemas::data`].
 //!
 //! A platform is one file here, its `mod` line, and one line in [`schemas::platforms`]. All of them read the same way, top to
-//! bottom: the handshake, what tells events apart, the ordering key, the time, whose account
+//! bottom: the handshake, what distinguishes events, the ordering key, the time, whose account
 //! it is, then the mapping of each event.
 //!
 //! Nothing here fails and nothing here remembers: a surprise in one event makes that event `unmapped`, and what can only be
-//! told by knowing earlier events (a ticket reopened without the platform saying so, a status that must not be lowered, a
+//! known from earlier events (a ticket reopened without the platform saying so, a status that must not be lowered, a
 //! lease that is out of date) is left to the readers.
 
 mod baileys;
@@ -68,7 +68,7 @@ pub enum Normalized<'a> {
 pub struct NewEvent<'a> {
     /// The normalized event.
     pub data: Data<'a>,
-    /// What the platform tells events apart by, in parts: input of [`EventId::derive`](schemas::id::EventId::derive).
+    /// What the platform distinguishes events by, in parts: input of [`EventId::derive`](schemas::id::EventId::derive).
     pub identity: Vec<Cow<'a, str>>,
     /// When it happened, if the payload has a time that every redelivery repeats.
     pub time: Option<Timestamp>,
@@ -152,7 +152,7 @@ struct Webhook<'a, 'h> {
 }
 
 impl<'a> Webhook<'a, '_> {
-    /// The header's text, if it is there and is text.
+    /// The header's text, if it exists and is text.
     fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok().filter(|text| !text.is_empty())
     }

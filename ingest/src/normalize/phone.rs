@@ -4,7 +4,7 @@
 
 use schemas::data::Text;
 
-/// The fewest digits that a number with its country has (a subscriber number of four behind a country code of three).
+/// The fewest digits that a number with its country has (a subscriber number of four after a country code of three).
 const SHORTEST: usize = 7;
 const LONGEST: usize = 15;
 

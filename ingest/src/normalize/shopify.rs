@@ -2,9 +2,9 @@
 //! `X-Shopify-Shop-Domain`, `X-Shopify-Webhook-Id`, `X-Shopify-Event-Id`, `X-Shopify-Triggered-At` (Shopify docs, "Webhooks
 //! delivery structure"). They are kept, but for the signature.
 //!
-//! What Shopify calls Events comes with the same headers without the `X-`, and is told by two of them, `Shopify-Topic: Product`
+//! What Shopify calls Events comes with the same headers without the `X-`, and is named by two of them, `Shopify-Topic: Product`
 //! and `Shopify-Action: update`; the object's id stands in `Shopify-Resource-Id` (Shopify docs, "Events delivery structure").
-//! Where a header is there under both names, the one without the `X-` counts, as in Shopify's libraries.
+//! Where a header is sent under both names, the one without the `X-` counts, as in Shopify's libraries.
 //!
 //! The type is `shopify.<topic>` with a dot for the slash, and a dot before the action. A retry repeats the webhook's id. The
 //! object's own `updated_at` is not the event's time: an order that is paid and fulfilled at once has one for both.
@@ -45,14 +45,14 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     };
     let topic = topic.as_deref().unwrap_or("unmapped");
     let names = ["x-shopify-webhook-id", "x-shopify-event-id"];
-    let told_apart_by = names.into_iter().find_map(|name| said(webhook, name));
+    let discriminator = names.into_iter().find_map(|name| said(webhook, name));
     let resource = said(webhook, "x-shopify-resource-id");
     let subject = body.id.text().or_else(|| resource.map(|id| id.to_owned().into()));
     Ok(Normalized::Events(vec![NewEvent {
         data,
         identity: vec![
             topic.to_owned().into(),
-            told_apart_by.map_or_else(|| digest(webhook.body), str::to_owned).into(),
+            discriminator.map_or_else(|| digest(webhook.body), str::to_owned).into(),
         ],
         time: said(webhook, "x-shopify-triggered-at").and_then(Timestamp::parse),
         happened: None,

@@ -1,4 +1,4 @@
-//! Never a 2xx before durability; our own trouble is 503; what is verified goes on.
+//! Never a 2xx before durability; our own trouble is 503; what is verified is still published.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -42,7 +42,7 @@ async fn there_is_no_answer_before_the_log_has_acknowledged() {
 }
 
 #[tokio::test]
-async fn no_acknowledgement_within_the_budget_is_503_and_the_work_goes_on() {
+async fn no_acknowledgement_within_the_budget_is_503_and_the_work_continues() {
     let room = Room::start(Config {
         ack_budget_ms: 100,
         ..Config::default()

@@ -130,7 +130,7 @@ async fn requests_on_one_connection_are_answered_in_their_order() {
     let post = |path: &str, n: u32| format!("POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n{n}");
     let mut client = room.connect().await;
     client
-        .send([post("/in/open", 1), post("/in/nobody", 2), post("/in/open", 3)].concat())
+        .send([post("/in/open", 1), post("/in/no-one", 2), post("/in/open", 3)].concat())
         .await;
     let statuses = [
         client.reply().await.status,

@@ -1,4 +1,4 @@
-//! What platforms ask before they send, and that each hears what it wants to hear, over HTTP.
+//! What platforms ask before they send, and that each gets the answer that it asks for, over HTTP.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -82,7 +82,7 @@ async fn twitter_gets_the_answer_that_only_the_secret_makes() {
 }
 
 #[tokio::test]
-async fn cloudevents_senders_are_told_that_they_may() {
+async fn cloudevents_senders_get_permission() {
     let room = Room::start(Config::default()).await;
     let headers = "WebHook-Request-Origin: eventemitter.example.com\r\nWebHook-Request-Rate: 120\r\n";
     let reply = ask(&room, "OPTIONS", "/in/cloudevents", headers).await;
@@ -93,7 +93,7 @@ async fn cloudevents_senders_are_told_that_they_may() {
         reply.header("allow").is_some_and(|allow| allow.contains("POST")),
         "{reply:?}"
     );
-    // Nobody asked anything that the specification knows.
+    // Without the headers it is no question that the specification knows.
     assert_ne!(ask(&room, "OPTIONS", "/in/cloudevents", "").await.status, 200);
 }
 

@@ -10,18 +10,18 @@ use crate::room::{Room, signed, signed_at};
 #[tokio::test]
 async fn a_replay_inside_the_window_is_the_same_event_again() {
     let room = Room::start(Config::default()).await;
-    let request = signed("chatwoot", r#"{"event":"nobody.knows","id":1}"#);
+    let request = signed("chatwoot", r#"{"event":"no-one.knows","id":1}"#);
     room.exchange(&request).await.assert_accepted();
     room.exchange(&request).await.assert_accepted();
     // A retry of the sender is signed anew.
     let later = Timestamp::from_millis(Timestamp::now().millis() + 60_000).expect("in range");
-    room.exchange(signed_at("chatwoot", r#"{"event":"nobody.knows","id":1}"#, later))
+    room.exchange(signed_at("chatwoot", r#"{"event":"no-one.knows","id":1}"#, later))
         .await
         .assert_accepted();
     let ids: std::collections::HashSet<_> = room.log.events().iter().map(Event::id).collect();
     assert_eq!((room.log.durable().len(), ids.len()), (3, 1));
     let other = room
-        .exchange(signed("open", r#"{"event":"nobody.knows","id":1}"#))
+        .exchange(signed("open", r#"{"event":"no-one.knows","id":1}"#))
         .await;
     other.assert_accepted();
     let last = room.log.events().pop().expect("published");

@@ -7,7 +7,7 @@ use crate::room::{Room, signed, signed_at};
 use harness::publish_log::Mode;
 
 fn payload(name: &str) -> Vec<u8> {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/payloads");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas/samples");
     std::fs::read(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
@@ -69,7 +69,7 @@ async fn authentic_but_unreadable_is_200_and_kept_as_unmapped() {
         b"\xff\xfe{",
         b"{\"event\":\"\xc3\x28\"}",
         deep.as_bytes(),
-        b"{\"event\":\"nobody.knows\",\"data\":{}}",
+        b"{\"event\":\"no-one.knows\",\"data\":{}}",
         b"{\"event\":\"message_created\",\"content\":\"\\u0000\\ud800\"",
     ];
     for body in bodies {
@@ -85,10 +85,10 @@ async fn authentic_but_unreadable_is_200_and_kept_as_unmapped() {
 async fn no_such_source_and_a_wrong_secret_in_the_path_are_the_same_404() {
     let room = Room::start(Config::default()).await;
     let post = |path: &str| format!("POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{{}}");
-    let unknown = room.exchange(post("/in/nobody")).await;
+    let unknown = room.exchange(post("/in/no-one")).await;
     unknown.assert_refused(404, "ingest URL");
     for path in [
-        "/in/nobody/url%2Fsecret%2B1",
+        "/in/no-one/url%2Fsecret%2B1",
         "/in/digisac",
         "/in/digisac/",
         "/in/digisac/wrong",
@@ -258,7 +258,7 @@ async fn other_methods_are_405_and_never_a_redirect() {
             reply.assert_refused(405, "POST");
             assert_eq!(reply.header("allow"), Some("POST"));
         }
-        for path in ["/in/digisac/x/y", "/in/nobody"] {
+        for path in ["/in/digisac/x/y", "/in/no-one"] {
             let reply = room
                 .exchange(format!("{method} {path} HTTP/1.1\r\nHost: h\r\n\r\n"))
                 .await;

@@ -76,7 +76,7 @@ async fn a_wrong_path_is_answered_byte_for_byte_as_a_source_that_is_not_there() 
     let room = Room::start(Config::default()).await;
     for (source, body) in SOURCES {
         let good = good(source, body);
-        let unknown = bytes(&room, &good.replace(source, "two-nobody00")).await;
+        let unknown = bytes(&room, &good.replace(source, "two-no-one00")).await;
         assert!(unknown.starts_with("HTTP/1.1 404 Not Found\n"), "{unknown}");
         for path in [
             "",
@@ -111,7 +111,7 @@ async fn a_wrong_path_is_answered_byte_for_byte_as_a_source_that_is_not_there() 
 #[tokio::test]
 async fn a_wrong_path_is_refused_before_the_body_is_looked_at() {
     let room = Room::start(Config::default()).await;
-    for source in ["two-chatwoot", "two-baileys", "two-nobody00"] {
+    for source in ["two-chatwoot", "two-baileys", "two-no-one00"] {
         let head = |path: &str, length: usize| {
             format!(
                 "POST /in/{source}{path} HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n\r\n"
@@ -142,7 +142,7 @@ async fn a_handshake_is_answered_under_the_right_path_only() {
         .assert_refused(403, "verify token");
     let unknown = bytes(
         &room,
-        &ask(IN_PATH, "metas%20token").replace("two-whatsapp", "two-nobody"),
+        &ask(IN_PATH, "metas%20token").replace("two-whatsapp", "two-no-one"),
     )
     .await;
     for path in ["", "/wrong"] {
@@ -160,8 +160,8 @@ async fn a_wrong_path_takes_no_longer_with_one_proof_than_with_another_or_withou
     let body = format!("{{\"x\":\"{}\"}}", "y".repeat(15_000));
     let right = good("two-chatwoot", &body).replace(IN_PATH, "/wrong");
     let wrong = forged(&right);
-    let nobody = right.replace("two-chatwoot", "two-nobody00");
-    let requests = [right, wrong, nobody];
+    let unknown = right.replace("two-chatwoot", "two-no-one00");
+    let requests = [right, wrong, unknown];
     let mut least = [Duration::MAX; 3];
     for round in 0..60 {
         for turn in 0..3 {

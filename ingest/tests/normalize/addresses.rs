@@ -1,4 +1,4 @@
-//! One person, one address; one chat, one order: bodies of `WhatsApp`'s bridges that name somebody by the phone's address, by the
+//! One person, one address; one chat, one order: bodies of `WhatsApp`'s bridges that name a person by the phone's address, by the
 //! hidden id, or by both.
 
 use schemas::data::{Data, Message};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{one, sample};
 
-/// The message of an event, with what it is told apart by and what orders it.
+/// The message of an event, with what distinguishes it and what orders it.
 fn read(platform: Platform, body: &str) -> (Message<'_>, String, String, Option<String>) {
     let event = one(platform, body);
     let id = format!("{:?} {:?}", event.identity, event.time);
@@ -112,7 +112,7 @@ fn what_is_no_phone_number_is_none() {
 }
 
 #[test]
-fn a_message_told_under_both_addresses_is_one_event() {
+fn a_message_reported_under_both_addresses_is_one_event() {
     let (phone, hidden) = (
         sample(Platform::Waha, "message.told_twice.phone.json"),
         sample(Platform::Waha, "message.told_twice.hidden.json"),
@@ -160,7 +160,7 @@ fn an_answer_names_the_message_as_the_message_names_itself() {
     assert_eq!(answer.answer.and_then(|answer| answer.id).as_deref(), Some("s"));
 }
 
-/// In a group the participant stands behind the id; ours and theirs are told apart by who wrote what is answered.
+/// In a group the participant follows the id; ours and theirs are distinguished by who wrote what is answered.
 #[test]
 fn an_answer_in_a_group_names_the_author_of_what_it_answers() {
     for (author, expected) in [

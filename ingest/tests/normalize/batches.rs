@@ -123,14 +123,14 @@ fn a_history_is_its_messages_and_what_stands_beside() {
     let history = format!(
         r#"{{"event":"messaging-history.set","data":{{"chats":[{{"id":"c"}}],"contacts":[{{"id":"p"}}],"messages":[{message},{{"key":{{"remoteJid":"5512@s.whatsapp.net","id":"B"}},"messageTimestamp":1773149831,"message":{{"pinInChatMessage":{{}}}}}}],"lidPnMappings":[],"groupNames":[["1@g.us","x"]]}}}}"#
     );
-    let told = one(Platform::Baileys, &at_its_time);
+    let alone = one(Platform::Baileys, &at_its_time);
     let found = events(Platform::Baileys, history.as_bytes());
     let types: Vec<_> = found.iter().map(|event| event.data.event_type().to_string()).collect();
     assert_eq!(
         types,
         ["message.created", "unmapped", "unmapped", "unmapped", "unmapped"]
     );
-    assert_eq!((&found[0].identity, found[0].time), (&told.identity, told.time));
+    assert_eq!((&found[0].identity, found[0].time), (&alone.identity, alone.time));
     assert_eq!(found[1].ordering_key, "5512@s.whatsapp.net");
     let raws: Vec<_> = found[2..].iter().map(|event| format!("{:?}", event.raw)).collect();
     for (raw, part) in raws.iter().zip([r#"id\":\"c"#, r#"id\":\"p"#, "1@g.us"]) {

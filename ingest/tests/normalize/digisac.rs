@@ -81,7 +81,7 @@ fn one_bad_element_of_a_list_keeps_its_place_and_its_account() {
 }
 
 #[test]
-fn an_update_says_again_who_and_what_and_is_told_apart_by_its_moment() {
+fn an_update_says_again_who_and_what_and_is_distinguished_by_its_moment() {
     let at = |moment: &str| {
         format!(r#"{{"event":"contact.updated","data":{{"id":"c","name":"Ana","isGroup":false,"block":"1"{moment}}}}}"#)
     };
@@ -177,7 +177,7 @@ fn what_happens_once_is_one_event_whatever_state_its_body_shows() {
 }
 
 #[test]
-fn a_number_is_a_phone_only_of_somebody_who_has_one() {
+fn a_number_is_a_phone_only_of_a_person_who_has_one() {
     for (fields, expected) in [
         (r#""data":{"number":"5511900000001"}"#, Some("+5511900000001")),
         (r#""data":{"number":"+55 11 90000-0001"}"#, Some("+5511900000001")),
@@ -193,7 +193,7 @@ fn a_number_is_a_phone_only_of_somebody_who_has_one() {
             r#""data":{"number":"5511900000001"},"idFromService":"5511900000001","service":{"type":"whatsapp-business"}"#,
             Some("+5511900000001"),
         ),
-        // The number of somebody who is known by another id.
+        // The number of a person who is known by another id.
         (
             r#""data":{"number":"5511900000001"},"idFromService":"271000000000002@lid""#,
             Some("+5511900000001"),
@@ -279,7 +279,7 @@ fn an_address_of_whatsapps_says_the_channel_too() {
 }
 
 #[test]
-fn people_whom_the_body_has_are_told_and_references_can_be_followed() {
+fn people_whom_the_body_has_are_named_and_references_can_be_followed() {
     let body = message("message.created.with_people.json");
     let said = said(&body);
     let to = said.to.expect("the customer");
@@ -320,7 +320,7 @@ fn people_whom_the_body_has_are_told_and_references_can_be_followed() {
 }
 
 #[test]
-fn what_a_message_offers_and_what_was_chosen_is_told() {
+fn what_a_message_offers_and_what_was_chosen_is_reported() {
     let chosen = message("message.created.list_reply.json");
     let chosen = said(&chosen);
     assert_eq!(chosen.text.as_deref(), Some("Suco"));
@@ -345,7 +345,7 @@ fn what_a_message_offers_and_what_was_chosen_is_told() {
 }
 
 #[test]
-fn who_wrote_ours_is_told_at_least_by_kind() {
+fn who_wrote_ours_is_named_at_least_by_kind() {
     for (fields, kind, id) in [
         (r#""userId":"u""#, Some(PartyKind::Agent), Some("u")),
         (r#""isFromBot":true,"botId":"b""#, Some(PartyKind::Bot), Some("b")),

@@ -64,7 +64,7 @@ fn half_a_surrogate_pair_costs_one_character() {
 }
 
 #[test]
-fn times_are_told_by_their_size_and_a_local_one_is_none() {
+fn the_unit_of_a_time_is_decided_by_its_size_and_a_local_one_is_none() {
     let moment = Some("2026-03-10T13:36:50.912Z".to_owned());
     let second = Some("2026-03-10T13:36:50.000Z".to_owned());
     for (sent, expected) in [

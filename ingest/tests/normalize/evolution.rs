@@ -28,7 +28,7 @@ fn what_is_sent_over_the_interface_and_comes_back_as_a_message_is_one_event() {
 }
 
 #[test]
-fn a_deletion_told_under_three_names_is_one_event() {
+fn a_deletion_reported_under_three_names_is_one_event() {
     let as_deletion = body(
         "messages.delete",
         r#"{"remoteJid":"5511@s.whatsapp.net","fromMe":false,"id":"A","participant":""}"#,

@@ -1,4 +1,4 @@
-//! Senders whose events keep their own type: GitHub, Stripe, Shopify, `CloudEvents`, Standard Webhooks. What tells their
+//! Senders whose events keep their own type: GitHub, Stripe, Shopify, `CloudEvents`, Standard Webhooks. What distinguishes their
 //! events apart, what is kept of the headers, and what a stripped or odd webhook becomes.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -127,7 +127,7 @@ fn shopifys_headers_count_without_their_prefix_too() {
 }
 
 #[test]
-fn what_lacks_an_attribute_is_told_apart_by_all_that_it_says() {
+fn what_lacks_an_attribute_is_distinguished_by_all_that_it_says() {
     let binary = |subject| {
         let headers = [("ce-specversion", "1.0"), ("ce-source", "/s"), ("ce-subject", subject)];
         only(Platform::Cloudevents, &headers, "{}")
@@ -318,7 +318,7 @@ fn brackets_in_a_stripe_type_become_dots() {
 }
 
 #[test]
-fn the_mode_of_a_cloud_event_is_told_by_its_media_type_then_by_its_headers_then_by_its_body() {
+fn the_mode_of_a_cloud_event_is_decided_by_its_media_type_then_by_its_headers_then_by_its_body() {
     const EVENT: &str = r#"{"specversion":"1.0","id":"1","source":"/s","type":"in.body"}"#;
     let binary = [
         ("ce-specversion", "1.0"),

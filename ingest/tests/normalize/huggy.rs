@@ -108,7 +108,7 @@ fn equal_elements_of_two_unknown_events_are_two_events() {
 }
 
 #[test]
-fn who_writes_is_told_by_the_senders_type_else_by_the_events_name() {
+fn who_writes_is_decided_by_the_senders_type_else_by_the_events_name() {
     for (event, sender_type, expected) in [
         ("receivedAllMessage", r#""whatsapp-enterprise""#, Direction::Inbound),
         ("receivedAllMessage", r#""agent""#, Direction::Outbound),
@@ -194,7 +194,7 @@ fn what_happens_within_a_second_is_as_many_events() {
 }
 
 #[test]
-fn what_happens_to_a_chat_is_told_apart_by_what_it_is_about_not_by_the_chats_state() {
+fn what_happens_to_a_chat_is_distinguished_by_what_it_is_about_not_by_the_chats_state() {
     let id = |body: &str| id_of(&one(Platform::Huggy, body));
     let entered = sample(Platform::Huggy, "agentEntered.dated.json");
     let later_state = entered
@@ -208,7 +208,7 @@ fn what_happens_to_a_chat_is_told_apart_by_what_it_is_about_not_by_the_chats_sta
         "the same agent again"
     );
 
-    // When it does not say when, all that it says tells it apart.
+    // When it does not say when, all that it says distinguishes it.
     let undated = |agent: u32| format!(r#"{{"messages":{{"agentEntered":[{{"id":7,"agent":{{"id":{agent}}}}}]}}}}"#);
     assert_ne!(id(&undated(1)), id(&undated(2)));
     assert_eq!(id(&undated(1)), id(&undated(1)));
@@ -280,7 +280,7 @@ fn the_channel_is_huggys_word_in_common_words_and_a_line_is_its_uuid() {
 }
 
 #[test]
-fn who_is_not_named_is_told_by_kind() {
+fn who_is_not_named_is_reported_by_kind() {
     let body = sample(Platform::Huggy, "receivedAllMessage.bot.unnamed.json");
     let Data::MessageCreated(message) = one(Platform::Huggy, &body).data else {
         panic!("a message")

@@ -105,7 +105,7 @@ fn who_unblocks_the_bot_was_known_before() {
 }
 
 #[test]
-fn events_of_a_group_need_one_and_somebody_in_it() {
+fn events_of_a_group_need_one_and_a_person_in_it() {
     for (kind, more, expected) in [
         ("join", r#""source":{"groupId":"C"}"#, "group.created"),
         ("join", r#""source":{"roomId":"R"}"#, "group.created"),
@@ -144,7 +144,7 @@ fn events_of_a_group_need_one_and_somebody_in_it() {
 }
 
 #[test]
-fn events_without_an_id_are_told_apart_by_what_they_say() {
+fn events_without_an_id_are_distinguished_by_what_they_say() {
     let body = |text: &str| {
         format!(
             r#"{{"events":[{{"type":"message","source":{{"userId":"U"}},"message":{{"id":"1","text":"{text}"}}}}]}}"#

@@ -90,7 +90,7 @@ fn samples_of(platform: Platform) -> Vec<Sample> {
             headers,
         }
     };
-    let files = files_of(&below("../tests/payloads").join(platform.as_str()));
+    let files = files_of(&below("../schemas/samples").join(platform.as_str()));
     let is_body = |file: &PathBuf| file.extension().is_some_and(|extension| extension != "headers");
     files.into_iter().filter(is_body).map(of).collect()
 }
@@ -123,7 +123,7 @@ fn files_of(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn sample(platform: Platform, name: &str) -> String {
-    let file = below("../tests/payloads").join(platform.as_str()).join(name);
+    let file = below("../schemas/samples").join(platform.as_str()).join(name);
     fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 

@@ -49,7 +49,7 @@ fn the_two_events_about_one_deletion_are_one() {
 }
 
 #[test]
-fn who_is_named_first_does_not_tell_group_changes_apart() {
+fn who_is_named_first_does_not_distinguish_group_changes() {
     let change = |participants: &str, author: &str| {
         format!(
             r#"{{"event":"group-participants.update","data":{{"id":"1@g.us","author":"{author}","action":"add","participants":{participants}}}}}"#
@@ -69,7 +69,7 @@ fn who_is_named_first_does_not_tell_group_changes_apart() {
 }
 
 #[test]
-fn coming_and_going_by_oneself_is_told_from_being_added_and_removed() {
+fn coming_and_going_by_oneself_is_distinguished_from_being_added_and_removed() {
     let action = |author: &str, action: &str, participants: &str| {
         let body = format!(
             r#"{{"event":"group-participants.update","data":{{"id":"1@g.us",{author}"action":"{action}","participants":{participants}}}}}"#
@@ -246,7 +246,7 @@ fn messages_taken_back_are_named_one_by_one_or_all_at_once() {
 }
 
 #[test]
-fn a_standard_event_is_told_apart_by_its_webhook_id_and_a_foreign_type_keeps_its_name() {
+fn a_standard_event_is_distinguished_by_its_webhook_id_and_a_foreign_type_keeps_its_name() {
     for (body, event_type, key) in [
         (r#"{"type":"a.b","data":{"id":7}}"#, "a.b", "7"),
         (

@@ -1,4 +1,4 @@
-//! Zendesk and Intercom: what tells events apart, which event becomes which, and what surprises become.
+//! Zendesk and Intercom: what distinguishes events, which event becomes which, and what surprises become.
 
 use http::{HeaderMap, HeaderValue};
 use ingest::normalize::{NewEvent, Normalized, Reply, normalize};
@@ -265,8 +265,8 @@ fn a_comment_of_the_staff_goes_out_and_a_private_one_is_a_note() {
 }
 
 #[test]
-fn bodies_that_a_trigger_made_up_are_told_apart_by_their_invocation() {
-    let told = |invocation: Option<&'static str>, body: &str| {
+fn bodies_that_a_trigger_made_up_are_distinguished_by_their_invocation() {
+    let identity_of = |invocation: Option<&'static str>, body: &str| {
         let mut headers = HeaderMap::new();
         if let Some(invocation) = invocation {
             headers.insert("x-zendesk-webhook-invocation-id", HeaderValue::from_static(invocation));
@@ -280,12 +280,16 @@ fn bodies_that_a_trigger_made_up_are_told_apart_by_their_invocation() {
         }
     };
     let open = r#"{"id":"12","status":"open"}"#;
-    assert_eq!(told(Some("a"), open), told(Some("a"), open), "a retry");
-    assert_ne!(told(Some("a"), open), told(Some("b"), open), "the same ticket again");
+    assert_eq!(identity_of(Some("a"), open), identity_of(Some("a"), open), "a retry");
     assert_ne!(
-        told(None, open),
-        told(None, r#"{"id":"12","status":"solved"}"#),
+        identity_of(Some("a"), open),
+        identity_of(Some("b"), open),
+        "the same ticket again"
+    );
+    assert_ne!(
+        identity_of(None, open),
+        identity_of(None, r#"{"id":"12","status":"solved"}"#),
         "`id` is the ticket's"
     );
-    assert_eq!(told(None, open), told(None, open));
+    assert_eq!(identity_of(None, open), identity_of(None, open));
 }

@@ -209,14 +209,14 @@ fn what_is_odd_about_an_event_costs_no_more_than_it_must() {
     ] {
         let body = callback(event);
         let found = one(Platform::Slack, &body);
-        let told = format!("{} {}", found.data.event_type(), found.ordering_key);
-        assert_eq!(told, expected, "{event}");
+        let described = format!("{} {}", found.data.event_type(), found.ordering_key);
+        assert_eq!(described, expected, "{event}");
         assert_eq!(found.account.as_deref(), Some("T1"), "{event}");
     }
 }
 
 #[test]
-fn a_group_is_told_by_the_kind_of_the_channel_or_by_the_letter_of_its_id() {
+fn a_group_is_recognized_by_the_kind_of_the_channel_or_by_the_letter_of_its_id() {
     for (channel, channel_type, expected) in [
         ("C1", r#""channel""#, Some(true)),
         ("C1", r#""group""#, Some(true)),
@@ -304,7 +304,7 @@ fn forms_are_commands_or_interactions_or_kept_as_they_are() {
     assert_ne!(
         one(Platform::Slack, first).identity,
         one(Platform::Slack, second).identity,
-        "without a trigger the content tells them apart"
+        "without a trigger the content distinguishes them"
     );
 }
 

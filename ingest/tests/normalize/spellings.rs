@@ -113,7 +113,7 @@ fn texts_of_digits_as_numbers() {
 }
 
 #[test]
-fn members_that_nobody_knows() {
+fn members_that_no_one_knows() {
     /// But for objects whose keys are data: what changed at Chatwoot, the events of Huggy.
     fn with_unknown(value: &Value, name: &str) -> Value {
         match value {
@@ -132,7 +132,7 @@ fn members_that_nobody_knows() {
             other => other.clone(),
         }
     }
-    // A group's change is told apart by what it says, whatever that is.
+    // A group's change is distinguished by what it says, whatever that is.
     let except = ["baileys groups.update", "evolution groups.update"];
     unchanged(|value| bytes(&with_unknown(value, "")), &except);
 }
@@ -185,7 +185,7 @@ fn nulls_are_as_good_as_nothing() {
         ),
         other => other,
     };
-    // `"admin": null` says that somebody is none.
+    // `"admin": null` says that a member is none.
     let except = [
         "baileys group",
         "evolution group",

@@ -14,7 +14,7 @@ fn update(kind: &str, content: &str) -> String {
 }
 
 #[test]
-fn an_update_is_told_apart_by_its_id_alone_with_every_digit() {
+fn an_update_is_distinguished_by_its_id_alone_with_every_digit() {
     for (kind, content) in [
         (
             "message",
@@ -71,7 +71,7 @@ fn each_deleted_message_is_an_event_and_a_bad_id_does_not_take_the_others_with_i
 }
 
 #[test]
-fn what_happened_to_a_member_is_told_by_their_standing_before_and_after() {
+fn what_happened_to_a_member_is_decided_by_their_standing_before_and_after() {
     let action = |old: &str, new: &str, from: u8| {
         let member = |status: &str| {
             let (status, inside) = status.split_once('/').unwrap_or((status, "null"));
@@ -283,7 +283,7 @@ fn the_mark_of_a_topic_is_no_quote_and_a_quote_leads_to_a_message_of_its_chat() 
 }
 
 #[test]
-fn what_nobody_wrote_is_no_message_and_content_that_is_newer_is_one() {
+fn what_no_one_wrote_is_no_message_and_content_that_is_newer_is_one() {
     for name in [
         "message.pinned_message",
         "message.migrate_to_chat_id",
@@ -343,7 +343,7 @@ fn what_a_button_of_a_keyboard_brought_is_an_answer() {
 
 #[test]
 fn a_reaction_is_what_was_given_not_the_first_that_is_shown() {
-    let told = |old: &[&str], new: &[&str]| {
+    let reaction = |old: &[&str], new: &[&str]| {
         let list = |emojis: &[&str]| {
             let each: Vec<_> = emojis
                 .iter()
@@ -368,7 +368,7 @@ fn a_reaction_is_what_was_given_not_the_first_that_is_shown() {
         (&["a", "b"], &["b"], Some("b")),
         (&["a"], &[], None),
     ] {
-        assert_eq!(told(old, new).as_deref(), expected, "{old:?} {new:?}");
+        assert_eq!(reaction(old, new).as_deref(), expected, "{old:?} {new:?}");
     }
 }
 

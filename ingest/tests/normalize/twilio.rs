@@ -1,4 +1,4 @@
-//! Twilio's forms: what tells them apart, and what they put up with.
+//! Twilio's forms: what distinguishes them, and what they put up with.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{events, one, sample};
 
-fn told(body: &str) -> String {
+fn described(body: &str) -> String {
     let event = one(Platform::Twilio, body);
     format!("{} {}", event.data.event_type(), event.ordering_key)
 }
@@ -123,7 +123,7 @@ fn a_form_is_what_its_members_say() {
         ("&&=&%zz=%ff&MessageSid=SM1&From=1", "message.created 1"),
         ("x=1", "unmapped unmapped"),
     ] {
-        assert_eq!(told(body), expected, "{body}");
+        assert_eq!(described(body), expected, "{body}");
         let event = one(Platform::Twilio, body);
         assert!(
             matches!(&event.raw, Raw::Bytes(raw) if **raw == *body.as_bytes()),
@@ -171,12 +171,12 @@ fn a_form_of_a_hundred_thousand_files_is_read_in_one_go() {
 fn each_streamed_event_is_its_own_and_what_is_none_is_kept() {
     let body = r#"[{"type":"a.b","id":1},{"type":"message.created","id":"2","source":"s"},{"type":"a b","id":3},{"id":4},null,[]]"#;
     let events = events(Platform::Twilio, body.as_bytes());
-    let told: Vec<_> = events
+    let described: Vec<_> = events
         .iter()
         .map(|event| format!("{} {}", event.data.event_type(), event.ordering_key))
         .collect();
     assert_eq!(
-        told,
+        described,
         [
             "twilio.a.b 1",
             "twilio.message.created s",

@@ -7,7 +7,7 @@ use schemas::platform::Platform;
 
 use crate::{events, one, sample};
 
-fn told(body: &str) -> Vec<String> {
+fn described(body: &str) -> Vec<String> {
     events(Platform::Twitter, body.as_bytes())
         .iter()
         .map(|event| format!("{} {}", event.data.event_type(), event.ordering_key))
@@ -21,7 +21,7 @@ fn each_element_of_each_list_is_an_event_of_its_own() {
         {"type":"message_create","id":"B","message_create":{"sender_id":"1","target":{"recipient_id":"2"}}},
         {"type":"message_create","message_create":{"sender_id":"2"}}, null, 7],"user_has_blocked":"false","x":[1]}"#;
     assert_eq!(
-        told(body),
+        described(body),
         [
             "twitter.follow 1",
             "twitter.follow 1",
@@ -44,7 +44,7 @@ fn each_element_of_each_list_is_an_event_of_its_own() {
 }
 
 #[test]
-fn two_accounts_of_ours_are_each_told_of_their_side() {
+fn two_accounts_of_ours_each_get_their_side() {
     let received = sample(Platform::Twitter, "direct_message_events.received.json");
     let sent = received.replace(r#""for_user_id": "2244994945""#, r#""for_user_id": "3805104374""#);
     assert_ne!(sent, received);
@@ -88,7 +88,7 @@ fn what_is_odd_is_kept_and_harms_nothing_else() {
         (r#"{"for_user_id":"1"}"#, "unmapped unmapped"),
         ("[]", "unmapped unmapped"),
     ] {
-        assert_eq!(told(body), [expected], "{body}");
+        assert_eq!(described(body), [expected], "{body}");
     }
 }
 
@@ -131,7 +131,7 @@ fn a_quick_reply_has_the_metadata_that_we_gave_it() {
 }
 
 #[test]
-fn how_many_followers_somebody_has_by_then_is_no_part_of_following() {
+fn how_many_followers_a_user_has_by_then_is_no_part_of_following() {
     let body = sample(Platform::Twitter, "follow_events.unfollow.json");
     let identity = |from: &str, to: &str| {
         let other = body.replace(from, to);
@@ -160,8 +160,8 @@ fn a_message_by_either_api_is_one_event() {
 }
 
 #[test]
-fn the_second_api_tells_one_event_a_call_and_what_is_odd_in_it_is_kept() {
-    let told = |data: &str| {
+fn the_second_api_sends_one_event_a_call_and_what_is_odd_in_it_is_kept() {
+    let described = |data: &str| {
         let body = format!(r#"{{"data":{data}}}"#);
         let event = one(Platform::Twitter, &body);
         assert!(matches!(&event.raw, Raw::Json(raw) if **raw == *body), "{body}");
@@ -194,9 +194,9 @@ fn the_second_api_tells_one_event_a_call_and_what_is_odd_in_it_is_kept() {
         ),
         (r#"{"event_uuid":"1","payload":{"id":"7"}}"#, "unmapped unmapped"),
     ] {
-        assert_eq!(told(data), expected, "{data}");
+        assert_eq!(described(data), expected, "{data}");
     }
-    // Without any id, what it says tells it apart.
+    // Without any id, what it says distinguishes it.
     let identity = |after: &str| {
         let body = format!(
             r#"{{"data":{{"event_type":"profile.update.bio","filter":{{"user_id":"1"}},"payload":{{"after":"{after}"}}}}}}"#

@@ -98,7 +98,7 @@ fn who_did_it_decides_between_joining_and_being_added() {
 }
 
 #[test]
-fn that_we_left_is_told_twice_and_is_one_event() {
+fn that_we_left_is_reported_twice_and_is_one_event() {
     let to_us = body(
         "group.v2.leave",
         r#"{"timestamp":1773149880,"group":{"id":"1@g.us"},"_data":{}}"#,
@@ -203,7 +203,7 @@ fn the_customer_is_whom_our_message_went_to_though_no_engine_says_it() {
 #[test]
 fn a_reaction_names_the_message_as_it_is_named_here() {
     let lid = r#""me":{"id":"5511900000009@c.us","lid":"279@lid"},"engine":"GOWS""#;
-    for (own, told, expected) in [
+    for (own, target, expected) in [
         // In a chat of two.
         ("false_5511@c.us_R", "false_5511900000009@c.us_A", "true_5511@c.us_A"),
         ("false_5511@c.us_R", "true_5511900000009@c.us_A", "false_5511@c.us_A"),
@@ -239,7 +239,7 @@ fn a_reaction_names_the_message_as_it_is_named_here() {
         ),
     ] {
         let payload =
-            format!(r#"{{"id":"{own}","timestamp":1773149810,"reaction":{{"text":"!","messageId":"{told}"}}}}"#);
+            format!(r#"{{"id":"{own}","timestamp":1773149810,"reaction":{{"text":"!","messageId":"{target}"}}}}"#);
         let body = body("message.reaction", &payload).replace(r#""me":{"id":"5511900000009@c.us"}"#, lid);
         let Data::MessageReaction(reaction) = one(Platform::Waha, &body).data else {
             panic!("{body}")

@@ -31,10 +31,10 @@ fn a_message_is_asked_what_it_is_not_the_name_of_its_event() {
 }
 
 #[test]
-fn commands_are_told_as_what_they_do_to_the_ticket() {
+fn commands_are_reported_as_what_they_do_to_the_ticket() {
     for (command, expected) in [
         ("/assign", "ticket.transferred"),
-        ("/assign to somebody", "ticket.transferred"),
+        ("/assign to someone", "ticket.transferred"),
         ("/notify", "ticket.transferred"),
         ("/accept", "ticket.updated"),
         ("/join", "ticket.updated"),
@@ -60,7 +60,7 @@ fn commands_are_told_as_what_they_do_to_the_ticket() {
 }
 
 #[test]
-fn the_customer_is_the_contact_and_everybody_else_their_user() {
+fn the_customer_is_the_contact_and_everyone_else_their_user() {
     for (role, direction, id) in [
         (r#""contact""#, Direction::Inbound, "k"),
         (r#""agent""#, Direction::Outbound, "u"),
@@ -77,7 +77,7 @@ fn the_customer_is_the_contact_and_everybody_else_their_user() {
 }
 
 #[test]
-fn what_is_made_anew_for_each_attempt_does_not_tell_events_apart() {
+fn what_is_made_anew_for_each_attempt_does_not_distinguish_events() {
     for name in [
         "message.create.contact.chat.json",
         "conversation.update.json",

@@ -101,11 +101,11 @@ fn one_surprise_costs_itself_only_and_stays_in_its_conversation() {
     ] {
         let body = messages(&format!(r#"[{element},{{"from":"1","id":"Z"}}]"#));
         let events = events(Platform::WhatsappCloud, body.as_bytes());
-        let told: Vec<_> = events
+        let described: Vec<_> = events
             .iter()
             .map(|event| format!("{} {}", event.data.event_type(), event.ordering_key))
             .collect();
-        assert_eq!(told, [expected, "message.created P/1"], "{element}");
+        assert_eq!(described, [expected, "message.created P/1"], "{element}");
     }
     for (element, expected) in [
         (r#"{"id":"A","status":"sent","recipient_id":1}"#, "message.status"),

@@ -47,7 +47,7 @@ fn a_customer_is_one_party_under_either_id() {
 }
 
 #[test]
-fn who_is_called_otherwise_from_now_on_is_told_in_the_order_of_until_now() {
+fn who_is_called_otherwise_from_now_on_is_reported_in_the_order_of_until_now() {
     let message = &said("messages.system.user_changed_user_id")[0];
     assert_eq!(message["kind"], "system");
     assert_eq!(

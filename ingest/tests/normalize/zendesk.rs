@@ -54,7 +54,10 @@ fn who_got_a_ticket_is_as_the_event_says_not_as_the_ticket_stands() {
     let Data::TicketTransferred(ticket) = one(Platform::Zendesk, &taken_away).data else {
         panic!("a transfer")
     };
-    assert_eq!(ticket.assignee, None, "nobody, though the ticket shows somebody again");
+    assert_eq!(
+        ticket.assignee, None,
+        "no one, though the ticket shows an assignee again"
+    );
 }
 
 #[test]
@@ -94,7 +97,7 @@ fn a_file_that_comes_after_its_comment_is_an_update_of_it() {
 }
 
 #[test]
-fn a_comment_that_becomes_a_note_is_an_update_of_it_where_its_author_is_told() {
+fn a_comment_that_becomes_a_note_is_an_update_of_it_where_its_author_is_named() {
     let author = r#""author":{"id":"5","is_staff":true}"#;
     for (name, fields, expected) in [
         (
@@ -121,7 +124,7 @@ fn a_comment_that_becomes_a_note_is_an_update_of_it_where_its_author_is_told() {
 }
 
 #[test]
-fn an_outbound_comment_is_to_the_requester_and_a_note_is_to_nobody() {
+fn an_outbound_comment_is_to_the_requester_and_a_note_is_to_no_one() {
     for (public, expected) in [("true", Some("7")), ("false", None)] {
         let said = format!(r#"{{"id":"1","body":"x","is_public":{public},"author":{{"is_staff":true}}}}"#);
         let body = comment("comment_added", &said);
@@ -167,7 +170,7 @@ fn the_channel_is_zendesks_way_to_it_in_common_words() {
 }
 
 #[test]
-fn a_number_that_a_user_got_is_told() {
+fn a_number_that_a_user_got_is_reported() {
     for (kind, value, expected) in [
         ("phone_number", "+5511900000001", Some("+5511900000001")),
         ("PHONE_NUMBER", "+55 11 90000-0001", Some("+5511900000001")),

@@ -91,7 +91,7 @@ impl Drop for Server {
 }
 
 /// The child's whole life. Does nothing unless it was started as a child.
-pub(crate) fn serve_until_told() {
+pub(crate) fn serve_until_input_ends() {
     let mut budget = String::new();
     if !std::io::stdin().is_terminal() {
         std::io::stdin().read_line(&mut budget).expect("an input");

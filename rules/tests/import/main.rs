@@ -71,7 +71,7 @@ fn webhook(raw: &Value) -> Event {
 }
 
 fn sample(name: &str) -> Value {
-    let path = format!("{}/../tests/payloads/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/../schemas/samples/{name}.json", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_str(&std::fs::read_to_string(path).expect("the sample")).expect("JSON")
 }
 

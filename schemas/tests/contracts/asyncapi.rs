@@ -248,7 +248,7 @@ fn references(value: &Value, found: &mut Vec<String>) {
 }
 
 #[test]
-fn everything_that_the_document_refers_to_is_there() {
+fn everything_that_the_document_refers_to_exists() {
     let document = document();
     let mut found = Vec::new();
     references(&document, &mut found);

@@ -228,7 +228,7 @@ fn a_broken_example_is_refused() {
             remove(&mut broken["data"], "raw");
             remove(&mut broken["data"], "raw_base64");
         });
-        refuse("its raw part is there twice", &|broken| {
+        refuse("its raw part occurs twice", &|broken| {
             broken["data"]["raw"] = json!({});
             broken["data"]["raw_base64"] = json!("e30=");
         });

@@ -48,7 +48,7 @@ pub(crate) fn dead_letter() -> Record {
     letter("the endpoint answered 410 Gone", 1, &[])
 }
 
-/// The same, of which a rule could not tell whether it goes there. It has every header that there is.
+/// The same, of which a rule could not say whether it goes there. It has every header that there is.
 pub(crate) fn undecided() -> Record {
     let rule = RuleName::new("vip").expect("valid");
     letter("rule `vip` cannot be evaluated: division by zero", 0, &[rule])

@@ -1,4 +1,4 @@
-//! The committed schemas are those of the types, are valid themselves, and tell good from bad.
+//! The committed schemas are those of the types, are valid themselves, and distinguish good from bad.
 
 use std::collections::BTreeMap;
 

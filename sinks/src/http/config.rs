@@ -1,8 +1,13 @@
 //! The configuration of the HTTP sink and of its client.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
+use http::HeaderValue;
 use ipnet::IpNet;
+use net::client::{Allowed, Client, Guard, Resolve, Settings, SystemResolver};
+use schemas::setting::{Findings, Invalid};
 use serde::{Deserialize, Deserializer};
 
 /// How deliveries leave, and to where they may go at all. Nothing here belongs to one endpoint.
@@ -53,6 +58,48 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// The guard that these settings ask for.
+    pub fn guard(&self) -> Guard {
+        Guard::new(Allowed {
+            networks: self.allowed_networks.clone(),
+            ports: self.allowed_ports.clone(),
+            plain_http: self.allow_plain_http,
+        })
+    }
+
+    /// A client with that guard, or everything that is wrong with the settings.
+    pub fn client(&self) -> Result<Client, Vec<Invalid>> {
+        self.client_with(self.guard(), Arc::new(SystemResolver))
+    }
+
+    /// A client with another guard or resolver.
+    pub fn client_with(&self, guard: Guard, resolver: Arc<dyn Resolve>) -> Result<Client, Vec<Invalid>> {
+        let mut found = Findings::default();
+        let user_agent = HeaderValue::from_str(&self.user_agent);
+        let user_agent = user_agent.map_err(|_| format!("is `{}`: use printable ASCII only", self.user_agent));
+        let user_agent = found.keep_at("user_agent", user_agent);
+        if self.connect_timeout_ms == 0 {
+            found.add("connect_timeout_ms", "is 0: give at least 1");
+        }
+        if self.max_connections == Some(0) {
+            found.add("max_connections", "is 0: give at least 1");
+        }
+        let settings = Settings {
+            user_agent: user_agent.unwrap_or(Settings::default().user_agent),
+            connect_timeout: Duration::from_millis(self.connect_timeout_ms),
+            response_max_bytes: self.response_max_bytes,
+            max_connections: self.max_connections,
+            connection_wait: Duration::from_millis(self.connection_wait_ms),
+            pool_idle: Duration::from_secs(self.pool_idle_seconds),
+            ca_file: self.ca_file.clone(),
+        };
+        let client = Client::new(&settings, guard, resolver).map_err(|invalid| vec![invalid]);
+        let client = found.keep(client);
+        found.into_value(client)
+    }
+}
+
 fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
     let network = |text: String| {
         text.parse::<IpNet>().map_err(|_| {
@@ -86,5 +133,22 @@ mod tests {
         assert!(error.to_string().contains("`127.0.0.1` is not a network"), "{error}");
         let error = serde_json::from_str::<Config>(r#"{"allowed_network": []}"#).expect_err("misspelt");
         assert!(error.to_string().contains("allowed_network"), "{error}");
+    }
+
+    #[test]
+    fn every_value_that_cannot_work_is_named() {
+        let config = Config {
+            user_agent: "a\r\nhost: b".to_owned(),
+            connect_timeout_ms: 0,
+            max_connections: Some(0),
+            ca_file: Some("nowhere.pem".into()),
+            ..Config::default()
+        };
+        let found = config.client().expect_err("not usable");
+        let places: Vec<&str> = found.iter().map(|invalid| &*invalid.place).collect();
+        assert_eq!(
+            places,
+            ["user_agent", "connect_timeout_ms", "max_connections", "ca_file"]
+        );
     }
 }

@@ -7,13 +7,12 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use net::client::{Client, Destination, SendError};
 use schemas::endpoint::{Endpoint, EndpointDirectory};
 use schemas::name::Tenant;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 
-use super::client::{Client, Destination};
-use super::error::SendError;
 use super::metrics::{EndpointMetrics, Metrics};
 
 /// The lanes of all enabled endpoints, kept in step with the directory.

@@ -1,21 +1,14 @@
 //! The sink `http`: signed deliveries to registered endpoints.
 //!
 //! The way of one delivery: [`HttpSink::targets`] names the endpoints of the event's tenant that want its type; the
-//! endpoint's lane (`lanes`) gives a slot; the [`Client`] finds a connection of its pool (`pool`), or makes one (`connect`
-//! resolves, has every address judged by the [`Guard`], and dials one of them); the request is signed anew (`sign`) and
-//! posted; the answer's head becomes an outcome (`verdict`), and its body is read aside (`aside`). What this process itself
-//! lacks (`lack`) is charged to no endpoint. Events of one key reach an endpoint one after the other. Retrying is the processor's.
+//! endpoint's lane (`lanes`) gives a slot; the [`Client`] finds a connection of its pool, or makes one to an address that its
+//! guard has judged; the request is signed anew (`sign`) and posted; the answer's head becomes an outcome (`verdict`), and its
+//! body is read aside. What this process itself lacks is charged to no endpoint. Events of one key reach an endpoint one after
+//! the other. Retrying is the processor's.
 
-mod aside;
-mod client;
 mod config;
-mod connect;
-mod error;
-mod guard;
-mod lack;
 mod lanes;
 mod metrics;
-mod pool;
 mod sign;
 mod verdict;
 
@@ -24,6 +17,7 @@ use std::sync::Arc;
 use chrono::Utc;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use net::client::{Answer, Client, SendError};
 use prometheus_client::registry::Registry;
 use schemas::BoxFuture;
 use schemas::endpoint::{Endpoint, EndpointDirectory};
@@ -33,16 +27,11 @@ use schemas::setting::Invalid;
 use schemas::sink::{Batch, Delivery, Outcome, Sink, Target, Unavailable};
 use tokio::time::Instant;
 
-pub use client::{Client, Destination, Response};
 pub use config::Config;
-pub use connect::{Resolve, SystemResolver};
-pub use error::SendError;
-pub use guard::{Blocked, Guard, special_purpose};
 pub use sign::signature;
 pub use verdict::Class;
 
 use crate::order;
-use client::Answer;
 use lanes::{Lane, Lanes};
 use metrics::Metrics;
 
@@ -67,7 +56,7 @@ impl HttpSink {
         directory: Arc<dyn EndpointDirectory>,
         registry: &mut Registry,
     ) -> Result<Self, Vec<Invalid>> {
-        Ok(Self::with_client(Client::new(config)?, name, directory, registry))
+        Ok(Self::with_client(config.client()?, name, directory, registry))
     }
 
     /// A sink that posts with `client`.
@@ -114,7 +103,7 @@ impl HttpSink {
             }
             Err(error) => {
                 let outcome = verdict::failed(endpoint, &error);
-                report(&lane, delivery, error.class(), &outcome);
+                report(&lane, delivery, Class::from(&error), &outcome);
                 outcome
             }
         }

@@ -17,13 +17,13 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
+use httpdate::parse_http_date;
+use net::client::SendError;
 use schemas::name::EndpointId;
 use schemas::sink::Outcome;
-
-use super::error::SendError;
 
 /// The longest that a receiver can make us wait.
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
@@ -57,7 +57,7 @@ pub enum Class {
     Blocked,
     /// The endpoint's slots stayed taken by attempts that do not get through.
     NoSlot,
-    /// Not tried, for want of something of ours.
+    /// Not tried, because this process lacks something.
     Unavailable,
 }
 
@@ -101,18 +101,17 @@ impl Class {
     }
 }
 
-impl SendError {
-    /// The class in metrics.
-    pub fn class(&self) -> Class {
-        match self {
-            Self::Blocked(_) | Self::Header(_) => Class::Blocked,
-            Self::Lack(_) => Class::Unavailable,
-            Self::Resolve { .. } => Class::Dns,
-            Self::Connect(_) => Class::Connect,
-            Self::Tls(_) => Class::Tls,
-            Self::Timeout(_) => Class::Timeout,
-            Self::Network(_) => Class::Network,
-            Self::Protocol(_) => Class::Protocol,
+impl From<&SendError> for Class {
+    fn from(error: &SendError) -> Self {
+        match error {
+            SendError::Blocked(_) | SendError::Header(_) => Self::Blocked,
+            SendError::Lack(_) => Self::Unavailable,
+            SendError::Resolve { .. } => Self::Dns,
+            SendError::Connect(_) => Self::Connect,
+            SendError::Tls(_) => Self::Tls,
+            SendError::Timeout(_) => Self::Timeout,
+            SendError::Network(_) => Self::Network,
+            SendError::Protocol(_) => Self::Protocol,
         }
     }
 }
@@ -170,17 +169,9 @@ fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
         // Only a number too large for 64 bits does not parse: longer than any limit.
         text.parse().map_or(MAX_RETRY_AFTER, Duration::from_secs)
     } else {
-        (http_date(text)? - now).to_std().ok()?
+        parse_http_date(text).ok()?.duration_since(now.into()).ok()?
     };
     (!wait.is_zero()).then_some(wait.min(MAX_RETRY_AFTER))
-}
-
-fn http_date(text: &str) -> Option<DateTime<Utc>> {
-    let naive = |format| NaiveDateTime::parse_from_str(text, format).map(|t| t.and_utc());
-    naive("%a, %d %b %Y %H:%M:%S GMT")
-        .or_else(|_| naive("%A, %d-%b-%y %H:%M:%S GMT"))
-        .or_else(|_| naive("%a %b %e %H:%M:%S %Y"))
-        .ok()
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ impl KnownGood {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
-    /// Something failed, perhaps for want of a right.
+    /// Something failed, perhaps because a right is missing.
     pub(super) fn forget(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }

@@ -141,7 +141,7 @@ impl PostgresSink {
         Ok(())
     }
 
-    /// Writes some of them. With `guarded`, a refusal is returned, and the transaction goes on.
+    /// Writes some of them. With `guarded`, a refusal is returned, and the transaction continues.
     async fn write_variants(
         &self,
         connection: &mut PgConnection,

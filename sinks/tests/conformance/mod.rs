@@ -33,7 +33,7 @@ pub(crate) trait Harness: Send {
     fn arguments(&self) -> Vec<(Option<&'static str>, Vec<Target>)>;
 
     /// The ids of the events that have arrived at `target` and were accepted there, in the order of arrival; an event that
-    /// arrived twice is there twice.
+    /// arrived twice is listed twice.
     fn arrived<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Vec<EventId>>;
 
     /// Whether a destination keeps an event once, however often it arrives. The others see the same id again.

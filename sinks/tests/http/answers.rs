@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use chrono::Utc;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use net::client::SendError;
 use schemas::secret::Secret;
 use schemas::sink::{Outcome, Sink as _, Target};
-use sinks::http::{Client, SendError};
 use standardwebhooks::Webhook;
 
 use crate::stage::{EVENT_ID, SECRET, Stage, TRACEPARENT, batch, endpoint, event, local, rejected, retry};
@@ -147,7 +147,7 @@ async fn the_answers_body_is_never_repeated() {
     let receiver = Receiver::start([Answer::Body(b"root:x:0:0")]).await;
     let stage = Stage::new([endpoint("crm", &receiver.url())]);
     assert_eq!(stage.deliver_one("crm").await, Outcome::Delivered);
-    let client = Client::new(&local()).expect("a client");
+    let client = local().client().expect("a client");
     let url = receiver.url().parse().expect("a URL");
     let answer = client
         .post(&url, HeaderMap::new(), Bytes::new(), Duration::from_secs(5))
@@ -160,7 +160,7 @@ async fn the_answers_body_is_never_repeated() {
 #[tokio::test]
 async fn callers_cannot_change_framing_or_routing() {
     let receiver = Receiver::start([Answer::Status(200)]).await;
-    let client = Client::new(&local()).expect("a client");
+    let client = local().client().expect("a client");
     let url = receiver.url().parse().expect("a URL");
     for name in [
         "host",
@@ -184,7 +184,7 @@ async fn callers_cannot_change_framing_or_routing() {
 }
 
 #[tokio::test]
-async fn deliveries_to_nobody_are_rejected() {
+async fn deliveries_to_no_one_are_rejected() {
     let receiver = Receiver::start([Answer::Status(200)]).await;
     let mut other = endpoint("other", &receiver.url());
     other.tenant = schemas::name::Tenant::new("globex").expect("a tenant");

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 use schemas::sink::Outcome;
-use sinks::http::Client;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -86,7 +85,7 @@ async fn of_an_answer_of_a_gigabyte_only_the_beginning_is_read() {
         "{sent} bytes went through before the connection was closed"
     );
 
-    let client = Client::new(&local()).expect("a client");
+    let client = local().client().expect("a client");
     let url = url.parse().expect("a URL");
     let body = event("acme", "x").value().clone();
     let response = client
@@ -104,7 +103,7 @@ async fn a_compressed_answer_stays_compressed() {
         stream.write_all(head).await.expect("room");
         stream.write_all(GZIP).await.expect("room");
     }
-    let client = Client::new(&local()).expect("a client");
+    let client = local().client().expect("a client");
     let url = raw(bomb).await.parse().expect("a URL");
     let body = event("acme", "x").value().clone();
     let response = client

@@ -108,7 +108,7 @@ async fn who_waits_for_an_endpoint_that_is_removed_learns_of_it() {
         }
         stage.directory.set([]);
     });
-    assert_eq!(outcomes[0], Outcome::Delivered, "what was under way goes on");
+    assert_eq!(outcomes[0], Outcome::Delivered, "what was under way continues");
     assert_eq!(rejected(&outcomes[1]), "endpoint `crm` was removed");
     assert_eq!(receiver.seen().len(), 1);
 }
@@ -212,7 +212,7 @@ async fn events_of_one_conversation_reach_an_endpoint_one_after_the_other() {
 }
 
 #[tokio::test]
-async fn behind_a_failure_its_conversation_waits_and_others_do_not() {
+async fn after_a_failure_its_conversation_waits_and_others_do_not() {
     // The first request fails, whichever it is: with one slot it is the first of the batch.
     let receiver = Receiver::start([Answer::Status(500), Answer::Status(200)]).await;
     let other = Receiver::start([Answer::Status(200)]).await;

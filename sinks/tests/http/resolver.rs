@@ -5,8 +5,8 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
+use net::client::Resolve;
 use schemas::BoxFuture;
-use sinks::http::Resolve;
 
 /// Answers in turn, the last answer for ever, and counts the questions.
 #[derive(Debug)]

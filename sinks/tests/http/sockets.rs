@@ -7,10 +7,11 @@ use std::process::{Command, Output};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
+use net::client::Client;
 use schemas::endpoint::Endpoint;
 use schemas::name::EndpointId;
 use schemas::sink::{Outcome, Sink as _};
-use sinks::http::{Client, Config};
+use sinks::http::Config;
 
 use crate::stage::{Stage, conversations, endpoint, local, retry};
 use harness::receiver::{Answer, Receiver};
@@ -70,7 +71,7 @@ fn limited(connections: usize, wait_ms: u64) -> Client {
         connection_wait_ms: wait_ms,
         ..local()
     };
-    Client::new(&config).expect("a client")
+    config.client().expect("a client")
 }
 
 /// Why a delivery was not tried.
@@ -94,7 +95,7 @@ fn gauge(stage: &Stage, name: &str) -> usize {
 async fn delivered_at_last(stage: &Stage, targets: &[&str]) {
     let deadline = Instant::now() + Duration::from_secs(10);
     while stage.deliver(targets).await.iter().any(|o| *o != Outcome::Delivered) {
-        assert!(Instant::now() < deadline, "it goes on by itself");
+        assert!(Instant::now() < deadline, "it continues by itself");
     }
 }
 
@@ -154,7 +155,7 @@ async fn who_gets_no_connection_in_time_was_not_tried_nor_was_who_waited_for_its
 }
 
 #[tokio::test]
-async fn behind_what_was_not_tried_its_conversation_waits() {
+async fn after_what_was_not_tried_its_conversation_waits() {
     let dead = Receiver::start([Answer::Never]).await;
     let alive = Receiver::start([Answer::Status(200)]).await;
     let mut dead_one = endpoint("dead", &dead.url());
@@ -173,10 +174,7 @@ async fn unused_connections_are_closed_after_a_while() {
         pool_idle_seconds: 1,
         ..local()
     };
-    let stage = Stage::with_client(
-        Client::new(&config).expect("a client"),
-        [endpoint("crm", &receiver.url())],
-    );
+    let stage = Stage::with_client(config.client().expect("a client"), [endpoint("crm", &receiver.url())]);
     assert_eq!(stage.deliver_one("crm").await, Outcome::Delivered);
     assert_eq!(gauge(&stage, "forebay_sinks_http_connections"), 1, "kept for the next");
     let deadline = Instant::now() + Duration::from_secs(8);

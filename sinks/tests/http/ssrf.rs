@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
+use net::client::{Client, Guard, SendError, SystemResolver};
 use schemas::sink::Outcome;
-use sinks::http::{Class, Client, Config, Guard, SendError};
+use sinks::http::{Class, Config};
 use url::Url;
 
 use crate::resolver::Script;
@@ -101,7 +102,7 @@ async fn no_spelling_of_a_forbidden_address_is_dialled() {
         allow_plain_http: true,
         ..Config::default()
     };
-    let strict = Client::new(&config).expect("a client");
+    let strict = config.client().expect("a client");
     let mut urls = 0;
     for host in LOOPBACK_V4.iter().chain(LOOPBACK_V6).chain(OTHERS) {
         for url in [
@@ -112,7 +113,7 @@ async fn no_spelling_of_a_forbidden_address_is_dialled() {
         ] {
             if let Some(answer) = post(&strict, &url).await {
                 let error = answer.expect_err(&url);
-                assert_eq!(error.class(), Class::Blocked, "{url}: {error}");
+                assert_eq!(Class::from(&error), Class::Blocked, "{url}: {error}");
                 urls += 1;
             }
         }
@@ -121,7 +122,9 @@ async fn no_spelling_of_a_forbidden_address_is_dialled() {
     assert_eq!((canary.connections(), sung_v6()), (0, 0));
 
     // The control: the same spellings connect when nothing forbids them, so the canaries could have sung.
-    let open = Client::with(&config, Guard::allow_all(), Arc::new(sinks::http::SystemResolver)).expect("a client");
+    let open = config
+        .client_with(Guard::allow_all(), Arc::new(SystemResolver))
+        .expect("a client");
     let reachable = |host: &&&str| has_v6 || !host.starts_with('[');
     for host in LOOPBACK_V4.iter().chain(LOOPBACK_V6).filter(reachable) {
         let url = format!("http://{host}:{port}/");
@@ -133,7 +136,7 @@ async fn no_spelling_of_a_forbidden_address_is_dialled() {
 #[tokio::test]
 async fn a_forbidden_endpoint_is_a_rejected_delivery_with_its_class() {
     let canary = Receiver::start([Answer::Status(200)]).await;
-    let client = Client::new(&Config::default()).expect("a client");
+    let client = Config::default().client().expect("a client");
     let stage = Stage::with_client(client, [endpoint("crm", &canary.url())]);
     let outcome = stage.deliver_one("crm").await;
     let reason = rejected(&outcome);
@@ -155,7 +158,9 @@ fn client(script: &Arc<Script>) -> Client {
         connect_timeout_ms: 2000,
         ..Config::default()
     };
-    Client::with(&config, Guard::new(&config), Arc::clone(script) as _).expect("a client")
+    config
+        .client_with(config.guard(), Arc::clone(script) as _)
+        .expect("a client")
 }
 
 #[tokio::test]
@@ -172,7 +177,7 @@ async fn one_forbidden_address_among_good_ones_rejects_the_name() {
     ] {
         let script = Script::new(&[answer]);
         let error = post(&client(&script), &url).await.expect("a URL").expect_err("mixed");
-        assert_eq!(error.class(), Class::Blocked, "{answer:?}: {error}");
+        assert_eq!(Class::from(&error), Class::Blocked, "{answer:?}: {error}");
         assert_eq!(script.asked(), 1);
     }
     assert_eq!(canary.connections(), 0);
@@ -234,5 +239,5 @@ async fn a_dead_first_address_leaves_time_for_the_second() {
         .await
         .expect("a URL")
         .expect_err("no address");
-    assert_eq!(error.class(), Class::Dns, "{error}");
+    assert_eq!(Class::from(&error), Class::Dns, "{error}");
 }

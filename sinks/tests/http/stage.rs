@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use net::client::Client;
 use prometheus_client::registry::Registry;
 use schemas::endpoint::{Endpoint, EndpointDirectory};
 use schemas::event::Event;
@@ -11,7 +12,7 @@ use schemas::name::{EndpointId, SinkName, Tenant, TopicName};
 use schemas::record::{Offset, Partition, Record, StoredRecord};
 use schemas::secret::Secret;
 use schemas::sink::{Batch, Delivery, Outcome, Sink as _, Target};
-use sinks::http::{Client, Config, HttpSink};
+use sinks::http::{Config, HttpSink};
 
 pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 pub(crate) const EVENT_ID: &str = "019cd7ea-8fe0-8aaa-8bbb-0123456789ab";
@@ -42,7 +43,7 @@ pub(crate) struct Stage {
 impl Stage {
     /// With receivers on this machine allowed.
     pub(crate) fn new(endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
-        Self::with_client(Client::new(&local()).expect("a client"), endpoints)
+        Self::with_client(local().client().expect("a client"), endpoints)
     }
 
     pub(crate) fn with_client(client: Client, endpoints: impl IntoIterator<Item = Endpoint>) -> Self {

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use net::client::Client;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use schemas::setting::in_one_line;
 use schemas::sink::Outcome;
-use sinks::http::{Client, Config, Guard};
+use sinks::http::Config;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -19,7 +20,7 @@ fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/http/tls").join(name)
 }
 
-/// A receiver behind TLS with a certificate for `localhost`, `receiver.test` and 127.0.0.1, and the server names that it was asked for.
+/// A receiver over TLS with a certificate for `localhost`, `receiver.test` and 127.0.0.1, and the server names that it was asked for.
 async fn start() -> (Receiver, Arc<Mutex<Vec<Option<String>>>>) {
     let certificates = CertificateDer::pem_file_iter(file("server.pem")).expect("a file");
     let key = PrivateKeyDer::from_pem_file(file("server.key")).expect("a key");
@@ -60,7 +61,7 @@ fn trusting() -> Client {
         ..local()
     };
     let everywhere_here = Script::new(&[&["127.0.0.1"]]);
-    Client::with(&config, Guard::new(&config), everywhere_here).expect("a client")
+    config.client_with(config.guard(), everywhere_here).expect("a client")
 }
 
 #[tokio::test]
@@ -116,7 +117,7 @@ fn a_file_of_authorities_that_cannot_be_used_is_named() {
             ca_file: Some(path.clone()),
             ..Config::default()
         };
-        let error = in_one_line(&Client::new(&config).expect_err("not usable"));
+        let error = in_one_line(&config.client().expect_err("not usable"));
         assert!(
             error.contains("`ca_file`") && error.contains(&path.display().to_string()),
             "{error}"

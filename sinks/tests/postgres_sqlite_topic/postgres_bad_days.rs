@@ -108,7 +108,7 @@ async fn a_slow_statement_is_given_up_by_the_server() {
 }
 
 #[tokio::test]
-async fn a_server_that_goes_away_is_told_and_when_it_is_back_work_goes_on() {
+async fn a_server_that_goes_away_is_reported_and_when_it_is_back_work_continues() {
     with_database(|database| async move {
         let proxy = proxy().await;
         let mut config = database.config();

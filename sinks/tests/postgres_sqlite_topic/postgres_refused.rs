@@ -37,7 +37,7 @@ async fn one_poisonous_row_does_not_lose_its_batch() {
 }
 
 #[tokio::test]
-async fn what_postgres_itself_refuses_is_told_with_its_cause_and_without_the_row() {
+async fn what_postgres_itself_refuses_is_reported_with_its_cause_and_without_the_row() {
     with_database(|database| async move {
         let mut deep = sample("deep");
         deep.data = format!("\"message\":{}{}", "[".repeat(100_000), "]".repeat(100_000));

@@ -11,7 +11,7 @@ fn grants(message: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_user_who_may_only_read_the_migrations_is_told_every_right_and_the_grants_are_enough() {
+async fn a_user_who_may_only_read_the_migrations_is_shown_every_right_and_the_grants_are_enough() {
     with_database(|database| async move {
         let (few, user) = database.new_user().await;
         database

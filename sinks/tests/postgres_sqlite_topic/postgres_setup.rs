@@ -132,7 +132,7 @@ async fn a_database_without_migrations_is_refused_until_migrated() {
             result.expect("migrates");
         }
         migrate(&config).await.expect("nothing is left to do");
-        sink.ready().await.expect("the same sink goes on");
+        sink.ready().await.expect("the same sink continues");
         assert!(sink.deliver(&batch(0, &[sample("a")])).await.is_ok());
     })
     .await;

@@ -162,7 +162,7 @@ async fn the_table_of_the_version_before_is_migrated_with_its_rows_in_postgres()
         );
 
         sinks::postgres::migrate(&database.config()).await.expect("migrates");
-        sink.ready().await.expect("the same sink goes on");
+        sink.ready().await.expect("the same sink continues");
         assert_eq!(database.rows().await, 41);
         is_kept(&sink, None, 41).await;
         deliver(&sink, "a", Some("first"), 42).await;

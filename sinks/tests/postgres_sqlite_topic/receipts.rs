@@ -48,7 +48,7 @@ async fn a_second_receipt_within_the_window_is_not_stored_in_sqlite() {
 }
 
 #[tokio::test]
-async fn events_with_a_time_of_their_own_are_told_apart_by_id_alone() {
+async fn events_with_a_time_of_their_own_are_distinguished_by_id_alone() {
     with_database(|database| async move {
         let mut later = sample("same identity");
         later.time_ms += 1000;

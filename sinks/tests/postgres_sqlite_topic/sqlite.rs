@@ -45,7 +45,7 @@ impl File {
 
     pub(crate) async fn connection(&self) -> SqliteConnection {
         let options = SqliteConnectOptions::new().filename(self.path());
-        options.connect().await.expect("the file is there")
+        options.connect().await.expect("the file exists")
     }
 
     pub(crate) async fn run(&self, statements: &str) {
@@ -181,7 +181,7 @@ async fn one_poisonous_row_does_not_lose_its_batch() {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_told_with_the_path_and_leaves_nothing_half() {
+async fn a_full_disk_is_reported_with_the_path_and_leaves_nothing_half() {
     let file = File::new();
     let config = Config {
         max_size_bytes: Some(1 << 20),
@@ -215,7 +215,7 @@ async fn a_full_disk_is_told_with_the_path_and_leaves_nothing_half() {
 }
 
 #[tokio::test]
-async fn another_process_that_holds_the_file_is_told() {
+async fn another_process_that_holds_the_file_is_reported() {
     let file = File::new();
     let config = Config {
         busy_timeout_ms: 50,
@@ -235,7 +235,7 @@ async fn another_process_that_holds_the_file_is_told() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_used_is_told_at_start() {
+async fn a_file_that_cannot_be_used_is_reported_at_start() {
     let misconfigured = async |config: Config| open(&config).await.expect_err("cannot be used").to_string();
     assert!(misconfigured(Config::default()).await.starts_with("`path` is not set"));
 

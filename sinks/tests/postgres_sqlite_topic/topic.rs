@@ -88,7 +88,7 @@ impl Publish for Log {
     }
 
     fn ready<'a>(&'a self, topic: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>> {
-        assert_eq!(topic.as_str(), "forebay.events", "a topic that is there if the log is");
+        assert_eq!(topic.as_str(), "forebay.events", "a topic that exists if the log does");
         let answer = if self.down {
             Err(LogError::Unavailable("broker away".into()))
         } else {
@@ -190,7 +190,7 @@ async fn the_order_of_each_key_is_kept() {
 }
 
 #[tokio::test]
-async fn behind_a_failure_its_key_waits_and_other_keys_do_not() {
+async fn after_a_failure_its_key_waits_and_other_keys_do_not() {
     let log = Arc::new(Log::default());
     let mut events = of_conversation("a", 4);
     events.extend(of_conversation("b", 2));

@@ -1,5 +1,5 @@
-//! `forebay check --connect`: whether the services are there, as configured, and grant every right that will be needed. Goes
-//! on after a problem, so that all of them are reported at once.
+//! `forebay check --connect`: whether the services exist, as configured, and grant every right that will be needed. Continues
+//! after a problem, so that all of them are reported at once.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -138,7 +138,7 @@ impl Findings<'_> {
         self.note_of(log.ready(topic).await, context, &right, &good);
     }
 
-    /// Whether the topics are there that rules send to: what is sent to one that is missing becomes dead letters.
+    /// Whether the topics exist that rules send to: what is sent to one that is missing becomes dead letters.
     async fn named_topics(&mut self, log: &Arc<dyn EventLog>, rules: &rules::Rules) -> Result<(), Away> {
         let mut named: BTreeMap<TopicName, Vec<String>> = BTreeMap::new();
         for rule in rules.iter() {

@@ -160,7 +160,7 @@ async fn checked(log: Log, postgres: Option<&'static str>) -> Result<(), Error> 
 }
 
 #[tokio::test]
-async fn everything_that_is_missing_is_told_at_once() {
+async fn everything_that_is_missing_is_reported_at_once() {
     checked(Log(Some(&[])), None).await.expect("all is well");
 
     let one = checked(Log(Some(&["group forebay.http"])), None).await;
@@ -192,7 +192,7 @@ async fn a_log_that_is_away_is_asked_once_and_the_sinks_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_topic_that_is_missing_is_told_without_what_follows_from_it() {
+async fn a_topic_that_is_missing_is_reported_without_what_follows_from_it() {
     let refused = &[
         "topics",
         "read forebay.events",

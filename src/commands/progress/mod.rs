@@ -1,4 +1,4 @@
-//! `forebay progress`: how far each sink is in the event log, and where it goes on, which an operator decides.
+//! `forebay progress`: how far each sink is in the event log, and where it continues, which an operator decides.
 //!
 //! A sink's progress is kept in one or two places: the group in the event log, and, beside its rows, a database sink's own,
 //! which wins. Both are shown, and both are set.
@@ -83,7 +83,7 @@ fn table(rows: &[Row]) -> Vec<String> {
 
 async fn set(args: &ProgressSetArgs, out: &mut Printer) -> anyhow::Result<()> {
     let readers = readers(&args.log, std::slice::from_ref(&args.sink), args.yes).await?;
-    let reader = readers.first().context("the sink is there")?;
+    let reader = readers.first().context("the sink has a reader")?;
     let rows = reader.rows().await?;
     if let Some(unknown) = args
         .partitions
@@ -112,7 +112,7 @@ async fn set(args: &ProgressSetArgs, out: &mut Printer) -> anyhow::Result<()> {
     }
     let progress: Vec<PartitionProgress> = changes.iter().map(Change::progress).collect();
     reader.set(&progress).await?;
-    out.line(&format!("set: sink {} goes on from there", reader.sink.name()));
+    out.line(&format!("set: sink {} continues from there", reader.sink.name()));
     Ok(())
 }
 

@@ -29,9 +29,9 @@ pub(super) struct Row {
 pub(super) enum Standing {
     /// None is stored: it begins at the oldest record.
     NotBegun,
-    /// It goes on from there.
+    /// It continues from there.
     At(Offset),
-    /// It cannot go on without a decision of an operator.
+    /// It cannot continue without a decision of an operator.
     Lost(Offset, LostBecause),
 }
 

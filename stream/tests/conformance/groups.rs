@@ -18,7 +18,7 @@ pub(crate) async fn a_group_without_progress_begins_where_it_says(harness: &mut 
     latest.close().await;
 }
 
-pub(crate) async fn a_group_goes_on_where_it_stored(harness: &mut impl Harness) {
+pub(crate) async fn a_group_continues_where_it_stored(harness: &mut impl Harness) {
     let topic = topic(harness, 1).await;
     let group = group();
     publish_all(harness.log(), &topic, "k", 0..10).await;

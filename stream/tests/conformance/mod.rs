@@ -84,7 +84,7 @@ macro_rules! conformance_suite {
             }
             groups {
                 a_group_without_progress_begins_where_it_says,
-                a_group_goes_on_where_it_stored,
+                a_group_continues_where_it_stored,
                 what_was_not_stored_is_read_again,
                 a_restart_resumes,
                 groups_are_independent,

@@ -107,7 +107,7 @@ pub(crate) async fn progress_at_the_end_of_an_emptied_log_is_not_lost(harness: &
     harness.trim(&positions[0].partition, end).await;
     let mut member = join(harness.log(), &topic, &group, Start::Earliest).await;
     let next = publish(harness.log(), &topic, record("k", "new")).await;
-    assert_eq!(next.offset, end, "an emptied log goes on counting");
+    assert_eq!(next.offset, end, "an emptied log continues counting");
     assert_eq!(values(member.reader(), 1).await, ["new"]);
     member.close().await;
 }

@@ -66,7 +66,9 @@ async fn a_failed_handshake_is_reported() {
         .await
         .expect_err("the broker uses no TLS");
     let text = error.to_string();
-    assert!(text.contains("SSL handshake") && text.contains(&brokers()), "{text}");
+    // The library names the handshake, or the state of the connection when the broker closed it, whichever it sees first.
+    let handshake = text.contains("SSL handshake") || text.contains("SSL_HANDSHAKE");
+    assert!(handshake && text.contains(&brokers()), "{text}");
 }
 
 /// Trying again does not mend a wrong password.

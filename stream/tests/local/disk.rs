@@ -45,7 +45,7 @@ async fn survives_a_full_disk(config: &Config, fill: impl Fn(), free: impl Fn())
     assert_eq!(
         read(member.reader(), acknowledged.len()).await.len(),
         acknowledged.len(),
-        "reading goes on"
+        "reading continues"
     );
     member.close().await;
 

@@ -65,7 +65,7 @@ async fn old_records_expire_even_unread_and_their_offsets_are_not_used_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_journal_refuses_rather_than_loses_what_is_unread_and_goes_on_once_it_is_read() {
+async fn a_full_journal_refuses_rather_than_loses_what_is_unread_and_continues_once_it_is_read() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = Config {
         max_bytes: 2 << 20,

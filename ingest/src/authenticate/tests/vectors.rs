@@ -58,7 +58,7 @@ fn published_vectors_are_authentic() {
 
 #[test]
 fn the_platforms_vectors_are_authentic_over_the_bytes_of_the_files() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/payloads");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas/samples");
     let read = |name: &str| std::fs::read(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
     let vectors: serde_json::Value = serde_json::from_slice(&read("_signature_vectors.json")).expect("JSON");
     let mut checked = 0;

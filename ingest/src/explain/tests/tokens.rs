@@ -36,7 +36,7 @@ fn a_token_in_the_wrong_place_is_found_there() {
 }
 
 #[test]
-fn halves_of_basic_and_claims_of_jwt_are_told_apart() {
+fn halves_of_basic_and_claims_of_jwt_are_distinguished() {
     let ours = source(Scheme::Basic, &["user:password-1"]);
     for (shown, expected) in [
         ("user:password-2", "the user is that of secret number 1"),
@@ -86,7 +86,7 @@ fn the_url_that_twilio_signed_is_found() {
 }
 
 #[test]
-fn a_twilio_signature_by_another_hash_than_the_settings_name_is_told_from_one_for_another_url() {
+fn a_twilio_signature_by_another_hash_than_the_settings_name_is_distinguished_from_one_for_another_url() {
     let scheme = || Scheme::Twilio {
         url: Some("https://hooks.example.com".to_owned()),
     };

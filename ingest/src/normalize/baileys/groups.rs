@@ -1,6 +1,6 @@
 //! The group events: `group-participants.update`, `groups.upsert`, `groups.update`, `group.join-request`.
 //!
-//! They have no ids and no times. Each is told apart by what it says, in such a way that the message without content
+//! They have no ids and no times. Each is distinguished by what it says, in such a way that the message without content
 //! about the same change (see `stubs`) says the same: people are named by their phone number where that is known.
 
 use schemas::data::{
@@ -42,10 +42,10 @@ object! {
     }
 }
 
-/// Who made a change: one person under several addresses, or nobody.
+/// Who made a change: one person under several addresses, or no one.
 pub(super) struct Author<'a>(pub(super) [Json<'a>; 3]);
 
-/// Somebody whom a change happened to.
+/// A person whom a change happened to.
 pub(super) struct Member<'a> {
     pub(super) participant: Participant<'a>,
     is_author: bool,
@@ -127,7 +127,7 @@ pub(super) fn update<'a>(_line: &Line<'a>, json: Json<'a>) -> Mapped<'a> {
     Ok(fact(Data::GroupUpdated(change.into_group(id.clone())), identity, id))
 }
 
-/// What tells the change of one thing about a group apart.
+/// What distinguishes the change of one thing about a group.
 pub(super) fn identity_of_update<'a>(
     group: &Text<'a>,
     name: Text<'a>,
@@ -247,7 +247,7 @@ impl<'a> Author<'a> {
         party(self.0, None, None)
     }
 
-    /// What they are told apart by; empty for nobody.
+    /// What they are distinguished by; empty for no one.
     fn name(&self) -> Text<'a> {
         phone(self.0)
             .or_else(|| self.0.into_iter().find_map(jid))
@@ -261,8 +261,8 @@ impl<'a> Author<'a> {
     }
 }
 
-/// What a participant is told apart by. An event that knows the phone number and one that knows the hidden id only do not
-/// meet; both kinds come from the same place and know the same.
+/// What a participant is distinguished by. An event that knows the phone number and one that knows the hidden id only do
+/// not meet; both kinds come from the same place and know the same.
 fn name<'a>(participant: &Participant<'a>) -> Text<'a> {
     participant.phone.clone().unwrap_or_else(|| participant.id.clone())
 }

@@ -1,5 +1,5 @@
-//! `WhatsApp` addresses: `user:device@server`. The server tells phone numbers (`s.whatsapp.net`, in old spelling `c.us`) from
-//! hidden ids (`lid`), groups (`g.us`), the status feed and newsletters.
+//! `WhatsApp` addresses: `user:device@server`. The server distinguishes phone numbers (`s.whatsapp.net`, in old spelling
+//! `c.us`) from hidden ids (`lid`), groups (`g.us`), the status feed and newsletters.
 
 use schemas::data::{Conversation, Party, PartyKind, Text};
 
@@ -89,7 +89,7 @@ pub(in crate::normalize) fn phone_in<'a>(address: &str) -> Option<Text<'a>> {
         .map(|phone| phone.into_owned().into())
 }
 
-/// Somebody under these addresses, with the phone number from any of them.
+/// A person or chat under these addresses, with the phone number from any of them.
 pub(in crate::normalize) fn party<'a>(
     addresses: impl IntoIterator<Item = Json<'a>> + Clone,
     kind: Option<PartyKind>,

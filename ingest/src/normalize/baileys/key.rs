@@ -28,7 +28,7 @@ pub(in crate::normalize) struct Named<'a> {
     pub(in crate::normalize) id: Text<'a>,
     pub(in crate::normalize) chat: Text<'a>,
     alternate: Option<Text<'a>>,
-    /// The parts by which `WhatsApp` tells messages apart.
+    /// The parts by which `WhatsApp` distinguishes messages.
     identity: [Text<'a>; 4],
     pub(in crate::normalize) outbound: bool,
 }

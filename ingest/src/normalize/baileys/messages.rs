@@ -47,7 +47,7 @@ pub(in crate::normalize) fn upsert<'a>(line: &Line<'a>, json: Json<'a>) -> Mappe
     let message: WebMessage<'a> = json.read();
     let time = message.timestamp.time();
     match read(line, &message) {
-        // What is told twice has no time in its id.
+        // What is reported twice has no time in its id.
         Ok(fact) => Ok(Fact { happened: time, ..fact }),
         Err(nothing) => Err(nothing.at(time)),
     }
@@ -139,8 +139,8 @@ pub(super) fn reacted<'a>(
     named.fact(data, identity, notice.sender_timestamp_ms.time().or(time))
 }
 
-/// A message is taken back once only, so its id is all the identity. It is told twice, as a message with a time and as an
-/// update without one; so the time is no part of the id.
+/// A message is taken back once only, so its id is all the identity. It is reported twice, as a message with a time and as
+/// an update without one; so the time is no part of the id.
 pub(in crate::normalize) fn revoked<'a>(
     line: &Line<'a>,
     id: Text<'a>,
@@ -157,7 +157,7 @@ pub(in crate::normalize) fn revoked<'a>(
     named.fact(data, identity, None)
 }
 
-/// Told apart by the new text: the two events about one edit share that and the second, and little else.
+/// Distinguished by the new text: the two events about one edit share that and the second, and little else.
 pub(in crate::normalize) fn edited<'a>(
     line: &Line<'a>,
     id: Text<'a>,

@@ -42,7 +42,7 @@ pub(super) fn group_change<'a>(named: Named<'a>, author: &Author<'a>, stub: &str
         _ => {}
     }
     let Some(value) = parameters.elements().next().and_then(Json::text) else {
-        return Err(untold(named));
+        return Err(left_to_its_event(named));
     };
     let of_group = Group {
         id: group.clone(),
@@ -77,7 +77,7 @@ pub(super) fn group_change<'a>(named: Named<'a>, author: &Author<'a>, stub: &str
         }
         "GROUP_MEMBERSHIP_JOIN_APPROVAL_MODE" | "145" => ("joinApprovalMode", flag_text(value == "on"), of_group),
         "GROUP_MEMBER_ADD_MODE" | "171" => ("memberAddMode", flag_text(value == "all_member_add"), of_group),
-        _ => return Err(untold(named)),
+        _ => return Err(left_to_its_event(named)),
     };
     let identity = identity_of_update(&group, what.into(), value, author);
     Ok(fact(Data::GroupUpdated(changed), identity, group))
@@ -88,7 +88,7 @@ fn join_request<'a>(named: Named<'a>, author: &Author<'a>, parameters: Json<'a>)
     let mut parameters = parameters.elements();
     let who = parameters.next().and_then(|json| stated_member(json, author));
     let (Some(who), Some(word)) = (who, parameters.next().and_then(Json::text)) else {
-        return Err(untold(named));
+        return Err(left_to_its_event(named));
     };
     let method = parameters.next().and_then(Json::text);
     requested(named.chat, who.participant, word, method, author)
@@ -105,6 +105,6 @@ fn stated_member<'a>(json: Json<'a>, author: &Author<'_>) -> Option<Member<'a>> 
     }
 }
 
-fn untold(named: Named<'_>) -> Nothing<'_> {
+fn left_to_its_event(named: Named<'_>) -> Nothing<'_> {
     named.nothing("group change, told by its own event")
 }

@@ -67,11 +67,11 @@ pub(in crate::normalize) fn update<'a>(line: &Line<'a>, json: Json<'a>) -> Mappe
 pub(in crate::normalize) fn status<'a>(
     line: &Line<'a>,
     named: Named<'a>,
-    told: Json<'a>,
+    reported: Json<'a>,
     error: Option<Text<'a>>,
     time: Option<Timestamp>,
 ) -> Mapped<'a> {
-    let Some(status) = delivery_status(told) else {
+    let Some(status) = delivery_status(reported) else {
         return Err(named.nothing("an update without a mapping"));
     };
     let data = Data::MessageStatus(MessageStatus {
@@ -84,7 +84,7 @@ pub(in crate::normalize) fn status<'a>(
         external_id: None,
     });
     let mut identity = named.identity("status");
-    identity.push(told.text().unwrap_or_default());
+    identity.push(reported.text().unwrap_or_default());
     Ok(named.fact(data, identity, time))
 }
 

@@ -65,7 +65,7 @@ impl<'a> Body<'a> {
             self.user.kind.text().unwrap_or_default(),
             who.clone(),
         ];
-        // Nobody numbers or dates these; without the delivery's id, equal ones within a span are one.
+        // These have no numbers or dates; without the delivery's id, equal ones within a span are one.
         identity.extend(webhook.header("x-chatwoot-delivery").map(|id| id.to_owned().into()));
         let state = match &**event {
             "conversation_typing_on" => "typing",

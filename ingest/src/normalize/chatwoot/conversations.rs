@@ -15,7 +15,7 @@ impl<'a> Body<'a> {
         let id = in_account(&account, &number);
         let changes = Changes::of(self.changed_attributes);
         let (happening, time) = self.conversation_happening(event, &changes, webhook);
-        // Bots hear of the same change by another name.
+        // Bots are sent the same change under another name.
         let name = if event == "conversation_resolved" {
             Text::Borrowed("conversation_status_changed")
         } else {
@@ -36,8 +36,8 @@ impl<'a> Body<'a> {
             "conversation_resolved" => Data::TicketClosed(ticket),
             "conversation_status_changed" if closed => Data::TicketClosed(ticket),
             "conversation_status_changed" if reopened => Data::TicketReopened(ticket),
-            // Bots are not told what was before `conversation_opened`. Automation rules and macros tell how the conversation
-            // stands; what became of it is told by the events above.
+            // Bots are not sent what was before `conversation_opened`. Automation rules and macros show how the conversation
+            // stands; what became of it is reported by the events above.
             _ => Data::TicketUpdated(ticket),
         };
         Some(NewEvent {
@@ -52,7 +52,7 @@ impl<'a> Body<'a> {
         })
     }
 
-    /// What tells the event from others of its name about the same conversation, and when it happened.
+    /// What distinguishes the event from others of its name about the same conversation, and when it happened.
     ///
     /// Where the changes do not have their moment (some versions send the status alone, or no changes with it), that of the
     /// conversation's last change is taken, which is this one unless others were quicker than the background job.
@@ -66,7 +66,7 @@ impl<'a> Body<'a> {
         let mut happening = match event {
             // It is opened once.
             "conversation_created" => return (vec![], self.created_at.time().or(time)),
-            // The body does not say when somebody ran the macro, or what a rule was about. Each run makes one call, once.
+            // The body does not say when the macro was run, or what a rule was about. Each run makes one call, once.
             "macro.executed" => return (vec![delivery(webhook)], None),
             _ if event.starts_with("automation_event.") => return (vec![delivery(webhook)], time),
             "conversation_resolved" => vec!["resolved".into()],
@@ -80,7 +80,7 @@ impl<'a> Body<'a> {
         (happening, time)
     }
 
-    /// From what to what. What a conversation was before it was resolved is left out, for bots are not told.
+    /// From what to what. What a conversation was before it was resolved is left out, for bots are not sent it.
     fn status_change(&self, changes: &Changes<'a>) -> Vec<Text<'a>> {
         if !changes.is_empty() && !changes.has("status") {
             return vec![changes.identity()];

@@ -248,7 +248,7 @@ impl<'a> Body<'a> {
         self.sender.party(None).or_else(|| unnamed.map(Party::unnamed))
     }
 
-    /// Its text is there only if it is still the last message.
+    /// Its text is known only if it is still the last message.
     fn quoted(&self, attributes: &ContentAttributes<'a>) -> Option<Quoted<'a>> {
         let id = attributes.in_reply_to.text();
         let external_id = attributes.in_reply_to_external.text();

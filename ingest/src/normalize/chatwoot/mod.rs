@@ -3,11 +3,11 @@
 //!
 //! A conversation's id is its number, which is unique per account only; so the account stands in front of it, in ids and in
 //! ordering keys (`3/128`). Old versions name no account in conversation events; then that of the last message or of a person
-//! is taken. Where nobody has one either, which is a conversation that nobody wrote into yet, the number stands alone.
+//! is taken. Where no one has one either, which is a conversation that no one wrote into yet, the number stands alone.
 //!
 //! The same message may arrive several times, as `message_created` and as a fork's `message_incoming` or `message_outgoing`,
-//! over an account webhook, an inbox and a bot: all of them are one event. So is a change, which is told apart by what
-//! `changed_attributes` says of it and never by how things stand. A change of status is told twice, as
+//! over an account webhook, an inbox and a bot: all of them are one event. So is a change, which is distinguished by what
+//! `changed_attributes` says of it and never by how things stand. A change of status is reported twice, as
 //! `conversation_status_changed` and as `conversation_updated`: these are two events, for either may be asked for alone.
 
 mod answers;
@@ -187,7 +187,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// The account's id, empty if no version of it is there.
+    /// The account's id, empty if no version of it exists.
     fn account(&self) -> Text<'a> {
         let chat = &self.conversation;
         let known = [

@@ -22,7 +22,7 @@ object! {
 
 impl<'a> User<'a> {
     /// Agents say `"type": "user"`, bots `"type": "agent_bot"`, contacts nothing or `"contact"`;
-    /// of a change, there may be a rule or an inbox behind it.
+    /// of a change, the author may be a rule or an inbox.
     pub(super) fn party(&self, otherwise: Option<PartyKind>) -> Option<Party<'a>> {
         let kind = self.kind.text();
         let (id, name, phone) = (self.id.text(), self.name.text(), phone_of(self.phone_number));

@@ -146,18 +146,18 @@ impl<'a> Entity<'a> {
     }
 
     /// A group is a contact too; its messages come from another contact, which is the only sign of it where the contact
-    /// itself is not told.
+    /// itself is not shown.
     fn conversation(&self) -> Option<Conversation<'a>> {
         let contact = self.contact_id.text();
-        let told = self.contact.id.is_there() && self.contact.id.text() == contact;
+        let described = self.contact.id.is_there() && self.contact.id.text() == contact;
         let group = match (self.is_from_me.flag(), &contact, self.from_id.text()) {
-            _ if told && self.contact.is_group.is_there() => self.contact.is_group.flag(),
+            _ if described && self.contact.is_group.is_there() => self.contact.is_group.flag(),
             (Some(false), Some(contact), Some(from)) => Some(*contact != from),
             _ => None,
         };
         Some(Conversation {
             id: contact.or_else(|| self.ticket_id.text())?,
-            external_id: self.contact.id_from_service.text().filter(|_| told),
+            external_id: self.contact.id_from_service.text().filter(|_| described),
             group,
             channel: self.channel(),
             channel_id: self.channel_id(),
@@ -165,7 +165,7 @@ impl<'a> Entity<'a> {
         })
     }
 
-    /// Agent, bot or Digisac itself; by its kind alone where no id is told.
+    /// Agent, bot or Digisac itself; by its kind alone where no id is given.
     fn sender_of_ours(&self) -> Option<Party<'a>> {
         let origin = self.origin.text();
         let from_bot = self.is_from_bot.flag();
@@ -177,9 +177,9 @@ impl<'a> Entity<'a> {
                 ..Party::unnamed(PartyKind::Bot)
             })
         } else if let Some(id) = self.user_id.text() {
-            let told = self.user.id.is_there() && self.user.id.text().as_ref() == Some(&id);
+            let described = self.user.id.is_there() && self.user.id.text().as_ref() == Some(&id);
             Some(Party {
-                name: self.user.shown_name().filter(|_| told),
+                name: self.user.shown_name().filter(|_| described),
                 ..Party::new(id, PartyKind::Agent)
             })
         } else {

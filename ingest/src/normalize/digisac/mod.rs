@@ -1,12 +1,12 @@
-//! Digisac: `{"event": "<entity>.<action>", "data": {…}}`, one object per call as far as anybody has seen; a list is taken too.
+//! Digisac: `{"event": "<entity>.<action>", "data": {…}}`, one object per call as far as is known; a list is taken too.
 //!
 //! Digisac never says *what* changed. So an update of our own message that carries an acknowledgement counts as news of its
 //! delivery (that is what nearly all of them are), and a ticket updated while open is `ticket.updated`, whether it was
-//! reopened, transferred or merely touched: whoever knows the ticket's past can tell. Of a transfer there is one sure sign,
-//! the notice that Digisac writes into the conversation.
+//! reopened, transferred or merely touched: a reader who knows the ticket's past can say. Of a transfer there is one
+//! sure sign, the notice that Digisac writes into the conversation.
 //!
-//! Nor do its updates have a number: one is told apart by `updatedAt`, to the millisecond, and by what it may be about (how
-//! far a message got; whether a ticket is open, and who has it). What happens once to a thing, its creation or deletion,
+//! Nor do its updates have a number: one is distinguished by `updatedAt`, to the millisecond, and by what it may be about
+//! (how far a message got; whether a ticket is open, and who has it). What happens once to a thing, its creation or deletion,
 //! needs the thing's id alone, whatever the body shows besides.
 
 mod messages;
@@ -173,7 +173,7 @@ impl<'a> Entity<'a> {
         let moment = || self.updated_at.text().unwrap_or_else(|| digest(json.raw()).into());
         let part = |json: Json<'a>| json.text().unwrap_or_default();
         match &**event {
-            // Numbered as the message that it is, and told apart by all that a reaction says besides.
+            // Numbered as the message that it is, and distinguished by all that a reaction says besides.
             "message.updated" | "message.deleted" if let Data::MessageReaction(reaction) = data => {
                 let from = reaction.from.as_ref().and_then(|from| from.id.clone());
                 let when = if self.is_taken_back(event) { "".into() } else { moment() };

@@ -52,10 +52,10 @@ impl<'a> Entity<'a> {
     /// A contact by its id, with what else the body says of it.
     pub(super) fn contact_of(&self, id: Json<'a>) -> Option<Party<'a>> {
         let party = Party::new(id.text()?, PartyKind::Contact);
-        let told = [&self.contact, &self.from]
+        let described = [&self.contact, &self.from]
             .into_iter()
             .find(|person| person.id.is_there() && person.id.text() == party.id);
-        Some(match told {
+        Some(match described {
             Some(person) => Party {
                 name: person.shown_name(),
                 phone: person.phone(),

@@ -53,15 +53,15 @@ impl<'a> Entity<'a> {
             let moment = times.into_iter().find(|moment| moment.time().is_some())?;
             Some(format!("{}/{}", contact.as_deref()?, moment.text()?).into())
         };
-        let told_apart_by = message
+        let discriminator = message
             .clone()
             .or_else(given)
             .unwrap_or_else(|| digest(json.raw()).into());
         let ordering_key = ticket
             .or_else(|| contact.clone())
-            .unwrap_or_else(|| told_apart_by.clone());
+            .unwrap_or_else(|| discriminator.clone());
         Some(NewEvent {
-            identity: vec![event.clone(), told_apart_by, name.clone()],
+            identity: vec![event.clone(), discriminator, name.clone()],
             time: times.into_iter().find_map(Json::time),
             happened: None,
             ordering_key: ordering_key.into_owned(),

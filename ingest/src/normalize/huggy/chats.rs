@@ -34,7 +34,7 @@ object! {
 
 impl<'a> Item<'a> {
     /// The chat that it is about. Where there is no `chat`, elements of the events about chats are the chat; of the others
-    /// nobody knows.
+    /// it is not known.
     pub(super) fn chat_of(&self, event: &str, json: Json<'a>) -> Chat<'a> {
         if self.chat.is_there() {
             let chat: Chat<'a> = self.chat.read();

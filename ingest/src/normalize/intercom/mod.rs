@@ -5,7 +5,7 @@
 //! (`delivery_attempts`, …) differs. Bodies are HTML, as sent.
 //!
 //! What is written stands in parts: a conversation comes with its latest, a ticket with all that it has, whatever the topic.
-//! So a part is an event of its own, told apart by its own id, and comes again with many notifications.
+//! So a part is an event of its own, distinguished by its own id, and comes again with many notifications.
 
 mod parts;
 mod people;

@@ -19,7 +19,7 @@ object! {
 }
 
 impl<'a> Named<'a> {
-    /// Somebody with an id.
+    /// A person with an id.
     pub(super) fn party(&self) -> Option<Party<'a>> {
         known(self.id)?;
         self.author()
@@ -51,7 +51,7 @@ impl<'a> Named<'a> {
     }
 }
 
-/// Somebody's id: 0 is nobody.
+/// A person's id: 0 is no one.
 pub(super) fn known(id: Json<'_>) -> Option<Text<'_>> {
     id.text().filter(|id| id != "0")
 }

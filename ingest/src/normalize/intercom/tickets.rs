@@ -41,14 +41,14 @@ impl<'a> Notification<'a, '_> {
 
     pub(super) fn conversation(&self) -> Result<Data<'a>, &'static str> {
         let id = self.item.conversation_id().ok_or("no conversation id")?;
-        let told = match self.topic {
+        let stated = match self.topic {
             "conversation.admin.closed" => Some(TicketStatus::Closed),
             "conversation.admin.opened" | "conversation.admin.unsnoozed" => Some(TicketStatus::Open),
             "conversation.admin.snoozed" => Some(TicketStatus::Snoozed),
             _ => None,
         };
         let mut ticket = self.as_changed(self.item.ticket(self.topic, id));
-        ticket.status = told.or(ticket.status);
+        ticket.status = stated.or(ticket.status);
         Ok(match self.topic {
             _ if self.opens() => Data::TicketCreated(ticket),
             "conversation.admin.closed" => Data::TicketClosed(ticket),

@@ -104,7 +104,7 @@ impl Checker<'_> {
         self.objects >>= 1;
     }
 
-    /// A member's name and the colon behind it.
+    /// A member's name and the colon after it.
     fn key(&mut self) -> Result<(), Fault> {
         if self.next() != b'"' {
             return Err(Fault::NotJson);

@@ -14,7 +14,7 @@ impl<'a> Cursor<'a> {
         Self { text, at: 0 }
     }
 
-    /// How many bytes are behind it.
+    /// How many bytes it has passed.
     pub(in crate::normalize) fn position(&self) -> usize {
         self.at
     }
@@ -115,7 +115,7 @@ impl<'a> Cursor<'a> {
         let found = self.at + self.text.get(self.at..)?.find(name)?;
         let bytes = self.text.as_bytes();
         self.at = found + name.len();
-        // Within a text a quote is escaped, and only a key has a colon behind it.
+        // Within a text a quote is escaped, and only a key has a colon after it.
         let quoted = self.byte() == b'"' && bytes[..found].ends_with(b"\"") && !bytes[..found].ends_with(b"\\\"");
         if quoted {
             self.at += 1;
@@ -188,7 +188,7 @@ macro_rules! object {
 }
 pub(in crate::normalize) use object;
 
-/// The place behind the closing quote of a string whose content begins at `at`.
+/// The place after the closing quote of a string whose content begins at `at`.
 fn string_end(json: &[u8], mut at: usize) -> usize {
     loop {
         // Eight bytes at a time until one of them is a quote or a backslash.

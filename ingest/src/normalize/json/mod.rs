@@ -1,7 +1,7 @@
 //! Lenient reading of JSON that is already known to be valid.
 //!
 //! [`parse`] checks a body once; after that nothing can fail. An [`object!`](object) reads the members that it names in one
-//! pass and skips the others; a value stays the text that was sent until somebody asks what it is, and whoever asks takes
+//! pass and skips the others; a value stays the text that was sent until it is read, and the reader accepts
 //! whatever a platform may have meant: ids as numbers or text, flags as `true`, `"true"` or `1`, times in six spellings.
 //! Of equal keys the last wins. What does not fit is absent.
 
@@ -130,7 +130,7 @@ impl<'a> Json<'a> {
         all.take(MAX_ELEMENTS + 1)
     }
 
-    /// The members of an object, in their order; nothing for anything else. Of equal keys the last is there.
+    /// The members of an object, in their order; nothing for anything else. Of equal keys the last counts.
     pub(super) fn members(self) -> Vec<(Text<'a>, Json<'a>)> {
         let mut members: Vec<(Text<'a>, Json<'a>)> = Vec::new();
         Cursor::new(self.0).object(|key, cursor| {
@@ -205,7 +205,7 @@ pub(super) fn unescape(content: &str) -> String {
     out
 }
 
-/// What `uXXXX`, perhaps with a second half behind it, stands for, and how long it is.
+/// What `uXXXX`, perhaps with a second half after it, stands for, and how long it is.
 fn code_point(escape: &str) -> (char, usize) {
     let unit = |at: usize| escape.get(at..at + 4).and_then(|hex| u16::from_str_radix(hex, 16).ok());
     let Some(first) = unit(1) else {

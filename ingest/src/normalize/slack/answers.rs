@@ -1,5 +1,6 @@
-//! What somebody chose or filled in: elements of messages and views ("Block Kit"), and the buttons and menus of attachments, the
-//! older form (docs.slack.dev, "`block_actions` payload", "`view_submission` payload"; `@slack/bolt`, types of actions and views).
+//! What a person chose or filled in: elements of messages and views ("Block Kit"), and the buttons and menus of attachments,
+//! the older form (docs.slack.dev, "`block_actions` payload", "`view_submission` payload"; `@slack/bolt`, types of actions
+//! and views).
 //!
 //! Nothing of it borrows from the payload, which is decoded and so is not part of the body.
 

@@ -63,18 +63,18 @@ struct Command<'a> {
     user: Option<(Text<'a>, Option<Text<'a>>)>,
     channel: Option<Text<'a>>,
     message_id: Option<Text<'a>>,
-    /// Another one each time that somebody acts.
+    /// Another one each time that a person acts.
     trigger_id: Option<Text<'a>>,
     time: Option<Timestamp>,
 }
 
 impl<'a> Command<'a> {
     fn event(self, webhook: &Webhook<'a, '_>, account: Option<Text<'a>>) -> NewEvent<'a> {
-        let told_apart_by = self.trigger_id.unwrap_or_else(|| digest(webhook.body).into());
+        let discriminator = self.trigger_id.unwrap_or_else(|| digest(webhook.body).into());
         let about = self.channel.clone().or_else(|| Some(self.user.as_ref()?.0.clone()));
         NewEvent {
-            ordering_key: about.as_ref().unwrap_or(&told_apart_by).clone().into_owned(),
-            identity: vec![told_apart_by],
+            ordering_key: about.as_ref().unwrap_or(&discriminator).clone().into_owned(),
+            identity: vec![discriminator],
             time: self.time,
             happened: None,
             account,

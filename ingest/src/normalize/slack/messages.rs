@@ -116,7 +116,7 @@ impl<'a> Written<'a> {
     fn message(&self, id: Text<'a>, conversation: Conversation<'a>) -> Message<'a> {
         let attachments: Vec<_> = self.files.elements().filter_map(attachment).collect();
         let text = blocks::text(self.text, self.blocks, self.attachments);
-        // What somebody wrote, and what Slack tells of the channel.
+        // What a person wrote, and what Slack reports of the channel.
         let kind = match self.subtype.text().as_deref() {
             None | Some("file_share" | "thread_broadcast" | "me_message" | "bot_message") => attachments
                 .first()

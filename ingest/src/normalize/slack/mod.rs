@@ -2,7 +2,7 @@
 //! commands and interactions (docs.slack.dev, "The Events API", "Implementing slash commands", "Handling user interaction").
 //!
 //! A message has no id but its time stamp, unique within its channel. One that mentions the app comes twice, as `message` and
-//! as `app_mention`: those are one event. Everything else is told apart by `event_id`, which a retry repeats.
+//! as `app_mention`: those are one event. Everything else is distinguished by `event_id`, which a retry repeats.
 //!
 //! Slack signs forms like any body; the raw part of a form is its bytes.
 
@@ -69,7 +69,7 @@ object! {
 /// What an event says.
 struct Fact<'a> {
     data: Data<'a>,
-    /// None: what tells it apart is `event_id`.
+    /// None: what distinguishes it is `event_id`.
     identity: Option<Vec<Text<'a>>>,
     /// The channel or the user.
     about: Text<'a>,
@@ -185,7 +185,7 @@ fn fact<'a>(data: Data<'a>, about: Text<'a>) -> Fact<'a> {
     }
 }
 
-/// The id of what is told by its id alone or as an object.
+/// The id of what is given by its id alone or as an object.
 fn id_of(json: Json<'_>) -> Option<Text<'_>> {
     if json.is_object() {
         json.read::<Id<'_>>().id.text()

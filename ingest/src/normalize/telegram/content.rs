@@ -47,7 +47,7 @@ object! {
     SharedUser { id: Json = "user_id", }
 }
 
-/// What happened in a chat and is told as a message that nobody wrote (core.telegram.org/bots/api, "Message": "Service message").
+/// What happened in a chat and comes as a message that no one wrote (core.telegram.org/bots/api, "Message": "Service message").
 const NOTICES: &[&str] = &[
     "migrate_to_chat_id",
     "migrate_from_chat_id",
@@ -132,7 +132,7 @@ pub(super) fn attachments<'a>(kind: Option<&'static str>, content: Json<'a>) -> 
     }
 }
 
-/// Whether nobody wrote it. Asked only of a message without a content that is known.
+/// Whether no one wrote it. Asked only of a message without a content that is known.
 pub(super) fn is_notice(message: Json<'_>) -> bool {
     let members = message.members();
     members.iter().any(|(name, _)| NOTICES.contains(&&**name))

@@ -9,7 +9,7 @@ use super::{Member, Update, User};
 use crate::normalize::json::Json;
 
 impl<'a> Message<'a> {
-    /// The message that tells that members came (`joined`), or that one left.
+    /// The message that says that members came (`joined`), or that one left.
     pub(super) fn members(&self, joined: bool) -> Option<Data<'a>> {
         let members: Vec<User<'a>> = if joined {
             self.new_members.elements().map(Json::read).collect()
@@ -48,7 +48,7 @@ impl<'a> Update<'a> {
             _ if status == "kicked" => Action::Removed,
             (true, true) if !old.is_admin() && member.is_admin() => Action::Promoted,
             (true, true) if old.is_admin() && !member.is_admin() => Action::Demoted,
-            // Rights, a title; or somebody outside who may come back.
+            // Rights, a title; or a person outside who may come back.
             _ => Action::Changed,
         };
         Some(Data::GroupParticipantsUpdated(GroupParticipants {

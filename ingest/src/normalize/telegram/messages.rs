@@ -1,4 +1,4 @@
-//! Messages, and what is told as one: members that come and go, a group that is made or renamed.
+//! Messages, and what comes as one: members that come and go, a group that is made or renamed.
 //!
 //! In a forum each message that answers nothing "replies" to the service message that opened its topic: that is a mark of the
 //! topic, and no quote.
@@ -22,7 +22,7 @@ object! {
         buttons: Keyboard = "reply_markup",
         chat: Chat = "chat",
         from: User = "from",
-        // Who speaks when a group or channel does; `from` is then somebody made up.
+        // Who speaks when a group or channel does; `from` is then a made-up user.
         sender_chat: Chat = "sender_chat",
         // The bot that speaks for a business; `from` is then the business.
         business_bot: User = "sender_business_bot",
@@ -118,9 +118,9 @@ impl<'a> Message<'a> {
         };
         match data {
             Some(Data::MessageCreated(message)) if message.kind.is_none() && content::is_notice(json) => {
-                Err("nobody wrote anything: a notice")
+                Err("no one wrote anything: a notice")
             }
-            // Somebody wrote something of a kind that came after this.
+            // Something was written, of a kind newer than those known here.
             Some(Data::MessageCreated(message)) if message.kind.is_none() => Ok(Data::MessageCreated(Written {
                 kind: Some("unsupported".into()),
                 ..message

@@ -1,11 +1,11 @@
 //! The Telegram Bot API: an `Update`, `{"update_id": 1, "<kind of update>": {…}}`, one per call, as core.telegram.org/bots/api
 //! says (to version 10.3).
 //!
-//! Everything is ordered by its chat. What happens in a group comes as messages (somebody joined, a new title), and to bots
+//! Everything is ordered by its chat. What happens in a group comes as messages (a person joined, a new title), and to bots
 //! that asked for it once more as `chat_member`: two updates with two ids, of which nothing says that they are one.
 //!
 //! A message's id is unique in its chat only, and all that is said of messages (answers, reactions, deletions) has it as
-//! `message_id`. What nobody wrote (a message was pinned, a topic opened) is a notice, `unmapped` in its chat's order. The
+//! `message_id`. What no one wrote (a message was pinned, a topic opened) is a notice, `unmapped` in its chat's order. The
 //! bot's own messages are never sent to it. Only in a business account's chats does it see both sides: there, who is not the
 //! chat itself is the business.
 
@@ -118,7 +118,7 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     }]))
 }
 
-/// What an update says, when, and in which chat; or why it could not be told.
+/// What an update says, when, and in which chat; or why it could not be read.
 struct Fact<'a> {
     data: Result<Data<'a>, &'static str>,
     time: Option<Timestamp>,
@@ -151,7 +151,7 @@ fn fact<'a>(kind: &str, content: Json<'a>) -> Fact<'a> {
         "chosen_inline_result" => update.chosen().ok_or("no id of the result"),
         "my_chat_member" if update.chat.is_group() == Some(false) => update.blocking().ok_or("no status"),
         "chat_member" | "my_chat_member" => update.membership().ok_or("no group, or no member"),
-        "chat_join_request" => update.join_request().ok_or("no group, or nobody who asks"),
+        "chat_join_request" => update.join_request().ok_or("no group, or no one who asks"),
         "deleted_business_messages" => Err("no ids, or no chat"),
         _ => Err("no mapping for this kind of update"),
     };
@@ -205,8 +205,8 @@ impl<'a> Update<'a> {
         ids.into_iter().map(each).collect()
     }
 
-    /// Who may give several is told with all that they give, before and after: what is new was given. Where one of several was
-    /// taken back, the first that is left stands.
+    /// Who may give several is reported with all that they give, before and after: what is new was given. Where one of several
+    /// was taken back, the first that is left stands.
     fn reaction(&self) -> Option<Data<'a>> {
         let spelled = |reaction: Json<'a>| {
             let reaction: Reaction<'a> = reaction.read();

@@ -1,4 +1,4 @@
-//! Addresses: a phone number, perhaps with the network in front (`whatsapp:+5511900000001`), or the network's own id behind it.
+//! Addresses: a phone number, perhaps with the network in front (`whatsapp:+5511900000001`), or the network's own id after it.
 
 use schemas::data::{Party, Text};
 
@@ -20,7 +20,7 @@ pub(super) fn number<'a>(address: &str) -> Option<Text<'a>> {
     Some(Text::Owned(number.into_owned()))
 }
 
-/// The network that somebody with that address is on.
+/// The network of a person with that address.
 pub(super) fn network<'a>(address: &str) -> Option<Text<'a>> {
     match address.split_once(':') {
         Some((prefix, _)) => channel(prefix),
@@ -40,7 +40,7 @@ pub(super) fn channel<'a>(word: &str) -> Option<Text<'a>> {
     })
 }
 
-/// Whether it is one, rather than the name of somebody who works here.
+/// Whether it is one, rather than the name of a person who works here.
 pub(super) fn is_address(author: &str) -> bool {
     let digits = author.strip_prefix('+').unwrap_or_default();
     author.contains(':') || !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())

@@ -234,7 +234,7 @@ impl<'a> Fields<'a> {
 fn ticket_status(word: &str) -> Option<TicketStatus> {
     Some(match word {
         "active" => TicketStatus::Open,
-        // Nobody has written for a while.
+        // No one has written for a while.
         "inactive" => TicketStatus::Snoozed,
         "closed" => TicketStatus::Closed,
         _ => return None,

@@ -1,7 +1,7 @@
 //! The X Activity API: one event a call, `{"data": {"event_uuid", "filter": {"user_id"}, "event_type", "payload": {…}}}` (X, "X Activity
-//! API event payload examples"), where `filter` names the account of ours that is told.
+//! API event payload examples"), where `filter` names the account of ours that it is sent to.
 //!
-//! Direct messages are told in the lists of the Account Activity API, and one that comes by both is one event. What else
+//! Direct messages come in the lists of the Account Activity API, and one that comes by both is one event. What else
 //! happens is an event of the type `twitter.<event_type>`, nothing normalized.
 //!
 //! A happening has the id of its post, like or message, or of the broadcast that starts or ends; a follow, or a change of a profile, has
@@ -24,7 +24,7 @@ object! {
 
     Filter { user_id: Json = "user_id", }
 
-    /// The members of all payloads that tell them apart, and when it was.
+    /// The members of all payloads that distinguish them, and when it was.
     Payload {
         users: Json = "users",
         id: Json = "id" | "message_id",
@@ -54,13 +54,13 @@ pub(super) fn events<'a>(webhook: &Webhook<'a, '_>, activity: &Activity<'a>, kin
         }];
     };
     let about = payload.id.text().or_else(|| payload.broadcast_id.text());
-    let told_apart_by = about.clone().or_else(|| activity.uuid.text());
+    let discriminator = about.clone().or_else(|| activity.uuid.text());
     vec![NewEvent {
         data: Data::Foreign(Foreign::new(event_type)),
         identity: vec![
             kind.clone(),
             account.our_side(),
-            told_apart_by.unwrap_or_else(|| digest(activity.payload.raw()).into()),
+            discriminator.unwrap_or_else(|| digest(activity.payload.raw()).into()),
         ],
         time: payload.millis.time().or_else(|| payload.moment.time()),
         happened: None,

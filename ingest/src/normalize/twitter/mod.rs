@@ -3,8 +3,8 @@
 //!
 //! Direct messages are mapped; each element of the other lists is an event of the type `twitter.<what>`, nothing normalized.
 //! The X Activity API, which takes its place, has a form of its own around the same direct messages.
-//! What is no such list (`user_event`: somebody takes the permission back) is `unmapped`.
-//! Two accounts of ours that write to each other are told of the same message, each from its side: those are two events.
+//! What is no such list (`user_event`: a person takes the permission back) is `unmapped`.
+//! Two accounts of ours that write to each other are sent the same message, each from its side: those are two events.
 
 mod activity;
 mod attached;
@@ -96,7 +96,7 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     Ok(Normalized::Events(events))
 }
 
-/// The account of ours that is told.
+/// The account of ours that it was sent to.
 struct Account<'a, 's, 'h> {
     webhook: &'s Webhook<'a, 'h>,
     id: Option<Text<'a>>,

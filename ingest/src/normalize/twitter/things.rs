@@ -1,6 +1,6 @@
 //! The other lists: posts, likes, follows, blocks. Each element is an event of the type `twitter.<what>`, nothing normalized.
 //!
-//! Most have an id; who follows, blocks or mutes whom is told apart by these two and the moment.
+//! Most have an id; who follows, blocks or mutes whom is distinguished by these two and the moment.
 
 use schemas::data::{Data, Foreign, Text};
 use schemas::name::EventType;
@@ -10,7 +10,7 @@ use crate::normalize::json::{Json, object};
 use crate::normalize::{NewEvent, digest};
 
 object! {
-    /// The members of all of them that tell them apart.
+    /// The members of all of them that distinguish them.
     Thing {
         id_str: Json = "id_str",
         id: Json = "id",
@@ -36,14 +36,14 @@ impl<'a> Account<'a, '_, '_> {
             .text()
             .or_else(|| thing.id.text())
             .or_else(|| thing.status.id());
-        let told_apart_by = match (&id, thing.source.id(), thing.target.id()) {
+        let discriminator = match (&id, thing.source.id(), thing.target.id()) {
             (Some(id), ..) => vec![id.clone()],
             (None, Some(source), Some(target)) => vec![thing.kind.text().unwrap_or_default(), source, target],
             _ => vec![digest(element.raw()).into()],
         };
         Ok(NewEvent {
             data: Data::Foreign(Foreign::new(event_type)),
-            identity: [vec![what.to_owned().into(), self.our_side()], told_apart_by].concat(),
+            identity: [vec![what.to_owned().into(), self.our_side()], discriminator].concat(),
             time: thing.timestamp_ms.time().or_else(|| thing.created.time()),
             happened: None,
             ordering_key: self.id.as_deref().unwrap_or(what).to_owned(),

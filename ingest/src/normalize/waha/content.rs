@@ -5,7 +5,7 @@
 
 use schemas::data::{Answer, Attachment, Text};
 
-use super::messages::Told;
+use super::messages::Payload;
 use crate::normalize::json::{Json, object};
 use crate::normalize::whatsapp::{self, Reading, Said, joined, lines, name_on_card};
 
@@ -54,7 +54,7 @@ pub(super) struct Content<'a> {
     pub(super) quoted_text: Option<Text<'a>>,
 }
 
-impl<'a> Told<'a> {
+impl<'a> Payload<'a> {
     /// What the engine's message is; one that says nothing of itself if the engine has none.
     pub(super) fn reading(&self) -> Reading<'a> {
         if let Some(word) = self.engine.kind.text() {
@@ -161,7 +161,7 @@ impl<'a> Told<'a> {
         std::iter::once(fetched).chain(files).collect()
     }
 
-    /// Of an engine that says nothing, the media type and what is there must do.
+    /// Of an engine that says nothing, the media type and the other members must do.
     fn kind(&self) -> Option<Text<'a>> {
         if let Some(mime_type) = self.media.mime_type.text() {
             let (group, _) = mime_type.split_once('/').unwrap_or_default();

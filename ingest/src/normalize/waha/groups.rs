@@ -223,7 +223,7 @@ impl<'a> Change<'a> {
     }
 }
 
-/// Told apart by what it says: that we left comes as `group.v2.leave` and among the participants' events.
+/// Distinguished by what it says: that we left comes as `group.v2.leave` and among the participants' events.
 fn participants_of<'a>(
     id: Text<'a>,
     action: ParticipantsAction,

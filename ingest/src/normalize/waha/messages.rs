@@ -13,7 +13,7 @@ use crate::normalize::json::{Json, object};
 use crate::normalize::whatsapp::{self, Reading, Said};
 
 object! {
-    Told {
+    Payload {
         id: Json = "id",
         timestamp: Json = "timestamp",
         from: Json = "from",
@@ -36,7 +36,13 @@ object! {
     }
 
     /// A vote in a poll, and what else has a message without being one.
-    Other { vote: Told = "vote", engine: Engine = "_data", chat: Json = "chatId", from: Json = "from", id: Json = "id", }
+    Other {
+        vote: Payload = "vote",
+        engine: Engine = "_data",
+        chat: Json = "chatId",
+        from: Json = "from",
+        id: Json = "id",
+    }
 
     Media { url: Json = "url", mime_type: Json = "mimetype", name: Json = "filename", }
 
@@ -44,7 +50,7 @@ object! {
 
     Reaction { text: Json = "text", id: Json = "messageId", }
 
-    Revocation { id: Json = "revokedMessageId", before: Told = "before", after: Told = "after", }
+    Revocation { id: Json = "revokedMessageId", before: Payload = "before", after: Payload = "after", }
 
     /// Each engine in its own words.
     Engine {
@@ -69,17 +75,17 @@ object! {
 
 impl<'a> Body<'a> {
     pub(super) fn message(&self, line: &Line<'a>) -> Mapped<'a> {
-        let mut told: Told<'a> = self.payload.read();
-        let (id, chat) = told.named()?;
-        let said = match told.reading() {
+        let mut payload: Payload<'a> = self.payload.read();
+        let (id, chat) = payload.named()?;
+        let said = match payload.reading() {
             Reading::Said(said) => said,
-            notice => return self.notice(line, &told, &id, chat, notice),
+            notice => return self.notice(line, &payload, &id, chat, notice),
         };
-        told.complete(&said);
+        payload.complete(&said);
         Ok(Fact {
-            identity: vec!["message".into(), self.one_name(&id, &told, &chat)],
-            data: Data::MessageCreated(self.compose(line, &told, id, &chat, said)),
-            time: told.timestamp.time(),
+            identity: vec!["message".into(), self.one_name(&id, &payload, &chat)],
+            data: Data::MessageCreated(self.compose(line, &payload, id, &chat, said)),
+            time: payload.timestamp.time(),
             happened: None,
             about: Some(chat.id),
         })
@@ -87,14 +93,14 @@ impl<'a> Body<'a> {
 
     /// Like a message, with the new text; `id` names the edit, and in some engines the message itself.
     pub(super) fn edited(&self, line: &Line<'a>) -> Mapped<'a> {
-        let told: Told<'a> = self.payload.read();
-        let (own_id, chat) = told.named()?;
-        let id = match told.edited_id.text() {
+        let payload: Payload<'a> = self.payload.read();
+        let (own_id, chat) = payload.named()?;
+        let id = match payload.edited_id.text() {
             Some(bare) => whole_id(&own_id, bare),
             None => own_id.clone(),
         };
-        let said = whatsapp::said(told.engine_message()).unwrap_or_default();
-        Ok(self.rewritten(line, &told, &own_id, id, chat, said))
+        let said = whatsapp::said(payload.engine_message()).unwrap_or_default();
+        Ok(self.rewritten(line, &payload, &own_id, id, chat, said))
     }
 
     /// `after` is the notice, `before` the message if the engine still has it.
@@ -115,45 +121,49 @@ impl<'a> Body<'a> {
     }
 
     pub(super) fn reaction(&self, line: &Line<'a>) -> Mapped<'a> {
-        let told: Told<'a> = self.payload.read();
-        let (own_id, chat) = told.named()?;
-        let Some(told_id) = told.reaction.id.text() else {
+        let payload: Payload<'a> = self.payload.read();
+        let (own_id, chat) = payload.named()?;
+        let Some(target) = payload.reaction.id.text() else {
             return Err(nothing("no message id", chat.id));
         };
-        let id = self.reacted_id(&told, &own_id, &told_id);
+        let id = self.reacted_id(&payload, &own_id, &target);
         Ok(Fact {
             identity: vec![
                 "reaction".into(),
-                self.one_name(&own_id, &told, &chat),
-                self.one_name(&told_id, &told, &chat),
-                told.reaction.text.text().unwrap_or_default(),
+                self.one_name(&own_id, &payload, &chat),
+                self.one_name(&target, &payload, &chat),
+                payload.reaction.text.text().unwrap_or_default(),
             ],
             data: Data::MessageReaction(MessageReaction {
                 id,
                 conversation: conversation(line, chat.clone()),
-                direction: told.direction(),
-                from: self.sender(&told),
-                emoji: told.reaction.text.text(),
+                direction: payload.direction(),
+                from: self.sender(&payload),
+                emoji: payload.reaction.text.text(),
             }),
-            time: told.timestamp.time(),
+            time: payload.timestamp.time(),
             happened: None,
             about: Some(chat.id),
         })
     }
 
-    /// In a group each participant's device tells for itself.
+    /// In a group each participant's device reports for itself.
     pub(super) fn ack(&self, line: &Line<'a>) -> Mapped<'a> {
-        let told: Told<'a> = self.payload.read();
-        let (id, chat) = told.named()?;
-        let Some(status) = told.status() else {
+        let payload: Payload<'a> = self.payload.read();
+        let (id, chat) = payload.named()?;
+        let Some(status) = payload.status() else {
             return Err(nothing("no acknowledgement", chat.id));
         };
-        let recipient = party(told.author(), PartyKind::Contact, None);
-        let recipient = recipient.filter(|_| chat.id.ends_with("@g.us") && told.direction() == Direction::Outbound);
-        let word = told.ack.text().or_else(|| told.ack_name.text()).unwrap_or_default();
-        let who = addressed(told.author()).map(|who| who.id).unwrap_or_default();
+        let recipient = party(payload.author(), PartyKind::Contact, None);
+        let recipient = recipient.filter(|_| chat.id.ends_with("@g.us") && payload.direction() == Direction::Outbound);
+        let word = payload
+            .ack
+            .text()
+            .or_else(|| payload.ack_name.text())
+            .unwrap_or_default();
+        let who = addressed(payload.author()).map(|who| who.id).unwrap_or_default();
         Ok(Fact {
-            identity: vec!["ack".into(), self.one_name(&id, &told, &chat), word, who],
+            identity: vec!["ack".into(), self.one_name(&id, &payload, &chat), word, who],
             data: Data::MessageStatus(MessageStatus {
                 id,
                 conversation: conversation(line, chat.clone()),
@@ -163,7 +173,7 @@ impl<'a> Body<'a> {
                 error: None,
                 external_id: None,
             }),
-            time: told.engine.receipt_at.time().or_else(|| self.time()),
+            time: payload.engine.receipt_at.time().or_else(|| self.time()),
             happened: None,
             about: Some(chat.id),
         })
@@ -172,11 +182,11 @@ impl<'a> Body<'a> {
     /// The chat of an event that has no mapping, if it names one.
     pub(super) fn chat_of_other(&self) -> Option<Text<'a>> {
         let other: Other<'a> = self.payload.read();
-        let vote = Told {
+        let vote = Payload {
             engine: other.engine,
             ..other.vote
         };
-        if let Ok((_, chat)) = vote.named().or_else(|_| self.payload.read::<Told<'a>>().named()) {
+        if let Ok((_, chat)) = vote.named().or_else(|_| self.payload.read::<Payload<'a>>().named()) {
             return Some(chat.id);
         }
         let names = [other.chat, other.from, other.id];
@@ -186,53 +196,53 @@ impl<'a> Body<'a> {
     pub(super) fn compose(
         &self,
         line: &Line<'a>,
-        told: &Told<'a>,
+        payload: &Payload<'a>,
         id: Text<'a>,
         chat: &Addressed<'a>,
         said: Said<'a>,
     ) -> Message<'a> {
-        let direction = told.direction();
+        let direction = payload.direction();
         let outbound = direction == Direction::Outbound;
-        let content = told.content(self.payload, said);
+        let content = payload.content(self.payload, said);
         let to_one = outbound && is_personal(&chat.id);
         Message {
             id,
             conversation: conversation(line, chat.clone()),
             direction,
-            from: self.sender(told),
+            from: self.sender(payload),
             // Some engines leave `to` out: the chat with one is the other side.
             to: to_one.then(|| other_side(chat)),
             kind: content.kind,
             text: content.text,
             attachments: content.attachments,
             answer: content.answer,
-            mentions: told.mentioned.elements().filter_map(address).collect(),
-            quoted: self.quoted(told, content.quoted_text),
-            status: outbound.then(|| told.status()).flatten(),
+            mentions: payload.mentioned.elements().filter_map(address).collect(),
+            quoted: self.quoted(payload, content.quoted_text),
+            status: outbound.then(|| payload.status()).flatten(),
             ..Message::default()
         }
     }
 
-    pub(super) fn sender(&self, told: &Told<'a>) -> Option<Party<'a>> {
-        let in_group = told.author();
-        if told.direction() == Direction::Outbound {
+    pub(super) fn sender(&self, payload: &Payload<'a>) -> Option<Party<'a>> {
+        let in_group = payload.author();
+        if payload.direction() == Direction::Outbound {
             return self.we().or_else(|| party(in_group, PartyKind::Agent, None));
         }
-        let engine = &told.engine;
+        let engine = &payload.engine;
         let names = [engine.notify_name, engine.push_name, engine.info.push_name];
         let name = names.into_iter().find_map(Json::text);
-        if [told.participant, told.author]
+        if [payload.participant, payload.author]
             .into_iter()
             .any(|json| json.text().is_some())
         {
             party(in_group, PartyKind::Contact, name)
         } else {
-            party(told.other_side(), PartyKind::Contact, name)
+            party(payload.other_side(), PartyKind::Contact, name)
         }
     }
 }
 
-impl Told<'_> {
+impl Payload<'_> {
     /// The name says it, and where there is none the flag.
     pub(super) fn direction(&self) -> Direction {
         let id = self.id.text();

@@ -2,7 +2,7 @@
 //!
 //! WAHA runs over several engines that fill the payload differently; `_data` is what the engine said and is read for what
 //! WAHA leaves out: names, authors, contents. Addresses are spelled WAHA's way (`@c.us`). Messages are named
-//! `<from us>_<chat>_<id>` with the participant behind it in groups; where an edit or a deletion gives the bare id, the
+//! `<from us>_<chat>_<id>` with the participant after it in groups; where an edit or a deletion gives the bare id, the
 //! whole name is put together again.
 //!
 //! `message.any` has all messages, `message` those of customers, so these come under both names: the same event. Sources:
@@ -86,7 +86,7 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
 }
 
 impl<'a> Body<'a> {
-    /// What tells the webhook apart where its payload has no name of its own: every retry repeats it.
+    /// What distinguishes the webhook where its payload has no name of its own: every retry repeats it.
     fn own_identity(&self, event: &'static str) -> Vec<Text<'a>> {
         let id = self.id.text();
         vec![event.into(), id.unwrap_or_else(|| digest(self.payload.raw()).into())]
@@ -97,11 +97,11 @@ impl<'a> Body<'a> {
         self.timestamp.time()
     }
 
-    /// When what has no mapping happened, or else when WAHA told it.
+    /// When what has no mapping happened, or else when WAHA reported it.
     fn happened_by_itself(&self) -> Option<Timestamp> {
         let Moment { timestamp, vote } = self.payload.read();
-        let told = [timestamp, vote.timestamp].into_iter().find_map(Json::time);
-        told.or_else(|| self.time())
+        let stated = [timestamp, vote.timestamp].into_iter().find_map(Json::time);
+        stated.or_else(|| self.time())
     }
 
     fn we(&self) -> Option<Party<'a>> {
@@ -223,7 +223,7 @@ fn addressed_texts<'a>(addresses: impl IntoIterator<Item = Text<'a>>) -> Option<
     })
 }
 
-/// Somebody under these addresses, with the phone number from any of them.
+/// A person or chat under these addresses, with the phone number from any of them.
 fn party<'a>(
     addresses: impl IntoIterator<Item = Json<'a>> + Clone,
     kind: PartyKind,

@@ -1,5 +1,5 @@
-//! How WAHA names messages, `<from us>_<chat>_<id>` with the participant behind it in groups, and the one name under which a
-//! message is told apart.
+//! How WAHA names messages, `<from us>_<chat>_<id>` with the participant after it in groups, and the one name under which
+//! a message is known.
 //!
 //! The same message comes under both addresses of a chat, the phone's and the hidden one, and its name with it. Names stay as
 //! WAHA writes them, since its own interface takes no others, and a reference is written as the body around it is. Only the
@@ -7,7 +7,7 @@
 
 use schemas::data::{Direction, Quoted, Text};
 
-use super::messages::Told;
+use super::messages::Payload;
 use super::{Body, addressed, addressed_texts};
 use crate::normalize::baileys::Nothing;
 use crate::normalize::baileys::jid::{Addressed, is_hidden, is_personal};
@@ -18,7 +18,7 @@ pub(super) type Named<'a> = (Text<'a>, Addressed<'a>);
 
 impl<'a> Body<'a> {
     /// The name with the addresses that stand for chat and participant.
-    pub(super) fn one_name(&self, id: &Text<'a>, told: &Told<'a>, chat: &Addressed<'a>) -> Text<'a> {
+    pub(super) fn one_name(&self, id: &Text<'a>, payload: &Payload<'a>, chat: &Addressed<'a>) -> Text<'a> {
         let Some((from_us, chat_in_id, rest)) = parts(id) else {
             return id.clone();
         };
@@ -33,7 +33,7 @@ impl<'a> Body<'a> {
         let also = if from_us == "true" {
             self.our_addresses().to_vec()
         } else {
-            told.author().to_vec()
+            payload.author().to_vec()
         };
         let also = also.into_iter().filter_map(Json::text);
         let known = addressed_texts([Text::Owned(participant.to_owned())].into_iter().chain(also));
@@ -45,12 +45,12 @@ impl<'a> Body<'a> {
     }
 
     /// The message that another answers: the engines give the bare id, and who wrote it.
-    pub(super) fn quoted(&self, told: &Told<'a>, text: Option<Text<'a>>) -> Option<Quoted<'a>> {
-        let id = told.reply_to.id.text()?;
+    pub(super) fn quoted(&self, payload: &Payload<'a>, text: Option<Text<'a>>) -> Option<Quoted<'a>> {
+        let id = payload.reply_to.id.text()?;
         let whole = if parts(&id).is_some() {
             Some(id.clone())
         } else {
-            self.whole_name(told, &id)
+            self.whole_name(payload, &id)
         };
         Some(match whole {
             Some(whole) => Quoted {
@@ -66,11 +66,11 @@ impl<'a> Body<'a> {
     }
 
     /// The name of the answered message, in the chat as the answer's own name has it.
-    fn whole_name(&self, told: &Told<'a>, bare: &str) -> Option<Text<'a>> {
-        let own = told.id.text()?;
+    fn whole_name(&self, payload: &Payload<'a>, bare: &str) -> Option<Text<'a>> {
+        let own = payload.id.text()?;
         let (_, chat, _) = parts(&own)?;
-        let author = super::address(told.reply_to.participant)?;
-        let ours = self.is_from_us(&author, &told.named().ok()?.1)?;
+        let author = super::address(payload.reply_to.participant)?;
+        let ours = self.is_from_us(&author, &payload.named().ok()?.1)?;
         Some(if chat.ends_with("@g.us") {
             format!("{ours}_{chat}_{bare}_{author}").into()
         } else {
@@ -82,11 +82,11 @@ impl<'a> Body<'a> {
     ///
     /// Go's engine passes on what the reacting device wrote, for which `from us` is from itself, and the chat of two is called
     /// by the other side, which is us. The other engines have turned it round.
-    pub(super) fn reacted_id(&self, told: &Told<'a>, own_id: &Text<'a>, id: &Text<'a>) -> Text<'a> {
+    pub(super) fn reacted_id(&self, payload: &Payload<'a>, own_id: &Text<'a>, id: &Text<'a>) -> Text<'a> {
         let (Some((from_them, chat, rest)), Some((_, own_chat, own_rest))) = (parts(id), parts(own_id)) else {
             return id.clone();
         };
-        if told.direction() == Direction::Outbound {
+        if payload.direction() == Direction::Outbound {
             return id.clone();
         }
         let (bare, participant) = rest
@@ -134,7 +134,7 @@ impl<'a> Body<'a> {
     }
 }
 
-impl<'a> Told<'a> {
+impl<'a> Payload<'a> {
     /// The message's name and its chat, which stands in the name, and else is whoever is not us.
     pub(super) fn named(&self) -> Result<Named<'a>, Nothing<'a>> {
         let Some(id) = self.id.text() else {
@@ -189,7 +189,7 @@ pub(super) fn parts(id: &str) -> Option<(&str, &str, &str)> {
     (matches!(from_us, "true" | "false") && chat.contains('@')).then_some((from_us, chat, rest))
 }
 
-/// The name of the message with that bare id which somebody wrote who wrote the message called `like`.
+/// The name of the message with that bare id by the author of the message called `like`.
 pub(super) fn whole_id<'a>(like: &str, bare: Text<'a>) -> Text<'a> {
     match parts(like) {
         Some((from_us, chat, rest)) if parts(&bare).is_none() => match rest.split_once('_') {

@@ -4,7 +4,7 @@
 use schemas::data::{Data, Message, MessageDeletion, Party, Text};
 use schemas::time::Timestamp;
 
-use super::messages::{Told, nothing};
+use super::messages::{Payload, nothing};
 use super::names::{parts, whole_id};
 use super::{Body, address};
 use crate::normalize::baileys::jid::{Addressed, conversation};
@@ -16,7 +16,7 @@ impl<'a> Body<'a> {
     pub(super) fn notice(
         &self,
         line: &Line<'a>,
-        told: &Told<'a>,
+        payload: &Payload<'a>,
         own_id: &Text<'a>,
         chat: Addressed<'a>,
         notice: Reading<'a>,
@@ -25,7 +25,7 @@ impl<'a> Body<'a> {
             Reading::Edited { key, message, .. } => match whatsapp::said(message) {
                 Some(said) => {
                     let id = of_same_author(own_id, &key);
-                    Ok(self.rewritten(line, told, own_id, id, chat, said))
+                    Ok(self.rewritten(line, payload, own_id, id, chat, said))
                 }
                 None => Err(nothing("no content", chat.id)),
             },
@@ -34,20 +34,20 @@ impl<'a> Body<'a> {
                 data: Data::MessageUpdated(Message {
                     id: of_same_author(own_id, &target),
                     conversation: conversation(line, chat.clone()),
-                    direction: told.direction(),
-                    from: self.sender(told),
+                    direction: payload.direction(),
+                    from: self.sender(payload),
                     ..Message::default()
                 }),
-                identity: vec!["edited in secret".into(), self.one_name(own_id, told, &chat)],
-                time: self.happened(told, true),
+                identity: vec!["edited in secret".into(), self.one_name(own_id, payload, &chat)],
+                time: self.happened(payload, true),
                 happened: None,
                 about: Some(chat.id),
             }),
             Reading::Revoked(target) => {
                 let id = self.taken_back_id(own_id, &target);
-                let time = self.happened(told, *own_id != id);
-                let name = self.one_name(&id, told, &chat);
-                Ok(taken_back(line, name, id, chat, self.sender(told), time))
+                let time = self.happened(payload, *own_id != id);
+                let name = self.one_name(&id, payload, &chat);
+                Ok(taken_back(line, name, id, chat, self.sender(payload), time))
             }
             Reading::Reacted(_) => Err(nothing("a reaction, as its own event says", chat.id)),
             Reading::Nothing(reason) => Err(nothing(reason, chat.id)),
@@ -67,11 +67,11 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// What has an id of its own has a time of its own; else it happened when it is told. The browser's program has the time of
-    /// the message itself.
-    pub(super) fn happened(&self, told: &Told<'a>, has_own_id: bool) -> Option<Timestamp> {
-        let own = told.timestamp.time();
-        let is_own = has_own_id && !told.engine.kind.is_there();
+    /// What has an id of its own has a time of its own; else it happened when it is reported. The browser's program has the
+    /// time of the message itself.
+    pub(super) fn happened(&self, payload: &Payload<'a>, has_own_id: bool) -> Option<Timestamp> {
+        let own = payload.timestamp.time();
+        let is_own = has_own_id && !payload.engine.kind.is_there();
         own.filter(|_| is_own).or_else(|| self.time()).or(own)
     }
 
@@ -79,15 +79,15 @@ impl<'a> Body<'a> {
     pub(super) fn rewritten(
         &self,
         line: &Line<'a>,
-        told: &Told<'a>,
+        payload: &Payload<'a>,
         own_id: &Text<'a>,
         id: Text<'a>,
         chat: Addressed<'a>,
         said: Said<'a>,
     ) -> Fact<'a> {
-        let time = self.happened(told, *own_id != id);
-        let name = self.one_name(own_id, told, &chat);
-        let message = self.compose(line, told, id, &chat, said);
+        let time = self.happened(payload, *own_id != id);
+        let name = self.one_name(own_id, payload, &chat);
+        let message = self.compose(line, payload, id, &chat, said);
         let text = message.text.clone().unwrap_or_default();
         Fact {
             identity: vec!["edited".into(), name, text],

@@ -109,7 +109,7 @@ impl<'a> About<'a> {
         participants.find(|participant| participant.user.text().is_some_and(|id| id == user))
     }
 
-    /// Who wrote it, as the user that they are; what they are, if no more is told.
+    /// Who wrote it, as the user that they are; what they are, if no more is given.
     fn author(&self) -> Option<Party<'a>> {
         let said = &self.resources.message;
         let participant = self.participant().unwrap_or_default();

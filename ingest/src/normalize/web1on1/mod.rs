@@ -3,13 +3,13 @@
 //!
 //! New messages are `message.create.<type of conversation>.<type of message>`; a longer form and new types are expected, so
 //! only the message itself is asked what it is. Commands (`/assign`, `/notify`, `/accept`, …) are messages too, but what they
-//! do, they do to the conversation, which is our ticket: nobody *said* them.
+//! do, they do to the conversation, which is our ticket: no one *said* them.
 //!
-//! What a conversation was before nobody says: whether one that is active now had been closed is left to whoever knows.
+//! What a conversation was before is not said: whether one that is active now had been closed is left to the readers.
 //!
 //! `timestamp` is, by one of the pages, when the call was made: another one in every attempt. It is never used. A message
-//! is told apart by its own type and id, so that it is one event also when hooks of two organizations deliver it. All else
-//! has the id of the event and the moment at which its activity was published: what stands in `data` is the state by then,
+//! is distinguished by its own type and id, so that it is one event also when hooks of two organizations deliver it. All else
+//! has the id of the event and the moment at which its activity was published: what `data` has is the state by then,
 //! or a later one.
 //!
 //! The answer to an event must have no body: messages in it would be posted into the conversation.
@@ -92,7 +92,7 @@ object! {
         target_users: Json = "targetUsers",
         target_bot: Json = "targetBot",
         target_bots: Json = "targetBots",
-        // What stood behind the button that was pressed.
+        // The payload of the button that was pressed.
         payload: Json = "payload",
     }
 
@@ -249,7 +249,7 @@ fn moment(resource: &Resource<'_>, action: &str, published: Option<Timestamp>) -
     }
 }
 
-/// A resource, whether it is there with all its members or by its id.
+/// A resource, whether it comes with all its members or by its id.
 fn resource(json: Json<'_>) -> Resource<'_> {
     if json.is_object() {
         json.read()

@@ -79,12 +79,12 @@ pub(super) fn ticket<'a>(conversation: &Resource<'a>) -> Option<Ticket<'a>> {
     })
 }
 
-/// The customer of a conversation; `told` is the same contact with its members, where the event has it.
-pub(super) fn customer<'a>(conversation: &Resource<'a>, told: Json<'a>) -> Option<Party<'a>> {
+/// The customer of a conversation; `shown` is the same contact with its members, where the event has it.
+pub(super) fn customer<'a>(conversation: &Resource<'a>, shown: Json<'a>) -> Option<Party<'a>> {
     let contact = resource(conversation.contact);
     let id = contact.id.text()?;
-    let told = resource(told);
-    let profiles = [&contact.profile, &told.profile];
+    let shown = resource(shown);
+    let profiles = [&contact.profile, &shown.profile];
     let mut people = conversation.participants.elements().map(Json::read::<Participant<'a>>);
     let mut participant = || people.find(|who| who.role.text().is_some_and(|role| role == "contact"));
     let name = profiles.into_iter().find_map(|profile| profile.name.text());

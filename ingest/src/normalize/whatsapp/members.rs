@@ -155,7 +155,7 @@ members! {
     "scheduledCallEditMessage" => Notice(Other("a planned call was changed")),
     "cancelPaymentRequestMessage" => Notice(Other("a request of payment was cancelled")),
     "declinePaymentRequestMessage" => Notice(Other("a request of payment was declined")),
-    "splitPaymentUpdateMessage" => Notice(Other("a shared payment went on")),
+    "splitPaymentUpdateMessage" => Notice(Other("a shared payment was updated")),
     "requestPhoneNumberMessage" => Notice(Other("the phone number is asked for")),
     "statusNotificationMessage" => Notice(Other("a notice about a status")),
     "statusStickerInteractionMessage" => Notice(Other("a sticker on a status was touched")),

@@ -59,7 +59,7 @@ impl<'a> File<'a> {
     }
 }
 
-/// The texts that are there, a line each; what repeats the one before is left out.
+/// The texts that are present, a line each; what repeats the one before is left out.
 pub(in crate::normalize) fn lines<'a>(texts: impl IntoIterator<Item = Json<'a>>) -> Option<Text<'a>> {
     joined(texts.into_iter().filter_map(Json::text))
 }
@@ -94,7 +94,7 @@ impl<'a> Money<'a> {
     }
 }
 
-/// `BRL 12.50`: at least two digits behind the point, more where there are more.
+/// `BRL 12.50`: at least two digits after the point, more where there are more.
 fn money(amount: i64, unit: i64, currency: Json<'_>) -> Option<Text<'_>> {
     let digits = match unit {
         1 => 0_usize,

@@ -29,7 +29,7 @@ pub(super) enum Inside<'a> {
     Said(Said<'a>),
 }
 
-/// What Evolution makes of the business platform's `request_welcome`: somebody opened the chat and wrote nothing.
+/// What Evolution makes of the business platform's `request_welcome`: a person opened the chat and wrote nothing.
 const OPENED: &str = "request_welcomeMessage";
 
 /// The first member with a message, words or a file inside; else the first that is named like a message, for one of a

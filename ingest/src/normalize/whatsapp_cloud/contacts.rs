@@ -1,6 +1,6 @@
-//! What is told of customers outside of messages: the contacts of the business's phone (Meta, "`smb_app_state_sync` webhook
-//! reference"), other user ids, what they want to be sent; and what happens in a chat that no event of ours says: calls, and who
-//! answers there.
+//! What is reported of customers outside of messages: the contacts of the business's phone (Meta, "`smb_app_state_sync`
+//! webhook reference"), other user ids, what they want to be sent; and what happens in a chat that no
+//! event of ours says: calls, and who answers there.
 
 use schemas::data::{Contact, Data, Text};
 
@@ -48,7 +48,7 @@ object! {
 }
 
 impl<'a> Line<'a, '_, '_> {
-    /// Somebody was written into the phone's contacts, under another name or anew, or taken out of them.
+    /// A person was written into the phone's contacts, under another name or anew, or taken out of them.
     pub(super) fn synced(&self, json: Json<'a>) -> Mapped<'a> {
         let synced: Synced<'a> = json.read();
         let Some(who) = self.people.find(synced.contact.number, synced.contact.user_id) else {
@@ -64,29 +64,29 @@ impl<'a> Line<'a, '_, '_> {
     }
 
     pub(super) fn renamed(&self, json: Json<'a>) -> Mapped<'a> {
-        let told: UserId<'a> = json.read();
-        let Some(mut who) = self.people.find(told.wa_id, told.id.previous) else {
-            return nothing("nobody whose id changed");
+        let change: UserId<'a> = json.read();
+        let Some(mut who) = self.people.find(change.wa_id, change.id.previous) else {
+            return nothing("no one whose id changed");
         };
-        let ids = [told.id.previous, told.id.current].map(|id| id.text().unwrap_or_default());
+        let ids = [change.id.previous, change.id.current].map(|id| id.text().unwrap_or_default());
         let identity = [vec!["user_id".into(), who.id.clone()], ids.into()].concat();
-        who.alternate_id = told.id.current.text().filter(|current| *current != who.id);
+        who.alternate_id = change.id.current.text().filter(|current| *current != who.id);
         let name = who.name.clone();
         let contact = self.customer(&who, name, Some("user_id".into()));
-        Ok(self.event(contact, identity, told.timestamp, who.id, json))
+        Ok(self.event(contact, identity, change.timestamp, who.id, json))
     }
 
     pub(super) fn prefers(&self, json: Json<'a>) -> Mapped<'a> {
-        let told: Preference<'a> = json.read();
-        let Some(who) = self.people.find(told.wa_id, told.user_id) else {
-            return nothing("nobody who wants anything");
+        let preference: Preference<'a> = json.read();
+        let Some(who) = self.people.find(preference.wa_id, preference.user_id) else {
+            return nothing("no one who wants anything");
         };
-        let (category, value) = (told.category.text(), told.value.text());
+        let (category, value) = (preference.category.text(), preference.value.text());
         let mut identity = vec!["preference".into(), who.id.clone()];
         identity.extend([category.clone(), value].map(Option::unwrap_or_default));
         let name = who.name.clone();
         let contact = self.customer(&who, name, category);
-        Ok(self.event(contact, identity, told.timestamp, who.id, json))
+        Ok(self.event(contact, identity, preference.timestamp, who.id, json))
     }
 
     fn customer(&self, who: &Who<'a>, name: Option<Text<'a>>, changed: Option<Text<'a>>) -> Data<'a> {
@@ -113,7 +113,7 @@ impl<'a> Line<'a, '_, '_> {
         };
         let customer = customer.or_else(|| self.people.find(call.recipient_id, call.recipient_user_id));
         let Some(customer) = customer else {
-            return nothing("nobody who calls or is called");
+            return nothing("no one who calls or is called");
         };
         let step = [call.event, call.status].into_iter().find_map(Json::text);
         let (Some(id), Some(step)) = (call.id.text(), step) else {
@@ -130,7 +130,7 @@ impl<'a> Line<'a, '_, '_> {
     /// Another program than ours, or we, answer in a chat from now on.
     pub(super) fn handover(&self, value: &Value<'a>) -> Mapped<'a> {
         let Some(customer) = self.people.find(value.sender.number, value.sender.user_id) else {
-            return nothing("nobody in whose chat");
+            return nothing("no one in whose chat");
         };
         Err(Nothing {
             reason: "another program answers in this chat from now on, or ours does",

@@ -95,7 +95,7 @@ object! {
         previous_user_id: Json = "previous_user_id",
     }
 
-    /// What became of a message before its history was told.
+    /// What became of a message before its history was sent.
     History { status: Json = "status", }
 }
 

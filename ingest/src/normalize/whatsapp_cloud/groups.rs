@@ -1,4 +1,4 @@
-//! What happens to groups (Meta, "Webhooks for Groups API"): each element of `groups` tells of one change, at its `timestamp`.
+//! What happens to groups (Meta, "Webhooks for Groups API"): each element of `groups` is one change, at its `timestamp`.
 //!
 //! A change that we asked for has the id of the request, and may have failed, in whole or for some; who joins by a link, leaves
 //! or asks to join has none. A group that is deleted or suspended is kept in its order: no event of ours says so.
@@ -67,7 +67,7 @@ impl<'a> Line<'a, '_, '_> {
             "group_participants_add" => {
                 let people = self.participants(change.added);
                 identity.extend(ids(&people));
-                // By a link, whether or not somebody had to let them in.
+                // By a link, whether or not a person had to let them in.
                 let action = if change.reason.text().as_deref() == Some("invite_link") {
                     ParticipantsAction::Joined
                 } else {
@@ -121,7 +121,7 @@ impl<'a> Line<'a, '_, '_> {
         let who = self
             .people
             .find(change.wa_id, change.user_id)
-            .ok_or("nobody who asks")?;
+            .ok_or("no one who asks")?;
         identity.push(who.id.clone());
         Ok(Data::GroupJoinRequest(GroupJoinRequest {
             id: group.clone(),

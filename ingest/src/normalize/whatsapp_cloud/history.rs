@@ -1,8 +1,8 @@
 //! What was written before a business's phone was joined with the Cloud API (Meta, "history webhook reference"): threads of
 //! messages, one event each, the same that it would have been at its time.
 //!
-//! A message whose file is not told yet is a `media_placeholder`; its content follows under the same id, in a webhook of its own
-//! with the same field, and is what the message is from then on.
+//! A message whose file is not given yet is a `media_placeholder`; its content follows under the same id, in a webhook of its
+//! own with the same field, and is what the message is from then on.
 
 use schemas::data::{Data, Direction};
 
@@ -50,7 +50,7 @@ impl<'a> Line<'a, '_, '_> {
             Direction::Inbound => self.people.find(sent.from, sent.from_user_id),
             Direction::Outbound => self.people.find(sent.to, sent.to_user_id),
         };
-        // The thread's id is there always, and the same for all of them.
+        // The thread's id is always given, and the same for all of them.
         let customer = match (customer.cloned(), named) {
             (Some(customer), Some(named)) => Some(Who {
                 alternate_id: customer.alternate_id.or(named.alternate_id),
@@ -82,7 +82,7 @@ impl<'a> Line<'a, '_, '_> {
         Ok(event)
     }
 
-    /// From us what our number sent; where that is not known, what somebody else than the customer did.
+    /// From us what our number sent; where that is not known, what anyone else than the customer did.
     fn direction(&self, sent: &Sent<'a>, customer: Option<&Who<'a>>) -> Direction {
         let Some(from) = sent.from.text() else {
             return Direction::Inbound;

@@ -16,7 +16,7 @@ impl<'a> Line<'a, '_, '_> {
         self.message(Direction::Inbound, customer, &sent, json)
     }
 
-    /// What the business sent by other means: on its phone, or by a program other than ours, whose request is what is told.
+    /// What the business sent by other means: on its phone, or by a program other than ours, whose request is shown.
     pub(super) fn echoed(&self, json: Json<'a>) -> Mapped<'a> {
         let mut sent: Sent<'a> = json.read();
         if !sent.kind.is_there() && sent.asked.is_object() {
@@ -73,7 +73,7 @@ impl<'a> Line<'a, '_, '_> {
         let (data, identity) = match kind.as_deref() {
             Some("request_welcome") => {
                 let identity = vec!["message".into(), id];
-                let reason = "nobody wrote anything: a customer opened the chat";
+                let reason = "no one wrote anything: a customer opened the chat";
                 return Ok(self.notice(reason, identity, sent.timestamp, &chat, json));
             }
             Some("reaction") => {
@@ -116,7 +116,7 @@ impl<'a> Line<'a, '_, '_> {
         Ok(self.event(data, identity, sent.timestamp, chat, json))
     }
 
-    /// Our number as the sender; who wrote there, or which program, is not told.
+    /// Our number as the sender; who wrote there, or which program, is not given.
     fn sender(&self, from: Json<'a>) -> Option<Party<'a>> {
         let Some(id) = from.text() else {
             return self.ours();

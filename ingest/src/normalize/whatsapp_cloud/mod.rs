@@ -34,7 +34,7 @@ pub(super) const ADAPTER: Adapter = Adapter {
 object! {
     Body { kind: Json = "object", entries: Json = "entry", }
 
-    // The time is there where no conversation is: when the webhook was triggered.
+    // The time is given where no conversation is: when the webhook was triggered.
     Entry { id: Json = "id", time: Json = "time", changes: Json = "changes", }
 
     Change { field: Json = "field", value: Value = "value", }

@@ -17,7 +17,7 @@ object! {
     Profile { name: Json = "name", username: Json = "username", }
 }
 
-/// A customer, as far as a body tells.
+/// A customer, as far as a body says.
 #[derive(Debug, Clone)]
 pub(super) struct Who<'a> {
     /// The phone's address; else the user id.

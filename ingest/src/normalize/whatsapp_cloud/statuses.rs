@@ -27,36 +27,36 @@ object! {
 
 impl<'a> Line<'a, '_, '_> {
     pub(super) fn status(&self, json: Json<'a>) -> Mapped<'a> {
-        let told: Status<'a> = json.read();
-        let Some(recipient) = self.people.find(told.recipient_id, told.recipient_user_id) else {
+        let update: Status<'a> = json.read();
+        let Some(recipient) = self.people.find(update.recipient_id, update.recipient_user_id) else {
             return nothing("no recipient");
         };
         let chat = recipient.id.clone();
         let here = |reason| Nothing {
             reason,
             conversation: Some(chat.clone()),
-            time: told.timestamp.time(),
+            time: update.timestamp.time(),
         };
         // A payment fails and is captured, and a call rings, under the same member.
-        if told.kind.text().is_some_and(|kind| kind != "message") {
+        if update.kind.text().is_some_and(|kind| kind != "message") {
             return Err(here("the status of something else than a message"));
         }
-        let id = told.id.text().ok_or_else(|| here("no message id"))?;
-        let word = told.word.text().ok_or_else(|| here("no status"))?;
-        let conversation = if told.recipient_type.text().as_deref() == Some("group") {
+        let id = update.id.text().ok_or_else(|| here("no message id"))?;
+        let word = update.word.text().ok_or_else(|| here("no status"))?;
+        let conversation = if update.recipient_type.text().as_deref() == Some("group") {
             self.group(chat.clone())
         } else {
             self.chat(&recipient)
         };
-        let participant_id = if told.participant_id.is_there() {
-            told.participant_id
+        let participant_id = if update.participant_id.is_there() {
+            update.participant_id
         } else {
-            told.participant_id_too
+            update.participant_id_too
         };
         // In a group a message is delivered to each participant.
         let mut identity = vec!["status".into(), id.clone(), word.clone()];
-        identity.extend(participant_id.text().or_else(|| told.participant_user_id.text()));
-        let participant = self.people.find(participant_id, told.participant_user_id);
+        identity.extend(participant_id.text().or_else(|| update.participant_user_id.text()));
+        let participant = self.people.find(participant_id, update.participant_user_id);
         let status = match &*word {
             "sent" => DeliveryStatus::Sent,
             "delivered" => DeliveryStatus::Delivered,
@@ -69,11 +69,11 @@ impl<'a> Line<'a, '_, '_> {
                     conversation,
                     ..MessageDeletion::default()
                 };
-                return Ok(self.event(Data::MessageDeleted(deletion), identity, told.timestamp, chat, json));
+                return Ok(self.event(Data::MessageDeleted(deletion), identity, update.timestamp, chat, json));
             }
             _ => return Err(here("no mapping for this status")),
         };
-        let failure = told.errors.elements().next().map(Json::read::<Failure<'a>>);
+        let failure = update.errors.elements().next().map(Json::read::<Failure<'a>>);
         let data = Data::MessageStatus(MessageStatus {
             id,
             conversation,
@@ -83,6 +83,6 @@ impl<'a> Line<'a, '_, '_> {
             error: failure.and_then(|failure| failure.title.text().or_else(|| failure.message.text())),
             external_id: None,
         });
-        Ok(self.event(data, identity, told.timestamp, chat, json))
+        Ok(self.event(data, identity, update.timestamp, chat, json))
     }
 }

@@ -74,7 +74,7 @@ impl<'a> Body<'a> {
         let text = said.body.text();
         let internal = said.is_public.flag() == Some(false);
         let outbound = kind != PartyKind::Contact;
-        let told = [by.id, by.name, by.kind, by.is_staff].into_iter().any(Json::is_there);
+        let has_author = [by.id, by.name, by.kind, by.is_staff].into_iter().any(Json::is_there);
         Ok(Message {
             id: said.id.text().ok_or("no id of the comment or message")?,
             conversation: Conversation {
@@ -89,7 +89,7 @@ impl<'a> Body<'a> {
                 Direction::Inbound
             },
             internal,
-            from: told.then(|| Party {
+            from: has_author.then(|| Party {
                 id: known(by.id),
                 name: by.name.text(),
                 ..Party::unnamed(kind)

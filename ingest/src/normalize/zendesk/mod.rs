@@ -5,7 +5,7 @@
 //! taken from `event`.
 //!
 //! Webhooks of triggers and automations have whatever body their author wrote. Such a body is unmapped; the invocation, which
-//! a retry repeats, tells two equal ones apart.
+//! a retry repeats, distinguishes two equal ones.
 
 mod messages;
 mod resources;
@@ -142,7 +142,7 @@ impl<'a> Body<'a> {
     }
 }
 
-/// Somebody's id: 0 is nobody.
+/// A person's id: 0 is no one.
 fn known(id: Json<'_>) -> Option<Text<'_>> {
     id.text().filter(|id| id != "0")
 }

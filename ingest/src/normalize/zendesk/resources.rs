@@ -48,7 +48,7 @@ impl<'a> Body<'a> {
             "user.identity_changed" => self.change.current.read(),
             _ => Identity::default(),
         };
-        let is = |kind: &str| identity.kind.text().is_some_and(|told| told.eq_ignore_ascii_case(kind));
+        let is = |kind: &str| identity.kind.text().is_some_and(|word| word.eq_ignore_ascii_case(kind));
         let contact = Contact {
             id: self.about().ok_or("no user id")?,
             name: self.change.current.text().filter(|_| name == "user.name_changed"),

@@ -22,7 +22,7 @@ fn ticket(body: &str) -> Value {
     serde_json::from_str(&ticket).expect("a ticket is JSON")
 }
 
-/// A body that shows how the conversation stands at last, told of these changes.
+/// A body that shows how the conversation stands at last, with these changes.
 fn changed(event: &str, changes: &Value) -> String {
     let mut body: Value = serde_json::from_str(&sample(Platform::Chatwoot, "conversation_updated.burst.1_label.json"))
         .expect("a sample is JSON");
@@ -144,7 +144,7 @@ fn two_changes_are_two_events() {
 }
 
 #[test]
-fn a_body_that_is_built_later_tells_of_the_same_event() {
+fn a_body_that_is_built_later_is_the_same_event() {
     let later = json!({
         "labels": ["vip", "novo"], "status": "resolved", "priority": null, "unread_count": 4, "updated_at": 1_773_150_999.5,
         "last_activity_at": 1_773_150_999, "waiting_since": 1_773_150_990, "messages": [{"id": 4999, "account_id": 3}],
@@ -250,15 +250,15 @@ fn a_pair_of_values_is_a_change_too() {
 
 #[test]
 fn white_space_makes_no_other_change() {
-    let told = changed(
+    let reported = changed(
         "conversation_updated",
         &change("label_list", &json!([]), &json!(["a b", "c\" d"]), None),
     );
-    let spaced = told.replace(r#"["a b","c\" d"]"#, "[ \"a b\",\n \"c\\\" d\" ]");
-    assert_ne!(told, spaced);
-    assert_eq!(id_of(&told), id_of(&spaced));
-    assert_ne!(id_of(&told), id_of(&told.replace("a b", "ab")));
-    assert_ne!(id_of(&told), id_of(&told.replace(r#"c\" d"#, r#"c\"d"#)));
+    let spaced = reported.replace(r#"["a b","c\" d"]"#, "[ \"a b\",\n \"c\\\" d\" ]");
+    assert_ne!(reported, spaced);
+    assert_eq!(id_of(&reported), id_of(&spaced));
+    assert_ne!(id_of(&reported), id_of(&reported.replace("a b", "ab")));
+    assert_ne!(id_of(&reported), id_of(&reported.replace(r#"c\" d"#, r#"c\"d"#)));
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn a_message_got_as_far_as_the_change_says_and_was_edited_or_deleted_by_its_own_
     assert_ne!(body, built_later);
     for body in [body.as_str(), &built_later] {
         match one(Platform::Chatwoot, body).data {
-            Data::MessageStatus(told) => assert_eq!(told.status, DeliveryStatus::Delivered),
+            Data::MessageStatus(reported) => assert_eq!(reported.status, DeliveryStatus::Delivered),
             other => panic!("{other:?}"),
         }
     }
@@ -347,14 +347,18 @@ fn whoever_took_a_message_back_is_named() {
         ),
         (json!(null), json!(null)),
     ] {
-        let mut told: Value = serde_json::from_str(&body).expect("a sample is JSON");
-        told["performed_by"] = performed_by;
-        let told = told.to_string();
-        match one(Platform::Chatwoot, &told).data {
-            Data::MessageDeleted(deletion) => assert_eq!(json!(deletion.by), expected, "{told}"),
+        let mut reported: Value = serde_json::from_str(&body).expect("a sample is JSON");
+        reported["performed_by"] = performed_by;
+        let reported = reported.to_string();
+        match one(Platform::Chatwoot, &reported).data {
+            Data::MessageDeleted(deletion) => assert_eq!(json!(deletion.by), expected, "{reported}"),
             other => panic!("{other:?}"),
         }
-        assert_eq!(id_of(&told), id_of(&body), "who did it is known of one deletion only");
+        assert_eq!(
+            id_of(&reported),
+            id_of(&body),
+            "who did it is known of one deletion only"
+        );
     }
 }
 

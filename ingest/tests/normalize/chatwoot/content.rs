@@ -88,7 +88,7 @@ fn the_network_has_one_word_whatever_the_inbox_is_called() {
             .extend(chat.as_object().expect("an object").clone());
         let ticket = ticket.to_string();
         match one(Platform::Chatwoot, &ticket).data {
-            Data::TicketCreated(told) => assert_eq!(told.channel.as_deref(), expected, "{ticket}"),
+            Data::TicketCreated(created) => assert_eq!(created.channel.as_deref(), expected, "{ticket}"),
             other => panic!("{other:?}"),
         }
     }
@@ -108,7 +108,7 @@ fn a_phone_is_a_number_with_its_country_and_the_identifier_is_the_other_id() {
         let person = json!({"id": 41, "phone_number": phone, "identifier": "271000000000001@lid"});
         let body = written(json!({"message_type": "incoming", "sender": person}));
         with_message(&body, |message| {
-            let from = message.from.as_ref().expect("somebody wrote it");
+            let from = message.from.as_ref().expect("a person wrote it");
             assert_eq!(from.phone.as_deref(), expected, "{phone}");
             assert_eq!(from.alternate_id.as_deref(), Some("271000000000001@lid"), "{phone}");
         });
@@ -197,7 +197,7 @@ fn a_reply_names_the_message_by_both_ids() {
 }
 
 #[test]
-fn whatever_tells_of_a_message_has_the_channels_id_of_it() {
+fn whatever_reports_a_message_has_the_channels_id_of_it() {
     for name in [
         "message_created.incoming",
         "message_updated.edited",

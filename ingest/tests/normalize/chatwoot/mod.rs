@@ -1,4 +1,4 @@
-//! Chatwoot: account webhooks, bots, rules and forks tell the same things under different names.
+//! Chatwoot: account webhooks, bots, rules and forks report the same things under different names.
 
 mod changes;
 mod content;
@@ -9,8 +9,8 @@ use schemas::platform::Platform;
 use crate::{one, sample};
 
 #[test]
-fn what_an_account_webhook_and_a_bot_are_told_is_one_event() {
-    for (told, to_the_bot) in [
+fn what_an_account_webhook_and_a_bot_get_is_one_event() {
+    for (to_the_account, to_the_bot) in [
         (
             "conversation_status_changed.resolved.json",
             "agent_bot.conversation_resolved.json",
@@ -21,12 +21,18 @@ fn what_an_account_webhook_and_a_bot_are_told_is_one_event() {
         ("old.message_created.json", "message_created.incoming.json"),
         ("old.conversation_created.json", "conversation_created.json"),
     ] {
-        let (told, to_the_bot) = (sample(Platform::Chatwoot, told), sample(Platform::Chatwoot, to_the_bot));
-        let (first, second) = (one(Platform::Chatwoot, &told), one(Platform::Chatwoot, &to_the_bot));
-        assert_eq!(first.identity, second.identity, "{told}");
-        assert_eq!(first.time, second.time, "{told}");
-        assert_eq!(first.ordering_key, second.ordering_key, "{told}");
-        assert_eq!(first.data.event_type(), second.data.event_type(), "{told}");
+        let (to_the_account, to_the_bot) = (
+            sample(Platform::Chatwoot, to_the_account),
+            sample(Platform::Chatwoot, to_the_bot),
+        );
+        let (first, second) = (
+            one(Platform::Chatwoot, &to_the_account),
+            one(Platform::Chatwoot, &to_the_bot),
+        );
+        assert_eq!(first.identity, second.identity, "{to_the_account}");
+        assert_eq!(first.time, second.time, "{to_the_account}");
+        assert_eq!(first.ordering_key, second.ordering_key, "{to_the_account}");
+        assert_eq!(first.data.event_type(), second.data.event_type(), "{to_the_account}");
     }
 }
 
@@ -56,7 +62,7 @@ fn all_events_of_a_conversation_are_in_one_order_whoever_names_its_account() {
 }
 
 #[test]
-fn rules_and_macros_tell_how_a_conversation_stands_and_end_or_open_none() {
+fn rules_and_macros_report_how_a_conversation_stands_and_end_or_open_none() {
     for name in [
         "automation_event.conversation_created",
         "automation_event.conversation_opened",
@@ -104,7 +110,7 @@ fn mentions_are_those_of_people() {
 }
 
 #[test]
-fn a_ticket_is_transferred_when_somebody_else_gets_it() {
+fn a_ticket_is_transferred_when_another_agent_gets_it() {
     for (changed, expected) in [
         ("assignee_id", "ticket.transferred"),
         ("team_id", "ticket.transferred"),

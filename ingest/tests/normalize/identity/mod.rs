@@ -164,15 +164,15 @@ fn what_happened_is_never_shared_by_two_ids() {
             if entry.is_some_and(|entry| entry.numbered.is_some()) {
                 continue;
             }
-            let told = |events: &[NewEvent<'_>]| {
+            let described = |events: &[NewEvent<'_>]| {
                 let types: Vec<_> = events.iter().map(|event| event.data.event_type()).collect();
                 let happenings: Vec<_> = events.iter().filter_map(|event| happening(&event.data)).collect();
                 (types, happenings, ids(events))
             };
             let plain = leaf::plain(&sample);
-            let before = with_events(&plain, told);
+            let before = with_events(&plain, described);
             for leaf in leaves {
-                let after = with_events(&leaf.changed, told);
+                let after = with_events(&leaf.changed, described);
                 // A body that becomes an event of another type was no body of the platform.
                 if let (Some((types, happened, ids)), Some((other_types, other, other_ids))) = (&before, &after)
                     && types == other_types

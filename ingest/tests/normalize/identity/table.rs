@@ -15,7 +15,7 @@ pub(super) struct Table {
     pub(super) events: Vec<Entry>,
 }
 
-/// One event of the platform, or several that are told apart in the same way.
+/// One event of the platform, or several that are distinguished in the same way.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Entry {

@@ -154,7 +154,7 @@ fn a_raised_version_may_break_and_a_lowered_or_dropped_one_may_not() {
 }
 
 #[test]
-fn an_addition_is_frozen_beside_what_is_there_and_protected_from_then_on() {
+fn an_addition_is_frozen_beside_what_exists_and_protected_from_then_on() {
     let with = |members: &[&str]| {
         let members: serde_json::Map<_, _> = members
             .iter()

@@ -301,7 +301,7 @@ fn every_link_between_the_pages_leads_somewhere() {
 }
 
 #[test]
-fn a_page_tells_every_member_of_its_type_with_its_meaning() {
+fn a_page_shows_every_member_of_its_type_with_its_meaning() {
     for data_type in TYPES {
         let schema = json_schema::of(data_type);
         for field in fields::of(&schema["properties"]["data"], &schema) {

@@ -33,7 +33,7 @@ pub(crate) fn golden_files() -> Vec<(String, Value)> {
     found
 }
 
-/// Everything that is there now.
+/// Everything that exists now.
 pub(super) fn found() -> Senders {
     let mut senders = Senders::new();
     for (file, golden) in golden_files() {

@@ -3,7 +3,7 @@
 
 use super::fields::{Field, Kind};
 
-/// The rows of one day, most telling columns first. `day` is `YYYY-MM-DD`.
+/// The rows of one day, most informative columns first. `day` is `YYYY-MM-DD`.
 pub(super) fn sql(event_type: &str, member: &str, fields: &[Field], day: &str) -> String {
     let list = fields
         .iter()

@@ -264,7 +264,7 @@ async fn receipts_of_one_event_within_the_window_are_compared_too() {
     on_both(|base| {
         Box::pin(async move {
             let at = |seconds, raw| saying("added to group", raw).received_after(seconds);
-            // The second receipt is there twice with one id, and once more later: all repeat the first.
+            // The second receipt comes twice with one id, and once more later: all repeat the first.
             base.deliver(0, &[at(0, FIRST), at(5, SECOND), at(5, SECOND), at(7, FIRST)])
                 .await;
             base.deliver(4, &[at(5, THIRD), at(599, SECOND)]).await;

@@ -82,7 +82,7 @@ fn librdkafka_gets_the_partition_with_the_offset_to_begin_at() {
 }
 
 #[test]
-fn a_full_queue_pauses_and_a_half_empty_one_goes_on_where_it_stopped() {
+fn a_full_queue_pauses_and_a_half_empty_one_continues_where_it_stopped() {
     let slot = reading(0);
     let most = 4 * RECORD_OVERHEAD_BYTES;
     let full: Vec<_> = (0..4).map(|n| slot.push(record(n), most)).collect();

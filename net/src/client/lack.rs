@@ -9,7 +9,7 @@ use rustix::process::{Resource, getrlimit};
 
 /// The most connections unless the configuration says otherwise: idle ones cost memory.
 const DEFAULT_CONNECTIONS: usize = 16_384;
-/// So many descriptors, or a quarter of all if that is more, are for everybody else: event log, databases, receiving, files.
+/// So many descriptors, or a quarter of all if that is more, are for everything else: event log, databases, receiving, files.
 const RESERVE: usize = 256;
 
 /// What is lacking, and the way out, if that is what `error` says.

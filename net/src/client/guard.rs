@@ -11,20 +11,23 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 use url::{Host, Url};
 
-use super::config::Config;
-
 /// The judge of URLs and addresses. Pure: it neither resolves nor connects.
 #[derive(Debug, Clone)]
 pub struct Guard {
     /// `None` lets everything pass.
-    rules: Option<Rules>,
+    rules: Option<Allowed>,
 }
 
-#[derive(Debug, Clone)]
-struct Rules {
-    networks: Vec<IpNet>,
-    ports: Vec<u16>,
-    plain_http: bool,
+/// Where requests may go. The reasons of [`Blocked`] name these as the settings `allowed_networks`, `allowed_ports` and
+/// `allow_plain_http`.
+#[derive(Debug, Clone, Default)]
+pub struct Allowed {
+    /// Networks that may be reached although they are special-purpose, at any port, with or without TLS.
+    pub networks: Vec<IpNet>,
+    /// The ports that may be dialled elsewhere.
+    pub ports: Vec<u16>,
+    /// Whether plain `http` may leave `networks`.
+    pub plain_http: bool,
 }
 
 /// Why a URL or an address is not dialled. Names the place and the way out, and never path or query, which may hold
@@ -46,15 +49,9 @@ impl Blocked {
 }
 
 impl Guard {
-    /// The guard that `config` asks for.
-    pub fn new(config: &Config) -> Self {
-        Self {
-            rules: Some(Rules {
-                networks: config.allowed_networks.clone(),
-                ports: config.allowed_ports.clone(),
-                plain_http: config.allow_plain_http,
-            }),
-        }
+    /// A guard that lets pass what is allowed.
+    pub fn new(allowed: Allowed) -> Self {
+        Self { rules: Some(allowed) }
     }
 
     /// A guard that lets everything pass, for destinations that the operator types on the command line.
@@ -105,7 +102,7 @@ impl Guard {
     }
 }
 
-impl Rules {
+impl Allowed {
     /// What holds for places outside the allowed networks.
     fn check_open(&self, host: &dyn fmt::Display, port: u16, encrypted: bool) -> Result<(), Blocked> {
         if !self.ports.contains(&port) {
@@ -310,13 +307,17 @@ mod tests {
         }
     }
 
-    fn guard(json: &str) -> Guard {
-        Guard::new(&serde_json::from_str(json).expect("a configuration"))
+    fn guard(networks: &[&str], plain_http: bool) -> Guard {
+        Guard::new(Allowed {
+            networks: networks.iter().map(|text| text.parse().expect("a network")).collect(),
+            ports: vec![80, 443, 8443],
+            plain_http,
+        })
     }
 
     #[test]
     fn a_url_is_judged_by_scheme_user_info_port_and_literal_address() {
-        let strict = guard("{}");
+        let strict = guard(&[], false);
         let check = |guard: &Guard, url: &str| guard.check_url(&Url::parse(url).expect("a URL"));
         for bad in [
             "ftp://example.com/",
@@ -344,7 +345,7 @@ mod tests {
             assert_eq!(check(&strict, good), Ok(()), "{good}");
         }
 
-        let dev = guard(r#"{"allowed_networks": ["127.0.0.0/8"]}"#);
+        let dev = guard(&["127.0.0.0/8"], false);
         assert_eq!(
             check(&dev, "http://127.0.0.1:9000/hook"),
             Ok(()),
@@ -357,10 +358,7 @@ mod tests {
         );
         check(&dev, "http://1.1.1.1/").expect_err("plain http outside");
         check(&dev, "https://1.1.1.1:9000/").expect_err("a foreign port outside");
-        assert_eq!(
-            check(&guard(r#"{"allow_plain_http": true}"#), "http://example.com/"),
-            Ok(())
-        );
+        assert_eq!(check(&guard(&[], true), "http://example.com/"), Ok(()));
         assert_eq!(check(&Guard::allow_all(), "http://10.0.0.1:1/"), Ok(()));
     }
 }

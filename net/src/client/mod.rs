@@ -1,9 +1,18 @@
-//! The HTTP client of deliveries: one request at a time on the connections of a [`Pool`], made by our own [`Connector`].
+//! The HTTP client: one request at a time on the connections of a pool, made by our own connector, to addresses that a
+//! [`Guard`] has judged.
 //!
 //! It does exactly one request per call: no redirects, no proxies from the environment, no decompression, no second try
 //! of what a receiver may have seen (only a request of which no byte was sent moves on to another connection). HTTP/1.1.
 
+mod aside;
+mod connect;
+mod error;
+mod guard;
+mod lack;
+mod pool;
+
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,19 +23,54 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::body::Body as _;
 use prometheus_client::metrics::gauge::Gauge;
-use schemas::setting::{Findings, Invalid};
+use schemas::setting::Invalid;
 use tokio::time::{Instant, timeout_at};
 use url::{Position, Url};
 
-use super::aside::{self, Aside, Rest};
-use super::config::Config;
-use super::connect::{self, Connector, Resolve, SystemResolver};
-use super::error::SendError;
-use super::guard::Guard;
-use super::lack;
-use super::pool::{Limits, Place, Pool, Seat};
+use aside::{Aside, Rest};
+use connect::Connector;
+use pool::{Limits, On, Place, Pool};
 
-/// Posts, to places that its guard lets pass. Cheap to clone; clones share the connections.
+pub use connect::{Resolve, SystemResolver};
+pub use error::SendError;
+pub use guard::{Allowed, Blocked, Guard, special_purpose};
+pub use pool::Seat;
+
+/// What a client does, whatever it sends.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The `user-agent` of every request that has none.
+    pub user_agent: HeaderValue,
+    /// The time limit of resolving, connecting and TLS together.
+    pub connect_timeout: Duration,
+    /// How much of a response's body is read.
+    pub response_max_bytes: usize,
+    /// How many connections may exist at once, those included that are kept for the next request. `None`: 16384. Never more
+    /// than three quarters of the descriptors that the process may have.
+    pub max_connections: Option<usize>,
+    /// How long a request waits for a connection when all of them are in use.
+    pub connection_wait: Duration,
+    /// How long an unused connection is kept.
+    pub pool_idle: Duration,
+    /// A PEM file of certificate authorities that are trusted besides those of the web.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            user_agent: HeaderValue::from_static(concat!("forebay/", env!("CARGO_PKG_VERSION"))),
+            connect_timeout: Duration::from_secs(3),
+            response_max_bytes: 64 * 1024,
+            max_connections: None,
+            connection_wait: Duration::from_secs(5),
+            pool_idle: Duration::from_secs(30),
+            ca_file: None,
+        }
+    }
+}
+
+/// Sends requests to places that its guard allows. Cheap to clone; clones share the connections.
 #[derive(Clone)]
 pub struct Client {
     pool: Arc<Pool>,
@@ -46,10 +90,13 @@ pub struct Destination {
     place: Place,
 }
 
-/// The part of an answer that decides, and what is still to come.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
+/// A response whose head has come. Its body comes with [`Client::finish`].
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
     rest: Rest,
 }
 
@@ -68,38 +115,21 @@ pub struct Response {
 }
 
 impl Client {
-    /// A client with the guard that `config` asks for.
-    pub fn new(config: &Config) -> Result<Self, Vec<Invalid>> {
-        Self::with(config, Guard::new(config), Arc::new(SystemResolver))
-    }
-
-    /// A client with another guard or resolver.
-    pub fn with(config: &Config, guard: Guard, resolver: Arc<dyn Resolve>) -> Result<Self, Vec<Invalid>> {
-        let mut found = Findings::default();
-        let user_agent = HeaderValue::from_str(&config.user_agent);
-        let user_agent = user_agent.map_err(|_| format!("is `{}`: use printable ASCII only", config.user_agent));
-        let user_agent = found.keep_at("user_agent", user_agent);
-        if config.connect_timeout_ms == 0 {
-            found.add("connect_timeout_ms", "is 0: give at least 1");
-        }
-        if config.max_connections == Some(0) {
-            found.add("max_connections", "is 0: give at least 1");
-        }
-        let tls = found.keep(connect::tls(config).map_err(|invalid| vec![invalid]));
-        let (user_agent, tls) = found.into_value(user_agent.zip(tls))?;
-        let time_limit = Duration::from_millis(config.connect_timeout_ms);
-        let connector = Connector::new(guard.clone(), resolver, tls, time_limit);
+    /// A client with that guard and resolver. What can be wrong is the file of certificates: the place is `ca_file`.
+    pub fn new(settings: &Settings, guard: Guard, resolver: Arc<dyn Resolve>) -> Result<Self, Invalid> {
+        let tls = connect::tls(settings.ca_file.as_deref())?;
+        let connector = Connector::new(guard.clone(), resolver, tls, settings.connect_timeout);
         let limits = Limits {
-            connections: lack::connections(config.max_connections),
-            wait: Duration::from_millis(config.connection_wait_ms),
-            idle: Duration::from_secs(config.pool_idle_seconds),
+            connections: lack::connections(settings.max_connections),
+            wait: settings.connection_wait,
+            idle: settings.pool_idle,
         };
         Ok(Self {
             pool: Arc::new(Pool::new(connector, limits)),
             aside: Arc::default(),
             guard,
-            user_agent,
-            response_max_bytes: config.response_max_bytes,
+            user_agent: settings.user_agent.clone(),
+            response_max_bytes: settings.response_max_bytes,
         })
     }
 
@@ -119,10 +149,22 @@ impl Client {
         })
     }
 
-    /// Posts `body` once, and reads the answer's body. `timeout` is for all of it, from resolving to that body's end; an
-    /// answer whose status came in time is an answer.
+    /// Posts `body` once; see [`request`](Self::request).
     pub async fn post(
         &self,
+        url: &Url,
+        headers: HeaderMap,
+        body: Bytes,
+        timeout: Duration,
+    ) -> Result<Response, SendError> {
+        self.request(Method::POST, url, headers, body, timeout).await
+    }
+
+    /// Sends one request, and reads the response's body. `timeout` is for all of it, from resolving to that body's end; a
+    /// response whose status came in time is a response.
+    pub async fn request(
+        &self,
+        method: Method,
         url: &Url,
         headers: HeaderMap,
         body: Bytes,
@@ -136,7 +178,8 @@ impl Client {
         }
         let seat = self.seat(&destination).await?;
         let deadline = Instant::now() + timeout;
-        let answer = self.send(seat, &destination, headers, body, timeout).await?;
+        let request = self.build(method, &destination, headers, body);
+        let answer = self.exchange(seat, &destination, request, timeout).await?;
         let Rest {
             body,
             mut sender,
@@ -159,34 +202,54 @@ impl Client {
         })
     }
 
-    /// Waits for a connection that there is, or for the right to make one: the time is ours, not the endpoint's.
-    pub(super) async fn seat(&self, destination: &Destination) -> Result<Seat, SendError> {
+    /// Waits for a connection that exists, or for the right to make one: this time is not the destination's.
+    pub async fn seat(&self, destination: &Destination) -> Result<Seat, SendError> {
         self.pool.seat(&destination.place).await
     }
 
     /// Posts once, to a destination checked before and with headers that are our own. `timeout` is for all from resolving
-    /// to the head of the answer.
-    pub(super) async fn send(
+    /// to the head of the response.
+    pub async fn send(
         &self,
-        mut seat: Seat,
+        seat: Seat,
         destination: &Destination,
-        mut headers: HeaderMap,
+        headers: HeaderMap,
         body: Bytes,
         timeout: Duration,
     ) -> Result<Answer, SendError> {
+        let request = self.build(Method::POST, destination, headers, body);
+        self.exchange(seat, destination, request, timeout).await
+    }
+
+    fn build(
+        &self,
+        method: Method,
+        destination: &Destination,
+        mut headers: HeaderMap,
+        body: Bytes,
+    ) -> Request<Full<Bytes>> {
         headers.entry(USER_AGENT).or_insert_with(|| self.user_agent.clone());
         headers.insert(HOST, destination.host.clone());
         let mut request = Request::new(Full::new(body));
-        *request.method_mut() = Method::POST;
+        *request.method_mut() = method;
         *request.uri_mut() = destination.target.clone();
         *request.headers_mut() = headers;
+        request
+    }
 
+    async fn exchange(
+        &self,
+        mut seat: Seat,
+        destination: &Destination,
+        mut request: Request<Full<Bytes>>,
+        timeout: Duration,
+    ) -> Result<Answer, SendError> {
         let late = |_| SendError::Timeout(timeout);
         let mut deadline = Instant::now() + timeout;
         loop {
-            let (mut sender, is_new) = match seat {
-                Seat::Open(sender) => (sender, false),
-                Seat::Free(permit) => {
+            let (mut sender, is_new) = match seat.0 {
+                On::Existing(sender) => (sender, false),
+                On::New(permit) => {
                     let opened = timeout_at(deadline, self.pool.open(&destination.uri, permit)).await;
                     (opened.map_err(late)??, true)
                 }
@@ -216,14 +279,14 @@ impl Client {
     }
 
     /// Sees to what is left of an answer, so that its connection can be used again.
-    pub(super) async fn finish(&self, answer: Answer) {
+    pub async fn finish(&self, answer: Answer) {
         self.aside
             .finish(answer.rest, self.response_max_bytes, &self.pool)
             .await;
     }
 
     /// What can be counted: connections now, the most that there may be, bodies that are being read.
-    pub(super) fn gauges(&self) -> (Gauge, usize, Gauge) {
+    pub fn gauges(&self) -> (Gauge, usize, Gauge) {
         (self.pool.open_now(), self.pool.limits().connections, self.aside.count())
     }
 }
@@ -239,34 +302,12 @@ impl fmt::Debug for Client {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use schemas::setting::in_one_line;
 
     use super::*;
 
     thread_local! {
         static CLIENT: Client =
-            Client::with(&Config::default(), Guard::allow_all(), Arc::new(SystemResolver)).expect("a client");
-    }
-
-    #[test]
-    fn a_value_that_cannot_work_is_named() {
-        let error = |config: Config| in_one_line(&Client::new(&config).expect_err("not usable"));
-        let user_agent = "a\r\nhost: b".to_owned();
-        assert!(
-            error(Config {
-                user_agent,
-                ..Config::default()
-            })
-            .contains("`user_agent`")
-        );
-        let connect_timeout_ms = 0;
-        assert!(
-            error(Config {
-                connect_timeout_ms,
-                ..Config::default()
-            })
-            .contains("`connect_timeout_ms` is 0")
-        );
+            Client::new(&Settings::default(), Guard::allow_all(), Arc::new(SystemResolver)).expect("a client");
     }
 
     /// Texts that parsers of URLs have disagreed about.

@@ -29,6 +29,7 @@ pub(super) struct Aside {
 }
 
 /// The connection that an answer came on, its body still in it.
+#[derive(Debug)]
 pub(super) struct Rest {
     pub(super) body: Incoming,
     pub(super) sender: Sender,
@@ -50,7 +51,7 @@ impl Aside {
         }
     }
 
-    /// Goes on with it aside, unless too many are read there already.
+    /// Continues with it aside, unless too many are read there already.
     fn spawn(&self, reading: impl Future<Output = ()> + Send + 'static) {
         let mut all = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         while all.try_join_next().is_some() {}

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -24,7 +25,6 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::{Host, Url};
 
-use super::config::Config;
 use super::error::SendError;
 use super::guard::Guard;
 use super::lack;
@@ -170,11 +170,11 @@ impl Inner {
 }
 
 /// TLS by rustls with ring, both passed explicitly: a process-wide default would depend on what else is linked.
-pub(super) fn tls(config: &Config) -> Result<TlsConnector, Invalid> {
+pub(super) fn tls(ca_file: Option<&Path>) -> Result<TlsConnector, Invalid> {
     let mut roots = rustls::RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };
-    if let Some(path) = &config.ca_file {
+    if let Some(path) = ca_file {
         let broken = |reason: String| {
             let path = path.display();
             let reason = format!("is `{path}`, which is not a readable PEM file of certificates: {reason}");

@@ -56,14 +56,20 @@ pub(super) struct Limits {
 }
 
 /// The right to send one request.
-pub(super) enum Seat {
-    /// On a connection that exists.
-    Open(Sender),
-    /// On one that may be made.
-    Free(Permit),
+#[derive(Debug)]
+pub struct Seat(pub(super) On);
+
+/// The connection that a request goes out on.
+#[derive(Debug)]
+pub(super) enum On {
+    /// One that exists.
+    Existing(Sender),
+    /// One that may be made.
+    New(Permit),
 }
 
 /// The right to one socket.
+#[derive(Debug)]
 pub(super) struct Permit {
     _permit: OwnedSemaphorePermit,
     open: Gauge,
@@ -104,17 +110,17 @@ impl Pool {
     /// A connection to `place`, or the right to make one.
     pub(super) async fn seat(&self, place: &Place) -> Result<Seat, SendError> {
         if let Some(sender) = self.lock().take(place, self.limits.idle) {
-            return Ok(Seat::Open(sender));
+            return Ok(Seat(On::Existing(sender)));
         }
         let permits = || Arc::clone(&self.permits);
         if let Ok(permit) = permits().try_acquire_owned() {
-            return Ok(Seat::Free(self.permit(permit)));
+            return Ok(Seat(On::New(self.permit(permit))));
         }
         // Counted before looking for one to give up: whoever keeps a connection looks at the count under the same lock.
         let _waiting = Waiting::new(&self.waiting);
         self.give_up_oldest();
         match timeout(self.limits.wait, permits().acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(Seat::Free(self.permit(permit))),
+            Ok(Ok(permit)) => Ok(Seat(On::New(self.permit(permit)))),
             _ => Err(SendError::Lack(format!(
                 "all {} connections that deliveries may have were in use for {:?}: raise `ulimit -n` or `max_connections`",
                 self.limits.connections, self.limits.wait

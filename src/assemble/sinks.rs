@@ -1,0 +1,98 @@
+//! The sinks: each is made in one arm here, and named in one line for the rules.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use prometheus_client::registry::Registry as Metrics;
+use schemas::endpoint::EndpointDirectory;
+use schemas::log::{EventLog, Publish};
+use schemas::name::{SinkName, TopicName};
+use schemas::setting::{Invalid, in_one_line, within};
+use schemas::sink::{Destinations, Sink};
+
+use crate::config::{ConfigError, SinksConfig, Topics};
+
+/// The sinks that the configuration names, in the order of their names.
+pub(crate) async fn sinks(
+    config: &SinksConfig,
+    topics: &Topics,
+    log: &Arc<dyn EventLog>,
+    endpoints: Arc<dyn EndpointDirectory>,
+    metrics: &mut Metrics,
+) -> anyhow::Result<Vec<Arc<dyn Sink>>> {
+    let tables = ::sinks::table::Metrics::register(metrics);
+    let mut all: Vec<Arc<dyn Sink>> = Vec::new();
+    if let Some(http) = &config.http {
+        let sink = ::sinks::http::HttpSink::new(http, name("http"), endpoints, metrics);
+        all.push(Arc::new(sink.map_err(|found| refused("sinks.http", found))?));
+    }
+    if let Some(postgres) = &config.postgres {
+        let sink = ::sinks::postgres::PostgresSink::connect(postgres, name("postgres"), tables.clone());
+        all.push(Arc::new(sink.map_err(|found| refused("sinks.postgres", found))?));
+    }
+    if let Some(sqlite) = &config.sqlite {
+        let sink = ::sinks::sqlite::SqliteSink::open(sqlite, name("sqlite"), tables).await;
+        all.push(Arc::new(sink.context("`sinks.sqlite`")?));
+    }
+    if let Some(topic) = &config.topic {
+        let own = own_topics(topics);
+        all.push(Arc::new(::sinks::topic::TopicSink::new(
+            *topic,
+            name("topic"),
+            Arc::clone(log) as Arc<dyn Publish>,
+            own,
+        )));
+    }
+    Ok(all)
+}
+
+/// Of settings whose file is not known here; who knows it has checked them before.
+fn refused(section: &str, found: Vec<Invalid>) -> ConfigError {
+    ConfigError(in_one_line(&within(section, found)))
+}
+
+fn name(name: &'static str) -> SinkName {
+    SinkName::new(name).unwrap_or_else(|_| unreachable!("a literal name is valid"))
+}
+
+/// Those that Forebay itself reads or writes.
+fn own_topics(topics: &Topics) -> Vec<TopicName> {
+    vec![topics.events.clone(), topics.dead_letters.clone()]
+}
+
+/// What rules may send to, by the configuration alone.
+pub(crate) struct Configured<'c> {
+    pub(crate) sinks: &'c SinksConfig,
+    pub(crate) topics: &'c Topics,
+    pub(crate) endpoints: &'c dyn EndpointDirectory,
+}
+
+impl Destinations for Configured<'_> {
+    fn sinks(&self) -> Vec<SinkName> {
+        let SinksConfig {
+            http,
+            postgres,
+            sqlite,
+            topic,
+            retry: _,
+        } = self.sinks;
+        let all = [
+            ("http", http.is_some()),
+            ("postgres", postgres.is_some()),
+            ("sqlite", sqlite.is_some()),
+            ("topic", topic.is_some()),
+        ];
+        all.into_iter()
+            .filter(|(_, there)| *there)
+            .map(|(sink, _)| name(sink))
+            .collect()
+    }
+
+    fn check(&self, sink: &SinkName, argument: Option<&str>) -> Result<(), Invalid> {
+        match sink.as_str() {
+            "http" => ::sinks::http::check_argument(self.endpoints, argument),
+            "topic" => ::sinks::topic::check_argument(sink, &own_topics(self.topics), argument),
+            _ => ::sinks::table::check_argument(sink, argument),
+        }
+    }
+}
