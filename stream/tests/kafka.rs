@@ -8,6 +8,8 @@ mod bad_days;
 mod holes;
 #[path = "kafka/rebalance.rs"]
 mod rebalance;
+#[path = "kafka/refusals.rs"]
+mod refusals;
 #[path = "kafka/refusing_broker.rs"]
 mod refusing_broker;
 #[path = "kafka/slow_broker.rs"]

@@ -6,6 +6,7 @@
 mod conformance;
 
 mod bad_days;
+mod bad_input;
 mod commands;
 mod end_to_end;
 mod output;

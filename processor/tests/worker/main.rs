@@ -1,6 +1,8 @@
 //! Workers as a whole, on an event log in memory and with scripted sinks: routing, delivery, settling, shutdown, trouble.
 
 mod blind;
+mod dead_letters;
+mod deaths;
 mod deliver;
 mod partitions;
 mod route;

@@ -1,15 +1,13 @@
-//! Partitions are assigned and revoked, the process dies: nothing is skipped, and one partition does not delay another.
+//! Partitions are assigned and revoked: nothing is skipped, and one partition does not delay another.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::stage::sink::{ScriptedSink, each, lack, rejected, retry};
-use crate::stage::{eventually, number, record, worker_in, worker_with};
+use crate::stage::sink::{ScriptedSink, each, rejected, retry};
+use crate::stage::{eventually, record, worker_in, worker_with};
 use harness::memory_log::MemoryLog;
 use processor::{Config, WorkerError};
 use prometheus_client::registry::Registry;
-use proptest::prelude::*;
 use schemas::log::LogError;
 use schemas::record::Offset;
 use schemas::sink::{Outcome, Unavailable};
@@ -276,166 +274,4 @@ async fn metrics_count_what_happens_and_a_revoked_partition_is_removed() {
     assert!(!text(&registry).contains("partition="), "{}", text(&registry));
     shutdown.cancel();
     run.await.expect("no panic").expect("a clean end");
-}
-
-/// What happens to a worker in a test run: how often and when it is killed, and what the sink answers.
-#[derive(Debug, Clone)]
-struct Scenario {
-    records: u64,
-    keys: u64,
-    batch: usize,
-    window: usize,
-    lives_ms: Vec<u64>,
-    seed: u64,
-    refuse: u32,
-    /// Whether the sink keeps its own position, which then wins.
-    keeps_position: bool,
-}
-
-fn scenario() -> impl Strategy<Value = Scenario> {
-    (
-        1_u64..120,
-        1_u64..20,
-        1_usize..20,
-        0_usize..40,
-        proptest::collection::vec(0_u64..5_000, 0..6),
-        any::<u64>(),
-        0_u32..8,
-        any::<bool>(),
-    )
-        .prop_map(
-            |(records, keys, batch, more, lives_ms, seed, refuse, keeps_position)| Scenario {
-                records,
-                keys,
-                batch,
-                window: batch + more,
-                lives_ms,
-                seed,
-                refuse,
-                keeps_position,
-            },
-        )
-}
-
-async fn live(scenario: Scenario) -> Result<(), TestCaseError> {
-    let log = MemoryLog::new(1);
-    for n in 0..scenario.records {
-        let mut record = record(n, &format!("key-{}", n % scenario.keys));
-        if n % 17 == 16 {
-            record.value = "no event".into();
-        }
-        log.append(0, record);
-    }
-    log.refuse(scenario.refuse);
-    // What is really settled: delivered, or a dead letter in the log.
-    let delivered = Arc::new(Mutex::new(HashSet::new()));
-    let order = Arc::new(Mutex::new(Vec::new()));
-    let config = Config {
-        batch_max_records: scenario.batch,
-        window_records: scenario.window,
-        valve_window: 0,
-        retry_max_attempts: 4,
-        ..Config::default()
-    };
-    let lives = scenario.lives_ms.iter().map(|ms| Some(*ms)).chain([None]);
-    let position: Arc<Mutex<Option<Offset>>> = Arc::default();
-    let mut checked = 0;
-    for (life, lifetime) in lives.enumerate() {
-        let mut random = fastrand::Rng::with_seed(scenario.seed.wrapping_add(life as u64));
-        let (delivered_to, ordered) = (Arc::clone(&delivered), Arc::clone(&order));
-        let kept = Arc::clone(&position);
-        let mut sink = ScriptedSink::plain(move |batch| {
-            if random.u8(..) < 40 {
-                return Err(Unavailable {
-                    sink: schemas::name::SinkName::new("postgres").expect("valid"),
-                    reason: "away".to_owned(),
-                });
-            }
-            // Like a sink that keeps order by key: what follows a retry is held.
-            let mut waiting = HashSet::new();
-            let outcomes = batch.deliveries.iter().map(|d| {
-                let n = number(&d.record.record);
-                let outcome = match random.u8(..) {
-                    _ if waiting.contains(&d.record.record.key) => Outcome::Held,
-                    0..60 => retry(),
-                    60..90 => rejected(),
-                    90..110 => lack(),
-                    _ => Outcome::Delivered,
-                };
-                match outcome {
-                    Outcome::Retry { .. } | Outcome::Unavailable { .. } => {
-                        waiting.insert(d.record.record.key.clone());
-                    }
-                    Outcome::Delivered => {
-                        delivered_to.lock().expect("no panic").insert(n);
-                        ordered.lock().expect("no panic").push((life, n));
-                    }
-                    Outcome::Rejected { .. } | Outcome::Held => {}
-                }
-                outcome
-            });
-            let outcomes: Vec<Outcome> = outcomes.collect();
-            if scenario.keeps_position {
-                let mut deliveries = batch.deliveries.iter().zip(&outcomes);
-                let open = deliveries.find(|(_, outcome)| **outcome != Outcome::Delivered);
-                let settled = batch.progress.as_ref().expect("a partition waits").next;
-                let next = open.map_or(settled, |(d, _)| d.record.offset.min(settled));
-                let mut kept = kept.lock().expect("no panic");
-                *kept = (*kept).max(Some(next));
-            }
-            Ok(outcomes)
-        });
-        *sink.position.lock().expect("no panic") = *position.lock().expect("no panic");
-        sink.keeps = scenario.keeps_position;
-        let sink = Arc::new(sink);
-        let worker = worker_with(&log, &sink, None, config.clone());
-        if let Some(ms) = lifetime {
-            // Killed: dropped in the middle of its work.
-            drop(tokio::time::timeout(Duration::from_millis(ms), worker.run(CancellationToken::new())).await);
-            tokio::task::yield_now().await;
-        } else {
-            let shutdown = CancellationToken::new();
-            let run = tokio::spawn(worker.run(shutdown.clone()));
-            let end = i64::try_from(scenario.records).expect("small");
-            eventually("all is stored", || log.stored(0) == end).await;
-            shutdown.cancel();
-            run.await.expect("no panic").expect("a clean end");
-        }
-        // Progress never passed a record that was not settled.
-        let letters: HashSet<u64> = log.dead_letters().iter().map(number).collect();
-        let delivered = delivered.lock().expect("no panic").clone();
-        let stores = log.stores();
-        let positions = stores[checked..].iter().map(|(_, next)| *next);
-        for next in positions.chain(*position.lock().expect("no panic")) {
-            for n in 0..u64::try_from(next.0).expect("positive") {
-                prop_assert!(delivered.contains(&n) || letters.contains(&n), "{} was skipped", n);
-            }
-        }
-        checked = stores.len();
-    }
-    // Within one life, what was delivered of one key was delivered in order.
-    let order = order.lock().expect("no panic").clone();
-    for life in 0..=scenario.lives_ms.len() {
-        for key in 0..scenario.keys {
-            let of_key = order
-                .iter()
-                .filter(|(l, n)| *l == life && n % scenario.keys == key)
-                .map(|(_, n)| *n);
-            prop_assert!(of_key.is_sorted(), "key {} out of order", key);
-        }
-    }
-    Ok(())
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-    #[test]
-    fn nothing_is_skipped_whenever_the_worker_dies(scenario in scenario()) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .expect("a runtime");
-        runtime.block_on(live(scenario))?;
-    }
 }

@@ -6,6 +6,7 @@
 //! contact.
 
 mod attribute;
+mod compare;
 mod condition;
 
 use std::sync::Arc;

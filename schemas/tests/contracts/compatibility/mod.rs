@@ -2,6 +2,7 @@
 //! written in `compat/README.md`.
 
 mod checker;
+mod harmless;
 mod mutations;
 
 use std::collections::BTreeMap;

@@ -1,13 +1,11 @@
-//! The checker itself: every kind of change that breaks a reader is refused, every other passes.
-
-use std::fmt::Write as _;
+//! The checker itself: every kind of change that breaks a reader is refused.
 
 use serde_json::{Value, json};
 
-use super::checker::{breaks, same};
+use super::checker::breaks;
 
 /// A schema with one of everything that ours have.
-fn promised() -> Value {
+pub(super) fn promised() -> Value {
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:example:1",
@@ -50,9 +48,9 @@ fn promised() -> Value {
 }
 
 /// One change: the place (a JSON pointer) and its new value; null removes it.
-type Change = (&'static str, Value);
+pub(super) type Change = (&'static str, Value);
 
-fn changed(changes: &[Change]) -> Value {
+pub(super) fn changed(changes: &[Change]) -> Value {
     let mut schema = promised();
     for (pointer, value) in changes {
         let (parent, key) = pointer.rsplit_once('/').expect("a pointer");
@@ -78,7 +76,7 @@ fn changed(changes: &[Change]) -> Value {
 /// What changes, the changes, and a part of what the checker reports.
 type Refused = (&'static str, Vec<Change>, &'static str);
 
-fn string() -> Value {
+pub(super) fn string() -> Value {
     json!({ "type": "string" })
 }
 
@@ -312,118 +310,4 @@ fn another_constraint_is_refused_even_an_unknown_one() {
             "`digest`: its `schema` was absent and is false",
         ),
     ]);
-}
-
-#[test]
-fn every_change_that_breaks_no_reader_passes() {
-    let party = promised()["$defs"]["Party"].clone();
-    // What is promised, whether it is the same promise, and the changes.
-    let cases: Vec<(&str, bool, Vec<Change>)> = vec![
-        ("a new optional member", false, vec![("/properties/account", string())]),
-        (
-            "a new optional member deep inside",
-            false,
-            vec![("/$defs/Party/properties/phone", string())],
-        ),
-        (
-            "a new optional object with required members",
-            false,
-            vec![("/properties/to", json!({ "$ref": "#/$defs/Party" }))],
-        ),
-        (
-            "other words",
-            true,
-            vec![
-                ("/properties/id/description", json!("the id")),
-                ("/title", json!("other")),
-                ("/$id", json!("urn:x")),
-            ],
-        ),
-        (
-            "words of a value",
-            true,
-            vec![(
-                "/$defs/Status/oneOf",
-                json!([{ "const": "closed", "description": "done" }, { "const": "open" }]),
-            )],
-        ),
-        ("an example", true, vec![("/properties/id/examples", json!(["x"]))]),
-        (
-            "a member that is deprecated",
-            true,
-            vec![("/properties/digest/deprecated", json!(true))],
-        ),
-        (
-            "another order of what is required",
-            true,
-            vec![("/required", json!(["data", "id"]))],
-        ),
-        (
-            "another order of types",
-            true,
-            vec![("/properties/count/type", json!(["null", "integer"]))],
-        ),
-        (
-            "values written as a list",
-            true,
-            vec![("/$defs/Status", json!({ "type": "string", "enum": ["closed", "open"] }))],
-        ),
-        (
-            "a constant with its type",
-            true,
-            vec![("/properties/specversion/type", json!("string"))],
-        ),
-        ("a definition that is not used", true, vec![("/$defs/Spare", string())]),
-        (
-            "a definition written out in its place",
-            true,
-            vec![("/properties/from", json!({ "oneOf": [{ "type": "null" }, party] }))],
-        ),
-    ];
-    assert_eq!(breaks(&promised(), &promised()), [""; 0]);
-    for (what, is_same, changes) in cases {
-        let now = changed(&changes);
-        assert_eq!(breaks(&promised(), &now), [""; 0], "{what}");
-        assert_eq!(same(&promised(), &now), is_same, "{what}");
-    }
-}
-
-#[test]
-fn the_checker_sees_every_member_of_every_schema() {
-    for contract in schemas::json_schema::all() {
-        let mut places = Vec::new();
-        pointers(&contract.schema, &mut String::new(), &mut places);
-        assert!(places.len() > 3, "{}: {places:?}", contract.name);
-        for place in places {
-            let mut without = contract.schema.clone();
-            let (parent, name) = place.rsplit_once('/').expect("a pointer");
-            let parent = without
-                .pointer_mut(parent)
-                .and_then(Value::as_object_mut)
-                .expect("an object");
-            parent.remove(name).expect("a member");
-            let found = breaks(&contract.schema, &without);
-            assert!(
-                !found.is_empty(),
-                "{}: the removal of {place} is not seen",
-                contract.name
-            );
-        }
-    }
-}
-
-/// The places of all described members.
-fn pointers(schema: &Value, place: &mut String, found: &mut Vec<String>) {
-    let Some(keywords) = schema.as_object() else { return };
-    let length = place.len();
-    for group in ["properties", "$defs"] {
-        for (name, member) in keywords.get(group).and_then(Value::as_object).into_iter().flatten() {
-            write!(place, "/{group}/{name}").expect("text");
-            if group == "properties" {
-                found.push(place.clone());
-            }
-            pointers(member, place, found);
-            place.truncate(length);
-        }
-    }
 }
