@@ -32,6 +32,24 @@ impl Limits {
     }
 }
 
+/// A moment of a connection in milliseconds since it opened, or none; in one atomic word, where 0 is none.
+#[derive(Debug, Default)]
+struct Since(AtomicU64);
+
+impl Since {
+    fn get(&self) -> Option<u64> {
+        self.0.load(Relaxed).checked_sub(1)
+    }
+
+    fn set(&self, at: u64) {
+        self.0.store(at.saturating_add(1), Relaxed);
+    }
+
+    fn clear(&self) {
+        self.0.store(0, Relaxed);
+    }
+}
+
 /// What a connection is doing.
 #[derive(Debug)]
 pub(super) struct Watch {
@@ -40,9 +58,9 @@ pub(super) struct Watch {
     served: AtomicBool,
     http2: AtomicBool,
     in_flight: AtomicU32,
-    idle_since: AtomicU64,
-    head_since: AtomicU64,
-    blocked_since: AtomicU64,
+    idle_since: Since,
+    head_since: Since,
+    blocked_since: Since,
 }
 
 impl Watch {
@@ -53,38 +71,38 @@ impl Watch {
             served: AtomicBool::new(false),
             http2: AtomicBool::new(false),
             in_flight: AtomicU32::new(0),
-            idle_since: AtomicU64::new(1),
-            head_since: AtomicU64::new(0),
-            blocked_since: AtomicU64::new(0),
+            idle_since: Since::default(),
+            head_since: Since::default(),
+            blocked_since: Since::default(),
         }
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1
+        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Notes that bytes came.
     pub(super) fn on_read(&self) {
-        if self.in_flight.load(Relaxed) == 0 && self.head_since.load(Relaxed) == 0 {
-            self.head_since.store(self.now(), Relaxed);
+        if self.in_flight.load(Relaxed) == 0 && self.head_since.get().is_none() {
+            self.head_since.set(self.now());
         }
     }
 
     /// Notes that bytes were written, or that the client took none.
     pub(super) fn on_write(&self, blocked: bool) {
         if !blocked {
-            if self.blocked_since.load(Relaxed) != 0 {
-                self.blocked_since.store(0, Relaxed);
+            if self.blocked_since.get().is_some() {
+                self.blocked_since.clear();
             }
-        } else if self.blocked_since.load(Relaxed) == 0 {
-            self.blocked_since.store(self.now(), Relaxed);
+        } else if self.blocked_since.get().is_none() {
+            self.blocked_since.set(self.now());
         }
     }
 
     /// Notes that the head of a request is complete.
     pub(super) fn begin(&self, http2: bool) {
         self.in_flight.fetch_add(1, Relaxed);
-        self.head_since.store(0, Relaxed);
+        self.head_since.clear();
         self.served.store(true, Relaxed);
         if http2 {
             self.http2.store(true, Relaxed);
@@ -93,7 +111,7 @@ impl Watch {
 
     /// Notes that a request is answered, or given up.
     pub(super) fn end(&self) {
-        self.idle_since.store(self.now(), Relaxed);
+        self.idle_since.set(self.now());
         self.in_flight.fetch_sub(1, Relaxed);
     }
 
@@ -105,20 +123,19 @@ impl Watch {
             idle,
             write,
         } = self.limits;
-        let (blocked, head) = (self.blocked_since.load(Relaxed), self.head_since.load(Relaxed));
-        let at = if blocked != 0 {
+        let at = if let Some(blocked) = self.blocked_since.get() {
             blocked + write
         } else if self.in_flight.load(Relaxed) > 0 {
             return None;
-        } else if head != 0 && !self.http2.load(Relaxed) {
+        } else if let Some(head) = self.head_since.get().filter(|_| !self.http2.load(Relaxed)) {
             // On HTTP/2 the bytes may be a ping: there only the pause between requests counts.
             head + header
         } else if self.served.load(Relaxed) {
-            self.idle_since.load(Relaxed) + idle
+            self.idle_since.get().unwrap_or_default() + idle
         } else {
-            1 + first_byte
+            first_byte
         };
-        Some(self.opened + Duration::from_millis(at - 1))
+        Some(self.opened + Duration::from_millis(at))
     }
 
     /// When to look again although nothing is due.
