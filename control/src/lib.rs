@@ -1,7 +1,7 @@
 //! The registry: which sources may send to us and which endpoints receive events.
 //!
-//! In this version the registry is what the configuration file says, read once: [`spec`] is how a source or an endpoint is written,
-//! [`Registry`] the checked snapshot. Ingest and the HTTP sink see it only through the traits
+//! In this version the registry is what the configuration file says, read once: [`schemas::spec`] is how a source or an endpoint is
+//! written, [`Registry`] the checked snapshot. Ingest and the HTTP sink see it only through the traits
 //! [`SourceDirectory`](schemas::source::SourceDirectory) and [`EndpointDirectory`](schemas::endpoint::EndpointDirectory),
 //! so that a registry in a database can take its place without either of them knowing.
 //!
@@ -9,7 +9,6 @@
 
 pub mod connect;
 mod registry;
-pub mod spec;
 
 pub use registry::{Checks, Registry};
-pub use spec::{EndpointSpec, SourceSpec};
+pub use schemas::spec::{EndpointSpec, SourceSpec};

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use schemas::endpoint::{Endpoint, EndpointDirectory};
 use schemas::setting::{Findings, Invalid};
 use schemas::source::{Source, SourceDirectory};
-
-use crate::spec::{EndpointSpec, SourceSpec};
+use schemas::spec::{EndpointSpec, SourceSpec};
 
 /// What the rooms that will use sources and endpoints object to. Each answers by the place within the one that it is given.
 pub struct Checks<'c> {

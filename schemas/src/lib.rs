@@ -16,6 +16,7 @@
 //! * [`log`]: the traits [`Publish`](log::Publish), [`Subscribe`](log::Subscribe), [`Administer`](log::Administer) and [`PartitionReader`](log::PartitionReader)
 //! * [`sink`]: the trait [`Sink`](sink::Sink), deliveries and outcomes
 //! * [`source`], [`endpoint`]: what is registered, and how a stage looks it up; [`preset`]: how each platform proves itself
+//! * [`spec`]: sources and endpoints as they are written
 //! * [`setting`]: what is wrong with a setting
 
 pub mod canary;
@@ -35,6 +36,7 @@ pub mod secret;
 pub mod setting;
 pub mod sink;
 pub mod source;
+pub mod spec;
 pub mod time;
 
 use std::future::Future;

@@ -1,19 +1,17 @@
 //! The vectors, as sources and requests.
 
 use std::path::Path;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::header::HOST;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ingest::Captured;
-use schemas::name::{SourceId, Tenant};
 use schemas::platform::Platform;
-use schemas::secret::Secret;
-use schemas::source::{Encoding, Hash, HmacScheme, JwtScheme, Scheme, Source, TokenPlace};
+use schemas::source::Source;
+use schemas::spec::SourceSpec;
 use schemas::time::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// One request to one source.
 pub(super) struct Case {
@@ -45,12 +43,6 @@ pub(super) fn files() -> Vec<Vec<Case>> {
 
 fn of(platform: Platform, case: &Value, thoroughly: bool) -> Case {
     let text = |name: &str| case[name].as_str().expect("text");
-    let secrets = |name: &str| -> Vec<Secret> {
-        let secrets = case["source"][name].as_array().into_iter().flatten();
-        secrets
-            .map(|secret| Secret::new(secret.as_str().expect("text")))
-            .collect()
-    };
     let mut headers = HeaderMap::new();
     let mut can_be_sent = true;
     for pair in case["headers"].as_array().expect("a list") {
@@ -69,17 +61,7 @@ fn of(platform: Platform, case: &Value, thoroughly: bool) -> Case {
         platform,
         name: text("name").to_owned(),
         clock: Timestamp::parse(text("clock")).expect("a time"),
-        source: Source {
-            id: SourceId::new("line-1").expect("a name"),
-            tenant: Tenant::new("acme").expect("a name"),
-            platform,
-            scheme: Some(&case["source"]["auth"]).filter(|auth| !auth.is_null()).map(scheme),
-            secrets: secrets("secrets"),
-            url_secrets: secrets("url_secrets"),
-            verify_token: case["source"]["verify_token"].as_str().map(Secret::new),
-            utc_offset_minutes: None,
-            max_body_bytes: 1 << 20,
-        },
+        source: configured(platform, case),
         request: Captured {
             method: text("method").parse().expect("a method"),
             target: text("path").to_owned(),
@@ -90,46 +72,14 @@ fn of(platform: Platform, case: &Value, thoroughly: bool) -> Case {
     }
 }
 
-/// The schemes that vectors name; the other ones are presets.
-fn scheme(auth: &Value) -> Scheme {
-    let text = |name: &str| auth[name].as_str().map(str::to_owned);
-    let seconds = |name: &str| Duration::from_secs(auth[name].as_u64().expect("seconds"));
-    match text("scheme").expect("a scheme").as_str() {
-        "none" => Scheme::None,
-        "basic" => Scheme::Basic,
-        "url_secret" => Scheme::UrlSecret,
-        "twilio" => Scheme::Twilio { url: text("url") },
-        "standard_webhooks" => Scheme::StandardWebhooks {
-            tolerance: seconds("tolerance_seconds"),
-        },
-        "jwt" => Scheme::Jwt(JwtScheme {
-            header: text("header").expect("a header").to_ascii_lowercase(),
-            leeway: seconds("leeway_seconds"),
-        }),
-        "token" => Scheme::Token(match (text("header"), text("query")) {
-            (Some(name), None) => TokenPlace::Header(name.to_ascii_lowercase()),
-            (None, Some(name)) => TokenPlace::Query(name),
-            _ => panic!("a token in another place: {auth}"),
-        }),
-        "hmac" => {
-            assert_eq!(auth["template"], "{body}", "another template: {auth}");
-            let hash = match text("hash").as_deref() {
-                Some("sha1") => Hash::Sha1,
-                Some("sha256") => Hash::Sha256,
-                Some("sha512") => Hash::Sha512,
-                _ => panic!("another hash: {auth}"),
-            };
-            let encoding = match text("encoding").as_deref() {
-                Some("hex") => Encoding::Hex,
-                Some("base64") => Encoding::Base64,
-                _ => panic!("another encoding: {auth}"),
-            };
-            let header = text("header").expect("a header").to_ascii_lowercase();
-            Scheme::Hmac(HmacScheme {
-                prefix: text("prefix").unwrap_or_default(),
-                ..HmacScheme::of_body(hash, encoding, &header)
-            })
+/// The source as in a configuration file.
+fn configured(platform: Platform, case: &Value) -> Source {
+    let mut source = json!({ "id": "line-1", "tenant": "acme", "platform": platform });
+    for name in ["auth", "secrets", "url_secrets", "verify_token"] {
+        if let Some(value) = case["source"].get(name).filter(|value| !value.is_null()) {
+            source[name] = value.clone();
         }
-        other => panic!("another scheme: {other}"),
     }
+    let spec: SourceSpec = serde_json::from_value(source).expect("a source");
+    spec.build(Source::MAX_BODY_BYTES).expect("a source that can be used")
 }

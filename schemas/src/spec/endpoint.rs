@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use schemas::endpoint::{Endpoint, EventTypePattern};
-use schemas::name::{EndpointId, Tenant};
-use schemas::secret::Secret;
-use schemas::setting::{Findings, Invalid};
+use crate::endpoint::{Endpoint, EventTypePattern};
+use crate::name::{EndpointId, Tenant};
+use crate::secret::Secret;
+use crate::setting::{Findings, Invalid};
 use serde::{Deserialize, Serialize};
 use url::Url;
 

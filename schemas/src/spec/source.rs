@@ -1,10 +1,10 @@
 //! One source as it is written.
 
-use schemas::name::{SourceId, Tenant};
-use schemas::platform::Platform;
-use schemas::secret::Secret;
-use schemas::setting::{Findings, Invalid, within};
-use schemas::source::{Scheme, Source};
+use crate::name::{SourceId, Tenant};
+use crate::platform::Platform;
+use crate::secret::Secret;
+use crate::setting::{Findings, Invalid, within};
+use crate::source::{Scheme, Source};
 use serde::{Deserialize, Serialize};
 
 use super::auth::AuthSpec;

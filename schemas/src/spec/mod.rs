@@ -1,13 +1,13 @@
 //! Sources and endpoints as they are written: one spelling for the configuration file, the API and the database.
 //!
-//! A spec knows no line of a file. What is wrong with it is [`Invalid`](schemas::setting::Invalid), all of it at once, each by its
+//! A spec knows no line of a file. What is wrong with it is [`Invalid`](crate::setting::Invalid), all of it at once, each by its
 //! place in the spec. Secrets can be read and are never written out.
 
 mod auth;
 mod endpoint;
 mod source;
 
-use schemas::name::Tenant;
+use crate::name::Tenant;
 
 pub use auth::{AuthSpec, TokenSpec};
 pub use endpoint::EndpointSpec;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use schemas::setting::{Findings, Invalid};
-use schemas::source::{
+use crate::setting::{Findings, Invalid};
+use crate::source::{
     Encoding, Hash, HmacScheme, JwtScheme, Scheme, SignedTime, TemplatePart, TimeFormat, TimePlace, TokenPlace,
 };
 use serde::{Deserialize, Serialize};
