@@ -89,6 +89,22 @@ pub enum Scheme {
     None,
 }
 
+impl Scheme {
+    /// The name used in configuration.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Hmac(_) => "hmac",
+            Self::StandardWebhooks { .. } => "standard_webhooks",
+            Self::Token(_) => "token",
+            Self::Basic => "basic",
+            Self::Jwt(_) => "jwt",
+            Self::Twilio { .. } => "twilio",
+            Self::UrlSecret => "url_secret",
+            Self::None => "none",
+        }
+    }
+}
+
 /// The details of [`Scheme::Hmac`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HmacScheme {
@@ -190,6 +206,17 @@ pub enum Hash {
     Sha512,
 }
 
+impl Hash {
+    /// The name used in configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sha1 => "sha1",
+            Self::Sha256 => "sha256",
+            Self::Sha512 => "sha512",
+        }
+    }
+}
+
 /// How a digest is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -198,6 +225,16 @@ pub enum Encoding {
     Hex,
     /// Base64 with padding (RFC 4648 §4).
     Base64,
+}
+
+impl Encoding {
+    /// The name used in configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hex => "hex",
+            Self::Base64 => "base64",
+        }
+    }
 }
 
 /// Where a [`Scheme::Token`] stands.

@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq as _;
 use url::Url;
 
 use super::error::ConnectError;
-use super::place::{self, Place, Way};
+use super::place::{Place, Way};
 
 /// What is asked for.
 #[derive(Debug)]
@@ -162,7 +162,7 @@ impl<'a> Task<'a> {
         ConnectError::Order(format!(
             "source `{}` has `scheme: {}`, which {} cannot do: {can}",
             self.source.id,
-            place::scheme_name(self.source),
+            self.source.scheme().name(),
             self.platform()
         ))
     }

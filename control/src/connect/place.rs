@@ -48,25 +48,11 @@ impl Way {
 /// How `source` proves itself, by the names in the configuration: its scheme, and the secret in the URL besides if it asks for two
 /// proofs.
 pub fn proofs(source: &Source) -> String {
-    let scheme = scheme_name(source);
+    let scheme = source.scheme().name();
     if source.url_secrets.is_empty() {
         return scheme.to_owned();
     }
     format!("{scheme}+url_secret")
-}
-
-/// The name in the configuration of how `source` proves itself: its own scheme's, or its platform's.
-pub(super) fn scheme_name(source: &Source) -> &'static str {
-    match source.scheme() {
-        Scheme::UrlSecret => "url_secret",
-        Scheme::Token(_) => "token",
-        Scheme::Basic => "basic",
-        Scheme::Jwt(_) => "jwt",
-        Scheme::None => "none",
-        Scheme::StandardWebhooks { .. } => "standard_webhooks",
-        Scheme::Twilio { .. } => "twilio",
-        Scheme::Hmac(_) => "hmac",
-    }
 }
 
 /// The path of our URL for `source`, after the public base URL, without the secret in it.

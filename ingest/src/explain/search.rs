@@ -7,7 +7,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::HeaderMap;
 use schemas::secret::Secret;
-use schemas::source::{Hash, Source};
+use schemas::source::{Encoding, Hash, Source};
 
 use super::respell::spellings;
 use crate::authenticate::hmac::Key;
@@ -32,8 +32,7 @@ pub(super) struct Match {
     /// How the secret was read; empty for its bytes as they are.
     pub(super) key: &'static str,
     pub(super) hash: Hash,
-    /// `hex` or `base64`.
-    pub(super) encoding: &'static str,
+    pub(super) encoding: Encoding,
     /// What was hashed, as a template.
     pub(super) template: String,
     /// How the body was spelled; empty for as captured.
@@ -103,7 +102,7 @@ pub(super) fn search(
                                     secret: name.clone(),
                                     key: reading,
                                     hash,
-                                    encoding,
+                                    encoding: *encoding,
                                     template: (*template).to_owned(),
                                     spelling: words,
                                 });
@@ -121,7 +120,7 @@ pub(super) fn search(
 }
 
 /// Everything in the headers that may be a digest: the header, the encoding, the bytes.
-fn digests(headers: &HeaderMap) -> Vec<(String, &'static str, Vec<u8>)> {
+fn digests(headers: &HeaderMap) -> Vec<(String, Encoding, Vec<u8>)> {
     let mut digests = Vec::new();
     for (name, value) in headers {
         let Ok(text) = value.to_str() else { continue };
@@ -137,9 +136,9 @@ fn digests(headers: &HeaderMap) -> Vec<(String, &'static str, Vec<u8>)> {
                 }
             };
             if let Ok(bytes) = hex::decode(piece) {
-                push("hex", bytes);
+                push(Encoding::Hex, bytes);
             } else if let Some(bytes) = BASE64.iter().find_map(|engine| engine.decode(piece).ok()) {
-                push("base64", bytes);
+                push(Encoding::Base64, bytes);
             }
         }
     }

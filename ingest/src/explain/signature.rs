@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use schemas::source::{Hash, HmacScheme, Source};
+use schemas::source::{Encoding, Hash, HmacScheme, Source};
 
 use super::search::{self, Match};
-use super::words::{encoding_name, hash_name, template_text};
+use super::words::template_text;
 use crate::decide::Reason;
 use crate::judge::Captured;
 
@@ -80,10 +80,10 @@ fn differences(found: &Match, scheme: Option<&HmacScheme>, header: &str) -> Vec<
         differences.push(format!("with the secret {reading}"));
     }
     if found.hash != scheme.map_or(Hash::Sha256, |scheme| scheme.hash) {
-        differences.push(format!("with {}", hash_name(found.hash)));
+        differences.push(format!("with {}", found.hash.as_str()));
     }
-    if found.encoding != scheme.map_or("base64", |scheme| encoding_name(scheme.encoding)) {
-        differences.push(format!("written as {}", found.encoding));
+    if found.encoding != scheme.map_or(Encoding::Base64, |scheme| scheme.encoding) {
+        differences.push(format!("written as {}", found.encoding.as_str()));
     }
     if found.header != header && !(standard && found.header == "svix-signature") {
         differences.push(format!("in the header `{}`", found.header));

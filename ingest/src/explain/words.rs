@@ -1,14 +1,15 @@
 //! A scheme in words.
 
-use schemas::source::{Encoding, Hash, Scheme, Source, TemplatePart, TokenPlace};
+use schemas::source::{Scheme, Source, TemplatePart, TokenPlace};
 
 /// How the source's senders prove themselves.
 pub(super) fn in_words(scheme: &Scheme, source: &Source) -> String {
+    let name = scheme.name();
     let how = match scheme {
         Scheme::Hmac(scheme) => format!(
-            "hmac: {} as {} in `{}`{}{} over `{}`",
-            hash_name(scheme.hash),
-            encoding_name(scheme.encoding),
+            "{} as {} in `{}`{}{} over `{}`",
+            scheme.hash.as_str(),
+            scheme.encoding.as_str(),
             scheme.header,
             match &scheme.renamed {
                 Some(name) => format!(", or in `{name}` where that is sent,"),
@@ -21,24 +22,20 @@ pub(super) fn in_words(scheme: &Scheme, source: &Source) -> String {
             },
             template_text(&scheme.template)
         ),
-        Scheme::StandardWebhooks { .. } => {
-            "standard_webhooks: `webhook-id`, `webhook-timestamp`, `webhook-signature`".to_owned()
-        }
-        Scheme::Token(TokenPlace::Header(name)) => format!("token: in the header `{name}`"),
-        Scheme::Token(TokenPlace::Query(name)) => format!("token: in the query as `{name}=`"),
-        Scheme::Token(TokenPlace::Body(name)) => format!("token: in the body as `{name}`"),
-        Scheme::Basic => "basic: user and password in `authorization`".to_owned(),
-        Scheme::Jwt(scheme) => format!("jwt: HS256 in `{}`", scheme.header),
-        Scheme::Twilio { url: None } => {
-            "twilio: `x-twilio-signature` over https, the request's host, and the form".to_owned()
-        }
+        Scheme::StandardWebhooks { .. } => "`webhook-id`, `webhook-timestamp`, `webhook-signature`".to_owned(),
+        Scheme::Token(TokenPlace::Header(name)) => format!("in the header `{name}`"),
+        Scheme::Token(TokenPlace::Query(name)) => format!("in the query as `{name}=`"),
+        Scheme::Token(TokenPlace::Body(name)) => format!("in the body as `{name}`"),
+        Scheme::Basic => "user and password in `authorization`".to_owned(),
+        Scheme::Jwt(scheme) => format!("HS256 in `{}`", scheme.header),
+        Scheme::Twilio { url: None } => "`x-twilio-signature` over https, the request's host, and the form".to_owned(),
         Scheme::Twilio { url: Some(url) } => {
-            format!("twilio: `x-twilio-signature` over `{url}`, the path, and the form")
+            format!("`x-twilio-signature` over `{url}`, the path, and the form")
         }
-        Scheme::UrlSecret => "url_secret: in the path after the source's id".to_owned(),
-        Scheme::None => return "none: anyone may send".to_owned(),
+        Scheme::UrlSecret => "in the path after the source's id".to_owned(),
+        Scheme::None => return format!("{name}: anyone may send"),
     };
-    let words = format!("{how}; active secrets: {}", source.secrets.len());
+    let words = format!("{name}: {how}; active secrets: {}", source.secrets.len());
     match source.url_secrets.len() {
         0 => words,
         second => {
@@ -54,19 +51,4 @@ pub(super) fn template_text(template: &[TemplatePart]) -> String {
         TemplatePart::Text(text) => text.clone(),
     };
     template.iter().map(part).collect()
-}
-
-pub(super) fn hash_name(hash: Hash) -> &'static str {
-    match hash {
-        Hash::Sha1 => "sha1",
-        Hash::Sha256 => "sha256",
-        Hash::Sha512 => "sha512",
-    }
-}
-
-pub(super) fn encoding_name(encoding: Encoding) -> &'static str {
-    match encoding {
-        Encoding::Hex => "hex",
-        Encoding::Base64 => "base64",
-    }
 }

@@ -290,6 +290,29 @@ mod tests {
     }
 
     #[test]
+    fn each_name_is_the_one_that_it_is_written_by() {
+        for (name, more) in [
+            ("hmac", r#","hash":"sha1","encoding":"hex","header":"x-signature""#),
+            ("standard_webhooks", ""),
+            ("token", r#","query":"token""#),
+            ("url_secret", ""),
+            ("basic", ""),
+            ("jwt", ""),
+            ("twilio", ""),
+            ("none", ""),
+        ] {
+            let spec: AuthSpec = serde_json::from_str(&format!(r#"{{"scheme":"{name}"{more}}}"#)).expect("a spec");
+            assert_eq!(spec.build().expect("valid").name(), name);
+        }
+        for hash in [Hash::Sha1, Hash::Sha256, Hash::Sha512] {
+            assert_eq!(serde_json::to_value(hash).expect("JSON"), hash.as_str());
+        }
+        for encoding in [Encoding::Hex, Encoding::Base64] {
+            assert_eq!(serde_json::to_value(encoding).expect("JSON"), encoding.as_str());
+        }
+    }
+
+    #[test]
     fn what_is_written_out_reads_back() {
         for written in [
             r#"{"scheme":"url_secret"}"#,
