@@ -17,7 +17,7 @@ use prometheus_client::registry::Registry;
 use schemas::log::Publish;
 use schemas::name::TopicName;
 use schemas::setting::Invalid;
-use schemas::source::SourceDirectory;
+use schemas::source::{INGEST_PREFIX, SourceDirectory};
 use schemas::time::Timestamp;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -88,10 +88,11 @@ impl Ingest {
 
     /// All routes of this listener.
     pub(crate) fn routes(self: &Arc<Self>) -> Router {
+        let source = format!("{INGEST_PREFIX}{{source_id}}");
         Router::new()
-            .route("/in/{source_id}", any(receive))
-            .route("/in/{source_id}/", any(receive))
-            .route("/in/{source_id}/{*secret_and_suffix}", any(receive))
+            .route(&source, any(receive))
+            .route(&format!("{source}/"), any(receive))
+            .route(&format!("{source}/{{*secret_and_suffix}}"), any(receive))
             .fallback(nothing_here)
             .with_state(Arc::clone(self))
     }

@@ -4,6 +4,7 @@ use http::header::{CONTENT_ENCODING, HOST};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, Method, Uri, Version};
+use schemas::source::INGEST_PREFIX;
 
 use crate::authenticate::Presented;
 
@@ -102,7 +103,7 @@ pub(crate) struct Address<'a> {
 
 impl<'a> Address<'a> {
     pub(crate) fn of(path: &'a str) -> Self {
-        let mut segments = path.strip_prefix("/in/").unwrap_or_default().split('/');
+        let mut segments = path.strip_prefix(INGEST_PREFIX).unwrap_or_default().split('/');
         Self {
             source_id: segments.next().unwrap_or_default(),
             path_secret: segments.next().unwrap_or_default(),

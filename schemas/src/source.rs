@@ -12,6 +12,9 @@ use crate::name::{SourceId, Tenant};
 use crate::platform::Platform;
 use crate::secret::Secret;
 
+/// What the path of every ingest URL begins with; the source's id follows.
+pub const INGEST_PREFIX: &str = "/in/";
+
 /// A configured sender.
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -55,6 +58,11 @@ impl Source {
 
     /// The largest body, where nothing else is said: 1 MiB.
     pub const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+    /// The path of its ingest URL, without a secret or anything else that may follow.
+    pub fn path(&self) -> String {
+        format!("{INGEST_PREFIX}{}", self.id)
+    }
 
     /// How it proves itself: its own scheme, or its platform's.
     pub fn scheme(&self) -> Scheme {

@@ -156,7 +156,7 @@ impl Sender {
         }
         // A base URL with a path is one behind a proxy.
         let base = self.base.as_str().trim_end_matches('/');
-        let url = Url::parse(&format!("{base}/in/{}{}", source.id, request.path_suffix))?;
+        let url = Url::parse(&format!("{base}{}{}", source.path(), request.path_suffix))?;
         let answer = self.client.post(&url, request.headers, request.body, PATIENCE).await;
         let answer = answer.with_context(|| format!("no answer from {base}"))?;
         Ok(answer.status.as_u16())

@@ -62,7 +62,7 @@ pub fn shown_path(source: &Source) -> String {
     } else {
         "/[redacted]"
     };
-    let path = format!("/in/{}{second}", source.id);
+    let path = source.path() + second;
     match Way::of(source) {
         Way::UrlSecret => format!("{path}/[redacted]"),
         Way::Query(name) => format!("{path}?{}=[redacted]", percent_encoded(name.as_bytes())),
@@ -95,7 +95,7 @@ impl Place {
             return wrong("the source's own path goes after it, so it must hold neither query nor fragment");
         }
         let mut url = base.clone();
-        url.set_path(&format!("{}/in/{}", base.path().trim_end_matches('/'), source.id));
+        url.set_path(&format!("{}{}", base.path().trim_end_matches('/'), source.path()));
         let (host, path) = (host(&url), url.path().to_owned());
         let secret = source.secrets.first().map(Secret::expose).unwrap_or_default();
         let mut text = url.to_string();

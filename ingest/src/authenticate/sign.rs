@@ -22,7 +22,7 @@ use super::{header_name, jwt, twilio};
 /// What to send, and how. Its `Debug` shows the names of headers only.
 #[derive(Clone)]
 pub struct SignedRequest {
-    /// What follows `/in/{source_id}`: nothing, `/secret`, `?name=token`, or both. A secret, like the headers.
+    /// What follows the source's path ([`Source::path`]): nothing, `/secret`, `?name=token`, or both. A secret, like the headers.
     pub path_suffix: String,
     /// Content type, signature, id and time.
     pub headers: HeaderMap,
@@ -164,7 +164,7 @@ fn by_standard_webhooks(request: &mut SignedRequest, secret: &Secret, id: &str, 
 fn by_twilio(request: &mut SignedRequest, source: &Source, url: &str, secret: &Secret) -> Result<(), String> {
     let form = HeaderValue::from_static("application/x-www-form-urlencoded");
     request.headers.insert(CONTENT_TYPE, form);
-    let url = format!("{}/in/{}{}", url.trim_end_matches('/'), source.id, request.path_suffix);
+    let url = format!("{}{}{}", url.trim_end_matches('/'), source.path(), request.path_suffix);
     let signature = BASE64.encode(twilio::signature(secret, &url, &request.body)?);
     request
         .headers

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use schemas::id::HashHalf;
 use schemas::name::SourceId;
 use schemas::platform::Platform;
+use schemas::source::INGEST_PREFIX;
 
 use super::samples;
 use crate::cli::DemoArgs;
@@ -165,9 +166,10 @@ async fn keep(server: &Server, out: &mut Printer) -> anyhow::Result<()> {
     let source = server.source(Platform::Digisac)?;
     let secret = source.secrets.first().and_then(|s| s.expose_str()).unwrap_or_default();
     out.line(&format!(
-        "\nstill running; Ctrl-C ends it\n  webhooks  {base}/in/<source>\n  metrics   http://127.0.0.1:{admin}/metrics\n  \
-         database  {db}\n  try       curl -i {base}/in/digisac/{secret} -d '{{\"event\":\"ticket.created\",\"data\":{{\"id\":\"1\",\"isOpen\":true}}}}'",
+        "\nstill running; Ctrl-C ends it\n  webhooks  {base}{INGEST_PREFIX}<source>\n  metrics   http://127.0.0.1:{admin}/metrics\n  \
+         database  {db}\n  try       curl -i {base}{path}/{secret} -d '{{\"event\":\"ticket.created\",\"data\":{{\"id\":\"1\",\"isOpen\":true}}}}'",
         base = server.base(),
+        path = source.path(),
         admin = server.admin,
         db = server.folder.join("data/forebay.db").display(),
     ));
