@@ -111,7 +111,6 @@ impl Answer {
     /// Its status code.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::Replied(Reply::Forbidden) => Reason::Forbidden.status(),
             Self::Accepted | Self::Replied(_) => StatusCode::OK,
             Self::Refused { reason, .. } => reason.status(),
         }
@@ -157,7 +156,6 @@ impl IntoResponse for Answer {
                 }
                 response
             }
-            Self::Replied(Reply::Forbidden) => refusal(Reason::Forbidden, Reason::Forbidden.words()),
             Self::Refused { reason, error } => refusal(*reason, error),
         };
         *response.status_mut() = self.status();

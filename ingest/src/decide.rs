@@ -15,7 +15,7 @@ use schemas::time::Timestamp;
 
 use crate::authenticate::{Matched, Presented, Refusal, Verifier};
 use crate::head::Head;
-use crate::normalize::{Reply, handshake};
+use crate::normalize::{Forbidden, Reply, handshake};
 
 macro_rules! reasons {
     ($($(#[$doc:meta])+ $name:ident $label:literal;)+) => {
@@ -136,14 +136,11 @@ impl Ended {
     }
 }
 
-impl From<Reply> for Ended {
-    fn from(reply: Reply) -> Self {
-        match reply {
-            Reply::Forbidden => Self::refused(
-                Reason::Forbidden,
-                "the handshake shows another verify token than the source's, or asks nothing that the platform asks",
-            ),
-            reply => Self::Replied(reply),
+impl From<Result<Reply, Forbidden>> for Ended {
+    fn from(handled: Result<Reply, Forbidden>) -> Self {
+        match handled {
+            Ok(reply) => Self::Replied(reply),
+            Err(forbidden) => Self::Refused(Refused::new(Reason::Forbidden, forbidden.to_string())),
         }
     }
 }

@@ -13,7 +13,7 @@ use schemas::time::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use crate::metrics::EventFamily;
-use crate::normalize::{NewEvent, Normalized, Reply, normalize};
+use crate::normalize::{Forbidden, NewEvent, Normalized, Reply, normalize};
 
 /// How long a replica remembers the first receipt of an event whose payload has no time.
 ///
@@ -41,8 +41,8 @@ const AHEAD_MS: i64 = 24 * 3600 * 1000;
 pub enum Prepared {
     /// To be published in this order. Never empty.
     Records(Vec<Record>),
-    /// A test call or handshake, to be answered with this; nothing to publish.
-    Reply(Reply),
+    /// A test call or handshake, to be answered with this or refused; nothing to publish.
+    Reply(Result<Reply, Forbidden>),
 }
 
 /// Makes records of events, and remembers for [`MEMORY`] when it first saw those whose payload has no time.

@@ -178,7 +178,20 @@ impl Ingest {
             | Reason::NoMatch
             | Reason::OutsideTolerance
             | Reason::UnusableSource => true,
-            _ => return,
+            Reason::Framing
+            | Reason::Method
+            | Reason::Forbidden
+            | Reason::ContentEncoding
+            | Reason::TooLarge
+            | Reason::NoMemory
+            | Reason::TooSlow
+            | Reason::BrokenBody
+            | Reason::Overloaded
+            | Reason::InFlightLimit
+            | Reason::NoAcknowledgement
+            | Reason::LogUnavailable
+            | Reason::RecordTooLarge
+            | Reason::InternalError => return,
         };
         let Some(held_back) = source.throttle.allow(now) else {
             return;

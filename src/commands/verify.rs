@@ -98,7 +98,6 @@ fn in_words(reply: &Reply) -> String {
             let names: Vec<_> = headers.iter().map(|(name, _)| format!("`{name}`")).collect();
             format!("200 with {}", names.join(", "))
         }
-        Reply::Forbidden => "403".to_owned(),
     }
 }
 

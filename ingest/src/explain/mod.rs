@@ -46,13 +46,34 @@ pub fn explain(source: &Source, others: &[Arc<Source>], captured: &Captured, now
     }
     if let Verdict::Refused { reason, .. } = &verdict {
         let failed = match reason {
-            // The verdict says all.
-            Reason::UnusableSource | Reason::Method | Reason::Forbidden => None,
+            // The verdict says all; or the reason is a state of the server, for which no captured request is refused.
+            Reason::UnusableSource
+            | Reason::Method
+            | Reason::Forbidden
+            | Reason::NoMemory
+            | Reason::TooSlow
+            | Reason::BrokenBody
+            | Reason::Overloaded
+            | Reason::InFlightLimit
+            | Reason::NoAcknowledgement
+            | Reason::LogUnavailable
+            | Reason::RecordTooLarge
+            | Reason::InternalError => None,
             Reason::Framing | Reason::ContentEncoding | Reason::TooLarge => {
                 besides(source, captured, now, &mut findings)
             }
-            _ if source.url_secrets.is_empty() => Some(*reason),
-            _ => which_of_two(source, others, captured, now, &mut findings),
+            Reason::NotFound
+            | Reason::Missing
+            | Reason::Repeated
+            | Reason::Malformed
+            | Reason::NoMatch
+            | Reason::OutsideTolerance => {
+                if source.url_secrets.is_empty() {
+                    Some(*reason)
+                } else {
+                    which_of_two(source, others, captured, now, &mut findings)
+                }
+            }
         };
         if let Some(reason) = failed {
             proof(&scheme, source, others, captured, (reason, now), &mut findings);

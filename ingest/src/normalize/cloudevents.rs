@@ -20,7 +20,7 @@ use schemas::time::Timestamp;
 
 use super::handshake::Handshake;
 use super::json::{Json, object};
-use super::{Adapter, Because, NewEvent, Normalized, Reply, Webhook, digest, foreign_type};
+use super::{Adapter, Because, Forbidden, NewEvent, Normalized, Reply, Webhook, digest, foreign_type};
 use crate::authenticate::percent_decoded;
 
 pub(super) const ADAPTER: Adapter = Adapter {
@@ -42,7 +42,7 @@ object! {
     }
 }
 
-fn handshake(request: &Handshake<'_>) -> Option<Reply> {
+fn handshake(request: &Handshake<'_>) -> Option<Result<Reply, Forbidden>> {
     if request.method != Method::OPTIONS {
         return None;
     }
@@ -50,11 +50,11 @@ fn handshake(request: &Handshake<'_>) -> Option<Reply> {
     let origin = asked("webhook-request-origin")?;
     let is_rate = |rate: &&str| rate.bytes().all(|b| b.is_ascii_digit());
     let rate = asked("webhook-request-rate").filter(is_rate).unwrap_or("*");
-    Some(Reply::Headers(vec![
+    Some(Ok(Reply::Headers(vec![
         (HeaderName::from_static("webhook-allowed-origin"), origin.to_owned()),
         (HeaderName::from_static("webhook-allowed-rate"), rate.to_owned()),
         (ALLOW, "POST, OPTIONS".to_owned()),
-    ]))
+    ])))
 }
 
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
@@ -203,7 +203,7 @@ mod tests {
 
     use super::*;
 
-    fn ask(method: &Method, asked: &[(&'static str, &'static str)]) -> Option<Reply> {
+    fn ask(method: &Method, asked: &[(&'static str, &'static str)]) -> Option<Result<Reply, Forbidden>> {
         let source = Source::new(
             SourceId::new("s").expect("valid"),
             Tenant::new("acme").expect("valid"),
@@ -225,14 +225,14 @@ mod tests {
     #[test]
     fn whoever_asks_is_allowed_at_the_rate_asked_for() {
         let allowed = |rate: &str| {
-            Some(Reply::Headers(vec![
+            Some(Ok(Reply::Headers(vec![
                 (
                     HeaderName::from_static("webhook-allowed-origin"),
                     "events.example.com".to_owned(),
                 ),
                 (HeaderName::from_static("webhook-allowed-rate"), rate.to_owned()),
                 (ALLOW, "POST, OPTIONS".to_owned()),
-            ]))
+            ])))
         };
         let origin = ("webhook-request-origin", "events.example.com");
         for (asked, expected) in [

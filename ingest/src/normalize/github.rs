@@ -49,7 +49,7 @@ object! {
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     let name = webhook.header("x-github-event");
     if name == Some("ping") {
-        return Ok(Normalized::Reply(Reply::Empty));
+        return Ok(Normalized::Reply(Ok(Reply::Empty)));
     }
     let about = match webhook.json() {
         Ok(json) => About::of(json, name),

@@ -29,9 +29,12 @@ pub enum Reply {
     Json(String),
     /// 200 without a body, with these headers.
     Headers(Vec<(HeaderName, String)>),
-    /// 403: the platform showed a token that is not the configured one, or asked nothing that it would ask.
-    Forbidden,
 }
+
+/// Why a handshake is refused instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the handshake shows another verify token than the source's, or asks nothing that the platform asks")]
+pub struct Forbidden;
 
 impl<'r> Handshake<'r> {
     /// The value of a query parameter; of several of that name, the first.
@@ -46,7 +49,7 @@ impl<'r> Handshake<'r> {
 }
 
 /// Platforms that ask nothing before they send.
-pub(super) fn none(_: &Handshake<'_>) -> Option<Reply> {
+pub(super) fn none(_: &Handshake<'_>) -> Option<Result<Reply, Forbidden>> {
     None
 }
 

@@ -87,7 +87,7 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     }
     let events: Vec<Json<'a>> = body.events.elements().collect();
     if events.is_empty() {
-        return Ok(Normalized::Reply(Reply::Empty));
+        return Ok(Normalized::Reply(Ok(Reply::Empty)));
     }
     let alone = events.len() == 1;
     let each = |json: Json<'a>| {

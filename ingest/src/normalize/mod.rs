@@ -51,7 +51,7 @@ use sha2::{Digest as _, Sha256};
 use credentials::Credentials;
 use form::Form;
 use handshake::Handshake;
-pub use handshake::Reply;
+pub use handshake::{Forbidden, Reply};
 use json::Json;
 
 /// What a verified webhook turned out to be.
@@ -59,8 +59,8 @@ use json::Json;
 pub enum Normalized<'a> {
     /// To be published, in this order. Never empty.
     Events(Vec<NewEvent<'a>>),
-    /// A test call of the platform, or a handshake: answered, and nothing published.
-    Reply(Reply),
+    /// A test call of the platform, or a handshake: answered or refused, and nothing published.
+    Reply(Result<Reply, Forbidden>),
 }
 
 /// An event without what only ingest knows (id, receipt, digest).
@@ -109,7 +109,12 @@ pub fn normalize<'a>(source: &Source, headers: &HeaderMap, body: &'a [u8]) -> No
 }
 
 /// What a platform asks by another method than POST before it sends. `None`: nothing that it would ask.
-pub(crate) fn handshake(source: &Source, method: &Method, headers: &HeaderMap, query: Option<&str>) -> Option<Reply> {
+pub(crate) fn handshake(
+    source: &Source,
+    method: &Method,
+    headers: &HeaderMap,
+    query: Option<&str>,
+) -> Option<Result<Reply, Forbidden>> {
     (adapter(source.platform).handshake)(&Handshake {
         source,
         method,
@@ -121,7 +126,7 @@ pub(crate) fn handshake(source: &Source, method: &Method, headers: &HeaderMap, q
 /// What a platform has to say for itself.
 struct Adapter {
     /// How it makes sure of us by GET, HEAD or OPTIONS; by POST it does so in `map`.
-    handshake: fn(&Handshake<'_>) -> Option<Reply>,
+    handshake: fn(&Handshake<'_>) -> Option<Result<Reply, Forbidden>>,
     /// The names of the JSON members that hold a credential, separated by spaces.
     credential: Option<&'static str>,
     /// `Err` makes the whole body one `unmapped` event.

@@ -1,6 +1,6 @@
 //! What is peculiar to Huggy: several events in one body, a message that comes twice, local times, the token.
 
-use ingest::normalize::{Normalized, Reply, normalize};
+use ingest::normalize::{Forbidden, Normalized, Reply, normalize};
 use schemas::data::{Data, Direction, Party, PartyKind};
 use schemas::event::Raw;
 use schemas::platform::Platform;
@@ -9,7 +9,7 @@ use schemas::source::Source;
 
 use crate::{all_differ, events, headers, id_of, one, sample, source};
 
-fn reply(verify_token: Option<&str>, body: &str) -> Option<Reply> {
+fn reply(verify_token: Option<&str>, body: &str) -> Option<Result<Reply, Forbidden>> {
     let mut source = source(Platform::Huggy);
     source.verify_token = verify_token.map(Secret::new);
     match normalize(&source, &headers(), body.as_bytes()) {
@@ -21,12 +21,12 @@ fn reply(verify_token: Option<&str>, body: &str) -> Option<Reply> {
 #[test]
 fn the_token_is_said_back_unless_it_is_not_the_configured_one() {
     let shown = r#"{"token":"00000000000000000000000000000abc","validToken":true}"#;
-    let said = || Some(Reply::Text("00000000000000000000000000000abc".to_owned()));
+    let said = || Some(Ok(Reply::Text("00000000000000000000000000000abc".to_owned())));
     assert_eq!(reply(None, shown), said());
     assert_eq!(reply(Some("00000000000000000000000000000abc"), shown), said());
     assert_eq!(
         reply(Some("00000000000000000000000000000abd"), shown),
-        Some(Reply::Forbidden)
+        Some(Err(Forbidden))
     );
     for no_handshake in [
         r#"{"token":"a","validToken":false}"#,

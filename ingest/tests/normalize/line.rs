@@ -24,7 +24,7 @@ fn the_consoles_test_call_gets_an_empty_answer() {
         (r#"{"events":""}"#, false),
     ] {
         let found = normalize(&source(Platform::Line), &headers(), body.as_bytes());
-        assert_eq!(matches!(found, Normalized::Reply(Reply::Empty)), expected, "{body}");
+        assert_eq!(matches!(found, Normalized::Reply(Ok(Reply::Empty))), expected, "{body}");
     }
 }
 

@@ -152,7 +152,7 @@ fn the_challenge_is_the_answer() {
         (r#"{"type":"event_callback","challenge":"x"}"#, None),
     ] {
         let reply = match normalize(&source(Platform::Slack), &headers(), body.as_bytes()) {
-            Normalized::Reply(Reply::Text(text)) => Some(text),
+            Normalized::Reply(Ok(Reply::Text(text))) => Some(text),
             Normalized::Reply(other) => panic!("{other:?}"),
             Normalized::Events(events) => {
                 assert_eq!(events[0].data.event_type().as_str(), "unmapped", "{body}");

@@ -38,7 +38,7 @@ pub(super) fn compare(case: &Case, verdict: &Verdict) -> Result<(), String> {
         return Ok(());
     };
     let (content_type, body) = match reply {
-        Reply::Empty | Reply::Headers(_) | Reply::Forbidden => ("", String::new()),
+        Reply::Empty | Reply::Headers(_) => ("", String::new()),
         Reply::Text(text) => ("text/plain", text.clone()),
         Reply::Json(text) => ("application/json", text.clone()),
     };

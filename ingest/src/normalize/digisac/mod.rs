@@ -94,7 +94,7 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     let body: Body<'a> = webhook.json()?.read();
     let Some(event) = body.event.short() else {
         if body.test.is_there() {
-            return Ok(Normalized::Reply(Reply::Empty));
+            return Ok(Normalized::Reply(Ok(Reply::Empty)));
         }
         return Err(Unmapped::because("no event name"));
     };

@@ -24,7 +24,7 @@ use schemas::time::Timestamp;
 
 use self::chats::{Chat, Named, Person};
 use super::json::{Json, object};
-use super::{Adapter, Because, NewEvent, Normalized, Reply, Webhook, digest, handshake};
+use super::{Adapter, Because, Forbidden, NewEvent, Normalized, Reply, Webhook, digest, handshake};
 
 pub(super) const ADAPTER: Adapter = Adapter {
     // By POST: see `map`.
@@ -85,8 +85,8 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
         };
         return Ok(Normalized::Reply(
             match handshake::is_verify_token(webhook.source, &token) {
-                Some(false) => Reply::Forbidden,
-                Some(true) | None => Reply::Text(token.into_owned()),
+                Some(false) => Err(Forbidden),
+                Some(true) | None => Ok(Reply::Text(token.into_owned())),
             },
         ));
     }

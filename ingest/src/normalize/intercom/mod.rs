@@ -17,7 +17,7 @@ use schemas::event::Raw;
 
 use super::handshake::Handshake;
 use super::json::{Json, object};
-use super::{Adapter, Because, NewEvent, Normalized, Reply, Webhook};
+use super::{Adapter, Because, Forbidden, NewEvent, Normalized, Reply, Webhook};
 use parts::PartList;
 use people::{Named, phone_of};
 
@@ -75,15 +75,15 @@ object! {
 }
 
 /// The address is tried by HEAD when it is entered.
-fn handshake(request: &Handshake<'_>) -> Option<Reply> {
-    (request.method == Method::HEAD).then_some(Reply::Empty)
+fn handshake(request: &Handshake<'_>) -> Option<Result<Reply, Forbidden>> {
+    (request.method == Method::HEAD).then_some(Ok(Reply::Empty))
 }
 
 fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     let body: Body<'a> = webhook.json()?.read();
     let topic = body.topic.text();
     if topic.as_deref() == Some("ping") {
-        return Ok(Normalized::Reply(Reply::Empty));
+        return Ok(Normalized::Reply(Ok(Reply::Empty)));
     }
     let (Some(id), Some(topic)) = (body.id.text(), topic.clone()) else {
         return Err(Unmapped::because("no id, or no topic").of(topic));
@@ -276,7 +276,7 @@ mod tests {
             vec![],
         );
         for (method, expected) in [
-            (Method::HEAD, Some(Reply::Empty)),
+            (Method::HEAD, Some(Ok(Reply::Empty))),
             (Method::GET, None),
             (Method::OPTIONS, None),
         ] {

@@ -87,7 +87,7 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
     };
     match &*kind {
         "url_verification" => match body.challenge.text() {
-            Some(challenge) => Ok(Normalized::Reply(Reply::Text(challenge.into_owned()))),
+            Some(challenge) => Ok(Normalized::Reply(Ok(Reply::Text(challenge.into_owned())))),
             None => Err(Unmapped::because("no challenge").of(Some(kind))),
         },
         "event_callback" => Ok(Normalized::Events(vec![body.event(webhook)])),

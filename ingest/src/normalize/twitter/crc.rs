@@ -9,29 +9,29 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::Method;
 use sha2::Sha256;
 
-use crate::normalize::Reply;
 use crate::normalize::handshake::Handshake;
+use crate::normalize::{Forbidden, Reply};
 
 /// The longest `crc_token` that is signed, bytes; they have about 50.
 const MAX_TOKEN: usize = 256;
 
 /// `GET ?crc_token=…`: signed with the newest secret.
-pub(super) fn crc(ask: &Handshake<'_>) -> Option<Reply> {
+pub(super) fn crc(ask: &Handshake<'_>) -> Option<Result<Reply, Forbidden>> {
     if ask.method != Method::GET {
         return None;
     }
     let harmless = |token: &str| token.len() <= MAX_TOKEN && !token.contains(['{', '[', '"']);
     let token = ask.parameter("crc_token").filter(|token| harmless(token));
     let (Some(token), Some(secret)) = (token, ask.source.secrets.first()) else {
-        return Some(Reply::Forbidden);
+        return Some(Err(Forbidden));
     };
     // An HMAC takes keys of every length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose()) else {
-        return Some(Reply::Forbidden);
+        return Some(Err(Forbidden));
     };
     mac.update(token.as_bytes());
     let signature = BASE64.encode(mac.finalize().into_bytes());
-    Some(Reply::Json(format!(r#"{{"response_token":"sha256={signature}"}}"#)))
+    Some(Ok(Reply::Json(format!(r#"{{"response_token":"sha256={signature}"}}"#))))
 }
 
 #[cfg(test)]
@@ -44,7 +44,7 @@ mod tests {
 
     use super::*;
 
-    fn ask(secrets: &[&str], method: &Method, query: Option<&str>) -> Option<Reply> {
+    fn ask(secrets: &[&str], method: &Method, query: Option<&str>) -> Option<Result<Reply, Forbidden>> {
         let source = Source::new(
             SourceId::new("line-1").expect("valid"),
             Tenant::new("acme").expect("valid"),
@@ -65,7 +65,7 @@ mod tests {
         let expected = r#"{"response_token":"sha256=7wB+jQBq8tLt/4bOcgHAtWeG4kpkfTz9XlxJPjFRHXs="}"#;
         let query = Some("nonce=1&crc_token=a-b_c.d~e%2B%2F%3D");
         let reply = ask(&["consumer-secret-exemplo", "an-older-secret"], &Method::GET, query);
-        assert_eq!(reply, Some(Reply::Json(expected.to_owned())));
+        assert_eq!(reply, Some(Ok(Reply::Json(expected.to_owned()))));
         let other = ask(&["an-older-secret", "consumer-secret-exemplo"], &Method::GET, query);
         assert_ne!(other, reply, "the newest secret only");
     }
@@ -85,15 +85,15 @@ mod tests {
             Some(&*long),
         ] {
             let reply = ask(&["consumer-secret-exemplo"], &Method::GET, query);
-            assert_eq!(reply, Some(Reply::Forbidden), "{query:?}");
+            assert_eq!(reply, Some(Err(Forbidden)), "{query:?}");
         }
-        assert_eq!(ask(&[], &Method::GET, Some("crc_token=x")), Some(Reply::Forbidden));
+        assert_eq!(ask(&[], &Method::GET, Some("crc_token=x")), Some(Err(Forbidden)));
         assert_eq!(
             ask(&["consumer-secret-exemplo"], &Method::HEAD, Some("crc_token=x")),
             None
         );
         let longest = format!("crc_token={}", "a".repeat(256));
         let reply = ask(&["consumer-secret-exemplo"], &Method::GET, Some(&longest));
-        assert!(matches!(reply, Some(Reply::Json(_))), "{reply:?}");
+        assert!(matches!(reply, Some(Ok(Reply::Json(_)))), "{reply:?}");
     }
 }

@@ -2,17 +2,21 @@
 
 use http::Method;
 
-use crate::normalize::Reply;
 use crate::normalize::handshake::Handshake;
+use crate::normalize::{Forbidden, Reply};
 
 /// GET with `type=subscribe` wants its challenge back, and nothing else.
-pub(super) fn challenge(handshake: &Handshake<'_>) -> Option<Reply> {
+pub(super) fn challenge(handshake: &Handshake<'_>) -> Option<Result<Reply, Forbidden>> {
     if *handshake.method != Method::GET {
         return None;
     }
     let subscribes = handshake.parameter("type").is_some_and(|kind| kind == "subscribe");
     let challenge = handshake.parameter("challenge").filter(|_| subscribes);
-    Some(challenge.map_or(Reply::Forbidden, |challenge| Reply::Text(challenge.into_owned())))
+    Some(
+        challenge
+            .map(|challenge| Reply::Text(challenge.into_owned()))
+            .ok_or(Forbidden),
+    )
 }
 
 #[cfg(test)]
@@ -32,15 +36,15 @@ mod tests {
             Platform::Web1on1,
             vec![],
         );
-        let text = |text: &str| Some(Reply::Text(text.to_owned()));
+        let text = |text: &str| Some(Ok(Reply::Text(text.to_owned())));
         for (method, query, expected) in [
             (Method::GET, Some("type=subscribe&challenge=X-1"), text("X-1")),
             (Method::GET, Some("challenge=a%20b%2Bc&type=subscribe"), text("a b+c")),
-            (Method::GET, Some("type=subscribe&challenge="), Some(Reply::Forbidden)),
-            (Method::GET, Some("type=subscribe"), Some(Reply::Forbidden)),
-            (Method::GET, Some("type=other&challenge=X"), Some(Reply::Forbidden)),
-            (Method::GET, Some("challenge=X"), Some(Reply::Forbidden)),
-            (Method::GET, None, Some(Reply::Forbidden)),
+            (Method::GET, Some("type=subscribe&challenge="), Some(Err(Forbidden))),
+            (Method::GET, Some("type=subscribe"), Some(Err(Forbidden))),
+            (Method::GET, Some("type=other&challenge=X"), Some(Err(Forbidden))),
+            (Method::GET, Some("challenge=X"), Some(Err(Forbidden))),
+            (Method::GET, None, Some(Err(Forbidden))),
             (Method::HEAD, Some("type=subscribe&challenge=X"), None),
             (Method::PUT, Some("type=subscribe&challenge=X"), None),
         ] {

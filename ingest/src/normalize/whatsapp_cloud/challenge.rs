@@ -2,19 +2,19 @@
 
 use http::Method;
 
-use crate::normalize::Reply;
 use crate::normalize::handshake::Handshake;
+use crate::normalize::{Forbidden, Reply};
 
 /// `GET ?hub.mode=subscribe&hub.challenge=…&hub.verify_token=…`: whoever knows the token gets the challenge back.
-pub(super) fn challenge(ask: &Handshake<'_>) -> Option<Reply> {
+pub(super) fn challenge(ask: &Handshake<'_>) -> Option<Result<Reply, Forbidden>> {
     if ask.method != Method::GET {
         return None;
     }
     let asked = ask.parameter("hub.mode").as_deref() == Some("subscribe");
     let shown = ask.parameter("hub.verify_token").unwrap_or_default();
     match ask.parameter("hub.challenge") {
-        Some(challenge) if asked && ask.is_verify_token(&shown) => Some(Reply::Text(challenge.into_owned())),
-        _ => Some(Reply::Forbidden),
+        Some(challenge) if asked && ask.is_verify_token(&shown) => Some(Ok(Reply::Text(challenge.into_owned()))),
+        _ => Some(Err(Forbidden)),
     }
 }
 
@@ -41,36 +41,31 @@ mod tests {
         };
         let (token, none, empty) = (source(Some("s3cret+token")), source(None), source(Some("")));
         let headers = HeaderMap::new();
-        let challenge = Some(Reply::Text("1158201444".to_owned()));
+        let challenge = Some(Ok(Reply::Text("1158201444".to_owned())));
         let good = "hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=s3cret%2Btoken";
         for (source, method, query, expected) in [
             (&token, Method::GET, Some(good), challenge),
-            (
-                &token,
-                Method::GET,
-                Some(&good[..good.len() - 1]),
-                Some(Reply::Forbidden),
-            ),
-            (&token, Method::GET, Some(&good[19..]), Some(Reply::Forbidden)),
+            (&token, Method::GET, Some(&good[..good.len() - 1]), Some(Err(Forbidden))),
+            (&token, Method::GET, Some(&good[19..]), Some(Err(Forbidden))),
             (
                 &token,
                 Method::GET,
                 Some("hub.mode=subscribe&hub.challenge=1"),
-                Some(Reply::Forbidden),
+                Some(Err(Forbidden)),
             ),
             (
                 &token,
                 Method::GET,
                 Some("hub.mode=subscribe&hub.challenge=&hub.verify_token=s3cret%2Btoken"),
-                Some(Reply::Forbidden),
+                Some(Err(Forbidden)),
             ),
-            (&token, Method::GET, None, Some(Reply::Forbidden)),
-            (&none, Method::GET, Some(good), Some(Reply::Forbidden)),
+            (&token, Method::GET, None, Some(Err(Forbidden))),
+            (&none, Method::GET, Some(good), Some(Err(Forbidden))),
             (
                 &empty,
                 Method::GET,
                 Some("hub.mode=subscribe&hub.challenge=1&hub.verify_token="),
-                Some(Reply::Forbidden),
+                Some(Err(Forbidden)),
             ),
             (&token, Method::HEAD, Some(good), None),
             (&token, Method::OPTIONS, Some(good), None),
