@@ -43,7 +43,8 @@ pub async fn serve(ingest: Arc<Ingest>, listener: TcpListener, shutdown: Cancell
     };
     if !served.in_time || drained.connections_cut_off > 0 {
         tracing::warn!(
-            target: "ingest", connections = drained.connections_cut_off, webhooks = drained.webhooks_unfinished,
+            connections = drained.connections_cut_off,
+            webhooks = drained.webhooks_unfinished,
             "the shutdown did not wait any longer"
         );
     }

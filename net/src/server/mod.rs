@@ -140,8 +140,9 @@ pub async fn serve<S: HttpService>(
                     // No file descriptors, most likely: trying again at once would only spin.
                     accept_errors.inc();
                     if let Some(held_back) = throttle.allow(Timestamp::now()) {
-                        let listen = listener.local_addr().ok();
-                        tracing::error!(target: "net", %error, ?listen, held_back, "cannot accept connections");
+                        let address = listener.local_addr().map(|address| address.to_string());
+                        let address = address.unwrap_or_default();
+                        tracing::error!(%error, address, held_back, "cannot accept connections");
                     }
                     sleep(Duration::from_millis(100)).await;
                 }
