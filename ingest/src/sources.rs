@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use net::throttle::LogThrottle;
 use parking_lot::RwLock;
 use schemas::name::{SourceId, Tenant};
 use schemas::platform::Platform;
 use schemas::setting::in_one_line;
 use schemas::source::{Source, SourceDirectory};
+use schemas::throttle::LogThrottle;
 
 use crate::authenticate::Verifier;
 use crate::metrics::{Metrics, SourceMetrics};

@@ -17,6 +17,7 @@
 //! * [`sink`]: the trait [`Sink`](sink::Sink), deliveries and outcomes
 //! * [`source`], [`endpoint`]: what is registered, and how a stage looks it up; [`preset`]: how each platform proves itself
 //! * [`setting`]: what is wrong with a setting
+//! * [`throttle`]: how often a log line may repeat
 
 pub mod canary;
 pub mod content;
@@ -35,6 +36,7 @@ pub mod secret;
 pub mod setting;
 pub mod sink;
 pub mod source;
+pub mod throttle;
 pub mod time;
 
 use std::future::Future;

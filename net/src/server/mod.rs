@@ -20,6 +20,7 @@ use hyper::body::Incoming;
 use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
+use schemas::throttle::LogThrottle;
 use schemas::time::Timestamp;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -28,7 +29,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
-use crate::throttle::LogThrottle;
 use connection::Server;
 
 /// What a server does to connections. None of it depends on what is served.
