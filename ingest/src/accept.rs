@@ -36,13 +36,13 @@ impl Ingest {
             Ok(Ok(answer)) => answer,
             // The panic itself has been logged by its hook.
             Ok(Err(_)) => {
-                tracing::error!(target: "ingest", source = %source.settings.id, "a webhook caused a panic");
+                tracing::error!(source = %source.settings.id, "a webhook caused a panic");
                 source.refuse(Reason::InternalError)
             }
             Err(_) => {
                 if let Some(held_back) = source.throttle.allow(received) {
                     tracing::warn!(
-                        target: "ingest", source = %source.settings.id, budget_ms = self.config.ack_budget_ms, held_back,
+                        source = %source.settings.id, budget_ms = self.config.ack_budget_ms, held_back,
                         "answered 503: no acknowledgement from the event log within the budget"
                     );
                 }
@@ -85,7 +85,7 @@ impl Ingest {
             }
             Err(error) => {
                 if let Some(held_back) = source.throttle.allow(received) {
-                    tracing::warn!(target: "ingest", source = %source.settings.id, %error, held_back, "not published");
+                    tracing::warn!(source = %source.settings.id, %error, held_back, "not published");
                 }
                 match error {
                     PublishError::Unavailable { .. } => source.refuse(Reason::LogUnavailable),

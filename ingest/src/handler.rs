@@ -197,13 +197,13 @@ impl Ingest {
             return;
         };
         if proves {
-            let reason = &refused.detail;
-            tracing::warn!(target: "ingest", source = %source.settings.id, %reason, held_back, "sender not verified");
+            let error = &refused.detail;
+            tracing::warn!(source = %source.settings.id, %error, held_back, "sender not verified");
         } else if self.sources.is_unknown(source) {
             let id: String = address.source_id.chars().take(64).collect();
-            tracing::info!(target: "ingest", requested = id, held_back, "answered 404: there is no such source");
+            tracing::info!(source = id, held_back, "answered 404: there is no such source");
         } else {
-            tracing::warn!(target: "ingest", source = %source.settings.id, held_back, "answered 404: wrong or no secret in the path");
+            tracing::warn!(source = %source.settings.id, held_back, "answered 404: wrong or no secret in the path");
         }
     }
 }

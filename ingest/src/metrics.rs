@@ -11,7 +11,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
 
 use crate::authenticate::MAX_SECRETS;
 use crate::decide::Reason;
@@ -92,63 +92,62 @@ impl Metrics {
         let all = &metrics;
         registry.register(
             "forebay_ingest_received",
-            "requests to the address of a source; source `(unknown)` counts those to no source",
+            "Requests to the address of a source; source `(unknown)` counts those to no source",
             all.received.clone(),
         );
         registry.register(
             "forebay_ingest_answered",
-            "answers by class of status",
+            "Answers by class of status",
             all.answered.clone(),
         );
         registry.register(
             "forebay_ingest_verified",
-            "webhooks that proved their sender, by the number of the secret that matched (0 is the newest)",
+            "Webhooks that proved their sender, by the number of the secret that matched (0 is the newest)",
             all.verified.clone(),
         );
         registry.register(
             "forebay_ingest_verified_url_secrets",
-            "the same for sources that ask for two proofs, by the number of the secret in the URL that matched",
+            "Webhooks of sources that ask for two proofs, by the number of the secret in the URL that matched",
             all.verified_url_secrets.clone(),
         );
         registry.register(
             "forebay_ingest_refused",
-            "requests refused, by reason",
+            "Requests refused, by reason",
             all.refused.clone(),
         );
         registry.register(
             "forebay_ingest_published",
-            "events that the event log has acknowledged, by family",
+            "Events that the event log has acknowledged, by family",
             all.published.clone(),
         );
-        registry.register_with_unit(
-            "forebay_ingest_publish",
-            "from handing the events of a webhook to the event log to its acknowledgement",
-            Unit::Seconds,
+        registry.register(
+            "forebay_ingest_publish_seconds",
+            "Time from handing the events of a webhook to the event log to its acknowledgement",
             all.publish_seconds.clone(),
         );
         registry.register(
             "forebay_ingest_in_flight",
-            "authenticated webhooks on their way into the event log",
+            "Authenticated webhooks on their way into the event log",
             all.in_flight.clone(),
         );
         registry.register(
             "forebay_ingest_buffered_bytes",
-            "what requests take of `max_buffered_bytes`",
+            "What requests take of `max_buffered_bytes`",
             all.buffered_bytes.clone(),
         );
         registry.register(
             "forebay_ingest_connections",
-            "open connections",
+            "Open connections",
             all.server.connections.clone(),
         );
         registry.register(
             "forebay_ingest_accept_errors",
-            "connections that could not be accepted, mostly because no file descriptors were left",
+            "Connections that could not be accepted, mostly because no file descriptors were left",
             all.server.accept_errors.clone(),
         );
         registry.register(
             "forebay_ingest_timed_out_connections",
-            "connections closed because the client was silent or slow",
+            "Connections closed because the client was silent or slow",
             all.server.timed_out_connections.clone(),
         );
         metrics

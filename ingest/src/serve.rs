@@ -19,6 +19,8 @@ pub struct Drained {
     pub connections_cut_off: usize,
     /// Verified webhooks that were still on their way into the event log. None of them was answered 2xx.
     pub webhooks_unfinished: usize,
+    /// Whether everything had ended when the grace period was over, the webhooks on their way included.
+    pub in_time: bool,
 }
 
 /// Serves webhooks on `listener` until `shutdown`, then finishes what has begun: idle connections close at once, requests
@@ -37,15 +39,9 @@ pub async fn serve(ingest: Arc<Ingest>, listener: TcpListener, shutdown: Cancell
         served = serving => served,
         () = forgetting => unreachable!("it has no end"),
     };
-    let drained = Drained {
+    Drained {
         connections_cut_off: served.connections_cut_off,
         webhooks_unfinished: ingest.accepting.len(),
-    };
-    if !served.in_time || drained.connections_cut_off > 0 {
-        tracing::warn!(
-            target: "ingest", connections = drained.connections_cut_off, webhooks = drained.webhooks_unfinished,
-            "the shutdown did not wait any longer"
-        );
+        in_time: served.in_time,
     }
-    drained
 }

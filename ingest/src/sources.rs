@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use net::throttle::LogThrottle;
 use parking_lot::RwLock;
 use schemas::name::{SourceId, Tenant};
 use schemas::platform::Platform;
 use schemas::setting::in_one_line;
 use schemas::source::{Source, SourceDirectory};
+use schemas::throttle::LogThrottle;
 
 use crate::authenticate::Verifier;
 use crate::metrics::{Metrics, SourceMetrics};
@@ -78,7 +78,7 @@ impl Sources {
     fn make_ready(&self, settings: Arc<Source>) -> Arc<ReadySource> {
         let verifier = Verifier::new(&settings).unwrap_or_else(|invalid| {
             let error = in_one_line(&invalid);
-            tracing::error!(target: "ingest", source = %settings.id, error, "no one can send to this source");
+            tracing::error!(source = %settings.id, error, "no one can send to this source");
             Verifier::unusable(error)
         });
         let mut ready = self.ready.write();

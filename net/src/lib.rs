@@ -3,8 +3,6 @@
 //!
 //! * [`client`]: sends requests to addresses that were checked, on pooled connections
 //! * [`server`]: accepts connections, serves them with any service, and ends in order
-//! * [`throttle`]: log lines that a peer can provoke, at most one a second
 
 pub mod client;
 pub mod server;
-pub mod throttle;

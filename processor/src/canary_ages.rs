@@ -36,7 +36,7 @@ impl Collector for CanaryAges {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let watched = self.0.lock().clone();
         let mut family = encoder.encode_descriptor(
-            "canary_age_seconds",
+            "forebay_processor_canary_age_seconds",
             "Age of the newest canary record that this sink has seen of a partition",
             None,
             MetricType::Gauge,

@@ -91,9 +91,8 @@ pub(crate) struct RuleMetrics {
 }
 
 impl Metrics {
-    /// Registers everything under `forebay_processor_`.
+    /// Makes the metrics and registers them.
     pub fn register(registry: &mut Registry) -> Self {
-        let registry = registry.sub_registry_with_prefix("forebay_processor");
         let metrics = Self::new();
         registry.register_collector(Box::new(metrics.canary_ages.clone()));
         metrics.register_deliveries(registry);
@@ -131,45 +130,57 @@ impl Metrics {
     }
 
     fn register_deliveries(&self, registry: &mut Registry) {
-        registry.register("events", "Records consumed", self.events.clone());
+        registry.register("forebay_processor_events", "Records consumed", self.events.clone());
         registry.register(
-            "deliveries",
+            "forebay_processor_deliveries",
             "Final outcomes: delivered, rejected, exhausted",
             self.deliveries.clone(),
         );
         registry.register(
-            "attempts",
+            "forebay_processor_attempts",
             "Deliveries for which the sink returned an outcome",
             self.attempts.clone(),
         );
         registry.register(
-            "retries",
+            "forebay_processor_retries",
             "Attempts that failed and are made again",
             self.retries.clone(),
         );
         registry.register(
-            "unavailable",
+            "forebay_processor_unavailable",
             "Batches that failed because the sink was unavailable",
             self.unavailable.clone(),
         );
         registry.register(
-            "not_tried",
+            "forebay_processor_not_tried",
             "Deliveries postponed without an attempt because this process lacked a resource",
             self.not_tried.clone(),
         );
-        registry.register("dead_letters", "Dead letters written", self.dead_letters.clone());
-        registry.register("undecodable", "Records that are not events", self.undecodable.clone());
+        registry.register(
+            "forebay_processor_dead_letters",
+            "Dead letters written",
+            self.dead_letters.clone(),
+        );
+        registry.register(
+            "forebay_processor_undecodable",
+            "Records that are not events",
+            self.undecodable.clone(),
+        );
     }
 
     fn register_rules(&self, registry: &mut Registry) {
-        registry.register("rule_matches", "Events that a rule matched", self.rule_matches.clone());
         registry.register(
-            "rule_absent",
+            "forebay_processor_rule_matches",
+            "Events that a rule matched",
+            self.rule_matches.clone(),
+        );
+        registry.register(
+            "forebay_processor_rule_absent",
             "Events that a rule did not match because they lack a member that its condition uses",
             self.rule_absent.clone(),
         );
         registry.register(
-            "rule_errors",
+            "forebay_processor_rule_errors",
             "Events for which a rule's condition could not be evaluated: dead letters, where no other rule sends them",
             self.rule_errors.clone(),
         );
@@ -177,31 +188,35 @@ impl Metrics {
 
     fn register_progress(&self, registry: &mut Registry) {
         registry.register(
-            "batch_seconds",
+            "forebay_processor_batch_seconds",
             "Time that the sink took for one batch",
             self.batch_seconds.clone(),
         );
         registry.register(
-            "lag_records",
+            "forebay_processor_lag_records",
             "Records between stored progress and the end of a partition",
             self.lag.clone(),
         );
         registry.register(
-            "in_flight_records",
+            "forebay_processor_in_flight_records",
             "Records read and not settled",
             self.in_flight.clone(),
         );
         registry.register(
-            "last_progress_timestamp_seconds",
+            "forebay_processor_last_progress_timestamp_seconds",
             "When progress was last stored",
             self.progress_time.clone(),
         );
         registry.register(
-            "lag_failures",
+            "forebay_processor_lag_failures",
             "Times that the lag could not be measured",
             self.lag_failures.clone(),
         );
-        registry.register("canaries", "Canary records seen", self.canaries.clone());
+        registry.register(
+            "forebay_processor_canaries",
+            "Canary records seen",
+            self.canaries.clone(),
+        );
     }
 
     /// Exports the age of the newest canary that this worker has seen.

@@ -7,13 +7,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use rules::{Rule, Rules, TypeIndex, Verdict};
 use schemas::event::Event;
 use schemas::name::RuleName;
 use schemas::record::{Partition, StoredRecord};
 use schemas::sink::{Delivery, Sink, Target};
-use tokio::time::Instant;
+use schemas::throttle::LogThrottle;
+use schemas::time::Timestamp;
 
 use crate::metrics::{Metrics, RuleMetrics};
 
@@ -34,15 +34,7 @@ struct Route {
     rule: Arc<Rule>,
     arguments: Vec<Option<String>>,
     metrics: RuleMetrics,
-    last_report: Mutex<LastReport>,
-}
-
-/// When a rule's failures were last logged.
-#[derive(Debug, Default)]
-struct LastReport {
-    at: Option<Instant>,
-    /// The failures since then.
-    failures: u64,
+    throttle: LogThrottle,
 }
 
 /// The deliveries of an event to one sink.
@@ -90,7 +82,7 @@ impl Router {
                     rule: Arc::clone(rule),
                     arguments,
                     metrics: metrics.rule(sink.name(), &rule.name),
-                    last_report: Mutex::default(),
+                    throttle: LogThrottle::new(REPORT_EVERY),
                 });
                 patterns.push(rule.condition.types());
             }
@@ -190,17 +182,11 @@ impl Router {
     /// Counts a failure, and logs it at most once a minute per rule.
     fn failure(&self, route: &Route, event: &Event, reason: &str) {
         route.metrics.errors.inc();
-        let now = Instant::now();
-        let mut last_report = route.last_report.lock();
-        last_report.failures += 1;
-        if last_report.at.is_some_and(|at| now.duration_since(at) < REPORT_EVERY) {
+        let Some(held_back) = route.throttle.allow(Timestamp::now()) else {
             return;
-        }
-        let failures = std::mem::take(&mut last_report.failures);
-        last_report.at = Some(now);
-        drop(last_report);
+        };
         tracing::warn!(sink = %self.sink.name(), rule = %route.rule.name, event_id = %event.id(),
-            error = reason, failures,
+            error = reason, held_back,
             "rule cannot be evaluated: where no other rule sends the event, it becomes a dead letter; logged once a minute");
     }
 }

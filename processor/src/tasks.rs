@@ -69,7 +69,8 @@ impl Tasks {
                 result
             }
             Change::Lost(partitions) => {
-                tracing::warn!(sink = %self.shared.sink.name(), partitions = partitions.len(), "partitions lost");
+                // The log has warned of it, with the list.
+                tracing::debug!(sink = %self.shared.sink.name(), count = partitions.len(), "partitions lost");
                 for partition in &partitions {
                     if let Some(running) = self.running.get(partition) {
                         running.abort.abort();

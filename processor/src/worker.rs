@@ -125,7 +125,7 @@ impl Worker {
             match timeout(Duration::from_secs(5), consumer.close()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
-                    tracing::warn!(sink = %self.shared.sink.name(), error = %error, "group not left cleanly");
+                    tracing::warn!(sink = %self.shared.sink.name(), %error, "group not left cleanly");
                 }
                 Err(_elapsed) => tracing::warn!(sink = %self.shared.sink.name(), "group not left within 5 s"),
             }

@@ -18,6 +18,7 @@
 //! * [`source`], [`endpoint`]: what is registered, and how a stage looks it up; [`preset`]: how each platform proves itself
 //! * [`spec`]: sources and endpoints as they are written
 //! * [`setting`]: what is wrong with a setting
+//! * [`throttle`]: how often a log line may repeat
 
 pub mod canary;
 pub mod content;
@@ -37,6 +38,7 @@ pub mod setting;
 pub mod sink;
 pub mod source;
 pub mod spec;
+pub mod throttle;
 pub mod time;
 
 use std::future::Future;

@@ -49,7 +49,10 @@ async fn wait(
             }
             Err(LogError::Unavailable(reason)) => {
                 if !reported {
-                    warn!(reason, "the event log is not there yet; trying again until it is");
+                    warn!(
+                        error = reason,
+                        "the event log is not there yet; trying again until it is"
+                    );
                     reported = true;
                 }
             }

@@ -69,9 +69,10 @@ impl Bound {
         let shutdown = base.shutdown.clone();
         base.tasks.spawn(async move {
             let drained = ingest::serve(self.service, self.port, shutdown).await;
-            if drained.webhooks_unfinished + drained.connections_cut_off > 0 {
+            if !drained.in_time || drained.connections_cut_off > 0 {
                 warn!(
-                    ?drained,
+                    connections_cut_off = drained.connections_cut_off,
+                    webhooks_unfinished = drained.webhooks_unfinished,
                     "the drain of ingest ran out of time; nothing unfinished was answered 2xx"
                 );
             }

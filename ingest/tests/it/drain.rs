@@ -47,7 +47,8 @@ async fn a_drain_finishes_what_has_begun_and_closes_what_is_idle() {
         drained,
         Drained {
             connections_cut_off: 0,
-            webhooks_unfinished: 0
+            webhooks_unfinished: 0,
+            in_time: true
         }
     );
     assert_eq!(room.log.durable().len(), 2);
@@ -101,7 +102,8 @@ async fn a_drain_ends_at_its_limit_and_says_what_was_left() {
         drained,
         Drained {
             connections_cut_off: 1,
-            webhooks_unfinished: 1
+            webhooks_unfinished: 1,
+            in_time: false
         }
     );
     assert!(begun.elapsed() >= std::time::Duration::from_millis(200));

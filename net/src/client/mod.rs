@@ -80,6 +80,17 @@ pub struct Client {
     response_max_bytes: usize,
 }
 
+/// What a client counts, over all places that it sends to. Clones share the gauges.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    /// Connections that are open or being made.
+    pub connections: Gauge,
+    /// The most connections that there may be at once.
+    pub max_connections: usize,
+    /// Answers whose head has come and whose body is still being read aside.
+    pub bodies_aside: Gauge,
+}
+
 /// A URL that passed the guard's first check.
 #[derive(Debug, Clone)]
 pub struct Destination {
@@ -285,9 +296,13 @@ impl Client {
             .await;
     }
 
-    /// What can be counted: connections now, the most that there may be, bodies that are being read.
-    pub fn gauges(&self) -> (Gauge, usize, Gauge) {
-        (self.pool.open_now(), self.pool.limits().connections, self.aside.count())
+    /// What the client counts.
+    pub fn metrics(&self) -> Metrics {
+        Metrics {
+            connections: self.pool.open_now(),
+            max_connections: self.pool.limits().connections,
+            bodies_aside: self.aside.count(),
+        }
     }
 }
 

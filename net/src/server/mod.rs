@@ -20,6 +20,7 @@ use hyper::body::Incoming;
 use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
+use schemas::throttle::LogThrottle;
 use schemas::time::Timestamp;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -28,7 +29,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
-use crate::throttle::LogThrottle;
 use connection::Server;
 
 /// What a server does to connections. None of it depends on what is served.
@@ -140,8 +140,9 @@ pub async fn serve<S: HttpService>(
                     // No file descriptors, most likely: trying again at once would only spin.
                     accept_errors.inc();
                     if let Some(held_back) = throttle.allow(Timestamp::now()) {
-                        let listen = listener.local_addr().ok();
-                        tracing::error!(target: "net", %error, ?listen, held_back, "cannot accept connections");
+                        let address = listener.local_addr().map(|address| address.to_string());
+                        let address = address.unwrap_or_default();
+                        tracing::error!(%error, address, held_back, "cannot accept connections");
                     }
                     sleep(Duration::from_millis(100)).await;
                 }

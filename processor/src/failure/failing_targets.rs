@@ -14,10 +14,11 @@ const MAX_TARGETS: usize = 4_096;
 
 /// The failing targets of a sink, for all partitions of a worker. A healthy target has no entry.
 #[derive(Debug, Default)]
-pub(crate) struct FailingTargets(Mutex<HashMap<Target, LastReport>>);
+pub(crate) struct FailingTargets(Mutex<HashMap<Target, LastLogged>>);
 
+/// When a target's failures were last logged.
 #[derive(Debug)]
-struct LastReport {
+struct LastLogged {
     at: Instant,
     /// Whether it accepts deliveries again, which was logged, too.
     recovered: bool,
@@ -27,8 +28,8 @@ impl FailingTargets {
     /// Notes that a delivery failed; returns `true` if that is to be logged as a warning.
     pub(crate) fn failed(&self, target: &Target, now: Instant) -> bool {
         let mut targets = self.lock();
-        if let Some(last_report) = targets.get(target)
-            && (!last_report.recovered || now.duration_since(last_report.at) < REPORT_EVERY)
+        if let Some(last_logged) = targets.get(target)
+            && (!last_logged.recovered || now.duration_since(last_logged.at) < REPORT_EVERY)
         {
             return false;
         }
@@ -37,7 +38,7 @@ impl FailingTargets {
         }
         targets.insert(
             target.clone(),
-            LastReport {
+            LastLogged {
                 at: now,
                 recovered: false,
             },
@@ -52,18 +53,18 @@ impl FailingTargets {
         if targets.is_empty() {
             return false;
         }
-        let Some(last_report) = targets.get_mut(target) else {
+        let Some(last_logged) = targets.get_mut(target) else {
             return false;
         };
-        let ends = !last_report.recovered;
-        last_report.recovered = true;
-        if now.duration_since(last_report.at) >= REPORT_EVERY {
+        let ends = !last_logged.recovered;
+        last_logged.recovered = true;
+        if now.duration_since(last_logged.at) >= REPORT_EVERY {
             targets.remove(target);
         }
         ends
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Target, LastReport>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Target, LastLogged>> {
         self.0.lock()
     }
 }

@@ -85,9 +85,10 @@ impl PartitionTask {
         }
         let since = *self.uncommitted_since.get_or_insert_with(Instant::now);
         if since.elapsed() >= COMMIT_PATIENCE && !std::mem::replace(&mut self.uncommitted_reported, true) {
-            let reason = "progress does not become durable, deliveries wait for it";
-            tracing::warn!(sink = %self.shared.sink.name(), partition = %self.partition, "{reason}");
-            self.stalled(Some(reason.to_owned()));
+            let reason = "progress does not become durable";
+            tracing::warn!(sink = %self.shared.sink.name(), partition = %self.partition, error = reason,
+                "deliveries wait until progress is durable");
+            self.stalled(Some(format!("{reason}, deliveries wait for it")));
         }
     }
 
@@ -106,9 +107,13 @@ impl PartitionTask {
         match timeout(patience, kept.checkpoint(&progress)).await {
             Ok(Ok(())) => self.known_to_sink = Some(progress.next),
             Ok(Err(unavailable)) => {
-                tracing::debug!(partition = %self.partition, error = %unavailable, "checkpoint postponed");
+                tracing::debug!(sink = %shared.sink.name(), partition = %self.partition, error = %unavailable,
+                    "checkpoint postponed");
             }
-            Err(_elapsed) => tracing::debug!(partition = %self.partition, "checkpoint postponed: no answer"),
+            Err(_elapsed) => {
+                tracing::debug!(sink = %shared.sink.name(), partition = %self.partition, error = "no answer",
+                    "checkpoint postponed");
+            }
         }
     }
 

@@ -112,14 +112,14 @@ impl Metrics {
 }
 
 /// Registers what the client counts for all endpoints together.
-pub(super) fn connections(registry: &mut Registry, (open, limit, aside): (Gauge, usize, Gauge)) {
+pub(super) fn connections(registry: &mut Registry, client: net::client::Metrics) {
     registry.register(
         "forebay_sinks_http_connections",
         "Connections that are open or being made, of all endpoints together",
-        open,
+        client.connections,
     );
     let most = Gauge::<i64>::default();
-    most.set(i64::try_from(limit).unwrap_or(i64::MAX));
+    most.set(i64::try_from(client.max_connections).unwrap_or(i64::MAX));
     registry.register(
         "forebay_sinks_http_connections_limit",
         "The most connections that there may be at once",
@@ -128,7 +128,7 @@ pub(super) fn connections(registry: &mut Registry, (open, limit, aside): (Gauge,
     registry.register(
         "forebay_sinks_http_bodies_aside",
         "Answers whose outcome is known and whose body is still being read",
-        aside,
+        client.bodies_aside,
     );
 }
 

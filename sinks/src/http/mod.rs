@@ -66,7 +66,7 @@ impl HttpSink {
         directory: Arc<dyn EndpointDirectory>,
         registry: &mut Registry,
     ) -> Self {
-        metrics::connections(registry, client.gauges());
+        metrics::connections(registry, client.metrics());
         let lanes = Lanes::new(directory, client.clone(), Metrics::register(registry));
         Self { name, client, lanes }
     }

@@ -13,16 +13,15 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Registers everything under `forebay_kafka_`.
+    /// Registers them as `forebay_kafka_*`.
     pub fn register(&self, registry: &mut Registry) {
-        let registry = registry.sub_registry_with_prefix("forebay_kafka");
         registry.register(
-            "holes",
+            "forebay_kafka_holes",
             "Jumps in the offsets of a partition that the log confirmed: compaction, markers of transactions",
             self.holes.clone(),
         );
         registry.register(
-            "skips",
+            "forebay_kafka_skips",
             "Jumps in the offsets of a partition that the log denied: the records between were fetched again",
             self.skips.clone(),
         );

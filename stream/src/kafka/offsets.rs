@@ -28,10 +28,12 @@ const TOPIC_ID: &str = "forebay topic id ";
 /// Returns a list of these offsets, each the **next** to read; `None` if it would be empty.
 pub(super) fn list(topic: &TopicName, offsets: impl IntoIterator<Item = (i32, Offset)>) -> Option<TopicPartitionList> {
     let mut list = TopicPartitionList::new();
-    for (partition, offset) in offsets {
+    for (index, offset) in offsets {
         // `commit` takes the list as it is: the offset in it becomes the group's, without a + 1.
-        if let Err(error) = list.add_partition_offset(topic.as_str(), partition, KafkaOffset::Offset(offset.0)) {
-            tracing::error!(%topic, partition, offset = offset.0, %error, "an offset that kafka does not know");
+        if let Err(error) = list.add_partition_offset(topic.as_str(), index, KafkaOffset::Offset(offset.0)) {
+            let topic = topic.clone();
+            let partition = Partition { topic, index };
+            tracing::error!(%partition, offset = offset.0, %error, "an offset that kafka does not know");
         }
     }
     (list.count() > 0).then_some(list)

@@ -56,7 +56,8 @@ impl Poll {
                     self.last_reported.set(None);
                     let slot = self.shared.slots().get(&message.partition()).cloned();
                     if let Some(slot) = slot {
-                        self.push(slot, convert::stored_record(&message));
+                        let record = convert::stored_record(&message, &slot.partition);
+                        self.push(slot, record);
                     }
                 }
                 Some(Err(error)) if self.error(&error) => {}
