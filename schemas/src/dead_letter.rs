@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 pub mod header {
     /// The sink that gave up.
     pub const SINK: &str = "fb_sink";
-    /// The target behind the sink, absent for sinks with only one.
+    /// The target of the sink that was to receive the event; absent for sinks with only one.
     pub const TARGET: &str = "fb_target";
     /// Why, in words.
     pub const REASON: &str = "fb_reason";
@@ -41,7 +41,7 @@ pub struct DeadLetter<'a> {
     pub position: &'a Position,
     /// The sink that gave up.
     pub sink: &'a SinkName,
-    /// The target behind it.
+    /// The target of the sink that was to receive the event; `None` for sinks with only one.
     pub target: Option<&'a Target>,
     /// Why; without secrets.
     pub reason: &'a str,

@@ -28,7 +28,7 @@ pub struct Source {
     /// A second proof: the active secrets one of which must stand in the path besides, newest first. Empty: none is asked for.
     /// Never beside [`Scheme::UrlSecret`], whose only proof stands there, nor beside [`Scheme::None`].
     pub url_secrets: Vec<Secret>,
-    /// What it shows, or asks for, when it makes sure of us before it sends (Meta's `hub.verify_token`, Huggy's token).
+    /// What it shows, or asks for, when it verifies the endpoint before it sends (Meta's `hub.verify_token`, Huggy's token).
     pub verify_token: Option<Secret>,
     /// The zone of the local times that it sends, minutes east of UTC, for platforms that name none; `None`: the platform's.
     pub utc_offset_minutes: Option<i32>,
@@ -83,7 +83,7 @@ pub enum Scheme {
         /// Scheme, host and port of our URL as the sender knows it; `None`: `https` and the request's own host.
         url: Option<String>,
     },
-    /// A fixed text in the path, behind the source id.
+    /// A fixed text in the path, after the source id.
     UrlSecret,
     /// Every sender is accepted. Only ever by explicit choice.
     None,
@@ -98,7 +98,7 @@ pub struct HmacScheme {
     pub encoding: Encoding,
     /// The header that holds it, in lower case.
     pub header: String,
-    /// The name that the platform is giving that header, in lower case: where it is there, it decides, and the old one is not
+    /// The name that the platform is giving that header, in lower case: where it is present, it decides, and the old one is not
     /// looked at.
     pub renamed: Option<String>,
     /// Where the header is a list such as `t=1,v1=abc,v1=def`: the key of the digests, any of which may match.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Party, Text};
 
-/// A group: `group.created`, `group.updated`. On an update only what changed is there.
+/// A group: `group.created`, `group.updated`. On an update only what changed is present.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Group<'a> {
     /// The platform's id of the group.

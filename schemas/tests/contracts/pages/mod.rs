@@ -210,7 +210,7 @@ fn dead_letters() -> String {
     format!(
         "{GENERATED}# Dead letters\n\n\
          A delivery that was given up is a record in the topic `forebay.dead-letters`: key, headers and value of the original record, byte for byte, and further headers. \
-         An event that several sinks gave up is there once for each.\n\n\
+         An event that several sinks gave up has one record for each.\n\n\
          {} JSON Schema: [dead_letter.headers.v1.json](../json/dead_letter.headers.v1.json).\n\n{}\n## Example\n\nThe headers of one:\n\n{}",
         headers["description"].as_str().expect("a description"),
         table(&fields::of(&headers, &headers)),
