@@ -118,7 +118,8 @@ impl Answer {
     }
 }
 
-/// A body. What a handshake has us repeat is another's text: `nosniff` keeps browsers from taking it for a page.
+/// Returns a response with this body. A handshake's answer repeats text of the request: `nosniff` keeps browsers from
+/// showing it as a page.
 fn with_body(text: &str, content_type: &'static str) -> Response {
     let mut response = Response::new(Body::from(text.to_owned()));
     let headers = response.headers_mut();

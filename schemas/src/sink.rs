@@ -165,6 +165,6 @@ pub enum Outcome {
 pub struct Unavailable {
     /// The sink that cannot deliver.
     pub sink: SinkName,
-    /// Why, and what would mend it; without secrets.
+    /// Why, and what would fix it; without secrets.
     pub reason: String,
 }

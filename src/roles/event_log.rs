@@ -49,7 +49,7 @@ async fn wait(
             }
             Err(LogError::Unavailable(reason)) => {
                 if !reported {
-                    warn!(reason, "the event log is not there yet; trying again until it is");
+                    warn!(reason, "the event log is not available yet; trying again until it is");
                     reported = true;
                 }
             }

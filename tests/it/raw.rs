@@ -116,7 +116,7 @@ fn check(place: &str, sent: &[Sent], kept: Vec<Kept>) -> BTreeMap<String, usize>
             *whole.entry(platform).or_default() += 1;
         }
     }
-    assert!(by_source.is_empty(), "{place} holds events of nobody");
+    assert!(by_source.is_empty(), "{place} holds events of no source");
     whole
 }
 

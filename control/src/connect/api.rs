@@ -27,7 +27,7 @@ pub(super) struct Access {
     pub(super) credentials: Credentials,
     /// Further headers.
     pub(super) headers: &'static [(&'static str, &'static str)],
-    /// Which token is wanted, and where it is to be had.
+    /// Which token is wanted, and where to get it.
     pub(super) token: &'static str,
     /// What to look at when something is not found.
     pub(super) not_found: &'static str,

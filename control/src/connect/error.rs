@@ -17,7 +17,7 @@ pub enum ConnectError {
         status: StatusCode,
         /// The platform's words, if it had any.
         words: String,
-        /// Which token is wanted, and where it is to be had.
+        /// Which token is wanted, and where to get it.
         token: &'static str,
     },
     /// 404: the address, or a name in it, is wrong.

@@ -30,7 +30,8 @@ pub struct SourceSpec {
     /// A second proof: one of these must stand in the path of the URL besides, `/in/<id>/<secret>`; newest first.
     #[serde(default, skip_serializing)]
     pub url_secrets: Vec<Secret>,
-    /// What the platform shows, or asks for, when it makes sure of us (Meta's `hub.verify_token`, Huggy's token).
+    /// What the platform shows, or asks for, when it verifies the endpoint before it sends (Meta's `hub.verify_token`, Huggy's
+    /// token).
     #[serde(default, skip_serializing)]
     pub verify_token: Option<Secret>,
     /// The zone of the local times that it sends, for platforms that name none (Huggy): `-03:00`.

@@ -120,7 +120,7 @@ pub(crate) fn handshake(source: &Source, method: &Method, headers: &HeaderMap, q
 
 /// What a platform has to say for itself.
 struct Adapter {
-    /// How it makes sure of us by GET, HEAD or OPTIONS; by POST it does so in `map`.
+    /// How it verifies the endpoint before it sends, by GET, HEAD or OPTIONS; what comes by POST is answered in `map`.
     handshake: fn(&Handshake<'_>) -> Option<Reply>,
     /// The names of the JSON members that hold a credential, separated by spaces.
     credential: Option<&'static str>,

@@ -211,7 +211,7 @@ struct Idle {
     next: u64,
     by_age: BTreeMap<u64, Unused>,
     by_place: HashMap<Place, VecDeque<u64>>,
-    /// Whether a task sees to those that are unused for too long.
+    /// Whether a task is running that closes those that are unused for too long.
     swept: bool,
 }
 

@@ -49,7 +49,7 @@ pub struct Differences {
 pub struct Difference {
     /// Its path, `a.b[0]`; empty for the body as a whole.
     pub member: String,
-    /// What stood there, cut short; `None` where it was not there.
+    /// What stood there, cut short; `None` where the member was absent.
     pub before: Option<String>,
     /// What stands there now.
     pub after: Option<String>,

@@ -79,7 +79,7 @@ DO UPDATE SET next_offset = GREATEST(p.next_offset, EXCLUDED.next_offset), topic
               updated = now()
 WHERE p.topic_id IS NULL OR EXCLUDED.topic_id IS NULL OR p.topic_id = EXCLUDED.topic_id";
 
-/// Sets the position of a partition, whatever was there.
+/// Sets the position of a partition, whatever it was.
 pub(super) const SET_POSITION: &str = "\
 INSERT INTO sink_position (sink, topic, partition, next_offset, topic_id) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (sink, topic, partition)

@@ -55,7 +55,7 @@ DO UPDATE SET next_offset = max(p.next_offset, excluded.next_offset), topic_id =
               updated = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
 WHERE p.topic_id IS NULL OR excluded.topic_id IS NULL OR p.topic_id = excluded.topic_id";
 
-/// Sets the position of a partition, whatever was there.
+/// Sets the position of a partition, whatever it was.
 pub(super) const SET_POSITION: &str = "\
 INSERT INTO sink_position (sink, topic, partition, next_offset, topic_id) VALUES (?1, ?2, ?3, ?4, ?5)
 ON CONFLICT (sink, topic, partition)
