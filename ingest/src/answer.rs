@@ -108,7 +108,7 @@ impl From<Ended> for Answer {
 }
 
 impl Answer {
-    /// Its status code.
+    /// Returns its status code: 200 for what was accepted or replied to, the one of the reason for what was refused.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Replied(Reply::Forbidden) => Reason::Forbidden.status(),

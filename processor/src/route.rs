@@ -41,7 +41,7 @@ struct Route {
 #[derive(Debug, Default)]
 struct LastReport {
     at: Option<Instant>,
-    /// The failures since then.
+    /// How many failures were not logged since then.
     failures: u64,
 }
 
@@ -57,7 +57,7 @@ pub struct Routed {
 /// A target that no matching rule has, but a rule that could not be evaluated.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Undecided {
-    /// The target.
+    /// The target that it is not known whether the event goes to.
     pub target: Target,
     /// The rules, in the order of the file.
     pub rules: Vec<RuleName>,
@@ -104,7 +104,7 @@ impl Router {
         }
     }
 
-    /// The version of the rules.
+    /// Returns the version of the rules, the first 12 hex digits of the SHA-256 of their text.
     pub fn version(&self) -> &Arc<str> {
         self.rules.version()
     }

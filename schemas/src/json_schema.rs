@@ -18,7 +18,7 @@ pub struct Contract {
     pub name: &'static str,
     /// Raised when a change would break a reader.
     pub version: u32,
-    /// The schema.
+    /// The JSON Schema, as it is written to `schemas/json`.
     pub schema: Value,
 }
 

@@ -12,7 +12,7 @@ use crate::name::{SourceId, Tenant};
 use crate::platform::Platform;
 use crate::secret::Secret;
 
-/// A configured sender.
+/// A sender of webhooks, as it is configured: its platform, how it proves itself, its secrets.
 #[derive(Debug, Clone)]
 pub struct Source {
     /// The name in the path of its ingest URL.
@@ -92,7 +92,7 @@ pub enum Scheme {
 /// The details of [`Scheme::Hmac`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HmacScheme {
-    /// The hash.
+    /// The hash function that HMAC uses.
     pub hash: Hash,
     /// How the digest is written.
     pub encoding: Encoding,
@@ -170,7 +170,7 @@ pub struct JwtScheme {
 /// A piece of what is hashed, such as `{timestamp}.{body}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TemplatePart {
-    /// The raw body.
+    /// The body's bytes as they were received.
     Body,
     /// The time stamp's text, as sent.
     Timestamp,

@@ -51,7 +51,7 @@ pub(super) enum Credentials {
 /// A request as it may be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exchange {
-    /// Its method.
+    /// Its method: GET to look, POST, PUT, PATCH or DELETE to change.
     pub method: Method,
     /// Its URL, without secrets.
     pub url: String,

@@ -66,7 +66,7 @@ pub enum Normalized<'a> {
 /// An event without what only ingest knows (id, receipt, digest).
 #[derive(Debug)]
 pub struct NewEvent<'a> {
-    /// The normalized event.
+    /// The event in Forebay's vocabulary, with its type.
     pub data: Data<'a>,
     /// What the platform distinguishes events by, in parts: input of [`EventId::derive`](schemas::id::EventId::derive).
     pub identity: Vec<Cow<'a, str>>,
@@ -140,7 +140,7 @@ macro_rules! adapters {
 
 schemas::platforms!(adapters);
 
-/// A verified webhook.
+/// A verified webhook, as an adapter reads it.
 struct Webhook<'a, 'h> {
     source: &'h Source,
     headers: &'h HeaderMap,
@@ -157,7 +157,7 @@ impl<'a> Webhook<'a, '_> {
         self.headers.get(name)?.to_str().ok().filter(|text| !text.is_empty())
     }
 
-    /// The body as JSON.
+    /// Returns the body as JSON; an error makes the whole body one `unmapped` event.
     fn json(&self) -> Result<Json<'a>, Unmapped<'a>> {
         self.parsed
             .as_ref()
@@ -165,7 +165,7 @@ impl<'a> Webhook<'a, '_> {
             .map_err(|surprise| Unmapped::because(surprise))
     }
 
-    /// The body as a form.
+    /// Returns the body as a form, `application/x-www-form-urlencoded`.
     fn form(&self) -> Form<'a> {
         Form::of(self.body)
     }

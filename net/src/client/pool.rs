@@ -69,7 +69,7 @@ pub(super) enum On {
     New(Permit),
 }
 
-/// The right to one socket.
+/// The right to one socket, counted as open until it is dropped.
 #[derive(Debug)]
 pub(super) struct Permit {
     _permit: OwnedSemaphorePermit,

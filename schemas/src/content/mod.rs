@@ -38,13 +38,13 @@ enum Node<'a> {
 /// In what one body differs from another.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Differences {
-    /// The first of them.
+    /// The first ones that were found, at most as many as were asked for.
     pub first: Vec<Difference>,
     /// How many there are.
     pub count: usize,
 }
 
-/// One member that differs.
+/// A member that differs between two bodies, with both of its values.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Difference {
     /// Its path, `a.b[0]`; empty for the body as a whole.

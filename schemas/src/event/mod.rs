@@ -23,7 +23,7 @@ pub const CONTENT_TYPE: &str = "application/cloudevents+json";
 /// The attributes of an event read back from a record.
 #[derive(Debug, Clone)]
 pub struct Attributes {
-    /// The event id.
+    /// The event id, equal for every redelivery.
     pub id: EventId,
     /// Which clock the id's time comes from.
     pub id_time: IdTime,
@@ -163,7 +163,7 @@ impl Event {
         })
     }
 
-    /// The event id.
+    /// Returns the event id, equal for every redelivery.
     pub fn id(&self) -> EventId {
         self.attributes.id
     }

@@ -79,7 +79,7 @@ pub trait Administer: Send + Sync + fmt::Debug {
 /// Who reads what, and from where.
 #[derive(Debug, Clone)]
 pub struct Subscription {
-    /// The topic.
+    /// The topic whose records are read.
     pub topic: TopicName,
     /// In a group, partitions are shared among its members and progress is stored; alone, one reads everything and
     /// stores nothing.
@@ -117,9 +117,9 @@ pub struct PartitionState {
     pub partition: Partition,
     /// The topic's id, where the log has ids.
     pub topic_id: Option<TopicId>,
-    /// The oldest record still there.
+    /// The offset of the oldest record that retention has left.
     pub earliest: Offset,
-    /// One past the newest record.
+    /// The offset after the newest record's, where the next one goes.
     pub end: Offset,
     /// What the group has stored, if it has.
     pub stored: Option<PartitionProgress>,

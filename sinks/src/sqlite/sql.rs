@@ -25,7 +25,7 @@ pub(super) const STORED_BODY: &str = "\
 SELECT raw, data FROM event
 WHERE id = ?1 AND (log_offset, received_time, log_partition, log_topic) IS NOT (?2, ?3, ?4, ?5)";
 
-/// The variants of an event.
+/// Selects the stored variants of an event: other bodies that came under the same id.
 pub(super) const VARIANTS: &str = "\
 SELECT digest, times, last_received_time, last_log_topic, last_log_partition, last_log_offset
 FROM event_variant WHERE id = ?1";
