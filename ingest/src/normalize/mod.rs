@@ -1,8 +1,8 @@
 //! From a verified webhook to events: what each platform's JSON means in the vocabulary of [`schemas::data`].
 //!
-//! A platform is one file here, its `mod` line, and one line in [`schemas::platforms`]. All of them read the same way, top to
-//! bottom: the handshake, what distinguishes events, the ordering key, the time, whose account
-//! it is, then the mapping of each event.
+//! A platform is one file here, its `mod` line, one line in [`schemas::platforms`], and its usual scheme in
+//! [`schemas::preset`]. All of them read the same way, top to bottom: the handshake, what distinguishes events, the ordering
+//! key, the time, whose account it is, then the mapping of each event.
 //!
 //! Nothing here fails and nothing here remembers: a surprise in one event makes that event `unmapped`, and what can only be
 //! known from earlier events (a ticket reopened without the platform saying so, a status that must not be lowered, a
