@@ -57,7 +57,7 @@ pub struct Routed {
 /// A target that no matching rule has, but a rule that could not be evaluated.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Undecided {
-    /// The target that it is not known whether the event goes to.
+    /// The target, which may or may not be meant to get the event.
     pub target: Target,
     /// The rules, in the order of the file.
     pub rules: Vec<RuleName>,

@@ -213,7 +213,7 @@ async fn the_digest_of_what_is_stored_is_that_of_the_request_white_space_and_all
         .expect("opens");
     deliver(&sqlite, &batch).await;
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&config.path);
-    let mut connection = options.connect().await.expect("the file is there");
+    let mut connection = options.connect().await.expect("the file exists");
     let rows = sqlx::query("SELECT source, raw_sha256, raw FROM event")
         .fetch_all(&mut connection)
         .await

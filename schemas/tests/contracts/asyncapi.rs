@@ -228,7 +228,7 @@ fn a_broken_document_is_refused() {
         let mut broken = document.clone();
         *broken
             .pointer_mut(pointer)
-            .unwrap_or_else(|| panic!("{pointer} is not there")) = value;
+            .unwrap_or_else(|| panic!("{pointer} is missing")) = value;
         assert!(!official.is_valid(&broken), "valid though {what}");
     }
 }

@@ -37,7 +37,7 @@ impl KnownGood {
         since.is_some_and(|since| since.elapsed() < GOOD_FOR)
     }
 
-    /// They were there just now.
+    /// They existed just now.
     pub(super) fn found(&self) {
         *self.0.lock() = Some(Instant::now());
     }
