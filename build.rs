@@ -1,4 +1,4 @@
-//! Lists the samples in `schemas/samples`, so that `forebay send` and the demo know every one that is there.
+//! Lists the samples in `schemas/samples`, so that `forebay send` and the demo know all of them.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

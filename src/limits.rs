@@ -3,13 +3,13 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::{info, warn};
 
-/// Takes as many file descriptors as may be had, by raising the soft limit to the hard one: every connection is one, and the
-/// usual soft limit of 1024 is for programs that cannot count further.
+/// Raises the soft limit of file descriptors to the hard one: every connection is a descriptor, and the usual soft limit of
+/// 1024 is for programs that cannot handle more.
 pub(crate) fn raise_descriptors() {
     let before = getrlimit(Resource::Nofile);
     let (soft, hard) = (shown(before.current), shown(before.maximum));
     if before.current == before.maximum {
-        info!(limit = soft, "file descriptors: all that may be had");
+        info!(limit = soft, "file descriptors: the soft limit is already the hard one");
         return;
     }
     let current = before.maximum;

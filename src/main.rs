@@ -39,7 +39,7 @@ async fn main() -> ExitCode {
     }
     ExitCode::from(match (result, written) {
         (Ok(()), Ok(())) => 0,
-        // 2 for what the caller has to mend before trying again, as clap does; 1 for everything else.
+        // 2 for what the caller has to fix before trying again, as clap does; 1 for everything else.
         (Err(error), Ok(())) if error.is::<config::ConfigError>() => 2,
         (Err(error), Ok(())) if error.is::<rules::Incomplete>() => 3,
         _ => 1,

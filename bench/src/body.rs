@@ -6,7 +6,7 @@ use sha2::Sha256;
 /// The secret of the source that the load is sent to.
 pub(crate) const SECRET: &str = "bench-chatwoot-secret";
 
-/// The measured sizes.
+/// The sizes of body that are measured, about 1 KB, 2.3 KB and 20 KB.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Size {
     /// A short message with few members.

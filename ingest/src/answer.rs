@@ -108,7 +108,7 @@ impl From<Ended> for Answer {
 }
 
 impl Answer {
-    /// Its status code.
+    /// Returns its status code: 200 for what was accepted or replied to, the one of the reason for what was refused.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Accepted | Self::Replied(_) => StatusCode::OK,
@@ -117,7 +117,8 @@ impl Answer {
     }
 }
 
-/// A body. What a handshake has us repeat is another's text: `nosniff` keeps browsers from taking it for a page.
+/// Returns a response with this body. A handshake's answer repeats text of the request: `nosniff` keeps browsers from
+/// showing it as a page.
 fn with_body(text: &str, content_type: &'static str) -> Response {
     let mut response = Response::new(Body::from(text.to_owned()));
     let headers = response.headers_mut();

@@ -29,7 +29,7 @@ pub(crate) struct Budget {
     limit: i64,
 }
 
-/// The budget has no room.
+/// The budget has no room now for what was asked; a later try may succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NoRoom;
 

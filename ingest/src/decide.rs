@@ -44,7 +44,7 @@ reasons! {
     Method "method";
     /// A handshake that shows another verify token than the source's.
     Forbidden "forbidden";
-    /// A compressed body.
+    /// A body with a `Content-Encoding`; only uncompressed ones are taken.
     ContentEncoding "content_encoding";
     /// A body larger than the source may send.
     TooLarge "too_large";
@@ -72,11 +72,11 @@ reasons! {
     InFlightLimit "in_flight_limit";
     /// No acknowledgement from the event log within `ack_budget_ms`.
     NoAcknowledgement "no_acknowledgement";
-    /// The event log takes nothing.
+    /// The event log is unavailable, so nothing can be published.
     LogUnavailable "log_unavailable";
     /// An event larger than the event log takes.
     RecordTooLarge "record_too_large";
-    /// A panic in this process.
+    /// A panic in this process while it handled the request.
     InternalError "internal_error";
 }
 
@@ -125,7 +125,7 @@ impl From<Reason> for Refused {
 /// A request from which no events are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// A handshake or test call.
+    /// A handshake or test call, which is answered as the platform expects.
     Replied(Reply),
     Refused(Refused),
 }
@@ -164,7 +164,7 @@ impl BodyLimit {
         Self { bytes }
     }
 
-    /// Bytes.
+    /// Returns the limit, in bytes.
     pub(crate) fn bytes(self) -> usize {
         self.bytes
     }

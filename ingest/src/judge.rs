@@ -18,7 +18,7 @@ use crate::normalize::{Normalized, Reply, normalize};
 /// A request as it was captured. Its `Debug` shows the names of headers only: it may hold the right secret.
 #[derive(Clone)]
 pub struct Captured {
-    /// The method.
+    /// The method; POST for webhooks, others for handshakes.
     pub method: Method,
     /// The target as it was sent: path and query, or an absolute URL.
     pub target: String,

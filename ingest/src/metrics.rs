@@ -58,7 +58,7 @@ impl EncodeLabelValue for EventFamily {
     }
 }
 
-/// The metrics of ingest.
+/// The counters and gauges of all sources, and those of the server.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     received: Family<OfSource, Counter>,
@@ -153,7 +153,7 @@ impl Metrics {
         metrics
     }
 
-    /// The handles of one source.
+    /// Looks up the counters of one source, to be kept with it.
     pub(crate) fn of_source(&self, source: &str) -> SourceMetrics {
         SourceMetrics::new(self.clone(), source)
     }

@@ -16,11 +16,11 @@ pub enum WorkerError {
          more dead letters; the last reason: {reason}; fix the cause and start again (key `valve_percent`)"
     )]
     Valve {
-        /// The sink whose deliveries fail.
+        /// The sink whose deliveries fail, and whose worker stopped.
         sink: SinkName,
-        /// How many failed.
+        /// How many of the last deliveries failed for good.
         failures: usize,
-        /// The number of outcomes considered.
+        /// How many of the last deliveries were considered, at most `valve_window`.
         outcomes: usize,
         /// Why the last one failed.
         reason: String,
@@ -33,9 +33,9 @@ pub enum WorkerError {
     DeadLetterTooLarge {
         /// The sink that gave the record up.
         sink: SinkName,
-        /// The topic of dead letters.
+        /// The topic that dead letters are written to.
         topic: TopicName,
-        /// The original record.
+        /// Where the record is that was given up.
         position: Position,
         /// The size limit of the topic.
         limit_bytes: usize,
@@ -55,9 +55,9 @@ pub enum WorkerError {
     Panicked {
         /// The sink that the task delivered to.
         sink: SinkName,
-        /// The partition of the task.
+        /// The partition whose records the task delivered.
         partition: Partition,
-        /// The message of the panic.
+        /// The message of the panic, if it was a text.
         reason: String,
     },
 }

@@ -49,7 +49,7 @@ pub struct Routed {
 /// A target that no matching rule has, but a rule that could not be evaluated.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Undecided {
-    /// The target.
+    /// The target, which may or may not be meant to get the event.
     pub target: Target,
     /// The rules, in the order of the file.
     pub rules: Vec<RuleName>,
@@ -96,7 +96,7 @@ impl Router {
         }
     }
 
-    /// The version of the rules.
+    /// Returns the version of the rules, the first 12 hex digits of the SHA-256 of their text.
     pub fn version(&self) -> &Arc<str> {
         self.rules.version()
     }

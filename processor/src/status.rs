@@ -32,25 +32,25 @@ struct Owned {
     moved: Instant,
     /// How many records are read and not settled.
     in_hand: usize,
-    /// The lag as last measured.
+    /// How many records the partition has that are not settled, as last measured; `None` before the first time.
     lag: Option<u64>,
     /// The newest canary, or the assignment, so that the age grows even if none was seen.
     canary: Canary,
 }
 
-/// The newest canary seen.
+/// The newest canary that was seen: when ingest sent it, and when it came here.
 #[derive(Debug, Clone, Copy)]
 struct Canary {
     sent: Timestamp,
     seen: Instant,
 }
 
-/// The state at one moment.
+/// What a worker does at one moment, for readiness and metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
     /// Whether the group has assigned partitions; that may be none, while other members own them.
     pub joined: bool,
-    /// The owned partitions.
+    /// The partitions that the worker owns now.
     pub assigned: Vec<Partition>,
     /// The owned partitions that are stalled, and why: the sink or the dead-letter topic is unavailable, or this
     /// process lacks a resource.

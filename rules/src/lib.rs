@@ -89,7 +89,7 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// One checked rule.
+/// A rule of the file, whose condition compiles and whose destinations exist.
 #[derive(Debug)]
 pub struct Rule {
     /// Its name, unique in the file.
@@ -103,9 +103,9 @@ pub struct Rule {
 /// A sink, and its argument, which follows a colon: `topic:vip-tickets`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
-    /// The sink.
+    /// The sink's name, in front of the colon.
     pub sink: SinkName,
-    /// Its argument.
+    /// What follows the colon, for a sink that takes an argument; `None` without a colon.
     pub argument: Option<String>,
 }
 
@@ -118,7 +118,7 @@ impl fmt::Display for Destination {
     }
 }
 
-/// A checked set of rules.
+/// The rules of one file, all of them checked.
 pub struct Rules {
     version: Arc<str>,
     list: Vec<Arc<Rule>>,

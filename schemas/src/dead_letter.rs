@@ -13,9 +13,9 @@ use crate::time::Timestamp;
 
 /// The names of the headers that a dead letter adds.
 pub mod header {
-    /// The sink that gave up.
+    /// The name of the sink that gave the record up.
     pub const SINK: &str = "fb_sink";
-    /// The target behind the sink, absent for sinks with only one.
+    /// The target of the sink that was to receive the event; absent for sinks with only one.
     pub const TARGET: &str = "fb_target";
     /// Why, in words.
     pub const REASON: &str = "fb_reason";
@@ -35,13 +35,13 @@ pub mod header {
 /// What went wrong with a record.
 #[derive(Debug)]
 pub struct DeadLetter<'a> {
-    /// The original record.
+    /// The record that was not delivered; its key, headers and value are kept.
     pub record: &'a Record,
     /// Where it was.
     pub position: &'a Position,
-    /// The sink that gave up.
+    /// The name of the sink that gave the record up.
     pub sink: &'a SinkName,
-    /// The target behind it.
+    /// The target of the sink that was to receive the event; `None` for sinks with only one.
     pub target: Option<&'a Target>,
     /// Why; without secrets.
     pub reason: &'a str,
@@ -56,7 +56,7 @@ pub struct DeadLetter<'a> {
 }
 
 impl DeadLetter<'_> {
-    /// The record to publish.
+    /// Returns the record to publish: the original one with the headers of [`header`] added.
     pub fn to_record(&self) -> Record {
         let mut record = self.record.clone();
         let mut add = |name: &'static str, value: String| {

@@ -11,7 +11,7 @@ use url::Url;
 use crate::name::{EndpointId, EventType, Tenant};
 use crate::secret::Secret;
 
-/// A registered outbound URL.
+/// A URL that receives events, with its signing keys and limits.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
     /// Its name in logs, metrics and dead letters.

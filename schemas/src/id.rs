@@ -50,7 +50,7 @@ impl EventId {
         Self(Uuid::from_bytes(bytes))
     }
 
-    /// The time half.
+    /// Returns the time in the id, milliseconds in its first 48 bits.
     pub fn time(self) -> Timestamp {
         let b = self.0.as_bytes();
         let ms = i64::from_be_bytes([0, 0, b[0], b[1], b[2], b[3], b[4], b[5]]);

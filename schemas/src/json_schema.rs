@@ -18,7 +18,7 @@ pub struct Contract {
     pub name: &'static str,
     /// Raised when a change would break a reader.
     pub version: u32,
-    /// The schema.
+    /// The JSON Schema, as it is written to `schemas/json`.
     pub schema: Value,
 }
 
@@ -149,7 +149,7 @@ const NAME: &str = "[A-Za-z0-9._-]{1,128}";
 /// `data`: those members, and what the platform sent.
 fn data(mut members: Value, required: &[&str]) -> Value {
     members["raw"] = json!({
-        "description": "The platform's own JSON, byte for byte, the white space around it too (parsers drop that: it begins right behind the colon and ends before the last two braces of the record). A batch's events hold their own part each; credentials in it are `null`."
+        "description": "The platform's own JSON, byte for byte, the white space around it too (parsers drop that: it begins right after the colon and ends before the last two braces of the record). A batch's events hold their own part each; credentials in it are `null`."
     });
     members["raw_base64"] = json!({
         "type": "string",
@@ -199,7 +199,7 @@ fn dead_letter_headers() -> Contract {
     use crate::dead_letter::header;
     let properties = json!({
         header::SINK: { "type": "string", "pattern": format!("^{NAME}$"), "description": "The sink that gave up." },
-        header::TARGET: { "type": "string", "description": "The endpoint or topic behind the sink; absent for sinks with only one." },
+        header::TARGET: { "type": "string", "description": "The endpoint or topic of the sink that was to receive it; absent for sinks with only one." },
         header::REASON: { "type": "string", "maxLength": 1024, "description": "Why, in words." },
         header::ATTEMPTS: {
             "type": "string",

@@ -52,7 +52,7 @@ macro_rules! names {
                 Ok(Self(value))
             }
 
-            /// The name as text.
+            /// Returns the name as text, as it was written.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -90,9 +90,9 @@ names! {
     TopicName = "topic name";
     /// A consumer group of the event log.
     GroupName = "consumer group";
-    /// A routing rule.
+    /// The name of a routing rule, unique in its file.
     RuleName = "rule name";
-    /// A registered outbound URL.
+    /// The id of an endpoint, unique in the configuration.
     EndpointId = "endpoint id";
     /// What happened, dotted: `message.created`, `invoice.paid` (Standard Webhooks, "Event types").
     EventType = "event type";

@@ -38,7 +38,7 @@ macro_rules! platforms {
 
 macro_rules! define {
     ($($variant:ident $name:ident $doc:literal;)*) => {
-        /// The dialect of a sender.
+        /// Which platform a sender is: what its bodies mean, and how it usually proves itself.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub enum Platform {

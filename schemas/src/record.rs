@@ -18,7 +18,7 @@ pub struct Record {
     pub value: Bytes,
 }
 
-/// One header of a record.
+/// A header of a record: a name and the bytes of its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     /// For example [`header::CE_TYPE`].
@@ -31,15 +31,15 @@ pub struct Header {
 pub mod header {
     /// `application/cloudevents+json` (CloudEvents Kafka binding §3.3.1).
     pub const CONTENT_TYPE: &str = "content-type";
-    /// The event id.
+    /// The event id, a UUID as text.
     pub const CE_ID: &str = "ce_id";
-    /// The event type.
+    /// The event type, such as `message.created`.
     pub const CE_TYPE: &str = "ce_type";
     /// `/<tenant>/<source>`.
     pub const CE_SOURCE: &str = "ce_source";
     /// When it happened, RFC 3339.
     pub const CE_TIME: &str = "ce_time";
-    /// The tenant.
+    /// The tenant that the source belongs to.
     pub const CE_TENANT: &str = "ce_tenant";
 }
 
@@ -55,10 +55,10 @@ impl Record {
     }
 }
 
-/// One partition of one topic.
+/// A partition of a topic: records in it have one order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Partition {
-    /// The topic.
+    /// The topic that the partition is of.
     pub topic: TopicName,
     /// The partition's number, from 0.
     pub index: i32,
@@ -99,21 +99,21 @@ impl TopicId {
 /// Progress belongs to one topic, not to whatever has its name later: hence the id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartitionProgress {
-    /// The partition.
+    /// The partition, with its topic.
     pub partition: Partition,
     /// The topic that `next` is an offset of. `None`: not known, because the log has no ids, or because an older version or
     /// a foreign tool stored this.
     pub topic_id: Option<TopicId>,
-    /// The next record to read.
+    /// The offset of the next record to read; all before it are settled.
     pub next: Offset,
 }
 
 /// Where a record is: topic, partition, offset. Every failure names it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Position {
-    /// The partition.
+    /// The partition, with its topic.
     pub partition: Partition,
-    /// The place inside it.
+    /// The offset inside the partition, from 0.
     pub offset: Offset,
 }
 

@@ -143,7 +143,7 @@ pub enum Outcome {
         /// Why, for logs and dead letters; without secrets.
         reason: String,
     },
-    /// Not tried, for want of something of this process or machine: descriptors, ports, memory. The target is not to blame,
+    /// Not tried, because this process lacks a resource: descriptors, ports, memory. The target is not to blame,
     /// so it costs no attempt, counts for no dead letter, and is tried again after a pause, without limit. Those after it of
     /// the same key and target are held.
     Unavailable {
@@ -165,6 +165,6 @@ pub enum Outcome {
 pub struct Unavailable {
     /// The sink that cannot deliver.
     pub sink: SinkName,
-    /// Why, and what would mend it; without secrets.
+    /// Why, and what would fix it; without secrets.
     pub reason: String,
 }

@@ -15,7 +15,7 @@ use crate::secret::Secret;
 /// What the path of every ingest URL begins with; the source's id follows.
 pub const INGEST_PREFIX: &str = "/in/";
 
-/// A configured sender.
+/// A sender of webhooks, as it is configured: its platform, how it proves itself, its secrets.
 #[derive(Debug, Clone)]
 pub struct Source {
     /// The name in the path of its ingest URL.
@@ -31,7 +31,7 @@ pub struct Source {
     /// A second proof: the active secrets one of which must stand in the path besides, newest first. Empty: none is asked for.
     /// Never beside [`Scheme::UrlSecret`], whose only proof stands there, nor beside [`Scheme::None`].
     pub url_secrets: Vec<Secret>,
-    /// What it shows, or asks for, when it makes sure of us before it sends (Meta's `hub.verify_token`, Huggy's token).
+    /// What it shows, or asks for, when it verifies the endpoint before it sends (Meta's `hub.verify_token`, Huggy's token).
     pub verify_token: Option<Secret>,
     /// The zone of the local times that it sends, minutes east of UTC, for platforms that name none; `None`: the platform's.
     pub utc_offset_minutes: Option<i32>,
@@ -91,7 +91,7 @@ pub enum Scheme {
         /// Scheme, host and port of our URL as the sender knows it; `None`: `https` and the request's own host.
         url: Option<String>,
     },
-    /// A fixed text in the path, behind the source id.
+    /// A fixed text in the path, after the source id.
     UrlSecret,
     /// Every sender is accepted. Only ever by explicit choice.
     None,
@@ -116,13 +116,13 @@ impl Scheme {
 /// The details of [`Scheme::Hmac`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HmacScheme {
-    /// The hash.
+    /// The hash function that HMAC uses.
     pub hash: Hash,
     /// How the digest is written.
     pub encoding: Encoding,
     /// The header that holds it, in lower case.
     pub header: String,
-    /// The name that the platform is giving that header, in lower case: where it is there, it decides, and the old one is not
+    /// The name that the platform is giving that header, in lower case: where it is present, it decides, and the old one is not
     /// looked at.
     pub renamed: Option<String>,
     /// Where the header is a list such as `t=1,v1=abc,v1=def`: the key of the digests, any of which may match.
@@ -194,7 +194,7 @@ pub struct JwtScheme {
 /// A piece of what is hashed, such as `{timestamp}.{body}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TemplatePart {
-    /// The raw body.
+    /// The body's bytes as they were received.
     Body,
     /// The time stamp's text, as sent.
     Timestamp,

@@ -30,7 +30,7 @@ impl Timestamp {
         self.0
     }
 
-    /// The clock of this machine.
+    /// Returns the time by the clock of this machine, in milliseconds.
     pub fn now() -> Self {
         Self(Utc::now().timestamp_millis().clamp(Self::MIN.0, Self::MAX.0))
     }
@@ -103,7 +103,7 @@ impl Span {
         ("ms", 1),
     ];
 
-    /// Its length.
+    /// Returns the span as the standard library has it.
     pub fn duration(self) -> Duration {
         self.0
     }

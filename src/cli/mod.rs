@@ -263,7 +263,7 @@ pub(crate) struct RulesImportArgs {
     /// Where rules go whose actions do not say it (may be repeated); a webhook goes to `http`
     #[arg(long, value_name = "SINK", default_value = "postgres")]
     pub(crate) to: Vec<SinkName>,
-    /// Write the rules into this file, which must not be there yet
+    /// Write the rules into this file, which must not exist yet
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 }

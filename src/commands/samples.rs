@@ -13,7 +13,7 @@ use schemas::time::Timestamp;
 pub(crate) struct Sample {
     /// The platform's name of the event, mostly.
     pub(crate) name: &'static str,
-    /// The body.
+    /// The body's bytes, unsigned.
     pub(crate) body: &'static [u8],
     /// The headers that say something about it, as lines `Name: value`.
     headers: &'static str,

@@ -63,7 +63,7 @@ pub(crate) async fn tail(args: TailArgs, out: &mut Printer) -> anyhow::Result<()
                 let (partition, record): (i32, StoredRecord) = record?;
                 let event = Event::decode(&record.record.value);
                 let wanted = |event: &Event| args.types.is_empty() || args.types.iter().any(|t| t.matches(event.event_type()));
-                // What is no event is shown whatever type is asked for: it should not be there.
+                // What is no event is shown whatever type is asked for: it should not be in the topic.
                 if event.as_ref().map_or(true, wanted) {
                     left -= 1;
                     let event = event.ok();

@@ -25,7 +25,7 @@ pub(crate) struct EventLogConfig {
     pub(crate) replication: i32,
     /// How long events are kept.
     pub(crate) retention_hours: u64,
-    /// The largest record.
+    /// How large a record may be; a larger event is refused with 413.
     pub(crate) max_record_bytes: u32,
     /// How often ingest sends a canary record to each partition, for the workers to see; 0 for never.
     pub(crate) canary_seconds: Option<u64>,
@@ -49,7 +49,7 @@ impl Default for EventLogConfig {
 /// How often canaries are sent, if the configuration does not say.
 const CANARY_SECONDS: u64 = 10;
 
-/// A hundred years.
+/// The longest retention that is accepted: a hundred years.
 const MAX_RETENTION_HOURS: i64 = 876_000;
 
 /// What a dead letter may be larger than its record: the headers that say what went wrong.

@@ -28,7 +28,7 @@ pub(crate) use sinks::SinksConfig;
 pub(crate) struct Config {
     /// Logs.
     pub(crate) logging: Logging,
-    /// The port for operators.
+    /// Where `/livez`, `/readyz` and `/metrics` are served.
     pub(crate) admin: Admin,
     /// The event log between the stages.
     pub(crate) event_log: EventLogConfig,

@@ -51,7 +51,7 @@ async fn wait(
                 if !reported {
                     warn!(
                         error = reason,
-                        "the event log is not there yet; trying again until it is"
+                        "the event log is not available yet; trying again until it is"
                     );
                     reported = true;
                 }

@@ -64,7 +64,7 @@ struct Roles {
     ingest: bool,
     /// Delivers to these sinks; to all if empty.
     process: Option<Vec<SinkName>>,
-    /// A journal is made on the spot; topics of a cluster are made by `forebay migrate` only.
+    /// A journal is created at start; topics of a cluster are created by `forebay migrate` only.
     make_topics: bool,
 }
 
@@ -111,7 +111,7 @@ async fn run(loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
     let mut base = Base::build(loaded).await?;
     base.checks
         .push(("event log".to_owned(), event_log::check(&base, &roles)));
-    // Ingest knows no sink: a fault of one is nothing to it.
+    // Ingest opens no sink.
     let process = match &roles.process {
         Some(wanted) => Some(process::Process::build(&mut base, wanted).await?),
         None => None,

@@ -92,7 +92,7 @@ pub(crate) async fn deliver(
     result
 }
 
-/// Runs a worker until shutdown, again and again if it fails; an error if by that no worker is left that works.
+/// Runs a worker until shutdown, again and again if it fails; returns an error if no other worker is running.
 async fn keep_working(
     worker: processor::Worker,
     working: Arc<AtomicUsize>,
@@ -118,7 +118,7 @@ async fn keep_working(
         }
         logged = Some(reason);
         let pause = match &failed {
-            // Each time it makes some more dead letters before it knows better.
+            // Each run writes some more dead letters before the valve trips.
             WorkerError::Valve { .. } => TRY_VALVE_AGAIN,
             _ => TRY_AGAIN,
         };
@@ -175,7 +175,7 @@ const IDLE_AFTER: Duration = Duration::from_mins(1);
 const CANARIES_MISSED: u32 = 3;
 const CANARY_AFTER: Duration = Duration::from_secs(30);
 
-/// Whether a worker does its duty: the group has said what is its own, and that moves or has nothing to do.
+/// Whether a worker is healthy: the group has assigned its partitions, and each of them moves or has nothing to do.
 pub(crate) fn worker_check(status: Arc<processor::Status>, canaries: Option<Duration>) -> Check {
     let canary_after = canaries.map(|interval| (interval * CANARIES_MISSED).max(CANARY_AFTER));
     Box::new(move || {

@@ -116,7 +116,7 @@ fn check(place: &str, sent: &[Sent], kept: Vec<Kept>) -> BTreeMap<String, usize>
             *whole.entry(platform).or_default() += 1;
         }
     }
-    assert!(by_source.is_empty(), "{place} holds events of nobody");
+    assert!(by_source.is_empty(), "{place} holds events of no source");
     whole
 }
 
@@ -213,7 +213,7 @@ async fn the_digest_of_what_is_stored_is_that_of_the_request_white_space_and_all
         .expect("opens");
     deliver(&sqlite, &batch).await;
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&config.path);
-    let mut connection = options.connect().await.expect("the file is there");
+    let mut connection = options.connect().await.expect("the file exists");
     let rows = sqlx::query("SELECT source, raw_sha256, raw FROM event")
         .fetch_all(&mut connection)
         .await

@@ -190,15 +190,24 @@ fn the_configuration_of_the_compose_file_is_valid() {
     check_configuration(&root().join("deploy/compose"), "forebay.yaml");
 }
 
+/// Returns what stands in a file between two texts, the first time.
+fn between(file: &str, before: &str, after: &str) -> String {
+    let text = fs::read_to_string(root().join(file)).expect(file);
+    let (_, rest) = text.split_once(before).expect(before);
+    rest.split_once(after).expect(after).0.to_owned()
+}
+
 #[test]
 fn the_compose_file_starts_the_kafka_that_the_tests_run_on() {
-    let text = |file: &str| std::fs::read_to_string(root().join(file)).expect(file);
-    let between = |text: &str, before: &str, after: &str| {
-        let (_, rest) = text.split_once(before).expect(before);
-        rest.split_once(after).expect(after).0.to_owned()
-    };
-    let tested = between(&text("deploy/local/kafka/pom.xml"), "<kafka.version>", "<");
-    let composed = between(&text("deploy/compose/compose.yaml"), "image: apache/kafka:", "\n");
+    let tested = between("deploy/local/kafka/pom.xml", "<kafka.version>", "<");
+    let composed = between("deploy/compose/compose.yaml", "image: apache/kafka:", "\n");
+    assert_eq!(composed, tested);
+}
+
+#[test]
+fn the_compose_file_starts_the_postgresql_that_the_readme_says_was_tested() {
+    let tested = between("README.md", "PostgreSQL (14 or later; tested on ", ")");
+    let composed = between("deploy/compose/compose.yaml", "image: postgres:", "\n");
     assert_eq!(composed, tested);
 }
 

@@ -216,7 +216,7 @@ impl Harness for Topics {
         Box::pin(std::future::ready(()))
     }
 
-    fn mend(&mut self) -> BoxFuture<'_, ()> {
+    fn restore(&mut self) -> BoxFuture<'_, ()> {
         self.log.cut.store(false, Ordering::Relaxed);
         self.log.refused.lock().expect("no panic").clear();
         Box::pin(std::future::ready(()))

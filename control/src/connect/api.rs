@@ -27,7 +27,7 @@ pub(super) struct Access {
     pub(super) credentials: Credentials,
     /// Further headers.
     pub(super) headers: &'static [(&'static str, &'static str)],
-    /// Which token is wanted, and where it is to be had.
+    /// Which token is wanted, and where to get it.
     pub(super) token: &'static str,
     /// What to look at when something is not found.
     pub(super) not_found: &'static str,
@@ -51,7 +51,7 @@ pub(super) enum Credentials {
 /// A request as it may be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exchange {
-    /// Its method.
+    /// Its method: GET to look, POST, PUT, PATCH or DELETE to change.
     pub method: Method,
     /// Its URL, without secrets.
     pub url: String,

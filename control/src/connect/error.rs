@@ -17,7 +17,7 @@ pub enum ConnectError {
         status: StatusCode,
         /// The platform's words, if it had any.
         words: String,
-        /// Which token is wanted, and where it is to be had.
+        /// Which token is wanted, and where to get it.
         token: &'static str,
     },
     /// 404: the address, or a name in it, is wrong.
@@ -39,9 +39,9 @@ pub enum ConnectError {
     Rejected {
         /// The name of the platform that was asked.
         platform: &'static str,
-        /// The request.
+        /// The request, as `GET /me/webhooks`; without secrets.
         what: String,
-        /// The status.
+        /// The status of the refusal, mostly 4xx.
         status: StatusCode,
         /// The platform's words.
         words: String,
@@ -94,7 +94,7 @@ pub enum ConnectError {
     Unreadable {
         /// The name of the platform that was asked.
         platform: &'static str,
-        /// The request.
+        /// The request, as `GET /me/webhooks`; without secrets.
         what: String,
         /// What is wrong.
         reason: String,

@@ -51,7 +51,7 @@ pub(super) fn look<'a>(
     more: impl Fn(&Hook) -> Vec<String>,
 ) -> (Found<'a>, Vec<String>) {
     let mut ours: Vec<&Hook> = hooks.iter().filter(|hook| task.place.is_led_to_by(&hook.url)).collect();
-    // The one that is right already comes first, then one that is at work.
+    // The one that is right already comes first, then one that is active.
     ours.sort_by_key(|hook| (!place::same_url(&hook.url, url), !hook.active));
     let Some((hook, others)) = ours.split_first() else {
         return (Found::Absent, Vec::new());

@@ -57,16 +57,16 @@ pub struct Report {
 /// What was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was there and right: what it is called there.
+    /// It existed and was right: what it is called at the platform.
     Unchanged(String),
-    /// It was there and was changed.
+    /// It existed and was changed.
     Updated {
-        /// What it is called there.
+        /// What it is called at the platform.
         hook: String,
         /// What differed.
         differences: Vec<String>,
     },
-    /// It was not there.
+    /// It did not exist: what it is called at the platform now.
     Created(String),
     /// The platform has no API for it: what to do by hand.
     ByHand(Vec<String>),
@@ -178,7 +178,7 @@ impl<'a> Task<'a> {
         }
     }
 
-    /// Platforms that post over TLS only would refuse the URL, some of them in riddles.
+    /// Platforms that post over TLS only would refuse the URL, some of them with an error that does not say so.
     pub(super) fn needs_https(&self) -> Result<(), ConnectError> {
         if self.place.is_encrypted() {
             return Ok(());

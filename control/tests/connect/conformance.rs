@@ -1,5 +1,5 @@
 //! What holds for every platform: a dry run changes nothing, the first run registers, the second changes nothing, what was
-//! spoilt is mended, and what belongs to others stays as it is.
+//! spoilt is corrected, and what belongs to others stays as it is.
 
 use control::connect::{ConnectError, Exchange, Fate, Order, Outcome};
 use schemas::secret::Secret;

@@ -1,4 +1,4 @@
-//! Bad days: no answer, the wrong answer, redirects, refusals in riddles.
+//! Bad days: no answer, the wrong answer, redirects, refusals that do not say why.
 
 use std::time::Duration;
 

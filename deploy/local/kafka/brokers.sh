@@ -68,7 +68,7 @@ process.roles=broker,controller
 node.id=$node
 controller.quorum.voters=$voters
 listeners=PLAINTEXT://127.0.0.1:$(port_of "$service"),PROXIED://127.0.0.1:$(port_of "$service" proxied-to-port),CONTROLLER://127.0.0.1:$(port_of "$service" controller-port)
-# Who begins at a proxy is told of the proxy only.
+# A client that begins at a proxy learns the proxy's address only.
 advertised.listeners=PLAINTEXT://127.0.0.1:$(port_of "$service"),PROXIED://127.0.0.1:$(port_of "$service" proxied-port)
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER

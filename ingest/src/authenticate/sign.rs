@@ -44,7 +44,7 @@ impl fmt::Debug for SignedRequest {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("source `{source_id}`: {reason}")]
 pub struct NotSigned {
-    /// The source.
+    /// The id of the source that the request was to be signed for.
     pub source_id: String,
     /// What prevents it, and what to do.
     pub reason: String,

@@ -83,7 +83,7 @@ pub(super) fn basic(value: &[u8]) -> Result<Vec<u8>, Refusal> {
         .ok_or_else(|| Refusal::Malformed("`authorization` is not `Basic` and base64".to_owned()))
 }
 
-/// The value of a query parameter that must be there exactly once.
+/// The value of a query parameter that must be present exactly once.
 pub(super) fn in_query<'a>(query: Option<&'a str>, name: &str) -> Result<Cow<'a, [u8]>, Refusal> {
     let mut values = query
         .unwrap_or_default()
@@ -97,7 +97,7 @@ pub(super) fn in_query<'a>(query: Option<&'a str>, name: &str) -> Result<Cow<'a,
     }
 }
 
-/// The text of a member of the body's top level that must be there exactly once. Reads the rest only as far as it must to
+/// The text of a member of the body's top level that must be present exactly once. Reads the rest only as far as it must to
 /// find its way, so neither depth nor invalid text elsewhere matters.
 pub(super) fn in_body<'a>(body: &'a [u8], name: &str) -> Result<Cow<'a, str>, Refusal> {
     let mut json = serde_json::Deserializer::from_slice(body);

@@ -13,7 +13,7 @@ use crate::budget::{NoRoom, Share};
 /// The first piece, if as much is announced.
 const FIRST_BYTES: usize = 4 * 1024;
 
-/// The largest piece.
+/// How large a piece becomes; a body that is larger has several.
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// What has come of a body.
@@ -22,7 +22,7 @@ pub(super) struct Pieces {
     taken: Vec<Vec<u8>>,
     /// How many bytes have come.
     length: usize,
-    /// The capacity of all pieces.
+    /// The bytes that all pieces have allocated, which is what the budget counts.
     capacity: usize,
     share: Share,
 }

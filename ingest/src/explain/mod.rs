@@ -1,4 +1,4 @@
-//! Why a captured request passes or does not, in words for those who have to mend it: which secrets were tried, what is
+//! Why a captured request passes or does not, in words for those who have to fix it: which secrets were tried, what is
 //! missing, how far the clock is off, and under which other secret, encoding, template or spelling of the body the signature
 //! would have matched.
 //!

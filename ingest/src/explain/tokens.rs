@@ -22,7 +22,7 @@ pub(super) fn token(source: &Source, others: &[Arc<Source>], captured: &Captured
     let mut shown_anywhere = false;
     let mut places = places(captured);
     if !source.url_secrets.is_empty() {
-        // The other proof is there, which has findings of its own.
+        // The path has the other proof, which has findings of its own.
         places.retain(|(place, _)| place != "part 3 of the path");
     }
     for (place, text) in places {
@@ -45,7 +45,7 @@ pub(super) fn token(source: &Source, others: &[Arc<Source>], captured: &Captured
     }
 }
 
-/// What is wrong with the path of a source whose second proof is there, and where the right one is, if it is anywhere.
+/// What is wrong with the path of a source whose second proof is in it, and where the right one is, if it is anywhere.
 pub(super) fn path(source: &Source, others: &[Arc<Source>], captured: &Captured, findings: &mut Vec<String>) {
     let shown = percent::decode(captured.presented().path_secret).into_owned();
     let active = source.url_secrets.len();

@@ -10,7 +10,7 @@ use super::{Answered, CLASSES, Metrics, OfSource, Published, Refused, Verified};
 use crate::authenticate::{MAX_SECRETS, Matched};
 use crate::decide::Reason;
 
-/// The metrics of one source.
+/// The counters with one source's label; those of secrets and event families are made when first used.
 #[derive(Debug)]
 pub(crate) struct SourceMetrics {
     pub(crate) received: Counter,

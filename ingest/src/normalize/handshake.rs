@@ -1,4 +1,4 @@
-//! How platforms make sure of us before they send, and what answer they expect.
+//! How platforms verify the endpoint before they send, and what answer they expect.
 
 use std::borrow::Cow;
 

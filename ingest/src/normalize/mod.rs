@@ -1,8 +1,8 @@
 //! From a verified webhook to events: what each platform's JSON means in the vocabulary of [`schemas::data`].
 //!
-//! A platform is one file here, its `mod` line, and one line in [`schemas::platforms`]. All of them read the same way, top to
-//! bottom: the handshake, what distinguishes events, the ordering key, the time, whose account
-//! it is, then the mapping of each event.
+//! A platform is one file here, its `mod` line, one line in [`schemas::platforms`], and its usual scheme in
+//! [`schemas::preset`]. All of them read the same way, top to bottom: the handshake, what distinguishes events, the ordering
+//! key, the time, whose account it is, then the mapping of each event.
 //!
 //! Nothing here fails and nothing here remembers: a surprise in one event makes that event `unmapped`, and what can only be
 //! known from earlier events (a ticket reopened without the platform saying so, a status that must not be lowered, a
@@ -66,7 +66,7 @@ pub enum Normalized<'a> {
 /// An event without what only ingest knows (id, receipt, digest).
 #[derive(Debug)]
 pub struct NewEvent<'a> {
-    /// The normalized event.
+    /// The event in Forebay's vocabulary, with its type.
     pub data: Data<'a>,
     /// What the platform distinguishes events by, in parts: input of [`EventId::derive`](schemas::id::EventId::derive).
     pub identity: Vec<Cow<'a, str>>,
@@ -125,7 +125,7 @@ pub(crate) fn handshake(
 
 /// What a platform has to say for itself.
 struct Adapter {
-    /// How it makes sure of us by GET, HEAD or OPTIONS; by POST it does so in `map`.
+    /// How it verifies the endpoint before it sends, by GET, HEAD or OPTIONS; what comes by POST is answered in `map`.
     handshake: fn(&Handshake<'_>) -> Option<Result<Reply, Forbidden>>,
     /// The names of the JSON members that hold a credential, separated by spaces.
     credential: Option<&'static str>,
@@ -145,7 +145,7 @@ macro_rules! adapters {
 
 schemas::platforms!(adapters);
 
-/// A verified webhook.
+/// A verified webhook, as an adapter reads it.
 struct Webhook<'a, 'h> {
     source: &'h Source,
     headers: &'h HeaderMap,
@@ -162,7 +162,7 @@ impl<'a> Webhook<'a, '_> {
         self.headers.get(name)?.to_str().ok().filter(|text| !text.is_empty())
     }
 
-    /// The body as JSON.
+    /// Returns the body as JSON; an error makes the whole body one `unmapped` event.
     fn json(&self) -> Result<Json<'a>, Unmapped<'a>> {
         self.parsed
             .as_ref()
@@ -170,7 +170,7 @@ impl<'a> Webhook<'a, '_> {
             .map_err(|surprise| Unmapped::because(surprise))
     }
 
-    /// The body as a form.
+    /// Returns the body as a form, `application/x-www-form-urlencoded`.
     fn form(&self) -> Form<'a> {
         Form::of(self.body)
     }

@@ -1,4 +1,4 @@
-//! Sources that ask for two proofs, on the wire: a wrong path is a source that is not there, whatever the other proof is.
+//! Sources that ask for two proofs, on the wire: a wrong path is a source that does not exist, whatever the other proof is.
 
 use std::time::{Duration, Instant};
 

@@ -115,7 +115,7 @@ fn more_events_than_any_platform_sends_are_kept_as_one() {
     assert_eq!(**raw, *body, "nothing of it is lost");
 }
 
-/// Messages of before are the events that they were at their time, and the lists beside them are kept.
+/// Earlier messages are the events that they were at their time, and the lists beside them are kept.
 #[test]
 fn a_history_is_its_messages_and_what_stands_beside() {
     let message = r#"{"key":{"remoteJid":"5511@s.whatsapp.net","fromMe":false,"id":"A"},"messageTimestamp":1773149830,"message":{"conversation":"x"}}"#;

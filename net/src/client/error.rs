@@ -19,10 +19,10 @@ pub enum SendError {
     /// This process lacks what a connection needs. It was not tried, and says nothing about the other side.
     #[error("{0}")]
     Lack(String),
-    /// The name has no address.
+    /// The name could not be resolved to an address.
     #[error("cannot resolve `{host}`: {reason}")]
     Resolve {
-        /// The name.
+        /// The name that was looked up.
         host: String,
         /// What the resolver said.
         reason: String,
@@ -36,7 +36,7 @@ pub enum SendError {
     /// The time of the whole attempt is up.
     #[error("no answer within {0:?}")]
     Timeout(Duration),
-    /// The connection broke.
+    /// The connection broke after it was made, while the request was sent or the answer was read.
     #[error("the connection broke: {0}")]
     Network(String),
     /// What came back is not an HTTP answer that we take.

@@ -104,9 +104,9 @@ pub struct Destination {
 /// A response whose head has come. Its body comes with [`Client::finish`].
 #[derive(Debug)]
 pub struct Answer {
-    /// The status.
+    /// The status, of any class; redirects are not followed.
     pub status: StatusCode,
-    /// The headers.
+    /// The headers, as they were received.
     pub headers: HeaderMap,
     rest: Rest,
 }
@@ -114,9 +114,9 @@ pub struct Answer {
 /// What came back.
 #[derive(Debug)]
 pub struct Response {
-    /// The status.
+    /// The status, of any class; redirects are not followed.
     pub status: StatusCode,
-    /// The header.
+    /// The headers, as they were received.
     pub headers: HeaderMap,
     /// The body, up to `response_max_bytes`, encoded as it was sent. Never to be repeated to whoever registered the URL:
     /// it may come from a place that only we reach.

@@ -69,7 +69,7 @@ pub(super) enum On {
     New(Permit),
 }
 
-/// The right to one socket.
+/// The right to one socket, counted as open until it is dropped.
 #[derive(Debug)]
 pub(super) struct Permit {
     _permit: OwnedSemaphorePermit,
@@ -211,7 +211,7 @@ struct Idle {
     next: u64,
     by_age: BTreeMap<u64, Unused>,
     by_place: HashMap<Place, VecDeque<u64>>,
-    /// Whether a task sees to those that are unused for too long.
+    /// Whether a task is running that closes those that are unused for too long.
     swept: bool,
 }
 

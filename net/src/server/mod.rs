@@ -65,7 +65,7 @@ pub struct Metrics {
 
 /// A service that can be served: every `tower` service of HTTP that can be cloned, such as a router of `axum`.
 pub trait HttpService: Clone + Send + Sync + 'static {
-    /// The body of its responses.
+    /// The type of its responses' bodies.
     type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
     /// What ends the connection instead of a response.
     type Error: Into<Box<dyn Error + Send + Sync>>;
@@ -220,7 +220,7 @@ impl PerIp {
     }
 }
 
-/// One connection of one address.
+/// One connection counted for its address, until it is dropped.
 #[derive(Debug)]
 struct Place {
     ip: IpAddr,

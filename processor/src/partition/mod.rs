@@ -84,7 +84,7 @@ struct PartitionTask {
     lacking: BTreeSet<Slot>,
 }
 
-/// The results of one turn.
+/// What one turn of the task's loop has done: deliveries, and dead letters that were written.
 struct Turn {
     /// The batch and its outcomes; no outcomes if it was interrupted.
     delivered: Option<(Picked, Option<Vec<Outcome>>)>,

@@ -40,7 +40,7 @@ pub enum Dialect {
     Chatwoot,
 }
 
-/// The result of an import.
+/// What was made of another system's rules, and what of them is lost.
 #[derive(Debug, Clone)]
 pub struct Imported {
     /// A rules file that [`Rules::parse`](super::Rules::parse) accepts, where the sinks that it names are configured.

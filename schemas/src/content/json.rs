@@ -32,7 +32,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Takes `byte` if it is the next one behind white space.
+    /// Takes `byte` if it is the next one after white space.
     fn takes(&mut self, byte: u8) -> bool {
         self.space();
         let is_next = self.peek() == Some(byte);
@@ -109,7 +109,7 @@ impl<'a> Reader<'a> {
         Some(again.map_or(Cow::Borrowed(written), Cow::Owned))
     }
 
-    /// Goes behind the text that begins here, and says whether it has escapes.
+    /// Goes to the end of the text that begins here, and says whether it has escapes.
     fn skip_text(&mut self) -> Option<bool> {
         if self.peek()? != b'"' {
             return None;

@@ -38,18 +38,18 @@ enum Node<'a> {
 /// In what one body differs from another.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Differences {
-    /// The first of them.
+    /// The first ones that were found, at most as many as were asked for.
     pub first: Vec<Difference>,
     /// How many there are.
     pub count: usize,
 }
 
-/// One member that differs.
+/// A member that differs between two bodies, with both of its values.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Difference {
     /// Its path, `a.b[0]`; empty for the body as a whole.
     pub member: String,
-    /// What stood there, cut short; `None` where it was not there.
+    /// What stood there, cut short; `None` where the member was absent.
     pub before: Option<String>,
     /// What stands there now.
     pub after: Option<String>,

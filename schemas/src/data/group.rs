@@ -5,15 +5,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{Party, Text};
 
-/// A group: `group.created`, `group.updated`. On an update only what changed is there.
+/// A group: `group.created`, `group.updated`. On an update only what changed is present.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Group<'a> {
     /// The platform's id of the group.
     pub id: Text<'a>,
-    /// Its name.
+    /// The group's name, which its members see.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Text<'a>>,
-    /// Its description.
+    /// The group's description, which its members see.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub description: Option<Text<'a>>,
     /// Who made it.
@@ -68,7 +68,7 @@ pub enum ParticipantsAction {
     Changed,
 }
 
-/// A member of a group.
+/// A member of a group, and their role in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Participant<'a> {
     /// The platform's id of them.

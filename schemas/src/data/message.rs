@@ -169,7 +169,7 @@ pub struct MessageDeletion<'a> {
 /// `message.status`: how far a message got. Statuses may come out of order; a reader never lowers one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MessageStatus<'a> {
-    /// The message.
+    /// The platform's id of the message that the status is about.
     pub id: Text<'a>,
     /// The id that the channel gave it.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
@@ -212,7 +212,7 @@ pub enum DeliveryStatus {
 /// `message.reaction`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MessageReaction<'a> {
-    /// The message reacted to.
+    /// The platform's id of the message that was reacted to.
     pub id: Text<'a>,
     /// Where.
     #[serde(borrow)]

@@ -79,9 +79,9 @@ pub enum PartyKind {
     Contact,
     /// A person who works for the tenant.
     Agent,
-    /// A program.
+    /// A program that writes or acts for the tenant.
     Bot,
-    /// The platform itself.
+    /// The platform itself, for what no person and no bot did.
     System,
 }
 
@@ -106,7 +106,7 @@ macro_rules! data {
         },)*];
 
         impl<'a> Data<'a> {
-            /// The event type.
+            /// Returns the event type, such as `message.created`.
             pub fn event_type(&self) -> EventType {
                 match self {
                     $(Self::$variant(_) => EventType::new($name).unwrap_or_else(|_| unreachable!("a literal type name is valid")),)*
@@ -189,7 +189,7 @@ data! {
 pub struct DataType {
     /// For example `message.created`.
     pub name: &'static str,
-    /// The member under `data`.
+    /// The member of `data` that holds the event, such as `message`.
     pub member: &'static str,
     /// Raised when a change would break a reader.
     pub version: u32,

@@ -30,7 +30,7 @@ pub struct PresenceOf<'a> {
 /// `bot.command`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BotCommand<'a> {
-    /// The command.
+    /// The command's name, as the platform has it.
     #[serde(borrow)]
     pub name: Text<'a>,
     /// What was chosen, where the command is the choice of a button or a form.

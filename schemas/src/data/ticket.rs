@@ -20,7 +20,7 @@ pub struct Ticket<'a> {
     /// The number that people use for it.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub protocol: Option<Text<'a>>,
-    /// The customer.
+    /// The customer whose ticket it is.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<Party<'a>>,
     /// The agent or bot that has it.

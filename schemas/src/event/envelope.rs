@@ -50,7 +50,7 @@ pub struct Envelope<'a> {
     pub traceparent: Option<&'a str>,
     /// SHA-256 over the request body as it was received.
     pub raw_sha256: [u8; 32],
-    /// The normalized event.
+    /// The event in Forebay's vocabulary, which goes beside the platform's own JSON.
     pub data: &'a Data<'a>,
     /// What the platform sent.
     pub raw: Raw<'a>,

@@ -23,7 +23,7 @@ pub const CONTENT_TYPE: &str = "application/cloudevents+json";
 /// The attributes of an event read back from a record.
 #[derive(Debug, Clone)]
 pub struct Attributes {
-    /// The event id.
+    /// The event id, equal for every redelivery.
     pub id: EventId,
     /// Which clock the id's time comes from.
     pub id_time: IdTime,
@@ -163,7 +163,7 @@ impl Event {
         })
     }
 
-    /// The event id.
+    /// Returns the event id, equal for every redelivery.
     pub fn id(&self) -> EventId {
         self.attributes.id
     }
@@ -207,10 +207,10 @@ fn with_white_space(value: &Bytes, json: &str) -> Option<Bytes> {
     let start = json.as_ptr().addr().checked_sub(value.as_ptr().addr())?;
     let end = start + json.len();
     let before = value.get(..start)?.iter().rev().take_while(white).count();
-    let behind = value.get(end..)?.iter().take_while(white).count();
+    let after = value.get(end..)?.iter().take_while(white).count();
     let is_ours =
-        value.starts_with(envelope::BEGIN.as_bytes()) && value.get(end + behind..) == Some(envelope::END.as_bytes());
-    is_ours.then(|| value.slice(start - before..end + behind))
+        value.starts_with(envelope::BEGIN.as_bytes()) && value.get(end + after..) == Some(envelope::END.as_bytes());
+    is_ours.then(|| value.slice(start - before..end + after))
 }
 
 /// The members of a JSON object in their order, unparsed.

@@ -61,9 +61,9 @@ const PROGRESS_HELP: &str =
 pub enum LostBecause {
     /// The offset is outside of what the log holds.
     OutOfRange {
-        /// The oldest record still there.
+        /// The offset of the oldest record that retention has left.
         earliest: Offset,
-        /// One past the newest record.
+        /// The offset after the newest record's, where the next one goes.
         end: Offset,
     },
     /// It was stored for another topic, which had this name before or has it in another log.

@@ -40,7 +40,7 @@ pub trait Publish: Send + Sync + fmt::Debug {
     ) -> BoxFuture<'a, Result<Position, PublishError>>;
 
     /// Whether `topic` takes records now. For readiness: `Ok` only if an append to it was confirmed lately, or, where none
-    /// was tried lately, if the topic is there and could take one as far as can be asked.
+    /// was tried lately, if the topic exists and could take one as far as can be asked.
     fn ready<'a>(&'a self, topic: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>>;
 
     /// Waits, at most `grace`, until everything handed to [`publish`](Self::publish) is settled.
@@ -58,7 +58,7 @@ pub trait Administer: Send + Sync + fmt::Debug {
     /// Makes the topics that are missing, and refuses ones that exist with another partition count or weaker settings.
     fn ensure_topics<'a>(&'a self, topics: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>>;
 
-    /// Checks, without making anything, that the topics are there as specified. Used at start and by `forebay check`.
+    /// Checks, without making anything, that the topics exist as specified. Used at start and by `forebay check`.
     fn check_topics<'a>(&'a self, topics: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>>;
 
     /// Where each partition of `topic` reaches, and how far `group` is in it.
@@ -79,7 +79,7 @@ pub trait Administer: Send + Sync + fmt::Debug {
 /// Who reads what, and from where.
 #[derive(Debug, Clone)]
 pub struct Subscription {
-    /// The topic.
+    /// The topic whose records are read.
     pub topic: TopicName,
     /// In a group, partitions are shared among its members and progress is stored; alone, one reads everything and
     /// stores nothing.
@@ -117,9 +117,9 @@ pub struct PartitionState {
     pub partition: Partition,
     /// The topic's id, where the log has ids.
     pub topic_id: Option<TopicId>,
-    /// The oldest record still there.
+    /// The offset of the oldest record that retention has left.
     pub earliest: Offset,
-    /// One past the newest record.
+    /// The offset after the newest record's, where the next one goes.
     pub end: Offset,
     /// What the group has stored, if it has.
     pub stored: Option<PartitionProgress>,

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::default_tenant;
 
-/// One endpoint.
+/// An element of `endpoints` in the configuration: a URL that receives events.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointSpec {
@@ -28,7 +28,7 @@ pub struct EndpointSpec {
     /// The signing keys, newest first: `whsec_` and base64.
     #[serde(skip_serializing)]
     pub secrets: Vec<Secret>,
-    /// The whole of one attempt.
+    /// How long one attempt may take, from resolving the name to the end of the answer, milliseconds.
     #[serde(default = "timeout_ms")]
     pub timeout_ms: u64,
     /// How many attempts may be under way at once.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::auth::AuthSpec;
 use super::default_tenant;
 
-/// One source.
+/// An element of `sources` in the configuration: a sender of webhooks.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SourceSpec {
@@ -19,7 +19,7 @@ pub struct SourceSpec {
     /// Whose events it sends; `default` if left out.
     #[serde(default = "default_tenant")]
     pub tenant: Tenant,
-    /// The dialect that it speaks.
+    /// What it sends: which adapter reads its bodies, and how it proves itself unless `auth` says otherwise.
     pub platform: Platform,
     /// How it proves itself; left out, the platform's own way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,7 +30,8 @@ pub struct SourceSpec {
     /// A second proof: one of these must stand in the path of the URL besides, `/in/<id>/<secret>`; newest first.
     #[serde(default, skip_serializing)]
     pub url_secrets: Vec<Secret>,
-    /// What the platform shows, or asks for, when it makes sure of us (Meta's `hub.verify_token`, Huggy's token).
+    /// What the platform shows, or asks for, when it verifies the endpoint before it sends (Meta's `hub.verify_token`, Huggy's
+    /// token).
     #[serde(default, skip_serializing)]
     pub verify_token: Option<Secret>,
     /// The zone of the local times that it sends, for platforms that name none (Huggy): `-03:00`.

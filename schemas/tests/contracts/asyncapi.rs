@@ -48,7 +48,7 @@ fn document() -> Value {
             "events": {
                 "address": "forebay.events",
                 "title": "Events",
-                "description": "Every event of every source. All families share one topic, because a conversation's messages and tickets share one order: records of equal keys are in one partition, in the order in which they were accepted. A record may be there more than once: `ce_id` tells.",
+                "description": "Every event of every source. All families share one topic, because a conversation's messages and tickets share one order: records of equal keys are in one partition, in the order in which they were accepted. A record may occur more than once: its copies have the same `ce_id`.",
                 "servers": [{ "$ref": "#/servers/kafka" }],
                 "messages": of_events,
                 "bindings": { "kafka": topic(7) }
@@ -228,7 +228,7 @@ fn a_broken_document_is_refused() {
         let mut broken = document.clone();
         *broken
             .pointer_mut(pointer)
-            .unwrap_or_else(|| panic!("{pointer} is not there")) = value;
+            .unwrap_or_else(|| panic!("{pointer} is missing")) = value;
         assert!(!official.is_valid(&broken), "valid though {what}");
     }
 }

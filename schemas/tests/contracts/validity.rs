@@ -72,7 +72,7 @@ fn an_event_of_a_type_that_the_sender_names_is_an_envelope() {
         let mut broken = event.clone();
         *broken
             .pointer_mut(pointer)
-            .unwrap_or_else(|| panic!("{pointer} is not there")) = value;
+            .unwrap_or_else(|| panic!("{pointer} is missing")) = value;
         assert!(!envelope.is_valid(&broken), "valid though {what}");
     }
 }

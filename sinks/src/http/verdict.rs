@@ -43,13 +43,13 @@ pub enum Class {
     Status5xx,
     /// The time of the attempt was up.
     Timeout,
-    /// The name did not resolve.
+    /// The endpoint's name could not be resolved to an address.
     Dns,
     /// No connection.
     Connect,
     /// No encrypted connection.
     Tls,
-    /// The connection broke.
+    /// The connection broke after it was made, before the answer was complete.
     Network,
     /// Not a sensible HTTP answer.
     Protocol,
@@ -80,7 +80,7 @@ impl Class {
         Self::Unavailable,
     ];
 
-    /// The label value.
+    /// Returns the value of the metric's label.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",

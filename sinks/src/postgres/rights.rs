@@ -37,7 +37,7 @@ impl KnownGood {
         since.is_some_and(|since| since.elapsed() < GOOD_FOR)
     }
 
-    /// They were there just now.
+    /// They existed just now.
     pub(super) fn found(&self) {
         *self.0.lock() = Some(Instant::now());
     }
@@ -48,7 +48,7 @@ impl KnownGood {
     }
 }
 
-/// Asks for everything that the sink will need. Tables that are not there are no matter of rights.
+/// Asks for everything that the sink will need. Tables that do not exist are no matter of rights.
 pub(super) async fn check(connection: &mut PgConnection, server: &Server, limit: Duration) -> Result<(), SetupError> {
     let missing = match within(limit, missing(connection)).await {
         Ok(missing) => missing,

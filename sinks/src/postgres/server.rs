@@ -62,12 +62,12 @@ impl Server {
         ])
     }
 
-    /// The user in messages.
+    /// Returns the user's name, for messages.
     pub(super) fn user(&self) -> &str {
         &self.user
     }
 
-    /// The database in messages.
+    /// Returns the database and its server in words, for messages.
     pub(super) fn database(&self) -> String {
         format!("database `{}` on `{}`", self.database, self.place)
     }

@@ -41,7 +41,7 @@ WHERE (e.log_offset, e.received_time, e.log_partition, e.log_topic)
 /// What these events said when they were stored.
 pub(super) const STORED_BODIES: &str = "SELECT id, raw, data::text FROM event WHERE id = ANY($1::uuid[])";
 
-/// The variants of these events.
+/// Selects the stored variants of these events: other bodies that came under the same id.
 pub(super) const VARIANTS: &str = "\
 SELECT id, digest, times, last_received_time, last_log_topic, last_log_partition, last_log_offset
 FROM event_variant WHERE id = ANY($1::uuid[])";
@@ -79,7 +79,7 @@ DO UPDATE SET next_offset = GREATEST(p.next_offset, EXCLUDED.next_offset), topic
               updated = now()
 WHERE p.topic_id IS NULL OR EXCLUDED.topic_id IS NULL OR p.topic_id = EXCLUDED.topic_id";
 
-/// Sets the position of a partition, whatever was there.
+/// Sets the position of a partition, whatever it was.
 pub(super) const SET_POSITION: &str = "\
 INSERT INTO sink_position (sink, topic, partition, next_offset, topic_id) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (sink, topic, partition)
@@ -87,9 +87,9 @@ DO UPDATE SET next_offset = EXCLUDED.next_offset, topic_id = EXCLUDED.topic_id, 
 
 /// Around a part of a batch, while a refused row is looked for.
 pub(super) const SAVEPOINT: &str = "SAVEPOINT part";
-/// The part went through.
+/// After a part whose rows were all taken.
 pub(super) const RELEASE: &str = "RELEASE SAVEPOINT part";
-/// The part was refused.
+/// After a part of which a row was refused: takes back what it wrote.
 pub(super) const ROLLBACK_TO: &str = "ROLLBACK TO SAVEPOINT part";
 
 /// Which migrations the database has.

@@ -175,7 +175,7 @@ impl PostgresSink {
 #[derive(Debug, Default)]
 struct Rows {
     inserted: u64,
-    /// The places of those of which some were there already.
+    /// The places of those of which some rows existed already.
     conflicting: Vec<usize>,
 }
 

@@ -25,7 +25,7 @@ pub(super) const STORED_BODY: &str = "\
 SELECT raw, data FROM event
 WHERE id = ?1 AND (log_offset, received_time, log_partition, log_topic) IS NOT (?2, ?3, ?4, ?5)";
 
-/// The variants of an event.
+/// Selects the stored variants of an event: other bodies that came under the same id.
 pub(super) const VARIANTS: &str = "\
 SELECT digest, times, last_received_time, last_log_topic, last_log_partition, last_log_offset
 FROM event_variant WHERE id = ?1";
@@ -55,7 +55,7 @@ DO UPDATE SET next_offset = max(p.next_offset, excluded.next_offset), topic_id =
               updated = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
 WHERE p.topic_id IS NULL OR excluded.topic_id IS NULL OR p.topic_id = excluded.topic_id";
 
-/// Sets the position of a partition, whatever was there.
+/// Sets the position of a partition, whatever it was.
 pub(super) const SET_POSITION: &str = "\
 INSERT INTO sink_position (sink, topic, partition, next_offset, topic_id) VALUES (?1, ?2, ?3, ?4, ?5)
 ON CONFLICT (sink, topic, partition)

@@ -88,7 +88,7 @@ impl Metrics {
         metrics
     }
 
-    /// One batch was written: so many rows are new, the other delivered ones were there already.
+    /// One batch was written: so many rows are new, the other delivered ones existed already.
     pub(crate) fn batch(
         &self,
         sink: &SinkName,

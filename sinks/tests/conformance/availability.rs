@@ -30,7 +30,7 @@ pub(crate) async fn a_sink_is_ready_exactly_while_it_could_deliver(harness: &mut
         (ready, delivered) => panic!("ready: {ready:?}, but delivered: {delivered:?}"),
     }
 
-    harness.mend().await;
+    harness.restore().await;
     harness.sink().ready().await.expect("ready again");
     assert!(all_delivered(&deliver(harness, &batch(vec![sample.at(2)])).await));
 }
@@ -58,7 +58,7 @@ pub(crate) async fn what_is_denied_has_not_arrived(harness: &mut impl Harness) {
             }
         }
     }
-    harness.mend().await;
+    harness.restore().await;
     assert_eq!(harness.arrived(&target).await, [], "nothing arrives afterwards either");
     assert!(all_delivered(&deliver(harness, &batch).await), "the same batch");
     let mut once = arrived_once(harness, &target).await;

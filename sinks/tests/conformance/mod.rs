@@ -43,14 +43,14 @@ pub(crate) trait Harness: Send {
     /// is unavailable as a whole.
     fn delivers_one_by_one(&self) -> bool;
 
-    /// Makes the destination fail for this delivery, in a way that passes, until [`mend`](Self::mend).
+    /// Makes the destination fail for this delivery, in a way that passes, until [`restore`](Self::restore).
     fn fail<'a>(&'a mut self, delivery: &'a Delivery) -> BoxFuture<'a, ()>;
 
-    /// Takes from the sink what every delivery needs, until [`mend`](Self::mend).
+    /// Takes from the sink what every delivery needs, until [`restore`](Self::restore).
     fn cut(&mut self) -> BoxFuture<'_, ()>;
 
     /// Ends what [`fail`](Self::fail) and [`cut`](Self::cut) did.
-    fn mend(&mut self) -> BoxFuture<'_, ()>;
+    fn restore(&mut self) -> BoxFuture<'_, ()>;
 
     /// Makes of a delivery one that the sink can never deliver, of the same key and target.
     fn spoil(&self, delivery: &mut Delivery);

@@ -54,7 +54,7 @@ pub(crate) async fn what_fails_holds_the_rest_of_its_key_and_target_and_no_other
         }
     }
 
-    harness.mend().await;
+    harness.restore().await;
     let arrived = harness.arrived(target).await;
     let rest = first.deliveries.into_iter();
     let (delivered, rest): (Vec<_>, Vec<_>) =

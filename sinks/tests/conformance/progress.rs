@@ -7,7 +7,7 @@ use schemas::sink::{Batch, Delivery};
 
 use super::{Harness, Sample, all_delivered, batch, deliver, progress_to, resend, target};
 
-/// Progress means nothing to it: the event log keeps it.
+/// The sink keeps no progress: the event log keeps it.
 pub(crate) async fn no_progress_is_kept(harness: &mut impl Harness) {
     let first = batch(deliveries(harness, 0..3));
     assert!(all_delivered(&deliver(harness, &first).await));
@@ -54,7 +54,7 @@ pub(crate) async fn progress_is_stored_with_the_batch(harness: &mut impl Harness
     harness.cut().await;
     let second = batch(deliveries(harness, 3..5));
     harness.sink().deliver(&second).await.expect_err("all or nothing");
-    harness.mend().await;
+    harness.restore().await;
     assert_eq!(kept(harness).await, Some(Offset(3)));
 }
 

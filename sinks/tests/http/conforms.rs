@@ -96,7 +96,7 @@ impl Harness for Endpoints {
         })
     }
 
-    fn mend(&mut self) -> BoxFuture<'_, ()> {
+    fn restore(&mut self) -> BoxFuture<'_, ()> {
         for id in self.failing.drain(..) {
             for (_, receiver) in &self.receivers {
                 receiver.answer_with(&id.to_string(), None);

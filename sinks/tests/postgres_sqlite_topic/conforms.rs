@@ -126,7 +126,7 @@ impl Harness for Server {
         })
     }
 
-    fn mend(&mut self) -> BoxFuture<'_, ()> {
+    fn restore(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(async {
             let holding = self.holding.lock().expect("no panic").take();
             if let Some(connection) = holding {
@@ -202,7 +202,7 @@ impl Harness for Local {
         })
     }
 
-    fn mend(&mut self) -> BoxFuture<'_, ()> {
+    fn restore(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(async {
             let writing = self.writing.lock().expect("no panic").take();
             sqlx::Connection::close(writing.expect("cut before"))

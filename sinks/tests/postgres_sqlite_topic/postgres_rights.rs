@@ -1,4 +1,4 @@
-//! A user with too few rights: reported at once, all together, and with the statements that mend it.
+//! A user with too few rights: reported at once, all together, and with the statements that fix it.
 
 use schemas::sink::{KeepsProgress as _, Sink as _};
 

@@ -82,7 +82,7 @@ async fn a_repeat_of_a_refused_event_is_refused_with_it_and_no_receipt_stays() {
         }
         assert_eq!(outcomes[3], Outcome::Delivered);
         assert_eq!(database.value::<i64>("SELECT count(*) FROM event_receipt").await, 0);
-        // Put back after the operator has mended things, the event is stored.
+        // Put back after the operator has fixed the cause, the event is stored.
         sink.deliver(&batch(9, &[repeat])).await.expect("available");
         assert_eq!(database.rows().await, 2);
     })

@@ -172,7 +172,7 @@ impl Findings<'_> {
     }
 }
 
-/// Reading it alone stores nothing, and fails where the topic is not there or may not be read.
+/// Reading it alone stores nothing, and fails where the topic does not exist or may not be read.
 async fn read(log: &Arc<dyn EventLog>, topic: &TopicName) -> Result<(), LogError> {
     let subscription = Subscription {
         topic: topic.clone(),

@@ -37,7 +37,7 @@ impl Row {
     }
 }
 
-/// The texts of the statements.
+/// The INSERT statements as text, made once.
 #[derive(Debug)]
 pub(super) struct Inserts(Vec<Arc<str>>);
 

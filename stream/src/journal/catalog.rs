@@ -56,7 +56,7 @@ impl PartitionState {
     }
 }
 
-/// One topic.
+/// A topic of the journal, with its ids and partitions.
 #[derive(Debug)]
 pub(super) struct Topic {
     pub(super) id: i64,

@@ -25,7 +25,7 @@ struct Survey {
     partitions: Vec<PartitionSurvey>,
 }
 
-/// One partition of a survey.
+/// What retention knows of a partition when it chooses what to delete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct PartitionSurvey {
     id: PartitionId,
@@ -93,7 +93,7 @@ impl Bounds {
     }
 }
 
-/// The result of one run.
+/// What one run of retention did: at most one step of deleting.
 #[derive(Debug)]
 pub(super) struct RunResult {
     /// Bytes of the pages in use now.

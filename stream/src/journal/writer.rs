@@ -59,7 +59,7 @@ pub(super) enum Command {
     Close(Reply<()>),
 }
 
-/// A record to append.
+/// A record to append, and the publisher that waits for its position.
 #[derive(Debug)]
 pub(super) struct Append {
     pub(super) partition: Arc<PartitionState>,

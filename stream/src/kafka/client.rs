@@ -63,7 +63,7 @@ impl Connection {
     }
 
     /// Notes a client-wide error of librdkafka, which keeps trying on its own. Only refused credentials and
-    /// certificates are not mended by trying.
+    /// certificates are not fixed by trying again.
     pub(super) fn error(&self, error: &KafkaError, reason: &str) {
         let code = error.rdkafka_error_code();
         let mut problem = self.problem();
@@ -84,8 +84,8 @@ impl Connection {
         self.has_problem.store(true, Ordering::Relaxed);
     }
 
-    /// Returns the error for an answer that did not come: refused credentials are not mended by trying, the rest may
-    /// be.
+    /// Returns the error for an answer that did not come: refused credentials are not fixed by trying again, the rest
+    /// may be.
     pub(super) fn failure(&self, what: &str, error: &KafkaError) -> LogError {
         if let Some(refusal) = self.refusal() {
             return refusal;

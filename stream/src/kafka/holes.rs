@@ -134,7 +134,7 @@ fn next_after(shared: &Shared, asker: &mut Option<Asker>, jump: &Jump) -> Result
     if next == expected {
         shared.publisher.metrics().skips.inc();
         tracing::warn!(%partition, offset = expected.0, jumped_to = jump.found.0,
-            "records were left out on the way from kafka; they are fetched again");
+            "records were not received from kafka; they are fetched again");
     } else {
         shared.publisher.metrics().holes.inc();
         tracing::debug!(%partition, offset = expected.0, next = next.0, "the log has a hole");

@@ -28,7 +28,7 @@ use super::slot::Slot;
 /// How long a revocation waits for the owner to settle what is in flight.
 const REVOCATION_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The subscriber.
+/// What the thread of a consumer has to know of its subscription.
 pub(super) struct Member {
     pub(super) topic: TopicName,
     pub(super) group: String,

@@ -8,7 +8,7 @@ use prometheus_client::registry::Registry;
 pub struct Metrics {
     /// Jumps over offsets that the log itself does not have.
     pub(super) holes: Counter,
-    /// Jumps over records that were left out on the way and fetched again.
+    /// Jumps over records that were not received and fetched again.
     pub(super) skips: Counter,
 }
 

@@ -30,7 +30,7 @@ const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
 /// A seek is answered by librdkafka itself, not by a broker.
 const SEEK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The state of the thread.
+/// What the thread that polls librdkafka holds.
 pub(super) struct Poll {
     pub(super) consumer: Arc<BaseConsumer<Events>>,
     pub(super) shared: Arc<Shared>,

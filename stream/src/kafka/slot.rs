@@ -200,7 +200,7 @@ impl Slot {
     }
 
     /// Takes the log's answer: its next record from `expected` on is at `next`, which is fetched next. That is
-    /// `expected` itself if records were left out on the way, or the one after a hole that the log really has.
+    /// `expected` itself if records were not received, or the one after a hole that the log really has.
     pub(super) fn answered(&self, expected: Offset, next: Offset) {
         let mut state = self.state();
         state.asking = false;

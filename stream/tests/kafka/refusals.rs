@@ -71,7 +71,7 @@ async fn a_failed_handshake_is_reported() {
     assert!(handshake && text.contains(&brokers()), "{text}");
 }
 
-/// Trying again does not mend a wrong password.
+/// Trying again does not correct a wrong password.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refused_credentials_are_a_matter_of_settings() {
     let (listener, brokers) = silent_broker();

@@ -51,7 +51,7 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// The value of a header, which must be there and be text.
+    /// The value of a header, which must be present and be text.
     pub fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name).unwrap_or_else(|| panic!("no header `{name}`"));
         value.to_str().expect("text")

@@ -97,7 +97,7 @@ fn a_list_of_standard_signatures_is_read_by_fixed_rules() {
     }
     for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
         let mut without = signed.headers.clone();
-        let value = without.remove(name).expect("it was there");
+        let value = without.remove(name).expect("it was present");
         assert_eq!(label(verify(&source, &without, b"{}", NOW)), "missing", "{name}");
         let mut twice = signed.headers.clone();
         twice.append(name, value);

@@ -3,7 +3,7 @@
 //! The body names no line: that is the source. Each element of a list is an event of its own, and its raw part is that
 //! element only; media that baileys-api sends along in `extra.media` is not kept.
 //!
-//! `messaging-history.set` has messages of before, which are the same events as at their time.
+//! `messaging-history.set` has earlier messages, which are the same events as at their time.
 //!
 //! A change in a group comes twice, as its own event and as a message without content (a stub); edits and reactions come
 //! twice too, as messages and as events. All of these have equal identities, so each is one event.

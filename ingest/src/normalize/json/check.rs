@@ -59,7 +59,7 @@ impl Checker<'_> {
             if opened {
                 continue;
             }
-            // Behind a value: close what ends here, until another value follows.
+            // After a value: close what ends here, until another value follows.
             loop {
                 if self.depth == 0 {
                     return Ok(());

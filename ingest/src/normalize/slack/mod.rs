@@ -71,7 +71,7 @@ struct Fact<'a> {
     data: Data<'a>,
     /// None: what distinguishes it is `event_id`.
     identity: Option<Vec<Text<'a>>>,
-    /// The channel or the user.
+    /// The id of the channel or the user that the event is about.
     about: Text<'a>,
 }
 

@@ -101,7 +101,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// These members, in this order; an empty text for one that is not there.
+    /// These members, in this order; an empty text for one that is absent.
     fn parts(&self, names: &[&str]) -> Vec<Text<'a>> {
         names.iter().map(|name| self.get(name).unwrap_or_default()).collect()
     }

@@ -1,4 +1,4 @@
-//! How Twitter makes sure of us: a challenge-response check.
+//! How Twitter verifies the endpoint before it sends: a challenge-response check.
 //!
 //! The answer to a `crc_token` is the token's signature under the secret that signs the bodies too, and anyone may ask. So
 //! a token that could be read as a body with something in it (JSON that is a text, a list or an object) is not signed.

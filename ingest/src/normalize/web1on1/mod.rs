@@ -261,7 +261,7 @@ fn resource(json: Json<'_>) -> Resource<'_> {
     }
 }
 
-/// The role of a user.
+/// Returns what a user's role makes of them; `None` for a role that is not known.
 fn kind_of(role: &str) -> Option<PartyKind> {
     Some(match role {
         "contact" => PartyKind::Contact,

@@ -1,4 +1,4 @@
-//! How Meta makes sure of us.
+//! How Meta verifies the endpoint before it sends.
 
 use http::Method;
 

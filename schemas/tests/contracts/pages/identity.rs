@@ -14,9 +14,9 @@ pub(super) fn page() -> String {
     let mut out = format!(
         "{GENERATED}# Identity\n\n\
          The `id` of an event is a function of what happened: its tenant and source, the members named here, and the time, where the platform gives one. \
-         The state that a body shows beside that is no part of it, so a webhook that the platform sends again, or builds later, is the same event. \
+         The state that a body shows besides is not a part of it, so a webhook that the platform sends again, or builds later, is the same event. \
          A test changes every member of every sample: what is named gives another id, everything else the same.\n\n\
-         `[]` is any element of a list, `*` one member of any name, `**` everything below; `header:` and `form:` name headers and fields of a form. \
+         `[]` is any element of a list, `*` one member of any name, `**` all members below; `header:` and `form:` name headers and fields of a form. \
          Where no time is named, the id has the time of the first receipt (`idtime` is `received`).\n"
     );
     for platform in Platform::ALL {

@@ -89,7 +89,7 @@ fn type_page(data_type: &DataType, senders: &Senders) -> String {
     let file = format!("{name}.v{}.json", data_type.version);
     let mut out = format!(
         "{GENERATED}# {name}\n\n{}\n\nVersion {}, `dataschema` `urn:forebay:schema:{name}:{}`, JSON Schema [{file}](../json/{file}). \
-         What all events share is in [envelope.md](envelope.md).\n\n## Fields\n\nUnder `data`; `required` means: there whenever the object around it is.\n\n",
+         What all events share is in [envelope.md](envelope.md).\n\n## Fields\n\nUnder `data`; `required` means: present whenever the object around it is.\n\n",
         data_type.meaning, data_type.version, data_type.version
     );
     out.push_str(&table(&own));
@@ -133,7 +133,7 @@ fn index(senders: &Senders) -> String {
     let mut out = format!(
         "{GENERATED}# Events\n\n\
          The topic `forebay.events` has one event per record: [CloudEvents](https://cloudevents.io) 1.0, structured JSON, key = `partitionkey`. \
-         The table `event` has one row per event; what a repeat said otherwise than the stored event is beside it, in `event_variant`. The topics as AsyncAPI 3.0: [asyncapi.json](../asyncapi.json); JSON Schemas: [json](../json); \
+         The table `event` has one row per event; what a repeat said differently from the stored event is in `event_variant`. The topics as AsyncAPI 3.0: [asyncapi.json](../asyncapi.json); JSON Schemas: [json](../json); \
          what may change, and how: [compat/README.md](../compat/README.md).\n\n\
          - [envelope.md](envelope.md): what every event has, and the headers of its record\n\
          - [platforms.md](platforms.md): which platform's event becomes which type\n\
@@ -171,7 +171,7 @@ fn contract(name: &str) -> Value {
 fn envelope() -> String {
     let (envelope, headers) = (contract("envelope"), contract("event.headers"));
     format!(
-        "{GENERATED}# The envelope\n\n{}\n\nJSON Schema: [envelope.v1.json](../json/envelope.v1.json). Members that a reader does not know are to be passed over.\n\n{}\n\
+        "{GENERATED}# The envelope\n\n{}\n\nJSON Schema: [envelope.v1.json](../json/envelope.v1.json). Readers ignore members that they do not know.\n\n{}\n\
          ## Headers of the record\n\n{} All are text in UTF-8. JSON Schema: [event.headers.v1.json](../json/event.headers.v1.json).\n\n{}",
         envelope["description"].as_str().expect("a description"),
         table(&fields::of(&envelope, &envelope)),
@@ -194,8 +194,8 @@ fn own_types(senders: &Senders) -> String {
     format!(
         "{GENERATED}# Types that senders name themselves\n\n\
          A sender whose vocabulary is its own (GitHub, Stripe, any sender of Standard Webhooks or CloudEvents) keeps it: the type is its name, with the platform's in front \
-         where the name alone would not do. Nothing is normalized: the content is under `data.raw`, and `data.headers` has those of the sender's headers that are a part of \
-         the event. There is no `dataschema`; the [envelope](envelope.md) holds.\n\n\
+         where the name alone would be ambiguous. Nothing is normalized: the content is under `data.raw`, and `data.headers` has those of the sender's headers that are a part of \
+         the event. There is no `dataschema`; the [envelope](envelope.md) is that of all events.\n\n\
          ## Seen\n\n| platform | type | by sample | by vector |\n|---|---|---|---|\n{rows}\n\
          ## Example\n\n{}\n## SQL\n\n{}\n## Consumer\n\n{}",
         block("json", &format!("{event:#}")),
@@ -210,7 +210,7 @@ fn dead_letters() -> String {
     format!(
         "{GENERATED}# Dead letters\n\n\
          A delivery that was given up is a record in the topic `forebay.dead-letters`: key, headers and value of the original record, byte for byte, and further headers. \
-         An event that several sinks gave up is there once for each.\n\n\
+         An event that several sinks gave up has one record for each.\n\n\
          {} JSON Schema: [dead_letter.headers.v1.json](../json/dead_letter.headers.v1.json).\n\n{}\n## Example\n\nThe headers of one:\n\n{}",
         headers["description"].as_str().expect("a description"),
         table(&fields::of(&headers, &headers)),
