@@ -12,8 +12,8 @@ use schemas::record::{Partition, PartitionProgress};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::Handle;
 use super::catalog::Topic;
+use super::handle::Handle;
 use super::progress::{self, GroupId};
 use super::reader::{Reader, Stored};
 use super::shared::Shared;
