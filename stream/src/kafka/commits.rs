@@ -60,7 +60,7 @@ pub(super) fn run(consumer: &Weak<BaseConsumer<Events>>, shared: &Shared, asked:
 /// position would be read on as if nothing had happened.
 fn check_identity(shared: &Shared) {
     // Its readers report it when there is no answer, or no topic.
-    let Ok((_, Description { id: Some(found), .. })) = described(&shared.publisher, &shared.topic) else {
+    let Ok((_, Description { id: Some(found), .. })) = described(shared.publisher.cluster(), &shared.topic) else {
         return;
     };
     let slots: Vec<_> = shared.slots().values().cloned().collect();

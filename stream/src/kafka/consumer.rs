@@ -51,7 +51,7 @@ pub(super) fn subscribe(publisher: &Arc<Publisher>, subscription: Subscription) 
             (format!("{topic}.alone-{pid}-{}", now.as_nanos()), false)
         }
     };
-    let (shape, description) = offsets::described(publisher, &subscription.topic)?;
+    let (shape, description) = offsets::described(publisher.cluster(), &subscription.topic)?;
     if !description.may_read {
         return Err(LogError::Misconfigured(offsets::topic_forbidden(
             &subscription.topic,
@@ -171,7 +171,7 @@ impl Drop for KafkaConsumer {
 }
 
 fn lag(consumer: &BaseConsumer<Events>, shared: &Shared, slot: &Slot) -> Result<(Partition, u64), LogError> {
-    let (earliest, end) = watermarks(&shared.publisher, &slot.partition)?;
+    let (earliest, end) = watermarks(shared.publisher.cluster(), &slot.partition)?;
     let progress = match slot.progress() {
         Some(next) => Some(next),
         None => shared.committed(consumer, &slot.partition)?.map(|stored| stored.next),

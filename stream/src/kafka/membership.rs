@@ -114,7 +114,7 @@ impl Shared {
     /// Blocks.
     pub(super) fn is_out_of_range(&self, slot: &Slot, next: Offset) -> Result<bool, LogError> {
         let partition = &slot.partition;
-        let (earliest, end) = offsets::watermarks(&self.publisher, partition)?;
+        let (earliest, end) = offsets::watermarks(self.publisher.cluster(), partition)?;
         let lost = next < earliest || next > end;
         if lost {
             tracing::error!(%partition, offset = next.0, earliest = earliest.0, end = end.0,

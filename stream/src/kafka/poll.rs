@@ -87,7 +87,7 @@ impl Poll {
     fn leader_answers(&self) -> bool {
         let shared = &self.shared;
         let index = shared.slots().keys().next().copied().unwrap_or(0);
-        offsets::ask_leader(&shared.publisher, &shared.topic, index, PROBE_TIMEOUT).is_ok()
+        offsets::ask_leader(shared.publisher.cluster(), &shared.topic, index, PROBE_TIMEOUT).is_ok()
     }
 
     fn push(&self, slot: Arc<Slot>, record: StoredRecord) {

@@ -79,9 +79,9 @@ impl PartitionReader for Reader {
 /// Asks the cluster for the topic's id, for progress, and for what it still holds, and begins the slot. Blocks.
 fn begin(consumer: &BaseConsumer<Events>, shared: &Shared, slot: &Slot, from: &Begin) -> Result<(), LogError> {
     let partition = &slot.partition;
-    let (_, Description { id: topic_id, .. }) = described(&shared.publisher, &shared.topic)?;
+    let (_, Description { id: topic_id, .. }) = described(shared.publisher.cluster(), &shared.topic)?;
     let stored = shared.committed(consumer, partition)?;
-    let (earliest, end) = watermarks(&shared.publisher, partition)?;
+    let (earliest, end) = watermarks(shared.publisher.cluster(), partition)?;
     let progress = match from {
         Begin::At(progress) => Some(progress),
         Begin::Stored => stored.as_ref(),
