@@ -14,12 +14,14 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::client::Connection;
 use super::commits;
-use super::membership::{Events, Member, Shared};
+use super::holes::Holes;
+use super::membership::{Member, Shared};
 use super::offsets::{self, watermarks};
 use super::poll::Poll;
 use super::producer::Publisher;
 use super::properties::creation_error;
 use super::reader;
+use super::rebalance::{self, Events};
 use super::slot::Slot;
 
 /// How long a close may take in all: a running revocation, the last commit, leaving the group.
@@ -83,13 +85,14 @@ pub(super) fn subscribe(publisher: &Arc<Publisher>, subscription: Subscription) 
         thread("kafka-commits", move || commits::run(&weak, &shared, &asked))?;
     } else {
         let all: Vec<_> = (0..shape.partitions).collect();
-        shared.assigned(&weak, &all);
+        rebalance::assigned(&shared, &weak, &all);
     }
 
     let closing = Arc::new(AtomicBool::new(false));
     let poll = Poll {
         consumer,
         shared: Arc::clone(&shared),
+        holes: Holes::default(),
         most_bytes: usize::try_from(config.read_ahead_bytes).unwrap_or(usize::MAX),
         closing: Arc::clone(&closing),
         last_reported: Cell::default(),

@@ -8,7 +8,8 @@
 //! * `health`: the results of the last appends to a topic, for readiness
 //! * `cluster`, `topics`, `describe`: questions to the cluster; creating and checking topics, and their ids
 //! * `consumer`, `poll`: a subscription has its own thread, which polls librdkafka all the time
-//! * `membership`: the rebalance callback; drains and commits before partitions go
+//! * `membership`: what its threads, callbacks and readers share
+//! * `rebalance`: the rebalance callback; drains and commits before partitions go
 //! * `commits`: makes stored progress durable
 //! * `slot`, `reader`: one assigned partition, its queue, its position, its progress
 //! * `holes`: whether a jump in the offsets is in the log itself
@@ -36,6 +37,7 @@ mod producer;
 mod progress;
 mod properties;
 mod reader;
+mod rebalance;
 mod slot;
 mod topics;
 
