@@ -61,7 +61,9 @@ pub(super) async fn progress(
     topic: &TopicName,
 ) -> Result<Vec<PartitionState>, LogError> {
     let topic = find(handle, topic).await?;
-    progress::of_group(&handle.shared, &topic, group).await
+    let shared = &handle.shared;
+    let states = progress::of_group(&shared.pool, &topic, group).await;
+    states.map_err(|e| shared.read_error(&e))
 }
 
 /// Sets the progress of a group that has no member.
