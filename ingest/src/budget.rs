@@ -19,8 +19,6 @@ use http::request::Parts;
 use prometheus_client::metrics::gauge::Gauge;
 use schemas::record::Record;
 
-use crate::config::Config;
-
 /// Bytes of requests in memory, all requests together.
 #[derive(Debug)]
 pub(crate) struct Budget {
@@ -146,12 +144,9 @@ pub(crate) fn records_bytes(records: &mut [Record]) -> usize {
 const ENVELOPE_BYTES: usize = 2 * 1024;
 
 /// The smallest budget in which the largest webhook has room: its head, its body and what is made of it.
-pub(crate) fn least_bytes(config: &Config) -> usize {
-    let head = READ_BUFFER_BYTES + config.max_header_bytes.saturating_mul(8);
-    let body = config
-        .max_body_bytes
-        .saturating_mul(4)
-        .saturating_add(4 * ENVELOPE_BYTES);
+pub(crate) fn least_bytes(max_header_bytes: usize, max_body_bytes: usize) -> usize {
+    let head = READ_BUFFER_BYTES + max_header_bytes.saturating_mul(8);
+    let body = max_body_bytes.saturating_mul(4).saturating_add(4 * ENVELOPE_BYTES);
     head.saturating_add(body)
 }
 

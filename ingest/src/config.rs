@@ -84,7 +84,7 @@ impl Config {
             (
                 "max_buffered_bytes",
                 bytes(self.max_buffered_bytes),
-                bytes(least_bytes(self)),
+                bytes(least_bytes(self.max_header_bytes, self.max_body_bytes)),
             ),
             ("max_connections", bytes(self.max_connections), 1),
             (

@@ -22,10 +22,7 @@ use cel::common::types::{
 use cel::common::value::{Builtin, BuiltinRef, CowVal, Val};
 
 use super::shallow;
-use super::unreadable::{ReadFailure, ReadFailures, Unreadable, is_unreadable};
-
-/// How many levels of nested lists and objects are read.
-pub(super) const MAX_LEVELS: usize = 128;
+use super::unreadable::{MAX_LEVELS, ReadFailure, ReadFailures, Unreadable, is_unreadable};
 
 pub(super) type Members<'e> = HashMap<CelMapKey<'e>, Box<dyn Val + 'e>>;
 

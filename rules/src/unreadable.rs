@@ -13,7 +13,8 @@ use cel::common::traits::Indexer;
 use cel::common::types::{Kind, Type};
 use cel::common::value::{CowVal, Val};
 
-use super::json::MAX_LEVELS;
+/// How many levels of nested lists and objects are read.
+pub(super) const MAX_LEVELS: usize = 128;
 
 const NAME: &str = "unreadable";
 static UNREADABLE: Type = Type::new_unspecified_type(NAME);

@@ -46,6 +46,34 @@ pub(crate) async fn sinks(
     Ok(all)
 }
 
+/// Those of the configured sinks that were asked for; all, if none was.
+pub(crate) fn chosen(sinks: &[Arc<dyn Sink>], wanted: &[SinkName]) -> Result<Vec<Arc<dyn Sink>>, ConfigError> {
+    let known = || {
+        sinks
+            .iter()
+            .map(|s| s.name().to_string())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    if let Some(unknown) = wanted.iter().find(|name| !sinks.iter().any(|s| s.name() == *name)) {
+        return Err(ConfigError(format!(
+            "there is no sink `{unknown}`; the configured sinks are: {}",
+            known()
+        )));
+    }
+    let chosen: Vec<_> = sinks
+        .iter()
+        .filter(|s| wanted.is_empty() || wanted.contains(s.name()))
+        .map(Arc::clone)
+        .collect();
+    if chosen.is_empty() {
+        return Err(ConfigError(
+            "no sink is configured: name at least one under `sinks`".to_owned(),
+        ));
+    }
+    Ok(chosen)
+}
+
 /// Of settings whose file is not known here; who knows it has checked them before.
 fn refused(section: &str, found: Vec<Invalid>) -> ConfigError {
     ConfigError(in_one_line(&within(section, found)))

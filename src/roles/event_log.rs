@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use schemas::log::{EventLog, LogError, TopicSpec};
+use schemas::name::TopicName;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Base, Roles};
+use super::Base;
 use crate::admin::Check;
 
 /// Makes the topics before anything else starts, or checks them beside everything else: a log that is away is waited for
@@ -65,15 +66,9 @@ async fn wait(
     }
 }
 
-/// Whether the log takes what this process writes: events, or dead letters.
-pub(super) fn check(base: &Base, roles: &Roles) -> Check {
-    let log = Arc::clone(&base.log);
-    let topic = if roles.ingest {
-        &base.topics.events
-    } else {
-        &base.topics.dead_letters
-    };
-    let topic = topic.clone();
+/// Whether the log takes what a role writes to this topic.
+pub(super) fn check(log: &Arc<dyn EventLog>, topic: &TopicName) -> Check {
+    let (log, topic) = (Arc::clone(log), topic.clone());
     Box::new(move || {
         let (log, topic) = (Arc::clone(&log), topic.clone());
         Box::pin(async move { log.ready(&topic).await.map_err(|e| e.to_string()) })

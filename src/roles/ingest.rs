@@ -8,7 +8,7 @@ use schemas::source::SourceDirectory;
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
-use super::{Base, lifetime};
+use super::{Base, event_log, lifetime};
 use crate::assemble;
 
 /// The service, built.
@@ -25,6 +25,8 @@ pub(super) struct Bound {
 impl Ingest {
     /// Builds the service out of the settings under `ingest` and the sources.
     pub(super) fn build(base: &mut Base) -> anyhow::Result<Self> {
+        let ready = event_log::check(&base.log, &base.topics.events);
+        base.checks.push(("event log".to_owned(), ready));
         let service = ingest::Ingest::new(
             base.loaded.config.ingest.clone(),
             Arc::clone(&base.registry) as Arc<dyn SourceDirectory>,

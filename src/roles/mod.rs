@@ -26,7 +26,6 @@ use crate::config::{self, Loaded, Topics};
 use crate::{assemble, limits, telemetry};
 
 pub(crate) use lifetime::asked_to_end;
-pub(crate) use workers::chosen;
 
 /// Runs everything in one process on local disk.
 pub(crate) async fn dev(args: DevArgs) -> anyhow::Result<()> {
@@ -109,8 +108,6 @@ impl Base {
 
 async fn run(loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
     let mut base = Base::build(loaded).await?;
-    base.checks
-        .push(("event log".to_owned(), event_log::check(&base, &roles)));
     // Ingest opens no sink.
     let process = match &roles.process {
         Some(wanted) => Some(process::Process::build(&mut base, wanted).await?),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use schemas::endpoint::EndpointDirectory;
 use schemas::name::SinkName;
 
-use super::Base;
-use super::workers::{SinkWorker, chosen, deliver, sink_check, worker_check, workers};
+use super::workers::{SinkWorker, deliver, sink_check, worker_check, workers};
+use super::{Base, event_log};
 use crate::assemble;
 
 /// The workers, not yet started.
@@ -17,6 +17,8 @@ pub(super) struct Process {
 impl Process {
     /// Workers for the sinks that are `wanted`; for all if none is named.
     pub(super) async fn build(base: &mut Base, wanted: &[SinkName]) -> anyhow::Result<Self> {
+        let ready = event_log::check(&base.log, &base.topics.dead_letters);
+        base.checks.push(("event log for dead letters".to_owned(), ready));
         let sinks = &base.loaded.config.sinks;
         sinks.check().map_err(|found| base.loaded.refuse(&found))?;
         let endpoints: Arc<dyn EndpointDirectory> = Arc::clone(&base.registry) as _;
@@ -34,7 +36,7 @@ impl Process {
             &mut base.metrics,
         )
         .await?;
-        let sinks = chosen(&sinks, wanted)?;
+        let sinks = assemble::chosen(&sinks, wanted)?;
         let workers = workers(&base.loaded, sinks, &rules, &base.log, &base.topics, &mut base.metrics)?;
         Ok(Self { workers })
     }

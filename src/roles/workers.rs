@@ -8,7 +8,6 @@ use anyhow::Context as _;
 use processor::WorkerError;
 use prometheus_client::registry::Registry as Metrics;
 use schemas::log::{EventLog, Publish, Subscribe};
-use schemas::name::SinkName;
 use schemas::setting::within;
 use schemas::sink::Sink;
 use tokio::task::JoinSet;
@@ -128,34 +127,6 @@ async fn keep_working(
         }
         working.fetch_add(1, Ordering::AcqRel);
     }
-}
-
-/// Those of the configured sinks that were asked for; all, if none was.
-pub(crate) fn chosen(sinks: &[Arc<dyn Sink>], wanted: &[SinkName]) -> Result<Vec<Arc<dyn Sink>>, ConfigError> {
-    let known = || {
-        sinks
-            .iter()
-            .map(|s| s.name().to_string())
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    if let Some(unknown) = wanted.iter().find(|name| !sinks.iter().any(|s| s.name() == *name)) {
-        return Err(ConfigError(format!(
-            "there is no sink `{unknown}`; the configured sinks are: {}",
-            known()
-        )));
-    }
-    let chosen: Vec<_> = sinks
-        .iter()
-        .filter(|s| wanted.is_empty() || wanted.contains(s.name()))
-        .map(Arc::clone)
-        .collect();
-    if chosen.is_empty() {
-        return Err(ConfigError(
-            "no sink is configured: name at least one under `sinks`".to_owned(),
-        ));
-    }
-    Ok(chosen)
 }
 
 /// Whether a sink could deliver.

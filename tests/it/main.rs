@@ -15,6 +15,7 @@ mod progress;
 mod raw;
 mod rights;
 mod rules;
+mod secrets;
 mod sources;
 mod tail;
 mod tidy;

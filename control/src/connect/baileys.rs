@@ -7,7 +7,8 @@ use schemas::preset::BAILEYS_TOKEN;
 use schemas::source::percent_encoded;
 use serde_json::json;
 
-use super::api::{Access, Api, Body, Credentials};
+use super::access::{Access, Credentials};
+use super::api::{Api, Body};
 use super::error::ConnectError;
 use super::order::{Outcome, Report, Task};
 use super::place::Way;

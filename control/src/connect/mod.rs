@@ -4,10 +4,11 @@
 //! what differs. So a second run changes nothing. A dry run sends what only reads and shows what it would have sent.
 //!
 //! The way of one [`Order`]: the source and our public base URL make our URL (with a secret in it where the scheme or a second
-//! proof wants that; file `place.rs`); `api.rs` talks to the platform and keeps secrets out of everything that is shown;
-//! `hook.rs` compares; and the platform's own file knows paths, names and what its answers mean. Platforms without such an API
+//! proof wants that; file `place.rs`); `api.rs` talks to the platform (with which credentials: `access.rs`; what it says when it
+//! refuses: `words.rs`) and keeps secrets out of everything that is shown; `hook.rs` compares; and the platform's own file knows paths, names and what its answers mean. Platforms without such an API
 //! get directions in words (`panel.rs`).
 
+mod access;
 mod api;
 mod baileys;
 mod chatwoot;
@@ -28,6 +29,7 @@ mod telegram;
 mod twilio;
 mod waha;
 mod web1on1;
+mod words;
 mod zendesk;
 
 use schemas::platform::Platform;

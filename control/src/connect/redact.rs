@@ -135,7 +135,7 @@ fn mask(value: &mut Value, member: Option<&str>, ours: &dyn Fn(&str) -> bool) {
 }
 
 /// As `application/x-www-form-urlencoded` writes it.
-pub(super) fn form_encoded(text: &str) -> String {
+fn form_encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 

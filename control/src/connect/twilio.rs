@@ -5,7 +5,8 @@ use http::Method;
 use schemas::source::{Scheme, percent_encoded};
 use serde_json::Value;
 
-use super::api::{Access, Api, Body, Credentials};
+use super::access::{Access, Credentials};
+use super::api::{Api, Body};
 use super::error::ConnectError;
 use super::hook::{self, Found, Hook};
 use super::order::{Outcome, Report, Task};

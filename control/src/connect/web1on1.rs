@@ -4,7 +4,8 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::api::{Access, Api, Body, Credentials};
+use super::access::{Access, Credentials};
+use super::api::{Api, Body};
 use super::error::ConnectError;
 use super::hook::{self, Found, Hook};
 use super::order::{Outcome, Report, Task};

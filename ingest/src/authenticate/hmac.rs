@@ -13,7 +13,8 @@ use schemas::time::Timestamp;
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 
-use super::{Presented, Refusal, epoch_seconds, header_name, of_each, the_only, whole_seconds, within};
+use super::presented::{Presented, Refusal, epoch_seconds, the_only, whole_seconds, within};
+use super::settings::{header_name, of_each};
 
 /// The fewest bytes a key may have.
 pub(super) const LEAST_KEY: usize = 8;

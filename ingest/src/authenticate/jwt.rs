@@ -14,7 +14,9 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny};
 
 use super::hmac::Key;
-use super::{Presented, Refusal, header_name, of_each, the_only, token, whole_seconds};
+use super::presented::{Presented, Refusal, the_only, whole_seconds};
+use super::settings::{header_name, of_each};
+use super::token;
 
 /// A ready [`JwtScheme`].
 #[derive(Debug)]

@@ -16,8 +16,9 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::hmac::{Key, feed};
+use super::settings::header_name;
 use super::standard_webhooks::{ID, SIGNATURE, TIMESTAMP, key};
-use super::{header_name, jwt, twilio};
+use super::{jwt, twilio};
 
 /// What to send, and how. Its `Debug` shows the names of headers only.
 #[derive(Clone)]

@@ -12,7 +12,8 @@ use schemas::source::{Encoding, Hash};
 use schemas::time::Timestamp;
 
 use super::hmac::{Key, decode};
-use super::{Presented, Refusal, epoch_seconds, of_each, the_only, whole_seconds, within};
+use super::presented::{Presented, Refusal, epoch_seconds, the_only, whole_seconds, within};
+use super::settings::of_each;
 
 pub(super) const ID: HeaderName = HeaderName::from_static("webhook-id");
 pub(super) const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");

@@ -11,7 +11,9 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use super::{Refusal, of_each, percent};
+use super::percent;
+use super::presented::Refusal;
+use super::settings::of_each;
 
 /// The active tokens as digests. Digests have one length, so that comparing reveals nothing about that of a token, and
 /// they can be compared without the tokens lying about in memory.

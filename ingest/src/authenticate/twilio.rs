@@ -23,7 +23,9 @@ use subtle::ConstantTimeEq as _;
 use url::Url;
 
 use super::hmac::{Key, decode};
-use super::{Presented, Refusal, of_each, percent, the_only, token};
+use super::presented::{Presented, Refusal, the_only};
+use super::settings::of_each;
+use super::{percent, token};
 
 pub(crate) const SIGNATURE: HeaderName = HeaderName::from_static("x-twilio-signature");
 

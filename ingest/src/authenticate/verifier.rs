@@ -11,7 +11,8 @@ use schemas::setting::{Findings, Invalid};
 use schemas::source::{Scheme, Source, TokenPlace};
 use schemas::time::Timestamp;
 
-use super::{MAX_SECRETS, Presented, Refusal, header_name, of_each, the_only};
+use super::presented::{Presented, Refusal, the_only};
+use super::settings::{MAX_SECRETS, header_name, of_each};
 use super::{hmac, jwt, percent, standard_webhooks, token, twilio};
 
 /// The least length of a secret in a path, of a token elsewhere, and of user and password, bytes.

@@ -14,7 +14,7 @@ use schemas::name::SinkName;
 use schemas::sink::{Batch, Outcome};
 
 use super::Written;
-use super::plan::source_id;
+use super::row::source_id;
 
 /// How many pairs of source and type have a series of their own: senders name types, and events of other writers of the topic name
 /// sources. What comes later is counted together.

@@ -22,6 +22,7 @@
 mod metrics;
 mod plan;
 mod receipts;
+mod row;
 mod text;
 mod variants;
 
@@ -29,8 +30,9 @@ use schemas::name::SinkName;
 use schemas::setting::{Findings, Invalid, in_one_line};
 
 pub use metrics::Metrics;
-pub(crate) use plan::{Plan, Row, pieces};
+pub(crate) use plan::{Plan, pieces};
 pub(crate) use receipts::{Forgetting, Receipt, Receipts};
+pub(crate) use row::Row;
 pub(crate) use variants::{Last, Repeat, Stored, Variants, Writing};
 
 /// Why a database could not be made ready, by what the caller will do.

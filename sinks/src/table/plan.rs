@@ -1,54 +1,19 @@
 //! A batch of deliveries as rows: sorted by id, each event once, with the outcome that each delivery gets.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
 use schemas::id::{EventId, HashHalf, IdTime};
-use schemas::record::{Partition, PartitionProgress};
-use schemas::sink::{Batch, Delivery, Outcome};
-use schemas::time::Timestamp;
+use schemas::record::PartitionProgress;
+use schemas::sink::{Batch, Outcome};
 
-use super::receipts::{Receipt, Receipts};
-use super::text::{storable_json, storable_text};
+use super::receipts::Receipts;
+use super::row::{Row, row};
 use super::variants::Repeat;
 
 /// How many bytes of wide columns one statement carries at most. A batch may hold hundreds of megabytes, PostgreSQL takes
 /// less than one gigabyte per message, and both ends hold it in memory.
 const MAX_STATEMENT_BYTES: usize = 16 << 20;
-
-/// One row of `event`, borrowed from its delivery.
-#[derive(Debug)]
-pub(crate) struct Row<'a> {
-    /// The delivery it comes from: its place in the batch.
-    pub(crate) delivery: usize,
-    pub(crate) id: EventId,
-    pub(crate) id_time: IdTime,
-    pub(crate) time: Timestamp,
-    pub(crate) received: Timestamp,
-    /// Where its record is in the event log.
-    pub(crate) partition: &'a Partition,
-    pub(crate) log_offset: i64,
-    pub(crate) tenant: &'a str,
-    pub(crate) source: Cow<'a, str>,
-    pub(crate) platform: Cow<'a, str>,
-    pub(crate) event_type: &'a str,
-    pub(crate) subject: Option<Cow<'a, str>>,
-    pub(crate) partition_key: Cow<'a, str>,
-    pub(crate) rules_version: &'a str,
-    pub(crate) raw_sha256: [u8; 32],
-    pub(crate) data: Cow<'a, str>,
-    pub(crate) raw: &'a [u8],
-}
-
-impl Row<'_> {
-    fn receipt(&self) -> Receipt {
-        Receipt {
-            id: self.id,
-            received: self.received,
-        }
-    }
-}
 
 /// What is to be written for a batch, and what is to be answered.
 #[derive(Debug)]
@@ -216,36 +181,4 @@ pub(crate) fn pieces(sizes: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
         pieces.push(start..end);
     }
     pieces
-}
-
-/// Of `/tenant/source`, the last segment is the source's id.
-pub(super) fn source_id(source: &str) -> &str {
-    source.rsplit('/').next().unwrap_or(source)
-}
-
-fn row(index: usize, delivery: &Delivery) -> Result<Row<'_>, String> {
-    let event = &*delivery.event;
-    let attributes = &event.attributes;
-    let mut raw_sha256 = [0_u8; 32];
-    hex::decode_to_slice(&attributes.raw_sha256, &mut raw_sha256)
-        .map_err(|e| format!("the attribute `rawsha256` is not 64 hex digits: {e}"))?;
-    Ok(Row {
-        delivery: index,
-        id: event.id(),
-        id_time: attributes.id_time,
-        time: attributes.time,
-        received: attributes.received,
-        partition: &delivery.partition,
-        log_offset: delivery.record.offset.0,
-        tenant: attributes.tenant.as_str(),
-        source: storable_text(source_id(&attributes.source)),
-        platform: storable_text(&attributes.platform),
-        event_type: attributes.event_type.as_str(),
-        subject: attributes.subject.as_deref().map(storable_text),
-        partition_key: storable_text(&attributes.partition_key),
-        rules_version: &delivery.rules_version,
-        raw_sha256,
-        data: storable_json(event.data()),
-        raw: event.raw(),
-    })
 }

@@ -17,7 +17,7 @@ use schemas::content::Content;
 use schemas::id::EventId;
 use schemas::time::Timestamp;
 
-use super::plan::Row;
+use super::row::Row;
 
 /// How many differing bodies of one event are kept. Two writers of one event at the same time may each keep so many.
 const MAX_VARIANTS: usize = 8;

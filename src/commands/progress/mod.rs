@@ -18,7 +18,7 @@ use schemas::sink::Sink;
 use crate::cli::{LogArgs, Output, ProgressArgs, ProgressCommand, ProgressSetArgs, ProgressShowArgs};
 use crate::config::{self, ConfigError};
 use crate::output::{self, Printer};
-use crate::{assemble, roles, telemetry};
+use crate::{assemble, telemetry};
 use row::{Change, Kept, Row};
 
 /// Runs one of the subcommands.
@@ -149,7 +149,7 @@ async fn readers(args: &LogArgs, wanted: &[SinkName], write: bool) -> anyhow::Re
             sink,
         })
     };
-    roles::chosen(&sinks, wanted)?.into_iter().map(reader).collect()
+    assemble::chosen(&sinks, wanted)?.into_iter().map(reader).collect()
 }
 
 impl Reader {

@@ -12,8 +12,8 @@ use schemas::record::{Partition, PartitionProgress};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::Handle;
 use super::catalog::Topic;
+use super::handle::Handle;
 use super::progress::{self, GroupId};
 use super::reader::{Reader, Stored};
 use super::shared::Shared;
@@ -61,7 +61,9 @@ pub(super) async fn progress(
     topic: &TopicName,
 ) -> Result<Vec<PartitionState>, LogError> {
     let topic = find(handle, topic).await?;
-    progress::of_group(&handle.shared, &topic, group).await
+    let shared = &handle.shared;
+    let states = progress::of_group(&shared.pool, &topic, group).await;
+    states.map_err(|e| shared.read_error(&e))
 }
 
 /// Sets the progress of a group that has no member.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use parking_lot::{Mutex, MutexGuard};
-use schemas::log::{LogError, PartitionState};
+use schemas::log::PartitionState;
 use schemas::name::GroupName;
 use schemas::record::{Offset, PartitionProgress};
 use sqlx::{SqliteConnection, SqlitePool};
@@ -11,7 +11,6 @@ use tokio::sync::Notify;
 
 use super::catalog::Topic;
 use super::layout::PartitionId;
-use super::shared::Shared;
 
 /// A group's id in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -111,19 +110,18 @@ pub(super) async fn read(pool: &SqlitePool, group: GroupId) -> Result<HashMap<Pa
 
 /// Returns each partition of a topic and the group's progress in it, from disk.
 pub(super) async fn of_group(
-    shared: &Shared,
+    pool: &SqlitePool,
     topic: &Topic,
     group: &GroupName,
-) -> Result<Vec<PartitionState>, LogError> {
+) -> Result<Vec<PartitionState>, sqlx::Error> {
     let rows: Vec<(i64, i64)> = sqlx::query_as(
         "SELECT p.partition_id, p.next FROM progress p JOIN reader_group g ON g.id = p.group_id
          WHERE g.topic_id = ? AND g.name = ?",
     )
     .bind(topic.id)
     .bind(group.as_str())
-    .fetch_all(&shared.pool)
-    .await
-    .map_err(|e| shared.read_error(&e))?;
+    .fetch_all(pool)
+    .await?;
     let stored: HashMap<_, _> = rows.into_iter().collect();
     let state = |state: &std::sync::Arc<super::catalog::PartitionState>| {
         let extent = state.extent();

@@ -8,12 +8,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaResult;
 use schemas::log::LostBecause;
 
 use super::describe::Description;
-use super::membership::{Events, Shared};
+use super::membership::Shared;
 use super::offsets::{self, described};
 use super::slot::Slot;
 
@@ -27,7 +27,7 @@ const IDENTITY_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The thread: commits every second, and at once when `asked`; ends when the other end of `asked` or the consumer is
 /// dropped.
-pub(super) fn run(consumer: &Weak<BaseConsumer<Events>>, shared: &Shared, asked: &Receiver<()>) {
+pub(super) fn run<C: ConsumerContext>(consumer: &Weak<BaseConsumer<C>>, shared: &Shared, asked: &Receiver<()>) {
     let mut failing = false;
     let mut identified = Instant::now();
     while !matches!(asked.recv_timeout(INTERVAL), Err(RecvTimeoutError::Disconnected)) {
@@ -60,7 +60,7 @@ pub(super) fn run(consumer: &Weak<BaseConsumer<Events>>, shared: &Shared, asked:
 /// position would be read on as if nothing had happened.
 fn check_identity(shared: &Shared) {
     // Its readers report it when there is no answer, or no topic.
-    let Ok((_, Description { id: Some(found), .. })) = described(&shared.publisher, &shared.topic) else {
+    let Ok((_, Description { id: Some(found), .. })) = described(shared.publisher.cluster(), &shared.topic) else {
         return;
     };
     let slots: Vec<_> = shared.slots().values().cloned().collect();
@@ -76,8 +76,8 @@ fn check_identity(shared: &Shared) {
 
 /// Commits the progress of `slots` that is stored and not committed yet. `slots` is called when this commit has its
 /// turn: one commit at a time, so that none overtakes the one of a revocation and sets the next owner back.
-pub(super) fn commit(
-    consumer: &BaseConsumer<Events>,
+pub(super) fn commit<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
     shared: &Shared,
     slots: impl FnOnce() -> Vec<Arc<Slot>>,
 ) -> KafkaResult<()> {
@@ -138,12 +138,9 @@ mod tests {
             changes,
         };
         let connection = Connection::new(&config.brokers, "test", Duration::ZERO);
-        let shared = Arc::new(Shared::new(member, publisher, connection));
-        let consumer: BaseConsumer<Events> = config
-            .member("g")
-            .expect("options")
-            .create_with_context(Events::new(Arc::clone(&shared)))
-            .expect("a consumer");
+        let shared = Shared::new(member, publisher, connection);
+        let options = config.member("g").expect("options");
+        let consumer: BaseConsumer = options.create().expect("a consumer");
         // The broker knows only the first of them.
         let [known, unknown] = [0, 7].map(|index| {
             let topic = topic.clone();

@@ -138,7 +138,7 @@ impl Config {
         config.set("group.id", group);
         config.set("group.protocol", "classic");
         config.set("partition.assignment.strategy", "cooperative-sticky");
-        // Our own code commits progress, per assignment: see `membership`.
+        // Our own code commits progress, per assignment: see `commits`.
         config.set("enable.auto.commit", "false");
         config.set("enable.auto.offset.store", "false");
         config.set("auto.offset.reset", "error");

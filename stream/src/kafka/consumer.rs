@@ -14,12 +14,14 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::client::Connection;
 use super::commits;
-use super::membership::{Events, Member, Shared};
+use super::holes::Holes;
+use super::membership::{Member, Shared};
 use super::offsets::{self, watermarks};
 use super::poll::Poll;
 use super::producer::Publisher;
 use super::properties::creation_error;
 use super::reader;
+use super::rebalance::{self, Events};
 use super::slot::Slot;
 
 /// How long a close may take in all: a running revocation, the last commit, leaving the group.
@@ -51,7 +53,7 @@ pub(super) fn subscribe(publisher: &Arc<Publisher>, subscription: Subscription) 
             (format!("{topic}.alone-{pid}-{}", now.as_nanos()), false)
         }
     };
-    let (shape, description) = offsets::described(publisher, &subscription.topic)?;
+    let (shape, description) = offsets::described(publisher.cluster(), &subscription.topic)?;
     if !description.may_read {
         return Err(LogError::Misconfigured(offsets::topic_forbidden(
             &subscription.topic,
@@ -83,13 +85,14 @@ pub(super) fn subscribe(publisher: &Arc<Publisher>, subscription: Subscription) 
         thread("kafka-commits", move || commits::run(&weak, &shared, &asked))?;
     } else {
         let all: Vec<_> = (0..shape.partitions).collect();
-        shared.assigned(&weak, &all);
+        rebalance::assigned(&shared, &weak, &all);
     }
 
     let closing = Arc::new(AtomicBool::new(false));
     let poll = Poll {
         consumer,
         shared: Arc::clone(&shared),
+        holes: Holes::default(),
         most_bytes: usize::try_from(config.read_ahead_bytes).unwrap_or(usize::MAX),
         closing: Arc::clone(&closing),
         last_reported: Cell::default(),
@@ -171,7 +174,7 @@ impl Drop for KafkaConsumer {
 }
 
 fn lag(consumer: &BaseConsumer<Events>, shared: &Shared, slot: &Slot) -> Result<(Partition, u64), LogError> {
-    let (earliest, end) = watermarks(&shared.publisher, &slot.partition)?;
+    let (earliest, end) = watermarks(shared.publisher.cluster(), &slot.partition)?;
     let progress = match slot.progress() {
         Some(next) => Some(next),
         None => shared.committed(consumer, &slot.partition)?.map(|stored| stored.next),

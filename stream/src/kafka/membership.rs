@@ -1,32 +1,21 @@
-//! Gains and gives up partitions: the rebalance callback of a consumer.
+//! What the threads, the callbacks and the readers of a consumer share: who it is, and which partitions it has.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak, mpsc};
-use std::time::Duration;
+use std::sync::{Arc, mpsc};
 
 use parking_lot::{Mutex, MutexGuard};
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::types::RDKafkaRespErr;
-use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
-use schemas::log::{Change, LogError, LostBecause, PartitionReader, Revocation, Start};
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use schemas::log::{Change, LogError, LostBecause, Start};
 use schemas::name::TopicName;
 use schemas::record::{Offset, Partition, PartitionProgress};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::client::{self, Connection};
-use super::commits;
-use super::holes::Holes;
+use super::client::Connection;
 use super::offsets;
 use super::producer::Publisher;
-use super::reader::Reader;
 use super::slot::Slot;
-
-/// How long a revocation waits for the owner to settle what is in flight.
-const REVOCATION_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the thread of a consumer has to know of its subscription.
 pub(super) struct Member {
@@ -50,7 +39,6 @@ pub(super) struct Shared {
     pub(super) connection: Connection,
     /// For questions about offsets and topics: its connections are not blocked by fetches that wait for records.
     pub(super) publisher: Arc<Publisher>,
-    pub(super) holes: Holes,
     /// Whether it was logged that the group has no stored progress.
     pub(super) fresh_start_logged: AtomicBool,
     /// Asks for a commit at once; `None` for a reader without a group.
@@ -60,7 +48,7 @@ pub(super) struct Shared {
     /// To the owner; `None` once the thread of the consumer has ended.
     changes: Mutex<Option<UnboundedSender<Result<Change, LogError>>>>,
     slots: Mutex<BTreeMap<i32, Arc<Slot>>>,
-    /// Held during a commit: see [`commits`].
+    /// Held during a commit: see [`commits`](super::commits).
     pub(super) committing: Mutex<()>,
 }
 
@@ -72,7 +60,6 @@ impl Shared {
             group: member.group,
             start: member.start,
             connection,
-            holes: Holes::default(),
             publisher,
             fresh_start_logged: AtomicBool::new(false),
             commits: member.commits,
@@ -98,9 +85,9 @@ impl Shared {
     }
 
     /// Returns what the group has committed for a partition; nothing for a reader without a group. Blocks.
-    pub(super) fn committed(
+    pub(super) fn committed<C: ConsumerContext>(
         &self,
-        consumer: &BaseConsumer<Events>,
+        consumer: &BaseConsumer<C>,
         partition: &Partition,
     ) -> Result<Option<PartitionProgress>, LogError> {
         if !self.in_group {
@@ -114,7 +101,7 @@ impl Shared {
     /// Blocks.
     pub(super) fn is_out_of_range(&self, slot: &Slot, next: Offset) -> Result<bool, LogError> {
         let partition = &slot.partition;
-        let (earliest, end) = offsets::watermarks(&self.publisher, partition)?;
+        let (earliest, end) = offsets::watermarks(self.publisher.cluster(), partition)?;
         let lost = next < earliest || next > end;
         if lost {
             tracing::error!(%partition, offset = next.0, earliest = earliest.0, end = end.0,
@@ -144,164 +131,13 @@ impl Shared {
         self.changes.lock().take();
     }
 
-    /// Makes slots and readers for newly assigned partitions.
-    pub(super) fn assigned(self: &Arc<Self>, consumer: &Weak<BaseConsumer<Events>>, partitions: &[i32]) {
-        let mut readers: Vec<Box<dyn PartitionReader>> = Vec::with_capacity(partitions.len());
-        for index in partitions {
-            let slot = Arc::new(Slot::new(Partition {
-                topic: self.topic.clone(),
-                index: *index,
-            }));
-            if let Some(old) = self.slots().insert(*index, Arc::clone(&slot)) {
-                old.end();
-            }
-            readers.push(Box::new(Reader::new(slot, Arc::clone(self), Weak::clone(consumer))));
-        }
-        self.notify_owner(Ok(Change::Assigned(readers)));
-    }
-
-    fn taken(&self, partitions: &TopicPartitionList) -> Vec<Arc<Slot>> {
+    /// Takes the slots of these partitions out.
+    pub(super) fn taken(&self, partitions: &TopicPartitionList) -> Vec<Arc<Slot>> {
         let mut slots = self.slots();
         partitions
             .elements()
             .iter()
             .filter_map(|e| slots.remove(&e.partition()))
             .collect()
-    }
-}
-
-/// librdkafka's callbacks, on the poll thread.
-pub(super) struct Events {
-    shared: Arc<Shared>,
-    /// The consumer of these callbacks, for the readers they make. Set once it exists.
-    consumer: Mutex<Weak<BaseConsumer<Events>>>,
-}
-
-impl Events {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self {
-            shared,
-            consumer: Mutex::default(),
-        }
-    }
-
-    pub(super) fn set_consumer(&self, consumer: Weak<BaseConsumer<Events>>) {
-        *self.consumer.lock() = consumer;
-    }
-
-    fn consumer(&self) -> Weak<BaseConsumer<Events>> {
-        Weak::clone(&self.consumer.lock())
-    }
-
-    /// Accepts the partitions, but librdkafka does not fetch them yet, and never chooses a position: each reader says
-    /// where it begins, and only then the partition joins librdkafka's assignment, at that offset (see `poll`).
-    ///
-    /// To assign them at the end of the log, pause, and seek later is not the same: the answer to the first question for
-    /// the end can come after the seek, and moves the position to the end, over everything between.
-    fn assign(&self, consumer: &BaseConsumer<Self>, partitions: &mut TopicPartitionList) -> KafkaResult<()> {
-        let planted = cfg!(feature = "planted-bugs");
-        if planted {
-            partitions.set_all_offsets(KafkaOffset::End)?;
-            consumer.incremental_assign(partitions)?;
-            consumer.pause(partitions)?;
-        } else {
-            // The group's protocol requires an answer, even an empty one.
-            consumer.incremental_assign(&TopicPartitionList::new())?;
-        }
-        let indices = offsets::indices(partitions);
-        if !indices.is_empty() {
-            tracing::info!(topic = %self.shared.topic, partitions = ?indices, "partitions assigned");
-        }
-        // The owner is notified of an empty assignment, too: then other members have all partitions.
-        self.shared.assigned(&self.consumer(), &indices);
-        if planted {
-            self.shared.slots().values().for_each(|slot| slot.join_assignment());
-        }
-        Ok(())
-    }
-
-    /// Gives partitions up after their readers have ended, the owner has settled what is in flight, and its progress is
-    /// committed.
-    fn revoke(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) -> KafkaResult<()> {
-        let slots = self.shared.taken(partitions);
-        if !slots.is_empty() {
-            for slot in &slots {
-                slot.revoke();
-            }
-            let partitions: Vec<_> = slots.iter().map(|s| s.partition.clone()).collect();
-            tracing::info!(topic = %self.shared.topic, partitions = ?partitions.iter().map(|p| p.index).collect::<Vec<_>>(), "partitions revoked");
-            let (done, settled) = mpsc::sync_channel(1);
-            // If the owner is dropped, so is the value, and that also counts as `done`.
-            let revocation = Revocation::new(partitions, move || {
-                done.send(()).ok();
-            });
-            self.shared.notify_owner(Ok(Change::Revoked(revocation)));
-            if settled.recv_timeout(REVOCATION_PATIENCE).is_err() {
-                tracing::warn!(topic = %self.shared.topic, "revoked partitions were not settled in time, some records will be read again");
-            }
-            if let Err(error) = commits::commit(consumer, &self.shared, || slots.clone()) {
-                tracing::warn!(topic = %self.shared.topic, %error, "progress of revoked partitions was not committed, some records will be read again");
-            }
-            for slot in &slots {
-                slot.end();
-            }
-        }
-        self.unassign(consumer, &slots)
-    }
-
-    /// Removes from librdkafka's assignment the partitions that were added to it.
-    fn unassign(&self, consumer: &BaseConsumer<Self>, slots: &[Arc<Slot>]) -> KafkaResult<()> {
-        let assigned = slots.iter().filter(|slot| slot.is_assigned());
-        let list = offsets::list(
-            &self.shared.topic,
-            assigned.map(|slot| (slot.partition.index, Offset(0))),
-        );
-        consumer.incremental_unassign(&list.unwrap_or_default())
-    }
-
-    /// Gives up partitions that the group has already assigned to another member: no progress of ours may be committed.
-    fn lose(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) -> KafkaResult<()> {
-        let slots = self.shared.taken(partitions);
-        for slot in &slots {
-            slot.end();
-        }
-        if !slots.is_empty() {
-            let lost: Vec<_> = slots.iter().map(|s| s.partition.clone()).collect();
-            tracing::warn!(topic = %self.shared.topic, partitions = ?lost.iter().map(|p| p.index).collect::<Vec<_>>(), "partitions lost: the group has expelled this member");
-            self.shared.notify_owner(Ok(Change::Lost(lost)));
-        }
-        commits::settle(&self.shared);
-        self.unassign(consumer, &slots)
-    }
-}
-
-impl ClientContext for Events {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        client::log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.shared.connection.error(&error, reason);
-    }
-}
-
-impl ConsumerContext for Events {
-    fn rebalance(&self, consumer: &BaseConsumer<Self>, event: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
-        let result = if event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            // The coordinator has answered; a loss, by contrast, is reported because it does not answer.
-            self.shared.connection.reached();
-            self.assign(consumer, partitions)
-        } else if consumer.assignment_lost() {
-            self.lose(consumer, partitions)
-        } else {
-            self.revoke(consumer, partitions)
-        };
-        if let Err(error) = result {
-            let reason = format!(
-                "the assignment of `{}` failed: {error}; subscribe again",
-                self.shared.topic
-            );
-            self.shared.notify_owner(Err(LogError::Unavailable(reason)));
-        }
     }
 }

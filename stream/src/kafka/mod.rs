@@ -6,9 +6,10 @@
 //! * `properties`: what is wrong with the operator's own options
 //! * `producer`, `lanes`: publishing, bounded in time and memory; a broken producer is replaced
 //! * `health`: the results of the last appends to a topic, for readiness
-//! * `topics`, `describe`: creating and checking topics, and their ids
+//! * `cluster`, `topics`, `describe`: questions to the cluster; creating and checking topics, and their ids
 //! * `consumer`, `poll`: a subscription has its own thread, which polls librdkafka all the time
-//! * `membership`: the rebalance callback; drains and commits before partitions go
+//! * `membership`: what its threads, callbacks and readers share
+//! * `rebalance`: the rebalance callback; drains and commits before partitions go
 //! * `commits`: makes stored progress durable
 //! * `slot`, `reader`: one assigned partition, its queue, its position, its progress
 //! * `holes`: whether a jump in the offsets is in the log itself
@@ -19,6 +20,7 @@
 //! never on those that run futures.
 
 mod client;
+mod cluster;
 mod commits;
 mod config;
 mod consumer;
@@ -35,6 +37,7 @@ mod producer;
 mod progress;
 mod properties;
 mod reader;
+mod rebalance;
 mod slot;
 mod topics;
 
@@ -123,12 +126,12 @@ impl Subscribe for KafkaLog {
 impl Administer for KafkaLog {
     fn ensure_topics<'a>(&'a self, topics: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
         let specs = topics.to_vec();
-        Box::pin(self.blocking(move |publisher| topics::check(publisher, &specs, true)))
+        Box::pin(self.blocking(move |publisher| publisher.check_topics(&specs, true)))
     }
 
     fn check_topics<'a>(&'a self, topics: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
         let specs = topics.to_vec();
-        Box::pin(self.blocking(move |publisher| topics::check(publisher, &specs, false)))
+        Box::pin(self.blocking(move |publisher| publisher.check_topics(&specs, false)))
     }
 
     fn progress<'a>(
@@ -137,7 +140,7 @@ impl Administer for KafkaLog {
         topic: &'a TopicName,
     ) -> BoxFuture<'a, Result<Vec<PartitionState>, LogError>> {
         let (group, topic) = (group.clone(), topic.clone());
-        Box::pin(self.blocking(move |publisher| progress::read(publisher, &group, &topic)))
+        Box::pin(self.blocking(move |publisher| progress::read(publisher.cluster(), &group, &topic)))
     }
 
     fn set_progress<'a>(
@@ -146,6 +149,6 @@ impl Administer for KafkaLog {
         progress: &'a [PartitionProgress],
     ) -> BoxFuture<'a, Result<(), LogError>> {
         let (group, progress) = (group.clone(), progress.to_vec());
-        Box::pin(self.blocking(move |publisher| progress::set(publisher, &group, &progress)))
+        Box::pin(self.blocking(move |publisher| progress::set(publisher.cluster(), &group, &progress)))
     }
 }

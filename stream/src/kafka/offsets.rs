@@ -15,8 +15,8 @@ use schemas::record::{Offset, Partition, PartitionProgress, TopicId};
 use schemas::time::Timestamp;
 
 use super::client::Connection;
+use super::cluster::Cluster;
 use super::describe::{self, Description};
-use super::producer::Publisher;
 use super::topics::{self, MISSING_HELP, Shape};
 
 /// How long to wait before a coordinator that is not ready is asked again.
@@ -157,14 +157,14 @@ pub(super) fn first_since<C: ConsumerContext>(
 }
 
 /// Returns the oldest offset that still exists, and one past the newest. Blocks.
-pub(super) fn watermarks(publisher: &Publisher, partition: &Partition) -> Result<(Offset, Offset), LogError> {
-    let (topic, timeout) = (&partition.topic, publisher.config().request_timeout());
-    ask_leader(publisher, topic, partition.index, timeout).map_err(|error| match error.rdkafka_error_code() {
+pub(super) fn watermarks(cluster: &Cluster, partition: &Partition) -> Result<(Offset, Offset), LogError> {
+    let (topic, timeout) = (&partition.topic, cluster.config().request_timeout());
+    ask_leader(cluster, topic, partition.index, timeout).map_err(|error| match error.rdkafka_error_code() {
         Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition) => {
             LogError::Misconfigured(format!("topic `{topic}` no longer exists: {MISSING_HELP}"))
         }
         Some(Code::TopicAuthorizationFailed) => LogError::Misconfigured(topic_forbidden(topic, "Read")),
-        _ => publisher
+        _ => cluster
             .connection()
             .failure(&format!("no offsets of {partition}"), &error),
     })
@@ -172,14 +172,14 @@ pub(super) fn watermarks(publisher: &Publisher, partition: &Partition) -> Result
 
 /// The same, with librdkafka's error. The leader of the partition answers. Blocks.
 pub(super) fn ask_leader(
-    publisher: &Publisher,
+    cluster: &Cluster,
     topic: &TopicName,
     partition: i32,
     timeout: Duration,
 ) -> KafkaResult<(Offset, Offset)> {
-    let client = publisher.current();
+    let client = cluster.current();
     let (earliest, end) = client.client().fetch_watermarks(topic.as_str(), partition, timeout)?;
-    publisher.connection().reached();
+    cluster.connection().reached();
     Ok((Offset(earliest), Offset(end)))
 }
 
@@ -189,26 +189,26 @@ pub(super) fn topic_forbidden(topic: &TopicName, operation: &str) -> String {
 }
 
 /// Returns a topic's shape, id and permissions; [`LogError::Misconfigured`] if it is missing. Blocks.
-pub(super) fn described(publisher: &Publisher, topic: &TopicName) -> Result<(Shape, Description), LogError> {
-    let found = described_within(publisher, topic, publisher.config().request_timeout())?;
-    found.ok_or_else(|| LogError::Misconfigured(topics::missing(publisher, topic)))
+pub(super) fn described(cluster: &Cluster, topic: &TopicName) -> Result<(Shape, Description), LogError> {
+    let found = described_within(cluster, topic, cluster.config().request_timeout())?;
+    found.ok_or_else(|| LogError::Misconfigured(topics::missing(cluster, topic)))
 }
 
 /// The same, with another timeout; `None` if the topic is missing. Blocks.
 pub(super) fn described_within(
-    publisher: &Publisher,
+    cluster: &Cluster,
     topic: &TopicName,
     timeout: Duration,
 ) -> Result<Option<(Shape, Description)>, LogError> {
-    let Some(shape) = topics::shape(publisher, topic.as_str(), timeout)? else {
+    let Some(shape) = topics::shape(cluster, topic.as_str(), timeout)? else {
         return Ok(None);
     };
-    let asked = describe::describe(publisher.current().client(), topic.as_str(), shape.broker, timeout);
+    let asked = describe::describe(cluster.current().client(), topic.as_str(), shape.broker, timeout);
     let found = asked.map_err(|error| match error {
         KafkaError::AdminOp(Code::TopicAuthorizationFailed) => {
             LogError::Misconfigured(topic_forbidden(topic, "Describe"))
         }
-        _ => publisher
+        _ => cluster
             .connection()
             .failure(&format!("no description of topic `{topic}`"), &error),
     })?;

@@ -15,8 +15,10 @@ use schemas::log::LogError;
 use schemas::record::{Offset, StoredRecord};
 
 use super::convert;
-use super::membership::{Events, Shared};
+use super::holes::Holes;
+use super::membership::Shared;
 use super::offsets;
+use super::rebalance::Events;
 use super::slot::{Fetch, Pushed, Slot};
 use super::topics::MISSING_HELP;
 
@@ -34,6 +36,7 @@ const SEEK_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) struct Poll {
     pub(super) consumer: Arc<BaseConsumer<Events>>,
     pub(super) shared: Arc<Shared>,
+    pub(super) holes: Holes,
     /// Per partition: see [`super::Config::read_ahead_bytes`].
     pub(super) most_bytes: usize,
     pub(super) closing: Arc<AtomicBool>,
@@ -88,7 +91,7 @@ impl Poll {
     fn leader_answers(&self) -> bool {
         let shared = &self.shared;
         let index = shared.slots().keys().next().copied().unwrap_or(0);
-        offsets::ask_leader(&shared.publisher, &shared.topic, index, PROBE_TIMEOUT).is_ok()
+        offsets::ask_leader(shared.publisher.cluster(), &shared.topic, index, PROBE_TIMEOUT).is_ok()
     }
 
     fn push(&self, slot: Arc<Slot>, record: StoredRecord) {
@@ -98,7 +101,7 @@ impl Poll {
             Pushed::Full => self.pause(&slot),
             Pushed::Ahead { expected } => {
                 self.pause(&slot);
-                self.shared.holes.ask(&self.shared, slot, expected, found);
+                self.holes.ask(&self.shared, slot, expected, found);
             }
         }
     }
@@ -239,7 +242,7 @@ impl Poll {
         for slot in &slots {
             slot.end();
         }
-        self.shared.holes.close();
+        self.holes.close();
         // Cleared so that the callback of the last revocation, which comes with leaving, has nothing left to do.
         self.shared.slots().clear();
         let mut consumer = self.consumer;

@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 use rdkafka::error::RDKafkaErrorCode as Code;
-use schemas::log::{LogError, PublishError};
+use schemas::log::{LogError, PublishError, TopicSpec};
 use schemas::name::TopicName;
 use schemas::record::{Offset, Partition, Position, Record};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::client::Connection;
+use super::cluster::Cluster;
 use super::config::Config;
 use super::health::{Health, Verdict};
-use super::lanes::{Acknowledgement, Lanes, Producer};
+use super::lanes::Acknowledgement;
 use super::metrics::Metrics;
 use super::offsets;
 use super::topics::{self, MISSING_HELP};
@@ -26,9 +26,7 @@ const QUEUE_FULL_STEP: Duration = Duration::from_millis(5);
 
 /// Publishes records, and tracks whether the producer works.
 pub(super) struct Publisher {
-    config: Config,
-    lanes: Arc<Lanes>,
-    connection: Arc<Connection>,
+    cluster: Cluster,
     /// The largest record per topic, from the topic's specification.
     limits: RwLock<HashMap<TopicName, u32>>,
     health: Health,
@@ -37,19 +35,21 @@ pub(super) struct Publisher {
 
 impl Publisher {
     pub(super) fn new(config: Config) -> Result<Self, LogError> {
-        let connection = Arc::new(Connection::new(&config.brokers, "producer", Duration::ZERO));
         Ok(Self {
-            lanes: Arc::new(Lanes::new(&config, Arc::clone(&connection))?),
-            config,
-            connection,
+            cluster: Cluster::new(config)?,
             limits: RwLock::default(),
             health: Health::default(),
             metrics: Metrics::default(),
         })
     }
 
+    /// The cluster, for questions about topics and offsets.
+    pub(super) fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
     pub(super) fn config(&self) -> &Config {
-        &self.config
+        self.cluster.config()
     }
 
     pub(super) fn metrics(&self) -> &Metrics {
@@ -85,7 +85,7 @@ impl Publisher {
         partition: Option<i32>,
         record: &Record,
     ) -> Result<Position, PublishError> {
-        let deadline = Instant::now() + self.config.publish_timeout();
+        let deadline = Instant::now() + self.config().publish_timeout();
         let acknowledged = self.enqueue(topic, partition, record, deadline).await?;
         match tokio::time::timeout_at(deadline, acknowledged).await {
             Ok(Ok(Ok((partition, offset)))) => Ok(Position {
@@ -111,7 +111,7 @@ impl Publisher {
     ) -> Result<oneshot::Receiver<Acknowledgement>, PublishError> {
         let patience = deadline.min(Instant::now() + QUEUE_FULL_PATIENCE);
         loop {
-            let error = match self.lanes.send(topic, partition, record) {
+            let error = match self.cluster.lanes().send(topic, partition, record) {
                 Ok(acknowledged) => return Ok(acknowledged),
                 Err(error) => error,
             };
@@ -131,14 +131,14 @@ impl Publisher {
             },
             Code::QueueFull => unavailable(topic, "too many records wait for their acknowledgement"),
             Code::UnknownTopic | Code::UnknownTopicOrPartition => {
-                let reason = format!("it is missing on kafka at `{}`: {MISSING_HELP}", self.config.brokers);
+                let reason = format!("it is missing on kafka at `{}`: {MISSING_HELP}", self.config().brokers);
                 unavailable(topic, &reason)
             }
             Code::TopicAuthorizationFailed => {
                 unavailable(topic, &format!("{code}; the ACLs of this user need Write on it"))
             }
             _ => {
-                self.lanes.rebuild_if_broken();
+                self.cluster.lanes().rebuild_if_broken();
                 if code == Code::MessageTimedOut {
                     self.unanswered(topic)
                 } else {
@@ -151,12 +151,12 @@ impl Publisher {
     /// The error for an acknowledgement that did not come. librdkafka reports a topic as missing only after half a
     /// minute (`topic.metadata.propagation.max.ms`): until then a missing topic looks like a slow one.
     fn unanswered(&self, topic: &TopicName) -> PublishError {
-        let cause = match self.connection.last() {
+        let cause = match self.cluster.connection().last() {
             Some(last) => format!(": {last}"),
             None if self.is_known(topic) => String::new(),
             None => format!("; if the topic is missing: {MISSING_HELP}"),
         };
-        let (brokers, waited) = (&self.config.brokers, self.config.publish_timeout_ms);
+        let (brokers, waited) = (&self.config().brokers, self.config().publish_timeout_ms);
         unavailable(
             topic,
             &format!("no acknowledgement from `{brokers}` within {waited} ms{cause}"),
@@ -166,7 +166,7 @@ impl Publisher {
     /// Checks whether `topic` accepts records now, by the results of the last appends; if none was tried recently, by
     /// asking the cluster, down to the leader of a partition. Blocks.
     pub(super) fn ready(self: &Arc<Self>, topic: &TopicName) -> Result<(), LogError> {
-        if self.lanes.rebuild_if_broken() {
+        if self.cluster.lanes().rebuild_if_broken() {
             return Err(LogError::Unavailable("the producer is being replaced".to_owned()));
         }
         match self.health.of(topic) {
@@ -174,8 +174,8 @@ impl Publisher {
             Verdict::Failing(reason) => Err(LogError::Unavailable(reason)),
             Verdict::Unknown { partition } => {
                 let timeout = Duration::from_secs(1);
-                let Some((shape, description)) = offsets::described_within(self, topic, timeout)? else {
-                    return Err(LogError::Unavailable(topics::missing(self, topic)));
+                let Some((shape, description)) = offsets::described_within(&self.cluster, topic, timeout)? else {
+                    return Err(LogError::Unavailable(topics::missing(&self.cluster, topic)));
                 };
                 if let Some(why) = shape.refuses_records() {
                     return Err(LogError::Unavailable(format!("topic `{topic}`: {why}")));
@@ -184,10 +184,10 @@ impl Publisher {
                     return Err(LogError::Misconfigured(offsets::topic_forbidden(topic, "Write")));
                 }
                 let index = i32::try_from(partition).unwrap_or(0) % shape.partitions.max(1);
-                let asked = offsets::ask_leader(self, topic, index, timeout);
+                let asked = offsets::ask_leader(&self.cluster, topic, index, timeout);
                 asked.map(drop).map_err(|error| {
                     let what = format!("no answer from the leader of {topic}[{index}]");
-                    self.connection.failure(&what, &error)
+                    self.cluster.connection().failure(&what, &error)
                 })
             }
         }
@@ -195,7 +195,7 @@ impl Publisher {
 
     /// Blocks until everything enqueued is settled.
     pub(super) fn flush(&self, grace: Duration) -> Result<(), LogError> {
-        let left = self.lanes.flush(grace);
+        let left = self.cluster.lanes().flush(grace);
         if left == 0 {
             return Ok(());
         }
@@ -205,10 +205,18 @@ impl Publisher {
         )))
     }
 
-    /// Remembers the limit of a topic.
-    pub(super) fn set_limit(&self, topic: &TopicName, max_record_bytes: u32) {
-        let limit = max_record_bytes.min(self.config.max_record_bytes);
-        self.limits.write().insert(topic.clone(), limit);
+    /// Checks that all `topics` exist as specified, and remembers their limits; creates the missing ones if `make`. Blocks.
+    pub(super) fn check_topics(&self, topics: &[TopicSpec], make: bool) -> Result<(), LogError> {
+        let problems = topics::check(&self.cluster, topics, make)?;
+        for spec in topics {
+            let limit = spec.max_record_bytes.min(self.config().max_record_bytes);
+            self.limits.write().insert(spec.name.clone(), limit);
+        }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(LogError::Misconfigured(problems.join("; ")))
+        }
     }
 
     /// Whether the topic existed when topics were checked.
@@ -219,24 +227,15 @@ impl Publisher {
 
     fn limit(&self, topic: &TopicName) -> usize {
         let limits = self.limits.read();
-        let limit = limits.get(topic).copied().unwrap_or(self.config.max_record_bytes);
+        let limit = limits.get(topic).copied().unwrap_or(self.config().max_record_bytes);
         usize::try_from(limit).unwrap_or(usize::MAX)
-    }
-
-    /// The client for questions about topics and offsets.
-    pub(super) fn current(&self) -> Arc<Producer> {
-        self.lanes.first()
-    }
-
-    pub(super) fn connection(&self) -> &Connection {
-        &self.connection
     }
 }
 
 impl std::fmt::Debug for Publisher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Publisher")
-            .field("brokers", &self.config.brokers)
+            .field("brokers", &self.config().brokers)
             .finish_non_exhaustive()
     }
 }

@@ -6,26 +6,22 @@ use schemas::log::{LogError, PartitionState};
 use schemas::name::{GroupName, TopicName};
 use schemas::record::{Partition, PartitionProgress};
 
+use super::cluster::Cluster;
 use super::offsets::{self, described, watermarks};
-use super::producer::Publisher;
 use super::properties::creation_error;
 
 /// Returns each partition of the topic and the group's progress in it. Blocks.
-pub(super) fn read(
-    publisher: &Publisher,
-    group: &GroupName,
-    topic: &TopicName,
-) -> Result<Vec<PartitionState>, LogError> {
-    let timeout = publisher.config().request_timeout();
-    let (shape, description) = described(publisher, topic)?;
-    let consumer = outside_consumer(publisher, group)?;
+pub(super) fn read(cluster: &Cluster, group: &GroupName, topic: &TopicName) -> Result<Vec<PartitionState>, LogError> {
+    let timeout = cluster.config().request_timeout();
+    let (shape, description) = described(cluster, topic)?;
+    let consumer = outside_consumer(cluster, group)?;
     let state = |index| {
         let partition = Partition {
             topic: topic.clone(),
             index,
         };
-        let (earliest, end) = watermarks(publisher, &partition)?;
-        let stored = offsets::committed(&consumer, publisher.connection(), group.as_str(), &partition, timeout)?;
+        let (earliest, end) = watermarks(cluster, &partition)?;
+        let stored = offsets::committed(&consumer, cluster.connection(), group.as_str(), &partition, timeout)?;
         Ok(PartitionState {
             partition,
             topic_id: description.id.clone(),
@@ -38,8 +34,8 @@ pub(super) fn read(
 }
 
 /// Sets the group's progress. Blocks.
-pub(super) fn set(publisher: &Publisher, group: &GroupName, progress: &[PartitionProgress]) -> Result<(), LogError> {
-    let consumer = outside_consumer(publisher, group)?;
+pub(super) fn set(cluster: &Cluster, group: &GroupName, progress: &[PartitionProgress]) -> Result<(), LogError> {
+    let consumer = outside_consumer(cluster, group)?;
     for one in progress {
         let next = [(one.partition.index, one.next, one.topic_id.clone())];
         let Some(list) = offsets::progress_list(&one.partition.topic, next) else {
@@ -58,7 +54,7 @@ pub(super) fn set(publisher: &Publisher, group: &GroupName, progress: &[Partitio
                 Some(Code::GroupAuthorizationFailed) => {
                     LogError::Misconfigured(offsets::group_forbidden(group.as_str()))
                 }
-                _ => publisher
+                _ => cluster
                     .connection()
                     .failure(&format!("progress of {} was not set", one.partition), &error),
             })?;
@@ -67,10 +63,7 @@ pub(super) fn set(publisher: &Publisher, group: &GroupName, progress: &[Partitio
 }
 
 /// Makes a consumer that is no member of the group: it only reads and sets progress.
-fn outside_consumer(
-    publisher: &Publisher,
-    group: &GroupName,
-) -> Result<BaseConsumer<DefaultConsumerContext>, LogError> {
-    let config = publisher.config().member(group.as_str())?;
+fn outside_consumer(cluster: &Cluster, group: &GroupName) -> Result<BaseConsumer<DefaultConsumerContext>, LogError> {
+    let config = cluster.config().member(group.as_str())?;
     config.create().map_err(|e| creation_error("consumer", &e))
 }

@@ -3,30 +3,30 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
-use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use schemas::BoxFuture;
 use schemas::log::{Begin, LogError, PartitionReader, Start};
 use schemas::record::{Offset, Partition, StoredRecord, TopicId};
 
 use super::describe::Description;
-use super::membership::{Events, Shared};
+use super::membership::Shared;
 use super::offsets::{described, first_since, watermarks};
 use super::slot::Slot;
 
 /// See [`PartitionReader`].
-pub(super) struct Reader {
+pub(super) struct Reader<C: ConsumerContext> {
     slot: Arc<Slot>,
     shared: Arc<Shared>,
-    consumer: Weak<BaseConsumer<Events>>,
+    consumer: Weak<BaseConsumer<C>>,
 }
 
-impl Reader {
-    pub(super) fn new(slot: Arc<Slot>, shared: Arc<Shared>, consumer: Weak<BaseConsumer<Events>>) -> Self {
+impl<C: ConsumerContext> Reader<C> {
+    pub(super) fn new(slot: Arc<Slot>, shared: Arc<Shared>, consumer: Weak<BaseConsumer<C>>) -> Self {
         Self { slot, shared, consumer }
     }
 }
 
-impl PartitionReader for Reader {
+impl<C: ConsumerContext + 'static> PartitionReader for Reader<C> {
     fn partition(&self) -> &Partition {
         &self.slot.partition
     }
@@ -77,11 +77,16 @@ impl PartitionReader for Reader {
 }
 
 /// Asks the cluster for the topic's id, for progress, and for what it still holds, and begins the slot. Blocks.
-fn begin(consumer: &BaseConsumer<Events>, shared: &Shared, slot: &Slot, from: &Begin) -> Result<(), LogError> {
+fn begin<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    shared: &Shared,
+    slot: &Slot,
+    from: &Begin,
+) -> Result<(), LogError> {
     let partition = &slot.partition;
-    let (_, Description { id: topic_id, .. }) = described(&shared.publisher, &shared.topic)?;
+    let (_, Description { id: topic_id, .. }) = described(shared.publisher.cluster(), &shared.topic)?;
     let stored = shared.committed(consumer, partition)?;
-    let (earliest, end) = watermarks(&shared.publisher, partition)?;
+    let (earliest, end) = watermarks(shared.publisher.cluster(), partition)?;
     let progress = match from {
         Begin::At(progress) => Some(progress),
         Begin::Stored => stored.as_ref(),
@@ -113,8 +118,8 @@ fn begin(consumer: &BaseConsumer<Events>, shared: &Shared, slot: &Slot, from: &B
 }
 
 /// Returns where a partition begins that has no progress, of which the log holds `earliest` to `end`. Blocks.
-pub(super) fn start(
-    consumer: &BaseConsumer<Events>,
+pub(super) fn start<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
     shared: &Shared,
     partition: &Partition,
     earliest: Offset,

@@ -11,8 +11,8 @@ use rdkafka::types::RDKafkaRespErr;
 use schemas::log::{LogError, TopicSpec};
 use schemas::name::TopicName;
 
+use super::cluster::Cluster;
 use super::config::FRAMING_BYTES;
-use super::producer::Publisher;
 use super::properties::creation_error;
 
 /// What to do about a topic that does not exist: only the operator knows which kind it is.
@@ -46,19 +46,19 @@ impl Shape {
 }
 
 /// The message that a topic is missing, and what to do about it.
-pub(super) fn missing(publisher: &Publisher, topic: &TopicName) -> String {
-    let brokers = &publisher.config().brokers;
+pub(super) fn missing(cluster: &Cluster, topic: &TopicName) -> String {
+    let brokers = &cluster.config().brokers;
     format!("topic `{topic}` is missing on kafka at `{brokers}`: {MISSING_HELP}")
 }
 
 /// Asks for one topic; returns `None` if it does not exist. Blocks.
-pub(super) fn shape(publisher: &Publisher, topic: &str, timeout: Duration) -> Result<Option<Shape>, LogError> {
+pub(super) fn shape(cluster: &Cluster, topic: &str, timeout: Duration) -> Result<Option<Shape>, LogError> {
     let failure = |error: &KafkaError| {
-        publisher
+        cluster
             .connection()
             .failure(&format!("no metadata of topic `{topic}`"), error)
     };
-    let metadata = publisher
+    let metadata = cluster
         .current()
         .client()
         .fetch_metadata(Some(topic), timeout)
@@ -90,13 +90,13 @@ pub(super) fn shape(publisher: &Publisher, topic: &str, timeout: Duration) -> Re
     }))
 }
 
-/// Checks that all `topics` exist as specified; creates the missing ones if `make`. Blocks.
-pub(super) fn check(publisher: &Publisher, topics: &[TopicSpec], make: bool) -> Result<(), LogError> {
-    let config = publisher.config();
+/// Returns in what the `topics` differ from their specifications; creates the missing ones if `make`. Blocks.
+pub(super) fn check(cluster: &Cluster, topics: &[TopicSpec], make: bool) -> Result<Vec<String>, LogError> {
+    let config = cluster.config();
     let timeout = config.request_timeout();
     let mut shapes = Vec::with_capacity(topics.len());
     for spec in topics {
-        shapes.push(shape(publisher, spec.name.as_str(), timeout)?);
+        shapes.push(shape(cluster, spec.name.as_str(), timeout)?);
     }
     let missing: Vec<_> = topics
         .iter()
@@ -115,29 +115,24 @@ pub(super) fn check(publisher: &Publisher, topics: &[TopicSpec], make: bool) -> 
                 names.join(", ")
             )));
         }
-        create(&admin, publisher, &missing, timeout)?;
+        create(&admin, cluster, &missing, timeout)?;
         for (spec, shape) in topics.iter().zip(&mut shapes) {
-            *shape = Some(appeared(publisher, spec, timeout)?);
+            *shape = Some(appeared(cluster, spec, timeout)?);
         }
     }
     let mut problems = Vec::new();
-    let settings = settings(&admin, publisher, topics, timeout)?;
+    let settings = settings(&admin, cluster, topics, timeout)?;
     for ((spec, shape), settings) in topics.iter().zip(&shapes).zip(&settings) {
         if let Some(shape) = shape {
             compare(spec, *shape, settings.as_ref(), &mut problems);
         }
-        publisher.set_limit(&spec.name, spec.max_record_bytes);
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(LogError::Misconfigured(problems.join("; ")))
-    }
+    Ok(problems)
 }
 
 fn create(
     admin: &AdminClient<DefaultClientContext>,
-    publisher: &Publisher,
+    cluster: &Cluster,
     topics: &[&TopicSpec],
     timeout: Duration,
 ) -> Result<(), LogError> {
@@ -175,7 +170,7 @@ fn create(
         .request_timeout(Some(timeout))
         .operation_timeout(Some(timeout));
     let results = futures_util::FutureExt::boxed(admin.create_topics(&new, &options));
-    let results = block_on(results).map_err(|e| publisher.connection().failure("no answer to creating topics", &e))?;
+    let results = block_on(results).map_err(|e| cluster.connection().failure("no answer to creating topics", &e))?;
     for result in results {
         match result {
             Ok(name) => tracing::info!(topic = %name, "topic created"),
@@ -192,9 +187,9 @@ fn create(
 }
 
 /// Waits until every partition of a new topic has a leader.
-fn appeared(publisher: &Publisher, spec: &TopicSpec, timeout: Duration) -> Result<Shape, LogError> {
+fn appeared(cluster: &Cluster, spec: &TopicSpec, timeout: Duration) -> Result<Shape, LogError> {
     for _ in 0..APPEARANCE_LOOKS {
-        match shape(publisher, spec.name.as_str(), timeout)? {
+        match shape(cluster, spec.name.as_str(), timeout)? {
             Some(shape) if shape.led => return Ok(shape),
             _ => std::thread::sleep(APPEARANCE_STEP),
         }
@@ -208,7 +203,7 @@ fn appeared(publisher: &Publisher, spec: &TopicSpec, timeout: Duration) -> Resul
 /// Reads the settings of each topic; `None` where the ACLs hide them.
 fn settings(
     admin: &AdminClient<DefaultClientContext>,
-    publisher: &Publisher,
+    cluster: &Cluster,
     topics: &[TopicSpec],
     timeout: Duration,
 ) -> Result<Vec<Option<ConfigResource>>, LogError> {
@@ -218,7 +213,7 @@ fn settings(
         .collect();
     let options = AdminOptions::new().request_timeout(Some(timeout));
     let described = futures_util::FutureExt::boxed(admin.describe_configs(&resources, &options));
-    let described = block_on(described).map_err(|e| publisher.connection().failure("no settings of topics", &e))?;
+    let described = block_on(described).map_err(|e| cluster.connection().failure("no settings of topics", &e))?;
     let hidden = |(spec, result): (&TopicSpec, Result<ConfigResource, Code>)| match result {
         Ok(settings) => Some(settings),
         Err(code) => {

@@ -2,11 +2,29 @@
 
 mod changes;
 mod content;
+mod people;
 
-use schemas::data::{Data, TicketStatus};
+use schemas::data::{Data, Message, TicketStatus};
 use schemas::platform::Platform;
+use serde_json::{Value, json};
 
 use crate::{one, sample};
+
+/// The message of a `message_created` or `message_updated` with these members.
+fn with_message<T>(body: &Value, look: impl FnOnce(&Message<'_>) -> T) -> T {
+    let body = body.to_string();
+    match one(Platform::Chatwoot, &body).data {
+        Data::MessageCreated(message) | Data::MessageUpdated(message) => look(&message),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn written(more: Value) -> Value {
+    let mut body = json!({ "event": "message_created", "id": 1, "account": {"id": 3}, "conversation": {"id": 128} });
+    let Value::Object(more) = more else { panic!("members") };
+    body.as_object_mut().expect("an object").extend(more);
+    body
+}
 
 #[test]
 fn what_an_account_webhook_and_a_bot_get_is_one_event() {

@@ -1,20 +1,20 @@
 //! `forebay sources`: lists the sources, and registers their URLs with their platforms.
 
-use std::fs::File;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+mod keeper;
+mod list;
+
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use control::connect::{self, Client, ConnectError, Exchange, Fate, Keep, Order, Outcome, Report};
 use schemas::source::{Source, SourceDirectory as _};
 use url::{Host, Url};
 
-use crate::cli::{ConfigArg, ConnectArgs, SourcesArgs, SourcesCommand};
+use crate::cli::{ConnectArgs, SourcesArgs, SourcesCommand};
 use crate::config::{self, ConfigError};
 use crate::output::Printer;
 use crate::{assemble, output};
+use keeper::Keeper;
+use list::list;
 
 /// Never an argument: what stands on a command line can be read by everyone on the machine.
 const TOKEN: &str = "FOREBAY_PLATFORM_TOKEN";
@@ -25,29 +25,6 @@ pub(crate) async fn sources(args: SourcesArgs, out: &mut Printer) -> anyhow::Res
         SourcesCommand::List(args) => list(&args, out),
         SourcesCommand::Connect(args) => register(*args, out).await,
     }
-}
-
-fn list(args: &ConfigArg, out: &mut Printer) -> anyhow::Result<()> {
-    let loaded = config::load(&args.config)?;
-    let registry = assemble::registry(&loaded)?;
-    let mut sources: Vec<&Arc<Source>> = registry.sources().collect();
-    sources.sort_by(|a, b| a.id.cmp(&b.id));
-    let mut rows = vec![["id", "tenant", "platform", "scheme", "path"].map(str::to_owned)];
-    rows.extend(sources.into_iter().map(|source| {
-        [
-            source.id.to_string(),
-            source.tenant.to_string(),
-            source.platform.to_string(),
-            connect::proofs(source),
-            connect::shown_path(source),
-        ]
-    }));
-    for line in output::table(&rows) {
-        if !out.line(&line) {
-            break;
-        }
-    }
-    Ok(())
 }
 
 async fn register(args: ConnectArgs, out: &mut Printer) -> anyhow::Result<()> {
@@ -215,58 +192,8 @@ fn words(source: &Source, report: &Report, dry_run: bool) -> Vec<String> {
     lines
 }
 
-/// A file for a secret: readable by its owner only, and there at its name only when it is whole.
-struct Keeper {
-    file: File,
-    part: PathBuf,
-    path: PathBuf,
-    kept: bool,
-}
-
-impl Keeper {
-    fn open(path: &Path) -> anyhow::Result<Self> {
-        let mut part = path.as_os_str().to_owned();
-        part.push(".part");
-        let part = PathBuf::from(part);
-        let file = File::options().write(true).create_new(true).mode(0o600).open(&part);
-        let file = file.map_err(|e| ConfigError(format!("--secret-out: cannot write `{}`: {e}", part.display())))?;
-        Ok(Self {
-            file,
-            part,
-            path: path.to_owned(),
-            kept: false,
-        })
-    }
-
-    /// Writes it and gives the file its name. The line feed is one that `${NAME_FILE}` in the configuration takes off.
-    fn keep(mut self, keep: &Keep) -> anyhow::Result<PathBuf> {
-        let (Keep::SigningSecret(secret) | Keep::Url(secret)) = keep;
-        let written = self
-            .file
-            .write_all(secret.expose())
-            .and_then(|()| self.file.write_all(b"\n"))
-            .and_then(|()| self.file.sync_all())
-            .and_then(|()| std::fs::rename(&self.part, &self.path));
-        written.with_context(|| format!("cannot write `{}`", self.path.display()))?;
-        self.kept = true;
-        Ok(self.path.clone())
-    }
-}
-
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        if !self.kept
-            && let Err(error) = std::fs::remove_file(&self.part)
-        {
-            output::remark(&format!("cannot remove `{}`: {error}", self.part.display()));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use schemas::name::{SourceId, Tenant};
     use schemas::platform::Platform;
     use schemas::secret::Secret;
@@ -303,24 +230,5 @@ mod tests {
                 "{platform}"
             );
         }
-    }
-
-    #[test]
-    fn a_secret_is_kept_in_a_file_that_only_its_owner_reads() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("secret");
-        std::fs::write(&path, "an old one, readable by all").expect("written");
-        let keeper = Keeper::open(&path).expect("it can be written");
-        let kept = keeper.keep(&Keep::SigningSecret(Secret::new("s3cret"))).expect("kept");
-        assert_eq!(std::fs::read_to_string(&kept).expect("readable"), "s3cret\n");
-        assert_eq!(
-            std::fs::metadata(&kept).expect("there").permissions().mode() & 0o777,
-            0o600
-        );
-
-        drop(Keeper::open(&path).expect("it can be written again"));
-        let left: Vec<_> = std::fs::read_dir(folder.path()).expect("readable").collect();
-        assert_eq!(left.len(), 1, "nothing is left of a secret that never came: {left:?}");
-        assert!(Keeper::open(&folder.path().join("no/such/folder")).is_err());
     }
 }

@@ -9,15 +9,13 @@
     reason = "the port for the parent, and the figures of the measurements"
 )]
 
-mod resident {
-    pub(crate) mod attack;
-    pub(crate) mod child;
-}
+mod attack;
+mod child;
 
 use std::time::Duration;
 
-use resident::attack::{calm, drip, send_at_once};
-use resident::child::{Server, serve_until_input_ends};
+use attack::{calm, drip, send_at_once};
+use child::{Server, serve_until_input_ends};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -1,20 +1,14 @@
 //! The conformance suite on real Kafka, and what only Kafka has: groups of several members, brokers that are down.
 
 #[macro_use]
+#[path = "../conformance/mod.rs"]
 mod conformance;
-#[path = "kafka/bad_days.rs"]
 mod bad_days;
-#[path = "kafka/holes.rs"]
 mod holes;
-#[path = "kafka/rebalance.rs"]
 mod rebalance;
-#[path = "kafka/refusals.rs"]
 mod refusals;
-#[path = "kafka/refusing_broker.rs"]
 mod refusing_broker;
-#[path = "kafka/slow_broker.rs"]
 mod slow_broker;
-#[path = "kafka/topic_identity.rs"]
 mod topic_identity;
 
 use std::collections::BTreeMap;

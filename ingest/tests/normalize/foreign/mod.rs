@@ -1,8 +1,11 @@
 //! Senders whose events keep their own type: GitHub, Stripe, Shopify, `CloudEvents`, Standard Webhooks. What distinguishes their
 //! events apart, what is kept of the headers, and what a stripped or odd webhook becomes.
 
+mod cloudevents;
+mod github;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
-use ingest::normalize::{NewEvent, Normalized, Reply, normalize};
+use ingest::normalize::{NewEvent, Normalized, normalize};
 use schemas::data::Data;
 use schemas::event::Raw;
 use schemas::platform::Platform;
@@ -127,18 +130,6 @@ fn shopifys_headers_count_without_their_prefix_too() {
 }
 
 #[test]
-fn what_lacks_an_attribute_is_distinguished_by_all_that_it_says() {
-    let binary = |subject| {
-        let headers = [("ce-specversion", "1.0"), ("ce-source", "/s"), ("ce-subject", subject)];
-        only(Platform::Cloudevents, &headers, "{}")
-    };
-    assert_eq!(binary("a").identity, binary("a").identity);
-    assert_ne!(binary("a").identity, binary("b").identity, "of the same data");
-    assert_eq!(binary("a").ordering_key, "/s/a", "kept in its order");
-    assert_eq!(binary("a").data.event_type().as_str(), "unmapped");
-}
-
-#[test]
 fn the_senders_headers_are_kept_and_its_signatures_are_not() {
     for platform in [Platform::Github, Platform::Shopify, Platform::Cloudevents] {
         for sample in samples_of(platform) {
@@ -175,41 +166,6 @@ fn the_senders_headers_are_kept_and_its_signatures_are_not() {
         event.data.to_member(),
         Some(("headers", r#"{"x-github-event":"push"}"#.to_owned()))
     );
-}
-
-#[test]
-fn a_github_hook_may_send_forms_and_a_form_without_a_payload_is_unmapped() {
-    let headers = [
-        ("x-github-event", "issues"),
-        ("x-github-delivery", "d"),
-        ("content-type", "application/x-www-form-urlencoded"),
-    ];
-    let body = b"payload=%7B%22repository%22%3A%7B%22id%22%3A9007199254740993%2C%22full_name%22%3A%22a%2Fb%22%7D%7D";
-    let events = sent(Platform::Github, &headers, body);
-    assert_eq!(events[0].data.event_type().as_str(), "github.issues");
-    assert_eq!(events[0].ordering_key, "9007199254740993");
-    assert_eq!(events[0].subject.as_deref(), Some("a/b"));
-    assert!(matches!(&events[0].raw, Raw::Bytes(raw) if **raw == body[..]));
-    for body in ["payload=", "payload=%7B", "other=1", "payload"] {
-        assert_eq!(
-            only(Platform::Github, &headers, body).data.event_type().as_str(),
-            "unmapped",
-            "{body}"
-        );
-    }
-}
-
-#[test]
-fn a_github_ping_is_answered_and_not_published() {
-    let mut headers = HeaderMap::new();
-    headers.insert("x-github-event", HeaderValue::from_static("ping"));
-    for body in [&br#"{"zen":"Keep it logically awesome."}"#[..], b"payload=%7B%7D"] {
-        let normalized = normalize(&source(Platform::Github), &headers, body);
-        assert!(
-            matches!(normalized, Normalized::Reply(Ok(Reply::Empty))),
-            "{normalized:?}"
-        );
-    }
 }
 
 #[test]
@@ -318,147 +274,4 @@ fn brackets_in_a_stripe_type_become_dots() {
         let body = format!(r#"{{"id":"evt_1","type":"{name}"}}"#);
         assert_eq!(only(Platform::Stripe, &[], &body).data.event_type().as_str(), expected);
     }
-}
-
-#[test]
-fn the_mode_of_a_cloud_event_is_decided_by_its_media_type_then_by_its_headers_then_by_its_body() {
-    const EVENT: &str = r#"{"specversion":"1.0","id":"1","source":"/s","type":"in.body"}"#;
-    let binary = [
-        ("ce-specversion", "1.0"),
-        ("ce-id", "1"),
-        ("ce-source", "/s"),
-        ("ce-type", "in.headers"),
-    ];
-    let list = format!("[{EVENT},{EVENT}]");
-    for (media_type, with_headers, body, expected) in [
-        ("application/cloudevents+json", false, EVENT, "in.body"),
-        ("Application/CloudEvents+JSON; charset=utf-8", true, EVENT, "in.body"),
-        ("application/json", true, EVENT, "in.headers"),
-        ("application/json", false, EVENT, "in.body"),
-        ("", true, "", "in.headers"),
-        ("application/cloudevents+avro", true, "\0", "in.headers"),
-        ("application/cloudevents+avro", false, "\0", "unmapped"),
-        ("application/cloudevents-batch+json", true, &list, "in.body in.body"),
-        ("application/cloudevents+json", false, &list, "in.body in.body"),
-        ("application/json", false, &list, "in.body in.body"),
-        ("application/cloudevents-batch+json", false, EVENT, "in.body"),
-        ("application/cloudevents-batch+json", false, "[]", "unmapped"),
-        ("text/plain", false, "hello", "unmapped"),
-    ] {
-        let mut headers = vec![("content-type", media_type)];
-        if with_headers {
-            headers.extend(binary);
-        }
-        let events = sent(Platform::Cloudevents, &headers, body.as_bytes());
-        let types: Vec<_> = events.iter().map(|event| event.data.event_type().to_string()).collect();
-        assert_eq!(types.join(" "), expected, "{media_type} {with_headers} {body}");
-    }
-}
-
-#[test]
-fn a_binary_cloud_event_keeps_its_data_and_all_its_attributes() {
-    let headers = [
-        ("content-type", "text/plain"),
-        ("ce-specversion", "1.0"),
-        ("ce-id", "1"),
-        ("ce-source", "/s"),
-        ("ce-type", "a.b"),
-        ("ce-comment", "Euro%20%E2%82%AC"),
-        ("ce-odd", "%ff"),
-        ("ce-raw", "ol\u{e1}"),
-    ];
-    let events = sent(Platform::Cloudevents, &headers, b"\xff\0");
-    assert!(matches!(&events[0].raw, Raw::Bytes(raw) if **raw == b"\xff\0"[..]));
-    let kept = headers_of(&events[0]);
-    let get = |name: &str| {
-        kept.iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
-    };
-    assert_eq!(get("ce-comment"), Some("Euro \u{20ac}"));
-    assert_eq!(
-        get("ce-odd"),
-        Some("%ff"),
-        "what cannot be decoded stays as it was sent"
-    );
-    assert_eq!(get("ce-raw"), Some("ol\u{e1}"));
-    assert_eq!(get("content-type"), Some("text/plain"));
-    assert_eq!(kept.len(), headers.len());
-}
-
-#[test]
-fn each_event_of_a_batch_has_its_own_part_of_the_body() {
-    let elements: Vec<String> = (0..1000)
-        .map(|n| format!(r#"{{"specversion":"1.0","id":"{n}","source":"/s","type":"a.b","data":{n}}}"#))
-        .collect();
-    let body = format!("[{}, 7, null, {{}}]", elements.join(" , "));
-    let events = sent(
-        Platform::Cloudevents,
-        &[("content-type", "application/cloudevents-batch+json")],
-        body.as_bytes(),
-    );
-    assert_eq!(events.len(), 1003);
-    for (event, element) in events.iter().zip(&elements) {
-        assert!(matches!(&event.raw, Raw::Json(raw) if raw == element));
-        assert_eq!(event.data.event_type().as_str(), "a.b");
-    }
-    for event in &events[1000..] {
-        assert_eq!(event.data.event_type().as_str(), "unmapped");
-    }
-}
-
-#[test]
-fn a_github_event_has_the_moment_of_what_was_made_and_no_other() {
-    let time = |event: &str, body: &str| {
-        let found = only(
-            Platform::Github,
-            &[("x-github-event", event), ("x-github-delivery", "d")],
-            body,
-        );
-        found.time.map(|time| time.to_string())
-    };
-    let moment = "2026-03-10T13:36:50Z";
-    let issue = |action: &str, more: &str| {
-        format!(
-            r#"{{"action":"{action}","issue":{{"created_at":"{moment}","closed_at":"{moment}","updated_at":"{moment}"}}{more}}}"#
-        )
-    };
-    let there = Some("2026-03-10T13:36:50.000Z".to_owned());
-    assert_eq!(time("issues", &issue("opened", "")), there);
-    let comment = format!(
-        r#"{{"action":"created","issue":{{"created_at":"2026-01-01T00:00:00Z"}},"comment":{{"created_at":"{moment}"}}}}"#
-    );
-    assert_eq!(time("issue_comment", &comment), there);
-    for (event, body) in [
-        ("issues", issue("closed", "")),
-        ("issues", issue("labeled", "")),
-        ("issues", issue("opened", r#","changes":{"old_repository":{"id":1}}"#)),
-        ("issue_comment", comment.replace("created\"", "edited\"")),
-        (
-            "push",
-            format!(r#"{{"repository":{{"id":1,"pushed_at":1773149810}},"head_commit":{{"timestamp":"{moment}"}}}}"#),
-        ),
-    ] {
-        assert_eq!(time(event, &body), None, "{event} {body}");
-    }
-}
-
-#[test]
-fn what_happens_to_an_installation_of_a_github_app_keeps_its_order() {
-    let order = |delivery: &str, body: &str| {
-        let headers = [("x-github-event", "installation"), ("x-github-delivery", delivery)];
-        only(Platform::Github, &headers, body).ordering_key
-    };
-    let created = order(
-        "a",
-        r#"{"action":"created","installation":{"id":2,"account":{"id":3}}}"#,
-    );
-    assert_eq!(
-        created,
-        order(
-            "b",
-            r#"{"action":"deleted","installation":{"id":2,"account":{"id":3}}}"#
-        )
-    );
-    assert_eq!(order("a", r#"{"installation":{"id":2},"repository":{"id":1}}"#), "1");
 }

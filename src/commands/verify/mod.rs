@@ -1,0 +1,100 @@
+//! `forebay verify`: whether a captured request passes, and if not, exactly why.
+
+mod captured;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, ensure};
+use ingest::Verdict;
+use ingest::normalize::Reply;
+use schemas::source::{Source, SourceDirectory as _};
+use schemas::time::Timestamp;
+
+use super::send;
+use crate::cli::VerifyArgs;
+use crate::config::ConfigError;
+use crate::output::Printer;
+use crate::{assemble, config};
+
+/// Judges one captured request and says why; fails unless it passes.
+#[expect(clippy::unused_async, reason = "every subcommand is called alike")]
+pub(crate) async fn verify(args: VerifyArgs, out: &mut Printer) -> anyhow::Result<()> {
+    let (captured, remark) =
+        captured::read(&send::read(&args.file)?).with_context(|| format!("`{}`", args.file.display()))?;
+    let loaded = match &args.config {
+        Some(file) => config::load(file)?,
+        None => config::load_dev(None, Path::new("forebay-data"))?,
+    };
+    let registry = assemble::registry(&loaded)?;
+    let id = args
+        .source
+        .as_ref()
+        .map_or_else(|| captured.source_id(), |id| id.as_str());
+    let source = registry.find(id).ok_or_else(|| {
+        ConfigError(format!(
+            "{} has no source `{id}`, which {}; name one with --source",
+            loaded.file,
+            if args.source.is_some() {
+                "--source names"
+            } else {
+                "the path of the request names"
+            }
+        ))
+    })?;
+    let all: Vec<Arc<Source>> = registry.sources().cloned().collect();
+    let now = args.at.unwrap_or_else(Timestamp::now);
+    let explanation = ingest::explain(&source, &all, &captured, now);
+
+    out.line(&format!(
+        "source {} ({}): {}",
+        source.id, source.platform, explanation.scheme
+    ));
+    let passes = match &explanation.verdict {
+        Verdict::Accepted {
+            secret: Some(index),
+            url_secret,
+        } => {
+            let besides = url_secret.map_or(String::new(), |index| {
+                format!(", and in the path number {} of `url_secrets`", index + 1)
+            });
+            out.line(&format!("passes, with secret number {}{besides}", index + 1));
+            true
+        }
+        Verdict::Accepted { secret: None, .. } => {
+            out.line("passes: this source asks for no proof");
+            true
+        }
+        Verdict::Replied(reply) => {
+            out.line(&format!(
+                "passes: a handshake or test call, answered {}",
+                in_words(reply)
+            ));
+            true
+        }
+        Verdict::Refused { reason, detail } => {
+            out.line(&format!(
+                "does not pass: {} ({reason}): {detail}",
+                reason.status().as_u16()
+            ));
+            false
+        }
+    };
+    for finding in remark.map(str::to_owned).iter().chain(&explanation.findings) {
+        out.line(&format!("- {finding}"));
+    }
+    ensure!(passes, "the request does not pass");
+    Ok(())
+}
+
+fn in_words(reply: &Reply) -> String {
+    match reply {
+        Reply::Empty => "200 without a body".to_owned(),
+        Reply::Text(text) => format!("200 with a text of {} bytes", text.len()),
+        Reply::Json(_) => "200 with JSON".to_owned(),
+        Reply::Headers(headers) => {
+            let names: Vec<_> = headers.iter().map(|(name, _)| format!("`{name}`")).collect();
+            format!("200 with {}", names.join(", "))
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The cluster, for questions about topics and offsets: the client that asks them, and how long an answer may take.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use schemas::log::LogError;
+
+use super::client::Connection;
+use super::config::Config;
+use super::lanes::{Lanes, Producer};
+
+/// The settings, the producers and their connection.
+pub(super) struct Cluster {
+    config: Config,
+    lanes: Arc<Lanes>,
+    connection: Arc<Connection>,
+}
+
+impl Cluster {
+    pub(super) fn new(config: Config) -> Result<Self, LogError> {
+        let connection = Arc::new(Connection::new(&config.brokers, "producer", Duration::ZERO));
+        Ok(Self {
+            lanes: Arc::new(Lanes::new(&config, Arc::clone(&connection))?),
+            config,
+            connection,
+        })
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(super) fn lanes(&self) -> &Arc<Lanes> {
+        &self.lanes
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The client for questions.
+    pub(super) fn current(&self) -> Arc<Producer> {
+        self.lanes.first()
+    }
+}

@@ -1,0 +1,176 @@
+//! Gains and gives up partitions: the rebalance callback of a consumer.
+
+use std::sync::{Arc, Weak, mpsc};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
+use schemas::log::{Change, LogError, PartitionReader, Revocation};
+use schemas::record::{Offset, Partition};
+
+use super::client;
+use super::commits;
+use super::membership::Shared;
+use super::offsets;
+use super::reader::Reader;
+use super::slot::Slot;
+
+/// How long a revocation waits for the owner to settle what is in flight.
+const REVOCATION_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Makes slots and readers for newly assigned partitions.
+pub(super) fn assigned(shared: &Arc<Shared>, consumer: &Weak<BaseConsumer<Events>>, partitions: &[i32]) {
+    let mut readers: Vec<Box<dyn PartitionReader>> = Vec::with_capacity(partitions.len());
+    for index in partitions {
+        let slot = Arc::new(Slot::new(Partition {
+            topic: shared.topic.clone(),
+            index: *index,
+        }));
+        if let Some(old) = shared.slots().insert(*index, Arc::clone(&slot)) {
+            old.end();
+        }
+        readers.push(Box::new(Reader::new(slot, Arc::clone(shared), Weak::clone(consumer))));
+    }
+    shared.notify_owner(Ok(Change::Assigned(readers)));
+}
+
+/// librdkafka's callbacks, on the poll thread.
+pub(super) struct Events {
+    shared: Arc<Shared>,
+    /// The consumer of these callbacks, for the readers they make. Set once it exists.
+    consumer: Mutex<Weak<BaseConsumer<Events>>>,
+}
+
+impl Events {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            consumer: Mutex::default(),
+        }
+    }
+
+    pub(super) fn set_consumer(&self, consumer: Weak<BaseConsumer<Events>>) {
+        *self.consumer.lock() = consumer;
+    }
+
+    fn consumer(&self) -> Weak<BaseConsumer<Events>> {
+        Weak::clone(&self.consumer.lock())
+    }
+
+    /// Accepts the partitions, but librdkafka does not fetch them yet, and never chooses a position: each reader says
+    /// where it begins, and only then the partition joins librdkafka's assignment, at that offset (see `poll`).
+    ///
+    /// To assign them at the end of the log, pause, and seek later is not the same: the answer to the first question for
+    /// the end can come after the seek, and moves the position to the end, over everything between.
+    fn assign(&self, consumer: &BaseConsumer<Self>, partitions: &mut TopicPartitionList) -> KafkaResult<()> {
+        let planted = cfg!(feature = "planted-bugs");
+        if planted {
+            partitions.set_all_offsets(KafkaOffset::End)?;
+            consumer.incremental_assign(partitions)?;
+            consumer.pause(partitions)?;
+        } else {
+            // The group's protocol requires an answer, even an empty one.
+            consumer.incremental_assign(&TopicPartitionList::new())?;
+        }
+        let indices = offsets::indices(partitions);
+        if !indices.is_empty() {
+            tracing::info!(topic = %self.shared.topic, partitions = ?indices, "partitions assigned");
+        }
+        // The owner is notified of an empty assignment, too: then other members have all partitions.
+        assigned(&self.shared, &self.consumer(), &indices);
+        if planted {
+            self.shared.slots().values().for_each(|slot| slot.join_assignment());
+        }
+        Ok(())
+    }
+
+    /// Gives partitions up after their readers have ended, the owner has settled what is in flight, and its progress is
+    /// committed.
+    fn revoke(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) -> KafkaResult<()> {
+        let slots = self.shared.taken(partitions);
+        if !slots.is_empty() {
+            for slot in &slots {
+                slot.revoke();
+            }
+            let partitions: Vec<_> = slots.iter().map(|s| s.partition.clone()).collect();
+            tracing::info!(topic = %self.shared.topic, partitions = ?partitions.iter().map(|p| p.index).collect::<Vec<_>>(), "partitions revoked");
+            let (done, settled) = mpsc::sync_channel(1);
+            // If the owner is dropped, so is the value, and that also counts as `done`.
+            let revocation = Revocation::new(partitions, move || {
+                done.send(()).ok();
+            });
+            self.shared.notify_owner(Ok(Change::Revoked(revocation)));
+            if settled.recv_timeout(REVOCATION_PATIENCE).is_err() {
+                tracing::warn!(topic = %self.shared.topic, "revoked partitions were not settled in time, some records will be read again");
+            }
+            if let Err(error) = commits::commit(consumer, &self.shared, || slots.clone()) {
+                tracing::warn!(topic = %self.shared.topic, %error, "progress of revoked partitions was not committed, some records will be read again");
+            }
+            for slot in &slots {
+                slot.end();
+            }
+        }
+        self.unassign(consumer, &slots)
+    }
+
+    /// Removes from librdkafka's assignment the partitions that were added to it.
+    fn unassign(&self, consumer: &BaseConsumer<Self>, slots: &[Arc<Slot>]) -> KafkaResult<()> {
+        let assigned = slots.iter().filter(|slot| slot.is_assigned());
+        let list = offsets::list(
+            &self.shared.topic,
+            assigned.map(|slot| (slot.partition.index, Offset(0))),
+        );
+        consumer.incremental_unassign(&list.unwrap_or_default())
+    }
+
+    /// Gives up partitions that the group has already assigned to another member: no progress of ours may be committed.
+    fn lose(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) -> KafkaResult<()> {
+        let slots = self.shared.taken(partitions);
+        for slot in &slots {
+            slot.end();
+        }
+        if !slots.is_empty() {
+            let lost: Vec<_> = slots.iter().map(|s| s.partition.clone()).collect();
+            tracing::warn!(topic = %self.shared.topic, partitions = ?lost.iter().map(|p| p.index).collect::<Vec<_>>(), "partitions lost: the group has expelled this member");
+            self.shared.notify_owner(Ok(Change::Lost(lost)));
+        }
+        commits::settle(&self.shared);
+        self.unassign(consumer, &slots)
+    }
+}
+
+impl ClientContext for Events {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        client::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.shared.connection.error(&error, reason);
+    }
+}
+
+impl ConsumerContext for Events {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, event: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
+        let result = if event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            // The coordinator has answered; a loss, by contrast, is reported because it does not answer.
+            self.shared.connection.reached();
+            self.assign(consumer, partitions)
+        } else if consumer.assignment_lost() {
+            self.lose(consumer, partitions)
+        } else {
+            self.revoke(consumer, partitions)
+        };
+        if let Err(error) = result {
+            let reason = format!(
+                "the assignment of `{}` failed: {error}; subscribe again",
+                self.shared.topic
+            );
+            self.shared.notify_owner(Err(LogError::Unavailable(reason)));
+        }
+    }
+}
