@@ -6,6 +6,7 @@
 #[cfg(feature = "postgres")]
 mod database;
 pub mod deliveries;
+pub mod destinations;
 pub mod memory_log;
 pub mod program;
 pub mod proxy;

@@ -10,12 +10,12 @@ use processor::{Config, Log, Metrics, Worker};
 use prometheus_client::registry::Registry;
 use rules::Rules;
 use schemas::event::Event;
-use schemas::name::{GroupName, SinkName, TopicName};
+use schemas::name::{GroupName, TopicName};
 use schemas::record::{Header, Record};
-use schemas::setting::Invalid;
-use schemas::sink::{Destinations, Sink};
+use schemas::sink::Sink;
 
 use self::sink::ScriptedSink;
+use harness::destinations::Takes;
 use harness::memory_log::{MemoryLog, Shared};
 
 pub(crate) fn topic(name: &'static str) -> TopicName {
@@ -60,26 +60,6 @@ pub(crate) fn worker_with(
     config: Config,
 ) -> Worker {
     worker_in(&mut Registry::default(), log, sink, rules, config)
-}
-
-/// The sinks that rules may name, and whether they take an argument.
-pub(crate) struct Takes<'n> {
-    pub(crate) sinks: &'n [&'n str],
-    pub(crate) argument: bool,
-}
-
-impl Destinations for Takes<'_> {
-    fn sinks(&self) -> Vec<SinkName> {
-        let name = |name: &&str| SinkName::new((*name).to_owned()).expect("valid");
-        self.sinks.iter().map(name).collect()
-    }
-
-    fn check(&self, _: &SinkName, argument: Option<&str>) -> Result<(), Invalid> {
-        match argument {
-            Some(_) if !self.argument => Err(Invalid::new("", "takes no argument: write its name alone")),
-            _ => Ok(()),
-        }
-    }
 }
 
 /// A worker whose metrics can be read.
