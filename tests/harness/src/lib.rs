@@ -7,6 +7,7 @@
 mod database;
 pub mod deliveries;
 pub mod destinations;
+pub mod directory;
 pub mod memory_log;
 pub mod program;
 pub mod proxy;
