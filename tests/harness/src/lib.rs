@@ -8,6 +8,7 @@ mod database;
 pub mod deliveries;
 pub mod destinations;
 pub mod directory;
+pub mod event;
 pub mod memory_log;
 pub mod program;
 pub mod proxy;

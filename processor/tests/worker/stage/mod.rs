@@ -16,6 +16,7 @@ use schemas::sink::Sink;
 
 use self::sink::ScriptedSink;
 use harness::destinations::Takes;
+use harness::event::Written;
 use harness::memory_log::{MemoryLog, Shared};
 
 pub(crate) fn topic(name: &'static str) -> TopicName {
@@ -24,12 +25,13 @@ pub(crate) fn topic(name: &'static str) -> TopicName {
 
 /// An event whose id ends in `number`.
 pub(crate) fn value(number: u64, event_type: &str, data: &str) -> Bytes {
-    format!(
-        r#"{{"specversion":"1.0","id":"019cd7f6-f0e0-82b2-9fbf-{number:012}","source":"/acme/s","type":"{event_type}",
-        "subject":"c1","time":"2026-03-10T13:36:50.912Z","tenant":"acme","platform":"chatwoot",
-        "receivedtime":"2026-03-10T13:36:51.000Z","partitionkey":"acme/s/k","rawsha256":"00","data":{data}}}"#
-    )
-    .into()
+    let written = Written {
+        id: &format!("019cd7f6-f0e0-82b2-9fbf-{number:012}"),
+        event_type,
+        data,
+        ..Written::default()
+    };
+    written.value()
 }
 
 pub(crate) fn event(event_type: &str, data: &str) -> Arc<Event> {
