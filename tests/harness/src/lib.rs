@@ -1,5 +1,6 @@
 //! What the tests of several crates share, each thing once: addresses of real services, the program as a child process,
-//! receivers of deliveries, senders with signing code of their own, a TCP proxy that misbehaves, and event logs in memory.
+//! receivers of deliveries, senders with signing code of their own, a TCP proxy that misbehaves, event logs in memory, the
+//! samples, events, sources and destinations.
 //!
 //! Only for tests: everything here panics where a test should fail.
 
@@ -14,6 +15,7 @@ pub mod program;
 pub mod proxy;
 pub mod publish_log;
 pub mod receiver;
+pub mod samples;
 pub mod sender;
 
 use std::future::Future;
