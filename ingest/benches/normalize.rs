@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use harness::repository;
+use harness::samples::{headers, source};
+use http::HeaderMap;
 use ingest::normalize::{Normalized, normalize};
-use schemas::name::{SourceId, Tenant};
 use schemas::platform::Platform;
-use schemas::source::Source;
 use serde_json::{Value, json};
 
 /// A typical event of each platform.
@@ -212,31 +212,9 @@ fn compact(value: &Value) -> Vec<u8> {
 }
 
 fn samples() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas/samples")
+    repository().join("schemas/samples")
 }
 
 fn read(file: &Path) -> Vec<u8> {
     fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
-}
-
-/// Those in the file beside the sample, a `Name: value` a line.
-fn headers(sample: &Path) -> HeaderMap {
-    let lines = fs::read_to_string(sample.with_extension("headers")).unwrap_or_default();
-    let header = |line: &str| {
-        let (name, value) = line.split_once(": ").expect("a header is `Name: value`");
-        (
-            HeaderName::from_bytes(name.as_bytes()).expect("a name"),
-            HeaderValue::from_str(value).expect("a value"),
-        )
-    };
-    lines.lines().map(header).collect()
-}
-
-fn source(platform: Platform) -> Source {
-    Source::new(
-        SourceId::new("line-1").expect("valid"),
-        Tenant::new("acme").expect("valid"),
-        platform,
-        vec![],
-    )
 }

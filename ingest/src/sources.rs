@@ -127,38 +127,20 @@ impl Sources {
 
 #[cfg(test)]
 mod tests {
-
+    use harness::directory::Sources as Directory;
     use http::{HeaderMap, HeaderValue};
     use prometheus_client::registry::Registry;
     use schemas::secret::Secret;
     use schemas::source::{Scheme, TokenPlace};
     use schemas::time::Timestamp;
 
-    use parking_lot::Mutex;
-
     use super::*;
     use crate::authenticate::{MAX_SECRETS, Matched, Presented};
     use crate::decide::Reason;
     use crate::metrics::EventFamily;
 
-    #[derive(Debug)]
-    struct Changing(Mutex<Option<Arc<Source>>>);
-
-    impl Changing {
-        fn with(secret: &str) -> Arc<Self> {
-            Arc::new(Self(Mutex::new(Some(with_secret(secret)))))
-        }
-
-        fn set(&self, source: Option<Arc<Source>>) {
-            *self.0.lock() = source;
-        }
-    }
-
-    impl SourceDirectory for Changing {
-        fn find(&self, id: &str) -> Option<Arc<Source>> {
-            let source = self.0.lock();
-            source.clone().filter(|source| source.id.as_str() == id)
-        }
+    fn old_source() -> Arc<Directory> {
+        Directory::new([with_secret("the-old-secret")])
     }
 
     fn with_secret(secret: &str) -> Arc<Source> {
@@ -177,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_changed_source_counts_at_once_and_an_unchanged_one_is_kept() {
-        let directory = Changing::with("the-old-secret");
+        let directory = old_source();
         let metrics = Metrics::register(&mut Registry::default());
         let sources = Sources::new(directory.clone(), metrics);
         let lets_in = |source: &ReadySource, token: &'static str| {
@@ -207,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_removed_source_is_forgotten_with_its_metrics_once_no_request_uses_it() {
-        let directory = Changing::with("the-old-secret");
+        let directory = old_source();
         let mut registry = Registry::default();
         let sources = Sources::new(directory.clone(), Metrics::register(&mut registry));
         let metrics = || {
@@ -257,10 +239,7 @@ mod tests {
 
     #[test]
     fn an_id_of_no_source_is_unknown_and_lets_no_one_in() {
-        let sources = Sources::new(
-            Changing::with("the-old-secret"),
-            Metrics::register(&mut Registry::default()),
-        );
+        let sources = Sources::new(old_source(), Metrics::register(&mut Registry::default()));
         for id in ["", "S", "unknown", "(unknown)"] {
             let source = sources.find(id);
             assert!(sources.is_unknown(&source), "{id}");

@@ -4,8 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use harness::{Database, repository};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use harness::{Database, samples};
 use ingest::envelope::{Enveloper, Prepared};
 use schemas::event::Event;
 use schemas::name::{SinkName, SourceId, Tenant, TopicName};
@@ -34,23 +33,8 @@ struct Sent {
 fn all() -> Vec<Sent> {
     let mut all = Vec::new();
     for platform in Platform::ALL {
-        let folder = repository().join("schemas/samples").join(platform.as_str());
-        let mut files: Vec<_> = std::fs::read_dir(&folder)
-            .expect("every platform has samples")
-            .map(|entry| entry.expect("readable").path())
-            .filter(|path| path.extension().is_some_and(|extension| extension != "headers"))
-            .collect();
-        files.sort();
-        for file in files {
-            let mut headers = HeaderMap::new();
-            for line in std::fs::read_to_string(file.with_extension("headers"))
-                .unwrap_or_default()
-                .lines()
-            {
-                let (name, value) = line.split_once(": ").expect("a header is `Name: value`");
-                let name = HeaderName::from_bytes(name.as_bytes()).expect("a name");
-                headers.insert(name, HeaderValue::from_str(value).expect("a value"));
-            }
+        for file in samples::files(platform) {
+            let headers = samples::headers(&file);
             let body = [BEFORE, &std::fs::read(&file).expect("readable"), BEHIND].concat();
             let source = Source {
                 scheme: Some(Scheme::None),

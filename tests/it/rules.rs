@@ -5,12 +5,10 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use harness::destinations::Takes;
 use harness::program::{run, stderr};
 use harness::repository;
 use schemas::event::Event;
-use schemas::name::SinkName;
-use schemas::setting::Invalid;
-use schemas::sink::Destinations;
 use serde_json::json;
 
 const CONFIG: &str =
@@ -91,22 +89,13 @@ fn normalized(folder: &Path, sample: &str) -> Event {
     Event::decode(&output.stdout.trim_ascii().to_vec().into()).expect("one event")
 }
 
-/// Only the sink `http`, without an implementation.
-struct Http;
-
-impl Destinations for Http {
-    fn sinks(&self) -> Vec<SinkName> {
-        vec![SinkName::new("http").expect("valid")]
-    }
-
-    fn check(&self, _: &SinkName, _: Option<&str>) -> Result<(), Invalid> {
-        Ok(())
-    }
-}
-
 /// Returns the rules of the file that match `event`.
 fn matching(rules: &str, event: &Event) -> Vec<String> {
-    let rules = rules::Rules::parse(rules, "rules.yaml", &Http).expect("valid");
+    let http = Takes {
+        sinks: &["http"],
+        argument: true,
+    };
+    let rules = rules::Rules::parse(rules, "rules.yaml", &http).expect("valid");
     rules.matching(event).iter().map(ToString::to_string).collect()
 }
 

@@ -94,33 +94,38 @@ fn nothing_is_postponed_in_a_comment_and_no_machine_is_named() {
     );
 }
 
+/// The folders of the repository that paths in documents and comments begin with.
+const FOLDERS: [&str; 13] = [
+    "schemas/",
+    "net/",
+    "stream/",
+    "ingest/",
+    "rules/",
+    "processor/",
+    "sinks/",
+    "control/",
+    "src/",
+    "deploy/",
+    "tests/",
+    "bench/",
+    ".ci/",
+];
+
+/// Returns the paths in backticks that begin with one of our folders.
+fn quoted_paths(text: &str) -> impl Iterator<Item = &str> {
+    let is_path = |q: &&str| FOLDERS.iter().any(|f| q.starts_with(f)) && !q.contains([' ', '*', '<', '{']);
+    text.split('`').skip(1).step_by(2).filter(is_path)
+}
+
 /// Returns the targets of Markdown links, and the paths in backticks that begin with one of our folders.
 fn paths_named_in(text: &str) -> Vec<String> {
-    let folders = [
-        "schemas/",
-        "stream/",
-        "ingest/",
-        "processor/",
-        "sinks/",
-        "control/",
-        "src/",
-        "deploy/",
-        "tests/",
-        "bench/",
-        ".ci/",
-    ];
     let links = text
         .split("](")
         .skip(1)
         .filter_map(|rest| rest.split(')').next())
         .filter(|l| !l.contains("://"));
-    let quoted = text
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .filter(|q| folders.iter().any(|f| q.starts_with(f)) && !q.contains([' ', '*', '<', '{']));
     links
-        .chain(quoted)
+        .chain(quoted_paths(text))
         .map(|path| path.split('#').next().unwrap_or_default().to_owned())
         .collect()
 }
@@ -143,6 +148,24 @@ fn the_documents_name_only_files_that_exist() {
     }
     assert!(named > 20, "only {named} paths were found: the search is broken");
     check("these documents name files that do not exist", &violations);
+}
+
+/// A path in a comment counts from the root of the repository.
+#[test]
+fn the_comments_name_only_files_that_exist() {
+    let mut named = 0;
+    let mut violations = Vec::new();
+    for (file, text) in files().into_iter().filter(|(path, _)| is_rust(path)) {
+        let comments = text.lines().map(str::trim_start).filter(|line| line.starts_with("//"));
+        for path in comments.flat_map(quoted_paths) {
+            named += 1;
+            if !root().join(path).exists() {
+                violations.push(format!("{}: `{path}`", file.display()));
+            }
+        }
+    }
+    assert!(named > 10, "only {named} paths were found: the search is broken");
+    check("these comments name files that do not exist", &violations);
 }
 
 #[test]

@@ -2,7 +2,11 @@
 //!
 //! What is not known to be such a number is none: a number without its country, a hidden id, a group, a user id.
 
+use std::borrow::Cow;
+
 use schemas::data::Text;
+
+use super::json::Json;
 
 /// The fewest digits that a number with its country has (a subscriber number of four after a country code of three).
 const SHORTEST: usize = 7;
@@ -26,6 +30,14 @@ pub(super) fn as_written(text: &str) -> Option<Text<'_>> {
         return international(text);
     }
     e164(number.strip_prefix("00")?)
+}
+
+/// The same of a member: a text, or a number that stands where a text is expected.
+pub(super) fn of_json(number: Json<'_>) -> Option<Text<'_>> {
+    match number.text()? {
+        Cow::Borrowed(text) => as_written(text),
+        Cow::Owned(text) => as_written(&text).map(|number| number.into_owned().into()),
+    }
 }
 
 fn e164(number: &str) -> Option<Text<'static>> {

@@ -1,7 +1,7 @@
 //! A running ingest, its sources, and a client that writes bytes.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ingest::{Config, Drained, Ingest, serve, sign};
@@ -9,7 +9,7 @@ use prometheus_client::registry::Registry;
 use schemas::name::{SourceId, Tenant, TopicName};
 use schemas::platform::Platform;
 use schemas::secret::Secret;
-use schemas::source::{Scheme, Source, SourceDirectory, TokenPlace};
+use schemas::source::{Scheme, Source, TokenPlace};
 use schemas::time::Timestamp;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use harness::directory::Sources;
 use harness::publish_log::{Mode, TestLog};
 
 /// How long a test waits for what must happen.
@@ -27,23 +28,6 @@ pub(crate) const SECRET: &str = "cw-secret-exemplo";
 /// What must stand in the path besides, for sources with two proofs, and what may while it is rotated.
 pub(crate) const URL_SECRET: &str = "new/secret of the path";
 pub(crate) const OLD_URL_SECRET: &str = "old-secret-of-the-path";
-
-/// Sources that a test can change while they are in use.
-#[derive(Debug)]
-pub(crate) struct Directory(Mutex<Vec<Arc<Source>>>);
-
-impl Directory {
-    pub(crate) fn set(&self, sources: impl IntoIterator<Item = Arc<Source>>) {
-        *self.0.lock().expect("not poisoned") = sources.into_iter().collect();
-    }
-}
-
-impl SourceDirectory for Directory {
-    fn find(&self, id: &str) -> Option<Arc<Source>> {
-        let sources = self.0.lock().expect("not poisoned");
-        sources.iter().find(|source| source.id.as_str() == id).map(Arc::clone)
-    }
-}
 
 fn source(id: &'static str, platform: Platform, scheme: Option<Scheme>, secret: &str) -> Source {
     Source {
@@ -127,7 +111,7 @@ pub(crate) fn sources() -> Vec<Source> {
 pub(crate) struct Room {
     pub(crate) address: SocketAddr,
     pub(crate) log: Arc<TestLog>,
-    pub(crate) directory: Arc<Directory>,
+    pub(crate) directory: Arc<Sources>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) serving: JoinHandle<Drained>,
     registry: Registry,
@@ -141,7 +125,7 @@ impl Room {
     pub(crate) async fn start_at(config: Config, clock: fn() -> Timestamp) -> Self {
         let log = Arc::new(TestLog::new(Mode::Acknowledge));
         let mut registry = Registry::default();
-        let directory = Arc::new(Directory(Mutex::new(sources().into_iter().map(Arc::new).collect())));
+        let directory = Sources::new(sources().into_iter().map(Arc::new));
         let topic = TopicName::new("forebay.events").expect("valid");
         let ingest = Ingest::with_clock(config, directory.clone(), log.clone(), topic, &mut registry, clock)
             .expect("good settings");

@@ -34,20 +34,10 @@ mod zendesk;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use harness::samples::{self, source};
+use http::{HeaderMap, HeaderValue};
 use ingest::normalize::{NewEvent, Normalized, normalize};
-use schemas::name::{SourceId, Tenant};
 use schemas::platform::Platform;
-use schemas::source::Source;
-
-fn source(platform: Platform) -> Source {
-    Source::new(
-        SourceId::new("line-1").expect("valid"),
-        Tenant::new("acme").expect("valid"),
-        platform,
-        vec![],
-    )
-}
 
 fn headers() -> HeaderMap {
     let mut headers = HeaderMap::new();
@@ -75,14 +65,7 @@ struct Sample {
 fn samples_of(platform: Platform) -> Vec<Sample> {
     let of = |file: PathBuf| {
         let mut headers = headers();
-        for line in fs::read_to_string(file.with_extension("headers"))
-            .unwrap_or_default()
-            .lines()
-        {
-            let (name, value) = line.split_once(": ").expect("a header is `Name: value`");
-            let name = HeaderName::from_bytes(name.as_bytes()).expect("a name");
-            headers.insert(name, HeaderValue::from_str(value).expect("a value"));
-        }
+        headers.extend(samples::headers(&file));
         Sample {
             platform,
             name: file.file_stem().expect("a name").to_string_lossy().into_owned(),
@@ -90,9 +73,7 @@ fn samples_of(platform: Platform) -> Vec<Sample> {
             headers,
         }
     };
-    let files = files_of(&below("../schemas/samples").join(platform.as_str()));
-    let is_body = |file: &PathBuf| file.extension().is_some_and(|extension| extension != "headers");
-    files.into_iter().filter(is_body).map(of).collect()
+    samples::files(platform).into_iter().map(of).collect()
 }
 
 /// The events of a body that is not a ping.

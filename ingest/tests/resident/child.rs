@@ -6,6 +6,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use harness::directory::Sources;
 use ingest::{Config, Ingest, serve};
 use prometheus_client::registry::Registry;
 use schemas::BoxFuture;
@@ -14,7 +15,7 @@ use schemas::name::{SourceId, Tenant, TopicName};
 use schemas::platform::Platform;
 use schemas::record::{Offset, Partition, Position, Record};
 use schemas::secret::Secret;
-use schemas::source::{Source, SourceDirectory};
+use schemas::source::Source;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -108,7 +109,7 @@ pub(crate) fn serve_until_input_ends() {
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        let directory = Arc::new(Directory(Arc::new(source())));
+        let directory = Sources::new([Arc::new(source())]);
         let topic = TopicName::new("forebay.events").expect("valid");
         let ingest = Ingest::new(config, directory, Arc::new(Copying), topic, &mut Registry::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -119,15 +120,6 @@ pub(crate) fn serve_until_input_ends() {
         end.await.expect("no panic").expect("an input");
         serving.abort();
     });
-}
-
-#[derive(Debug)]
-struct Directory(Arc<Source>);
-
-impl SourceDirectory for Directory {
-    fn find(&self, id: &str) -> Option<Arc<Source>> {
-        (self.0.id.as_str() == id).then(|| Arc::clone(&self.0))
-    }
 }
 
 /// Does with memory what Kafka's producer does: queues a copy of its own until the acknowledgement comes.

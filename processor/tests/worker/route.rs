@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use crate::stage::event;
 use crate::stage::sink::{ScriptedSink, each};
-use crate::stage::{Takes, event};
+use harness::destinations::Takes;
 use harness::memory_log::partition;
 use processor::Metrics;
 use processor::route::Router;

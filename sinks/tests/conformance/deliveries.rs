@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use bytes::Bytes;
+use harness::event::Written;
 use schemas::event::Event;
 use schemas::id::EventId;
 use schemas::name::{SourceId, Tenant, TopicName};
@@ -30,9 +30,19 @@ impl Sample<'_> {
         let (tenant, source) = (Tenant::new(TENANT).expect("valid"), SourceId::new("s").expect("valid"));
         let id = EventId::derive(time, &tenant, &source, &[&number.to_string()]);
         let (key, hash) = (format!("{TENANT}/s/{}", self.key), "ab".repeat(32));
-        let value = Bytes::from(format!(
-            r#"{{"specversion":"1.0","id":"{id}","source":"/{TENANT}/s","type":"message.created","subject":"c","time":"{time}","tenant":"{TENANT}","platform":"chatwoot","receivedtime":"{time}","partitionkey":"{key}","rawsha256":"{hash}","data":{{"message":{{"id":"{number}"}},"raw":{{"id":{number}}}}}}}"#
-        ));
+        let (id, time) = (id.to_string(), time.to_string());
+        let written = Written {
+            id: &id,
+            source: &format!("/{TENANT}/s"),
+            time: &time,
+            tenant: TENANT,
+            received_time: &time,
+            partition_key: &key,
+            raw_sha256: &hash,
+            data: &format!(r#"{{"message":{{"id":"{number}"}},"raw":{{"id":{number}}}}}"#),
+            ..Written::default()
+        };
+        let value = written.value();
         Delivery {
             event: Arc::new(Event::decode(&value).expect("an event")),
             partition: Arc::new(partition()),

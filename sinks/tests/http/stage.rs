@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
+use harness::event::Written;
 use net::client::Client;
 use prometheus_client::registry::Registry;
 use schemas::endpoint::{Endpoint, EndpointDirectory};
@@ -99,11 +99,20 @@ pub(crate) fn endpoint(id: &'static str, url: &str) -> Endpoint {
 }
 
 pub(crate) fn event(tenant: &str, event_type: &str) -> Event {
-    let value = format!(
-        r#"{{"specversion":"1.0","id":"{EVENT_ID}","source":"/{tenant}/s","type":"{event_type}","time":"2026-03-10T13:36:50.912Z","tenant":"{tenant}","platform":"chatwoot","receivedtime":"2026-03-10T13:36:51Z","partitionkey":"{tenant}/s/1","traceparent":"{TRACEPARENT}","rawsha256":"","data":{{"raw": {{ "text":"Olá" }}}}"#
-    );
-    // `raw` closes with a brace of its own.
-    Event::decode(&Bytes::from(value + "}")).expect("an event")
+    let written = Written {
+        id: EVENT_ID,
+        source: &format!("/{tenant}/s"),
+        event_type,
+        subject: None,
+        tenant,
+        received_time: "2026-03-10T13:36:51Z",
+        partition_key: &format!("{tenant}/s/1"),
+        traceparent: Some(TRACEPARENT),
+        raw_sha256: "",
+        data: r#"{"raw": { "text":"Olá" }}"#,
+        ..Written::default()
+    };
+    written.event()
 }
 
 /// One delivery per target, each of a conversation of its own.

@@ -69,18 +69,6 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let database = self.database.clone();
-        // The runtime of the test may be ending.
-        let removing = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.expect("a runtime").block_on(database.remove());
-        });
-        removing.join().expect("removed");
-    }
-}
-
 impl Harness for Server {
     fn sink(&self) -> &dyn Sink {
         &self.sink

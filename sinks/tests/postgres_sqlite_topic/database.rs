@@ -1,43 +1,29 @@
 //! A database of its own for every test, dropped afterwards.
 
-use std::panic::{AssertUnwindSafe, resume_unwind};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
 
-use futures_util::FutureExt as _;
 use schemas::name::SinkName;
 use schemas::secret::Secret;
 use schemas::sink::Outcome;
-use schemas::time::Timestamp;
 use sinks::postgres::{self, Config, PostgresSink};
 use sinks::table::Metrics;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use url::Url;
 
-#[derive(Debug, Clone)]
+/// A database as one of its users sees it; it is removed with the last of these.
+#[derive(Debug)]
 pub(crate) struct Database {
     pub(crate) url: Url,
+    owned: Arc<harness::Database>,
 }
 
 pub(crate) fn server() -> Url {
     harness::service("FOREBAY_TEST_POSTGRES").parse().expect("a URL")
 }
 
-async fn on_server(statement: String) {
-    let mut connection = PgConnection::connect(server().as_str()).await.expect("the test server");
-    sqlx::raw_sql(AssertSqlSafe(statement))
-        .execute(&mut connection)
-        .await
-        .expect("the right to make databases");
-}
-
 /// Runs `test` on an empty database.
 pub(crate) async fn with_empty_database<F: Future<Output = ()>>(test: impl FnOnce(Database) -> F) {
-    let database = Database::create().await;
-    let result = AssertUnwindSafe(test(database.clone())).catch_unwind().await;
-    database.remove().await;
-    if let Err(panic) = result {
-        resume_unwind(panic);
-    }
+    test(Database::create().await).await;
 }
 
 /// Runs `test` on a migrated database.
@@ -56,24 +42,13 @@ pub(crate) fn sink_name() -> SinkName {
 }
 
 impl Database {
-    /// An empty database, to be given to [`remove`](Self::remove).
+    /// An empty database, as its owner.
     pub(crate) async fn create() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "forebay_sinks_{}_{}_{}",
-            Timestamp::now().millis(),
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
-        on_server(format!("CREATE DATABASE {name}")).await;
-        let mut url = server();
-        url.set_path(&name);
-        Self { url }
-    }
-
-    pub(crate) async fn remove(&self) {
-        let name = self.url.path().trim_start_matches('/');
-        on_server(format!("DROP DATABASE {name} WITH (FORCE)")).await;
+        let owned = harness::Database::create().await;
+        Self {
+            url: owned.url.parse().expect("a URL"),
+            owned: Arc::new(owned),
+        }
     }
 
     pub(crate) fn config(&self) -> Config {
@@ -89,7 +64,8 @@ impl Database {
         self.run(format!("CREATE ROLE {name} LOGIN")).await;
         let mut url = self.url.clone();
         url.set_username(&name).expect("a user");
-        (Self { url }, name)
+        let owned = Arc::clone(&self.owned);
+        (Self { url, owned }, name)
     }
 
     pub(crate) async fn drop_user(&self, name: &str) {
@@ -125,10 +101,6 @@ impl Database {
     pub(crate) async fn rows(&self) -> i64 {
         self.value("SELECT count(*) FROM event").await
     }
-}
-
-pub(crate) fn all_delivered(outcomes: &[Outcome]) -> bool {
-    outcomes.iter().all(|outcome| *outcome == Outcome::Delivered)
 }
 
 /// The reason of a rejection.

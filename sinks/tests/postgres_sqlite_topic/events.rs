@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use harness::event::Written;
 use schemas::event::Event;
 use schemas::id::EventId;
 use schemas::name::{SourceId, Tenant, TopicName};
@@ -63,20 +63,23 @@ impl Sample {
     }
 
     pub(crate) fn delivery(&self, offset: i64) -> Delivery {
-        let text = |text: &str| serde_json::to_string(text).expect("a string");
-        let time = Timestamp::from_millis(self.time_ms).expect("in range");
-        let value = format!(
-            r#"{{"specversion":"1.0","id":"{}",{}"source":"/acme/wa-1","type":"{}","subject":{},"time":"{time}","tenant":"acme","platform":"baileys","receivedtime":"{time}","partitionkey":{},"rawsha256":{},"data":{{{},"raw":{}}}}}"#,
-            self.id(),
-            if self.received { r#""idtime":"received","# } else { "" },
-            self.event_type,
-            text(&self.subject),
-            text(&self.partition_key()),
-            text(&self.rawsha256),
-            self.data,
-            self.raw,
-        );
-        let value = Bytes::from(value);
+        let time = Timestamp::from_millis(self.time_ms).expect("in range").to_string();
+        let written = Written {
+            id: &self.id().to_string(),
+            received: self.received,
+            source: "/acme/wa-1",
+            event_type: &self.event_type,
+            subject: Some(&self.subject),
+            time: &time,
+            tenant: "acme",
+            platform: "baileys",
+            received_time: &time,
+            partition_key: &self.partition_key(),
+            traceparent: None,
+            raw_sha256: &self.rawsha256,
+            data: &format!(r#"{{{},"raw":{}}}"#, self.data, self.raw),
+        };
+        let value = written.value();
         Delivery {
             event: Arc::new(Event::decode(&value).expect("an event")),
             partition: Arc::new(partition(0)),

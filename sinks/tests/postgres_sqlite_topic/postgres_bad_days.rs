@@ -9,7 +9,8 @@ use sinks::postgres::PostgresSink;
 use sinks::table::Metrics;
 use sqlx::Connection as _;
 
-use crate::database::{Database, all_delivered, sink_name, with_database};
+use crate::conformance::all_delivered;
+use crate::database::{Database, sink_name, with_database};
 use crate::events::{batch, kept, partition, sample, samples};
 use crate::proxy::proxy;
 

@@ -3,7 +3,8 @@
 use schemas::record::Offset;
 use schemas::sink::{Outcome, Sink as _};
 
-use crate::database::{all_delivered, rejected, with_database};
+use crate::conformance::all_delivered;
+use crate::database::{rejected, with_database};
 use crate::events::{batch, checkpoint, kept, sample, samples};
 
 #[tokio::test]

@@ -2,7 +2,8 @@
 
 use schemas::sink::{KeepsProgress as _, Sink as _};
 
-use crate::database::{all_delivered, with_database};
+use crate::conformance::all_delivered;
+use crate::database::with_database;
 use crate::events::{batch, progress, sample, samples};
 
 /// The statements after the colon.

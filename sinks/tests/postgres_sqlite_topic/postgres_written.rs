@@ -9,7 +9,8 @@ use sqlx::Row as _;
 use tokio::sync::Barrier;
 use uuid::Uuid;
 
-use crate::database::{all_delivered, with_database};
+use crate::conformance::all_delivered;
+use crate::database::with_database;
 use crate::events::{TIME_MS, batch, batch_of, checkpoint, kept, sample, samples};
 
 #[tokio::test]

@@ -4,7 +4,8 @@ use schemas::record::{PartitionProgress, TopicId};
 use schemas::sink::{KeepsProgress, Sink};
 use sinks::table::Metrics;
 
-use crate::database::{all_delivered, sink_name, with_database};
+use crate::conformance::all_delivered;
+use crate::database::{sink_name, with_database};
 use crate::events::{batch, partition, progress, sample, samples};
 use crate::sqlite::File;
 

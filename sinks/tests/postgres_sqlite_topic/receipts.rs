@@ -4,7 +4,8 @@ use schemas::record::Offset;
 use schemas::sink::{Outcome, Sink};
 use sinks::sqlite::SqliteSink;
 
-use crate::database::{all_delivered, rejected, with_database};
+use crate::conformance::all_delivered;
+use crate::database::{rejected, with_database};
 use crate::events::{batch, kept, sample};
 use crate::sqlite::File;
 

@@ -12,7 +12,8 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 use tempfile::TempDir;
 
-use crate::database::{all_delivered, rejected};
+use crate::conformance::all_delivered;
+use crate::database::rejected;
 use crate::events::{batch, batch_of, checkpoint, kept, sample, samples};
 
 /// A database file in a folder of its own.

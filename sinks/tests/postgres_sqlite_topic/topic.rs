@@ -1,106 +1,16 @@
 //! The sink `topic` against an event log in memory that fails by script.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
-use schemas::BoxFuture;
-use schemas::log::{LogError, Publish, PublishError};
+use harness::publish_log::{Mode, TestLog};
+use schemas::log::{Publish, PublishError};
 use schemas::name::{SinkName, TopicName};
-use schemas::record::{Header, Offset, Partition, Position, Record};
+use schemas::record::{Header, Record};
 use schemas::sink::{Batch, Outcome, Sink as _, Target};
 use sinks::topic::{Config, TopicSink, check_argument};
 
 use crate::database::rejected;
 use crate::events::{Sample, batch, sample};
-
-#[derive(Debug, Clone, Copy)]
-enum Failure {
-    Unavailable,
-    TooLarge,
-}
-
-/// What was published in its order, and what is to fail: by the record's value, once per entry.
-#[derive(Debug, Default)]
-struct Log {
-    published: Mutex<Vec<(TopicName, Record)>>,
-    script: Mutex<HashMap<Vec<u8>, Failure>>,
-    down: bool,
-}
-
-impl Log {
-    fn values(&self, topic: &str) -> Vec<Record> {
-        let published = self.published.lock().expect("no test panics here");
-        published
-            .iter()
-            .filter(|(t, _)| t.as_str() == topic)
-            .map(|(_, r)| r.clone())
-            .collect()
-    }
-}
-
-impl Publish for Log {
-    fn publish<'a>(&'a self, topic: &'a TopicName, record: Record) -> BoxFuture<'a, Result<Position, PublishError>> {
-        Box::pin(async move {
-            // Some take longer than others: what is not kept in order by the sink comes out of order.
-            for _ in 0..(record.value[60] % 7) {
-                tokio::task::yield_now().await;
-            }
-            if self.down {
-                return Err(PublishError::Unavailable {
-                    reason: "broker away".into(),
-                });
-            }
-            match self
-                .script
-                .lock()
-                .expect("no test panics here")
-                .remove(&record.value[..])
-            {
-                Some(Failure::Unavailable) => {
-                    return Err(PublishError::Unavailable {
-                        reason: "no ack".into(),
-                    });
-                }
-                Some(Failure::TooLarge) => {
-                    return Err(PublishError::TooLarge {
-                        size_bytes: 10,
-                        limit_bytes: 5,
-                    });
-                }
-                None => {}
-            }
-            let mut published = self.published.lock().expect("no test panics here");
-            published.push((topic.clone(), record));
-            let partition = Partition {
-                topic: topic.clone(),
-                index: 0,
-            };
-            Ok(Position {
-                partition,
-                offset: Offset(i64::try_from(published.len()).expect("few")),
-            })
-        })
-    }
-
-    fn publish_to<'a>(&'a self, _: &'a Partition, _: Record) -> BoxFuture<'a, Result<Position, PublishError>> {
-        unreachable!("the sink publishes by key")
-    }
-
-    fn ready<'a>(&'a self, topic: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>> {
-        assert_eq!(topic.as_str(), "forebay.events", "a topic that exists if the log does");
-        let answer = if self.down {
-            Err(LogError::Unavailable("broker away".into()))
-        } else {
-            Ok(())
-        };
-        Box::pin(std::future::ready(answer))
-    }
-
-    fn flush(&self, _: Duration) -> BoxFuture<'_, Result<(), LogError>> {
-        Box::pin(std::future::ready(Ok(())))
-    }
-}
 
 fn name(topic: &'static str) -> TopicName {
     TopicName::new(topic).expect("valid")
@@ -110,8 +20,19 @@ fn own_topics() -> Vec<TopicName> {
     vec![name("forebay.events"), name("forebay.dead-letters")]
 }
 
-fn sink(log: &Arc<Log>) -> TopicSink {
-    let log: Arc<dyn Publish> = Arc::<Log>::clone(log);
+/// A log that takes longer for some records than for others: what the sink does not keep in order comes out of order.
+fn uneven() -> Arc<TestLog> {
+    Arc::new(TestLog::new(Mode::Uneven))
+}
+
+fn no_ack() -> PublishError {
+    PublishError::Unavailable {
+        reason: "no ack".into(),
+    }
+}
+
+fn sink(log: &Arc<TestLog>) -> TopicSink {
+    let log: Arc<dyn Publish> = Arc::<TestLog>::clone(log);
     TopicSink::new(
         Config::default(),
         SinkName::new("topic").expect("valid"),
@@ -140,7 +61,7 @@ fn of_conversation(conversation: &str, count: usize) -> Vec<Sample> {
 
 #[test]
 fn a_rule_must_name_a_topic_and_not_one_of_our_own() {
-    let sink = sink(&Arc::default());
+    let sink = sink(&uneven());
     let check = |argument| check_argument(sink.name(), &own_topics(), argument);
     assert_eq!(check(Some("vip-tickets")), Ok(()));
     for (argument, expected) in [
@@ -160,7 +81,7 @@ fn a_rule_must_name_a_topic_and_not_one_of_our_own() {
 
 #[tokio::test]
 async fn the_record_is_published_as_it_is() {
-    let log = Arc::new(Log::default());
+    let log = uneven();
     let mut batch = to("vip", 0, &[sample("a")]);
     let record = Arc::make_mut(&mut batch.deliveries[0].record);
     record.record.headers.push(Header {
@@ -170,17 +91,17 @@ async fn the_record_is_published_as_it_is() {
     let expected = record.record.clone();
     let outcomes = sink(&log).deliver(&batch).await.expect("available");
     assert_eq!(outcomes, [Outcome::Delivered]);
-    assert_eq!(log.values("vip"), [expected]);
+    assert_eq!(log.durable_in("vip"), [expected]);
 }
 
 #[tokio::test]
 async fn the_order_of_each_key_is_kept() {
-    let log = Arc::new(Log::default());
+    let log = uneven();
     let (a, b) = (of_conversation("a", 40), of_conversation("b", 40));
     let mixed: Vec<_> = a.iter().zip(&b).flat_map(|(a, b)| [a.clone(), b.clone()]).collect();
     let batch = to("vip", 0, &mixed);
     sink(&log).deliver(&batch).await.expect("available");
-    let published = log.values("vip");
+    let published = log.durable_in("vip");
     assert_eq!(published.len(), 80);
     for key in ["acme/wa-1/a", "acme/wa-1/b"] {
         let of_key = |records: Vec<Record>| records.into_iter().filter(|r| r.key == key).collect::<Vec<_>>();
@@ -191,7 +112,7 @@ async fn the_order_of_each_key_is_kept() {
 
 #[tokio::test]
 async fn after_a_failure_its_key_waits_and_other_keys_do_not() {
-    let log = Arc::new(Log::default());
+    let log = uneven();
     let mut events = of_conversation("a", 4);
     events.extend(of_conversation("b", 2));
     let mut batch = to("vip", 0, &events);
@@ -199,9 +120,13 @@ async fn after_a_failure_its_key_waits_and_other_keys_do_not() {
     let mut elsewhere = batch.deliveries[2].clone();
     elsewhere.target = Target::Named("other".into());
     batch.deliveries.push(elsewhere);
-    let value = |index: usize| batch.deliveries[index].record.record.value.to_vec();
-    let script = HashMap::from([(value(1), Failure::Unavailable), (value(4), Failure::TooLarge)]);
-    *log.script.lock().expect("unused yet") = script;
+    let value = |index: usize| batch.deliveries[index].record.record.value.clone();
+    let too_large = PublishError::TooLarge {
+        size_bytes: 10,
+        limit_bytes: 5,
+    };
+    log.fail_once(value(1), no_ack());
+    log.fail_once(value(4), too_large);
 
     let sink = sink(&log);
     let outcomes = sink.deliver(&batch).await.expect("available");
@@ -215,12 +140,12 @@ async fn after_a_failure_its_key_waits_and_other_keys_do_not() {
     assert!(rejected(&outcomes[4]).contains("topic `vip`: a record of 10 bytes"));
     assert_eq!(outcomes[5], Outcome::Delivered, "what is rejected holds nothing up");
     assert_eq!(outcomes[6], Outcome::Delivered);
-    assert_eq!(log.values("vip").len(), 2);
+    assert_eq!(log.durable_in("vip").len(), 2);
 
     batch.deliveries = batch.deliveries.drain(1..4).collect();
     sink.deliver(&batch).await.expect("available");
     let of_a: Vec<_> = log
-        .values("vip")
+        .durable_in("vip")
         .into_iter()
         .filter(|r| r.key == "acme/wa-1/a")
         .collect();
@@ -233,10 +158,7 @@ async fn after_a_failure_its_key_waits_and_other_keys_do_not() {
 
 #[tokio::test]
 async fn a_log_that_is_down_takes_no_attempts_from_the_deliveries() {
-    let log = Arc::new(Log {
-        down: true,
-        ..Log::default()
-    });
+    let log = Arc::new(TestLog::new(Mode::Away));
     let sink = sink(&log);
     assert!(sink.ready().await.is_err());
     let error = sink
@@ -247,22 +169,20 @@ async fn a_log_that_is_down_takes_no_attempts_from_the_deliveries() {
         error.to_string(),
         "sink `topic` is unavailable: event log unavailable: broker away"
     );
+    let exists = |topic: &TopicName| topic.as_str() == "forebay.events";
+    assert!(log.asked().iter().all(exists), "a topic that exists if the log does");
 
     // A log that is fine but does not take this topic: the deliveries are tried again one by one, with a limit.
-    let log = Arc::new(Log::default());
+    let log = uneven();
     let batch = to("vip", 0, &of_conversation("a", 1));
-    let value = batch.deliveries[0].record.record.value.to_vec();
-    log.script
-        .lock()
-        .expect("unused yet")
-        .insert(value, Failure::Unavailable);
+    log.fail_once(batch.deliveries[0].record.record.value.clone(), no_ack());
     let outcomes = self::sink(&log).deliver(&batch).await.expect("the log is up");
     assert!(matches!(&outcomes[..], [Outcome::Retry { .. }]));
 }
 
 #[tokio::test]
 async fn a_target_that_rules_should_never_have_named_is_rejected() {
-    let log = Arc::new(Log::default());
+    let log = uneven();
     for target in ["forebay.events", "not a topic"] {
         let outcomes = sink(&log)
             .deliver(&to(target, 0, &[sample("a")]))
@@ -270,5 +190,5 @@ async fn a_target_that_rules_should_never_have_named_is_rejected() {
             .expect("available");
         assert!(rejected(&outcomes[0]).contains(target));
     }
-    assert!(log.published.lock().expect("no test panics here").is_empty());
+    assert!(log.durable().is_empty());
 }

@@ -4,7 +4,8 @@
 use schemas::sink::Sink as _;
 use serde_json::{Value, json};
 
-use crate::database::{all_delivered, with_database};
+use crate::conformance::all_delivered;
+use crate::database::with_database;
 use crate::events::{Sample, TIME_MS, batch, sample};
 use crate::sqlite::File;
 

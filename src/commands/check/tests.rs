@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Error;
+use harness::destinations::Takes;
 use schemas::BoxFuture;
 use schemas::event::Event;
 use schemas::log::{
@@ -12,8 +13,7 @@ use schemas::log::{
 };
 use schemas::name::{GroupName, SinkName, TopicName};
 use schemas::record::{Partition, PartitionProgress, Position, Record};
-use schemas::setting::Invalid;
-use schemas::sink::{Batch, Destinations, Outcome, Sink, Target, Unavailable};
+use schemas::sink::{Batch, Outcome, Sink, Target, Unavailable};
 
 use super::connected::check;
 use crate::config::EventLogConfig;
@@ -100,20 +100,6 @@ impl Administer for Log {
     }
 }
 
-struct Both;
-
-impl Destinations for Both {
-    fn sinks(&self) -> Vec<SinkName> {
-        ["http", "postgres"]
-            .map(|name| SinkName::new(name).expect("a name"))
-            .into()
-    }
-
-    fn check(&self, _: &SinkName, _: Option<&str>) -> Result<(), Invalid> {
-        Ok(())
-    }
-}
-
 #[derive(Debug)]
 struct Named(SinkName, Option<&'static str>);
 
@@ -147,7 +133,11 @@ async fn checked(log: Log, postgres: Option<&'static str>) -> Result<(), Error> 
         Arc::new(Named(name("http"), None)),
         Arc::new(Named(name("postgres"), postgres)),
     ];
-    let rules = rules::Rules::everything(&Both);
+    let both = Takes {
+        sinks: &["http", "postgres"],
+        argument: true,
+    };
+    let rules = rules::Rules::everything(&both);
     let log: Arc<dyn EventLog> = Arc::new(log);
     check(
         &log,

@@ -165,7 +165,7 @@ impl Differs {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
+    use harness::event::Written;
     use schemas::name::{SourceId, Tenant};
 
     use super::*;
@@ -174,15 +174,23 @@ mod tests {
         let time = Timestamp::from_millis(received_ms.unwrap_or(1_773_149_810_912)).expect("in range");
         let (tenant, source) = (Tenant::new("t").expect("valid"), SourceId::new("s").expect("valid"));
         let id = EventId::derive(time, &tenant, &source, &[identity]);
-        let idtime = if received_ms.is_some() {
-            r#""idtime":"received","#
-        } else {
-            ""
+        let (id, time) = (id.to_string(), time.to_string());
+        let written = Written {
+            id: &id,
+            received: received_ms.is_some(),
+            source: "/t/s",
+            event_type: "unmapped",
+            subject: None,
+            time: &time,
+            tenant: "t",
+            platform: "standard",
+            received_time: &time,
+            partition_key: "t/s/c",
+            traceparent: None,
+            raw_sha256: "",
+            data: &format!(r#"{{"raw":{raw}}}"#),
         };
-        let value = format!(
-            r#"{{"specversion":"1.0","id":"{id}",{idtime}"source":"/t/s","type":"unmapped","time":"{time}","tenant":"t","platform":"standard","receivedtime":"{time}","partitionkey":"t/s/c","rawsha256":"","data":{{"raw":{raw}}}}}"#
-        );
-        Event::decode(&Bytes::from(value)).expect("an event")
+        written.event()
     }
 
     fn at(offset: i64) -> Place {

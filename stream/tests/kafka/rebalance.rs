@@ -111,15 +111,7 @@ async fn member(
 }
 
 async fn eventually(what: &str, ledger: &Shared, condition: impl Fn(&Ledger) -> bool) {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    while !condition(&ledger.lock().expect("a ledger")) {
-        assert!(
-            tokio::time::Instant::now() < deadline,
-            "{what}: {:?}",
-            ledger.lock().expect("a ledger").owned
-        );
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    harness::until(what, PATIENCE, || condition(&ledger.lock().expect("a ledger"))).await;
 }
 
 async fn write(log: &dyn EventLog, topic: &TopicName, numbers: std::ops::Range<usize>) {

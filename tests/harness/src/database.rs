@@ -1,8 +1,14 @@
 //! A PostgreSQL database for one test, on the real server.
 
+use std::time::Duration;
+
 use crate::{service, unique};
 
-/// Dropped by [`drop`](Database::drop), which a test calls at its end.
+/// How long removing a database may take while a test ends.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A database that is removed together with this, after a panic too. [`drop`](Database::drop) does so without blocking the
+/// runtime.
 #[derive(Debug)]
 pub struct Database {
     /// Its URL, with the database in it.
@@ -11,6 +17,7 @@ pub struct Database {
     pub pool: sqlx::PgPool,
     name: String,
     server: String,
+    removed: bool,
 }
 
 impl Database {
@@ -30,12 +37,13 @@ impl Database {
             .expect("a database");
         admin.close().await;
         let url = format!("{}/{name}", server.rsplit_once('/').expect("a URL with a database").0);
-        let pool = sqlx::PgPool::connect(&url).await.expect("the new database");
+        let pool = sqlx::PgPool::connect_lazy(&url).expect("a URL with a database");
         Self {
             url,
             pool,
             name,
             server,
+            removed: false,
         }
     }
 
@@ -48,16 +56,38 @@ impl Database {
     }
 
     /// Drops the database, whoever is still connected.
-    pub async fn drop(self) {
+    pub async fn drop(mut self) {
+        self.removed = true;
         self.pool.close().await;
-        let admin = sqlx::PgPool::connect(&self.server)
-            .await
-            .expect("the test database server");
-        let drop = format!("DROP DATABASE {} WITH (FORCE)", self.name);
-        sqlx::query(sqlx::AssertSqlSafe(drop))
-            .execute(&admin)
-            .await
-            .expect("dropped");
-        admin.close().await;
+        remove(&self.server, &self.name).await;
     }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if self.removed {
+            return;
+        }
+        let (server, name) = (self.server.clone(), self.name.clone());
+        // The runtime of the test may be ending.
+        let removing = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let removed = async { tokio::time::timeout(PATIENCE, remove(&server, &name)).await };
+            runtime.expect("a runtime").block_on(removed).expect("removed in time");
+        });
+        let removed = removing.join();
+        // A second panic would hide the first.
+        if !std::thread::panicking() {
+            removed.expect("removed");
+        }
+    }
+}
+
+async fn remove(server: &str, name: &str) {
+    let admin = sqlx::PgPool::connect(server).await.expect("the test database server");
+    sqlx::query(sqlx::AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)")))
+        .execute(&admin)
+        .await
+        .expect("dropped");
+    admin.close().await;
 }

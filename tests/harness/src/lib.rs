@@ -1,16 +1,21 @@
 //! What the tests of several crates share, each thing once: addresses of real services, the program as a child process,
-//! receivers of deliveries, senders with signing code of their own, a TCP proxy that misbehaves, and event logs in memory.
+//! receivers of deliveries, senders with signing code of their own, a TCP proxy that misbehaves, event logs in memory, the
+//! samples, events, sources and destinations.
 //!
 //! Only for tests: everything here panics where a test should fail.
 
 #[cfg(feature = "postgres")]
 mod database;
 pub mod deliveries;
+pub mod destinations;
+pub mod directory;
+pub mod event;
 pub mod memory_log;
 pub mod program;
 pub mod proxy;
 pub mod publish_log;
 pub mod receiver;
+pub mod samples;
 pub mod sender;
 
 use std::future::Future;

@@ -4,10 +4,9 @@ use schemas::data::{Contact, Data, Presence, PresenceOf, Text};
 
 use super::changes::Changes;
 use super::channels::is_group;
-use super::people::phone_of;
 use super::{Body, in_account};
 use crate::normalize::json::Json;
-use crate::normalize::{NewEvent, Webhook, digest};
+use crate::normalize::{NewEvent, Webhook, digest, phone};
 
 impl<'a> Body<'a> {
     pub(super) fn contact(&self, event: &Text<'a>, webhook: &Webhook<'a, '_>) -> Option<NewEvent<'a>> {
@@ -30,7 +29,7 @@ impl<'a> Body<'a> {
         let contact = Contact {
             id: id.clone(),
             name: changes.after("name", self.name).text(),
-            phone: phone_of(changes.after("phone_number", self.phone_number)),
+            phone: phone::of_json(changes.after("phone_number", self.phone_number)),
             email: changes.after("email", self.email).text(),
             identifier: identifier.text(),
             group: is_group([self.group_type, Json::default()], [identifier, Json::default()]),

@@ -1,8 +1,6 @@
 //! Agents, contacts and bots.
 
-use std::borrow::Cow;
-
-use schemas::data::{Party, PartyKind, Text};
+use schemas::data::{Party, PartyKind};
 
 use super::Named;
 use crate::normalize::json::{Json, object};
@@ -25,7 +23,9 @@ impl<'a> User<'a> {
     /// of a change, the author may be a rule or an inbox.
     pub(super) fn party(&self, otherwise: Option<PartyKind>) -> Option<Party<'a>> {
         let kind = self.kind.text();
-        let (id, name, phone) = (self.id.text(), self.name.text(), phone_of(self.phone_number));
+        // Chatwoot takes numbers in E.164 only; old versions took what was typed.
+        let phone = phone::of_json(self.phone_number);
+        let (id, name) = (self.id.text(), self.name.text());
         if kind.is_none() && id.is_none() && name.is_none() && phone.is_none() {
             return None;
         }
@@ -43,13 +43,5 @@ impl<'a> User<'a> {
             phone,
             alternate_id: self.identifier.text(),
         })
-    }
-}
-
-/// Chatwoot takes numbers in E.164 only; old versions took what was typed.
-pub(super) fn phone_of(number: Json<'_>) -> Option<Text<'_>> {
-    match number.text()? {
-        Cow::Borrowed(text) => phone::as_written(text),
-        Cow::Owned(text) => phone::as_written(&text).map(|number| number.into_owned().into()),
     }
 }

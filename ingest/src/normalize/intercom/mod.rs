@@ -17,9 +17,9 @@ use schemas::event::Raw;
 
 use super::handshake::Handshake;
 use super::json::{Json, object};
-use super::{Adapter, Because, Forbidden, NewEvent, Normalized, Reply, Webhook};
+use super::{Adapter, Because, Forbidden, NewEvent, Normalized, Reply, Webhook, phone};
 use parts::PartList;
-use people::{Named, phone_of};
+use people::Named;
 
 pub(super) const ADAPTER: Adapter = Adapter {
     handshake,
@@ -220,7 +220,8 @@ impl<'a, 't> Notification<'a, 't> {
         Some(Contact {
             id: item.id.text()?,
             name: item.name.text(),
-            phone: phone_of(item.phone),
+            // Kept as it was typed or imported.
+            phone: phone::of_json(item.phone),
             email: item.email.text(),
             identifier: item.external_id.text().or_else(|| item.user_id.text()),
             changed: changed(self.topic),

@@ -1,11 +1,8 @@
 //! Customers, agents and bots.
 
-use std::borrow::Cow;
-
 use schemas::data::{Party, PartyKind, Text};
 
 use crate::normalize::json::{Json, object};
-use crate::normalize::phone;
 
 object! {
     Named {
@@ -54,12 +51,4 @@ impl<'a> Named<'a> {
 /// A person's id: 0 is no one.
 pub(super) fn known(id: Json<'_>) -> Option<Text<'_>> {
     id.text().filter(|id| id != "0")
-}
-
-/// Numbers are kept as they are typed or imported.
-pub(super) fn phone_of(number: Json<'_>) -> Option<Text<'_>> {
-    match number.text()? {
-        Cow::Borrowed(text) => phone::as_written(text),
-        Cow::Owned(text) => phone::as_written(&text).map(|number| number.into_owned().into()),
-    }
 }

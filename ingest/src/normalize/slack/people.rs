@@ -1,7 +1,5 @@
 //! Channels, who is in them, and the people of the workspace.
 
-use std::borrow::Cow;
-
 use schemas::data::{
     Contact, Data, Group, GroupParticipants, Participant, ParticipantsAction, Party, Presence, PresenceOf, Text,
 };
@@ -72,7 +70,8 @@ impl<'a> Event<'a> {
         let contact = Contact {
             id: id.clone(),
             name: names.into_iter().find_map(Json::text),
-            phone: phone_of(profile.phone),
+            // People write their numbers into their profiles as they like.
+            phone: phone::of_json(profile.phone),
             email: profile.email.text(),
             identifier: name.text(),
             ..Contact::default()
@@ -110,13 +109,5 @@ fn party(id: Text<'_>) -> Party<'_> {
     Party {
         id: Some(id),
         ..Party::default()
-    }
-}
-
-/// People write their numbers into their profiles as they like.
-fn phone_of(number: Json<'_>) -> Option<Text<'_>> {
-    match number.text()? {
-        Cow::Borrowed(text) => phone::as_written(text),
-        Cow::Owned(text) => phone::as_written(&text).map(|number| number.into_owned().into()),
     }
 }

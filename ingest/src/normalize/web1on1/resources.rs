@@ -1,7 +1,5 @@
 //! Conversations, contacts and services as they stand.
 
-use std::borrow::Cow;
-
 use schemas::data::{Connection, ConnectionState, Contact, Data, Party, PartyKind, Text, Ticket, TicketStatus};
 
 use super::{Participant, Resource, kind_of, resource};
@@ -21,7 +19,7 @@ pub(super) fn contact<'a>(contact: &Resource<'a>, action: &str) -> Option<Data<'
     let contact = Contact {
         id: contact.id.text()?,
         name: contact.profile.name.text().or_else(|| contact.name.text()),
-        phone: number(contact.profile.telephone),
+        phone: phone::of_json(contact.profile.telephone),
         email: contact.profile.email.text(),
         ..Contact::default()
     };
@@ -90,7 +88,9 @@ pub(super) fn customer<'a>(conversation: &Resource<'a>, shown: Json<'a>) -> Opti
     let name = profiles.into_iter().find_map(|profile| profile.name.text());
     Some(Party {
         name: name.or_else(|| participant().and_then(|who| who.name.text())),
-        phone: profiles.into_iter().find_map(|profile| number(profile.telephone)),
+        phone: profiles
+            .into_iter()
+            .find_map(|profile| phone::of_json(profile.telephone)),
         ..Party::new(id, PartyKind::Contact)
     })
 }
@@ -106,12 +106,4 @@ pub(super) fn channel(touchpoint: Json<'_>) -> Option<Text<'_>> {
         word if word.bytes().any(|byte| byte.is_ascii_uppercase()) => word.to_ascii_lowercase().into(),
         _ => touchpoint,
     })
-}
-
-/// A telephone number as people write it.
-fn number(telephone: Json<'_>) -> Option<Text<'_>> {
-    match telephone.text()? {
-        Cow::Borrowed(text) => phone::as_written(text),
-        Cow::Owned(text) => phone::as_written(&text).map(|number| number.into_owned().into()),
-    }
 }

@@ -1,7 +1,5 @@
 //! Tickets and users, and the networks that tickets come over.
 
-use std::borrow::Cow;
-
 use schemas::data::{Contact, Data, Party, PartyKind, Text, Ticket, TicketStatus};
 
 use super::{Body, Identity, known};
@@ -52,7 +50,10 @@ impl<'a> Body<'a> {
         let contact = Contact {
             id: self.about().ok_or("no user id")?,
             name: self.change.current.text().filter(|_| name == "user.name_changed"),
-            phone: Some(identity.value).filter(|_| is("phone_number")).and_then(number),
+            // Zendesk takes it in the form of E.164 only.
+            phone: Some(identity.value)
+                .filter(|_| is("phone_number"))
+                .and_then(phone::of_json),
             email: self.detail.email.text(),
             identifier: self.detail.external_id.text(),
             blocked: (name == "user.suspended_changed")
@@ -103,12 +104,4 @@ pub(super) fn channel(via: Json<'_>) -> Option<Text<'_>> {
         _ if word.contains("twitter") => "twitter".into(),
         _ => word.into(),
     })
-}
-
-/// The number of a user's identity, which Zendesk takes in the form of E.164 only.
-fn number(json: Json<'_>) -> Option<Text<'_>> {
-    match json.text()? {
-        Cow::Borrowed(text) => phone::as_written(text),
-        Cow::Owned(text) => phone::as_written(&text).map(|number| number.into_owned().into()),
-    }
 }

@@ -10,12 +10,13 @@ use processor::{Config, Log, Metrics, Worker};
 use prometheus_client::registry::Registry;
 use rules::Rules;
 use schemas::event::Event;
-use schemas::name::{GroupName, SinkName, TopicName};
+use schemas::name::{GroupName, TopicName};
 use schemas::record::{Header, Record};
-use schemas::setting::Invalid;
-use schemas::sink::{Destinations, Sink};
+use schemas::sink::Sink;
 
 use self::sink::ScriptedSink;
+use harness::destinations::Takes;
+use harness::event::Written;
 use harness::memory_log::{MemoryLog, Shared};
 
 pub(crate) fn topic(name: &'static str) -> TopicName {
@@ -24,12 +25,13 @@ pub(crate) fn topic(name: &'static str) -> TopicName {
 
 /// An event whose id ends in `number`.
 pub(crate) fn value(number: u64, event_type: &str, data: &str) -> Bytes {
-    format!(
-        r#"{{"specversion":"1.0","id":"019cd7f6-f0e0-82b2-9fbf-{number:012}","source":"/acme/s","type":"{event_type}",
-        "subject":"c1","time":"2026-03-10T13:36:50.912Z","tenant":"acme","platform":"chatwoot",
-        "receivedtime":"2026-03-10T13:36:51.000Z","partitionkey":"acme/s/k","rawsha256":"00","data":{data}}}"#
-    )
-    .into()
+    let written = Written {
+        id: &format!("019cd7f6-f0e0-82b2-9fbf-{number:012}"),
+        event_type,
+        data,
+        ..Written::default()
+    };
+    written.value()
 }
 
 pub(crate) fn event(event_type: &str, data: &str) -> Arc<Event> {
@@ -60,26 +62,6 @@ pub(crate) fn worker_with(
     config: Config,
 ) -> Worker {
     worker_in(&mut Registry::default(), log, sink, rules, config)
-}
-
-/// The sinks that rules may name, and whether they take an argument.
-pub(crate) struct Takes<'n> {
-    pub(crate) sinks: &'n [&'n str],
-    pub(crate) argument: bool,
-}
-
-impl Destinations for Takes<'_> {
-    fn sinks(&self) -> Vec<SinkName> {
-        let name = |name: &&str| SinkName::new((*name).to_owned()).expect("valid");
-        self.sinks.iter().map(name).collect()
-    }
-
-    fn check(&self, _: &SinkName, argument: Option<&str>) -> Result<(), Invalid> {
-        match argument {
-            Some(_) if !self.argument => Err(Invalid::new("", "takes no argument: write its name alone")),
-            _ => Ok(()),
-        }
-    }
 }
 
 /// A worker whose metrics can be read.

@@ -1,5 +1,5 @@
 //! The SQL and the consumer of a page, made from the fields of its type. Every SQL snippet is run by the repository's
-//! `tests/pages.rs` on a real database that holds the examples.
+//! `tests/it/pages.rs` on a real database that holds the examples.
 
 use super::fields::{Field, Kind};
 

@@ -10,7 +10,8 @@ use sinks::table::Metrics;
 use tokio::sync::Barrier;
 
 use super::{Base, FIRST, SECOND, THIRD, on_both, saying};
-use crate::database::{all_delivered, rejected, sink_name, with_database};
+use crate::conformance::all_delivered;
+use crate::database::{rejected, sink_name, with_database};
 use crate::events::{Sample, batch, kept, samples};
 use crate::postgres_bad_days::{waiting_backends, while_the_position_is_locked};
 use crate::proxy::proxy;

@@ -10,7 +10,8 @@ use schemas::sink::Sink;
 use sinks::postgres::PostgresSink;
 use sinks::table::Metrics;
 
-use crate::database::{Database, all_delivered, sink_name, with_database};
+use crate::conformance::all_delivered;
+use crate::database::{Database, sink_name, with_database};
 use crate::events::{Sample, batch, sample};
 use crate::sqlite::File;
 
