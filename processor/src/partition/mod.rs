@@ -254,8 +254,8 @@ async fn beginning(sink: &dyn Sink, partition: &Partition) -> Result<Begin, Unav
     let Some(kept) = sink.kept_progress() else {
         return Ok(Begin::Stored);
     };
-    let position = kept.position(partition).await?;
-    Ok(position.map_or(Begin::Oldest, Begin::At))
+    let progress = kept.progress(partition).await?;
+    Ok(progress.map_or(Begin::Oldest, Begin::At))
 }
 
 /// Hands a batch to the sink until it accepts it; returns `None` if stopped before. An unavailable sink costs no

@@ -1,7 +1,7 @@
 //! The sink `postgres`: every event one row of the table `event`, exactly once.
 //!
 //! A batch is one transaction: rows through `UNNEST`, sorted by id, `ON CONFLICT DO NOTHING`, then the receipts, then the
-//! position in the log. A row that PostgreSQL refuses is found by halving and answered as rejected; the rest is stored. Where
+//! progress. A row that PostgreSQL refuses is found by halving and answered as rejected; the rest is stored. Where
 //! fewer rows went in than there were, the batch repeats stored events: which, and whether they say something else, is asked
 //! only then.
 
