@@ -17,13 +17,13 @@ use schemas::name::TopicName;
 use schemas::record::{Offset, Partition, PartitionProgress};
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::assignment::Assignment;
 use super::client::{self, Connection};
 use super::commits;
 use super::holes::Holes;
 use super::offsets;
 use super::producer::Publisher;
 use super::reader::Reader;
-use super::slot::Slot;
 
 /// How long a revocation waits for the owner to settle what is in flight.
 const REVOCATION_PATIENCE: Duration = Duration::from_secs(5);
@@ -59,7 +59,7 @@ pub(super) struct Shared {
     commit_asked: AtomicBool,
     /// To the owner; `None` once the thread of the consumer has ended.
     changes: Mutex<Option<UnboundedSender<Result<Change, LogError>>>>,
-    slots: Mutex<BTreeMap<i32, Arc<Slot>>>,
+    assignments: Mutex<BTreeMap<i32, Arc<Assignment>>>,
     /// Held during a commit: see [`commits`].
     pub(super) committing: Mutex<()>,
 }
@@ -78,7 +78,7 @@ impl Shared {
             commits: member.commits,
             commit_asked: AtomicBool::new(false),
             changes: Mutex::new(Some(member.changes)),
-            slots: Mutex::default(),
+            assignments: Mutex::default(),
             committing: Mutex::default(),
         }
     }
@@ -110,23 +110,23 @@ impl Shared {
         offsets::committed(consumer, &self.connection, &self.group, partition, timeout)
     }
 
-    /// Whether the log no longer holds the record that a slot is to read `next`. If so, its reader gets an error.
+    /// Whether the log no longer holds the record that an assignment is to read `next`. If so, its reader gets an error.
     /// Blocks.
-    pub(super) fn is_out_of_range(&self, slot: &Slot, next: Offset) -> Result<bool, LogError> {
-        let partition = &slot.partition;
+    pub(super) fn is_out_of_range(&self, assignment: &Assignment, next: Offset) -> Result<bool, LogError> {
+        let partition = &assignment.partition;
         let (earliest, end) = offsets::watermarks(&self.publisher, partition)?;
         let lost = next < earliest || next > end;
         if lost {
             tracing::error!(%partition, offset = next.0, earliest = earliest.0, end = end.0,
                 "the next record to read is no longer in the log");
-            slot.lose(next, LostBecause::OutOfRange { earliest, end });
+            assignment.lose(next, LostBecause::OutOfRange { earliest, end });
         }
         Ok(lost)
     }
 
     /// The partitions assigned now.
-    pub(super) fn slots(&self) -> MutexGuard<'_, BTreeMap<i32, Arc<Slot>>> {
-        self.slots.lock()
+    pub(super) fn assignments(&self) -> MutexGuard<'_, BTreeMap<i32, Arc<Assignment>>> {
+        self.assignments.lock()
     }
 
     /// Sends a change to the owner; it is no error if the owner is dropped.
@@ -138,34 +138,38 @@ impl Shared {
 
     /// Ends all readers, and closes the channel to the owner, which gets the end after all earlier changes.
     pub(super) fn end(&self) {
-        for slot in self.slots().values() {
-            slot.end();
+        for assignment in self.assignments().values() {
+            assignment.end();
         }
         self.changes.lock().take();
     }
 
-    /// Makes slots and readers for newly assigned partitions.
+    /// Makes assignments and readers for newly assigned partitions.
     pub(super) fn assigned(self: &Arc<Self>, consumer: &Weak<BaseConsumer<Events>>, partitions: &[i32]) {
         let mut readers: Vec<Box<dyn PartitionReader>> = Vec::with_capacity(partitions.len());
         for index in partitions {
-            let slot = Arc::new(Slot::new(Partition {
+            let assignment = Arc::new(Assignment::new(Partition {
                 topic: self.topic.clone(),
                 index: *index,
             }));
-            if let Some(old) = self.slots().insert(*index, Arc::clone(&slot)) {
+            if let Some(old) = self.assignments().insert(*index, Arc::clone(&assignment)) {
                 old.end();
             }
-            readers.push(Box::new(Reader::new(slot, Arc::clone(self), Weak::clone(consumer))));
+            readers.push(Box::new(Reader::new(
+                assignment,
+                Arc::clone(self),
+                Weak::clone(consumer),
+            )));
         }
         self.notify_owner(Ok(Change::Assigned(readers)));
     }
 
-    fn taken(&self, partitions: &TopicPartitionList) -> Vec<Arc<Slot>> {
-        let mut slots = self.slots();
+    fn taken(&self, partitions: &TopicPartitionList) -> Vec<Arc<Assignment>> {
+        let mut assignments = self.assignments();
         partitions
             .elements()
             .iter()
-            .filter_map(|e| slots.remove(&e.partition()))
+            .filter_map(|e| assignments.remove(&e.partition()))
             .collect()
     }
 }
@@ -215,7 +219,10 @@ impl Events {
         // The owner is notified of an empty assignment, too: then other members have all partitions.
         self.shared.assigned(&self.consumer(), &indices);
         if planted {
-            self.shared.slots().values().for_each(|slot| slot.join_assignment());
+            self.shared
+                .assignments()
+                .values()
+                .for_each(|assignment| assignment.join_assignment());
         }
         Ok(())
     }
@@ -223,12 +230,12 @@ impl Events {
     /// Gives partitions up after their readers have ended, the owner has settled what is in flight, and its progress is
     /// committed.
     fn revoke(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) -> KafkaResult<()> {
-        let slots = self.shared.taken(partitions);
-        if !slots.is_empty() {
-            for slot in &slots {
-                slot.revoke();
+        let assignments = self.shared.taken(partitions);
+        if !assignments.is_empty() {
+            for assignment in &assignments {
+                assignment.revoke();
             }
-            let partitions: Vec<_> = slots.iter().map(|s| s.partition.clone()).collect();
+            let partitions: Vec<_> = assignments.iter().map(|s| s.partition.clone()).collect();
             tracing::info!(topic = %self.shared.topic, partitions = ?partitions.iter().map(|p| p.index).collect::<Vec<_>>(), "partitions revoked");
             let (done, settled) = mpsc::sync_channel(1);
             // If the owner is dropped, so is the value, and that also counts as `done`.
@@ -239,39 +246,39 @@ impl Events {
             if settled.recv_timeout(REVOCATION_PATIENCE).is_err() {
                 tracing::warn!(topic = %self.shared.topic, "revoked partitions were not settled in time, some records will be read again");
             }
-            if let Err(error) = commits::commit(consumer, &self.shared, || slots.clone()) {
+            if let Err(error) = commits::commit(consumer, &self.shared, || assignments.clone()) {
                 tracing::warn!(topic = %self.shared.topic, %error, "progress of revoked partitions was not committed, some records will be read again");
             }
-            for slot in &slots {
-                slot.end();
+            for assignment in &assignments {
+                assignment.end();
             }
         }
-        self.unassign(consumer, &slots)
+        self.unassign(consumer, &assignments)
     }
 
     /// Removes from librdkafka's assignment the partitions that were added to it.
-    fn unassign(&self, consumer: &BaseConsumer<Self>, slots: &[Arc<Slot>]) -> KafkaResult<()> {
-        let assigned = slots.iter().filter(|slot| slot.is_assigned());
+    fn unassign(&self, consumer: &BaseConsumer<Self>, assignments: &[Arc<Assignment>]) -> KafkaResult<()> {
+        let assigned = assignments.iter().filter(|assignment| assignment.is_assigned());
         let list = offsets::list(
             &self.shared.topic,
-            assigned.map(|slot| (slot.partition.index, Offset(0))),
+            assigned.map(|assignment| (assignment.partition.index, Offset(0))),
         );
         consumer.incremental_unassign(&list.unwrap_or_default())
     }
 
     /// Gives up partitions that the group has already assigned to another member: no progress of ours may be committed.
     fn lose(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) -> KafkaResult<()> {
-        let slots = self.shared.taken(partitions);
-        for slot in &slots {
-            slot.end();
+        let assignments = self.shared.taken(partitions);
+        for assignment in &assignments {
+            assignment.end();
         }
-        if !slots.is_empty() {
-            let lost: Vec<_> = slots.iter().map(|s| s.partition.clone()).collect();
+        if !assignments.is_empty() {
+            let lost: Vec<_> = assignments.iter().map(|s| s.partition.clone()).collect();
             tracing::warn!(topic = %self.shared.topic, partitions = ?lost.iter().map(|p| p.index).collect::<Vec<_>>(), "partitions lost: the group has expelled this member");
             self.shared.notify_owner(Ok(Change::Lost(lost)));
         }
         commits::settle(&self.shared);
-        self.unassign(consumer, &slots)
+        self.unassign(consumer, &assignments)
     }
 }
 

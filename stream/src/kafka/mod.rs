@@ -10,7 +10,7 @@
 //! * `consumer`, `poll`: a subscription has its own thread, which polls librdkafka all the time
 //! * `membership`: the rebalance callback; drains and commits before partitions go
 //! * `commits`: makes stored progress durable
-//! * `slot`, `reader`: one assigned partition, its queue, its position, its progress
+//! * `assignment`, `reader`: one assigned partition, its queue, its position, its progress
 //! * `holes`: whether a jump in the offsets is in the log itself
 //! * `offsets`, `progress`: what is committed and what the log holds, for readers and for operators
 //! * `convert`, `client`: conversion of messages to records; logs, lost connections and refused credentials
@@ -18,6 +18,7 @@
 //! Blocking calls of librdkafka run on the thread of the subscription or on the runtime's threads for blocking calls,
 //! never on those that run futures.
 
+mod assignment;
 mod client;
 mod commits;
 mod config;
@@ -35,7 +36,6 @@ mod producer;
 mod progress;
 mod properties;
 mod reader;
-mod slot;
 mod topics;
 
 use std::sync::Arc;
