@@ -4,7 +4,7 @@
 //!
 //! * `config`: the settings; the options on which safety depends are set after the operator's own
 //! * `properties`: what is wrong with the operator's own options
-//! * `producer`, `lanes`: publishing, bounded in time and memory; a broken producer is replaced
+//! * `producer`, `producers`: publishing, bounded in time and memory; a broken producer is replaced
 //! * `health`: the results of the last appends to a topic, for readiness
 //! * `topics`, `describe`: creating and checking topics, and their ids
 //! * `consumer`, `poll`: a subscription has its own thread, which polls librdkafka all the time
@@ -27,12 +27,12 @@ mod convert;
 mod describe;
 mod health;
 mod holes;
-mod lanes;
 mod membership;
 mod metrics;
 mod offsets;
 mod poll;
 mod producer;
+mod producers;
 mod progress;
 mod properties;
 mod reader;

@@ -15,9 +15,9 @@ use tokio::time::Instant;
 use super::client::Connection;
 use super::config::Config;
 use super::health::{Health, Verdict};
-use super::lanes::{Acknowledgement, Lanes, Producer};
 use super::metrics::Metrics;
 use super::offsets;
+use super::producers::{Acknowledgement, Producer, Producers};
 use super::topics::{self, MISSING_HELP};
 
 /// How long a publish waits for room in a full queue: short, because those who wait hold memory as well.
@@ -27,7 +27,7 @@ const QUEUE_FULL_STEP: Duration = Duration::from_millis(5);
 /// Publishes records, and tracks whether the producer works.
 pub(super) struct Publisher {
     config: Config,
-    lanes: Arc<Lanes>,
+    producers: Arc<Producers>,
     connection: Arc<Connection>,
     /// The largest record per topic, from the topic's specification.
     limits: RwLock<HashMap<TopicName, u32>>,
@@ -39,7 +39,7 @@ impl Publisher {
     pub(super) fn new(config: Config) -> Result<Self, LogError> {
         let connection = Arc::new(Connection::new(&config.brokers, "producer", Duration::ZERO));
         Ok(Self {
-            lanes: Arc::new(Lanes::new(&config, Arc::clone(&connection))?),
+            producers: Arc::new(Producers::new(&config, Arc::clone(&connection))?),
             config,
             connection,
             limits: RwLock::default(),
@@ -111,7 +111,7 @@ impl Publisher {
     ) -> Result<oneshot::Receiver<Acknowledgement>, PublishError> {
         let patience = deadline.min(Instant::now() + QUEUE_FULL_PATIENCE);
         loop {
-            let error = match self.lanes.send(topic, partition, record) {
+            let error = match self.producers.send(topic, partition, record) {
                 Ok(acknowledged) => return Ok(acknowledged),
                 Err(error) => error,
             };
@@ -138,7 +138,7 @@ impl Publisher {
                 unavailable(topic, &format!("{code}; the ACLs of this user need Write on it"))
             }
             _ => {
-                self.lanes.rebuild_if_broken();
+                self.producers.rebuild_if_broken();
                 if code == Code::MessageTimedOut {
                     self.unanswered(topic)
                 } else {
@@ -166,7 +166,7 @@ impl Publisher {
     /// Checks whether `topic` accepts records now, by the results of the last appends; if none was tried recently, by
     /// asking the cluster, down to the leader of a partition. Blocks.
     pub(super) fn ready(self: &Arc<Self>, topic: &TopicName) -> Result<(), LogError> {
-        if self.lanes.rebuild_if_broken() {
+        if self.producers.rebuild_if_broken() {
             return Err(LogError::Unavailable("the producer is being replaced".to_owned()));
         }
         match self.health.of(topic) {
@@ -195,7 +195,7 @@ impl Publisher {
 
     /// Blocks until everything enqueued is settled.
     pub(super) fn flush(&self, grace: Duration) -> Result<(), LogError> {
-        let left = self.lanes.flush(grace);
+        let left = self.producers.flush(grace);
         if left == 0 {
             return Ok(());
         }
@@ -225,7 +225,7 @@ impl Publisher {
 
     /// The client for questions about topics and offsets.
     pub(super) fn current(&self) -> Arc<Producer> {
-        self.lanes.first()
+        self.producers.first()
     }
 
     pub(super) fn connection(&self) -> &Connection {
