@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::client::Connection;
 use super::config::Config;
-use super::health::{Health, Verdict};
+use super::health::{Health, Recent};
 use super::metrics::Metrics;
 use super::offsets;
 use super::producers::{Acknowledgement, Producer, Producers};
@@ -170,9 +170,9 @@ impl Publisher {
             return Err(LogError::Unavailable("the producer is being replaced".to_owned()));
         }
         match self.health.of(topic) {
-            Verdict::Confirmed => Ok(()),
-            Verdict::Failing(reason) => Err(LogError::Unavailable(reason)),
-            Verdict::Unknown { partition } => {
+            Recent::Confirmed => Ok(()),
+            Recent::Failing(reason) => Err(LogError::Unavailable(reason)),
+            Recent::Unknown { partition } => {
                 let timeout = Duration::from_secs(1);
                 let Some((shape, description)) = offsets::described_within(self, topic, timeout)? else {
                     return Err(LogError::Unavailable(topics::missing(self, topic)));
