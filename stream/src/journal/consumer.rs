@@ -27,13 +27,13 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
 pub(super) async fn subscribe(handle: Arc<Handle>, subscription: Subscription) -> Result<Box<dyn Consumer>, LogError> {
     let shared = &handle.shared;
     let topic = find(&handle, &subscription.topic).await?;
-    let seat = match subscription.membership {
+    let member = match subscription.membership {
         Membership::Alone => None,
-        Membership::Group(group) => Some(Seat::take(&handle, &topic, group).await?),
+        Membership::Group(group) => Some(Member::join(&handle, &topic, group).await?),
     };
-    let progress = match &seat {
+    let progress = match &member {
         None => HashMap::new(),
-        Some(seat) => progress::read(&shared.pool, seat.id)
+        Some(member) => progress::read(&shared.pool, member.id)
             .await
             .map_err(|e| shared.read_error(&e))?,
     };
@@ -45,7 +45,7 @@ pub(super) async fn subscribe(handle: Arc<Handle>, subscription: Subscription) -
     let ended = shared.closed.child_token();
     Ok(Box::new(JournalConsumer {
         topic,
-        seat,
+        member,
         stored,
         start: subscription.start,
         ended,
@@ -80,8 +80,8 @@ pub(super) async fn set_progress(
                 handle.shared.name()
             )));
         };
-        let seat = Seat::take(handle, &topic, group.clone()).await?;
-        handle.shared.progress.store(seat.id, state.id, one.next);
+        let member = Member::join(handle, &topic, group.clone()).await?;
+        handle.shared.progress.store(member.id, state.id, one.next);
     }
     handle.flush(CLOSE_PATIENCE).await
 }
@@ -106,7 +106,7 @@ async fn find(handle: &Handle, name: &TopicName) -> Result<Arc<Topic>, LogError>
 struct JournalConsumer {
     handle: Arc<Handle>,
     topic: Arc<Topic>,
-    seat: Option<Seat>,
+    member: Option<Member>,
     start: Start,
     /// How far each partition is, by index.
     stored: Vec<Arc<Stored>>,
@@ -117,7 +117,7 @@ struct JournalConsumer {
 
 impl JournalConsumer {
     fn readers(&self) -> Vec<Box<dyn PartitionReader>> {
-        let group = self.seat.as_ref().map(|seat| seat.id);
+        let group = self.member.as_ref().map(|member| member.id);
         let reader = |(state, stored): (&Arc<_>, &Arc<Stored>)| {
             let shared = Arc::clone(&self.handle.shared);
             let ended = self.ended.clone();
@@ -159,7 +159,7 @@ impl Consumer for JournalConsumer {
     fn close(self: Box<Self>) -> BoxFuture<'static, Result<(), LogError>> {
         Box::pin(async move {
             self.ended.cancel();
-            if self.seat.is_none() || self.handle.shared.closed.is_cancelled() {
+            if self.member.is_none() || self.handle.shared.closed.is_cancelled() {
                 return Ok(());
             }
             self.handle.flush(CLOSE_PATIENCE).await
@@ -173,18 +173,18 @@ impl Drop for JournalConsumer {
     }
 }
 
-/// The only membership of a group in this process; given up on drop.
-struct Seat {
+/// The one member of a group in this process; it leaves on drop.
+struct Member {
     shared: Arc<Shared>,
     topic: Arc<Topic>,
     group: GroupName,
     id: GroupId,
 }
 
-impl Seat {
-    async fn take(handle: &Handle, topic: &Arc<Topic>, group: GroupName) -> Result<Self, LogError> {
+impl Member {
+    async fn join(handle: &Handle, topic: &Arc<Topic>, group: GroupName) -> Result<Self, LogError> {
         let shared = &handle.shared;
-        if !shared.take_seat(&topic.name, &group) {
+        if !shared.add_member(&topic.name, &group) {
             return Err(LogError::Misconfigured(format!(
                 "group `{group}` reads topic `{}` of {} already: a journal has one member per group; close that one \
                  first, or use another group",
@@ -192,8 +192,8 @@ impl Seat {
                 shared.name()
             )));
         }
-        // From here on dropping the seat gives it up, also when the wait below is cancelled.
-        let mut seat = Self {
+        // From here on dropping the member makes it leave, also when the wait below is cancelled.
+        let mut member = Self {
             shared: Arc::clone(shared),
             topic: Arc::clone(topic),
             group,
@@ -202,16 +202,16 @@ impl Seat {
         let (reply, answer) = oneshot::channel();
         let join = Command::JoinGroup {
             topic: topic.id,
-            group: seat.group.clone(),
+            group: member.group.clone(),
             reply,
         };
-        seat.id = handle.ask(join, answer).await?;
-        Ok(seat)
+        member.id = handle.ask(join, answer).await?;
+        Ok(member)
     }
 }
 
-impl Drop for Seat {
+impl Drop for Member {
     fn drop(&mut self) {
-        self.shared.leave_seat(&self.topic.name, &self.group);
+        self.shared.remove_member(&self.topic.name, &self.group);
     }
 }
