@@ -73,7 +73,7 @@ pub(super) async fn set_progress(
     for one in progress {
         let topic = find(handle, &one.partition.topic).await?;
         let index = usize::try_from(one.partition.index).ok();
-        let Some(state) = index.and_then(|index| topic.partitions.get(index)) else {
+        let Some(watched) = index.and_then(|index| topic.partitions.get(index)) else {
             return Err(LogError::Misconfigured(format!(
                 "there is no partition {} in {}",
                 one.partition,
@@ -81,7 +81,7 @@ pub(super) async fn set_progress(
             )));
         };
         let member = Member::join(handle, &topic, group.clone()).await?;
-        handle.shared.progress.store(member.id, state.id, one.next);
+        handle.shared.progress.store(member.id, watched.id, one.next);
     }
     handle.flush(CLOSE_PATIENCE).await
 }
@@ -118,11 +118,11 @@ struct JournalConsumer {
 impl JournalConsumer {
     fn readers(&self) -> Vec<Box<dyn PartitionReader>> {
         let group = self.member.as_ref().map(|member| member.id);
-        let reader = |(state, stored): (&Arc<_>, &Arc<Stored>)| {
+        let reader = |(watched, stored): (&Arc<_>, &Arc<Stored>)| {
             let shared = Arc::clone(&self.handle.shared);
             let ended = self.ended.clone();
-            let (state, topic_id, stored) = (Arc::clone(state), self.topic.uid.clone(), Arc::clone(stored));
-            let reader = Reader::new(shared, state, topic_id, stored, group, self.start, ended);
+            let (watched, topic_id, stored) = (Arc::clone(watched), self.topic.uid.clone(), Arc::clone(stored));
+            let reader = Reader::new(shared, watched, topic_id, stored, group, self.start, ended);
             Box::new(reader) as Box<dyn PartitionReader>
         };
         self.topic.partitions.iter().zip(&self.stored).map(reader).collect()
@@ -147,10 +147,10 @@ impl Consumer for JournalConsumer {
     }
 
     fn lag(&self) -> BoxFuture<'static, Result<Vec<(Partition, u64)>, LogError>> {
-        let lag = self.topic.partitions.iter().zip(&self.stored).map(|(state, stored)| {
-            let extent = state.extent();
+        let lag = self.topic.partitions.iter().zip(&self.stored).map(|(watched, stored)| {
+            let extent = watched.extent();
             let behind = extent.end.0 - stored.get().map_or(extent.earliest, |at| at.max(extent.earliest)).0;
-            (state.partition.clone(), u64::try_from(behind).unwrap_or(0))
+            (watched.partition.clone(), u64::try_from(behind).unwrap_or(0))
         });
         let lag = lag.collect();
         Box::pin(async move { Ok(lag) })

@@ -1,6 +1,7 @@
 //! Progress that is stored but not yet on disk: the newest per group and partition, until the writer's next commit.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
 use schemas::log::{LogError, PartitionState};
@@ -9,7 +10,7 @@ use schemas::record::{Offset, PartitionProgress};
 use sqlx::{SqliteConnection, SqlitePool};
 use tokio::sync::Notify;
 
-use super::catalog::Topic;
+use super::catalog::{Topic, WatchedPartition};
 use super::layout::PartitionId;
 use super::shared::Shared;
 
@@ -125,15 +126,15 @@ pub(super) async fn of_group(
     .await
     .map_err(|e| shared.read_error(&e))?;
     let stored: HashMap<_, _> = rows.into_iter().collect();
-    let state = |state: &std::sync::Arc<super::catalog::PartitionState>| {
-        let extent = state.extent();
+    let state = |watched: &Arc<WatchedPartition>| {
+        let extent = watched.extent();
         PartitionState {
-            partition: state.partition.clone(),
+            partition: watched.partition.clone(),
             topic_id: Some(topic.uid.clone()),
             earliest: extent.earliest,
             end: extent.end,
-            stored: stored.get(&state.id.0).map(|next| PartitionProgress {
-                partition: state.partition.clone(),
+            stored: stored.get(&watched.id.0).map(|next| PartitionProgress {
+                partition: watched.partition.clone(),
                 topic_id: Some(topic.uid.clone()),
                 next: Offset(*next),
             }),
