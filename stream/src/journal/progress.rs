@@ -18,8 +18,14 @@ use super::shared::Shared;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct GroupId(pub(super) i64);
 
-/// Group, partition, next offset to read.
-pub(super) type Progress = (GroupId, PartitionId, Offset);
+/// How far a group has read a partition.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct GroupProgress {
+    group: GroupId,
+    partition: PartitionId,
+    /// The next offset to read.
+    next: Offset,
+}
 
 /// The newest progress of each group and partition that the writer has not committed yet.
 #[derive(Debug, Default)]
@@ -45,18 +51,18 @@ impl PendingProgress {
         self.added.notified().await;
     }
 
-    pub(super) fn take(&self) -> Vec<Progress> {
+    pub(super) fn take(&self) -> Vec<GroupProgress> {
         self.locked()
             .drain()
-            .map(|((group, partition), next)| (group, partition, next))
+            .map(|((group, partition), next)| GroupProgress { group, partition, next })
             .collect()
     }
 
     /// Notes that progress taken before is on disk.
-    pub(super) fn written(&self, progress: &[Progress]) {
+    pub(super) fn written(&self, progress: &[GroupProgress]) {
         let mut written = self.written.lock();
-        for (group, partition, next) in progress {
-            written.insert((*group, *partition), *next);
+        for one in progress {
+            written.insert((one.group, one.partition), one.next);
         }
     }
 
@@ -67,13 +73,13 @@ impl PendingProgress {
     }
 
     /// Puts back what could not be written, where nothing newer was stored.
-    pub(super) fn put_back(&self, progress: Vec<Progress>) {
+    pub(super) fn put_back(&self, progress: Vec<GroupProgress>) {
         let mut pending = self.locked();
         if pending.is_empty() && !progress.is_empty() {
             self.added.notify_one();
         }
-        for (group, partition, next) in progress {
-            pending.entry((group, partition)).or_insert(next);
+        for one in progress {
+            pending.entry((one.group, one.partition)).or_insert(one.next);
         }
     }
 
@@ -83,15 +89,15 @@ impl PendingProgress {
 }
 
 /// Writes progress inside the caller's transaction.
-pub(super) async fn write(connection: &mut SqliteConnection, progress: &[Progress]) -> Result<(), sqlx::Error> {
-    for (group, partition, next) in progress {
+pub(super) async fn write(connection: &mut SqliteConnection, progress: &[GroupProgress]) -> Result<(), sqlx::Error> {
+    for one in progress {
         sqlx::query(
             "INSERT INTO progress (group_id, partition_id, next) VALUES (?, ?, ?)
              ON CONFLICT (group_id, partition_id) DO UPDATE SET next = excluded.next",
         )
-        .bind(group.0)
-        .bind(partition.0)
-        .bind(next.0)
+        .bind(one.group.0)
+        .bind(one.partition.0)
+        .bind(one.next.0)
         .execute(&mut *connection)
         .await?;
     }
