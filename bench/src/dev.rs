@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use tokio::net::TcpListener;
 
 use crate::body::{self, SECRET, Size};
-use crate::process::{Server, free_port, micros_per};
+use crate::process::{Program, free_port, micros_per};
 use crate::report::Report;
 use crate::{Setting, load};
 
@@ -43,7 +43,7 @@ pub(crate) async fn measure(setting: &Setting, report: &mut Report) -> anyhow::R
     )?;
     let data = folder.path().join("data").display().to_string();
     let args = ["dev", "--config", &config.display().to_string(), "--data", &data];
-    let dev = Server::start(&setting.program, &args, &folder.path().join("dev.log"), port).await?;
+    let dev = Program::start(&setting.program, &args, &folder.path().join("dev.log"), port).await?;
 
     // As fast as it accepts, and until everything has been delivered and stored.
     let requests: Vec<Vec<u8>> = (0..60_000)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::ensure;
 
 use crate::body::{self, SECRET, Size};
-use crate::process::{Server, free_port, micros_per};
+use crate::process::{Program, free_port, micros_per};
 use crate::report::Report;
 use crate::{Setting, load};
 
@@ -40,13 +40,13 @@ pub(crate) async fn measure(setting: &Setting, report: &mut Report) -> anyhow::R
     );
 
     let ingest_log = folder.path().join("ingest.log");
-    let ingest = Server::start(&setting.program, &["ingest", "--config", &config], &ingest_log, port).await?;
+    let ingest = Program::start(&setting.program, &["ingest", "--config", &config], &ingest_log, port).await?;
     let floor_port = free_port()?;
     // The floor publishes to a topic of the same shape.
     let topic = format!("{prefix}.dead-letters");
     let myself = std::env::current_exe()?;
     let floor_args = ["floor", &floor_port.to_string(), &topic, "--kafka", &setting.kafka];
-    let floor = Server::start(&myself, &floor_args, &folder.path().join("floor.log"), floor_port).await?;
+    let floor = Program::start(&myself, &floor_args, &folder.path().join("floor.log"), floor_port).await?;
 
     for size in Size::ALL {
         let requests: Vec<Vec<u8>> = (0..512)
@@ -93,15 +93,15 @@ pub(crate) async fn measure(setting: &Setting, report: &mut Report) -> anyhow::R
     Ok(())
 }
 
-/// Requests per second and server CPU µs per request at full load.
+/// Requests per second and µs of CPU of the program per request at full load.
 async fn saturate(
-    server: &Server,
+    program: &Program,
     port: u16,
     requests: &Arc<Vec<Vec<u8>>>,
     setting: &Setting,
 ) -> anyhow::Result<(f64, f64)> {
-    let before = server.cpu()?;
+    let before = program.cpu()?;
     let done = load::closed(port, requests, CONNECTIONS, setting.time).await?;
-    let cpu = server.cpu()?.saturating_sub(before);
+    let cpu = program.cpu()?.saturating_sub(before);
     Ok((done as f64 / setting.time.as_secs_f64(), micros_per(cpu, done)))
 }

@@ -1,4 +1,4 @@
-//! A server under measurement: started as a child, its processor time read from the kernel, killed on drop.
+//! A program under measurement: started as a child, its processor time read from the kernel, killed on drop.
 
 use std::fs;
 use std::path::Path;
@@ -10,9 +10,9 @@ use tokio::net::TcpStream;
 
 /// A child process that listens on a port.
 #[derive(Debug)]
-pub(crate) struct Server(Child);
+pub(crate) struct Program(Child);
 
-impl Server {
+impl Program {
     /// Starts it with its logs in `log`, and waits until it accepts connections on `port`.
     pub(crate) async fn start(program: &Path, args: &[&str], log: &Path, port: u16) -> anyhow::Result<Self> {
         let file = fs::File::create(log)?;
@@ -23,12 +23,12 @@ impl Server {
             .stderr(Stdio::from(file))
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))?;
-        let mut server = Self(child);
+        let mut started = Self(child);
         for _ in 0..400 {
             if TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
-                return Ok(server);
+                return Ok(started);
             }
-            if let Some(status) = server.0.try_wait()? {
+            if let Some(status) = started.0.try_wait()? {
                 bail!(
                     "{} {} ended with {status}:\n{}",
                     program.display(),
@@ -51,7 +51,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for Program {
     fn drop(&mut self) {
         drop(self.0.kill());
         drop(self.0.wait());

@@ -18,7 +18,7 @@ struct State {
     joined: bool,
     assigned: BTreeMap<Partition, Owned>,
     last_poll: Option<Instant>,
-    trouble: Option<String>,
+    waiting_for: Option<String>,
     ended: Option<String>,
 }
 
@@ -31,7 +31,7 @@ struct Owned {
     /// When a record was last read.
     moved: Instant,
     /// How many records are read and not settled.
-    in_hand: usize,
+    in_progress: usize,
     /// How many records the partition has that are not settled, as last measured; `None` before the first time.
     lag: Option<u64>,
     /// The newest canary, or the assignment, so that the age grows even if none was seen.
@@ -61,8 +61,8 @@ pub struct Snapshot {
     pub canaries: Vec<(Partition, Duration)>,
     /// How long ago the event log was last asked; `None` before the first time. More than a few seconds means stuck.
     pub since_poll: Option<Duration>,
-    /// What keeps the whole worker from its work at present.
-    pub trouble: Option<String>,
+    /// What the whole worker waits for at present.
+    pub waiting_for: Option<String>,
     /// The error that the worker ended with.
     pub ended: Option<String>,
 }
@@ -86,7 +86,7 @@ impl Status {
             idle: state
                 .assigned
                 .iter()
-                .filter(|(_, owned)| owned.in_hand == 0 && owned.lag.is_some_and(|lag| lag > 0))
+                .filter(|(_, owned)| owned.in_progress == 0 && owned.lag.is_some_and(|lag| lag > 0))
                 .map(|(partition, owned)| (of(partition), owned.moved.elapsed()))
                 .collect(),
             canaries: state
@@ -95,7 +95,7 @@ impl Status {
                 .map(|(partition, owned)| (of(partition), owned.canary.seen.elapsed()))
                 .collect(),
             since_poll: state.last_poll.map(|at| at.elapsed()),
-            trouble: state.trouble.clone(),
+            waiting_for: state.waiting_for.clone(),
             ended: state.ended.clone(),
         }
     }
@@ -123,12 +123,13 @@ impl Status {
         let mut state = self.lock();
         state.joined = joined;
         if joined {
-            state.trouble = None;
+            state.waiting_for = None;
         }
     }
 
-    pub(crate) fn trouble(&self, reason: String) {
-        self.lock().trouble = Some(reason);
+    /// Notes what the whole worker waits for, until the group assigns partitions.
+    pub(crate) fn waiting_for(&self, reason: String) {
+        self.lock().waiting_for = Some(reason);
     }
 
     pub(crate) fn assigned(&self, partition: &Partition) {
@@ -136,7 +137,7 @@ impl Status {
             stalled: None,
             lacking: None,
             moved: Instant::now(),
-            in_hand: 0,
+            in_progress: 0,
             lag: None,
             canary: Canary {
                 sent: Timestamp::now(),
@@ -167,8 +168,8 @@ impl Status {
     }
 
     /// Notes how many records are read and not settled.
-    pub(crate) fn in_hand(&self, partition: &Partition, records: usize) {
-        self.with(partition, |owned| owned.in_hand = records);
+    pub(crate) fn in_progress(&self, partition: &Partition, records: usize) {
+        self.with(partition, |owned| owned.in_progress = records);
     }
 
     /// Notes the lag; `None` if it could not be measured.

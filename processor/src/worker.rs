@@ -175,7 +175,9 @@ impl Worker {
     /// waiting.
     async fn wait_for_log(&self, failures: &mut u32, reason: &str, shutdown: &CancellationToken) -> bool {
         *failures = failures.saturating_add(1);
-        self.shared.status.trouble(format!("event log unavailable: {reason}"));
+        self.shared
+            .status
+            .waiting_for(format!("event log unavailable: {reason}"));
         if *failures == 1 {
             tracing::warn!(sink = %self.shared.sink.name(), group = %self.group, error = reason,
                 "event log unavailable, trying until it is back");

@@ -56,7 +56,7 @@ pub trait Destinations {
 /// the event log has stored for the sink's group.
 pub trait KeepsProgress: Send + Sync {
     /// The kept progress of a partition; `None` if there is none. Asked on assignment.
-    fn position<'a>(
+    fn progress<'a>(
         &'a self,
         partition: &'a Partition,
     ) -> BoxFuture<'a, Result<Option<PartitionProgress>, Unavailable>>;
@@ -67,7 +67,7 @@ pub trait KeepsProgress: Send + Sync {
     fn checkpoint<'a>(&'a self, progress: &'a PartitionProgress) -> BoxFuture<'a, Result<(), Unavailable>>;
 
     /// Sets the kept progress, back or forth, and whatever topic it was of. For operators.
-    fn set_position<'a>(&'a self, progress: &'a PartitionProgress) -> BoxFuture<'a, Result<(), Unavailable>>;
+    fn set_progress<'a>(&'a self, progress: &'a PartitionProgress) -> BoxFuture<'a, Result<(), Unavailable>>;
 }
 
 /// One of the parties that a sink delivers to: an endpoint, a topic; or the sink itself.

@@ -4,7 +4,7 @@
 //! batches of deliveries of one partition to [`deliver`](schemas::sink::Sink::deliver), which answers one outcome each.
 //!
 //! * [`postgres`] and [`sqlite`]: a batch becomes [`table`] rows (sorted by id, each event once, text made storable) and is
-//!   written in one transaction together with the position in the log
+//!   written in one transaction together with the progress
 //! * [`http`]: a signed request to every endpoint that wants the event
 //! * [`topic`]: the record as it is, into a named topic of the event log
 

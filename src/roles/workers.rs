@@ -156,7 +156,7 @@ pub(crate) fn worker_check(status: Arc<processor::Status>, canaries: Option<Dura
 }
 
 fn verdict(now: processor::status::Snapshot, canary_after: Option<Duration>) -> Result<(), String> {
-    if let Some(reason) = now.ended.or(now.trouble) {
+    if let Some(reason) = now.ended.or(now.waiting_for) {
         return Err(reason);
     }
     match now.since_poll {

@@ -258,7 +258,7 @@ impl Cluster {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_kafka_and_postgres_group_and_position_are_set_together() {
+async fn on_kafka_and_postgres_group_and_progress_are_set_together() {
     let (cluster, mut ingest) = Cluster::start().await;
     let (folder, client, base) = (cluster.folder.path(), &cluster.client, &cluster.base);
     let lines = shown(folder, CLUSTER, "postgres");

@@ -3,16 +3,17 @@
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use net::client::Response;
 use schemas::secret::Secret;
 use serde_json::Value;
 use url::Url;
 use url::form_urlencoded::Serializer;
 
 use super::access::{Access, headers};
-use super::client::{Answer, Client};
+use super::client::Client;
 use super::error::ConnectError;
+use super::ingest_url;
 use super::order::Task;
-use super::place;
 use super::redact::Redactor;
 use super::words::{Refused, words};
 
@@ -26,18 +27,18 @@ pub struct Exchange {
     /// Its body on one line, without secrets.
     pub body: Option<String>,
     /// What became of it.
-    pub fate: Fate,
+    pub sent: Sent,
 }
 
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum Sent {
     /// It was answered with this status.
     Answered(StatusCode),
     /// It was sent and not answered.
     Unanswered,
     /// A dry run leaves it out.
-    NotSent,
+    LeftOut,
 }
 
 /// What a request carries.
@@ -134,7 +135,7 @@ impl<'a> Api<'a> {
     ) -> Result<Option<Value>, ConnectError> {
         if self.task.order.dry_run {
             let url = self.url(path)?;
-            self.show(&method, &url, Some(&body), Fate::NotSent);
+            self.show(&method, &url, Some(&body), Sent::LeftOut);
             return Ok(None);
         }
         self.request(method, path, Some(body)).await.map(Some)
@@ -180,10 +181,10 @@ impl<'a> Api<'a> {
         };
         let what = format!("{method} {}", url.path());
         let answer = self.client.send(method.clone(), &url, headers, bytes).await;
-        let fate = answer.as_ref().map_or(Fate::Unanswered, |a| Fate::Answered(a.status));
-        self.show(&method, &url, body.as_ref(), fate);
+        let sent = answer.as_ref().map_or(Sent::Unanswered, |a| Sent::Answered(a.status));
+        self.show(&method, &url, body.as_ref(), sent);
         let answer = answer.map_err(|reason| ConnectError::Unreachable {
-            host: place::origin(&url),
+            host: ingest_url::origin(&url),
             reason: self.redactor.text(&reason),
             after: if body.is_some() {
                 "; whether the change was made is not known: run it again, it begins by looking"
@@ -194,7 +195,7 @@ impl<'a> Api<'a> {
         self.read_answer(&what, &answer)
     }
 
-    fn read_answer(&self, what: &str, answer: &Answer) -> Result<Value, ConnectError> {
+    fn read_answer(&self, what: &str, answer: &Response) -> Result<Value, ConnectError> {
         if !answer.status.is_success() {
             return Err(self.refusal(what, answer.status, &answer.body, &answer.headers));
         }
@@ -226,8 +227,8 @@ impl<'a> Api<'a> {
         Url::parse(&text).map_err(|e| ConnectError::Order(format!("--api is not usable: {e}")))
     }
 
-    fn show(&mut self, method: &Method, url: &Url, body: Option<&Body>, fate: Fate) {
-        let ours = |url: &str| self.task.place.is_led_to_by(url);
+    fn show(&mut self, method: &Method, url: &Url, body: Option<&Body>, sent: Sent) {
+        let ours = |url: &str| self.task.ingest_url.is_led_to_by(url);
         let body = body.map(|body| match body {
             Body::Json(json) => self.redactor.json(json, &ours),
             Body::Form(pairs) => {
@@ -239,7 +240,7 @@ impl<'a> Api<'a> {
             method: method.clone(),
             url: self.redactor.text(url.as_str()),
             body,
-            fate,
+            sent,
         });
     }
 }

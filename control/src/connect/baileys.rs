@@ -10,8 +10,8 @@ use serde_json::json;
 use super::access::{Access, Credentials};
 use super::api::{Api, Body};
 use super::error::ConnectError;
-use super::order::{Outcome, Report, Task};
-use super::place::Way;
+use super::ingest_url::Proof;
+use super::order::{Registration, Report, Task};
 
 pub(super) const ACCESS: Access = Access {
     base: None,
@@ -23,9 +23,9 @@ pub(super) const ACCESS: Access = Access {
 };
 
 pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report, ConnectError> {
-    match &task.way {
-        Way::UrlSecret | Way::Query(_) => {}
-        Way::Body(name) if name == BAILEYS_TOKEN => {}
+    match &task.proof {
+        Proof::UrlSecret | Proof::Query(_) => {}
+        Proof::Body(name) if name == BAILEYS_TOKEN => {}
         _ => return Err(task.unfit("it sends its token in the body: leave `auth` out")),
     }
     let number = task.instance("the phone number of the connection, with + in front")?;
@@ -47,10 +47,10 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
             task.source.id
         )));
     }
-    let body = json!({ "webhookUrl": task.place.url(), BAILEYS_TOKEN: token });
+    let body = json!({ "webhookUrl": task.ingest_url.url(), BAILEYS_TOKEN: token });
     let path = format!("/connections/{}", percent_encoded(number.as_bytes()));
     api.change(Method::POST, &path, Body::Json(body)).await?;
-    let report = task.report(Outcome::Updated {
+    let report = task.report(Registration::Updated {
         hook: format!("connection {number}"),
         differences: vec!["not known: baileys-api does not show it, so it is set every time".to_owned()],
     });

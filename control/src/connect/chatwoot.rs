@@ -10,8 +10,8 @@ use super::access::{Access, Credentials};
 use super::api::{Api, Body};
 use super::error::ConnectError;
 use super::hook::{self, Found, Hook};
-use super::order::{Outcome, Report, Task};
-use super::place::Way;
+use super::ingest_url::Proof;
+use super::order::{Registration, Report, Task};
 
 pub(super) const ACCESS: Access = Access {
     base: Some("https://app.chatwoot.com"),
@@ -34,7 +34,10 @@ const EVENTS: &[&str] = &[
 ];
 
 pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report, ConnectError> {
-    if !matches!(task.way, Way::Signature | Way::UrlSecret | Way::Query(_) | Way::Open) {
+    if !matches!(
+        task.proof,
+        Proof::Signature | Proof::UrlSecret | Proof::Query(_) | Proof::Open
+    ) {
         return Err(task.unfit("new versions sign (leave `auth` out), old ones need `scheme: url_secret`"));
     }
     let account = task.account("the number after /accounts/ in the address of your Chatwoot")?;
@@ -45,10 +48,10 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
     }
     let path = format!("/accounts/{account}/webhooks");
     let hooks = list(api, &path).await?;
-    let (found, remarks) = hook::look(task, &hooks, task.place.url(), EVENTS, None, |_| Vec::new());
-    let (outcome, hook) = match found {
+    let (found, remarks) = hook::look(task, &hooks, task.ingest_url.url(), EVENTS, None, |_| Vec::new());
+    let (registration, hook) = match found {
         Found::Right(hook) => (
-            Outcome::Unchanged(format!("webhook {}", hook.id)),
+            Registration::Unchanged(format!("webhook {}", hook.id)),
             Some(hook.raw.clone()),
         ),
         Found::Different {
@@ -56,18 +59,18 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
             differences,
             events,
         } => {
-            let body = json!({ "url": task.place.url(), "subscriptions": events });
+            let body = json!({ "url": task.ingest_url.url(), "subscriptions": events });
             let path = format!("{path}/{}", hook.id);
             let answer = api.change(Method::PATCH, &path, Body::Json(body)).await?;
-            let outcome = Outcome::Updated {
+            let registration = Registration::Updated {
                 hook: format!("webhook {}", hook.id),
                 differences,
             };
-            (outcome, Some(answer.map_or_else(|| hook.raw.clone(), one)))
+            (registration, Some(answer.map_or_else(|| hook.raw.clone(), one)))
         }
         Found::Absent => {
             let body = json!({
-                "url": task.place.url(),
+                "url": task.ingest_url.url(),
                 "name": task.name(),
                 "subscriptions": task.events(EVENTS),
             });
@@ -75,11 +78,11 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
             let name = made
                 .as_ref()
                 .map_or_else(String::new, |made| format!("webhook {}", hook::id(made)));
-            (Outcome::Created(name), made)
+            (Registration::Created(name), made)
         }
     };
-    let report = task.report(outcome).remarks(remarks);
-    let (true, Some(hook)) = (task.way == Way::Signature, hook) else {
+    let report = task.report(registration).remarks(remarks);
+    let (true, Some(hook)) = (task.proof == Proof::Signature, hook) else {
         return Ok(report);
     };
     Ok(match hook["secret"].as_str().filter(|secret| !secret.is_empty()) {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
-use net::client::{Guard, SendError, Settings, SystemResolver};
+use http::{HeaderMap, Method};
+use net::client::{Guard, Response, SendError, Settings, SystemResolver};
 use schemas::setting::Invalid;
 use url::Url;
 
@@ -22,14 +22,6 @@ const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 pub struct Client {
     http: net::client::Client,
     time_limit: Duration,
-}
-
-/// A response, whole.
-#[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
 }
 
 impl Client {
@@ -58,21 +50,17 @@ impl Client {
         self
     }
 
-    /// Sends one request. The error is the reason in words, which name neither path nor query.
+    /// Sends one request; the response is complete. The error is the reason in words, which name neither path nor query.
     pub(super) async fn send(
         &self,
         method: Method,
         url: &Url,
         headers: HeaderMap,
         body: Bytes,
-    ) -> Result<Answer, String> {
+    ) -> Result<Response, String> {
         let limit = self.time_limit;
         match self.http.request(method, url, headers, body, limit).await {
-            Ok(response) if response.complete => Ok(Answer {
-                status: response.status,
-                headers: response.headers,
-                body: response.body,
-            }),
+            Ok(response) if response.complete => Ok(response),
             Ok(_) => Err(format!(
                 "the answer cannot be read to its end: it breaks off, takes longer than {limit:?}, or is longer than \
                  {MAX_ANSWER_BYTES} bytes"

@@ -8,8 +8,8 @@ use super::access::{Access, Credentials};
 use super::api::{Api, Body};
 use super::error::ConnectError;
 use super::hook::{self, Found, Hook};
-use super::order::{Outcome, Report, Task};
-use super::place::Way;
+use super::ingest_url::Proof;
+use super::order::{Registration, Report, Task};
 
 pub(super) const ACCESS: Access = Access {
     base: None,
@@ -35,15 +35,15 @@ const EVENTS: &[&str] = &[
 const MAX_PAGES: u64 = 100;
 
 pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report, ConnectError> {
-    if !matches!(task.way, Way::UrlSecret | Way::Query(_) | Way::Open) {
+    if !matches!(task.proof, Proof::UrlSecret | Proof::Query(_) | Proof::Open) {
         return Err(
             task.unfit("it signs nothing and sends no header of ours; leave `auth` out for a secret in the URL")
         );
     }
     let hooks = list(api).await?;
-    let (found, remarks) = hook::look(task, &hooks, task.place.url(), EVENTS, None, |_| Vec::new());
-    let outcome = match found {
-        Found::Right(hook) => Outcome::Unchanged(format!("webhook {}", hook.id)),
+    let (found, remarks) = hook::look(task, &hooks, task.ingest_url.url(), EVENTS, None, |_| Vec::new());
+    let registration = match found {
+        Found::Right(hook) => Registration::Unchanged(format!("webhook {}", hook.id)),
         Found::Different {
             hook,
             differences,
@@ -58,7 +58,7 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
             }
             let path = format!("/me/webhooks/{}", hook.id);
             api.change(Method::PUT, &path, Body::Json(body)).await?;
-            Outcome::Updated {
+            Registration::Updated {
                 hook: format!("webhook {}", hook.id),
                 differences,
             }
@@ -66,17 +66,17 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
         Found::Absent => {
             let body = body(task, &task.events(EVENTS));
             let answer = api.change(Method::POST, "/me/webhooks", Body::Json(body)).await?;
-            Outcome::Created(answer.map_or_else(String::new, |made| format!("webhook {}", hook::id(&made))))
+            Registration::Created(answer.map_or_else(String::new, |made| format!("webhook {}", hook::id(&made))))
         }
     };
-    Ok(task.report(outcome).remarks(remarks))
+    Ok(task.report(registration).remarks(remarks))
 }
 
 fn body(task: &Task<'_>, events: &[String]) -> Value {
     let mut body = json!({
         "active": true,
         "name": task.name(),
-        "url": task.place.url(),
+        "url": task.ingest_url.url(),
         "events": events,
         "type": "general",
     });

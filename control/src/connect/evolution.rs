@@ -11,8 +11,8 @@ use super::access::{Access, Credentials};
 use super::api::{Api, Body};
 use super::error::ConnectError;
 use super::hook::{self, Found, Hook};
-use super::order::{Outcome, Report, Task};
-use super::place::{self, Way};
+use super::ingest_url::{self, Proof};
+use super::order::{Registration, Report, Task};
 
 pub(super) const ACCESS: Access = Access {
     base: None,
@@ -50,33 +50,40 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
         active: there["enabled"].as_bool().unwrap_or(true),
         raw: there.clone(),
     }];
-    let (found, remarks) = hook::look(task, &hooks, task.place.url(), EVENTS, None, |hook| match &header {
-        Some((name, value)) if !has(&hook.raw["headers"], name, value) => {
-            vec![format!("its header `{name}` does not hold the newest secret")]
-        }
-        _ => Vec::new(),
-    });
+    let (found, remarks) = hook::look(
+        task,
+        &hooks,
+        task.ingest_url.url(),
+        EVENTS,
+        None,
+        |hook| match &header {
+            Some((name, value)) if !has(&hook.raw["headers"], name, value) => {
+                vec![format!("its header `{name}` does not hold the newest secret")]
+            }
+            _ => Vec::new(),
+        },
+    );
     let name = format!("the webhook of instance {instance}");
-    let (outcome, events, old) = match found {
-        Found::Right(_) => return Ok(task.report(Outcome::Unchanged(name)).remarks(remarks)),
+    let (registration, events, old) = match found {
+        Found::Right(_) => return Ok(task.report(Registration::Unchanged(name)).remarks(remarks)),
         Found::Different {
             differences,
             events,
             hook,
         } => {
-            let outcome = Outcome::Updated {
+            let registration = Registration::Updated {
                 hook: name,
                 differences,
             };
-            (outcome, events, hook.raw.clone())
+            (registration, events, hook.raw.clone())
         }
         Found::Absent if url.is_empty() || task.order.replace => {
-            (Outcome::Created(name), task.events(EVENTS), Value::Null)
+            (Registration::Created(name), task.events(EVENTS), Value::Null)
         }
         Found::Absent => {
             return Err(ConnectError::Taken {
                 what: format!("instance `{instance}`"),
-                host: place::host_of(&url),
+                host: ingest_url::host_of(&url),
             });
         }
     };
@@ -89,7 +96,7 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
     let flag = |name: &str| old[name].as_bool().unwrap_or(false);
     let body = json!({ "webhook": {
         "enabled": true,
-        "url": task.place.url(),
+        "url": task.ingest_url.url(),
         "headers": headers,
         "byEvents": flag("webhookByEvents"),
         "base64": flag("webhookBase64"),
@@ -97,7 +104,7 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
     }});
     let path = format!("/webhook/set/{instance_path}");
     api.change(Method::POST, &path, Body::Json(body)).await?;
-    Ok(task.report(outcome).remarks(remarks))
+    Ok(task.report(registration).remarks(remarks))
 }
 
 fn has(headers: &Value, name: &str, value: &str) -> bool {
@@ -107,18 +114,20 @@ fn has(headers: &Value, name: &str, value: &str) -> bool {
 
 /// The header that proves the source, if it is a header.
 fn proof(task: &Task<'_>) -> Result<Option<(String, String)>, ConnectError> {
-    Ok(match &task.way {
-        Way::UrlSecret | Way::Query(_) | Way::Open => None,
-        Way::Header(name) if name == "authorization" => Some((name.clone(), format!("Bearer {}", task.secret_text()?))),
-        Way::Header(name) => Some((name.clone(), task.secret_text()?.to_owned())),
-        Way::Basic => Some((
+    Ok(match &task.proof {
+        Proof::UrlSecret | Proof::Query(_) | Proof::Open => None,
+        Proof::Header(name) if name == "authorization" => {
+            Some((name.clone(), format!("Bearer {}", task.secret_text()?)))
+        }
+        Proof::Header(name) => Some((name.clone(), task.secret_text()?.to_owned())),
+        Proof::Basic => Some((
             "authorization".to_owned(),
             format!("Basic {}", BASE64.encode(task.secret_text()?)),
         )),
         // It makes `Authorization: Bearer` of this one.
-        Way::Jwt(header) if header == "authorization" => Some(("jwt_key".to_owned(), task.secret_text()?.to_owned())),
-        Way::Jwt(_) => return Err(task.unfit("its token comes in `authorization`; leave `header` out")),
-        Way::Signature | Way::Body(_) => {
+        Proof::Jwt(header) if header == "authorization" => Some(("jwt_key".to_owned(), task.secret_text()?.to_owned())),
+        Proof::Jwt(_) => return Err(task.unfit("its token comes in `authorization`; leave `header` out")),
+        Proof::Signature | Proof::Body(_) => {
             return Err(task.unfit("it signs no bodies; use url_secret, a token in a header, or jwt"));
         }
     })

@@ -8,8 +8,8 @@ use super::access::{Access, Credentials};
 use super::api::{Api, Body};
 use super::error::ConnectError;
 use super::hook::{self, Found, Hook};
-use super::order::{Outcome, Report, Task};
-use super::place::Way;
+use super::ingest_url::Proof;
+use super::order::{Registration, Report, Task};
 
 pub(super) const ACCESS: Access = Access {
     base: Some("https://api.github.com"),
@@ -30,14 +30,14 @@ const PER_PAGE: usize = 100;
 const MAX_PAGES: usize = 100;
 
 pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report, ConnectError> {
-    let secret = match task.way {
-        Way::Signature => Some(task.secret_text()?),
-        Way::UrlSecret | Way::Query(_) | Way::Open => None,
+    let secret = match task.proof {
+        Proof::Signature => Some(task.secret_text()?),
+        Proof::UrlSecret | Proof::Query(_) | Proof::Open => None,
         _ => return Err(task.unfit("leave `auth` out for its signature, or use url_secret")),
     };
     let path = path(task.account("the repository, as owner/name, or the organization")?)?;
     let hooks = list(api, &path).await?;
-    let (found, mut remarks) = hook::look(task, &hooks, task.place.url(), &[ALL], Some(ALL), |hook| {
+    let (found, mut remarks) = hook::look(task, &hooks, task.ingest_url.url(), &[ALL], Some(ALL), |hook| {
         let config = &hook.raw["config"];
         let mut differences = Vec::new();
         if config["content_type"] != "json" {
@@ -52,13 +52,13 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
         differences
     });
     let body = |events: Vec<String>| {
-        let mut config = json!({ "url": task.place.url(), "content_type": "json", "insecure_ssl": "0" });
+        let mut config = json!({ "url": task.ingest_url.url(), "content_type": "json", "insecure_ssl": "0" });
         if let Some(secret) = secret {
             config["secret"] = json!(secret);
         }
         json!({ "active": true, "events": events, "config": config })
     };
-    let outcome = match found {
+    let registration = match found {
         Found::Right(hook) => {
             if secret.is_some() {
                 remarks.push(
@@ -66,7 +66,7 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
                         .to_owned(),
                 );
             }
-            Outcome::Unchanged(format!("hook {}", hook.id))
+            Registration::Unchanged(format!("hook {}", hook.id))
         }
         Found::Different {
             hook,
@@ -81,7 +81,7 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
             };
             api.change(Method::PATCH, &format!("{path}/{}", hook.id), Body::Json(body(events)))
                 .await?;
-            Outcome::Updated {
+            Registration::Updated {
                 hook: format!("hook {}", hook.id),
                 differences,
             }
@@ -90,10 +90,10 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
             let mut body = body(task.events(&[ALL]));
             body["name"] = json!("web");
             let answer = api.change(Method::POST, &path, Body::Json(body)).await?;
-            Outcome::Created(answer.map_or_else(String::new, |made| format!("hook {}", hook::id(&made))))
+            Registration::Created(answer.map_or_else(String::new, |made| format!("hook {}", hook::id(&made))))
         }
     };
-    Ok(task.report(outcome).remarks(remarks))
+    Ok(task.report(registration).remarks(remarks))
 }
 
 fn path(account: &str) -> Result<String, ConnectError> {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::ingest_url;
 use super::order::Task;
-use super::place;
 
 /// A webhook as the platform lists it.
 #[derive(Debug, Clone)]
@@ -50,9 +50,12 @@ pub(super) fn look<'a>(
     all: Option<&str>,
     more: impl Fn(&Hook) -> Vec<String>,
 ) -> (Found<'a>, Vec<String>) {
-    let mut ours: Vec<&Hook> = hooks.iter().filter(|hook| task.place.is_led_to_by(&hook.url)).collect();
+    let mut ours: Vec<&Hook> = hooks
+        .iter()
+        .filter(|hook| task.ingest_url.is_led_to_by(&hook.url))
+        .collect();
     // The one that is right already comes first, then one that is active.
-    ours.sort_by_key(|hook| (!place::same_url(&hook.url, url), !hook.active));
+    ours.sort_by_key(|hook| (!ingest_url::same_url(&hook.url, url), !hook.active));
     let Some((hook, others)) = ours.split_first() else {
         return (Found::Absent, Vec::new());
     };
@@ -67,11 +70,11 @@ pub(super) fn look<'a>(
     }
 
     let mut differences = Vec::new();
-    if !place::same_url(&hook.url, url) {
-        differences.push(if place::host_of(&hook.url) == place::host_of(url) {
+    if !ingest_url::same_url(&hook.url, url) {
+        differences.push(if ingest_url::host_of(&hook.url) == ingest_url::host_of(url) {
             "the URL, or the secret in it, is another".to_owned()
         } else {
-            format!("the URL leads to {}", place::host_of(&hook.url))
+            format!("the URL leads to {}", ingest_url::host_of(&hook.url))
         });
     }
     if !hook.active {

@@ -8,8 +8,8 @@ use super::access::{Access, Credentials};
 use super::api::{Api, Body};
 use super::error::ConnectError;
 use super::hook::{self, Found, Hook};
-use super::order::{Outcome, Report, Task};
-use super::place::{self, Way};
+use super::ingest_url::{self, Proof};
+use super::order::{Registration, Report, Task};
 
 pub(super) const ACCESS: Access = Access {
     base: Some("https://api.line.me"),
@@ -26,11 +26,14 @@ const PATH: &str = "/v2/bot/channel/webhook/endpoint";
 const MAX_CHARACTERS: usize = 500;
 
 pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report, ConnectError> {
-    if !matches!(task.way, Way::Signature | Way::UrlSecret | Way::Query(_) | Way::Open) {
+    if !matches!(
+        task.proof,
+        Proof::Signature | Proof::UrlSecret | Proof::Query(_) | Proof::Open
+    ) {
         return Err(task.unfit("leave `auth` out for its signature, or use url_secret"));
     }
     task.needs_https()?;
-    if task.place.url().chars().count() > MAX_CHARACTERS {
+    if task.ingest_url.url().chars().count() > MAX_CHARACTERS {
         return Err(ConnectError::Order(format!(
             "the URL is longer than the {MAX_CHARACTERS} characters that LINE takes"
         )));
@@ -51,24 +54,24 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
         active: true,
         raw: there.clone(),
     }];
-    let (found, mut remarks) = hook::look(task, &hooks, task.place.url(), &[], None, |_| Vec::new());
+    let (found, mut remarks) = hook::look(task, &hooks, task.ingest_url.url(), &[], None, |_| Vec::new());
     let name = "the webhook URL of the channel".to_owned();
-    let outcome = match found {
-        Found::Right(_) => Outcome::Unchanged(name),
-        Found::Different { differences, .. } => Outcome::Updated {
+    let registration = match found {
+        Found::Right(_) => Registration::Unchanged(name),
+        Found::Different { differences, .. } => Registration::Updated {
             hook: name,
             differences,
         },
-        Found::Absent if url.is_empty() || task.order.replace => Outcome::Created(name),
+        Found::Absent if url.is_empty() || task.order.replace => Registration::Created(name),
         Found::Absent => {
             return Err(ConnectError::Taken {
                 what: "the channel".to_owned(),
-                host: place::host_of(&url),
+                host: ingest_url::host_of(&url),
             });
         }
     };
-    if !matches!(outcome, Outcome::Unchanged(_)) {
-        let body = json!({ "endpoint": task.place.url() });
+    if !matches!(registration, Registration::Unchanged(_)) {
+        let body = json!({ "endpoint": task.ingest_url.url() });
         api.change(Method::PUT, PATH, Body::Json(body)).await?;
     }
     if there["active"] != true {
@@ -77,8 +80,8 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
                 .to_owned(),
         );
     }
-    let report = task.report(outcome).remarks(remarks);
-    Ok(if task.way == Way::Signature {
+    let report = task.report(registration).remarks(remarks);
+    Ok(if task.proof == Proof::Signature {
         report.remark(format!(
             "LINE signs with the channel secret (console: the channel, Basic settings): it must be in `secrets` of source `{}`",
             task.source.id

@@ -4,7 +4,7 @@
 //! what differs. So a second run changes nothing. A dry run sends what only reads and shows what it would have sent.
 //!
 //! The way of one [`Order`]: the source and our public base URL make our URL (with a secret in it where the scheme or a second
-//! proof wants that; file `place.rs`); `api.rs` talks to the platform (with which credentials: `access.rs`; what it says when it
+//! proof wants that; file `ingest_url.rs`); `api.rs` talks to the platform (with which credentials: `access.rs`; what it says when it
 //! refuses: `words.rs`) and keeps secrets out of everything that is shown; `hook.rs` compares; and the platform's own file knows paths, names and what its answers mean. Platforms without such an API
 //! get directions in words (`panel.rs`).
 
@@ -18,10 +18,10 @@ mod error;
 mod evolution;
 mod github;
 mod hook;
+mod ingest_url;
 mod line;
 mod order;
 mod panel;
-mod place;
 mod redact;
 mod shopify;
 mod stripe;
@@ -37,11 +37,11 @@ use schemas::platform::Platform;
 use api::Api;
 use order::Task;
 
-pub use api::{Exchange, Fate};
+pub use api::{Exchange, Sent};
 pub use client::Client;
 pub use error::ConnectError;
-pub use order::{Keep, Order, Outcome, Report};
-pub use place::{proofs, shown_path};
+pub use ingest_url::{proofs, shown_path};
+pub use order::{KeptSecret, Order, Registration, Report};
 
 /// Does what `order` asks for, and `show`s every request as soon as it is answered (or left out, in a dry run).
 ///

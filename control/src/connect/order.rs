@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq as _;
 use url::Url;
 
 use super::error::ConnectError;
-use super::place::{Place, Way};
+use super::ingest_url::{IngestUrl, Proof};
 
 /// What is asked for.
 #[derive(Debug)]
@@ -45,18 +45,18 @@ pub struct Order<'a> {
 #[derive(Debug)]
 pub struct Report {
     /// What was done; in a dry run, what would be.
-    pub outcome: Outcome,
+    pub registration: Registration,
     /// Our URL, without the secret in it.
     pub url: String,
     /// What the operator should know or do.
     pub remarks: Vec<String>,
-    /// What has to be kept: see [`Keep`].
-    pub keep: Option<Keep>,
+    /// What has to be kept: see [`KeptSecret`].
+    pub kept_secret: Option<KeptSecret>,
 }
 
 /// What was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Registration {
     /// It existed and was right: what it is called at the platform.
     Unchanged(String),
     /// It existed and was changed.
@@ -74,7 +74,7 @@ pub enum Outcome {
 
 /// A text that must not be printed.
 #[derive(Debug)]
-pub enum Keep {
+pub enum KeptSecret {
     /// The platform's own signing secret, which is not among the source's `secrets` yet.
     SigningSecret(Secret),
     /// Our URL with the secret in it, to be pasted into the platform's panel.
@@ -85,14 +85,14 @@ pub enum Keep {
 pub(super) struct Task<'a> {
     pub(super) order: &'a Order<'a>,
     pub(super) source: &'a Source,
-    pub(super) way: Way,
-    pub(super) place: Place,
+    pub(super) proof: Proof,
+    pub(super) ingest_url: IngestUrl,
 }
 
 impl<'a> Task<'a> {
     pub(super) fn new(order: &'a Order<'a>) -> Result<Self, ConnectError> {
-        let way = Way::of(order.source);
-        if order.source.secrets.is_empty() && way != Way::Open {
+        let proof = Proof::of(order.source);
+        if order.source.secrets.is_empty() && proof != Proof::Open {
             return Err(ConnectError::Order(format!(
                 "source `{}` has no secrets: give at least one in the configuration",
                 order.source.id
@@ -101,8 +101,8 @@ impl<'a> Task<'a> {
         Ok(Self {
             order,
             source: order.source,
-            place: Place::new(&order.base, order.source, &way)?,
-            way,
+            ingest_url: IngestUrl::new(&order.base, order.source, &proof)?,
+            proof,
         })
     }
 
@@ -180,7 +180,7 @@ impl<'a> Task<'a> {
 
     /// Platforms that post over TLS only would refuse the URL, some of them with an error that does not say so.
     pub(super) fn needs_https(&self) -> Result<(), ConnectError> {
-        if self.place.is_encrypted() {
+        if self.ingest_url.is_encrypted() {
             return Ok(());
         }
         Err(ConnectError::Order(format!(
@@ -190,16 +190,16 @@ impl<'a> Task<'a> {
     }
 
     /// A report without remarks, but for a URL that is not encrypted.
-    pub(super) fn report(&self, outcome: Outcome) -> Report {
+    pub(super) fn report(&self, registration: Registration) -> Report {
         let mut remarks = Vec::new();
-        if !self.place.is_encrypted() && !matches!(outcome, Outcome::ByHand(_)) {
+        if !self.ingest_url.is_encrypted() && !matches!(registration, Registration::ByHand(_)) {
             remarks.push("the URL is not https: everyone on the way can read the webhooks".to_owned());
         }
         Report {
-            outcome,
-            url: self.place.shown().to_owned(),
+            registration,
+            url: self.ingest_url.shown().to_owned(),
             remarks,
-            keep: None,
+            kept_secret: None,
         }
     }
 }
@@ -233,7 +233,7 @@ impl Report {
                 task.platform(),
                 task.source.id
             ));
-            self.keep = Some(Keep::SigningSecret(Secret::new(secret)));
+            self.kept_secret = Some(KeptSecret::SigningSecret(Secret::new(secret)));
         }
         self
     }

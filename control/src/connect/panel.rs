@@ -3,12 +3,12 @@
 use schemas::platform::Platform;
 use schemas::secret::Secret;
 
-use super::order::{Keep, Outcome, Report, Task};
-use super::place::Way;
+use super::ingest_url::Proof;
+use super::order::{KeptSecret, Registration, Report, Task};
 
 /// Directions, one step each.
 pub(super) fn directions(task: &Task<'_>) -> Report {
-    let url = task.place.shown();
+    let url = task.ingest_url.shown();
     let id = &task.source.id;
     let mut steps: Vec<String> = match task.source.platform {
         Platform::Huggy => vec![
@@ -56,27 +56,27 @@ pub(super) fn directions(task: &Task<'_>) -> Report {
             format!("URL: {url}"),
         ],
     };
-    match &task.way {
-        Way::Header(name) if name == "authorization" => {
+    match &task.proof {
+        Proof::Header(name) if name == "authorization" => {
             steps.push(format!(
                 "header: Authorization: Bearer and the first of `secrets` of source `{id}`"
             ));
         }
-        Way::Header(name) => steps.push(format!("header: {name} and the first of `secrets` of source `{id}`")),
-        Way::Basic => steps.push(format!("user and password: the first of `secrets` of source `{id}`")),
-        Way::Signature if task.source.platform == Platform::Standard => steps.push(format!(
+        Proof::Header(name) => steps.push(format!("header: {name} and the first of `secrets` of source `{id}`")),
+        Proof::Basic => steps.push(format!("user and password: the first of `secrets` of source `{id}`")),
+        Proof::Signature if task.source.platform == Platform::Standard => steps.push(format!(
             "signing secret (whsec_…): the same there and in `secrets` of source `{id}`"
         )),
         _ => {}
     }
-    let mut report = task.report(Outcome::ByHand(steps));
+    let mut report = task.report(Registration::ByHand(steps));
     if matches!(task.source.platform, Platform::WhatsappCloud) && task.source.verify_token.is_none() {
         report = report.remark(format!(
             "source `{id}` has no `verify_token` yet: without it Meta's question is answered 403, and it does not save the URL"
         ));
     }
-    if task.place.shown() != task.place.url() {
-        report.keep = Some(Keep::Url(Secret::new(task.place.url())));
+    if task.ingest_url.shown() != task.ingest_url.url() {
+        report.kept_secret = Some(KeptSecret::Url(Secret::new(task.ingest_url.url())));
     }
     report
 }

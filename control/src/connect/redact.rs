@@ -11,7 +11,7 @@ use schemas::source::percent_encoded;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::place;
+use super::ingest_url;
 
 /// What stands where a secret stood.
 pub(super) const REDACTED: &str = "[redacted]";
@@ -127,7 +127,7 @@ fn mask(value: &mut Value, member: Option<&str>, ours: &dyn Fn(&str) -> bool) {
                 && url.has_host()
                 && !ours(text)
             {
-                *text = format!("{}/[another URL]", place::origin(&url));
+                *text = format!("{}/[another URL]", ingest_url::origin(&url));
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}

@@ -10,8 +10,8 @@ use super::access::{Access, Credentials};
 use super::api::{Api, Body};
 use super::error::ConnectError;
 use super::hook;
-use super::order::{Outcome, Report, Task};
-use super::place::{self, Way};
+use super::ingest_url::{self, Proof};
+use super::order::{Registration, Report, Task};
 
 pub(super) const ACCESS: Access = Access {
     base: None,
@@ -27,7 +27,10 @@ const LIMIT: usize = 250;
 const MAX_PAGES: usize = 100;
 
 pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report, ConnectError> {
-    if !matches!(task.way, Way::Signature | Way::UrlSecret | Way::Query(_) | Way::Open) {
+    if !matches!(
+        task.proof,
+        Proof::Signature | Proof::UrlSecret | Proof::Query(_) | Proof::Open
+    ) {
         return Err(task.unfit("leave `auth` out for its signature, or use url_secret"));
     }
     task.needs_https()?;
@@ -41,17 +44,17 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
     let there = list(api).await?;
     let ours: Vec<&Value> = there
         .iter()
-        .filter(|webhook| task.place.is_led_to_by(hook::text(webhook, "address")))
+        .filter(|webhook| task.ingest_url.is_led_to_by(hook::text(webhook, "address")))
         .collect();
     let (mut made, mut differences) = (Vec::new(), Vec::new());
     for topic in &topics {
-        let webhook = json!({ "webhook": { "topic": topic, "address": task.place.url(), "format": "json" }});
+        let webhook = json!({ "webhook": { "topic": topic, "address": task.ingest_url.url(), "format": "json" }});
         let Some(found) = ours.iter().find(|webhook| webhook["topic"] == **topic) else {
             api.change(Method::POST, "/webhooks.json", Body::Json(webhook)).await?;
             made.push((*topic).to_owned());
             continue;
         };
-        let same = place::same_url(hook::text(found, "address"), task.place.url());
+        let same = ingest_url::same_url(hook::text(found, "address"), task.ingest_url.url());
         if !same || found["format"] != "json" || task.order.force {
             let path = format!("/webhooks/{}.json", hook::id(found));
             api.change(Method::PUT, &path, Body::Json(webhook)).await?;
@@ -67,22 +70,22 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
     if !more.is_empty() {
         remarks.push(format!("also subscribed, and left as it is: {}", more.join(", ")));
     }
-    let outcome = if !made.is_empty() && ours.is_empty() {
-        Outcome::Created(format!("webhooks for {}", made.join(", ")))
+    let registration = if !made.is_empty() && ours.is_empty() {
+        Registration::Created(format!("webhooks for {}", made.join(", ")))
     } else if made.is_empty() && differences.is_empty() {
-        Outcome::Unchanged(format!(
+        Registration::Unchanged(format!(
             "webhooks for {}",
             topics.into_iter().collect::<Vec<_>>().join(", ")
         ))
     } else {
         differences.extend(made.into_iter().map(|topic| format!("not subscribed to {topic}")));
-        Outcome::Updated {
+        Registration::Updated {
             hook: "webhooks".to_owned(),
             differences,
         }
     };
-    let report = task.report(outcome).remarks(remarks);
-    Ok(if task.way == Way::Signature {
+    let report = task.report(registration).remarks(remarks);
+    Ok(if task.proof == Proof::Signature {
         report.remark(format!(
             "Shopify signs with the client secret of the app: it must be in `secrets` of source `{}`",
             task.source.id

@@ -9,8 +9,8 @@ use super::access::{Access, Credentials};
 use super::api::{Api, Body};
 use super::error::ConnectError;
 use super::hook::{self, Found, Hook};
-use super::order::{Outcome, Report, Task};
-use super::place::Way;
+use super::ingest_url::Proof;
+use super::order::{Registration, Report, Task};
 
 pub(super) const ACCESS: Access = Access {
     base: Some("https://api.stripe.com"),
@@ -26,15 +26,18 @@ const ALL: &str = "*";
 const MAX_PAGES: usize = 100;
 
 pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report, ConnectError> {
-    if !matches!(task.way, Way::Signature | Way::UrlSecret | Way::Query(_) | Way::Open) {
+    if !matches!(
+        task.proof,
+        Proof::Signature | Proof::UrlSecret | Proof::Query(_) | Proof::Open
+    ) {
         return Err(task.unfit("leave `auth` out for its signature, or use url_secret"));
     }
-    let signed = task.way == Way::Signature;
+    let signed = task.proof == Proof::Signature;
     let hooks = list(api).await?;
-    let (found, mut remarks) = hook::look(task, &hooks, task.place.url(), &[ALL], Some(ALL), |_| Vec::new());
+    let (found, mut remarks) = hook::look(task, &hooks, task.ingest_url.url(), &[ALL], Some(ALL), |_| Vec::new());
     let mut secret = None;
-    let outcome = match found {
-        Found::Right(hook) => Outcome::Unchanged(format!("endpoint {}", hook.id)),
+    let registration = match found {
+        Found::Right(hook) => Registration::Unchanged(format!("endpoint {}", hook.id)),
         Found::Different {
             hook,
             differences,
@@ -44,7 +47,7 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
             form.push(("disabled", "false".to_owned()));
             let path = format!("/webhook_endpoints/{}", percent_encoded(hook.id.as_bytes()));
             api.change(Method::POST, &path, Body::Form(form)).await?;
-            Outcome::Updated {
+            Registration::Updated {
                 hook: format!("endpoint {}", hook.id),
                 differences,
             }
@@ -62,10 +65,10 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
             secret = answer
                 .as_ref()
                 .and_then(|made| made["secret"].as_str().map(str::to_owned));
-            Outcome::Created(answer.map_or_else(String::new, |made| format!("endpoint {}", hook::id(&made))))
+            Registration::Created(answer.map_or_else(String::new, |made| format!("endpoint {}", hook::id(&made))))
         }
     };
-    if signed && secret.is_none() && !matches!(outcome, Outcome::Created(_)) {
+    if signed && secret.is_none() && !matches!(registration, Registration::Created(_)) {
         remarks.push(format!(
             "Stripe showed its signing secret when the endpoint was made; if it is not in `secrets` of source `{}`, reveal it in the \
              dashboard (Developers, Webhooks)",
@@ -73,13 +76,13 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
         ));
     }
     Ok(task
-        .report(outcome)
+        .report(registration)
         .remarks(remarks)
         .signed_with(task, secret.as_deref()))
 }
 
 fn form(task: &Task<'_>, events: &[String]) -> Vec<(&'static str, String)> {
-    let mut form = vec![("url", task.place.url().to_owned())];
+    let mut form = vec![("url", task.ingest_url.url().to_owned())];
     // Beside `*` Stripe takes no other names.
     if events.iter().any(|event| event == ALL) {
         form.push(("enabled_events[]", ALL.to_owned()));

@@ -7,8 +7,8 @@ use super::access::{Access, Credentials};
 use super::api::{Api, Body};
 use super::error::ConnectError;
 use super::hook::{self, Found, Hook};
-use super::order::{Outcome, Report, Task};
-use super::place::{self, Way};
+use super::ingest_url::{self, Proof};
+use super::order::{Registration, Report, Task};
 
 pub(super) const ACCESS: Access = Access {
     base: Some("https://api.telegram.org"),
@@ -37,15 +37,15 @@ const EVENTS: &[&str] = &[
 ];
 
 pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report, ConnectError> {
-    let secret = match &task.way {
-        Way::Header(name) if name == "x-telegram-bot-api-secret-token" => Some(secret(task)?),
-        Way::UrlSecret | Way::Query(_) | Way::Open => None,
+    let secret = match &task.proof {
+        Proof::Header(name) if name == "x-telegram-bot-api-secret-token" => Some(secret(task)?),
+        Proof::UrlSecret | Proof::Query(_) | Proof::Open => None,
         _ => return Err(task.unfit("leave `auth` out for its secret token, or use url_secret")),
     };
     // A Bot API server of one's own, which --api leads to, may have other rules; and words of its own.
     if task.order.api.is_none() {
         task.needs_https()?;
-        if !matches!(task.place.port(), Some(443 | 80 | 88 | 8443)) {
+        if !matches!(task.ingest_url.port(), Some(443 | 80 | 88 | 8443)) {
             return Err(ConnectError::Order(
                 "telegram sends to the ports 443, 80, 88 and 8443 only: give such a URL with --url".to_owned(),
             ));
@@ -74,8 +74,9 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
         active: true,
         raw: info.clone(),
     }];
-    let (found, mut remarks) = hook::look(task, &hooks, task.place.url(), EVENTS, None, |_| Vec::new());
-    let (outcome, events) = match found {
+    let (found, mut remarks) = hook::look(task, &hooks, task.ingest_url.url(), EVENTS, None, |_| Vec::new());
+    let bot = || "the bot's webhook".to_owned();
+    let (registration, events) = match found {
         Found::Right(_) => {
             if secret.is_some() {
                 remarks.push(
@@ -83,27 +84,23 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
                 );
             }
             remarks.extend(trouble(&info));
-            return Ok(task
-                .report(Outcome::Unchanged("the bot's webhook".to_owned()))
-                .remarks(remarks));
+            return Ok(task.report(Registration::Unchanged(bot())).remarks(remarks));
         }
         Found::Different {
             differences, events, ..
         } => {
-            let hook = "the bot's webhook".to_owned();
-            (Outcome::Updated { hook, differences }, events)
+            let hook = bot();
+            (Registration::Updated { hook, differences }, events)
         }
-        Found::Absent if there.is_empty() || task.order.replace => {
-            (Outcome::Created("the bot's webhook".to_owned()), task.events(EVENTS))
-        }
+        Found::Absent if there.is_empty() || task.order.replace => (Registration::Created(bot()), task.events(EVENTS)),
         Found::Absent => {
             return Err(ConnectError::Taken {
                 what: "the bot".to_owned(),
-                host: place::host_of(&there),
+                host: ingest_url::host_of(&there),
             });
         }
     };
-    let mut body = json!({ "url": task.place.url(), "allowed_updates": events });
+    let mut body = json!({ "url": task.ingest_url.url(), "allowed_updates": events });
     if let Some(secret) = secret {
         body["secret_token"] = json!(secret);
     }
@@ -114,7 +111,7 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
     if let Some(answer) = api.change(Method::POST, &path, Body::Json(body)).await? {
         result(api, "setWebhook", &answer)?;
     }
-    Ok(task.report(outcome).remarks(remarks))
+    Ok(task.report(registration).remarks(remarks))
 }
 
 /// `{ok, result}`, or the reason why not.

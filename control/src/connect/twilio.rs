@@ -9,8 +9,8 @@ use super::access::{Access, Credentials};
 use super::api::{Api, Body};
 use super::error::ConnectError;
 use super::hook::{self, Found, Hook};
-use super::order::{Outcome, Report, Task};
-use super::place::{self, Way};
+use super::ingest_url::{self, Proof};
+use super::order::{Registration, Report, Task};
 
 pub(super) const ACCESS: Access = Access {
     base: Some("https://api.twilio.com"),
@@ -22,7 +22,10 @@ pub(super) const ACCESS: Access = Access {
 };
 
 pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report, ConnectError> {
-    if !matches!(task.way, Way::Signature | Way::UrlSecret | Way::Query(_) | Way::Open) {
+    if !matches!(
+        task.proof,
+        Proof::Signature | Proof::UrlSecret | Proof::Query(_) | Proof::Open
+    ) {
         return Err(task.unfit("leave `auth` out for its signature, or use url_secret"));
     }
     if !task.order.events.is_empty() {
@@ -52,7 +55,7 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
         active: true,
         raw: raw.clone(),
     }];
-    let (found, mut remarks) = hook::look(task, &hooks, task.place.url(), &[], None, |hook| {
+    let (found, mut remarks) = hook::look(task, &hooks, task.ingest_url.url(), &[], None, |hook| {
         let posts = hook.raw["sms_method"] == "POST";
         if posts {
             Vec::new()
@@ -61,40 +64,40 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
         }
     });
     let name = format!("the messages of {number}");
-    let outcome = match found {
-        Found::Right(_) => Outcome::Unchanged(name),
-        Found::Different { differences, .. } => Outcome::Updated {
+    let registration = match found {
+        Found::Right(_) => Registration::Unchanged(name),
+        Found::Different { differences, .. } => Registration::Updated {
             hook: name,
             differences,
         },
         // What Twilio puts there when no one has chosen.
-        Found::Absent if url.is_empty() || place::host_of(&url) == "demo.twilio.com" || task.order.replace => {
-            Outcome::Created(name)
+        Found::Absent if url.is_empty() || ingest_url::host_of(&url) == "demo.twilio.com" || task.order.replace => {
+            Registration::Created(name)
         }
         Found::Absent => {
             return Err(ConnectError::Taken {
                 what: format!("the number `{number}`"),
-                host: place::host_of(&url),
+                host: ingest_url::host_of(&url),
             });
         }
     };
-    if !matches!(outcome, Outcome::Unchanged(_)) {
+    if !matches!(registration, Registration::Unchanged(_)) {
         let path = format!("{numbers}/{}.json", percent_encoded(hooks[0].id.as_bytes()));
         let form = vec![
-            ("SmsUrl", task.place.url().to_owned()),
+            ("SmsUrl", task.ingest_url.url().to_owned()),
             ("SmsMethod", "POST".to_owned()),
         ];
         api.change(Method::POST, &path, Body::Form(form)).await?;
     }
     remarks.extend(remarks_on(task, raw));
-    Ok(task.report(outcome).remarks(remarks))
+    Ok(task.report(registration).remarks(remarks))
 }
 
 /// What else to know of a number.
 fn remarks_on(task: &Task<'_>, raw: &Value) -> Vec<String> {
     let mut remarks = Vec::new();
     if let Some(Scheme::Twilio { url: Some(known) }) = &task.source.scheme
-        && !task.place.url().starts_with(known.trim_end_matches('/'))
+        && !task.ingest_url.url().starts_with(known.trim_end_matches('/'))
     {
         remarks.push(format!(
             "`auth.url` of source `{}` is {known}, but Twilio signs the URL registered here: make them the same",

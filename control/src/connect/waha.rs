@@ -11,8 +11,8 @@ use super::access::{Access, Credentials};
 use super::api::{Api, Body};
 use super::error::ConnectError;
 use super::hook::{self, Found, Hook};
-use super::order::{Outcome, Report, Task};
-use super::place::Way;
+use super::ingest_url::Proof;
+use super::order::{Registration, Report, Task};
 
 pub(super) const ACCESS: Access = Access {
     base: None,
@@ -36,7 +36,7 @@ const EVENTS: &[&str] = &[
 ];
 
 pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report, ConnectError> {
-    if matches!(task.way, Way::Body(_) | Way::Jwt(_)) {
+    if matches!(task.proof, Proof::Body(_) | Proof::Jwt(_)) {
         return Err(task.unfit("leave `auth` out for its signature, or use url_secret, basic, or a token in a header"));
     }
     let session = task.instance("the name of the session in WAHA, often `default`")?;
@@ -61,62 +61,62 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
         .collect();
     let mut proof = json!({});
     prove(task, &mut proof)?;
-    let (found, remarks) = hook::look(task, &hooks, task.place.url(), EVENTS, Some("*"), |hook| {
+    let (found, remarks) = hook::look(task, &hooks, task.ingest_url.url(), EVENTS, Some("*"), |hook| {
         differs(&hook.raw, &proof)
             .then(|| "it does not prove itself with the newest secret".to_owned())
             .into_iter()
             .collect()
     });
     let name = format!("the webhook of session {session}");
-    let (outcome, webhooks) = match found {
-        Found::Right(_) => return Ok(task.report(Outcome::Unchanged(name)).remarks(remarks)),
+    let (registration, webhooks) = match found {
+        Found::Right(_) => return Ok(task.report(Registration::Unchanged(name)).remarks(remarks)),
         Found::Different {
             hook,
             differences,
             events,
         } => {
             let mut changed = hook.raw.clone();
-            changed["url"] = json!(task.place.url());
+            changed["url"] = json!(task.ingest_url.url());
             changed["events"] = json!(events);
             prove(task, &mut changed)?;
             let mut webhooks = listed.clone();
             if let Some(place) = webhooks.iter_mut().find(|raw| **raw == hook.raw) {
                 *place = changed;
             }
-            let outcome = Outcome::Updated {
+            let registration = Registration::Updated {
                 hook: name,
                 differences,
             };
-            (outcome, webhooks)
+            (registration, webhooks)
         }
         Found::Absent => {
-            let mut added = json!({ "url": task.place.url(), "events": task.events(EVENTS) });
+            let mut added = json!({ "url": task.ingest_url.url(), "events": task.events(EVENTS) });
             prove(task, &mut added)?;
             let mut webhooks = listed.clone();
             webhooks.push(added);
-            (Outcome::Created(name), webhooks)
+            (Registration::Created(name), webhooks)
         }
     };
     config["webhooks"] = Value::Array(webhooks);
     api.change(Method::PUT, &path, Body::Json(json!({ "config": config })))
         .await?;
-    let report = task.report(outcome).remarks(remarks);
+    let report = task.report(registration).remarks(remarks);
     Ok(report.remark("WAHA starts a running session anew for this, which takes some seconds; the pairing stays"))
 }
 
 /// Writes into a webhook how it is to prove itself.
 fn prove(task: &Task<'_>, webhook: &mut Value) -> Result<(), ConnectError> {
-    let header = match &task.way {
-        Way::Signature => {
+    let header = match &task.proof {
+        Proof::Signature => {
             webhook["hmac"] = json!({ "key": task.secret_text()? });
             return Ok(());
         }
-        Way::Header(name) => (name.clone(), task.secret_text()?.to_owned()),
-        Way::Basic => (
+        Proof::Header(name) => (name.clone(), task.secret_text()?.to_owned()),
+        Proof::Basic => (
             "authorization".to_owned(),
             format!("Basic {}", BASE64.encode(task.secret_text()?)),
         ),
-        Way::UrlSecret | Way::Query(_) | Way::Open | Way::Body(_) | Way::Jwt(_) => return Ok(()),
+        Proof::UrlSecret | Proof::Query(_) | Proof::Open | Proof::Body(_) | Proof::Jwt(_) => return Ok(()),
     };
     let (name, value) = header;
     let mut headers = webhook["customHeaders"].as_array().cloned().unwrap_or_default();

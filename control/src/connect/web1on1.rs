@@ -8,8 +8,8 @@ use super::access::{Access, Credentials};
 use super::api::{Api, Body};
 use super::error::ConnectError;
 use super::hook::{self, Found, Hook};
-use super::order::{Outcome, Report, Task};
-use super::place::Way;
+use super::ingest_url::Proof;
+use super::order::{Registration, Report, Task};
 
 pub(super) const ACCESS: Access = Access {
     base: Some("https://api.web1on1.chat"),
@@ -21,17 +21,19 @@ pub(super) const ACCESS: Access = Access {
 };
 
 pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report, ConnectError> {
-    let (url, secret) = match task.way {
-        Way::Signature => (task.place.url().to_owned(), Some(task.secret_text()?)),
-        Way::UrlSecret | Way::Query(_) | Way::Open => (task.place.url().to_owned(), None),
+    let (url, secret) = match task.proof {
+        Proof::Signature => (task.ingest_url.url().to_owned(), Some(task.secret_text()?)),
+        Proof::UrlSecret | Proof::Query(_) | Proof::Open => (task.ingest_url.url().to_owned(), None),
         // Its own advice: https://user:password@host/path.
-        Way::Basic => {
-            let url = task.secret().and_then(|secret| task.place.with_credentials(secret));
+        Proof::Basic => {
+            let url = task
+                .secret()
+                .and_then(|secret| task.ingest_url.with_credentials(secret));
             let url =
                 url.ok_or_else(|| ConnectError::Order("a secret of `scheme: basic` is `user:password`".to_owned()))?;
             (url, None)
         }
-        Way::Header(_) | Way::Body(_) | Way::Jwt(_) => {
+        Proof::Header(_) | Proof::Body(_) | Proof::Jwt(_) => {
             return Err(task.unfit("leave `auth` out for its signature, or use url_secret or basic"));
         }
     };
@@ -43,10 +45,10 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
             _ => Vec::new(),
         }
     });
-    let outcome = match found {
+    let registration = match found {
         Found::Right(hook) => {
             remarks.extend(verification(&hook.raw));
-            Outcome::Unchanged(format!("service {}", hook.id))
+            Registration::Unchanged(format!("service {}", hook.id))
         }
         Found::Different {
             hook,
@@ -60,7 +62,7 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
             let path = format!("/services/{}", hook.id);
             let answer = api.change(Method::PATCH, &path, Body::Json(body)).await?;
             remarks.extend(answer.as_ref().and_then(verification));
-            Outcome::Updated {
+            Registration::Updated {
                 hook: format!("service {}", hook.id),
                 differences,
             }
@@ -74,10 +76,10 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
             }
             let answer = api.change(Method::POST, "/services", Body::Json(body)).await?;
             remarks.extend(answer.as_ref().and_then(verification));
-            Outcome::Created(answer.map_or_else(String::new, |made| format!("service {}", hook::id(&made))))
+            Registration::Created(answer.map_or_else(String::new, |made| format!("service {}", hook::id(&made))))
         }
     };
-    Ok(task.report(outcome).remarks(remarks))
+    Ok(task.report(registration).remarks(remarks))
 }
 
 fn fill(params: &mut Value, url: &str, secret: Option<&str>, events: &[String]) {

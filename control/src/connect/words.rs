@@ -7,7 +7,7 @@ use url::Url;
 
 use super::access::Access;
 use super::error::ConnectError;
-use super::place;
+use super::ingest_url;
 use super::redact::Redactor;
 
 /// An answer that is no success.
@@ -54,7 +54,7 @@ impl Refused<'_> {
                 let to = location.and_then(|to| base.join(to).ok());
                 ConnectError::Redirect {
                     platform,
-                    to: to.map_or_else(|| "nowhere".to_owned(), |to| place::origin(&to)),
+                    to: to.map_or_else(|| "nowhere".to_owned(), |to| ingest_url::origin(&to)),
                 }
             }
             429 | 500.. => {

@@ -8,8 +8,8 @@ use super::access::{Access, Credentials};
 use super::api::{Api, Body};
 use super::error::ConnectError;
 use super::hook::{self, Found, Hook};
-use super::order::{Outcome, Report, Task};
-use super::place::Way;
+use super::ingest_url::Proof;
+use super::order::{Registration, Report, Task};
 
 pub(super) const ACCESS: Access = Access {
     base: None,
@@ -35,12 +35,15 @@ const BY_TRIGGERS: &str = "conditional_ticket_events";
 const MAX_PAGES: usize = 100;
 
 pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report, ConnectError> {
-    if !matches!(task.way, Way::Signature | Way::UrlSecret | Way::Query(_) | Way::Open) {
+    if !matches!(
+        task.proof,
+        Proof::Signature | Proof::UrlSecret | Proof::Query(_) | Proof::Open
+    ) {
         return Err(task.unfit("leave `auth` out for its signature, or use url_secret"));
     }
     task.needs_https()?;
     let hooks = list(api).await?;
-    let (found, remarks) = hook::look(task, &hooks, task.place.url(), EVENTS, Some(BY_TRIGGERS), |hook| {
+    let (found, remarks) = hook::look(task, &hooks, task.ingest_url.url(), EVENTS, Some(BY_TRIGGERS), |hook| {
         let mut differences = Vec::new();
         if hook.raw["http_method"] != "POST" {
             differences.push("it does not POST".to_owned());
@@ -52,16 +55,16 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
     });
     let body = |events: &[String]| {
         json!({ "webhook": {
-            "endpoint": task.place.url(),
+            "endpoint": task.ingest_url.url(),
             "http_method": "POST",
             "request_format": "json",
             "status": "active",
             "subscriptions": events,
         }})
     };
-    let (outcome, id, mut secret) = match found {
+    let (registration, id, mut secret) = match found {
         Found::Right(hook) => (
-            Outcome::Unchanged(format!("webhook {}", hook.id)),
+            Registration::Unchanged(format!("webhook {}", hook.id)),
             hook.id.clone(),
             None,
         ),
@@ -72,11 +75,11 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
         } => {
             let path = format!("/webhooks/{}", percent_encoded(hook.id.as_bytes()));
             api.change(Method::PATCH, &path, Body::Json(body(&events))).await?;
-            let outcome = Outcome::Updated {
+            let registration = Registration::Updated {
                 hook: format!("webhook {}", hook.id),
                 differences,
             };
-            (outcome, hook.id.clone(), None)
+            (registration, hook.id.clone(), None)
         }
         Found::Absent => {
             let mut body = body(&task.events(EVENTS));
@@ -90,16 +93,16 @@ pub(super) async fn connect(task: &Task<'_>, api: &mut Api<'_>) -> Result<Report
                 format!("webhook {id}")
             };
             let secret = made.as_ref().and_then(|made| secret_in(&made["signing_secret"]));
-            (Outcome::Created(name), id, secret)
+            (Registration::Created(name), id, secret)
         }
     };
     // It can be read at any time, so every run reports when the source lacks it.
-    if task.way == Way::Signature && secret.is_none() && !id.is_empty() {
+    if task.proof == Proof::Signature && secret.is_none() && !id.is_empty() {
         let path = format!("/webhooks/{}/signing_secret", percent_encoded(id.as_bytes()));
         secret = secret_in(&api.read(&path).await?["signing_secret"]);
     }
     Ok(task
-        .report(outcome)
+        .report(registration)
         .remarks(remarks)
         .signed_with(task, secret.as_deref()))
 }

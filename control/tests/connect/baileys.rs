@@ -1,6 +1,6 @@
 //! baileys-api.
 
-use control::connect::{ConnectError, Fate, Order, Outcome};
+use control::connect::{ConnectError, Order, Registration, Sent};
 use schemas::platform::Platform as Name;
 use serde_json::{Value, json};
 
@@ -78,11 +78,14 @@ async fn baileys_is_set_every_time_since_it_shows_nothing() {
     result.expect("shown");
     assert!(running.take_seen().is_empty(), "a dry run sends nothing");
     assert_eq!(exchanges.len(), 1);
-    assert_eq!(exchanges[0].fate, Fate::NotSent);
+    assert_eq!(exchanges[0].sent, Sent::LeftOut);
     order.dry_run = false;
     for _ in 0..2 {
         let (result, _) = run(&order).await;
-        assert!(matches!(result.expect("connected").outcome, Outcome::Updated { .. }));
+        assert!(matches!(
+            result.expect("connected").registration,
+            Registration::Updated { .. }
+        ));
     }
     let expected = json!({"webhookUrl": "https://hooks.example.com/in/line-1", "webhookVerifyToken": SECRET});
     assert_eq!(running.state().0, [expected.clone(), expected]);

@@ -1,6 +1,6 @@
 //! Chatwoot.
 
-use control::connect::{ConnectError, Keep, Order, Outcome};
+use control::connect::{ConnectError, KeptSecret, Order, Registration};
 use schemas::platform::Platform as Name;
 use schemas::secret::Secret;
 use schemas::source::Scheme;
@@ -153,7 +153,7 @@ async fn chatwoot_gets_the_second_proof_in_its_url_and_the_newer_one_when_it_is_
 
     chatwoot.url_secrets.swap(0, 1);
     let (result, _) = run(&chatwoot_order(&running, &chatwoot)).await;
-    let Outcome::Updated { differences, .. } = result.expect("connected").outcome else {
+    let Registration::Updated { differences, .. } = result.expect("connected").registration else {
         panic!("another secret in the path is a difference")
     };
     assert_eq!(differences, ["the URL, or the secret in it, is another"]);
@@ -164,7 +164,10 @@ async fn chatwoot_gets_the_second_proof_in_its_url_and_the_newer_one_when_it_is_
 
     chatwoot.url_secrets.clear();
     let (result, _) = run(&chatwoot_order(&running, &chatwoot)).await;
-    assert!(matches!(result.expect("connected").outcome, Outcome::Updated { .. }));
+    assert!(matches!(
+        result.expect("connected").registration,
+        Registration::Updated { .. }
+    ));
     assert_eq!(registered(), "https://hooks.example.com/in/line-1");
 }
 
@@ -175,7 +178,7 @@ async fn the_secret_that_chatwoot_makes_is_handed_over_until_the_source_has_it()
     for _ in 0..2 {
         let (result, _) = run(&chatwoot_order(&running, &chatwoot)).await;
         let report = result.expect("connected");
-        let Some(Keep::SigningSecret(secret)) = &report.keep else {
+        let Some(KeptSecret::SigningSecret(secret)) = &report.kept_secret else {
             panic!("{report:?}")
         };
         assert_eq!(secret.expose_str(), Some(MADE_THERE));
@@ -190,7 +193,7 @@ async fn the_secret_that_chatwoot_makes_is_handed_over_until_the_source_has_it()
     chatwoot.secrets.insert(0, Secret::new(MADE_THERE));
     let (result, _) = run(&chatwoot_order(&running, &chatwoot)).await;
     let report = result.expect("connected");
-    assert!(report.keep.is_none() && report.remarks.is_empty(), "{report:?}");
+    assert!(report.kept_secret.is_none() && report.remarks.is_empty(), "{report:?}");
 }
 
 #[tokio::test]
@@ -205,7 +208,7 @@ async fn an_old_chatwoot_that_signs_nothing_is_reported_with_the_way_out() {
     let (result, _) = run(&chatwoot_order(&running, &unsigned)).await;
     let report = result.expect("connected");
     assert!(
-        matches!(report.outcome, Outcome::Updated { .. }),
+        matches!(report.registration, Registration::Updated { .. }),
         "the URL changes: {report:?}"
     );
     assert!(report.remarks.is_empty(), "{report:?}");

@@ -1,7 +1,7 @@
 //! What holds for every platform: a dry run changes nothing, the first run registers, the second changes nothing, what was
 //! spoilt is corrected, and what belongs to others stays as it is.
 
-use control::connect::{ConnectError, Exchange, Fate, Order, Outcome};
+use control::connect::{ConnectError, Exchange, Order, Registration, Sent};
 use schemas::secret::Secret;
 use serde_json::Value;
 
@@ -21,9 +21,9 @@ fn changes(seen: &[Seen]) -> usize {
     seen.iter().filter(|seen| seen.method != "GET").count()
 }
 
-fn outcome(result: &Result<control::connect::Report, ConnectError>) -> &Outcome {
+fn registration(result: &Result<control::connect::Report, ConnectError>) -> &Registration {
     match result {
-        Ok(report) => &report.outcome,
+        Ok(report) => &report.registration,
         Err(error) => panic!("{error}"),
     }
 }
@@ -35,9 +35,9 @@ pub(crate) async fn conforms<P: Platform>(running: &Running<P>, order: &mut Orde
 
     order.dry_run = true;
     let (result, exchanges) = run(order).await;
-    assert!(matches!(outcome(&result), Outcome::Created(_)), "{result:?}");
+    assert!(matches!(registration(&result), Registration::Created(_)), "{result:?}");
     assert_eq!(changes(&running.take_seen()), 0, "a dry run changes nothing");
-    let not_sent: Vec<&Exchange> = exchanges.iter().filter(|e| e.fate == Fate::NotSent).collect();
+    let not_sent: Vec<&Exchange> = exchanges.iter().filter(|e| e.sent == Sent::LeftOut).collect();
     assert!(!not_sent.is_empty(), "it shows what it would send: {exchanges:?}");
     assert!(
         not_sent.iter().all(|e| e.method != "GET" && e.body.is_some()),
@@ -47,17 +47,20 @@ pub(crate) async fn conforms<P: Platform>(running: &Running<P>, order: &mut Orde
 
     order.dry_run = false;
     let (result, exchanges) = run(order).await;
-    assert!(matches!(outcome(&result), Outcome::Created(_)), "{result:?}");
+    assert!(matches!(registration(&result), Registration::Created(_)), "{result:?}");
     assert!(changes(&running.take_seen()) > 0);
     // Some say 404 while nothing was ever set.
     let in_order =
-        |e: &Exchange| matches!(e.fate, Fate::Answered(s) if s.is_success() || e.method == "GET" && s == 404);
+        |e: &Exchange| matches!(e.sent, Sent::Answered(s) if s.is_success() || e.method == "GET" && s == 404);
     assert!(exchanges.iter().all(in_order), "{exchanges:?}");
     let registered = running.state().ours();
     assert!(!registered.is_empty());
 
     let (result, _) = run(order).await;
-    assert!(matches!(outcome(&result), Outcome::Unchanged(_)), "{result:?}");
+    assert!(
+        matches!(registration(&result), Registration::Unchanged(_)),
+        "{result:?}"
+    );
     assert_eq!(changes(&running.take_seen()), 0, "a second run changes nothing");
     assert_eq!(running.state().ours(), registered);
 
@@ -65,11 +68,14 @@ pub(crate) async fn conforms<P: Platform>(running: &Running<P>, order: &mut Orde
     assert_ne!(running.state().ours(), registered, "it is spoilt");
     order.dry_run = true;
     let (result, _) = run(order).await;
-    assert!(matches!(outcome(&result), Outcome::Updated { .. }), "{result:?}");
+    assert!(
+        matches!(registration(&result), Registration::Updated { .. }),
+        "{result:?}"
+    );
     assert_eq!(changes(&running.take_seen()), 0, "a dry run changes nothing");
     order.dry_run = false;
     let (result, _) = run(order).await;
-    let Outcome::Updated { differences, .. } = outcome(&result) else {
+    let Registration::Updated { differences, .. } = registration(&result) else {
         panic!("{result:?}")
     };
     assert!(!differences.is_empty());
@@ -82,12 +88,18 @@ pub(crate) async fn conforms<P: Platform>(running: &Running<P>, order: &mut Orde
     running.take_seen();
     order.force = true;
     let (result, _) = run(order).await;
-    assert!(matches!(outcome(&result), Outcome::Updated { .. }), "{result:?}");
+    assert!(
+        matches!(registration(&result), Registration::Updated { .. }),
+        "{result:?}"
+    );
     assert!(changes(&running.take_seen()) > 0, "--force sends it again");
     assert_eq!(running.state().ours(), registered);
     order.force = false;
     let (result, _) = run(order).await;
-    assert!(matches!(outcome(&result), Outcome::Unchanged(_)), "{result:?}");
+    assert!(
+        matches!(registration(&result), Registration::Unchanged(_)),
+        "{result:?}"
+    );
 
     assert_eq!(
         running.state().others(),

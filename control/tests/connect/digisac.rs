@@ -1,6 +1,6 @@
 //! Digisac, and the schemes that a platform cannot be asked for.
 
-use control::connect::{ConnectError, Order, Outcome};
+use control::connect::{ConnectError, Order, Registration};
 use schemas::platform::Platform as Name;
 use schemas::source::{Scheme, TokenPlace};
 use serde_json::{Value, json};
@@ -113,7 +113,10 @@ async fn digisac_keeps_what_was_chosen_there_and_takes_exactly_the_events_that_a
     let running = Running::start(fake).await;
     let digisac = source(Name::Digisac, None);
     let (result, _) = run(&running.order(&digisac)).await;
-    assert!(matches!(result.expect("connected").outcome, Outcome::Updated { .. }));
+    assert!(matches!(
+        result.expect("connected").registration,
+        Registration::Updated { .. }
+    ));
     let ours = running.state().ours().remove(0);
     assert_eq!(
         (&ours["name"], &ours["userId"], &ours["accountId"]),
@@ -130,7 +133,10 @@ async fn digisac_keeps_what_was_chosen_there_and_takes_exactly_the_events_that_a
         ..running.order(&digisac)
     };
     let (result, _) = run(&order).await;
-    assert!(matches!(result.expect("connected").outcome, Outcome::Updated { .. }));
+    assert!(matches!(
+        result.expect("connected").registration,
+        Registration::Updated { .. }
+    ));
     assert_eq!(texts(&running.state().ours()[0]["events"]), ["ticket.updated"]);
 }
 
@@ -146,7 +152,7 @@ async fn a_second_webhook_that_leads_to_the_source_is_reported() {
     let (result, _) = run(&running.order(&digisac)).await;
     let report = result.expect("connected");
     assert!(
-        matches!(&report.outcome, Outcome::Updated { hook, .. } if hook == "webhook on"),
+        matches!(&report.registration, Registration::Updated { hook, .. } if hook == "webhook on"),
         "{report:?}"
     );
     assert!(

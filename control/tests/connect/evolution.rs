@@ -1,6 +1,6 @@
 //! Evolution API.
 
-use control::connect::{ConnectError, Order, Outcome};
+use control::connect::{ConnectError, Order, Registration};
 use schemas::platform::Platform as Name;
 use schemas::source::{JwtScheme, Scheme, TokenPlace};
 use serde_json::{Value, json};
@@ -106,7 +106,7 @@ async fn evolution_gets_the_newest_secret_and_keeps_the_headers_and_flags_that_a
     let (result, _) = run(&order).await;
     let report = result.expect("connected");
     assert!(
-        matches!(&report.outcome, Outcome::Updated { differences, .. } if differences.iter().any(|d| d.contains("newest")))
+        matches!(&report.registration, Registration::Updated { differences, .. } if differences.iter().any(|d| d.contains("newest")))
     );
     let ours = running.state().0.clone();
     assert_eq!(ours["headers"], json!({"x-tenant": OTHERS_SECRET, "x-forebay": SECRET}));
@@ -134,7 +134,10 @@ async fn the_one_webhook_of_an_instance_is_not_taken_from_another_unless_asked_f
     assert_eq!(running.state().0, theirs);
     order.replace = true;
     let (result, _) = run(&order).await;
-    assert!(matches!(result.expect("connected").outcome, Outcome::Created(_)));
+    assert!(matches!(
+        result.expect("connected").registration,
+        Registration::Created(_)
+    ));
     assert_eq!(running.state().ours().len(), 1);
 
     order.instance = Some("no such line".to_owned());

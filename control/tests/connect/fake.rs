@@ -217,7 +217,10 @@ pub(crate) async fn run_with(order: &Order<'_>, client: &Client) -> (Result<Repo
     let mut show = |exchange: &Exchange| exchanges.push(exchange.clone());
     let result = connect(order, client, &mut show).await;
     let shown = match &result {
-        Ok(report) => format!("{exchanges:?} {:?} {} {:?}", report.outcome, report.url, report.remarks),
+        Ok(report) => format!(
+            "{exchanges:?} {:?} {} {:?}",
+            report.registration, report.url, report.remarks
+        ),
         Err(error) => format!("{exchanges:?} {error:?} {error}"),
     };
     for secret in [

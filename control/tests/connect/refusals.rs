@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use control::connect::{Client, ConnectError, Fate, Order};
+use control::connect::{Client, ConnectError, Order, Sent};
 use schemas::platform::Platform as Name;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -51,7 +51,7 @@ async fn a_platform_that_does_not_answer_is_given_up_in_time() {
     let error = result.expect_err("no one answers");
     assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
     assert!(error.to_string().contains("did not answer within 100ms"), "{error}");
-    assert_eq!(exchanges[0].fate, Fate::Unanswered);
+    assert_eq!(exchanges[0].sent, Sent::Unanswered);
     assert!(
         started.elapsed() < Duration::from_secs(20),
         "it waited {:?}",

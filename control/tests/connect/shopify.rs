@@ -1,6 +1,6 @@
 //! Shopify.
 
-use control::connect::Outcome;
+use control::connect::Registration;
 use schemas::platform::Platform as Name;
 use serde_json::{Value, json};
 
@@ -79,7 +79,7 @@ async fn shopify_is_connected_topic_by_topic() {
     order.events = vec!["orders/create".to_owned(), "customers/create".to_owned()];
     let report = run(&order).await.0.expect("connected");
     assert!(
-        matches!(&report.outcome, Outcome::Updated { differences, .. } if differences == &["not subscribed to customers/create"]),
+        matches!(&report.registration, Registration::Updated { differences, .. } if differences == &["not subscribed to customers/create"]),
         "{report:?}"
     );
     assert!(report.remarks.iter().any(|r| r.contains("orders/paid")), "{report:?}");

@@ -1,6 +1,6 @@
 //! Stripe.
 
-use control::connect::{Keep, Order, Outcome};
+use control::connect::{KeptSecret, Order, Registration};
 use schemas::platform::Platform as Name;
 use serde_json::{Value, json};
 
@@ -108,13 +108,13 @@ async fn stripe_is_not_asked_for_a_secret_that_no_one_would_keep() {
     assert!(running.state().ours().is_empty());
     order.keeps_secret = true;
     let report = run(&order).await.0.expect("connected");
-    let Some(Keep::SigningSecret(secret)) = &report.keep else {
+    let Some(KeptSecret::SigningSecret(secret)) = &report.kept_secret else {
         panic!("{report:?}")
     };
     assert_eq!(secret.expose_str(), Some(MADE_THERE));
     order.keeps_secret = false;
     assert!(matches!(
-        run(&order).await.0.expect("connected").outcome,
-        Outcome::Unchanged(_)
+        run(&order).await.0.expect("connected").registration,
+        Registration::Unchanged(_)
     ));
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use control::connect::{Client, ConnectError, Order, Outcome};
+use control::connect::{Client, ConnectError, Order, Registration};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use schemas::platform::Platform as Name;
@@ -68,7 +68,7 @@ async fn a_private_authority_is_trusted_only_when_it_is_named_and_only_for_its_n
         assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
         assert!(error.to_string().contains("cannot agree on TLS"), "{error}");
         let report = run_with(&order, &trusting).await.0.expect("trusted");
-        assert!(matches!(report.outcome, Outcome::Created(_)), "{report:?}");
+        assert!(matches!(report.registration, Registration::Created(_)), "{report:?}");
     }
     let other = Order {
         // Another address of this machine, which is not in the certificate.

@@ -1,6 +1,6 @@
 //! WAHA.
 
-use control::connect::{Order, Outcome};
+use control::connect::{Order, Registration};
 use schemas::platform::Platform as Name;
 use schemas::source::{Scheme, TokenPlace};
 use serde_json::{Value, json};
@@ -112,7 +112,10 @@ async fn a_session_without_configuration_gets_one_and_one_that_does_not_exist_is
         ..running.order(&waha)
     };
     let (result, _) = run(&order).await;
-    assert!(matches!(result.expect("connected").outcome, Outcome::Created(_)));
+    assert!(matches!(
+        result.expect("connected").registration,
+        Registration::Created(_)
+    ));
     assert_eq!(running.state().ours().len(), 1);
     order.instance = Some("other/../default".to_owned());
     let error = run(&order).await.0.expect_err("no such session");

@@ -1,6 +1,6 @@
 //! Web1on1.
 
-use control::connect::Outcome;
+use control::connect::Registration;
 use schemas::platform::Platform as Name;
 use schemas::secret::Secret;
 use schemas::source::Scheme;
@@ -114,7 +114,7 @@ async fn web1on1_is_given_the_newest_secret_and_asked_for_by_user_and_password_w
     let web1on1 = source(Name::Web1on1, None);
     let (result, _) = run(&running.order(&web1on1)).await;
     let report = result.expect("connected");
-    let Outcome::Updated { differences, .. } = &report.outcome else {
+    let Registration::Updated { differences, .. } = &report.registration else {
         panic!("{report:?}")
     };
     assert!(
@@ -126,7 +126,10 @@ async fn web1on1_is_given_the_newest_secret_and_asked_for_by_user_and_password_w
     let mut basic = source(Name::Web1on1, Some(Scheme::Basic));
     basic.secrets.insert(0, Secret::new(format!("user:{SECRET}")));
     let (result, _) = run(&running.order(&basic)).await;
-    assert!(matches!(result.expect("connected").outcome, Outcome::Updated { .. }));
+    assert!(matches!(
+        result.expect("connected").registration,
+        Registration::Updated { .. }
+    ));
     assert_eq!(
         running.state().ours()[0]["params"]["url"],
         format!("https://user:{SECRET}@hooks.example.com/in/line-1")

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use control::connect::{Keep, Order};
+use control::connect::{KeptSecret, Order};
 use schemas::platform::Platform as Name;
 use schemas::secret::Secret;
 use serde_json::{Value, json};
@@ -102,5 +102,8 @@ async fn zendesk_is_connected_once_and_mended_and_its_secret_is_handed_over() {
         ..running.order(&zendesk)
     };
     let report = run(&order).await.0.expect("connected");
-    assert!(matches!(report.keep, Some(Keep::SigningSecret(_))), "{report:?}");
+    assert!(
+        matches!(report.kept_secret, Some(KeptSecret::SigningSecret(_))),
+        "{report:?}"
+    );
 }

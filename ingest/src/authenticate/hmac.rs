@@ -92,13 +92,14 @@ pub(crate) struct HmacVerifier {
 
 #[derive(Debug)]
 struct Time {
-    place: Place,
+    place: ReadyTimePlace,
     format: TimeFormat,
     tolerance_seconds: i64,
 }
 
+/// A [`TimePlace`] whose header has a name that HTTP allows.
 #[derive(Debug)]
-enum Place {
+enum ReadyTimePlace {
     Header(HeaderName),
     Key(String),
 }
@@ -130,7 +131,7 @@ impl HmacVerifier {
             let place = match &stamp.place {
                 TimePlace::Header(name) => found
                     .keep_at("auth.timestamp_header", header_name(name))
-                    .map(Place::Header),
+                    .map(ReadyTimePlace::Header),
                 TimePlace::Key(_) if scheme.signature_key.is_none() => {
                     found.add(
                         "auth.timestamp_key",
@@ -138,7 +139,7 @@ impl HmacVerifier {
                     );
                     None
                 }
-                TimePlace::Key(key) => Some(Place::Key(key.clone())),
+                TimePlace::Key(key) => Some(ReadyTimePlace::Key(key.clone())),
             };
             place.map(|place| Time {
                 place,
@@ -182,11 +183,12 @@ impl HmacVerifier {
         let stamp = match &self.time {
             None => &b""[..],
             Some(Time {
-                place: Place::Header(name),
+                place: ReadyTimePlace::Header(name),
                 ..
             }) => the_only(request.headers, name)?,
             Some(Time {
-                place: Place::Key(key), ..
+                place: ReadyTimePlace::Key(key),
+                ..
             }) => {
                 let mut stamps = entries(shown, key);
                 match (stamps.next(), stamps.next()) {
@@ -235,8 +237,8 @@ impl HmacVerifier {
 impl Time {
     fn seconds(&self, stamp: &[u8]) -> Result<i64, Refusal> {
         let place = match &self.place {
-            Place::Header(name) => name.as_str(),
-            Place::Key(key) => key,
+            ReadyTimePlace::Header(name) => name.as_str(),
+            ReadyTimePlace::Key(key) => key,
         };
         match self.format {
             TimeFormat::Seconds => epoch_seconds(stamp, place),

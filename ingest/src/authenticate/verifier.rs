@@ -33,7 +33,7 @@ enum Proof {
     Hmac(hmac::HmacVerifier),
     StandardWebhooks(standard_webhooks::StandardVerifier),
     Token {
-        place: Place,
+        place: ReadyTokenPlace,
         tokens: token::Tokens,
     },
     Basic(token::Tokens),
@@ -49,8 +49,9 @@ enum Proof {
     },
 }
 
+/// A [`TokenPlace`] whose header has a name that HTTP allows.
 #[derive(Debug)]
-enum Place {
+enum ReadyTokenPlace {
     Header(HeaderName),
     Query(String),
     Body(String),
@@ -136,9 +137,11 @@ impl Verifier {
             Proof::StandardWebhooks(verifier) => verifier.verify(request, now).map(Some),
             Proof::Token { place, tokens } => {
                 let matched = match place {
-                    Place::Header(name) => tokens.find(token::without_bearer(the_only(request.headers, name)?)),
-                    Place::Query(name) => tokens.find(&token::in_query(request.query, name)?),
-                    Place::Body(name) => tokens.find(token::in_body(request.body, name)?.as_bytes()),
+                    ReadyTokenPlace::Header(name) => {
+                        tokens.find(token::without_bearer(the_only(request.headers, name)?))
+                    }
+                    ReadyTokenPlace::Query(name) => tokens.find(&token::in_query(request.query, name)?),
+                    ReadyTokenPlace::Body(name) => tokens.find(token::in_body(request.body, name)?.as_bytes()),
                 };
                 matched.map(Some).ok_or_else(|| tokens.no_match())
             }
@@ -164,9 +167,11 @@ impl Proof {
             Scheme::Token(place) => {
                 let mut found = Findings::default();
                 let place = match place {
-                    TokenPlace::Header(name) => found.keep_at("auth.header", header_name(&name)).map(Place::Header),
-                    TokenPlace::Query(name) => Some(Place::Query(name)),
-                    TokenPlace::Body(name) => Some(Place::Body(name)),
+                    TokenPlace::Header(name) => found
+                        .keep_at("auth.header", header_name(&name))
+                        .map(ReadyTokenPlace::Header),
+                    TokenPlace::Query(name) => Some(ReadyTokenPlace::Query(name)),
+                    TokenPlace::Body(name) => Some(ReadyTokenPlace::Body(name)),
                 };
                 let tokens = found.keep(token::Tokens::new(secrets, LEAST_TOKEN));
                 let made = place.zip(tokens);

@@ -14,7 +14,7 @@ use schemas::data::{
 };
 
 use super::json::{Json, object};
-use super::{Adapter, Because, NewEvent, Normalized, Reply, Webhook, digest, handshake, place};
+use super::{Adapter, Because, NewEvent, Normalized, Reply, Webhook, digest, handshake, location};
 
 pub(super) const ADAPTER: Adapter = Adapter {
     handshake: handshake::none,
@@ -228,7 +228,7 @@ impl<'a> Content<'a> {
             direction: Direction::Inbound,
             from,
             text: self.text.text().or_else(|| {
-                place::in_words(
+                location::in_words(
                     [self.title, self.address].map(Json::text),
                     [self.latitude, self.longitude].map(Json::text),
                 )

@@ -13,7 +13,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::pool::{Place, Pool, Sender};
+use super::pool::{Origin, Pool, Sender};
 
 /// What has come so soon after the head is waited for: nearly every body, and then its connection serves the next delivery.
 const GRACE: Duration = Duration::from_millis(10);
@@ -34,7 +34,7 @@ pub(super) struct Aside {
 pub(super) struct Rest {
     pub(super) body: Incoming,
     pub(super) sender: Sender,
-    pub(super) place: Place,
+    pub(super) origin: Origin,
 }
 
 impl Aside {
@@ -72,13 +72,13 @@ async fn keep_when_read(rest: Rest, max_bytes: usize, pool: Weak<Pool>) {
     let Rest {
         body,
         mut sender,
-        place,
+        origin,
     } = rest;
     if !read(body, max_bytes, |_| {}).await || sender.ready().await.is_err() {
         return;
     }
     if let Some(pool) = pool.upgrade() {
-        pool.keep(place, sender);
+        pool.keep(origin, sender);
     }
 }
 

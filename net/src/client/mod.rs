@@ -29,7 +29,7 @@ use url::{Position, Url};
 
 use aside::{Aside, Rest};
 use connect::Connector;
-use pool::{Limits, On, Place, Pool};
+use pool::{Limits, On, Origin, Pool};
 
 pub use connect::{Resolve, SystemResolver};
 pub use error::SendError;
@@ -98,7 +98,7 @@ pub struct Destination {
     /// What stands in the request: path and query.
     target: Uri,
     host: HeaderValue,
-    place: Place,
+    origin: Origin,
 }
 
 /// A response whose head has come. Its body comes with [`Client::finish`].
@@ -156,7 +156,7 @@ impl Client {
             uri,
             target: target.map_err(|e: InvalidUri| unusable(e.into()))?,
             host: host.map_err(|e| unusable(e.into()))?,
-            place: url[..Position::BeforePath].into(),
+            origin: url[..Position::BeforePath].into(),
         })
     }
 
@@ -194,7 +194,7 @@ impl Client {
         let Rest {
             body,
             mut sender,
-            place,
+            origin,
         } = answer.rest;
         let mut read = Vec::new();
         let take = |data: &[u8]| read.extend_from_slice(data);
@@ -203,7 +203,7 @@ impl Client {
                 .await
                 .unwrap_or(false);
         if complete && matches!(timeout_at(deadline, sender.ready()).await, Ok(Ok(()))) {
-            self.pool.keep(place, sender);
+            self.pool.keep(origin, sender);
         }
         Ok(Response {
             status: answer.status,
@@ -215,7 +215,7 @@ impl Client {
 
     /// Waits for a connection that exists, or for the right to make one: this time is not the destination's.
     pub async fn seat(&self, destination: &Destination) -> Result<Seat, SendError> {
-        self.pool.seat(&destination.place).await
+        self.pool.seat(&destination.origin).await
     }
 
     /// Posts once, to a destination checked before and with headers that are our own. `timeout` is for all from resolving
@@ -269,11 +269,11 @@ impl Client {
             let mut error = match sent.map_err(late)? {
                 Ok(response) => {
                     let (head, body) = response.into_parts();
-                    let place = Arc::clone(&destination.place);
+                    let origin = Arc::clone(&destination.origin);
                     return Ok(Answer {
                         status: head.status,
                         headers: head.headers,
-                        rest: Rest { body, sender, place },
+                        rest: Rest { body, sender, origin },
                     });
                 }
                 Err(error) => error,

@@ -32,7 +32,7 @@ const SWEEP_EVERY: Duration = Duration::from_millis(100);
 pub(super) type Sender = http1::SendRequest<Full<Bytes>>;
 
 /// Scheme, host and port: whose connections are exchangeable.
-pub(super) type Place = Arc<str>;
+pub(super) type Origin = Arc<str>;
 
 /// All connections.
 pub(super) struct Pool {
@@ -108,9 +108,9 @@ impl Pool {
         self.waiting.load(Ordering::SeqCst) > 0
     }
 
-    /// A connection to `place`, or the right to make one.
-    pub(super) async fn seat(&self, place: &Place) -> Result<Seat, SendError> {
-        if let Some(sender) = self.lock().take(place, self.limits.idle) {
+    /// A connection to `origin`, or the right to make one.
+    pub(super) async fn seat(&self, origin: &Origin) -> Result<Seat, SendError> {
+        if let Some(sender) = self.lock().take(origin, self.limits.idle) {
             return Ok(Seat(On::Existing(sender)));
         }
         let permits = || Arc::clone(&self.permits);
@@ -167,12 +167,12 @@ impl Pool {
     }
 
     /// Keeps a connection that is ready for the next request; closes it if a request waits for one.
-    pub(super) fn keep(self: &Arc<Self>, place: Place, sender: Sender) {
+    pub(super) fn keep(self: &Arc<Self>, origin: Origin, sender: Sender) {
         let mut idle = self.lock();
         if self.is_short() || sender.is_closed() {
             return;
         }
-        idle.add(place, sender);
+        idle.add(origin, sender);
         if !std::mem::replace(&mut idle.swept, true) {
             tokio::spawn(sweep(Arc::downgrade(self), self.limits.idle));
         }
@@ -210,30 +210,30 @@ impl Drop for Waiting<'_> {
 struct Idle {
     next: u64,
     by_age: BTreeMap<u64, Unused>,
-    by_place: HashMap<Place, VecDeque<u64>>,
+    by_origin: HashMap<Origin, VecDeque<u64>>,
     /// Whether a task is running that closes those that are unused for too long.
     swept: bool,
 }
 
 struct Unused {
-    place: Place,
+    origin: Origin,
     sender: Sender,
     since: Instant,
 }
 
 impl Idle {
-    fn add(&mut self, place: Place, sender: Sender) {
+    fn add(&mut self, origin: Origin, sender: Sender) {
         let number = self.next;
         self.next += 1;
-        self.by_place.entry(Arc::clone(&place)).or_default().push_back(number);
+        self.by_origin.entry(Arc::clone(&origin)).or_default().push_back(number);
         let since = Instant::now();
-        self.by_age.insert(number, Unused { place, sender, since });
+        self.by_age.insert(number, Unused { origin, sender, since });
     }
 
-    /// The one to `place` that was used last, if it still lives.
-    fn take(&mut self, place: &Place, max_idle: Duration) -> Option<Sender> {
+    /// The one to `origin` that was used last, if it still lives.
+    fn take(&mut self, origin: &Origin, max_idle: Duration) -> Option<Sender> {
         loop {
-            let number = *self.by_place.get(place)?.back()?;
+            let number = *self.by_origin.get(origin)?.back()?;
             let unused = self.remove(number)?;
             if !unused.sender.is_closed() && unused.since.elapsed() <= max_idle {
                 return Some(unused.sender);
@@ -254,13 +254,13 @@ impl Idle {
 
     fn remove(&mut self, number: u64) -> Option<Unused> {
         let unused = self.by_age.remove(&number)?;
-        if let Some(numbers) = self.by_place.get_mut(&unused.place) {
+        if let Some(numbers) = self.by_origin.get_mut(&unused.origin) {
             // In order, and it is nearly always the first or the last.
             if let Ok(at) = numbers.binary_search(&number) {
                 numbers.remove(at);
             }
             if numbers.is_empty() {
-                self.by_place.remove(&unused.place);
+                self.by_origin.remove(&unused.origin);
             }
         }
         Some(unused)

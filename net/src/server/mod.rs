@@ -115,7 +115,7 @@ pub async fn serve<S: HttpService>(
     shutdown: CancellationToken,
     unfinished: &TaskTracker,
 ) -> Drained {
-    let slots = Arc::new(Semaphore::new(settings.max_connections.min(Semaphore::MAX_PERMITS)));
+    let permits = Arc::new(Semaphore::new(settings.max_connections.min(Semaphore::MAX_PERMITS)));
     let per_ip = PerIp::new(settings.max_connections_per_ip);
     let accept_errors = metrics.accept_errors.clone();
     let server = Arc::new(Server::new(service, settings, metrics));
@@ -124,15 +124,20 @@ pub async fn serve<S: HttpService>(
 
     let accepting = async {
         loop {
-            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
                 unreachable!("the semaphore is never closed");
             };
             match listener.accept().await {
                 Ok((stream, peer)) => {
-                    let Some(place) = per_ip.take(peer.ip()) else {
+                    let Some(per_ip_permit) = per_ip.take(peer.ip()) else {
                         continue;
                     };
-                    let serving = serve_one(Arc::clone(&server), stream, shutdown.child_token(), (slot, place));
+                    let serving = serve_one(
+                        Arc::clone(&server),
+                        stream,
+                        shutdown.child_token(),
+                        (permit, per_ip_permit),
+                    );
                     connections.spawn(serving);
                 }
                 Err(error) if is_about_one_connection(&error) => {}
@@ -171,12 +176,12 @@ pub async fn serve<S: HttpService>(
     }
 }
 
-/// `_places` are given back when the connection ends.
+/// `_permits` are given back when the connection ends.
 async fn serve_one<S: HttpService>(
     server: Arc<Server<S>>,
     stream: TcpStream,
     shutdown: CancellationToken,
-    _places: (OwnedSemaphorePermit, Place),
+    _permits: (OwnedSemaphorePermit, PerIpPermit),
 ) {
     server.serve(stream, shutdown).await;
 }
@@ -206,14 +211,14 @@ impl PerIp {
     }
 
     /// `None` if the address holds as many as it may.
-    fn take(&self, ip: IpAddr) -> Option<Place> {
+    fn take(&self, ip: IpAddr) -> Option<PerIpPermit> {
         let mut held = self.held.lock();
         let count = held.entry(ip).or_default();
         if self.limit.is_some_and(|limit| *count >= limit) {
             return None;
         }
         *count += 1;
-        Some(Place {
+        Some(PerIpPermit {
             ip,
             held: Arc::clone(&self.held),
         })
@@ -222,12 +227,12 @@ impl PerIp {
 
 /// One connection counted for its address, until it is dropped.
 #[derive(Debug)]
-struct Place {
+struct PerIpPermit {
     ip: IpAddr,
     held: Arc<Mutex<HashMap<IpAddr, usize>>>,
 }
 
-impl Drop for Place {
+impl Drop for PerIpPermit {
     fn drop(&mut self) {
         let mut held = self.held.lock();
         if let Some(count) = held.get_mut(&self.ip) {

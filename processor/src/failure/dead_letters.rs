@@ -7,13 +7,13 @@ use schemas::name::{SinkName, TopicName};
 use schemas::record::{Partition, Position};
 use schemas::time::Timestamp;
 
-use crate::flight::{GivenUp, Slot};
+use crate::flight::{GivenUp, WorkId};
 
 /// How many dead letters are handed to the event log at once.
 pub(crate) const AT_ONCE: usize = 100;
 
 /// The result of writing one dead letter.
-pub(crate) type Written = (Slot, GivenUp, Result<(), PublishError>);
+pub(crate) type Written = (WorkId, GivenUp, Result<(), PublishError>);
 
 /// Publishes dead letters; they are handed over in order.
 pub(crate) async fn write(
@@ -21,16 +21,16 @@ pub(crate) async fn write(
     topic: &TopicName,
     sink: &SinkName,
     partition: &Partition,
-    letters: Vec<(Slot, GivenUp)>,
+    letters: Vec<(WorkId, GivenUp)>,
 ) -> Vec<Written> {
-    let write = |(slot, given_up): (Slot, GivenUp)| async move {
+    let write = |(id, given_up): (WorkId, GivenUp)| async move {
         let mut result = publish(log, topic, sink, partition, &given_up, &given_up.reason).await;
         if matches!(result, Err(PublishError::TooLarge { .. })) {
             // A record at the very limit: the reason is what can be shortened.
             let short: String = given_up.reason.chars().take(32).collect();
             result = publish(log, topic, sink, partition, &given_up, &short).await;
         }
-        (slot, given_up, result)
+        (id, given_up, result)
     };
     join_all(letters.into_iter().map(write)).await
 }

@@ -1,8 +1,8 @@
 //! The work in flight of one partition: deliveries that wait for a batch or for their next attempt, and dead letters
 //! that wait to be written. It does no I/O and reads no clock.
 //!
-//! Deliveries of one lane (equal partition key and target) go out in order: the first that waits for a retry holds back
-//! the rest of its lane, and no other lane.
+//! Deliveries of one sequence (equal partition key and target) go out in order: the first that waits for a retry holds
+//! back the rest of its sequence, and no other sequence.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -16,7 +16,11 @@ use tokio::time::Instant;
 use crate::settle::Progress;
 
 /// Identifies a piece of work: the offset of its record, and a number within the record.
-pub(crate) type Slot = (Offset, u32);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct WorkId {
+    pub(crate) offset: Offset,
+    pub(crate) number: u32,
+}
 
 /// A delivery given up, to be written to the dead-letter topic.
 #[derive(Debug, Clone)]
@@ -44,11 +48,11 @@ struct Pending {
     due: Instant,
 }
 
-/// A batch, the slots of its deliveries, and the progress once all of them are settled.
+/// A batch, the ids of its deliveries, and the progress once all of them are settled.
 #[derive(Debug)]
 pub(crate) struct Picked {
     pub(crate) batch: Batch,
-    pub(crate) slots: Vec<Slot>,
+    pub(crate) ids: Vec<WorkId>,
     pub(crate) next: Offset,
 }
 
@@ -59,7 +63,7 @@ pub(crate) struct Flight {
     progress: Progress,
     /// How many deliveries each record led to, for records that are not known to be durably settled.
     deliveries: BTreeMap<Offset, usize>,
-    pending: BTreeMap<Slot, Pending>,
+    pending: BTreeMap<WorkId, Pending>,
     /// The sizes of records that are not settled.
     sizes: BTreeMap<Offset, usize>,
     bytes: usize,
@@ -119,48 +123,54 @@ impl Flight {
             self.bytes += size;
         }
         for (number, work) in (0..).zip(work) {
-            self.pending.insert((record.offset, number), Pending { work, due: now });
+            self.pending.insert(
+                WorkId {
+                    offset: record.offset,
+                    number,
+                },
+                Pending { work, due: now },
+            );
         }
     }
 
     /// Returns the deliveries that may go out now, in order of offset; at most `max_records` and `max_bytes`, but at
     /// least one if there is any.
     pub(crate) fn pick(&mut self, now: Instant, max_records: usize, max_bytes: usize) -> Option<Picked> {
-        let mut slots = Vec::new();
+        let mut ids = Vec::new();
         let mut bytes = 0;
         let mut held: HashSet<(&Target, &Bytes)> = HashSet::new();
-        for (slot, pending) in &self.pending {
+        for (id, pending) in &self.pending {
             let Work::Deliver(delivery) = &pending.work else {
                 continue;
             };
-            let lane = (&delivery.target, &delivery.record.record.key);
-            if held.contains(&lane) {
+            let sequence = (&delivery.target, &delivery.record.record.key);
+            if held.contains(&sequence) {
                 continue;
             }
             if pending.due > now {
-                held.insert(lane);
+                held.insert(sequence);
                 continue;
             }
             let size = delivery.record.record.size_bytes();
-            if !slots.is_empty() && (slots.len() == max_records || bytes + size > max_bytes) {
+            if !ids.is_empty() && (ids.len() == max_records || bytes + size > max_bytes) {
                 break;
             }
             bytes += size;
-            slots.push(*slot);
+            ids.push(*id);
             if delivery.attempt > 1 {
                 // It failed before: those after it wait to see whether it fails again, rather than use up their
                 // attempts.
-                held.insert(lane);
+                held.insert(sequence);
             }
         }
-        let offsets: Vec<Offset> = slots.iter().map(|(offset, _)| *offset).collect();
+        let offsets: Vec<Offset> = ids.iter().map(|id| id.offset).collect();
         let next = self.progress.next_after(&offsets)?;
-        let mut deliveries = Vec::with_capacity(slots.len());
-        for slot in &slots {
+        let mut deliveries = Vec::with_capacity(ids.len());
+        for id in &ids {
             if let Some(Pending {
                 work: Work::Deliver(delivery),
                 ..
-            }) = self.pending.remove(slot)
+            }) = self.pending.remove(id)
             {
                 deliveries.push(delivery);
             }
@@ -171,47 +181,47 @@ impl Flight {
                 progress: Some(self.progress_at(next)),
             },
             next,
-            slots,
+            ids,
         })
     }
 
     /// Takes the dead letters to write now, at most `max`.
-    pub(crate) fn take_letters(&mut self, now: Instant, max: usize) -> Vec<(Slot, GivenUp)> {
+    pub(crate) fn take_letters(&mut self, now: Instant, max: usize) -> Vec<(WorkId, GivenUp)> {
         let due = |pending: &Pending| matches!(pending.work, Work::GiveUp(_)) && pending.due <= now;
-        let slots: Vec<Slot> = self
+        let ids: Vec<WorkId> = self
             .pending
             .iter()
             .filter(|(_, pending)| due(pending))
-            .map(|(slot, _)| *slot)
+            .map(|(id, _)| *id)
             .take(max)
             .collect();
-        let take = |slot: Slot| match self.pending.remove(&slot)?.work {
-            Work::GiveUp(given_up) => Some((slot, given_up)),
+        let take = |id: WorkId| match self.pending.remove(&id)?.work {
+            Work::GiveUp(given_up) => Some((id, given_up)),
             Work::Deliver(_) => None,
         };
-        slots.into_iter().filter_map(take).collect()
+        ids.into_iter().filter_map(take).collect()
     }
 
     /// Puts a picked delivery back, to go out again, not before `due`.
-    pub(crate) fn deliver_again(&mut self, slot: Slot, delivery: Delivery, due: Instant) {
+    pub(crate) fn deliver_again(&mut self, id: WorkId, delivery: Delivery, due: Instant) {
         let work = Work::Deliver(delivery);
-        self.pending.insert(slot, Pending { work, due });
+        self.pending.insert(id, Pending { work, due });
     }
 
     /// Adds a dead letter to be written, not before `due`.
-    pub(crate) fn give_up(&mut self, slot: Slot, given_up: GivenUp, due: Instant) {
+    pub(crate) fn give_up(&mut self, id: WorkId, given_up: GivenUp, due: Instant) {
         let work = Work::GiveUp(given_up);
-        self.pending.insert(slot, Pending { work, due });
+        self.pending.insert(id, Pending { work, due });
     }
 
-    /// Notes that the work in `slot` is delivered, or its dead letter written.
-    pub(crate) fn settled(&mut self, slot: Slot) {
-        if self.progress.settled(slot.0) {
+    /// Notes that the work `id` is delivered, or its dead letter written.
+    pub(crate) fn settled(&mut self, id: WorkId) {
+        if self.progress.settled(id.offset) {
             // Deliveries settled out of order are never counted as repeats.
-            if self.next().is_some_and(|next| next <= slot.0) {
-                self.deliveries.remove(&slot.0);
+            if self.next().is_some_and(|next| next <= id.offset) {
+                self.deliveries.remove(&id.offset);
             }
-            self.bytes -= self.sizes.remove(&slot.0).unwrap_or_default();
+            self.bytes -= self.sizes.remove(&id.offset).unwrap_or_default();
         }
     }
 
@@ -250,13 +260,13 @@ impl Flight {
         self.bytes
     }
 
-    /// Returns when there is something to do next; deliveries that their lane holds back do not count.
+    /// Returns when there is something to do next; deliveries that their sequence holds back do not count.
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        let mut lanes: HashSet<(&Target, &Bytes)> = HashSet::new();
+        let mut sequences: HashSet<(&Target, &Bytes)> = HashSet::new();
         let mut due: Option<Instant> = None;
         for pending in self.pending.values() {
             let counts = match &pending.work {
-                Work::Deliver(delivery) => lanes.insert((&delivery.target, &delivery.record.record.key)),
+                Work::Deliver(delivery) => sequences.insert((&delivery.target, &delivery.record.record.key)),
                 Work::GiveUp(_) => true,
             };
             if counts {

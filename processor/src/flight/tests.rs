@@ -1,4 +1,4 @@
-//! What goes out when: lanes, bounds, progress.
+//! What goes out when: sequences, bounds, progress.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -57,11 +57,11 @@ fn flight_of(records: &[(i64, &'static str, &[&str])], now: Instant) -> Flight {
 }
 
 fn offsets(picked: Option<&Picked>) -> Vec<i64> {
-    picked.map_or(vec![], |p| p.slots.iter().map(|(offset, _)| offset.0).collect())
+    picked.map_or(vec![], |p| p.ids.iter().map(|id| id.offset.0).collect())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_holds_back_its_lane_and_no_other() {
+async fn a_retry_holds_back_its_sequence_and_no_other() {
     let now = Instant::now();
     let mut flight = flight_of(&[(1, "k", &["a", "b"]), (2, "k", &["a"]), (3, "other", &["a"])], now);
     let first = flight.pick(now, 1, usize::MAX).expect("a batch");
@@ -69,21 +69,21 @@ async fn a_retry_holds_back_its_lane_and_no_other() {
     let later = now + Duration::from_secs(5);
     let mut retried = first.batch.deliveries[0].clone();
     retried.attempt = 2;
-    flight.deliver_again(first.slots[0], retried, later);
+    flight.deliver_again(first.ids[0], retried, later);
 
     let second = flight.pick(now, 10, usize::MAX).expect("a batch");
     assert_eq!(offsets(Some(&second)), [1, 3], "to b, and with another key");
     assert_eq!(second.next, Offset(1), "1/a is open whatever the outcome of this batch");
-    second.slots.iter().for_each(|slot| flight.settled(*slot));
+    second.ids.iter().for_each(|id| flight.settled(*id));
     assert!(flight.pick(now, 10, usize::MAX).is_none());
     assert_eq!(flight.next_due(), Some(later), "2/a is due now, but held");
 
     let third = flight.pick(later, 10, usize::MAX).expect("a batch");
     assert_eq!(offsets(Some(&third)), [1], "alone, for its second attempt");
-    flight.settled(third.slots[0]);
+    flight.settled(third.ids[0]);
     let fourth = flight.pick(later, 10, usize::MAX).expect("a batch");
     assert_eq!((offsets(Some(&fourth)), fourth.next), (vec![2], Offset(4)));
-    flight.settled(fourth.slots[0]);
+    flight.settled(fourth.ids[0]);
     assert_eq!(
         (flight.next(), flight.records(), flight.bytes()),
         (Some(Offset(4)), 0, 0)

@@ -9,13 +9,13 @@ use tokio::time::Instant;
 use super::PartitionTask;
 use crate::error::WorkerError;
 use crate::failure::dead_letters::Written;
-use crate::flight::{GivenUp, Slot};
+use crate::flight::{GivenUp, WorkId};
 
 impl PartitionTask {
     /// Gives a delivery up after so many attempts: it becomes a dead letter.
-    pub(super) fn give_up(&mut self, slot: Slot, delivery: Delivery, reason: String, attempts: u32, now: Instant) {
+    pub(super) fn give_up(&mut self, id: WorkId, delivery: Delivery, reason: String, attempts: u32, now: Instant) {
         tracing::warn!(sink = %self.shared.sink.name(), event_id = %delivery.event.id(),
-            delivery_target = %delivery.target, partition = %self.partition, offset = slot.0.0, attempt = attempts,
+            delivery_target = %delivery.target, partition = %self.partition, offset = id.offset.0, attempt = attempts,
             error = reason, "delivery given up: dead letter");
         let given_up = GivenUp {
             record: delivery.record,
@@ -26,16 +26,16 @@ impl PartitionTask {
             rules: Vec::new(),
             failures: 0,
         };
-        self.flight.give_up(slot, given_up, now);
+        self.flight.give_up(id, given_up, now);
     }
 
     /// Settles what is durable in the dead-letter topic; what could not be written is written again later.
     pub(super) fn hand_off(&mut self, letters: Vec<Written>) -> Result<(), WorkerError> {
-        for (slot, mut given_up, result) in letters {
+        for (id, mut given_up, result) in letters {
             match result {
                 Ok(()) => {
                     self.shared.metrics.dead_letters.inc();
-                    self.flight.settled(slot);
+                    self.flight.settled(id);
                     if self.letter_failures > 0 {
                         self.letter_failures = 0;
                         tracing::info!(sink = %self.shared.sink.name(), partition = %self.partition,
@@ -46,14 +46,14 @@ impl PartitionTask {
                 Err(PublishError::Unavailable { reason }) => {
                     self.letter_failures = self.letter_failures.saturating_add(1);
                     if self.letter_failures == 1 {
-                        tracing::error!(sink = %self.shared.sink.name(), partition = %self.partition, offset = slot.0.0,
+                        tracing::error!(sink = %self.shared.sink.name(), partition = %self.partition, offset = id.offset.0,
                             topic = %self.shared.log.dead_letters, error = reason,
                             "dead letter not written, trying until it is; progress waits");
                         self.stalled(Some(format!("dead letters cannot be written: {reason}")));
                     }
                     given_up.failures = given_up.failures.saturating_add(1);
                     let due = Instant::now() + self.backoff(given_up.failures);
-                    self.flight.give_up(slot, given_up, due);
+                    self.flight.give_up(id, given_up, due);
                 }
                 Err(PublishError::TooLarge { limit_bytes, .. }) => {
                     return Err(WorkerError::DeadLetterTooLarge {
@@ -61,7 +61,7 @@ impl PartitionTask {
                         topic: self.shared.log.dead_letters.clone(),
                         position: Position {
                             partition: self.partition.as_ref().clone(),
-                            offset: slot.0,
+                            offset: id.offset,
                         },
                         limit_bytes,
                     });

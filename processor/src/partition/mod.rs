@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::WorkerError;
 use crate::failure::dead_letters::{self, Written};
-use crate::flight::{Flight, GivenUp, Picked, Slot};
+use crate::flight::{Flight, GivenUp, Picked, WorkId};
 use crate::shared::Shared;
 
 /// How often deliveries that wait for a commit check whether it is done.
@@ -81,7 +81,7 @@ struct PartitionTask {
     uncommitted_since: Option<Instant>,
     uncommitted_reported: bool,
     /// Deliveries that were not tried the last time because this process lacked a resource.
-    lacking: BTreeSet<Slot>,
+    lacking: BTreeSet<WorkId>,
 }
 
 /// What one turn of the task's loop has done: deliveries, and dead letters that were written.
@@ -179,7 +179,7 @@ impl PartitionTask {
 
     /// Delivers a batch and writes dead letters, and meanwhile reads the next records. Returns false if the partition
     /// is no longer owned.
-    async fn turn(&mut self, picked: Option<Picked>, letters: Vec<(Slot, GivenUp)>) -> Result<bool, WorkerError> {
+    async fn turn(&mut self, picked: Option<Picked>, letters: Vec<(WorkId, GivenUp)>) -> Result<bool, WorkerError> {
         let shared = Arc::clone(&self.shared);
         let partition = Arc::clone(&self.partition);
         let stop = self.stop.clone();
@@ -254,8 +254,8 @@ async fn beginning(sink: &dyn Sink, partition: &Partition) -> Result<Begin, Unav
     let Some(kept) = sink.kept_progress() else {
         return Ok(Begin::Stored);
     };
-    let position = kept.position(partition).await?;
-    Ok(position.map_or(Begin::Oldest, Begin::At))
+    let progress = kept.progress(partition).await?;
+    Ok(progress.map_or(Begin::Oldest, Begin::At))
 }
 
 /// Hands a batch to the sink until it accepts it; returns `None` if stopped before. An unavailable sink costs no

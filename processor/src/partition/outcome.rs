@@ -17,11 +17,11 @@ const HELD_PAUSE: Duration = Duration::from_millis(5);
 impl PartitionTask {
     /// Settles what is delivered, schedules retries, gives up the rest.
     pub(super) fn outcomes(&mut self, picked: Picked, outcomes: Vec<Outcome>) -> Result<(), WorkerError> {
-        let Picked { batch, slots, next } = picked;
-        if outcomes.len() != slots.len() {
+        let Picked { batch, ids, next } = picked;
+        if outcomes.len() != ids.len() {
             return Err(WorkerError::Contract {
                 sink: self.shared.sink.name().clone(),
-                deliveries: slots.len(),
+                deliveries: ids.len(),
                 outcomes: outcomes.len(),
             });
         }
@@ -32,17 +32,17 @@ impl PartitionTask {
         // What is delivered is settled even when the valve trips in between.
         let mut valve = Ok(());
         let mut lack = None;
-        for ((delivery, slot), outcome) in batch.deliveries.into_iter().zip(slots).zip(outcomes) {
+        for ((delivery, id), outcome) in batch.deliveries.into_iter().zip(ids).zip(outcomes) {
             let metrics = &self.shared.metrics;
             match outcome {
-                Outcome::Unavailable { .. } => self.lacking.insert(slot),
+                Outcome::Unavailable { .. } => self.lacking.insert(id),
                 Outcome::Held => false,
-                _ => self.lacking.remove(&slot),
+                _ => self.lacking.remove(&id),
             };
             let (reason, attempts) = match outcome {
                 Outcome::Delivered => {
                     metrics.delivered.inc();
-                    self.flight.settled(slot);
+                    self.flight.settled(id);
                     if self.shared.failing.delivered(&delivery.target, now) {
                         tracing::info!(sink = %self.shared.sink.name(), delivery_target = %delivery.target,
                             "target takes deliveries again");
@@ -51,14 +51,14 @@ impl PartitionTask {
                     continue;
                 }
                 Outcome::Held => {
-                    // An earlier delivery of its lane waits for a retry and holds it back; the pause is for a sink that
-                    // returns only this.
-                    self.flight.deliver_again(slot, delivery, now + HELD_PAUSE);
+                    // An earlier delivery of its sequence waits for a retry and holds it back; the pause is for a sink
+                    // that returns only this.
+                    self.flight.deliver_again(id, delivery, now + HELD_PAUSE);
                     continue;
                 }
                 Outcome::Unavailable { reason } => {
                     metrics.not_tried.inc();
-                    self.flight.deliver_again(slot, delivery, now + self.backoff(1));
+                    self.flight.deliver_again(id, delivery, now + self.backoff(1));
                     lack = Some(reason);
                     continue;
                 }
@@ -70,7 +70,7 @@ impl PartitionTask {
                         attempt: delivery.attempt + 1,
                         ..delivery
                     };
-                    self.flight.deliver_again(slot, next, now + wait);
+                    self.flight.deliver_again(id, next, now + wait);
                     continue;
                 }
                 Outcome::Retry { reason, .. } => {
@@ -87,7 +87,7 @@ impl PartitionTask {
             if valve.is_err() {
                 continue;
             }
-            self.give_up(slot, delivery, reason, attempts, now);
+            self.give_up(id, delivery, reason, attempts, now);
         }
         self.report_lack(lack, now);
         valve

@@ -23,8 +23,8 @@ struct Scenario {
     lives_ms: Vec<u64>,
     seed: u64,
     refuse: u32,
-    /// Whether the sink keeps its own position, which then wins.
-    keeps_position: bool,
+    /// Whether the sink keeps its own progress, which then wins.
+    keeps_progress: bool,
 }
 
 fn scenario() -> impl Strategy<Value = Scenario> {
@@ -39,7 +39,7 @@ fn scenario() -> impl Strategy<Value = Scenario> {
         any::<bool>(),
     )
         .prop_map(
-            |(records, keys, batch, more, lives_ms, seed, refuse, keeps_position)| Scenario {
+            |(records, keys, batch, more, lives_ms, seed, refuse, keeps_progress)| Scenario {
                 records,
                 keys,
                 batch,
@@ -47,7 +47,7 @@ fn scenario() -> impl Strategy<Value = Scenario> {
                 lives_ms,
                 seed,
                 refuse,
-                keeps_position,
+                keeps_progress,
             },
         )
 }
@@ -58,8 +58,8 @@ struct Done {
     delivered: Mutex<HashSet<u64>>,
     /// The life and the number of each delivery, in order.
     order: Mutex<Vec<(usize, u64)>>,
-    /// The position that the sink keeps.
-    position: Mutex<Option<Offset>>,
+    /// The progress that the sink keeps.
+    progress: Mutex<Option<Offset>>,
 }
 
 fn filled_log(scenario: &Scenario) -> Arc<MemoryLog> {
@@ -78,7 +78,7 @@ fn filled_log(scenario: &Scenario) -> Arc<MemoryLog> {
 /// A sink that is unavailable, rejects and postpones at random.
 fn random_sink(scenario: &Scenario, life: usize, done: &Arc<Done>) -> ScriptedSink {
     let mut random = fastrand::Rng::with_seed(scenario.seed.wrapping_add(life as u64));
-    let keeps_position = scenario.keeps_position;
+    let keeps_progress = scenario.keeps_progress;
     let recorded = Arc::clone(done);
     let mut sink = ScriptedSink::plain(move |batch| {
         if random.u8(..) < 40 {
@@ -88,13 +88,13 @@ fn random_sink(scenario: &Scenario, life: usize, done: &Arc<Done>) -> ScriptedSi
             });
         }
         let outcomes = random_outcomes(batch, life, &mut random, &recorded);
-        if keeps_position {
-            keep_position(batch, &outcomes, &recorded);
+        if keeps_progress {
+            keep_progress(batch, &outcomes, &recorded);
         }
         Ok(outcomes)
     });
-    *sink.position.lock().expect("no panic") = *done.position.lock().expect("no panic");
-    sink.keeps = keeps_position;
+    *sink.progress.lock().expect("no panic") = *done.progress.lock().expect("no panic");
+    sink.keeps = keeps_progress;
     sink
 }
 
@@ -125,13 +125,13 @@ fn random_outcomes(batch: &Batch, life: usize, random: &mut fastrand::Rng, done:
     outcomes.collect()
 }
 
-/// Like a sink that stores its position with the data: up to the first that was not delivered.
-fn keep_position(batch: &Batch, outcomes: &[Outcome], done: &Done) {
+/// Like a sink that stores its progress with the data: up to the first that was not delivered.
+fn keep_progress(batch: &Batch, outcomes: &[Outcome], done: &Done) {
     let mut deliveries = batch.deliveries.iter().zip(outcomes);
     let open = deliveries.find(|(_, outcome)| **outcome != Outcome::Delivered);
     let settled = batch.progress.as_ref().expect("a partition waits").next;
     let next = open.map_or(settled, |(d, _)| d.record.offset.min(settled));
-    let mut kept = done.position.lock().expect("no panic");
+    let mut kept = done.progress.lock().expect("no panic");
     *kept = (*kept).max(Some(next));
 }
 
@@ -174,7 +174,7 @@ fn nothing_was_skipped(log: &MemoryLog, checked: usize, done: &Done) -> Result<u
     let letters: HashSet<u64> = log.dead_letters().iter().map(number).collect();
     let delivered = done.delivered.lock().expect("no panic").clone();
     let stores = log.stores();
-    let kept = *done.position.lock().expect("no panic");
+    let kept = *done.progress.lock().expect("no panic");
     for next in stores[checked..].iter().map(|(_, next)| *next).chain(kept) {
         for n in 0..u64::try_from(next.0).expect("positive") {
             prop_assert!(delivered.contains(&n) || letters.contains(&n), "{} was skipped", n);

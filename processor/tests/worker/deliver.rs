@@ -52,7 +52,7 @@ async fn events_are_delivered_in_order_and_progress_follows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_is_delivered_later_and_only_its_own_lane_waits() {
+async fn a_retry_is_delivered_later_and_only_its_own_sequence_waits() {
     let sink = ScriptedSink::new(each(|n, attempt| {
         if n == 0 && attempt < 4 {
             retry()
@@ -84,7 +84,7 @@ async fn a_retry_is_delivered_later_and_only_its_own_lane_waits() {
     assert_eq!(
         even,
         (0..20).step_by(2).collect::<Vec<i64>>(),
-        "in order within the lane"
+        "in order within the sequence"
     );
     let first = delivered.iter().find(|d| d.offset == 0).expect("delivered");
     assert_eq!(first.attempt, 4);

@@ -163,11 +163,11 @@ async fn a_restart_resumes_where_progress_stands() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_position_that_a_sink_keeps_wins() {
+async fn the_progress_that_a_sink_keeps_wins() {
     let mut sink = ScriptedSink::plain(each(|_, _| Outcome::Delivered));
     sink.keeps = true;
     let sink = Arc::new(sink);
-    *sink.position.lock().expect("no panic") = Some(Offset(7));
+    *sink.progress.lock().expect("no panic") = Some(Offset(7));
     let log = MemoryLog::new(1);
     (0..10).for_each(|n| log.append(0, record(n, "k")));
     let (shutdown, run) = spawn(&log, &sink, Config::default());

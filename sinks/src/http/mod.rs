@@ -1,13 +1,13 @@
 //! The sink `http`: signed deliveries to registered endpoints.
 //!
 //! The way of one delivery: [`HttpSink::targets`] names the endpoints of the event's tenant that want its type; the
-//! endpoint's lane (`lanes`) gives a slot; the [`Client`] finds a connection of its pool, or makes one to an address that its
+//! endpoint (`endpoints`) gives a slot; the [`Client`] finds a connection of its pool, or makes one to an address that its
 //! guard has judged; the request is signed anew (`sign`) and posted; the answer's head becomes an outcome (`verdict`), and its
 //! body is read aside. What this process itself lacks is charged to no endpoint. Events of one key reach an endpoint one after
 //! the other. Retrying is the processor's.
 
 mod config;
-mod lanes;
+mod endpoints;
 mod metrics;
 mod sign;
 mod verdict;
@@ -32,7 +32,7 @@ pub use sign::signature;
 pub use verdict::Class;
 
 use crate::order;
-use lanes::{Lane, Lanes};
+use endpoints::{Endpoints, ReadyEndpoint};
 use metrics::Metrics;
 
 const WEBHOOK_ID: HeaderName = HeaderName::from_static(sign::ID);
@@ -45,7 +45,7 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 pub struct HttpSink {
     name: SinkName,
     client: Client,
-    lanes: Lanes,
+    endpoints: Endpoints,
 }
 
 impl HttpSink {
@@ -67,8 +67,12 @@ impl HttpSink {
         registry: &mut Registry,
     ) -> Self {
         metrics::connections(registry, client.metrics());
-        let lanes = Lanes::new(directory, client.clone(), Metrics::register(registry));
-        Self { name, client, lanes }
+        let endpoints = Endpoints::new(directory, client.clone(), Metrics::register(registry));
+        Self {
+            name,
+            client,
+            endpoints,
+        }
     }
 
     async fn attempt(&self, delivery: &Delivery) -> Outcome {
@@ -81,47 +85,47 @@ impl HttpSink {
         let removed = || Outcome::Rejected {
             reason: format!("endpoint `{id}` was removed"),
         };
-        let Some(lane) = self.lanes.current().lane(id, tenant).cloned() else {
+        let Some(ready) = self.endpoints.current().find(id, tenant).cloned() else {
             return removed();
         };
-        let Some(_slot) = lane.slot().await else {
-            let (class, outcome) = no_slot(&lane);
-            report(&lane, delivery, class, &outcome);
+        let Some(_slot) = ready.slot().await else {
+            let (class, outcome) = no_slot(&ready);
+            report(&ready, delivery, class, &outcome);
             return outcome;
         };
         // The wait may have been long: what counts is what is registered now.
-        let Some(lane) = self.lanes.current().lane(id, tenant).cloned() else {
+        let Some(ready) = self.endpoints.current().find(id, tenant).cloned() else {
             return removed();
         };
-        let endpoint = &lane.endpoint.id;
-        match self.post(&lane, &delivery.event).await {
+        let endpoint = &ready.endpoint.id;
+        match self.post(&ready, &delivery.event).await {
             Ok(answer) => {
                 let (class, outcome) = verdict::judge(endpoint, answer.status, &answer.headers, Utc::now());
-                report(&lane, delivery, class, &outcome);
+                report(&ready, delivery, class, &outcome);
                 self.client.finish(answer).await;
                 outcome
             }
             Err(error) => {
                 let outcome = verdict::failed(endpoint, &error);
-                report(&lane, delivery, Class::from(&error), &outcome);
+                report(&ready, delivery, Class::from(&error), &outcome);
                 outcome
             }
         }
     }
 
-    async fn post(&self, lane: &Lane, event: &Event) -> Result<Answer, SendError> {
-        let destination = lane.destination.as_ref().map_err(Clone::clone)?;
-        let unconnected = lane.unconnected();
+    async fn post(&self, ready: &ReadyEndpoint, event: &Event) -> Result<Answer, SendError> {
+        let destination = ready.destination.as_ref().map_err(Clone::clone)?;
+        let unconnected = ready.unconnected();
         let seat = self.client.seat(destination).await?;
         drop(unconnected);
         let started = Instant::now();
         let body = event.value().clone();
-        let headers = headers(&lane.endpoint, event)?;
+        let headers = headers(&ready.endpoint, event)?;
         let answer = self
             .client
-            .send(seat, destination, headers, body, lane.endpoint.timeout)
+            .send(seat, destination, headers, body, ready.endpoint.timeout)
             .await;
-        lane.metrics().seconds.observe(started.elapsed().as_secs_f64());
+        ready.metrics().seconds.observe(started.elapsed().as_secs_f64());
         answer
     }
 }
@@ -133,8 +137,8 @@ impl Sink for HttpSink {
 
     /// All endpoints of the event's tenant that want its type; with an argument only that one of them.
     fn targets(&self, event: &Event, argument: Option<&str>) -> Vec<Target> {
-        let lanes = self.lanes.current();
-        let endpoints = lanes.endpoints_of(&event.attributes.tenant).iter();
+        let current = self.endpoints.current();
+        let endpoints = current.endpoints_of(&event.attributes.tenant).iter();
         endpoints
             .filter(|endpoint| {
                 argument.is_none_or(|id| endpoint.id.as_str() == id) && endpoint.wants(event.event_type())
@@ -174,9 +178,9 @@ pub fn check_argument(endpoints: &dyn EndpointDirectory, argument: Option<&str>)
 }
 
 /// The outcome where the slots of an endpoint stayed busy.
-fn no_slot(lane: &Lane) -> (Class, Outcome) {
-    let (id, patience) = (&lane.endpoint.id, lane.endpoint.timeout);
-    if lane.is_unconnected() {
+fn no_slot(ready: &ReadyEndpoint) -> (Class, Outcome) {
+    let (id, patience) = (&ready.endpoint.id, ready.endpoint.timeout);
+    if ready.is_unconnected() {
         let reason = format!(
             "deliveries have waited for a connection for {patience:?}: all that `max_connections` allows are in use"
         );
@@ -211,13 +215,13 @@ fn headers(endpoint: &Endpoint, event: &Event) -> Result<HeaderMap, SendError> {
 
 /// Counts an attempt. A failure is logged at `debug` only: the processor, which sees every outcome, logs when a target begins
 /// to fail and when it works again.
-fn report(lane: &Lane, delivery: &Delivery, class: Class, outcome: &Outcome) {
-    lane.metrics().count(class);
+fn report(ready: &ReadyEndpoint, delivery: &Delivery, class: Class, outcome: &Outcome) {
+    ready.metrics().count(class);
     match outcome {
-        Outcome::Delivered => lane.delivered(),
+        Outcome::Delivered => ready.delivered(),
         Outcome::Held => {}
         Outcome::Retry { reason, .. } | Outcome::Rejected { reason } | Outcome::Unavailable { reason } => {
-            let endpoint = &lane.endpoint.id;
+            let endpoint = &ready.endpoint.id;
             let (event_id, offset) = (delivery.event.id(), delivery.record.offset);
             let (attempt, class) = (delivery.attempt, class.as_str());
             tracing::debug!(%endpoint, %event_id, %offset, attempt, class, error = reason, "attempt failed");

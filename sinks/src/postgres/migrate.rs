@@ -6,7 +6,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Row as _, SqlSafeStr as _};
 
 use super::config::{Compression, Config};
-use super::server::Server;
+use super::database_server::DatabaseServer;
 use super::sql;
 use super::write::within;
 use crate::table::SetupError;
@@ -29,10 +29,10 @@ fn migrations() -> Vec<Migration> {
 /// Brings the database up to date: `forebay migrate`. Does nothing where nothing is to be done; several at once wait for
 /// one another. Refuses a database that a newer version has migrated.
 pub async fn migrate(config: &Config) -> Result<(), SetupError> {
-    let server = Server::new(config)?;
+    let server = DatabaseServer::new(config)?;
     let failed = |error: &sqlx::Error| {
         let reason = server.explain(error);
-        if Server::is_misconfigured(error) {
+        if DatabaseServer::is_misconfigured(error) {
             SetupError::Misconfigured(reason)
         } else {
             SetupError::Unavailable(reason)
@@ -56,7 +56,7 @@ pub async fn migrate(config: &Config) -> Result<(), SetupError> {
     Ok(())
 }
 
-async fn compress(connection: &mut PgConnection, server: &Server) -> Result<(), sqlx::Error> {
+async fn compress(connection: &mut PgConnection, server: &DatabaseServer) -> Result<(), sqlx::Error> {
     let available: bool = sqlx::query_scalar(sql::HAS_LZ4).fetch_one(&mut *connection).await?;
     if !available {
         tracing::info!(
@@ -76,7 +76,11 @@ async fn compress(connection: &mut PgConnection, server: &Server) -> Result<(), 
 }
 
 /// Whether the database has exactly our migrations.
-pub(super) async fn check(connection: &mut PgConnection, server: &Server, limit: Duration) -> Result<(), SetupError> {
+pub(super) async fn check(
+    connection: &mut PgConnection,
+    server: &DatabaseServer,
+    limit: Duration,
+) -> Result<(), SetupError> {
     let rows = match within(limit, sqlx::query(sql::MIGRATIONS).fetch_all(connection)).await {
         Ok(rows) => rows,
         Err(error) => return Err(SetupError::Unavailable(server.explain(&error))),

@@ -1,17 +1,17 @@
 //! The sink `postgres`: every event one row of the table `event`, exactly once.
 //!
 //! A batch is one transaction: rows through `UNNEST`, sorted by id, `ON CONFLICT DO NOTHING`, then the receipts, then the
-//! position in the log. A row that PostgreSQL refuses is found by halving and answered as rejected; the rest is stored. Where
+//! progress. A row that PostgreSQL refuses is found by halving and answered as rejected; the rest is stored. Where
 //! fewer rows went in than there were, the batch repeats stored events: which, and whether they say something else, is asked
 //! only then.
 
 mod config;
-mod held;
+mod connection;
+mod database_server;
 mod migrate;
 mod progress;
 mod refusal;
 mod rights;
-mod server;
 mod sql;
 mod variants;
 mod write;
@@ -31,15 +31,15 @@ pub use config::{Compression, Config};
 pub use migrate::migrate;
 
 use crate::table::{Forgetting, Metrics, Plan};
-use held::Held;
-use server::Server;
+use connection::InUse;
+use database_server::DatabaseServer;
 
 /// Writes events to PostgreSQL.
 #[derive(Debug)]
 pub struct PostgresSink {
     name: SinkName,
     pool: PgPool,
-    server: Server,
+    server: DatabaseServer,
     /// How long one statement may take as seen from here, so that a server that vanished without a word is noticed.
     answer_timeout: Duration,
     receipt_window_seconds: u32,
@@ -57,7 +57,7 @@ impl PostgresSink {
     ///
     /// Must be called inside a tokio runtime, which looks after the pool of connections.
     pub fn connect(config: &Config, name: SinkName, metrics: Metrics) -> Result<Self, Vec<Invalid>> {
-        let server = Server::new(config)?;
+        let server = DatabaseServer::new(config)?;
         let pool = PgPoolOptions::new()
             .max_connections(config.max_connections)
             .acquire_timeout(Duration::from_millis(config.connect_timeout_ms))
@@ -88,8 +88,8 @@ impl PostgresSink {
     }
 
     /// A connection to a database whose migrations are ours.
-    async fn acquire(&self) -> Result<Held, Unavailable> {
-        let mut connection = Held::new(self.pool.acquire().await.map_err(|e| self.down(&e))?);
+    async fn acquire(&self) -> Result<InUse, Unavailable> {
+        let mut connection = InUse::new(self.pool.acquire().await.map_err(|e| self.down(&e))?);
         if !self.schema_checked.load(Ordering::Relaxed) {
             let checked = migrate::check(&mut connection, &self.server, self.answer_timeout).await;
             checked.map_err(|e| self.unavailable(e.to_string()))?;

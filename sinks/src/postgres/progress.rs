@@ -1,4 +1,4 @@
-//! The position in the log that is kept beside the rows: how it is read, moved on and set.
+//! The progress that is kept beside the rows: how it is read, moved on and set.
 
 use schemas::BoxFuture;
 use schemas::record::{Offset, Partition, PartitionProgress, TopicId};
@@ -9,13 +9,13 @@ use super::write::within;
 use super::{PostgresSink, sql};
 
 impl KeepsProgress for PostgresSink {
-    fn position<'a>(
+    fn progress<'a>(
         &'a self,
         partition: &'a Partition,
     ) -> BoxFuture<'a, Result<Option<PartitionProgress>, Unavailable>> {
         Box::pin(async move {
             let mut connection = self.acquire().await?;
-            let found = self.read_position(&mut connection, partition).await;
+            let found = self.read_progress(&mut connection, partition).await;
             let found = found.map_err(|error| self.broken(&error))?;
             connection.done();
             Ok(found)
@@ -23,21 +23,21 @@ impl KeepsProgress for PostgresSink {
     }
 
     fn checkpoint<'a>(&'a self, progress: &'a PartitionProgress) -> BoxFuture<'a, Result<(), Unavailable>> {
-        self.write_alone(sql::STORE_POSITION, progress)
+        self.write_alone(sql::STORE_PROGRESS, progress)
     }
 
-    fn set_position<'a>(&'a self, progress: &'a PartitionProgress) -> BoxFuture<'a, Result<(), Unavailable>> {
-        self.write_alone(sql::SET_POSITION, progress)
+    fn set_progress<'a>(&'a self, progress: &'a PartitionProgress) -> BoxFuture<'a, Result<(), Unavailable>> {
+        self.write_alone(sql::SET_PROGRESS, progress)
     }
 }
 
 impl PostgresSink {
-    async fn read_position(
+    async fn read_progress(
         &self,
         connection: &mut PgConnection,
         partition: &Partition,
     ) -> Result<Option<PartitionProgress>, sqlx::Error> {
-        let query = sqlx::query(sql::POSITION)
+        let query = sqlx::query(sql::PROGRESS)
             .bind(self.name.as_str())
             .bind(partition.topic.as_str())
             .bind(partition.index)
@@ -59,15 +59,15 @@ impl PostgresSink {
     ) -> BoxFuture<'a, Result<(), Unavailable>> {
         Box::pin(async move {
             let mut connection = self.acquire().await?;
-            let written = self.write_position(&mut connection, statement, progress).await;
+            let written = self.write_progress(&mut connection, statement, progress).await;
             written.map_err(|error| self.broken(&error))?;
             connection.done();
             Ok(())
         })
     }
 
-    /// With [`sql::STORE_POSITION`] or [`sql::SET_POSITION`].
-    pub(super) async fn write_position(
+    /// With [`sql::STORE_PROGRESS`] or [`sql::SET_PROGRESS`].
+    pub(super) async fn write_progress(
         &self,
         connection: &mut PgConnection,
         statement: &'static str,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use sqlx::{PgConnection, Row as _};
 
-use super::server::Server;
+use super::database_server::DatabaseServer;
 use super::sql;
 use super::write::within;
 use crate::table::SetupError;
@@ -49,7 +49,11 @@ impl KnownGood {
 }
 
 /// Asks for everything that the sink will need. Tables that do not exist are no matter of rights.
-pub(super) async fn check(connection: &mut PgConnection, server: &Server, limit: Duration) -> Result<(), SetupError> {
+pub(super) async fn check(
+    connection: &mut PgConnection,
+    server: &DatabaseServer,
+    limit: Duration,
+) -> Result<(), SetupError> {
     let missing = match within(limit, missing(connection)).await {
         Ok(missing) => missing,
         Err(error) => return Err(SetupError::Unavailable(server.explain(&error))),

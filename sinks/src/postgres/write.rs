@@ -1,5 +1,5 @@
 //! One batch, one transaction. All writers take their locks in one order: events by id, then variants by id, then receipts,
-//! then the position.
+//! then the progress.
 
 use std::io;
 use std::ops::Range;
@@ -56,7 +56,7 @@ impl PostgresSink {
             .await?;
         self.insert_receipts(&mut transaction, plan).await?;
         if let Some(progress) = plan.progress() {
-            self.write_position(&mut transaction, sql::STORE_POSITION, &progress)
+            self.write_progress(&mut transaction, sql::STORE_PROGRESS, &progress)
                 .await?;
         }
         within(self.answer_timeout, transaction.commit()).await?;

@@ -1,4 +1,4 @@
-//! The position in the log that is kept beside the rows: how it is read, moved on and set.
+//! The progress that is kept beside the rows: how it is read, moved on and set.
 
 use schemas::BoxFuture;
 use schemas::record::{Offset, Partition, PartitionProgress, TopicId};
@@ -8,12 +8,12 @@ use sqlx::SqliteConnection;
 use super::{SqliteSink, sql};
 
 impl KeepsProgress for SqliteSink {
-    fn position<'a>(
+    fn progress<'a>(
         &'a self,
         partition: &'a Partition,
     ) -> BoxFuture<'a, Result<Option<PartitionProgress>, Unavailable>> {
         Box::pin(async move {
-            let found: Result<Option<(i64, Option<String>)>, _> = sqlx::query_as(sql::POSITION)
+            let found: Result<Option<(i64, Option<String>)>, _> = sqlx::query_as(sql::PROGRESS)
                 .bind(self.name.as_str())
                 .bind(partition.topic.as_str())
                 .bind(partition.index)
@@ -29,11 +29,11 @@ impl KeepsProgress for SqliteSink {
     }
 
     fn checkpoint<'a>(&'a self, progress: &'a PartitionProgress) -> BoxFuture<'a, Result<(), Unavailable>> {
-        self.write_alone(sql::STORE_POSITION, progress)
+        self.write_alone(sql::STORE_PROGRESS, progress)
     }
 
-    fn set_position<'a>(&'a self, progress: &'a PartitionProgress) -> BoxFuture<'a, Result<(), Unavailable>> {
-        self.write_alone(sql::SET_POSITION, progress)
+    fn set_progress<'a>(&'a self, progress: &'a PartitionProgress) -> BoxFuture<'a, Result<(), Unavailable>> {
+        self.write_alone(sql::SET_PROGRESS, progress)
     }
 }
 
@@ -45,13 +45,13 @@ impl SqliteSink {
     ) -> BoxFuture<'a, Result<(), Unavailable>> {
         Box::pin(async move {
             let mut connection = self.pool.acquire().await.map_err(|e| self.down(&e))?;
-            let written = self.write_position(&mut connection, statement, progress).await;
+            let written = self.write_progress(&mut connection, statement, progress).await;
             written.map_err(|e| self.down(&e))
         })
     }
 
-    /// With [`sql::STORE_POSITION`] or [`sql::SET_POSITION`].
-    pub(super) async fn write_position(
+    /// With [`sql::STORE_PROGRESS`] or [`sql::SET_PROGRESS`].
+    pub(super) async fn write_progress(
         &self,
         connection: &mut SqliteConnection,
         statement: &'static str,

@@ -42,21 +42,21 @@ DO UPDATE SET times = excluded.times, last_received_time = excluded.last_receive
               last_log_topic = excluded.last_log_topic
 WHERE v.times < excluded.times";
 
-/// The position of a partition, and of which topic.
-pub(super) const POSITION: &str =
+/// The progress of a partition, and of which topic.
+pub(super) const PROGRESS: &str =
     "SELECT next_offset, topic_id FROM sink_position WHERE sink = ?1 AND topic = ?2 AND partition = ?3";
 
-/// Stores the position of a partition. It never goes back, and a position of another topic stays as it is. Where one of the
+/// Stores the progress of a partition. It never goes back, and progress of another topic stays as it is. Where one of the
 /// two ids is not known, they are taken for the same.
-pub(super) const STORE_POSITION: &str = "\
+pub(super) const STORE_PROGRESS: &str = "\
 INSERT INTO sink_position AS p (sink, topic, partition, next_offset, topic_id) VALUES (?1, ?2, ?3, ?4, ?5)
 ON CONFLICT (sink, topic, partition)
 DO UPDATE SET next_offset = max(p.next_offset, excluded.next_offset), topic_id = coalesce(excluded.topic_id, p.topic_id),
               updated = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
 WHERE p.topic_id IS NULL OR excluded.topic_id IS NULL OR p.topic_id = excluded.topic_id";
 
-/// Sets the position of a partition, whatever it was.
-pub(super) const SET_POSITION: &str = "\
+/// Sets the progress of a partition, whatever it was.
+pub(super) const SET_PROGRESS: &str = "\
 INSERT INTO sink_position (sink, topic, partition, next_offset, topic_id) VALUES (?1, ?2, ?3, ?4, ?5)
 ON CONFLICT (sink, topic, partition)
 DO UPDATE SET next_offset = excluded.next_offset, topic_id = excluded.topic_id,

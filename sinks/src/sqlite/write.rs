@@ -55,7 +55,7 @@ impl SqliteSink {
             }
         }
         if let Some(progress) = plan.progress() {
-            self.write_position(&mut transaction, sql::STORE_POSITION, &progress)
+            self.write_progress(&mut transaction, sql::STORE_PROGRESS, &progress)
                 .await?;
         }
         transaction.commit().await?;

@@ -20,7 +20,7 @@ pub(crate) async fn no_progress_is_kept(harness: &mut impl Harness) {
 /// Where the sink is.
 async fn kept(harness: &impl Harness) -> Option<Offset> {
     let keeper = harness.sink().kept_progress().expect("a sink that keeps progress");
-    let kept = keeper.position(&progress_to(0).partition).await.expect("available");
+    let kept = keeper.progress(&progress_to(0).partition).await.expect("available");
     if let Some(kept) = &kept {
         assert_eq!(
             *kept,

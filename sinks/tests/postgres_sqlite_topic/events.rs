@@ -117,7 +117,7 @@ pub(crate) fn progress(index: i32, next: i64) -> PartitionProgress {
 
 /// Where a sink is, as it keeps it.
 pub(crate) async fn kept(sink: &dyn Sink, index: i32) -> Option<Offset> {
-    let kept = sink.kept_progress().expect("kept").position(&partition(index)).await;
+    let kept = sink.kept_progress().expect("kept").progress(&partition(index)).await;
     kept.expect("available").map(|progress| progress.next)
 }
 

@@ -40,8 +40,8 @@ async fn end_the_waiting_backend(database: &Database) {
     waiting_backends(database, "count(*) FILTER (WHERE pg_terminate_backend(pid))").await;
 }
 
-/// Does `what` while the position is locked, and ends the backend that waits for it.
-pub(crate) async fn while_the_position_is_locked<T>(database: &Database, what: impl AsyncFnOnce() -> T) -> T {
+/// Does `what` while the progress is locked, and ends the backend that waits for it.
+pub(crate) async fn while_the_progress_is_locked<T>(database: &Database, what: impl AsyncFnOnce() -> T) -> T {
     let mut other = database.connection().await;
     let mut blocking = other.begin().await.expect("begins");
     sqlx::query("SELECT 1 FROM sink_position FOR UPDATE")
@@ -54,12 +54,12 @@ pub(crate) async fn while_the_position_is_locked<T>(database: &Database, what: i
 }
 
 #[tokio::test]
-async fn a_backend_that_dies_between_rows_and_position_leaves_neither() {
+async fn a_backend_that_dies_between_rows_and_progress_leaves_neither() {
     with_database(|database| async move {
         let sink = database.sink();
         sink.deliver(&batch(0, &[sample("before")])).await.expect("available");
         let events = batch(1, &samples("e", 20));
-        let result = while_the_position_is_locked(&database, async || sink.deliver(&events).await).await;
+        let result = while_the_progress_is_locked(&database, async || sink.deliver(&events).await).await;
         assert!(reason(result).contains("57P01"));
         assert_eq!(database.rows().await, 1, "nothing half");
         assert_eq!(kept(&sink, 0).await, Some(Offset(1)));
@@ -143,7 +143,7 @@ async fn a_server_that_was_never_there_does_not_hold_up_the_start() {
     config.connect_timeout_ms = 200;
     let sink = PostgresSink::connect(&config, sink_name(), Metrics::default()).expect("nothing is connected yet");
     let started = Instant::now();
-    let message = reason(sink.position(&partition(0)).await);
+    let message = reason(sink.progress(&partition(0)).await);
     assert!(started.elapsed() < Duration::from_secs(5));
     assert!(
         message.contains("`127.0.0.1:1`") && !message.contains("hunter2"),

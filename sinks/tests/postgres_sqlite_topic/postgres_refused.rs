@@ -17,7 +17,7 @@ async fn one_poisonous_row_does_not_lose_its_batch() {
         for at in [0, 17, 18, 299] {
             events[at].subject = "poison".into();
         }
-        // The position waits at the first of them until the processor has settled it.
+        // The progress waits at the first of them until the processor has settled it.
         events.swap(0, 5);
         let sink = database.sink();
         let outcomes = sink.deliver(&batch(1000, &events)).await.expect("available");

@@ -53,8 +53,8 @@ async fn a_user_who_may_only_read_the_migrations_is_shown_every_right_and_the_gr
             assert!(all_delivered(&outcomes.expect("available")));
         }
         sink.checkpoint(&progress(0, 6)).await.expect("available");
-        sink.set_position(&progress(0, 2)).await.expect("available");
-        assert_eq!(sink.position(&progress(0, 2).partition).await, Ok(Some(progress(0, 2))));
+        sink.set_progress(&progress(0, 2)).await.expect("available");
+        assert_eq!(sink.progress(&progress(0, 2).partition).await, Ok(Some(progress(0, 2))));
         // Forgetting is only logged where it fails: as that user it goes through.
         let forget = "DELETE FROM event_receipt WHERE (hash_half, received_time) IN (SELECT hash_half, received_time \
                       FROM event_receipt FOR UPDATE SKIP LOCKED)";

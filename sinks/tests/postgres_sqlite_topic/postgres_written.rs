@@ -107,7 +107,7 @@ async fn equal_ids_within_a_batch_are_stored_once_with_the_first_offset() {
 }
 
 #[tokio::test]
-async fn the_position_never_goes_back_and_partitions_are_apart() {
+async fn the_progress_never_goes_back_and_partitions_are_apart() {
     with_database(|database| async move {
         let sink = database.sink();
         assert_eq!(kept(&sink, 0).await, None);

@@ -1,4 +1,4 @@
-//! The position that both databases keep beside the rows: whose it is, what moves it on, and what sets it.
+//! The progress that both databases keep beside the rows: whose it is, what moves it on, and what sets it.
 
 use schemas::record::{PartitionProgress, TopicId};
 use schemas::sink::{KeepsProgress, Sink};
@@ -31,7 +31,7 @@ fn keeper(sink: &dyn Sink) -> &dyn KeepsProgress {
 }
 
 async fn set(sink: &dyn Sink, id: Option<&'static str>, next: i64) {
-    let set = keeper(sink).set_position(&of_topic(id, next)).await;
+    let set = keeper(sink).set_progress(&of_topic(id, next)).await;
     set.expect("available");
 }
 
@@ -48,7 +48,7 @@ async fn deliver(sink: &dyn Sink, identity: &str, id: Option<&'static str>, next
 }
 
 async fn is_kept(sink: &dyn Sink, id: Option<&'static str>, next: i64) {
-    let kept = keeper(sink).position(&partition(0)).await.expect("available");
+    let kept = keeper(sink).progress(&partition(0)).await.expect("available");
     assert_eq!(kept, Some(of_topic(id, next)));
 }
 
@@ -92,16 +92,16 @@ async fn progress_belongs_to_a_topic(sink: &dyn Sink) {
     is_kept(sink, Some("third"), 9).await;
 
     // A partition that nothing was ever stored for.
-    assert_eq!(keeper(sink).position(&partition(1)).await, Ok(None));
-    keeper(sink).set_position(&progress(1, 0)).await.expect("available");
-    assert_eq!(keeper(sink).position(&partition(1)).await, Ok(Some(progress(1, 0))));
+    assert_eq!(keeper(sink).progress(&partition(1)).await, Ok(None));
+    keeper(sink).set_progress(&progress(1, 0)).await.expect("available");
+    assert_eq!(keeper(sink).progress(&partition(1)).await, Ok(Some(progress(1, 0))));
 }
 
 #[tokio::test]
 async fn progress_belongs_to_a_topic_in_postgres() {
     with_database(|database| async move {
         progress_belongs_to_a_topic(&database.sink()).await;
-        assert_eq!(database.rows().await, 6, "no row is lost to a position that stays");
+        assert_eq!(database.rows().await, 6, "no row is lost to progress that stays");
     })
     .await;
 }

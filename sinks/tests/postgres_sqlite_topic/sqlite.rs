@@ -125,7 +125,7 @@ async fn the_file_is_made_and_every_column_reads_back() {
 }
 
 #[tokio::test]
-async fn batches_are_stored_once_and_survive_a_restart_with_their_position() {
+async fn batches_are_stored_once_and_survive_a_restart_with_their_progress() {
     let file = File::new();
     let sink = file.sink().await;
     assert_eq!(kept(&sink, 0).await, None);

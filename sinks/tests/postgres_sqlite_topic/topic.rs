@@ -116,7 +116,7 @@ async fn after_a_failure_its_key_waits_and_other_keys_do_not() {
     let mut events = of_conversation("a", 4);
     events.extend(of_conversation("b", 2));
     let mut batch = to("vip", 0, &events);
-    // The same key at another target is another lane.
+    // The same key at another target is another sequence.
     let mut elsewhere = batch.deliveries[2].clone();
     elsewhere.target = Target::Named("other".into());
     batch.deliveries.push(elsewhere);

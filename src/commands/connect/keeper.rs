@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use control::connect::Keep;
+use control::connect::KeptSecret;
 
 use crate::config::ConfigError;
 use crate::output;
@@ -36,8 +36,8 @@ impl Keeper {
     }
 
     /// Writes it and gives the file its name. The line feed is one that `${NAME_FILE}` in the configuration takes off.
-    pub(super) fn keep(mut self, keep: &Keep) -> anyhow::Result<PathBuf> {
-        let (Keep::SigningSecret(secret) | Keep::Url(secret)) = keep;
+    pub(super) fn keep(mut self, keep: &KeptSecret) -> anyhow::Result<PathBuf> {
+        let (KeptSecret::SigningSecret(secret) | KeptSecret::Url(secret)) = keep;
         let written = self
             .file
             .write_all(secret.expose())
@@ -74,7 +74,9 @@ mod tests {
         let path = folder.path().join("secret");
         std::fs::write(&path, "an old one, readable by all").expect("written");
         let keeper = Keeper::open(&path).expect("it can be written");
-        let kept = keeper.keep(&Keep::SigningSecret(Secret::new("s3cret"))).expect("kept");
+        let kept = keeper
+            .keep(&KeptSecret::SigningSecret(Secret::new("s3cret")))
+            .expect("kept");
         assert_eq!(std::fs::read_to_string(&kept).expect("readable"), "s3cret\n");
         assert_eq!(
             std::fs::metadata(&kept).expect("there").permissions().mode() & 0o777,

@@ -5,7 +5,7 @@ mod list;
 
 use std::sync::Arc;
 
-use control::connect::{self, Client, ConnectError, Exchange, Fate, Keep, Order, Outcome, Report};
+use control::connect::{self, Client, ConnectError, Exchange, KeptSecret, Order, Registration, Report, Sent};
 use schemas::source::{Source, SourceDirectory as _};
 use url::{Host, Url};
 
@@ -73,15 +73,15 @@ async fn register(args: ConnectArgs, out: &mut Printer) -> anyhow::Result<()> {
     for line in words(&source, &report, args.dry_run) {
         out.line(&line);
     }
-    match (&report.keep, keeper.take()) {
-        (Some(keep), Some(keeper)) => {
-            let path = keeper.keep(keep)?;
-            out.line(&format!("note: {} is in {}", name_of(keep), path.display()));
+    match (&report.kept_secret, keeper.take()) {
+        (Some(secret), Some(keeper)) => {
+            let path = keeper.keep(secret)?;
+            out.line(&format!("note: {} is in {}", name_of(secret), path.display()));
         }
-        (Some(keep), None) if !args.dry_run => {
+        (Some(secret), None) if !args.dry_run => {
             out.line(&format!(
                 "note: {} is not shown; --secret-out FILE writes it to a file",
-                name_of(keep)
+                name_of(secret)
             ));
         }
         _ => {}
@@ -100,10 +100,10 @@ fn travels_in_the_open(api: &Url) -> bool {
     api.scheme() == "http" && !here
 }
 
-fn name_of(keep: &Keep) -> &'static str {
-    match keep {
-        Keep::SigningSecret(_) => "the signing secret",
-        Keep::Url(_) => "the URL with its secret",
+fn name_of(secret: &KeptSecret) -> &'static str {
+    match secret {
+        KeptSecret::SigningSecret(_) => "the signing secret",
+        KeptSecret::Url(_) => "the URL with its secret",
     }
 }
 
@@ -141,12 +141,12 @@ fn find_source(args: &ConnectArgs) -> anyhow::Result<Arc<Source>> {
 }
 
 fn lines_of(exchange: &Exchange) -> Vec<String> {
-    let fate = match exchange.fate {
-        Fate::Answered(status) => status.as_u16().to_string(),
-        Fate::Unanswered => "no answer".to_owned(),
-        Fate::NotSent => "not sent".to_owned(),
+    let sent = match exchange.sent {
+        Sent::Answered(status) => status.as_u16().to_string(),
+        Sent::Unanswered => "no answer".to_owned(),
+        Sent::LeftOut => "not sent".to_owned(),
     };
-    let mut lines = vec![format!("{} {}  {fate}", exchange.method, exchange.url)];
+    let mut lines = vec![format!("{} {}  {sent}", exchange.method, exchange.url)];
     lines.extend(exchange.body.as_ref().map(|body| format!("    {body}")));
     lines
 }
@@ -162,12 +162,12 @@ fn words(source: &Source, report: &Report, dry_run: bool) -> Vec<String> {
     };
     let would = if dry_run { "would be " } else { "" };
     let (platform, url) = (source.platform, &report.url);
-    let mut lines = match &report.outcome {
-        Outcome::Unchanged(hook) => vec![format!(
+    let mut lines = match &report.registration {
+        Registration::Unchanged(hook) => vec![format!(
             "nothing to do: {} at {platform} sends to {url} already",
             named(hook)
         )],
-        Outcome::Updated { hook, differences } => {
+        Registration::Updated { hook, differences } => {
             let mut lines = vec![format!("{would}updated: {} at {platform} sends to {url}", named(hook))];
             lines.extend(
                 differences
@@ -176,8 +176,8 @@ fn words(source: &Source, report: &Report, dry_run: bool) -> Vec<String> {
             );
             lines
         }
-        Outcome::Created(hook) => vec![format!("{would}created: {} at {platform} sends to {url}", named(hook))],
-        Outcome::ByHand(steps) => {
+        Registration::Created(hook) => vec![format!("{would}created: {} at {platform} sends to {url}", named(hook))],
+        Registration::ByHand(steps) => {
             let mut lines = vec![format!("by hand: {platform} has no API to register a webhook with")];
             lines.extend(
                 steps

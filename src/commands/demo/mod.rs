@@ -2,8 +2,8 @@
 //! platform and a forgery of each, and shows what came of them: verdicts, events, rows, and the signed deliveries that an
 //! endpoint received and verified. Ends with an error if any of that was not so.
 
+mod dev_process;
 mod endpoint;
-mod server;
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -21,8 +21,8 @@ use crate::cli::DemoArgs;
 use crate::commands::send::Sender;
 use crate::output::Printer;
 use crate::roles;
+use dev_process::DevProcess;
 use endpoint::Endpoint;
-use server::Server;
 
 /// The key that the demo's endpoint shares with `forebay dev`.
 const ENDPOINT_KEY: &str = "Zm9yZWJheS1kZW1vLWVuZHBvaW50LWtleS0wMDAx";
@@ -42,23 +42,23 @@ pub(crate) async fn demo(args: DemoArgs, out: &mut Printer) -> anyhow::Result<()
 
 async fn show(args: &DemoArgs, folder: &Path, out: &mut Printer) -> anyhow::Result<()> {
     let endpoint = Endpoint::listen().await?;
-    let server = Server::start(folder, endpoint.port).await?;
+    let dev = DevProcess::start(folder, endpoint.port).await?;
     out.line(&format!(
         "forebay dev listens on {} (journal and SQLite in {})\n",
-        server.base(),
+        dev.base(),
         folder.display()
     ));
 
-    let verdicts = post_everything(&server, out).await?;
+    let verdicts = post_everything(&dev, out).await?;
     out.line("\nevents, as `forebay tail` prints them (journal):");
-    let events = server.tail(verdicts.events)?;
+    let events = dev.tail(verdicts.events)?;
     for line in &events {
         out.line(&format!("  {line}"));
     }
 
     let expected_rows = i64::try_from(verdicts.rows.len())?;
     let rows = eventually(
-        || server.rows(),
+        || dev.rows(),
         |rows| rows.iter().map(|r| r.1).sum::<i64>() >= expected_rows,
     )
     .await?;
@@ -109,9 +109,9 @@ async fn show(args: &DemoArgs, folder: &Path, out: &mut Printer) -> anyhow::Resu
         verdicts.accepted, verdicts.refused, verdicts.events
     ));
     if args.keep {
-        keep(&server, out).await?;
+        keep(&dev, out).await?;
     }
-    server.stop()
+    dev.stop()
 }
 
 /// The responses that the senders got.
@@ -129,11 +129,11 @@ struct Verdicts {
 const SAMPLES: usize = 3;
 
 /// Posts samples of every platform, and one forgery of each.
-async fn post_everything(server: &Server, out: &mut Printer) -> anyhow::Result<Verdicts> {
-    let sender = Sender::new(&server.base())?;
+async fn post_everything(dev: &DevProcess, out: &mut Printer) -> anyhow::Result<Verdicts> {
+    let sender = Sender::new(&dev.base())?;
     let mut verdicts = Verdicts::default();
     for platform in Platform::ALL {
-        let source = server.source(platform)?;
+        let source = dev.source(platform)?;
         for sample in samples::some(&source, SAMPLES)? {
             let (name, headers) = (sample.name, sample.headers()?);
             let status = sender
@@ -162,16 +162,16 @@ async fn post_everything(server: &Server, out: &mut Printer) -> anyhow::Result<V
     Ok(verdicts)
 }
 
-async fn keep(server: &Server, out: &mut Printer) -> anyhow::Result<()> {
-    let source = server.source(Platform::Digisac)?;
+async fn keep(dev: &DevProcess, out: &mut Printer) -> anyhow::Result<()> {
+    let source = dev.source(Platform::Digisac)?;
     let secret = source.secrets.first().and_then(|s| s.expose_str()).unwrap_or_default();
     out.line(&format!(
         "\nstill running; Ctrl-C ends it\n  webhooks  {base}{INGEST_PREFIX}<source>\n  metrics   http://127.0.0.1:{admin}/metrics\n  \
          database  {db}\n  try       curl -i {base}{path}/{secret} -d '{{\"event\":\"ticket.created\",\"data\":{{\"id\":\"1\",\"isOpen\":true}}}}'",
-        base = server.base(),
+        base = dev.base(),
         path = source.path(),
-        admin = server.admin,
-        db = server.folder.join("data/forebay.db").display(),
+        admin = dev.admin,
+        db = dev.folder.join("data/forebay.db").display(),
     ));
     roles::asked_to_end().await?;
     Ok(())

@@ -159,7 +159,7 @@ impl Reader {
         for state in states {
             let kept = match self.sink.kept_progress() {
                 None => Kept::InTheLog,
-                Some(keeper) => Kept::BySink(keeper.position(&state.partition).await?),
+                Some(keeper) => Kept::BySink(keeper.progress(&state.partition).await?),
             };
             rows.push(Row {
                 sink: self.sink.name().clone(),
@@ -176,10 +176,10 @@ impl Reader {
         self.log.set_progress(&self.group, progress).await?;
         if let Some(keeper) = self.sink.kept_progress() {
             for one in progress {
-                let set = keeper.set_position(one).await;
+                let set = keeper.set_progress(one).await;
                 set.with_context(|| {
                     format!(
-                        "{}: the group is set, the sink's own position is not, and that is what counts: do it again",
+                        "{}: the group is set, the sink's own progress is not, and that is what counts: do it again",
                         one.partition
                     )
                 })?;

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use crate::cli::{Output, TailArgs};
 use crate::output::Printer;
 use crate::{assemble, config, output, telemetry};
-use shown::{Differs, Place, Shown};
+use shown::{Differs, RecordAt, Shown};
 
 /// Reads every partition alone, storing nothing, until the count is reached or the reader of our output goes away.
 pub(crate) async fn tail(args: TailArgs, out: &mut Printer) -> anyhow::Result<()> {
@@ -67,8 +67,8 @@ pub(crate) async fn tail(args: TailArgs, out: &mut Printer) -> anyhow::Result<()
                 if event.as_ref().map_or(true, wanted) {
                     left -= 1;
                     let event = event.ok();
-                    let place = Place { partition, offset: record.offset };
-                    let differs = event.as_ref().and_then(|event| shown.show(place, event));
+                    let at = RecordAt { partition, offset: record.offset };
+                    let differs = event.as_ref().and_then(|event| shown.show(at, event));
                     let text = match format {
                         Output::Json => json(&record, args.dead_letters, differs.as_ref()),
                         Output::Pretty => pretty(&record, event.as_ref(), differs.as_ref()),

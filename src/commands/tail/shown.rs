@@ -31,7 +31,7 @@ enum Key {
 
 #[derive(Debug)]
 struct First {
-    place: Place,
+    at: RecordAt,
     received: Timestamp,
     body: Box<[u8]>,
     /// Distinguishes it from an older one of the same key that it has replaced.
@@ -40,7 +40,7 @@ struct First {
 
 /// Where a record lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct RecordAt {
     pub(super) partition: i32,
     pub(super) offset: Offset,
 }
@@ -48,7 +48,7 @@ pub(super) struct Place {
 /// In what an event differs from the one that was shown before under its id.
 #[derive(Debug)]
 pub(super) struct Differs {
-    from: Place,
+    from: RecordAt,
     differences: Differences,
 }
 
@@ -64,7 +64,7 @@ pub(super) struct Shown {
 
 impl Shown {
     /// Remembers an event that is shown now. If one was shown before under its id that says something else, how they differ.
-    pub(super) fn show(&mut self, place: Place, event: &Event) -> Option<Differs> {
+    pub(super) fn show(&mut self, at: RecordAt, event: &Event) -> Option<Differs> {
         let attributes = &event.attributes;
         let key = match attributes.id_time {
             IdTime::Event => Key::Id(attributes.id),
@@ -73,7 +73,7 @@ impl Shown {
         let body = event.raw();
         self.number += 1;
         let now = First {
-            place,
+            at,
             received: attributes.received,
             body: body.into(),
             number: self.number,
@@ -116,7 +116,7 @@ impl First {
     fn differs(&self, body: &[u8]) -> Option<Differs> {
         let differences = Content::of(&self.body).differences(&Content::of(body), MAX_NAMED);
         (differences.count > 0).then_some(Differs {
-            from: self.place,
+            from: self.at,
             differences,
         })
     }
@@ -139,7 +139,7 @@ impl Differs {
             0 => String::new(),
             more => format!(", and {more} more"),
         };
-        let Place { partition, offset } = self.from;
+        let RecordAt { partition, offset } = self.from;
         format!(
             "differs from partition {partition}, offset {offset} in {}{more}",
             named.join(", ")
@@ -193,8 +193,8 @@ mod tests {
         written.event()
     }
 
-    fn at(offset: i64) -> Place {
-        Place {
+    fn at(offset: i64) -> RecordAt {
+        RecordAt {
             partition: 3,
             offset: Offset(offset),
         }

@@ -6,7 +6,7 @@ use schemas::record::{Offset, Record};
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 
 use super::layout::{PartitionId, encode_headers};
-use super::progress::{self, Progress};
+use super::progress::{self, GroupProgress};
 
 /// Rows per statement at most. One statement for each number of rows up to this is kept prepared, so that a group of
 /// this size is one trip to the connection's thread.
@@ -55,7 +55,7 @@ impl Inserts {
         &self,
         connection: &mut SqliteConnection,
         rows: Vec<Row>,
-        progress: &[Progress],
+        progress: &[GroupProgress],
     ) -> Result<(), sqlx::Error> {
         if rows.len() <= MAX_ROWS && progress.is_empty() {
             // A single statement is a transaction.

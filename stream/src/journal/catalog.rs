@@ -22,13 +22,13 @@ pub(super) struct Extent {
 
 /// One partition. Readers wait on its extent; only the writer (or, in a process that only reads, the poll) moves it.
 #[derive(Debug)]
-pub(super) struct PartitionState {
+pub(super) struct WatchedPartition {
     pub(super) id: PartitionId,
     pub(super) partition: Partition,
     extent: watch::Sender<Extent>,
 }
 
-impl PartitionState {
+impl WatchedPartition {
     pub(super) fn extent(&self) -> Extent {
         *self.extent.borrow()
     }
@@ -63,7 +63,7 @@ pub(super) struct Topic {
     pub(super) name: TopicName,
     pub(super) uid: TopicId,
     /// At least one; the index is the partition's number.
-    pub(super) partitions: Vec<Arc<PartitionState>>,
+    pub(super) partitions: Vec<Arc<WatchedPartition>>,
     retention_ms: AtomicI64,
     max_record_bytes: AtomicUsize,
     keyless: AtomicUsize,
@@ -79,7 +79,7 @@ impl Topic {
     }
 
     /// Records without a key take turns.
-    pub(super) fn partition_for(&self, key: &[u8]) -> &Arc<PartitionState> {
+    pub(super) fn partition_for(&self, key: &[u8]) -> &Arc<WatchedPartition> {
         let count = self.partitions.len();
         let index = if key.is_empty() {
             self.keyless.fetch_add(1, Ordering::Relaxed) % count
@@ -104,7 +104,7 @@ impl Catalog {
         self.topics.read().get(name).cloned()
     }
 
-    pub(super) fn partition(&self, id: PartitionId) -> Option<Arc<PartitionState>> {
+    pub(super) fn partition(&self, id: PartitionId) -> Option<Arc<WatchedPartition>> {
         let topics = self.topics.read();
         topics
             .values()
@@ -140,8 +140,8 @@ impl Catalog {
             topic
                 .max_record_bytes
                 .store(usize::try_from(max_record_bytes).unwrap_or(0), Ordering::Relaxed);
-            for (state, row) in topic.partitions.iter().zip(of_topic) {
-                state.set(extent(row));
+            for (watched, row) in topic.partitions.iter().zip(of_topic) {
+                watched.set(extent(row));
             }
         }
         Ok(())
@@ -150,7 +150,7 @@ impl Catalog {
 
 fn new_topic(id: i64, name: TopicName, rows: &[Row]) -> Topic {
     let partitions = rows.iter().map(|row| {
-        Arc::new(PartitionState {
+        Arc::new(WatchedPartition {
             id: PartitionId(row.4),
             partition: Partition {
                 topic: name.clone(),

@@ -27,13 +27,13 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
 pub(super) async fn subscribe(handle: Arc<Handle>, subscription: Subscription) -> Result<Box<dyn Consumer>, LogError> {
     let shared = &handle.shared;
     let topic = find(&handle, &subscription.topic).await?;
-    let seat = match subscription.membership {
+    let member = match subscription.membership {
         Membership::Alone => None,
-        Membership::Group(group) => Some(Seat::take(&handle, &topic, group).await?),
+        Membership::Group(group) => Some(Member::join(&handle, &topic, group).await?),
     };
-    let progress = match &seat {
+    let progress = match &member {
         None => HashMap::new(),
-        Some(seat) => progress::read(&shared.pool, seat.id)
+        Some(member) => progress::read(&shared.pool, member.id)
             .await
             .map_err(|e| shared.read_error(&e))?,
     };
@@ -45,7 +45,7 @@ pub(super) async fn subscribe(handle: Arc<Handle>, subscription: Subscription) -
     let ended = shared.closed.child_token();
     Ok(Box::new(JournalConsumer {
         topic,
-        seat,
+        member,
         stored,
         start: subscription.start,
         ended,
@@ -75,15 +75,15 @@ pub(super) async fn set_progress(
     for one in progress {
         let topic = find(handle, &one.partition.topic).await?;
         let index = usize::try_from(one.partition.index).ok();
-        let Some(state) = index.and_then(|index| topic.partitions.get(index)) else {
+        let Some(watched) = index.and_then(|index| topic.partitions.get(index)) else {
             return Err(LogError::Misconfigured(format!(
                 "there is no partition {} in {}",
                 one.partition,
                 handle.shared.name()
             )));
         };
-        let seat = Seat::take(handle, &topic, group.clone()).await?;
-        handle.shared.progress.store(seat.id, state.id, one.next);
+        let member = Member::join(handle, &topic, group.clone()).await?;
+        handle.shared.progress.store(member.id, watched.id, one.next);
     }
     handle.flush(CLOSE_PATIENCE).await
 }
@@ -108,7 +108,7 @@ async fn find(handle: &Handle, name: &TopicName) -> Result<Arc<Topic>, LogError>
 struct JournalConsumer {
     handle: Arc<Handle>,
     topic: Arc<Topic>,
-    seat: Option<Seat>,
+    member: Option<Member>,
     start: Start,
     /// How far each partition is, by index.
     stored: Vec<Arc<Stored>>,
@@ -119,12 +119,12 @@ struct JournalConsumer {
 
 impl JournalConsumer {
     fn readers(&self) -> Vec<Box<dyn PartitionReader>> {
-        let group = self.seat.as_ref().map(|seat| seat.id);
-        let reader = |(state, stored): (&Arc<_>, &Arc<Stored>)| {
+        let group = self.member.as_ref().map(|member| member.id);
+        let reader = |(watched, stored): (&Arc<_>, &Arc<Stored>)| {
             let shared = Arc::clone(&self.handle.shared);
             let ended = self.ended.clone();
-            let (state, topic_id, stored) = (Arc::clone(state), self.topic.uid.clone(), Arc::clone(stored));
-            let reader = Reader::new(shared, state, topic_id, stored, group, self.start, ended);
+            let (watched, topic_id, stored) = (Arc::clone(watched), self.topic.uid.clone(), Arc::clone(stored));
+            let reader = Reader::new(shared, watched, topic_id, stored, group, self.start, ended);
             Box::new(reader) as Box<dyn PartitionReader>
         };
         self.topic.partitions.iter().zip(&self.stored).map(reader).collect()
@@ -149,10 +149,10 @@ impl Consumer for JournalConsumer {
     }
 
     fn lag(&self) -> BoxFuture<'static, Result<Vec<(Partition, u64)>, LogError>> {
-        let lag = self.topic.partitions.iter().zip(&self.stored).map(|(state, stored)| {
-            let extent = state.extent();
+        let lag = self.topic.partitions.iter().zip(&self.stored).map(|(watched, stored)| {
+            let extent = watched.extent();
             let behind = extent.end.0 - stored.get().map_or(extent.earliest, |at| at.max(extent.earliest)).0;
-            (state.partition.clone(), u64::try_from(behind).unwrap_or(0))
+            (watched.partition.clone(), u64::try_from(behind).unwrap_or(0))
         });
         let lag = lag.collect();
         Box::pin(async move { Ok(lag) })
@@ -161,7 +161,7 @@ impl Consumer for JournalConsumer {
     fn close(self: Box<Self>) -> BoxFuture<'static, Result<(), LogError>> {
         Box::pin(async move {
             self.ended.cancel();
-            if self.seat.is_none() || self.handle.shared.closed.is_cancelled() {
+            if self.member.is_none() || self.handle.shared.closed.is_cancelled() {
                 return Ok(());
             }
             self.handle.flush(CLOSE_PATIENCE).await
@@ -175,18 +175,18 @@ impl Drop for JournalConsumer {
     }
 }
 
-/// The only membership of a group in this process; given up on drop.
-struct Seat {
+/// The one member of a group in this process; it leaves on drop.
+struct Member {
     shared: Arc<Shared>,
     topic: Arc<Topic>,
     group: GroupName,
     id: GroupId,
 }
 
-impl Seat {
-    async fn take(handle: &Handle, topic: &Arc<Topic>, group: GroupName) -> Result<Self, LogError> {
+impl Member {
+    async fn join(handle: &Handle, topic: &Arc<Topic>, group: GroupName) -> Result<Self, LogError> {
         let shared = &handle.shared;
-        if !shared.take_seat(&topic.name, &group) {
+        if !shared.add_member(&topic.name, &group) {
             return Err(LogError::Misconfigured(format!(
                 "group `{group}` reads topic `{}` of {} already: a journal has one member per group; close that one \
                  first, or use another group",
@@ -194,8 +194,8 @@ impl Seat {
                 shared.name()
             )));
         }
-        // From here on dropping the seat gives it up, also when the wait below is cancelled.
-        let mut seat = Self {
+        // From here on dropping the member makes it leave, also when the wait below is cancelled.
+        let mut member = Self {
             shared: Arc::clone(shared),
             topic: Arc::clone(topic),
             group,
@@ -204,16 +204,16 @@ impl Seat {
         let (reply, answer) = oneshot::channel();
         let join = Command::JoinGroup {
             topic: topic.id,
-            group: seat.group.clone(),
+            group: member.group.clone(),
             reply,
         };
-        seat.id = handle.ask(join, answer).await?;
-        Ok(seat)
+        member.id = handle.ask(join, answer).await?;
+        Ok(member)
     }
 }
 
-impl Drop for Seat {
+impl Drop for Member {
     fn drop(&mut self) {
-        self.shared.leave_seat(&self.topic.name, &self.group);
+        self.shared.remove_member(&self.topic.name, &self.group);
     }
 }

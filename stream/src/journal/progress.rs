@@ -1,6 +1,7 @@
 //! Progress that is stored but not yet on disk: the newest per group and partition, until the writer's next commit.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
 use schemas::log::PartitionState;
@@ -9,15 +10,21 @@ use schemas::record::{Offset, PartitionProgress};
 use sqlx::{SqliteConnection, SqlitePool};
 use tokio::sync::Notify;
 
-use super::catalog::Topic;
+use super::catalog::{Topic, WatchedPartition};
 use super::layout::PartitionId;
 
 /// A group's id in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct GroupId(pub(super) i64);
 
-/// Group, partition, next offset to read.
-pub(super) type Progress = (GroupId, PartitionId, Offset);
+/// How far a group has read a partition.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct GroupProgress {
+    group: GroupId,
+    partition: PartitionId,
+    /// The next offset to read.
+    next: Offset,
+}
 
 /// The newest progress of each group and partition that the writer has not committed yet.
 #[derive(Debug, Default)]
@@ -43,18 +50,18 @@ impl PendingProgress {
         self.added.notified().await;
     }
 
-    pub(super) fn take(&self) -> Vec<Progress> {
+    pub(super) fn take(&self) -> Vec<GroupProgress> {
         self.locked()
             .drain()
-            .map(|((group, partition), next)| (group, partition, next))
+            .map(|((group, partition), next)| GroupProgress { group, partition, next })
             .collect()
     }
 
     /// Notes that progress taken before is on disk.
-    pub(super) fn written(&self, progress: &[Progress]) {
+    pub(super) fn written(&self, progress: &[GroupProgress]) {
         let mut written = self.written.lock();
-        for (group, partition, next) in progress {
-            written.insert((*group, *partition), *next);
+        for one in progress {
+            written.insert((one.group, one.partition), one.next);
         }
     }
 
@@ -65,13 +72,13 @@ impl PendingProgress {
     }
 
     /// Puts back what could not be written, where nothing newer was stored.
-    pub(super) fn put_back(&self, progress: Vec<Progress>) {
+    pub(super) fn put_back(&self, progress: Vec<GroupProgress>) {
         let mut pending = self.locked();
         if pending.is_empty() && !progress.is_empty() {
             self.added.notify_one();
         }
-        for (group, partition, next) in progress {
-            pending.entry((group, partition)).or_insert(next);
+        for one in progress {
+            pending.entry((one.group, one.partition)).or_insert(one.next);
         }
     }
 
@@ -81,15 +88,15 @@ impl PendingProgress {
 }
 
 /// Writes progress inside the caller's transaction.
-pub(super) async fn write(connection: &mut SqliteConnection, progress: &[Progress]) -> Result<(), sqlx::Error> {
-    for (group, partition, next) in progress {
+pub(super) async fn write(connection: &mut SqliteConnection, progress: &[GroupProgress]) -> Result<(), sqlx::Error> {
+    for one in progress {
         sqlx::query(
             "INSERT INTO progress (group_id, partition_id, next) VALUES (?, ?, ?)
              ON CONFLICT (group_id, partition_id) DO UPDATE SET next = excluded.next",
         )
-        .bind(group.0)
-        .bind(partition.0)
-        .bind(next.0)
+        .bind(one.group.0)
+        .bind(one.partition.0)
+        .bind(one.next.0)
         .execute(&mut *connection)
         .await?;
     }
@@ -123,15 +130,15 @@ pub(super) async fn of_group(
     .fetch_all(pool)
     .await?;
     let stored: HashMap<_, _> = rows.into_iter().collect();
-    let state = |state: &std::sync::Arc<super::catalog::PartitionState>| {
-        let extent = state.extent();
+    let state = |watched: &Arc<WatchedPartition>| {
+        let extent = watched.extent();
         PartitionState {
-            partition: state.partition.clone(),
+            partition: watched.partition.clone(),
             topic_id: Some(topic.uid.clone()),
             earliest: extent.earliest,
             end: extent.end,
-            stored: stored.get(&state.id.0).map(|next| PartitionProgress {
-                partition: state.partition.clone(),
+            stored: stored.get(&watched.id.0).map(|next| PartitionProgress {
+                partition: watched.partition.clone(),
                 topic_id: Some(topic.uid.clone()),
                 next: Offset(*next),
             }),

@@ -27,7 +27,7 @@ pub(super) struct Shared {
     pub(super) closed: CancellationToken,
     condition: Mutex<Condition>,
     /// The groups that have their one member in this process.
-    seats: Mutex<HashSet<(TopicName, GroupName)>>,
+    members: Mutex<HashSet<(TopicName, GroupName)>>,
 }
 
 /// The result of the last write.
@@ -50,7 +50,7 @@ impl Shared {
             metrics: Metrics::default(),
             closed: CancellationToken::new(),
             condition: Mutex::new(Condition::Healthy),
-            seats: Mutex::default(),
+            members: Mutex::default(),
         }
     }
 
@@ -118,13 +118,13 @@ impl Shared {
         why
     }
 
-    /// Takes the group's only seat in this process; returns `false` if it is already taken.
-    pub(super) fn take_seat(&self, topic: &TopicName, group: &GroupName) -> bool {
-        locked(&self.seats).insert((topic.clone(), group.clone()))
+    /// Adds the one member of the group in this process; returns `false` if there is one already.
+    pub(super) fn add_member(&self, topic: &TopicName, group: &GroupName) -> bool {
+        locked(&self.members).insert((topic.clone(), group.clone()))
     }
 
-    pub(super) fn leave_seat(&self, topic: &TopicName, group: &GroupName) {
-        locked(&self.seats).remove(&(topic.clone(), group.clone()));
+    pub(super) fn remove_member(&self, topic: &TopicName, group: &GroupName) {
+        locked(&self.members).remove(&(topic.clone(), group.clone()));
     }
 }
 

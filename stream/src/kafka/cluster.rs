@@ -7,12 +7,12 @@ use schemas::log::LogError;
 
 use super::client::Connection;
 use super::config::Config;
-use super::lanes::{Lanes, Producer};
+use super::producers::{Producer, Producers};
 
 /// The settings, the producers and their connection.
 pub(super) struct Cluster {
     config: Config,
-    lanes: Arc<Lanes>,
+    producers: Arc<Producers>,
     connection: Arc<Connection>,
 }
 
@@ -20,7 +20,7 @@ impl Cluster {
     pub(super) fn new(config: Config) -> Result<Self, LogError> {
         let connection = Arc::new(Connection::new(&config.brokers, "producer", Duration::ZERO));
         Ok(Self {
-            lanes: Arc::new(Lanes::new(&config, Arc::clone(&connection))?),
+            producers: Arc::new(Producers::new(&config, Arc::clone(&connection))?),
             config,
             connection,
         })
@@ -30,8 +30,8 @@ impl Cluster {
         &self.config
     }
 
-    pub(super) fn lanes(&self) -> &Arc<Lanes> {
-        &self.lanes
+    pub(super) fn producers(&self) -> &Arc<Producers> {
+        &self.producers
     }
 
     pub(super) fn connection(&self) -> &Connection {
@@ -40,6 +40,6 @@ impl Cluster {
 
     /// The client for questions.
     pub(super) fn current(&self) -> Arc<Producer> {
-        self.lanes.first()
+        self.producers.first()
     }
 }

@@ -12,10 +12,10 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext
 use rdkafka::error::KafkaResult;
 use schemas::log::LostBecause;
 
+use super::assignment::Assignment;
 use super::describe::Description;
 use super::membership::Shared;
 use super::offsets::{self, described};
-use super::slot::Slot;
 
 /// How soon stored progress becomes durable; sooner, when [`commit_soon`](schemas::log::PartitionReader::commit_soon) asks
 /// for it.
@@ -35,7 +35,7 @@ pub(super) fn run<C: ConsumerContext>(consumer: &Weak<BaseConsumer<C>>, shared: 
             return;
         };
         shared.commit_begins();
-        match commit(&consumer, shared, || shared.slots().values().cloned().collect()) {
+        match commit(&consumer, shared, || shared.assignments().values().cloned().collect()) {
             Ok(()) => failing = false,
             Err(error) if failing => tracing::debug!(topic = %shared.topic, %error, "progress is still not committed"),
             Err(error) => {
@@ -63,40 +63,40 @@ fn check_identity(shared: &Shared) {
     let Ok((_, Description { id: Some(found), .. })) = described(shared.publisher.cluster(), &shared.topic) else {
         return;
     };
-    let slots: Vec<_> = shared.slots().values().cloned().collect();
-    for slot in slots {
-        if let (Some(stored), Some(at)) = (slot.topic_id(), slot.reading_at())
+    let assignments: Vec<_> = shared.assignments().values().cloned().collect();
+    for assignment in assignments {
+        if let (Some(stored), Some(at)) = (assignment.topic_id(), assignment.reading_at())
             && stored != found
         {
             let found = found.clone();
-            slot.lose(at, LostBecause::OtherTopic { stored, found });
+            assignment.lose(at, LostBecause::OtherTopic { stored, found });
         }
     }
 }
 
-/// Commits the progress of `slots` that is stored and not committed yet. `slots` is called when this commit has its
+/// Commits the progress of `assignments` that is stored and not committed yet. They are asked for when this commit has its
 /// turn: one commit at a time, so that none overtakes the one of a revocation and sets the next owner back.
 pub(super) fn commit<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     shared: &Shared,
-    slots: impl FnOnce() -> Vec<Arc<Slot>>,
+    assignments: impl FnOnce() -> Vec<Arc<Assignment>>,
 ) -> KafkaResult<()> {
     let _turn = shared.committing.lock();
-    let unconfirmed: Vec<_> = slots()
+    let unconfirmed: Vec<_> = assignments()
         .into_iter()
-        .filter_map(|slot| slot.unconfirmed().map(|offset| (slot, offset)))
+        .filter_map(|assignment| assignment.unconfirmed().map(|offset| (assignment, offset)))
         .collect();
     let nexts = unconfirmed
         .iter()
-        .map(|(slot, offset)| (slot.partition.index, *offset, slot.topic_id()));
+        .map(|(assignment, offset)| (assignment.partition.index, *offset, assignment.topic_id()));
     if let Some(list) = offsets::progress_list(&shared.topic, nexts) {
         // This is an error also if only one of the partitions was refused; it does not say which, so all are committed
         // again.
         consumer.commit(&list, CommitMode::Sync)?;
         shared.connection.reached();
     }
-    for (slot, offset) in unconfirmed {
-        slot.confirm(offset);
+    for (assignment, offset) in unconfirmed {
+        assignment.confirm(offset);
     }
     Ok(())
 }
@@ -144,10 +144,10 @@ mod tests {
         // The broker knows only the first of them.
         let [known, unknown] = [0, 7].map(|index| {
             let topic = topic.clone();
-            let slot = Arc::new(Slot::new(Partition { topic, index }));
-            slot.begin(Some(TopicId::new("made-once")), Offset(0), Offset(0), false);
-            slot.store(Offset(5));
-            slot
+            let assignment = Arc::new(Assignment::new(Partition { topic, index }));
+            assignment.begin(Some(TopicId::new("made-once")), Offset(0), Offset(0), false);
+            assignment.store(Offset(5));
+            assignment
         });
         let both = vec![Arc::clone(&unknown), Arc::clone(&known)];
         let error = commit(&consumer, &shared, || both).expect_err("one of them was refused");

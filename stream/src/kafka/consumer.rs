@@ -12,6 +12,7 @@ use schemas::record::Partition;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{mpsc, oneshot};
 
+use super::assignment::Assignment;
 use super::client::Connection;
 use super::commits;
 use super::holes::Holes;
@@ -22,7 +23,6 @@ use super::producer::Publisher;
 use super::properties::creation_error;
 use super::reader;
 use super::rebalance::{self, Events};
-use super::slot::Slot;
 
 /// How long a close may take in all: a running revocation, the last commit, leaving the group.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(20);
@@ -135,8 +135,11 @@ impl Consumer for KafkaConsumer {
         Box::pin(async move {
             let asked = tokio::task::spawn_blocking(move || match consumer.upgrade() {
                 Some(consumer) => {
-                    let slots: Vec<_> = shared.slots().values().cloned().collect();
-                    slots.iter().map(|slot| lag(&consumer, &shared, slot)).collect()
+                    let assignments: Vec<_> = shared.assignments().values().cloned().collect();
+                    assignments
+                        .iter()
+                        .map(|assignment| lag(&consumer, &shared, assignment))
+                        .collect()
                 }
                 None => Ok(Vec::new()),
             });
@@ -173,16 +176,22 @@ impl Drop for KafkaConsumer {
     }
 }
 
-fn lag(consumer: &BaseConsumer<Events>, shared: &Shared, slot: &Slot) -> Result<(Partition, u64), LogError> {
-    let (earliest, end) = watermarks(shared.publisher.cluster(), &slot.partition)?;
-    let progress = match slot.progress() {
+fn lag(
+    consumer: &BaseConsumer<Events>,
+    shared: &Shared,
+    assignment: &Assignment,
+) -> Result<(Partition, u64), LogError> {
+    let (earliest, end) = watermarks(shared.publisher.cluster(), &assignment.partition)?;
+    let progress = match assignment.progress() {
         Some(next) => Some(next),
-        None => shared.committed(consumer, &slot.partition)?.map(|stored| stored.next),
+        None => shared
+            .committed(consumer, &assignment.partition)?
+            .map(|stored| stored.next),
     };
     let from = match progress {
         Some(next) => next,
-        None => reader::start(consumer, shared, &slot.partition, earliest, end)?,
+        None => reader::start(consumer, shared, &assignment.partition, earliest, end)?,
     };
     let lag = u64::try_from(end.0 - from.0.max(earliest.0)).unwrap_or(0);
-    Ok((slot.partition.clone(), lag))
+    Ok((assignment.partition.clone(), lag))
 }

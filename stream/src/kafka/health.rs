@@ -33,9 +33,9 @@ struct Failing {
     reason: String,
 }
 
-/// What the last appends show.
+/// What the recent appends to a topic show.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Recent {
     /// One was confirmed recently.
     Confirmed,
     /// All recent ones have failed; the last reason.
@@ -73,19 +73,19 @@ impl Health {
         });
     }
 
-    pub(super) fn of(&self, topic: &TopicName) -> Verdict {
+    pub(super) fn of(&self, topic: &TopicName) -> Recent {
         self.with(topic, |appends| {
             if let Some(failing) = &appends.failing
                 && failing.since.elapsed() >= FAILING_AFTER
                 && failing.last.elapsed() < FAILURE_COUNTS
             {
-                return Verdict::Failing(failing.reason.clone());
+                return Recent::Failing(failing.reason.clone());
             }
             if appends.confirmed.is_some_and(|at| at.elapsed() < FRESH) {
-                return Verdict::Confirmed;
+                return Recent::Confirmed;
             }
             appends.asked = appends.asked.wrapping_add(1);
-            Verdict::Unknown {
+            Recent::Unknown {
                 partition: appends.asked,
             }
         })
@@ -109,9 +109,9 @@ mod tests {
     fn one_failure_is_not_yet_the_topics_and_a_success_ends_them() {
         let health = Health::default();
         let topic: TopicName = "t".parse().expect("a name");
-        assert!(matches!(health.of(&topic), Verdict::Unknown { .. }));
+        assert!(matches!(health.of(&topic), Recent::Unknown { .. }));
         health.failed(&topic, "away");
-        assert!(matches!(health.of(&topic), Verdict::Unknown { .. }));
+        assert!(matches!(health.of(&topic), Recent::Unknown { .. }));
         health.with(&topic, |appends| {
             if let Some(failing) = &mut appends.failing {
                 failing.since = failing
@@ -120,8 +120,8 @@ mod tests {
                     .expect("the machine runs longer");
             }
         });
-        assert_eq!(health.of(&topic), Verdict::Failing("away".to_owned()));
+        assert_eq!(health.of(&topic), Recent::Failing("away".to_owned()));
         health.confirmed(&topic);
-        assert_eq!(health.of(&topic), Verdict::Confirmed);
+        assert_eq!(health.of(&topic), Recent::Confirmed);
     }
 }

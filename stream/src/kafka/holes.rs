@@ -16,10 +16,10 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use schemas::record::Offset;
 
+use super::assignment::Assignment;
 use super::membership::Shared;
 use super::offsets;
 use super::properties::creation_error;
-use super::slot::Slot;
 
 /// How long the consumer that asks is kept without a question.
 const IDLE: Duration = Duration::from_secs(30);
@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A jump in a partition: to `found` instead of `expected`.
 struct Jump {
-    slot: Arc<Slot>,
+    assignment: Arc<Assignment>,
     expected: Offset,
     found: Offset,
     /// Whether the missing answer was logged.
@@ -42,11 +42,11 @@ struct Jump {
 pub(super) struct Holes(Mutex<Option<Sender<Jump>>>);
 
 impl Holes {
-    /// Asks the log for the next offset from `expected` on; the slot gets the answer.
-    pub(super) fn ask(&self, shared: &Arc<Shared>, slot: Arc<Slot>, expected: Offset, found: Offset) {
+    /// Asks the log for the next offset from `expected` on; the assignment gets the answer.
+    pub(super) fn ask(&self, shared: &Arc<Shared>, assignment: Arc<Assignment>, expected: Offset, found: Offset) {
         let mut asker = self.0.lock();
         let jump = Jump {
-            slot,
+            assignment,
             expected,
             found,
             logged: false,
@@ -60,7 +60,7 @@ impl Holes {
         };
         // This is the first jump, or the thread has ended.
         let (sender, jumps) = mpsc::channel();
-        let slot = Arc::clone(&jump.slot);
+        let assignment = Arc::clone(&jump.assignment);
         sender.send(jump).ok();
         let shared = Arc::downgrade(shared);
         match std::thread::Builder::new()
@@ -70,7 +70,7 @@ impl Holes {
             Ok(_) => *asker = Some(sender),
             Err(error) => {
                 tracing::error!(%error, "no thread to ask kafka about a hole; the records are fetched again");
-                slot.answered(expected, expected);
+                assignment.answered(expected, expected);
             }
         }
     }
@@ -102,12 +102,12 @@ fn run(shared: &Weak<Shared>, jumps: &Receiver<Jump>) {
             return;
         };
         // Without an answer the partition waits: whatever comes after the jump must not be taken.
-        if !jump.slot.is_over()
+        if !jump.assignment.is_over()
             && let Err(reason) = next_after(&shared, &mut asker, &jump)
         {
             asker = None;
             if !jump.logged {
-                tracing::warn!(partition = %jump.slot.partition, offset = jump.expected.0, error = reason,
+                tracing::warn!(partition = %jump.assignment.partition, offset = jump.expected.0, error = reason,
                     "kafka does not answer whether the log has a hole; it is asked again");
             }
             unanswered.push_back(Jump { logged: true, ..jump });
@@ -117,19 +117,22 @@ fn run(shared: &Weak<Shared>, jumps: &Receiver<Jump>) {
 
 type Asker = BaseConsumer<DefaultConsumerContext>;
 
-/// Asks the log, and passes the answer to the slot; returns the reason if there was no answer.
+/// Asks the log, and passes the answer to the assignment; returns the reason if there was no answer.
 fn next_after(shared: &Shared, asker: &mut Option<Asker>, jump: &Jump) -> Result<(), String> {
-    let (slot, expected) = (&jump.slot, jump.expected);
-    let partition = &slot.partition;
-    if shared.is_out_of_range(slot, expected).map_err(|e| e.to_string())? {
-        slot.answered(expected, expected);
+    let (assignment, expected) = (&jump.assignment, jump.expected);
+    let partition = &assignment.partition;
+    if shared
+        .is_out_of_range(assignment, expected)
+        .map_err(|e| e.to_string())?
+    {
+        assignment.answered(expected, expected);
         return Ok(());
     }
     let consumer = match asker {
         Some(consumer) => consumer,
         None => asker.insert(make(shared)?),
     };
-    let first = first_from(consumer, shared, slot, expected).map_err(|e| e.to_string())?;
+    let first = first_from(consumer, shared, assignment, expected).map_err(|e| e.to_string())?;
     let next = first.ok_or_else(|| format!("no record came within {} s", PATIENCE.as_secs()))?;
     if next == expected {
         shared.publisher.metrics().skips.inc();
@@ -139,7 +142,7 @@ fn next_after(shared: &Shared, asker: &mut Option<Asker>, jump: &Jump) -> Result
         shared.publisher.metrics().holes.inc();
         tracing::debug!(%partition, offset = expected.0, next = next.0, "the log has a hole");
     }
-    slot.answered(expected, next);
+    assignment.answered(expected, next);
     Ok(())
 }
 
@@ -152,18 +155,27 @@ fn make(shared: &Shared) -> Result<Asker, String> {
 }
 
 /// Returns the offset of the first record from `expected` on.
-fn first_from(consumer: &Asker, shared: &Shared, slot: &Slot, expected: Offset) -> Result<Option<Offset>, KafkaError> {
-    let list = offsets::list(&shared.topic, [(slot.partition.index, expected)]).unwrap_or_default();
+fn first_from(
+    consumer: &Asker,
+    shared: &Shared,
+    assignment: &Assignment,
+    expected: Offset,
+) -> Result<Option<Offset>, KafkaError> {
+    let list = offsets::list(&shared.topic, [(assignment.partition.index, expected)]).unwrap_or_default();
     consumer.assign(&list)?;
     let deadline = Instant::now() + PATIENCE;
     let mut first = None;
-    while first.is_none() && Instant::now() < deadline && !slot.is_over() {
+    while first.is_none() && Instant::now() < deadline && !assignment.is_over() {
         match consumer.poll(Duration::from_millis(100)) {
-            Some(Ok(message)) if message.partition() == slot.partition.index && message.offset() >= expected.0 => {
+            Some(Ok(message))
+                if message.partition() == assignment.partition.index && message.offset() >= expected.0 =>
+            {
                 first = Some(Offset(message.offset()));
             }
             Some(Ok(_)) | None => {}
-            Some(Err(error)) => tracing::debug!(partition = %slot.partition, %error, "error while asking about a hole"),
+            Some(Err(error)) => {
+                tracing::debug!(partition = %assignment.partition, %error, "error while asking about a hole");
+            }
         }
     }
     consumer.assign(&TopicPartitionList::new())?;

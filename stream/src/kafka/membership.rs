@@ -12,10 +12,10 @@ use schemas::name::TopicName;
 use schemas::record::{Offset, Partition, PartitionProgress};
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::assignment::Assignment;
 use super::client::Connection;
 use super::offsets;
 use super::producer::Publisher;
-use super::slot::Slot;
 
 /// What the thread of a consumer has to know of its subscription.
 pub(super) struct Member {
@@ -47,7 +47,7 @@ pub(super) struct Shared {
     commit_asked: AtomicBool,
     /// To the owner; `None` once the thread of the consumer has ended.
     changes: Mutex<Option<UnboundedSender<Result<Change, LogError>>>>,
-    slots: Mutex<BTreeMap<i32, Arc<Slot>>>,
+    assignments: Mutex<BTreeMap<i32, Arc<Assignment>>>,
     /// Held during a commit: see [`commits`](super::commits).
     pub(super) committing: Mutex<()>,
 }
@@ -65,7 +65,7 @@ impl Shared {
             commits: member.commits,
             commit_asked: AtomicBool::new(false),
             changes: Mutex::new(Some(member.changes)),
-            slots: Mutex::default(),
+            assignments: Mutex::default(),
             committing: Mutex::default(),
         }
     }
@@ -97,23 +97,23 @@ impl Shared {
         offsets::committed(consumer, &self.connection, &self.group, partition, timeout)
     }
 
-    /// Whether the log no longer holds the record that a slot is to read `next`. If so, its reader gets an error.
+    /// Whether the log no longer holds the record that an assignment is to read `next`. If so, its reader gets an error.
     /// Blocks.
-    pub(super) fn is_out_of_range(&self, slot: &Slot, next: Offset) -> Result<bool, LogError> {
-        let partition = &slot.partition;
+    pub(super) fn is_out_of_range(&self, assignment: &Assignment, next: Offset) -> Result<bool, LogError> {
+        let partition = &assignment.partition;
         let (earliest, end) = offsets::watermarks(self.publisher.cluster(), partition)?;
         let lost = next < earliest || next > end;
         if lost {
             tracing::error!(%partition, offset = next.0, earliest = earliest.0, end = end.0,
                 "the next record to read is no longer in the log");
-            slot.lose(next, LostBecause::OutOfRange { earliest, end });
+            assignment.lose(next, LostBecause::OutOfRange { earliest, end });
         }
         Ok(lost)
     }
 
     /// The partitions assigned now.
-    pub(super) fn slots(&self) -> MutexGuard<'_, BTreeMap<i32, Arc<Slot>>> {
-        self.slots.lock()
+    pub(super) fn assignments(&self) -> MutexGuard<'_, BTreeMap<i32, Arc<Assignment>>> {
+        self.assignments.lock()
     }
 
     /// Sends a change to the owner; it is no error if the owner is dropped.
@@ -125,19 +125,19 @@ impl Shared {
 
     /// Ends all readers, and closes the channel to the owner, which gets the end after all earlier changes.
     pub(super) fn end(&self) {
-        for slot in self.slots().values() {
-            slot.end();
+        for assignment in self.assignments().values() {
+            assignment.end();
         }
         self.changes.lock().take();
     }
 
-    /// Takes the slots of these partitions out.
-    pub(super) fn taken(&self, partitions: &TopicPartitionList) -> Vec<Arc<Slot>> {
-        let mut slots = self.slots();
+    /// Takes the assignments of these partitions out.
+    pub(super) fn taken(&self, partitions: &TopicPartitionList) -> Vec<Arc<Assignment>> {
+        let mut assignments = self.assignments();
         partitions
             .elements()
             .iter()
-            .filter_map(|e| slots.remove(&e.partition()))
+            .filter_map(|e| assignments.remove(&e.partition()))
             .collect()
     }
 }

@@ -4,14 +4,14 @@
 //!
 //! * `config`: the settings; the options on which safety depends are set after the operator's own
 //! * `properties`: what is wrong with the operator's own options
-//! * `producer`, `lanes`: publishing, bounded in time and memory; a broken producer is replaced
+//! * `producer`, `producers`: publishing, bounded in time and memory; a broken producer is replaced
 //! * `health`: the results of the last appends to a topic, for readiness
 //! * `cluster`, `topics`, `describe`: questions to the cluster; creating and checking topics, and their ids
 //! * `consumer`, `poll`: a subscription has its own thread, which polls librdkafka all the time
 //! * `membership`: what its threads, callbacks and readers share
 //! * `rebalance`: the rebalance callback; drains and commits before partitions go
 //! * `commits`: makes stored progress durable
-//! * `slot`, `reader`: one assigned partition, its queue, its position, its progress
+//! * `assignment`, `reader`: one assigned partition, its queue, its position, its progress
 //! * `holes`: whether a jump in the offsets is in the log itself
 //! * `offsets`, `progress`: what is committed and what the log holds, for readers and for operators
 //! * `convert`, `client`: conversion of messages to records; logs, lost connections and refused credentials
@@ -19,6 +19,7 @@
 //! Blocking calls of librdkafka run on the thread of the subscription or on the runtime's threads for blocking calls,
 //! never on those that run futures.
 
+mod assignment;
 mod client;
 mod cluster;
 mod commits;
@@ -28,17 +29,16 @@ mod convert;
 mod describe;
 mod health;
 mod holes;
-mod lanes;
 mod membership;
 mod metrics;
 mod offsets;
 mod poll;
 mod producer;
+mod producers;
 mod progress;
 mod properties;
 mod reader;
 mod rebalance;
-mod slot;
 mod topics;
 
 use std::sync::Arc;

@@ -14,12 +14,12 @@ use rdkafka::topic_partition_list::TopicPartitionListElem;
 use schemas::log::LogError;
 use schemas::record::{Offset, StoredRecord};
 
+use super::assignment::{Assignment, Fetch, Pushed};
 use super::convert;
 use super::holes::Holes;
 use super::membership::Shared;
 use super::offsets;
 use super::rebalance::Events;
-use super::slot::{Fetch, Pushed, Slot};
 use super::topics::MISSING_HELP;
 
 /// How soon the thread notices that a reader has begun or made room.
@@ -57,10 +57,10 @@ impl Poll {
                     idle = false;
                     self.shared.connection.reached();
                     self.last_reported.set(None);
-                    let slot = self.shared.slots().get(&message.partition()).cloned();
-                    if let Some(slot) = slot {
-                        let record = convert::stored_record(&message, &slot.partition);
-                        self.push(slot, record);
+                    let assignment = self.shared.assignments().get(&message.partition()).cloned();
+                    if let Some(assignment) = assignment {
+                        let record = convert::stored_record(&message, &assignment.partition);
+                        self.push(assignment, record);
                     }
                 }
                 Some(Err(error)) if self.error(&error) => {}
@@ -90,42 +90,42 @@ impl Poll {
     /// Whether the leader of one of our partitions answers.
     fn leader_answers(&self) -> bool {
         let shared = &self.shared;
-        let index = shared.slots().keys().next().copied().unwrap_or(0);
+        let index = shared.assignments().keys().next().copied().unwrap_or(0);
         offsets::ask_leader(shared.publisher.cluster(), &shared.topic, index, PROBE_TIMEOUT).is_ok()
     }
 
-    fn push(&self, slot: Arc<Slot>, record: StoredRecord) {
+    fn push(&self, assignment: Arc<Assignment>, record: StoredRecord) {
         let found = record.offset;
-        match slot.push(record, self.most_bytes) {
+        match assignment.push(record, self.most_bytes) {
             Pushed::Done => {}
-            Pushed::Full => self.pause(&slot),
+            Pushed::Full => self.pause(&assignment),
             Pushed::Ahead { expected } => {
-                self.pause(&slot);
-                self.holes.ask(&self.shared, slot, expected, found);
+                self.pause(&assignment);
+                self.holes.ask(&self.shared, assignment, expected, found);
             }
         }
     }
 
-    fn pause(&self, slot: &Slot) {
-        let Some(list) = offsets::list(&self.shared.topic, [(slot.partition.index, Offset(0))]) else {
+    fn pause(&self, assignment: &Assignment) {
+        let Some(list) = offsets::list(&self.shared.topic, [(assignment.partition.index, Offset(0))]) else {
             return;
         };
         if let Err(error) = self.consumer.pause(&list) {
             // Harmless: records that still arrive are dropped and fetched again.
-            tracing::debug!(partition = %slot.partition, %error, "a partition was not paused");
+            tracing::debug!(partition = %assignment.partition, %error, "a partition was not paused");
         }
     }
 
     /// Starts or resumes fetching partitions whose readers have begun or made room. The offset is always explicit:
     /// librdkafka's own position of a partition has been wrong before.
     fn fetch_what_is_wanted(&self) {
-        let slots: Vec<_> = self.shared.slots().values().cloned().collect();
-        for slot in slots {
-            let Some(fetch) = slot.wants_fetching(self.most_bytes) else {
+        let assignments: Vec<_> = self.shared.assignments().values().cloned().collect();
+        for assignment in assignments {
+            let Some(fetch) = assignment.wants_fetching(self.most_bytes) else {
                 continue;
             };
             let (Fetch::Assign(from) | Fetch::Seek(from)) = fetch;
-            let Some(list) = offsets::list(&self.shared.topic, [(slot.partition.index, from)]) else {
+            let Some(list) = offsets::list(&self.shared.topic, [(assignment.partition.index, from)]) else {
                 continue;
             };
             // What fails now is tried again at the next look.
@@ -137,9 +137,9 @@ impl Poll {
                 Fetch::Seek(_) => self.seek(list),
             };
             match began {
-                Ok(()) => slot.fetching_began(),
+                Ok(()) => assignment.fetching_began(),
                 Err(error) => {
-                    tracing::debug!(partition = %slot.partition, offset = from.0, %error, "fetching does not begin yet");
+                    tracing::debug!(partition = %assignment.partition, offset = from.0, %error, "fetching does not begin yet");
                 }
             }
         }
@@ -198,16 +198,16 @@ impl Poll {
 
     /// Finds the partition whose fetch was out of range, which librdkafka does not name. Returns whether to go on.
     fn find_lost(&self) -> bool {
-        let slots: Vec<_> = self.shared.slots().values().cloned().collect();
+        let assignments: Vec<_> = self.shared.assignments().values().cloned().collect();
         let mut found = false;
-        for slot in slots {
-            let Some(next) = slot.reading_at() else {
+        for assignment in assignments {
+            let Some(next) = assignment.reading_at() else {
                 continue;
             };
-            match self.shared.is_out_of_range(&slot, next) {
+            match self.shared.is_out_of_range(&assignment, next) {
                 Ok(lost) => found |= lost,
                 Err(error) => {
-                    tracing::warn!(partition = %slot.partition, %error, "cannot determine what the log still holds");
+                    tracing::warn!(partition = %assignment.partition, %error, "cannot determine what the log still holds");
                 }
             }
         }
@@ -223,9 +223,9 @@ impl Poll {
 
     /// Commits what is left, within a time limit, and leaves the group.
     fn leave(self) -> Result<(), LogError> {
-        let slots: Vec<_> = self.shared.slots().values().cloned().collect();
-        for slot in &slots {
-            slot.revoke();
+        let assignments: Vec<_> = self.shared.assignments().values().cloned().collect();
+        for assignment in &assignments {
+            assignment.revoke();
         }
         let deadline = Instant::now() + LAST_COMMIT_PATIENCE;
 
@@ -233,18 +233,18 @@ impl Poll {
         // ended, the deadline below passes.
         self.shared.ask_for_commit();
         let unconfirmed = loop {
-            let unconfirmed = slots.iter().filter(|s| s.unconfirmed().is_some()).count();
+            let unconfirmed = assignments.iter().filter(|s| s.unconfirmed().is_some()).count();
             if unconfirmed == 0 || Instant::now() >= deadline {
                 break unconfirmed;
             }
             self.consumer.poll(STEP);
         };
-        for slot in &slots {
-            slot.end();
+        for assignment in &assignments {
+            assignment.end();
         }
         self.holes.close();
         // Cleared so that the callback of the last revocation, which comes with leaving, has nothing left to do.
-        self.shared.slots().clear();
+        self.shared.assignments().clear();
         let mut consumer = self.consumer;
         // A caller that begins to read or asks for the lag at this moment holds it for as long as a request takes.
         loop {

@@ -14,10 +14,10 @@ use tokio::time::Instant;
 
 use super::cluster::Cluster;
 use super::config::Config;
-use super::health::{Health, Verdict};
-use super::lanes::Acknowledgement;
+use super::health::{Health, Recent};
 use super::metrics::Metrics;
 use super::offsets;
+use super::producers::Acknowledgement;
 use super::topics::{self, MISSING_HELP};
 
 /// How long a publish waits for room in a full queue: short, because those who wait hold memory as well.
@@ -111,7 +111,7 @@ impl Publisher {
     ) -> Result<oneshot::Receiver<Acknowledgement>, PublishError> {
         let patience = deadline.min(Instant::now() + QUEUE_FULL_PATIENCE);
         loop {
-            let error = match self.cluster.lanes().send(topic, partition, record) {
+            let error = match self.cluster.producers().send(topic, partition, record) {
                 Ok(acknowledged) => return Ok(acknowledged),
                 Err(error) => error,
             };
@@ -138,7 +138,7 @@ impl Publisher {
                 unavailable(topic, &format!("{code}; the ACLs of this user need Write on it"))
             }
             _ => {
-                self.cluster.lanes().rebuild_if_broken();
+                self.cluster.producers().rebuild_if_broken();
                 if code == Code::MessageTimedOut {
                     self.unanswered(topic)
                 } else {
@@ -166,13 +166,13 @@ impl Publisher {
     /// Checks whether `topic` accepts records now, by the results of the last appends; if none was tried recently, by
     /// asking the cluster, down to the leader of a partition. Blocks.
     pub(super) fn ready(self: &Arc<Self>, topic: &TopicName) -> Result<(), LogError> {
-        if self.cluster.lanes().rebuild_if_broken() {
+        if self.cluster.producers().rebuild_if_broken() {
             return Err(LogError::Unavailable("the producer is being replaced".to_owned()));
         }
         match self.health.of(topic) {
-            Verdict::Confirmed => Ok(()),
-            Verdict::Failing(reason) => Err(LogError::Unavailable(reason)),
-            Verdict::Unknown { partition } => {
+            Recent::Confirmed => Ok(()),
+            Recent::Failing(reason) => Err(LogError::Unavailable(reason)),
+            Recent::Unknown { partition } => {
                 let timeout = Duration::from_secs(1);
                 let Some((shape, description)) = offsets::described_within(&self.cluster, topic, timeout)? else {
                     return Err(LogError::Unavailable(topics::missing(&self.cluster, topic)));
@@ -195,7 +195,7 @@ impl Publisher {
 
     /// Blocks until everything enqueued is settled.
     pub(super) fn flush(&self, grace: Duration) -> Result<(), LogError> {
-        let left = self.cluster.lanes().flush(grace);
+        let left = self.cluster.producers().flush(grace);
         if left == 0 {
             return Ok(());
         }

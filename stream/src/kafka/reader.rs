@@ -8,38 +8,42 @@ use schemas::BoxFuture;
 use schemas::log::{Begin, LogError, PartitionReader, Start};
 use schemas::record::{Offset, Partition, StoredRecord, TopicId};
 
+use super::assignment::Assignment;
 use super::describe::Description;
 use super::membership::Shared;
 use super::offsets::{described, first_since, watermarks};
-use super::slot::Slot;
 
 /// See [`PartitionReader`].
 pub(super) struct Reader<C: ConsumerContext> {
-    slot: Arc<Slot>,
+    assignment: Arc<Assignment>,
     shared: Arc<Shared>,
     consumer: Weak<BaseConsumer<C>>,
 }
 
 impl<C: ConsumerContext> Reader<C> {
-    pub(super) fn new(slot: Arc<Slot>, shared: Arc<Shared>, consumer: Weak<BaseConsumer<C>>) -> Self {
-        Self { slot, shared, consumer }
+    pub(super) fn new(assignment: Arc<Assignment>, shared: Arc<Shared>, consumer: Weak<BaseConsumer<C>>) -> Self {
+        Self {
+            assignment,
+            shared,
+            consumer,
+        }
     }
 }
 
 impl<C: ConsumerContext + 'static> PartitionReader for Reader<C> {
     fn partition(&self) -> &Partition {
-        &self.slot.partition
+        &self.assignment.partition
     }
 
     fn begin(&mut self, from: Begin) -> BoxFuture<'_, Result<(), LogError>> {
         Box::pin(async move {
-            let (slot, shared) = (Arc::clone(&self.slot), Arc::clone(&self.shared));
+            let (assignment, shared) = (Arc::clone(&self.assignment), Arc::clone(&self.shared));
             let consumer = Weak::clone(&self.consumer);
             let looked_up = tokio::task::spawn_blocking(move || {
                 let Some(consumer) = consumer.upgrade() else {
                     return Ok(());
                 };
-                begin(&consumer, &shared, &slot, &from)
+                begin(&consumer, &shared, &assignment, &from)
             });
             tokio::select! {
                 result = looked_up => {
@@ -47,22 +51,22 @@ impl<C: ConsumerContext + 'static> PartitionReader for Reader<C> {
                     result.unwrap_or_else(gone)
                 }
                 // The revocation waits for the owner, and the owner perhaps for this call.
-                () = self.slot.given_back() => Ok(()),
+                () = self.assignment.given_back() => Ok(()),
             }
         })
     }
 
     fn topic_id(&self) -> Option<TopicId> {
-        self.slot.topic_id()
+        self.assignment.topic_id()
     }
 
     fn next_batch(&mut self, max: usize) -> BoxFuture<'_, Result<Option<Vec<StoredRecord>>, LogError>> {
-        Box::pin(self.slot.next_batch(max))
+        Box::pin(self.assignment.next_batch(max))
     }
 
     fn store(&mut self, next: Offset) -> Result<(), LogError> {
         if self.shared.in_group {
-            self.slot.store(next);
+            self.assignment.store(next);
         }
         Ok(())
     }
@@ -72,18 +76,18 @@ impl<C: ConsumerContext + 'static> PartitionReader for Reader<C> {
     }
 
     fn durable(&self) -> Option<Offset> {
-        self.slot.durable().filter(|_| self.shared.in_group)
+        self.assignment.durable().filter(|_| self.shared.in_group)
     }
 }
 
-/// Asks the cluster for the topic's id, for progress, and for what it still holds, and begins the slot. Blocks.
+/// Asks the cluster for the topic's id, for progress, and for what it still holds, and begins the assignment. Blocks.
 fn begin<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     shared: &Shared,
-    slot: &Slot,
+    assignment: &Assignment,
     from: &Begin,
 ) -> Result<(), LogError> {
-    let partition = &slot.partition;
+    let partition = &assignment.partition;
     let (_, Description { id: topic_id, .. }) = described(shared.publisher.cluster(), &shared.topic)?;
     let stored = shared.committed(consumer, partition)?;
     let (earliest, end) = watermarks(shared.publisher.cluster(), partition)?;
@@ -95,7 +99,7 @@ fn begin<C: ConsumerContext>(
     if let Some(progress) = progress {
         progress.check(topic_id.as_ref(), earliest, end)?;
         // The progress that a sink keeps counts, even where the group's is lower.
-        slot.begin(topic_id, progress.next, progress.next, false);
+        assignment.begin(topic_id, progress.next, progress.next, false);
         return Ok(());
     }
     let began = stored.as_ref().map(|stored| stored.next);
@@ -113,7 +117,7 @@ fn begin<C: ConsumerContext>(
     if shared.in_group && *from == Begin::Stored && shared.start == Start::Earliest {
         log_fresh_start(shared, partition, offset, end);
     }
-    slot.begin(topic_id, offset, began.unwrap_or(offset), shared.in_group);
+    assignment.begin(topic_id, offset, began.unwrap_or(offset), shared.in_group);
     Ok(())
 }
 

@@ -13,28 +13,32 @@ use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use schemas::log::{Change, LogError, PartitionReader, Revocation};
 use schemas::record::{Offset, Partition};
 
+use super::assignment::Assignment;
 use super::client;
 use super::commits;
 use super::membership::Shared;
 use super::offsets;
 use super::reader::Reader;
-use super::slot::Slot;
 
 /// How long a revocation waits for the owner to settle what is in flight.
 const REVOCATION_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Makes slots and readers for newly assigned partitions.
+/// Makes assignments and readers for newly assigned partitions.
 pub(super) fn assigned(shared: &Arc<Shared>, consumer: &Weak<BaseConsumer<Events>>, partitions: &[i32]) {
     let mut readers: Vec<Box<dyn PartitionReader>> = Vec::with_capacity(partitions.len());
     for index in partitions {
-        let slot = Arc::new(Slot::new(Partition {
+        let assignment = Arc::new(Assignment::new(Partition {
             topic: shared.topic.clone(),
             index: *index,
         }));
-        if let Some(old) = shared.slots().insert(*index, Arc::clone(&slot)) {
+        if let Some(old) = shared.assignments().insert(*index, Arc::clone(&assignment)) {
             old.end();
         }
-        readers.push(Box::new(Reader::new(slot, Arc::clone(shared), Weak::clone(consumer))));
+        readers.push(Box::new(Reader::new(
+            assignment,
+            Arc::clone(shared),
+            Weak::clone(consumer),
+        )));
     }
     shared.notify_owner(Ok(Change::Assigned(readers)));
 }
@@ -84,7 +88,10 @@ impl Events {
         // The owner is notified of an empty assignment, too: then other members have all partitions.
         assigned(&self.shared, &self.consumer(), &indices);
         if planted {
-            self.shared.slots().values().for_each(|slot| slot.join_assignment());
+            self.shared
+                .assignments()
+                .values()
+                .for_each(|assignment| assignment.join_assignment());
         }
         Ok(())
     }
@@ -92,12 +99,12 @@ impl Events {
     /// Gives partitions up after their readers have ended, the owner has settled what is in flight, and its progress is
     /// committed.
     fn revoke(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) -> KafkaResult<()> {
-        let slots = self.shared.taken(partitions);
-        if !slots.is_empty() {
-            for slot in &slots {
-                slot.revoke();
+        let assignments = self.shared.taken(partitions);
+        if !assignments.is_empty() {
+            for assignment in &assignments {
+                assignment.revoke();
             }
-            let partitions: Vec<_> = slots.iter().map(|s| s.partition.clone()).collect();
+            let partitions: Vec<_> = assignments.iter().map(|s| s.partition.clone()).collect();
             tracing::info!(topic = %self.shared.topic, partitions = ?partitions.iter().map(|p| p.index).collect::<Vec<_>>(), "partitions revoked");
             let (done, settled) = mpsc::sync_channel(1);
             // If the owner is dropped, so is the value, and that also counts as `done`.
@@ -108,39 +115,39 @@ impl Events {
             if settled.recv_timeout(REVOCATION_PATIENCE).is_err() {
                 tracing::warn!(topic = %self.shared.topic, "revoked partitions were not settled in time, some records will be read again");
             }
-            if let Err(error) = commits::commit(consumer, &self.shared, || slots.clone()) {
+            if let Err(error) = commits::commit(consumer, &self.shared, || assignments.clone()) {
                 tracing::warn!(topic = %self.shared.topic, %error, "progress of revoked partitions was not committed, some records will be read again");
             }
-            for slot in &slots {
-                slot.end();
+            for assignment in &assignments {
+                assignment.end();
             }
         }
-        self.unassign(consumer, &slots)
+        self.unassign(consumer, &assignments)
     }
 
     /// Removes from librdkafka's assignment the partitions that were added to it.
-    fn unassign(&self, consumer: &BaseConsumer<Self>, slots: &[Arc<Slot>]) -> KafkaResult<()> {
-        let assigned = slots.iter().filter(|slot| slot.is_assigned());
+    fn unassign(&self, consumer: &BaseConsumer<Self>, assignments: &[Arc<Assignment>]) -> KafkaResult<()> {
+        let assigned = assignments.iter().filter(|assignment| assignment.is_assigned());
         let list = offsets::list(
             &self.shared.topic,
-            assigned.map(|slot| (slot.partition.index, Offset(0))),
+            assigned.map(|assignment| (assignment.partition.index, Offset(0))),
         );
         consumer.incremental_unassign(&list.unwrap_or_default())
     }
 
     /// Gives up partitions that the group has already assigned to another member: no progress of ours may be committed.
     fn lose(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) -> KafkaResult<()> {
-        let slots = self.shared.taken(partitions);
-        for slot in &slots {
-            slot.end();
+        let assignments = self.shared.taken(partitions);
+        for assignment in &assignments {
+            assignment.end();
         }
-        if !slots.is_empty() {
-            let lost: Vec<_> = slots.iter().map(|s| s.partition.clone()).collect();
+        if !assignments.is_empty() {
+            let lost: Vec<_> = assignments.iter().map(|s| s.partition.clone()).collect();
             tracing::warn!(topic = %self.shared.topic, partitions = ?lost.iter().map(|p| p.index).collect::<Vec<_>>(), "partitions lost: the group has expelled this member");
             self.shared.notify_owner(Ok(Change::Lost(lost)));
         }
         commits::settle(&self.shared);
-        self.unassign(consumer, &slots)
+        self.unassign(consumer, &assignments)
     }
 }
 

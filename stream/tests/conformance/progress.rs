@@ -75,7 +75,7 @@ pub(crate) async fn progress_beyond_the_end_stops_loudly(harness: &mut impl Harn
     member.close().await;
 }
 
-/// The position that a sink kept counts as much as the group's.
+/// The progress that a sink kept counts as much as the group's.
 pub(crate) async fn a_lost_beginning_stops_loudly(harness: &mut impl Harness) {
     let topic = topic(harness, 1).await;
     let positions = publish_all(harness.log(), &topic, "k", 0..5).await;

@@ -128,7 +128,7 @@ pub(crate) async fn a_reader_that_is_not_asked_holds_back_only_itself(harness: &
     members.close().await;
 }
 
-/// A sink that keeps its own position wins over the group's progress.
+/// A sink that keeps its own progress wins over the group's progress.
 pub(crate) async fn a_reader_may_begin_anywhere(harness: &mut impl Harness) {
     let topic = topic(harness, 1).await;
     let group = group();

@@ -7,7 +7,7 @@ use super::messages::Message;
 use super::rich::Rich;
 use crate::normalize::filled_in::fields_of_text;
 use crate::normalize::json::{Json, object};
-use crate::normalize::place;
+use crate::normalize::location;
 use crate::normalize::whatsapp::{joined, lines};
 
 object! {
@@ -189,7 +189,7 @@ impl<'a> Message<'a> {
                 let Other { title, address, .. } = other();
                 // A venue's stands beside it too.
                 let Coordinates { latitude, longitude } = self.location.read();
-                place::in_words([title, address].map(Json::text), [latitude, longitude].map(Json::text))
+                location::in_words([title, address].map(Json::text), [latitude, longitude].map(Json::text))
             }
             "poll" => other().question.text(),
             "dice" => other().emoji.text(),

@@ -17,7 +17,7 @@ use schemas::data::{
 use schemas::time::Timestamp;
 
 use super::filled_in::fields_of_text;
-use super::{Adapter, Because, NewEvent, Normalized, Webhook, digest, handshake, place};
+use super::{Adapter, Because, NewEvent, Normalized, Webhook, digest, handshake, location};
 use address::{network, party};
 
 pub(super) const ADAPTER: Adapter = Adapter {
@@ -158,7 +158,7 @@ impl<'a> Fields<'a> {
             text: self.get("Body").or_else(|| {
                 let [label, address, latitude, longitude] =
                     ["Label", "Address", "Latitude", "Longitude"].map(|name| self.get(name));
-                place::in_words([label, address], [latitude, longitude])
+                location::in_words([label, address], [latitude, longitude])
             }),
             attachments,
             quoted: self.get("OriginalRepliedMessageSid").map(Quoted::new),

@@ -3,7 +3,7 @@
 use schemas::data::{Attachment, Text};
 
 use crate::normalize::json::{Json, object};
-use crate::normalize::place;
+use crate::normalize::location;
 
 object! {
     Attached { media: Media = "media", location: Location = "location", }
@@ -53,6 +53,6 @@ impl<'a> Attached<'a> {
         let mut point = self.location.shared.point.coordinates.elements().map(Json::text);
         let (longitude, latitude) = (point.next().flatten(), point.next().flatten());
         let Named { full_name, name } = &self.location.place.place;
-        place::in_words([full_name.text().or_else(|| name.text())], [latitude, longitude])
+        location::in_words([full_name.text().or_else(|| name.text())], [latitude, longitude])
     }
 }

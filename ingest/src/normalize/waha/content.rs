@@ -35,8 +35,8 @@ object! {
 
     RowReply { id: Json = "selectedRowId", }
 
-    /// A place as WAHA says it.
-    Place {
+    /// A location as WAHA says it.
+    Location {
         name: Json = "name",
         address: Json = "address",
         description: Json = "description",
@@ -180,9 +180,9 @@ impl<'a> Payload<'a> {
     }
 
     fn place(&self) -> Option<Text<'a>> {
-        let place: Place<'a> = self.location.read();
-        lines([place.name, place.address, place.description])
-            .or_else(|| Some(format!("{}, {}", place.latitude.text()?, place.longitude.text()?).into()))
+        let location: Location<'a> = self.location.read();
+        lines([location.name, location.address, location.description])
+            .or_else(|| Some(format!("{}, {}", location.latitude.text()?, location.longitude.text()?).into()))
     }
 
     fn names(&self) -> Option<Text<'a>> {

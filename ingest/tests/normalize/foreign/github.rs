@@ -36,7 +36,10 @@ fn a_github_ping_is_answered_and_not_published() {
     headers.insert("x-github-event", HeaderValue::from_static("ping"));
     for body in [&br#"{"zen":"Keep it logically awesome."}"#[..], b"payload=%7B%7D"] {
         let normalized = normalize(&source(Platform::Github), &headers, body);
-        assert!(matches!(normalized, Normalized::Reply(Ok(Reply::Empty))), "{normalized:?}");
+        assert!(
+            matches!(normalized, Normalized::Reply(Ok(Reply::Empty))),
+            "{normalized:?}"
+        );
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct ScriptedSink {
     answer: Mutex<Answer>,
     delivered: Mutex<Vec<Delivered>>,
     checkpoints: Mutex<Vec<(i32, Offset)>>,
-    pub(crate) position: Mutex<Option<Offset>>,
+    pub(crate) progress: Mutex<Option<Offset>>,
     /// Whether it keeps its progress.
     pub(crate) keeps: bool,
 }
@@ -58,7 +58,7 @@ impl ScriptedSink {
             answer: Mutex::new(Box::new(answer)),
             delivered: Mutex::default(),
             checkpoints: Mutex::default(),
-            position: Mutex::default(),
+            progress: Mutex::default(),
             keeps: false,
         }
     }
@@ -122,12 +122,12 @@ impl Sink for ScriptedSink {
 }
 
 impl KeepsProgress for ScriptedSink {
-    fn position<'a>(
+    fn progress<'a>(
         &'a self,
         partition: &'a Partition,
     ) -> BoxFuture<'a, Result<Option<PartitionProgress>, Unavailable>> {
-        let position = *self.position.lock().expect("no panic");
-        let progress = position.map(|next| PartitionProgress {
+        let progress = *self.progress.lock().expect("no panic");
+        let progress = progress.map(|next| PartitionProgress {
             partition: partition.clone(),
             topic_id: None,
             next,
@@ -141,8 +141,8 @@ impl KeepsProgress for ScriptedSink {
         Box::pin(async { Ok(()) })
     }
 
-    fn set_position<'a>(&'a self, progress: &'a PartitionProgress) -> BoxFuture<'a, Result<(), Unavailable>> {
-        *self.position.lock().expect("no panic") = Some(progress.next);
+    fn set_progress<'a>(&'a self, progress: &'a PartitionProgress) -> BoxFuture<'a, Result<(), Unavailable>> {
+        *self.progress.lock().expect("no panic") = Some(progress.next);
         Box::pin(async { Ok(()) })
     }
 }

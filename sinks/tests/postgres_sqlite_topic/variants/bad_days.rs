@@ -13,7 +13,7 @@ use super::{Base, FIRST, SECOND, THIRD, on_both, saying};
 use crate::conformance::all_delivered;
 use crate::database::{rejected, sink_name, with_database};
 use crate::events::{Sample, batch, kept, samples};
-use crate::postgres_bad_days::{waiting_backends, while_the_position_is_locked};
+use crate::postgres_bad_days::{waiting_backends, while_the_progress_is_locked};
 use crate::proxy::proxy;
 use crate::sqlite::File;
 
@@ -182,7 +182,7 @@ async fn what_ends_in_the_middle_leaves_no_variant_and_again_is_enough() {
         let sink = database.sink();
         sink.deliver(&batch(0, &[saying("a", FIRST)])).await.expect("available");
         let repeats = batch(1, &[saying("a", SECOND), saying("a", THIRD), saying("b", FIRST)]);
-        while_the_position_is_locked(&database, async || {
+        while_the_progress_is_locked(&database, async || {
             sink.deliver(&repeats).await.expect_err("its backend died");
         })
         .await;

@@ -13,7 +13,7 @@ use schemas::record::{Offset, Partition, PartitionProgress, Record, StoredRecord
 use schemas::time::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::catalog::{Extent, PartitionState};
+use super::catalog::{Extent, WatchedPartition};
 use super::layout::{decode_headers, offset_of};
 use super::progress::GroupId;
 use super::shared::Shared;
@@ -45,7 +45,7 @@ impl Stored {
 #[derive(Debug)]
 pub(super) struct Reader {
     shared: Arc<Shared>,
-    state: Arc<PartitionState>,
+    watched: Arc<WatchedPartition>,
     topic_id: TopicId,
     stored: Arc<Stored>,
     /// What the group had stored when this reader was made.
@@ -61,17 +61,17 @@ pub(super) struct Reader {
 impl Reader {
     pub(super) fn new(
         shared: Arc<Shared>,
-        state: Arc<PartitionState>,
+        watched: Arc<WatchedPartition>,
         topic_id: TopicId,
         stored: Arc<Stored>,
         group: Option<GroupId>,
         start: Start,
         ended: CancellationToken,
     ) -> Self {
-        let next = state.extent().earliest;
+        let next = watched.extent().earliest;
         Self {
             shared,
-            state,
+            watched,
             topic_id,
             began: stored.get(),
             stored,
@@ -83,11 +83,11 @@ impl Reader {
     }
 
     async fn begin(&mut self, from: &Begin) -> Result<(), LogError> {
-        let extent = self.state.extent();
+        let extent = self.watched.extent();
         let progress = match from {
             Begin::At(progress) => Some(progress.clone()),
             Begin::Stored => self.stored.get().map(|next| PartitionProgress {
-                partition: self.state.partition.clone(),
+                partition: self.watched.partition.clone(),
                 // Progress and topic are in one file.
                 topic_id: Some(self.topic_id.clone()),
                 next,
@@ -106,7 +106,7 @@ impl Reader {
             // Stored at once: otherwise records that are written or expire before the group first stores progress would
             // be skipped silently at the next start.
             if let Some(group) = self.group.filter(|_| !self.ended.is_cancelled()) {
-                self.shared.progress.store(group, self.state.id, at);
+                self.shared.progress.store(group, self.watched.id, at);
             }
             at
         };
@@ -117,7 +117,7 @@ impl Reader {
     /// Returns the first record that was written at this time or later. The times of records follow the clock of the
     /// machine, which may have been set back, so they are not searched by halves: each is looked at, without its value.
     async fn first_since(&self, time: Timestamp) -> Result<Option<Offset>, LogError> {
-        let id = self.state.id;
+        let id = self.watched.id;
         let first: Option<i64> =
             sqlx::query_scalar("SELECT id FROM record WHERE id >= ? AND id <= ? AND time_ms >= ? ORDER BY id LIMIT 1")
                 .bind(id.record_id(Offset(0)))
@@ -130,7 +130,7 @@ impl Reader {
     }
 
     async fn next_batch(&mut self, max: usize) -> Result<Option<Vec<StoredRecord>>, LogError> {
-        let mut extents = self.state.watch();
+        let mut extents = self.watched.watch();
         loop {
             if self.ended.is_cancelled() {
                 return Ok(None);
@@ -174,7 +174,7 @@ impl Reader {
     }
 
     async fn read(&self, max: usize) -> Result<Vec<StoredRecord>, LogError> {
-        let id = self.state.id;
+        let id = self.watched.id;
         let mut rows = sqlx::query_as::<_, (i64, Vec<u8>, Vec<u8>, Vec<u8>)>(
             "SELECT id, key, headers, value FROM record WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?",
         )
@@ -210,7 +210,7 @@ impl Reader {
 
     fn lost(&self, stored: Offset, extent: Extent) -> LogError {
         LogError::ProgressLost {
-            partition: self.state.partition.clone(),
+            partition: self.watched.partition.clone(),
             stored,
             why: LostBecause::OutOfRange {
                 earliest: extent.earliest,
@@ -223,14 +223,14 @@ impl Reader {
         LogError::Misconfigured(format!(
             "{}, partition {}: {what}",
             self.shared.name(),
-            self.state.partition
+            self.watched.partition
         ))
     }
 }
 
 impl PartitionReader for Reader {
     fn partition(&self) -> &Partition {
-        &self.state.partition
+        &self.watched.partition
     }
 
     fn begin(&mut self, from: Begin) -> BoxFuture<'_, Result<(), LogError>> {
@@ -253,7 +253,7 @@ impl PartitionReader for Reader {
             return Err(LogError::Unavailable(format!("{}: {why}", self.shared.name())));
         }
         self.stored.set(next);
-        self.shared.progress.store(group, self.state.id, next);
+        self.shared.progress.store(group, self.watched.id, next);
         Ok(())
     }
 
@@ -262,6 +262,9 @@ impl PartitionReader for Reader {
     }
 
     fn durable(&self) -> Option<Offset> {
-        self.shared.progress.durable(self.group?, self.state.id).or(self.began)
+        self.shared
+            .progress
+            .durable(self.group?, self.watched.id)
+            .or(self.began)
     }
 }

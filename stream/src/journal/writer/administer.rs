@@ -59,18 +59,18 @@ impl Writer {
 
     async fn trim(&mut self, partition: &Partition, before: Offset) -> Result<(), LogError> {
         let topic = self.shared.catalog.topic(&partition.topic);
-        let state = topic.and_then(|t| t.partitions.get(usize::try_from(partition.index).ok()?).cloned());
-        let Some(state) = state else {
+        let watched = topic.and_then(|t| t.partitions.get(usize::try_from(partition.index).ok()?).cloned());
+        let Some(watched) = watched else {
             let name = self.shared.name();
             return Err(LogError::Misconfigured(format!(
                 "there is no partition {partition} in {name}"
             )));
         };
-        let before = before.min(state.extent().end);
-        while state.extent().earliest < before {
+        let before = before.min(watched.extent().end);
+        while watched.extent().earliest < before {
             let cut = Cut {
-                partition: state.id,
-                earliest: state.extent().earliest,
+                partition: watched.id,
+                earliest: watched.extent().earliest,
                 limit: Limit::Offset(before),
             };
             let mut connection = self.take_connection().await.map_err(|why| self.unavailable(&why))?;
@@ -79,7 +79,7 @@ impl Writer {
                 .give_back(connection, result)
                 .await
                 .map_err(|why| self.unavailable(&why))?;
-            self.moved(&state, earliest);
+            self.moved(&watched, earliest);
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{Append, Writer};
 use crate::journal::append::Row;
-use crate::journal::catalog::PartitionState;
+use crate::journal::catalog::WatchedPartition;
 use crate::journal::retention::now_ms;
 
 /// Roughly what a row takes in the file besides its bytes.
@@ -44,7 +44,7 @@ impl Writer {
             Err(why) => return refuse(group, &why),
         }
         self.newest_ms = self.newest_ms.max(now_ms());
-        let mut ends: HashMap<i64, (Arc<PartitionState>, Offset)> = HashMap::new();
+        let mut ends: HashMap<i64, (Arc<WatchedPartition>, Offset)> = HashMap::new();
         let mut rows = Vec::with_capacity(group.len());
         let mut answers = Vec::with_capacity(group.len());
         let mut bytes = 0;

@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::append::Inserts;
-use super::catalog::PartitionState;
+use super::catalog::WatchedPartition;
 use super::config::Config;
 use super::open;
 use super::progress::GroupId;
@@ -62,7 +62,7 @@ pub(super) enum Command {
 /// A record to append, and the publisher that waits for its position.
 #[derive(Debug)]
 pub(super) struct Append {
-    pub(super) partition: Arc<PartitionState>,
+    pub(super) partition: Arc<WatchedPartition>,
     pub(super) record: Record,
     /// When its publisher stops waiting. A record still queued then is not written: its sender will try again.
     pub(super) deadline: Instant,

@@ -4,7 +4,7 @@ use schemas::record::Offset;
 use tokio::time::Instant;
 
 use super::{UPKEEP_EVERY, Writer};
-use crate::journal::catalog::PartitionState;
+use crate::journal::catalog::WatchedPartition;
 use crate::journal::layout::WRITE_VERSION;
 use crate::journal::retention::{self, now_ms};
 
@@ -45,15 +45,15 @@ impl Writer {
         let Some((partition, earliest)) = ran.moved else {
             return Ok(false);
         };
-        if let Some(state) = self.shared.catalog.partition(partition) {
-            self.moved(&state, earliest);
+        if let Some(watched) = self.shared.catalog.partition(partition) {
+            self.moved(&watched, earliest);
         }
         Ok(true)
     }
 
-    pub(super) fn moved(&self, state: &PartitionState, earliest: Offset) {
-        let records = earliest.0 - state.extent().earliest.0;
+    pub(super) fn moved(&self, watched: &WatchedPartition, earliest: Offset) {
+        let records = earliest.0 - watched.extent().earliest.0;
         self.shared.metrics.expired.inc_by(u64::try_from(records).unwrap_or(0));
-        state.set_earliest(earliest);
+        watched.set_earliest(earliest);
     }
 }

@@ -10,7 +10,7 @@ use super::error::ConnectError;
 
 /// How a source proves itself, as far as registering it cares.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum Proof {
     /// A secret in the path: in the URL already.
     UrlSecret,
     /// A secret in the query: in the URL already.
@@ -29,8 +29,8 @@ pub(super) enum Way {
     Open,
 }
 
-impl Way {
-    /// The way of `source`: its own scheme, or its platform's.
+impl Proof {
+    /// The proof of `source`: its own scheme, or its platform's.
     pub(super) fn of(source: &Source) -> Self {
         match source.scheme() {
             Scheme::UrlSecret => Self::UrlSecret,
@@ -63,16 +63,16 @@ pub fn shown_path(source: &Source) -> String {
         "/[redacted]"
     };
     let path = source.path() + second;
-    match Way::of(source) {
-        Way::UrlSecret => format!("{path}/[redacted]"),
-        Way::Query(name) => format!("{path}?{}=[redacted]", percent_encoded(name.as_bytes())),
+    match Proof::of(source) {
+        Proof::UrlSecret => format!("{path}/[redacted]"),
+        Proof::Query(name) => format!("{path}?{}=[redacted]", percent_encoded(name.as_bytes())),
         _ => path,
     }
 }
 
 /// Our URL for a source.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct IngestUrl {
     url: String,
     /// Host and path up to the source id: whatever leads there leads to this source.
     host: String,
@@ -81,9 +81,9 @@ pub(super) struct Place {
     shown: String,
 }
 
-impl Place {
+impl IngestUrl {
     /// `base` is the public URL of ingest: scheme, host, and a path if a proxy puts one before ours.
-    pub(super) fn new(base: &Url, source: &Source, way: &Way) -> Result<Self, ConnectError> {
+    pub(super) fn new(base: &Url, source: &Source, proof: &Proof) -> Result<Self, ConnectError> {
         let wrong = |reason: &str| Err(ConnectError::Order(format!("--url is not usable: {reason}")));
         if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
             return wrong("write scheme and host, as in https://hooks.example.com");
@@ -104,17 +104,17 @@ impl Place {
             let _written = write!(text, "/{}", percent_encoded(second.expose()));
             shown.push_str("/[redacted]");
         }
-        match way {
-            Way::UrlSecret => {
+        match proof {
+            Proof::UrlSecret => {
                 let _written = write!(text, "/{}", percent_encoded(secret));
                 shown.push_str("/[redacted]");
             }
-            Way::Query(name) => {
+            Proof::Query(name) => {
                 let name = percent_encoded(name.as_bytes());
                 let _written = write!(text, "?{name}={}", percent_encoded(secret));
                 let _written = write!(shown, "?{name}=[redacted]");
             }
-            Way::Basic | Way::Header(_) | Way::Body(_) | Way::Jwt(_) | Way::Signature | Way::Open => {}
+            Proof::Basic | Proof::Header(_) | Proof::Body(_) | Proof::Jwt(_) | Proof::Signature | Proof::Open => {}
         }
         Ok(Self {
             url: text,
@@ -199,27 +199,27 @@ mod tests {
         }
     }
 
-    fn place(base: &str, source: &Source) -> Result<Place, ConnectError> {
-        Place::new(&Url::parse(base).expect("a URL"), source, &Way::of(source))
+    fn ingest_url(base: &str, source: &Source) -> Result<IngestUrl, ConnectError> {
+        IngestUrl::new(&Url::parse(base).expect("a URL"), source, &Proof::of(source))
     }
 
     #[test]
     fn the_secret_stands_in_the_url_where_the_scheme_wants_it_and_is_not_shown() {
         let digisac = source(Platform::Digisac, None, "a/b c");
-        let ours = place("https://hooks.example.com", &digisac).expect("a place");
+        let ours = ingest_url("https://hooks.example.com", &digisac).expect("a URL");
         assert_eq!(ours.url(), "https://hooks.example.com/in/line-1/a%2Fb%20c");
         assert_eq!(ours.shown(), "https://hooks.example.com/in/line-1/[redacted]");
 
         let query = Scheme::Token(TokenPlace::Query("t".into()));
-        let ours = place(
+        let ours = ingest_url(
             "https://a.example/proxy/",
             &source(Platform::Digisac, Some(query), "x&y"),
         )
-        .expect("a place");
+        .expect("a URL");
         assert_eq!(ours.url(), "https://a.example/proxy/in/line-1?t=x%26y");
         assert_eq!(ours.shown(), "https://a.example/proxy/in/line-1?t=[redacted]");
 
-        let ours = place("http://a.example:8080/", &source(Platform::Github, None, "s")).expect("a place");
+        let ours = ingest_url("http://a.example:8080/", &source(Platform::Github, None, "s")).expect("a URL");
         assert_eq!(ours.url(), "http://a.example:8080/in/line-1");
         assert_eq!(ours.shown(), ours.url());
     }
@@ -246,7 +246,7 @@ mod tests {
                 url_secrets: vec![Secret::new("p/q"), Secret::new("older")],
                 ..source(Platform::Github, scheme, "s")
             };
-            let ours = place("https://a.example", &github).expect("a place");
+            let ours = ingest_url("https://a.example", &github).expect("a URL");
             assert_eq!(ours.url(), format!("https://a.example{path}"));
             assert_eq!(ours.shown(), format!("https://a.example{shown}"));
             assert_eq!(shown_path(&github), shown);
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn whatever_leads_to_the_source_is_ours_and_nothing_else() {
-        let ours = place("https://a.example", &source(Platform::Digisac, None, "new")).expect("a place");
+        let ours = ingest_url("https://a.example", &source(Platform::Digisac, None, "new")).expect("a URL");
         for yes in [
             "https://a.example/in/line-1",
             "https://A.example:443/in/line-1/old",
@@ -285,7 +285,7 @@ mod tests {
             ("https://u:p@a.example", "neither user nor password"),
             ("https://a.example/?x=1", "neither query nor fragment"),
         ] {
-            let error = place(base, &github).expect_err(base).to_string();
+            let error = ingest_url(base, &github).expect_err(base).to_string();
             assert!(error.contains(expected), "{error}");
         }
     }

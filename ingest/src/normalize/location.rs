@@ -1,4 +1,4 @@
-//! A place in words.
+//! A location in words.
 
 use schemas::data::Text;
 

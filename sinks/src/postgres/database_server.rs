@@ -11,7 +11,7 @@ use super::config::Config;
 /// How long a transaction of ours may stand idle: a client that froze must not hold locks.
 const IDLE_IN_TRANSACTION_MS: &str = "60000";
 
-pub(super) struct Server {
+pub(super) struct DatabaseServer {
     options: PgConnectOptions,
     place: String,
     user: String,
@@ -19,10 +19,10 @@ pub(super) struct Server {
     connect_timeout_ms: u64,
 }
 
-impl fmt::Debug for Server {
+impl fmt::Debug for DatabaseServer {
     /// Without the options, whose `Debug` shows the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server")
+        f.debug_struct("DatabaseServer")
             .field("place", &self.place)
             .field("user", &self.user)
             .field("database", &self.database)
@@ -30,7 +30,7 @@ impl fmt::Debug for Server {
     }
 }
 
-impl Server {
+impl DatabaseServer {
     pub(super) fn new(config: &Config) -> Result<Self, Vec<Invalid>> {
         config.check()?;
         let options = config.options().map_err(|reason| vec![Invalid::new("url", reason)])?;

@@ -1,4 +1,4 @@
-//! One lane per endpoint: its slots, its health, its metrics. Slots belong to the endpoint and never to a common pool, so
+//! The endpoints, each with its slots, its health, its metrics. Slots belong to the endpoint and never to a common pool, so
 //! that an endpoint that hangs holds up no other.
 
 use std::collections::HashMap;
@@ -16,26 +16,26 @@ use tokio::time::{Instant, timeout};
 
 use super::metrics::{EndpointMetrics, Metrics};
 
-/// The lanes of all enabled endpoints, kept in step with the directory.
+/// All enabled endpoints, ready for deliveries, kept in step with the directory.
 #[derive(Debug)]
-pub(super) struct Lanes {
+pub(super) struct Endpoints {
     directory: Arc<dyn EndpointDirectory>,
     client: Client,
     metrics: Metrics,
     current: RwLock<Arc<Snapshot>>,
 }
 
-/// The lanes of one state of the directory.
+/// The endpoints of one state of the directory.
 #[derive(Debug)]
 pub(super) struct Snapshot {
     endpoints: Arc<[Arc<Endpoint>]>,
-    by_id: HashMap<String, Arc<Lane>>,
+    by_id: HashMap<String, Arc<ReadyEndpoint>>,
     by_tenant: HashMap<Tenant, Vec<Arc<Endpoint>>>,
 }
 
 /// An endpoint with what is needed to deliver to it.
 #[derive(Debug)]
-pub(super) struct Lane {
+pub(super) struct ReadyEndpoint {
     pub(super) endpoint: Arc<Endpoint>,
     /// The guard's first verdict on the URL.
     pub(super) destination: Result<Destination, SendError>,
@@ -54,9 +54,9 @@ struct Slots {
     made: Instant,
 }
 
-impl Lanes {
+impl Endpoints {
     pub(super) fn new(directory: Arc<dyn EndpointDirectory>, client: Client, metrics: Metrics) -> Self {
-        let lanes = Self {
+        let made = Self {
             directory,
             client,
             metrics,
@@ -66,11 +66,11 @@ impl Lanes {
                 by_tenant: HashMap::new(),
             })),
         };
-        lanes.current();
-        lanes
+        made.current();
+        made
     }
 
-    /// The lanes of the directory as it is now.
+    /// The endpoints of the directory as it is now.
     pub(super) fn current(&self) -> Arc<Snapshot> {
         let endpoints = self.directory.endpoints();
         {
@@ -91,15 +91,15 @@ impl Lanes {
         let mut by_tenant: HashMap<Tenant, Vec<Arc<Endpoint>>> = HashMap::new();
         for endpoint in endpoints.iter() {
             let id = endpoint.id.to_string();
-            let lane = self.lane(before.by_id.get(&id), endpoint);
-            by_id.insert(id, lane);
+            let ready = self.ready(before.by_id.get(&id), endpoint);
+            by_id.insert(id, ready);
             by_tenant
                 .entry(endpoint.tenant.clone())
                 .or_default()
                 .push(Arc::clone(endpoint));
         }
-        for (_, lane) in before.by_id.iter().filter(|(id, _)| !by_id.contains_key(*id)) {
-            lane.metrics().forget();
+        for (_, ready) in before.by_id.iter().filter(|(id, _)| !by_id.contains_key(*id)) {
+            ready.metrics().forget();
         }
         Snapshot {
             endpoints,
@@ -108,13 +108,15 @@ impl Lanes {
         }
     }
 
-    fn lane(&self, before: Option<&Arc<Lane>>, endpoint: &Arc<Endpoint>) -> Arc<Lane> {
-        if let Some(lane) = before.filter(|lane| Arc::ptr_eq(&lane.endpoint, endpoint)) {
-            return Arc::clone(lane);
+    fn ready(&self, before: Option<&Arc<ReadyEndpoint>>, endpoint: &Arc<Endpoint>) -> Arc<ReadyEndpoint> {
+        if let Some(ready) = before.filter(|ready| Arc::ptr_eq(&ready.endpoint, endpoint)) {
+            return Arc::clone(ready);
         }
         // No slots at all would mean to wait for ever.
         let concurrency = endpoint.concurrency.clamp(1, Semaphore::MAX_PERMITS);
-        let slots = before.map(|lane| &lane.slots).filter(|s| s.concurrency == concurrency);
+        let slots = before
+            .map(|ready| &ready.slots)
+            .filter(|s| s.concurrency == concurrency);
         let slots = slots.cloned().unwrap_or_else(|| {
             // Attempts that began before the change are not counted against the new limit.
             Arc::new(Slots {
@@ -122,14 +124,14 @@ impl Lanes {
                 semaphore: Semaphore::new(concurrency),
                 metrics: before.map_or_else(
                     || Arc::new(self.metrics.endpoint(&endpoint.id)),
-                    |lane| Arc::clone(&lane.slots.metrics),
+                    |ready| Arc::clone(&ready.slots.metrics),
                 ),
                 health: Health::default(),
                 unconnected: AtomicUsize::new(0),
                 made: Instant::now(),
             })
         });
-        Arc::new(Lane {
+        Arc::new(ReadyEndpoint {
             endpoint: Arc::clone(endpoint),
             destination: self.client.destination(&endpoint.url),
             slots,
@@ -138,9 +140,9 @@ impl Lanes {
 }
 
 impl Snapshot {
-    /// The lane of the endpoint `id`, if `tenant` has such an endpoint.
-    pub(super) fn lane(&self, id: &str, tenant: &Tenant) -> Option<&Arc<Lane>> {
-        self.by_id.get(id).filter(|lane| lane.endpoint.tenant == *tenant)
+    /// The endpoint `id`, if `tenant` has such an endpoint.
+    pub(super) fn find(&self, id: &str, tenant: &Tenant) -> Option<&Arc<ReadyEndpoint>> {
+        self.by_id.get(id).filter(|ready| ready.endpoint.tenant == *tenant)
     }
 
     /// The endpoints of `tenant`.
@@ -152,17 +154,17 @@ impl Snapshot {
 /// The right to one attempt, given back on drop.
 #[derive(Debug)]
 pub(super) struct Slot<'a> {
-    lane: &'a Lane,
+    endpoint: &'a ReadyEndpoint,
     _permit: SemaphorePermit<'a>,
 }
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        self.lane.slots.metrics.in_flight.dec();
+        self.endpoint.slots.metrics.in_flight.dec();
     }
 }
 
-impl Lane {
+impl ReadyEndpoint {
     /// Waits for a free slot: for as long as the endpoint takes deliveries, but once none has got through for the time of
     /// one attempt, no longer than that. So the wait for a batch ends although an endpoint hangs.
     pub(super) async fn slot(&self) -> Option<Slot<'_>> {
@@ -174,7 +176,7 @@ impl Lane {
                     let permit = permit.ok()?;
                     self.slots.metrics.in_flight.inc();
                     return Some(Slot {
-                        lane: self,
+                        endpoint: self,
                         _permit: permit,
                     });
                 }

@@ -6,34 +6,35 @@ use sqlx::{PgConnection, Postgres};
 /// Whoever drops it before [`done`](Self::done), after an error or because the partition was lost in the middle, leaves the
 /// connection in a state that no one knows, perhaps with a transaction open: it is closed then, and not used again.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct InUse {
     connection: PoolConnection<Postgres>,
-    in_use: bool,
+    /// Whether something that was asked may not have been answered.
+    unanswered: bool,
 }
 
-impl Held {
+impl InUse {
     pub(super) fn new(connection: PoolConnection<Postgres>) -> Self {
         Self {
             connection,
-            in_use: true,
+            unanswered: true,
         }
     }
 
     /// Everything that was asked has been answered: it goes back to the pool.
     pub(super) fn done(mut self) {
-        self.in_use = false;
+        self.unanswered = false;
     }
 }
 
-impl Drop for Held {
+impl Drop for InUse {
     fn drop(&mut self) {
-        if self.in_use {
+        if self.unanswered {
             self.connection.close_on_drop();
         }
     }
 }
 
-impl std::ops::Deref for Held {
+impl std::ops::Deref for InUse {
     type Target = PgConnection;
 
     fn deref(&self) -> &Self::Target {
@@ -41,7 +42,7 @@ impl std::ops::Deref for Held {
     }
 }
 
-impl std::ops::DerefMut for Held {
+impl std::ops::DerefMut for InUse {
     fn deref_mut(&mut self) -> &mut Self::Target {
         &mut self.connection
     }

@@ -27,7 +27,7 @@ use super::convert;
 use super::properties::creation_error;
 
 /// How many producers there are.
-const LANES: usize = 3;
+const PRODUCERS: usize = 3;
 
 /// The partition and offset of a record, or why it has none.
 pub(super) type Acknowledgement = Result<(i32, i64), Code>;
@@ -35,10 +35,10 @@ pub(super) type Acknowledgement = Result<(i32, i64), Code>;
 pub(super) type Producer = ThreadedProducer<Events>;
 
 /// The producers, and the room for records that wait for their acknowledgement.
-pub(super) struct Lanes {
+pub(super) struct Producers {
     options: ClientConfig,
     connection: Arc<Connection>,
-    all: Vec<Lane>,
+    all: Vec<ReplaceableProducer>,
     /// The room left of [`Config::queue_max_bytes`] and [`Config::queue_max_records`]. librdkafka's own bounds are per
     /// producer.
     bytes: Arc<Semaphore>,
@@ -46,27 +46,27 @@ pub(super) struct Lanes {
 }
 
 /// One producer, and whether a new one is being made for it.
-struct Lane {
+struct ReplaceableProducer {
     current: RwLock<Arc<Producer>>,
     rebuilding: AtomicBool,
 }
 
-impl Lane {
+impl ReplaceableProducer {
     fn current(&self) -> Arc<Producer> {
         self.current.read().clone()
     }
 }
 
-impl Lanes {
+impl Producers {
     pub(super) fn new(config: &Config, connection: Arc<Connection>) -> Result<Self, LogError> {
         let options = config.producer()?;
-        let lanes = (0..LANES).map(|_| {
-            Ok(Lane {
+        let made = (0..PRODUCERS).map(|_| {
+            Ok(ReplaceableProducer {
                 current: RwLock::new(Arc::new(create(&options, &connection)?)),
                 rebuilding: AtomicBool::new(false),
             })
         });
-        let all = lanes.collect::<Result<_, LogError>>()?;
+        let all = made.collect::<Result<_, LogError>>()?;
         let room = |most: u32| Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS)));
         Ok(Self {
             options,
@@ -97,16 +97,16 @@ impl Lanes {
             .payload(&record.value[..])
             .headers(convert::headers(record));
         base.partition = partition;
-        let lane = &self.all[lane_of(partition, &record.key)];
-        lane.current().send(base).map_err(|(error, _)| error)?;
+        let replaceable = &self.all[number_of(partition, &record.key)];
+        replaceable.current().send(base).map_err(|(error, _)| error)?;
         Ok(acknowledged)
     }
 
     /// Blocks until everything handed over is settled, or `grace` is over; returns how many records are not settled.
     pub(super) fn flush(&self, grace: Duration) -> i32 {
         let deadline = Instant::now() + grace;
-        let left = self.all.iter().map(|lane| {
-            let producer = lane.current();
+        let left = self.all.iter().map(|replaceable| {
+            let producer = replaceable.current();
             let rest = deadline.saturating_duration_since(Instant::now());
             match producer.flush(rest) {
                 Ok(()) => 0,
@@ -125,44 +125,44 @@ impl Lanes {
     /// cannot be kept up); a new one is made in the background.
     pub(super) fn rebuild_if_broken(self: &Arc<Self>) -> bool {
         let mut broken = false;
-        for (index, lane) in self.all.iter().enumerate() {
-            let Some((code, reason)) = lane.current().client().fatal_error() else {
+        for (index, replaceable) in self.all.iter().enumerate() {
+            let Some((code, reason)) = replaceable.current().client().fatal_error() else {
                 continue;
             };
             broken = true;
-            if !lane.rebuilding.swap(true, Ordering::AcqRel) {
+            if !replaceable.rebuilding.swap(true, Ordering::AcqRel) {
                 tracing::error!(error = %reason, code = %code, "a kafka producer is broken and will be replaced");
-                let lanes = Arc::clone(self);
+                let producers = Arc::clone(self);
                 // Creating and dropping both block, the latter up to half a second.
-                tokio::task::spawn_blocking(move || lanes.rebuild(index));
+                tokio::task::spawn_blocking(move || producers.rebuild(index));
             }
         }
         broken
     }
 
     fn rebuild(&self, index: usize) {
-        let lane = &self.all[index];
+        let replaceable = &self.all[index];
         match create(&self.options, &self.connection) {
             Ok(producer) => {
-                let mut current = lane.current.write();
+                let mut current = replaceable.current.write();
                 let broken = std::mem::replace(&mut *current, Arc::new(producer));
                 drop(current);
                 drop(broken);
             }
             Err(error) => tracing::error!(%error, "the kafka producer was not replaced"),
         }
-        lane.rebuilding.store(false, Ordering::Release);
+        replaceable.rebuilding.store(false, Ordering::Release);
     }
 }
 
-/// Returns the lane of a record: equal keys have equal lanes.
-fn lane_of(partition: Option<i32>, key: &[u8]) -> usize {
+/// Returns the number of the producer of a record: equal keys have the same producer.
+fn number_of(partition: Option<i32>, key: &[u8]) -> usize {
     if let Some(partition) = partition {
-        return usize::try_from(partition).unwrap_or(0) % LANES;
+        return usize::try_from(partition).unwrap_or(0) % PRODUCERS;
     }
     let mut hasher = DefaultHasher::new();
     hasher.write(key);
-    usize::try_from(hasher.finish() % LANES as u64).unwrap_or(0)
+    usize::try_from(hasher.finish() % PRODUCERS as u64).unwrap_or(0)
 }
 
 fn create(options: &ClientConfig, connection: &Arc<Connection>) -> Result<Producer, LogError> {

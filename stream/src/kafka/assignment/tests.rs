@@ -1,4 +1,4 @@
-//! Slots without a cluster: queue, pause, progress.
+//! Assignments without a cluster: queue, pause, progress.
 
 use super::*;
 use bytes::Bytes;
@@ -16,105 +16,105 @@ fn record(offset: i64) -> StoredRecord {
     }
 }
 
-fn slot() -> Slot {
-    Slot::new(Partition {
+fn assignment() -> Assignment {
+    Assignment::new(Partition {
         topic: "t".parse().expect("a name"),
         index: 0,
     })
 }
 
-fn queued(slot: &Slot) -> Vec<i64> {
-    slot.state().queue.iter().map(|r| r.offset.0).collect()
+fn queued(assignment: &Assignment) -> Vec<i64> {
+    assignment.state().queue.iter().map(|r| r.offset.0).collect()
 }
 
-fn reading(from: i64) -> Slot {
-    let slot = slot();
-    slot.begin(None, Offset(from), Offset(from), false);
-    slot.fetching_began();
-    slot
+fn reading(from: i64) -> Assignment {
+    let assignment = assignment();
+    assignment.begin(None, Offset(from), Offset(from), false);
+    assignment.fetching_began();
+    assignment
 }
 
 #[test]
 fn a_stale_record_is_dropped() {
-    let slot = reading(5);
+    let assignment = reading(5);
     for offset in [4, 5, 5, 6, 4, 6, 7] {
-        assert_eq!(slot.push(record(offset), usize::MAX), Pushed::Done);
+        assert_eq!(assignment.push(record(offset), usize::MAX), Pushed::Done);
     }
-    assert_eq!(queued(&slot), [5, 6, 7]);
+    assert_eq!(queued(&assignment), [5, 6, 7]);
 }
 
 #[cfg(not(feature = "planted-bugs"))]
 #[test]
 fn a_jump_is_not_taken_until_the_log_has_answered() {
-    let slot = reading(5);
+    let assignment = reading(5);
     let ahead = Pushed::Ahead { expected: Offset(5) };
-    assert_eq!(slot.push(record(9), usize::MAX), ahead);
+    assert_eq!(assignment.push(record(9), usize::MAX), ahead);
     assert_eq!(
-        slot.push(record(10), usize::MAX),
+        assignment.push(record(10), usize::MAX),
         Pushed::Done,
         "nothing is taken meanwhile"
     );
-    assert_eq!(slot.wants_fetching(usize::MAX), None);
+    assert_eq!(assignment.wants_fetching(usize::MAX), None);
     // It was a mistake on the way: the log has 5.
-    slot.answered(Offset(5), Offset(5));
-    assert_eq!(slot.wants_fetching(usize::MAX), Some(Fetch::Seek(Offset(5))));
-    slot.fetching_began();
-    assert_eq!(slot.push(record(5), usize::MAX), Pushed::Done);
+    assignment.answered(Offset(5), Offset(5));
+    assert_eq!(assignment.wants_fetching(usize::MAX), Some(Fetch::Seek(Offset(5))));
+    assignment.fetching_began();
+    assert_eq!(assignment.push(record(5), usize::MAX), Pushed::Done);
     // A real hole: the log does not have 6 to 8.
     let ahead = Pushed::Ahead { expected: Offset(6) };
-    assert_eq!(slot.push(record(9), usize::MAX), ahead);
-    slot.answered(Offset(6), Offset(9));
-    assert_eq!(slot.wants_fetching(usize::MAX), Some(Fetch::Seek(Offset(9))));
-    slot.fetching_began();
-    slot.push(record(9), usize::MAX);
-    assert_eq!(queued(&slot), [5, 9]);
+    assert_eq!(assignment.push(record(9), usize::MAX), ahead);
+    assignment.answered(Offset(6), Offset(9));
+    assert_eq!(assignment.wants_fetching(usize::MAX), Some(Fetch::Seek(Offset(9))));
+    assignment.fetching_began();
+    assignment.push(record(9), usize::MAX);
+    assert_eq!(queued(&assignment), [5, 9]);
 }
 
 #[test]
 fn librdkafka_gets_the_partition_with_the_offset_to_begin_at() {
-    let slot = slot();
-    assert_eq!(slot.wants_fetching(usize::MAX), None, "no reader has said where");
-    slot.begin(None, Offset(7), Offset(7), false);
-    assert_eq!(slot.wants_fetching(usize::MAX), Some(Fetch::Assign(Offset(7))));
-    slot.fetching_began();
-    assert!(slot.is_assigned());
-    assert_eq!(slot.wants_fetching(usize::MAX), None);
+    let assignment = assignment();
+    assert_eq!(assignment.wants_fetching(usize::MAX), None, "no reader has said where");
+    assignment.begin(None, Offset(7), Offset(7), false);
+    assert_eq!(assignment.wants_fetching(usize::MAX), Some(Fetch::Assign(Offset(7))));
+    assignment.fetching_began();
+    assert!(assignment.is_assigned());
+    assert_eq!(assignment.wants_fetching(usize::MAX), None);
 }
 
 #[test]
 fn a_full_queue_pauses_and_a_half_empty_one_continues_where_it_stopped() {
-    let slot = reading(0);
+    let assignment = reading(0);
     let most = 4 * RECORD_OVERHEAD_BYTES;
-    let full: Vec<_> = (0..4).map(|n| slot.push(record(n), most)).collect();
+    let full: Vec<_> = (0..4).map(|n| assignment.push(record(n), most)).collect();
     assert_eq!(full, [Pushed::Done, Pushed::Done, Pushed::Done, Pushed::Full]);
     assert_eq!(
-        slot.push(record(4), most),
+        assignment.push(record(4), most),
         Pushed::Done,
         "fetched before the pause took effect: fetched again later"
     );
-    assert_eq!(slot.wants_fetching(most), None);
-    let waiting = slot.next_batch(2);
+    assert_eq!(assignment.wants_fetching(most), None);
+    let waiting = assignment.next_batch(2);
     let batch = futures_util::FutureExt::now_or_never(waiting)
         .expect("ready")
         .expect("ok")
         .expect("records");
     assert_eq!(batch.len(), 2);
-    assert_eq!(slot.wants_fetching(most), Some(Fetch::Seek(Offset(4))));
+    assert_eq!(assignment.wants_fetching(most), Some(Fetch::Seek(Offset(4))));
 }
 
 #[test]
-fn an_ended_slot_stores_nothing() {
-    let slot = reading(0);
-    slot.revoke();
-    slot.store(Offset(3));
+fn an_ended_assignment_stores_nothing() {
+    let assignment = reading(0);
+    assignment.revoke();
+    assignment.store(Offset(3));
     assert_eq!(
-        slot.unconfirmed(),
+        assignment.unconfirmed(),
         Some(Offset(3)),
         "while it is being given up progress counts"
     );
-    slot.end();
-    slot.store(Offset(9));
-    assert_eq!(slot.unconfirmed(), Some(Offset(3)));
+    assignment.end();
+    assignment.store(Offset(9));
+    assert_eq!(assignment.unconfirmed(), Some(Offset(3)));
 }
 
 #[derive(Debug, Clone)]
@@ -140,35 +140,35 @@ proptest! {
     /// stored last (no off-by-one, nothing forgotten).
     #[test]
     fn commits_follow_what_was_stored(steps in prop::collection::vec(step(), 0..60)) {
-        let slot = reading(0);
+        let assignment = reading(0);
         let (mut last, mut group) = (None, None);
         for step in steps {
             match step {
                 Step::Store(n) => {
-                    slot.store(Offset(n));
+                    assignment.store(Offset(n));
                     last = Some(Offset(n));
                 }
                 Step::Commit { meanwhile, success } => {
-                    let Some(offset) = slot.unconfirmed() else {
+                    let Some(offset) = assignment.unconfirmed() else {
                         prop_assert_eq!(group, last);
                         continue;
                     };
                     if let Some(n) = meanwhile {
-                        slot.store(Offset(n));
+                        assignment.store(Offset(n));
                         last = Some(Offset(n));
                     }
                     if success {
                         group = Some(offset);
-                        slot.confirm(offset);
+                        assignment.confirm(offset);
                     }
                 }
             }
         }
-        if let Some(offset) = slot.unconfirmed() {
-            slot.confirm(offset);
+        if let Some(offset) = assignment.unconfirmed() {
+            assignment.confirm(offset);
             group = Some(offset);
         }
-        prop_assert_eq!(slot.unconfirmed(), None);
+        prop_assert_eq!(assignment.unconfirmed(), None);
         prop_assert_eq!(group, last);
     }
 }

@@ -1,8 +1,8 @@
 //! One partition while it is assigned: what is fetched and not yet read, the position of its reader, its stored
 //! progress.
 //!
-//! A slot belongs to one assignment. When the partition is given up, its slot ends for good, and a new assignment of
-//! the same partition gets a new slot: so an old reader cannot change the new owner's progress.
+//! An assignment ends for good when the partition is given up, and the same partition that is assigned again has a new one:
+//! so an old reader cannot change the new owner's progress.
 
 use std::collections::VecDeque;
 
@@ -14,9 +14,9 @@ use tokio::sync::Notify;
 /// The memory that each record costs besides its bytes, roughly.
 const RECORD_OVERHEAD_BYTES: usize = 256;
 
-/// One partition of one assignment.
+/// One partition, from when it is assigned until it is given up.
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(super) struct Assignment {
     pub(super) partition: Partition,
     state: Mutex<State>,
     changed: Notify,
@@ -77,7 +77,7 @@ pub(super) enum Fetch {
     Seek(Offset),
 }
 
-impl Slot {
+impl Assignment {
     pub(super) fn new(partition: Partition) -> Self {
         Self {
             partition,
@@ -263,7 +263,7 @@ impl Slot {
         self.leave(Phase::Revoking);
     }
 
-    /// Ends the slot for good.
+    /// Ends the assignment for good.
     pub(super) fn end(&self) {
         self.leave(Phase::Ended);
     }

@@ -15,14 +15,14 @@ use super::ENDPOINT_KEY;
 use crate::{assemble, config};
 
 /// `forebay dev` as a process of its own.
-pub(super) struct Server {
+pub(super) struct DevProcess {
     child: Child,
     pub(super) folder: std::path::PathBuf,
     port: u16,
     pub(super) admin: u16,
 }
 
-impl Server {
+impl DevProcess {
     pub(super) async fn start(folder: &Path, endpoint: u16) -> anyhow::Result<Self> {
         let (port, admin) = (free_port()?, free_port()?);
         // The configuration of `forebay dev`, on ports that are free, with the demo's endpoint.
@@ -44,7 +44,7 @@ impl Server {
             .stderr(log)
             .spawn()
             .context("cannot start `forebay dev`")?;
-        let mut server = Self {
+        let mut dev = Self {
             child,
             folder: folder.to_owned(),
             port,
@@ -52,7 +52,7 @@ impl Server {
         };
         let deadline = Instant::now() + Duration::from_secs(30);
         while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-            if server.child.try_wait()?.is_some() || Instant::now() > deadline {
+            if dev.child.try_wait()?.is_some() || Instant::now() > deadline {
                 bail!(
                     "`forebay dev` did not start:\n{}",
                     std::fs::read_to_string(folder.join("dev.log"))?
@@ -60,7 +60,7 @@ impl Server {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        Ok(server)
+        Ok(dev)
     }
 
     pub(super) fn base(&self) -> String {
@@ -125,7 +125,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for DevProcess {
     fn drop(&mut self) {
         // Already ended when all went well.
         drop(self.child.kill());
