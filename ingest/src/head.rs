@@ -1,6 +1,6 @@
 //! The head of a request: which source it is for, and whether it is well-formed.
 
-use http::header::{CONTENT_ENCODING, HOST};
+use http::header::{CONTENT_ENCODING, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, Method, Uri, Version};
@@ -69,6 +69,14 @@ impl<'r> Head<'r> {
         let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+;=".contains(byte);
         if host.is_empty() || !host.iter().all(allowed) {
             return Err("the Host header is not a host: send its name or address, and its port");
+        }
+        let mut codings = self.headers.get_all(TRANSFER_ENCODING).iter();
+        if let Some(coding) = codings.next()
+            && (codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+        {
+            return Err(
+                "the request has another Transfer-Encoding than `chunked` alone: send the body as it was signed",
+            );
         }
         match self.authority {
             Some(authority) if !same_host(authority.as_bytes(), host) => {

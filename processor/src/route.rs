@@ -14,6 +14,7 @@ use schemas::record::{Partition, StoredRecord};
 use schemas::sink::{Delivery, Sink, Target};
 use schemas::throttle::LogThrottle;
 use schemas::time::Timestamp;
+use tokio::time::Instant;
 
 use crate::metrics::{Metrics, RuleMetrics};
 
@@ -27,6 +28,8 @@ pub struct Router {
     sink: Arc<dyn Sink>,
     routes: Vec<Route>,
     index: TypeIndex,
+    /// What the intervals of log lines are counted from.
+    started: Instant,
 }
 
 #[derive(Debug)]
@@ -93,6 +96,7 @@ impl Router {
             sink,
             routes,
             index,
+            started: Instant::now(),
         }
     }
 
@@ -182,7 +186,9 @@ impl Router {
     /// Counts a failure, and logs it at most once a minute per rule.
     fn failure(&self, route: &Route, event: &Event, reason: &str) {
         route.metrics.errors.inc();
-        let Some(held_back) = route.throttle.allow(Timestamp::now()) else {
+        let since_start = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let now = Timestamp::from_millis(since_start).unwrap_or(Timestamp::MAX);
+        let Some(held_back) = route.throttle.allow(now) else {
             return;
         };
         tracing::warn!(sink = %self.sink.name(), rule = %route.rule.name, event_id = %event.id(),

@@ -149,11 +149,13 @@ impl TwilioVerifier {
 
 /// Scheme, host and port of a URL, without a slash at the end.
 fn origin(url: &str) -> Result<String, String> {
-    let wrong = || format!("is `{url}`: write scheme, host and port alone, as in `https://hooks.example.com`");
+    // Not repeated: a URL may have a password in it.
+    let wrong = || "is not a scheme, a host and a port alone: write it as in `https://hooks.example.com`".to_owned();
     let parsed = Url::parse(url).map_err(|_| wrong())?;
+    let names_a_user = !parsed.username().is_empty() || parsed.password().is_some();
     // What follows the host comes from the request.
     let only_an_origin = matches!(parsed.path(), "/" | "") && parsed.query().is_none() && parsed.fragment().is_none();
-    if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() || !only_an_origin {
+    if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() || !only_an_origin || names_a_user {
         return Err(wrong());
     }
     Ok(url.trim_end_matches('/').to_owned())

@@ -23,7 +23,10 @@ pub(crate) fn server() -> Url {
 
 /// Runs `test` on an empty database.
 pub(crate) async fn with_empty_database<F: Future<Output = ()>>(test: impl FnOnce(Database) -> F) {
-    test(Database::create().await).await;
+    let database = Database::create().await;
+    // Held here as well: a test whose future has only the URL of it drops the rest at once.
+    let _held = Arc::clone(&database.owned);
+    test(database).await;
 }
 
 /// Runs `test` on a migrated database.

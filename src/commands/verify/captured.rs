@@ -127,7 +127,7 @@ fn read_http(bytes: &[u8]) -> anyhow::Result<Captured> {
             header_value(&name, line[colon + 1..].trim_ascii())?,
         );
     }
-    if headers.get(TRANSFER_ENCODING).is_some() && !headers.contains_key(CONTENT_LENGTH) {
+    if headers.contains_key(TRANSFER_ENCODING) {
         bail!(
             "the body is captured in chunks (`Transfer-Encoding`): put it together, and replace that header by Content-Length"
         );
