@@ -8,6 +8,7 @@ use std::time::Duration;
 use harness::program::{dev, run, stderr};
 use harness::sender::{Client, sources, webhook};
 use harness::{eventually, repository};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const PLATFORMS: [(&str, &str); 4] = [
     ("baileys", "messages.upsert.text"),
@@ -281,4 +282,55 @@ async fn every_sample_of_every_platform_is_accepted_and_becomes_its_events() {
     .await;
     assert_eq!(stored, promised);
     assert!(!role.logs().contains("panicked"), "{}", role.logs());
+}
+
+/// Sends the bytes, keeps the connection open, and returns the status of the response.
+async fn status_of(base: &str, bytes: &[u8]) -> String {
+    let address = base.strip_prefix("http://").expect("a base URL");
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("connected");
+    stream.write_all(bytes).await.expect("sent");
+    let mut head = [0; 12];
+    let read = tokio::time::timeout(Duration::from_secs(30), stream.read_exact(&mut head)).await;
+    read.expect("a response in time").expect("a response");
+    String::from_utf8_lossy(&head[9..]).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_connection_refuses_verify_refuses_with_the_same_status() {
+    let (folder, client) = (tempfile::tempdir().expect("a folder"), Client::default());
+    let (_role, base) = dev(folder.path(), &client, &sources()).await;
+    let sent = webhook(0, 1, 1);
+    let request = |path: &str, headers: &str, length: usize| {
+        let body = &sent.body;
+        format!("POST {path} HTTP/1.1\r\nHost: h\r\n{headers}Content-Length: {length}\r\n\r\n{body}")
+    };
+    let whole = sent.body.len();
+    let many: String = (0..120).map(|n| format!("X-{n}: 1\r\n")).collect();
+    let cases = [
+        (request(&sent.path, "", whole), "200"),
+        (
+            request(&sent.path, &format!("X-A: {}\r\n", "a".repeat(20_000)), whole),
+            "431",
+        ),
+        (request(&sent.path, &many, whole), "431"),
+        (request("/in/digisac/wrong", &many, whole), "431"),
+        (request(&sent.path, "", whole + 1), "408"),
+        (request("/in/digisac/wrong", "", whole + 1), "404"),
+        (
+            request(&sent.path, "Transfer-Encoding: gzip, chunked\r\n", whole),
+            "400",
+        ),
+    ];
+    for (bytes, expected) in cases {
+        assert_eq!(status_of(&base, bytes.as_bytes()).await, expected, "{}", &bytes[..80]);
+        if bytes.contains("Transfer-Encoding") {
+            continue;
+        }
+        std::fs::write(folder.path().join("request.http"), &bytes).expect("written");
+        let output = run(&["verify", "request.http", "--config", "forebay.yaml"], folder.path());
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let passes = expected == "200";
+        assert_eq!(output.status.success(), passes, "{text}");
+        assert!(passes || text.contains(&format!("does not pass: {expected}")), "{text}");
+    }
 }

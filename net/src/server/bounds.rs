@@ -25,7 +25,7 @@ use hyper_util::server::conn::auto::Builder;
 use super::Settings;
 
 /// Headers of a request (HTTP/1; on HTTP/2 the bytes bound them, each counting 32 more than its text).
-const HEADERS: usize = 100;
+pub const HEADERS: usize = 100;
 
 /// Requests of one connection at a time; RFC 9113 §6.5.2 wants at least 100.
 const STREAMS: u32 = 128;

@@ -31,6 +31,8 @@ use tower_service::Service;
 
 use connection::Server;
 
+pub use bounds::HEADERS;
+
 /// What a server does to connections. None of it depends on what is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {

@@ -16,7 +16,7 @@ pub(super) fn read(bytes: &[u8]) -> anyhow::Result<(Captured, Option<&'static st
     if bytes.trim_ascii_start().starts_with(b"{") {
         return read_json(bytes);
     }
-    Ok((read_http(bytes)?, None))
+    read_http(bytes)
 }
 
 fn read_json(bytes: &[u8]) -> anyhow::Result<(Captured, Option<&'static str>)> {
@@ -89,7 +89,7 @@ fn add_host(headers: &mut HeaderMap, host: &str) -> anyhow::Result<Option<&'stat
     ))
 }
 
-fn read_http(bytes: &[u8]) -> anyhow::Result<Captured> {
+fn read_http(bytes: &[u8]) -> anyhow::Result<(Captured, Option<&'static str>)> {
     let mut rest = bytes;
     let mut line = || -> anyhow::Result<&[u8]> {
         let end = rest
@@ -137,7 +137,10 @@ fn read_http(bytes: &[u8]) -> anyhow::Result<Captured> {
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     let body = rest.get(..length.unwrap_or(rest.len())).unwrap_or(rest);
-    captured(method, target, headers, body.to_vec())
+    let remark = (length.is_none() && !body.is_empty()).then_some(
+        "the capture has a body and no Content-Length, without which ingest reads none: judged as if it had one",
+    );
+    Ok((captured(method, target, headers, body.to_vec())?, remark))
 }
 
 fn captured(method: &str, target: &str, headers: HeaderMap, body: Vec<u8>) -> anyhow::Result<Captured> {

@@ -5,9 +5,12 @@ mod captured;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, ensure};
-use ingest::Verdict;
+use anyhow::{Context as _, bail, ensure};
+use http::Method;
+use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use ingest::normalize::Reply;
+use ingest::{Captured, Reason, Verdict};
+use net::server::HEADERS;
 use schemas::source::{Source, SourceDirectory as _};
 use schemas::time::Timestamp;
 
@@ -50,6 +53,11 @@ pub(crate) async fn verify(args: VerifyArgs, out: &mut Printer) -> anyhow::Resul
         "source {} ({}): {}",
         source.id, source.platform, explanation.scheme
     ));
+    if let Some(why) = refused_by_the_connection(&captured, &explanation.verdict, loaded.config.ingest.max_header_bytes)
+    {
+        out.line(&format!("does not pass: {why}"));
+        bail!("the request does not pass");
+    }
     let passes = match &explanation.verdict {
         Verdict::Accepted {
             secret: Some(index),
@@ -85,6 +93,44 @@ pub(crate) async fn verify(args: VerifyArgs, out: &mut Printer) -> anyhow::Resul
     }
     ensure!(passes, "the request does not pass");
     Ok(())
+}
+
+/// What the server answers while it still reads, and so before the proof: a head that is too large, a body that ends early.
+fn refused_by_the_connection(captured: &Captured, verdict: &Verdict, max_header_bytes: usize) -> Option<String> {
+    let line = captured.method.as_str().len() + captured.target.len() + " ".len() + " HTTP/1.1\r\n\r\n".len();
+    let header = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + ": \r\n".len();
+    let head = line + captured.headers.iter().map(header).sum::<usize>();
+    if head > max_header_bytes {
+        return Some(format!(
+            "431: the head has {head} bytes, and `ingest.max_header_bytes` is {max_header_bytes}"
+        ));
+    }
+    let headers = captured.headers.len();
+    if headers > HEADERS {
+        return Some(format!(
+            "431: the request has {headers} headers, and at most {HEADERS} are read"
+        ));
+    }
+    let decided_by_the_head = match verdict {
+        Verdict::Refused { reason, .. } => matches!(
+            reason,
+            Reason::Framing | Reason::NotFound | Reason::Method | Reason::ContentEncoding | Reason::TooLarge
+        ),
+        Verdict::Accepted { .. } | Verdict::Replied(_) => captured.method != Method::POST,
+    };
+    let length = captured
+        .headers
+        .get(CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse::<usize>()
+        .ok()?;
+    let come = captured.body.len();
+    (come < length && !decided_by_the_head).then(|| {
+        format!(
+            "408: the capture has {come} of the {length} bytes that Content-Length announces, and ingest would wait for the rest"
+        )
+    })
 }
 
 fn in_words(reply: &Reply) -> String {
