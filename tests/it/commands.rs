@@ -305,7 +305,7 @@ async fn what_the_connection_refuses_verify_refuses_with_the_same_status() {
         format!("POST {path} HTTP/1.1\r\nHost: h\r\n{headers}Content-Length: {length}\r\n\r\n{body}")
     };
     let whole = sent.body.len();
-    let many: String = (0..120).map(|n| format!("X-{n}: 1\r\n")).collect();
+    let many = "X-A: 1\r\n".repeat(120);
     let cases = [
         (request(&sent.path, "", whole), "200"),
         (
