@@ -33,7 +33,7 @@ use crate::metrics::Metrics;
 use crate::sources::{ReadySource, Sources};
 use crate::webhook::{RawWebhook, authenticate};
 
-/// The receiver of webhooks. Served by [`serve`](crate::serve).
+/// The receiver of webhooks. Served by [`serve`](crate::serve()).
 #[derive(Debug)]
 pub struct Ingest {
     pub(crate) config: Config,

@@ -9,7 +9,7 @@
 //!
 //! * [`serve()`]: this crate on a listener, served by the crate `net`
 //! * [`Ingest`]: the one handler (`accept` is its second half); the module `answer` has the whole status table
-//! * `decide`: the one decision on a request, and its [`Reason`]s; [`judge()`] makes it without a server, [`explain`] says why
+//! * `decide`: the one decision on a request, and its [`Reason`]s; [`judge()`] makes it without a server, [`explain()`] says why
 //! * [`authenticate`]: the schemes by which a sender proves itself; [`sign`] does the sender's half
 //! * `webhook`: what is received, and what is verified
 //! * [`normalize`]: one adapter per platform

@@ -9,7 +9,7 @@ use crate::record::{Offset, Partition, PartitionProgress, StoredRecord, TopicId}
 /// Where a reader begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Begin {
-    /// At the group's stored progress; without one (or alone), at the subscription's [`Start`].
+    /// At the group's stored progress; without one (or alone), at the subscription's [`Start`](super::Start).
     Stored,
     /// At this progress, which the sink keeps together with its data.
     At(PartitionProgress),

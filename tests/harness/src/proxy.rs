@@ -12,7 +12,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 use url::Url;
 
-/// The most that one read takes, and with [`QUEUE`] the bound on what one direction of one connection holds back.
+/// The most that one read takes, and, times the length of the queue, the bound on what one direction of one connection holds back.
 pub const CHUNK: usize = 64 * 1024;
 const QUEUE: usize = 1024;
 
