@@ -80,6 +80,42 @@ reasons! {
     InternalError "internal_error";
 }
 
+/// The step of the decision that refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Before any of the body is read.
+    Head,
+    /// With the body: what it and the headers prove, or what a platform asks by POST.
+    Proof,
+    /// None that a captured request can show: the state of the server, or how the body came.
+    Server,
+}
+
+impl Reason {
+    /// The step that refuses a POST for this reason.
+    pub fn step(self) -> Step {
+        match self {
+            Self::Framing | Self::NotFound | Self::Method | Self::ContentEncoding | Self::TooLarge => Step::Head,
+            Self::Forbidden
+            | Self::Missing
+            | Self::Repeated
+            | Self::Malformed
+            | Self::NoMatch
+            | Self::OutsideTolerance
+            | Self::UnusableSource => Step::Proof,
+            Self::NoMemory
+            | Self::TooSlow
+            | Self::BrokenBody
+            | Self::Overloaded
+            | Self::InFlightLimit
+            | Self::NoAcknowledgement
+            | Self::LogUnavailable
+            | Self::RecordTooLarge
+            | Self::InternalError => Step::Server,
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.label())

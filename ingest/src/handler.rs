@@ -26,7 +26,7 @@ use crate::answer::Answer;
 use crate::body::{BodyError, Pace, discard, read_body};
 use crate::budget::{Budget, head_bytes};
 use crate::config::Config;
-use crate::decide::{Ended, Reason, Refused, by_head};
+use crate::decide::{Ended, Reason, Refused, Step, by_head};
 use crate::envelope::Enveloper;
 use crate::head::{Address, Head};
 use crate::metrics::Metrics;
@@ -170,28 +170,11 @@ impl Ingest {
 
     /// Logs what the operator can do something about, and the sender cannot see.
     fn log(&self, source: &Arc<ReadySource>, address: Address<'_>, now: Timestamp, refused: &Refused) {
-        let proves = match refused.reason {
-            Reason::NotFound => false,
-            Reason::Missing
-            | Reason::Repeated
-            | Reason::Malformed
-            | Reason::NoMatch
-            | Reason::OutsideTolerance
-            | Reason::UnusableSource => true,
-            Reason::Framing
-            | Reason::Method
-            | Reason::Forbidden
-            | Reason::ContentEncoding
-            | Reason::TooLarge
-            | Reason::NoMemory
-            | Reason::TooSlow
-            | Reason::BrokenBody
-            | Reason::Overloaded
-            | Reason::InFlightLimit
-            | Reason::NoAcknowledgement
-            | Reason::LogUnavailable
-            | Reason::RecordTooLarge
-            | Reason::InternalError => return,
+        let proves = match (refused.reason, refused.reason.step()) {
+            (Reason::NotFound, _) => false,
+            // A handshake is shown to whoever set it up.
+            (Reason::Forbidden, _) | (_, Step::Head | Step::Server) => return,
+            (_, Step::Proof) => true,
         };
         let Some(held_back) = source.throttle.allow(now) else {
             return;

@@ -42,7 +42,7 @@ mod webhook;
 pub use authenticate::{NotSigned, SignedRequest, check_source, sign};
 pub use canary::send_canaries;
 pub use config::Config;
-pub use decide::Reason;
+pub use decide::{Reason, Step};
 pub use explain::{Explanation, explain};
 pub use handler::Ingest;
 pub use judge::{Captured, Verdict, judge};

@@ -22,7 +22,7 @@ use schemas::source::{HmacScheme, Scheme, Source, TimeFormat, TimePlace};
 use schemas::time::Timestamp;
 
 use crate::authenticate::Verifier;
-use crate::decide::{Reason, by_proof};
+use crate::decide::{Reason, Step, by_proof};
 use crate::judge::{Captured, Verdict, judge};
 
 /// A verdict, and what was found on the way to it.
@@ -45,35 +45,17 @@ pub fn explain(source: &Source, others: &[Arc<Source>], captured: &Captured, now
         findings.push("the path names another source than the one that it is judged for".to_owned());
     }
     if let Verdict::Refused { reason, .. } = &verdict {
-        let failed = match reason {
+        let failed = match (reason, reason.step()) {
             // The verdict says all; or the reason is a state of the server, for which no captured request is refused.
-            Reason::UnusableSource
-            | Reason::Method
-            | Reason::Forbidden
-            | Reason::NoMemory
-            | Reason::TooSlow
-            | Reason::BrokenBody
-            | Reason::Overloaded
-            | Reason::InFlightLimit
-            | Reason::NoAcknowledgement
-            | Reason::LogUnavailable
-            | Reason::RecordTooLarge
-            | Reason::InternalError => None,
-            Reason::Framing | Reason::ContentEncoding | Reason::TooLarge => {
-                besides(source, captured, now, &mut findings)
-            }
-            Reason::NotFound
-            | Reason::Missing
-            | Reason::Repeated
-            | Reason::Malformed
-            | Reason::NoMatch
-            | Reason::OutsideTolerance => {
+            (Reason::UnusableSource | Reason::Method | Reason::Forbidden, _) | (_, Step::Server) => None,
+            (Reason::NotFound, _) | (_, Step::Proof) => {
                 if source.url_secrets.is_empty() {
                     Some(*reason)
                 } else {
                     which_of_two(source, others, captured, now, &mut findings)
                 }
             }
+            (_, Step::Head) => besides(source, captured, now, &mut findings),
         };
         if let Some(reason) = failed {
             proof(&scheme, source, others, captured, (reason, now), &mut findings);

@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail, ensure};
 use http::Method;
 use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use ingest::normalize::Reply;
-use ingest::{Captured, Reason, Verdict};
+use ingest::{Captured, Step, Verdict};
 use net::server::HEADERS;
 use schemas::source::{Source, SourceDirectory as _};
 use schemas::time::Timestamp;
@@ -111,13 +111,8 @@ fn refused_by_the_connection(captured: &Captured, verdict: &Verdict, max_header_
             "431: the request has {headers} headers, and at most {HEADERS} are read"
         ));
     }
-    let decided_by_the_head = match verdict {
-        Verdict::Refused { reason, .. } => matches!(
-            reason,
-            Reason::Framing | Reason::NotFound | Reason::Method | Reason::ContentEncoding | Reason::TooLarge
-        ),
-        Verdict::Accepted { .. } | Verdict::Replied(_) => captured.method != Method::POST,
-    };
+    let refused_by_the_head = matches!(verdict, Verdict::Refused { reason, .. } if reason.step() == Step::Head);
+    let decided_by_the_head = refused_by_the_head || captured.method != Method::POST;
     let length = captured
         .headers
         .get(CONTENT_LENGTH)?
