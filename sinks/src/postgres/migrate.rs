@@ -17,12 +17,14 @@ fn migrations() -> Vec<Migration> {
     let progress = include_str!("../../migrations/postgres/0003_progress.sql").into_sql_str();
     let variant = include_str!("../../migrations/postgres/0004_variant.sql").into_sql_str();
     let raw = include_str!("../../migrations/postgres/0005_raw.sql").into_sql_str();
+    let envelope = include_str!("../../migrations/postgres/0006_envelope.sql").into_sql_str();
     vec![
         Migration::new(1, "event".into(), MigrationType::Simple, event, false),
         Migration::new(2, "views".into(), MigrationType::Simple, views, false),
         Migration::new(3, "progress".into(), MigrationType::Simple, progress, false),
         Migration::new(4, "variant".into(), MigrationType::Simple, variant, false),
         Migration::new(5, "raw".into(), MigrationType::Simple, raw, false),
+        Migration::new(6, "envelope".into(), MigrationType::Simple, envelope, false),
     ]
 }
 
