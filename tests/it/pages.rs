@@ -140,6 +140,7 @@ async fn the_view_of_every_type_has_the_members_of_its_example_as_columns() {
                 "platform",
                 "account",
                 "subject",
+                "group",
             ];
             let column = if shared.contains(&name.as_str()) {
                 format!("{}_{name}", data_type.member)

@@ -397,7 +397,7 @@ SELECT id, time, received_time, tenant, source, platform, account, subject,
        data #>> '{contact,identifier}' AS identifier,
        data #>> '{contact,alternate_id}' AS alternate_id,
        data #>> '{contact,channel_id}' AS channel_id,
-       CAST(data #>> '{contact,group}' AS boolean) AS group,
+       CAST(data #>> '{contact,group}' AS boolean) AS contact_group,
        CAST(data #>> '{contact,blocked}' AS boolean) AS blocked,
        data #> '{contact,changed}' AS changed
 FROM event
@@ -412,7 +412,7 @@ SELECT id, time, received_time, tenant, source, platform, account, subject,
        data #>> '{contact,identifier}' AS identifier,
        data #>> '{contact,alternate_id}' AS alternate_id,
        data #>> '{contact,channel_id}' AS channel_id,
-       CAST(data #>> '{contact,group}' AS boolean) AS group,
+       CAST(data #>> '{contact,group}' AS boolean) AS contact_group,
        CAST(data #>> '{contact,blocked}' AS boolean) AS blocked,
        data #> '{contact,changed}' AS changed
 FROM event

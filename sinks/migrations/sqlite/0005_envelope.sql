@@ -354,7 +354,7 @@ SELECT id, time, received_time, tenant, source, platform, account, subject,
        data ->> '$.contact.identifier' AS identifier,
        data ->> '$.contact.alternate_id' AS alternate_id,
        data ->> '$.contact.channel_id' AS channel_id,
-       data ->> '$.contact.group' AS group,
+       data ->> '$.contact.group' AS contact_group,
        data ->> '$.contact.blocked' AS blocked,
        data -> '$.contact.changed' AS changed
 FROM event
@@ -369,7 +369,7 @@ SELECT id, time, received_time, tenant, source, platform, account, subject,
        data ->> '$.contact.identifier' AS identifier,
        data ->> '$.contact.alternate_id' AS alternate_id,
        data ->> '$.contact.channel_id' AS channel_id,
-       data ->> '$.contact.group' AS group,
+       data ->> '$.contact.group' AS contact_group,
        data ->> '$.contact.blocked' AS blocked,
        data -> '$.contact.changed' AS changed
 FROM event

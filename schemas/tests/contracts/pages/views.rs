@@ -23,6 +23,9 @@ const SHARED: [&str; 8] = [
     "subject",
 ];
 
+/// Names of members that SQL keeps for itself.
+const RESERVED: [&str; 1] = ["group"];
+
 /// The databases that have the views, by the folders of their migrations.
 const DATABASES: [&str; 2] = ["postgres", "sqlite"];
 
@@ -42,10 +45,10 @@ pub(super) fn columns(own: &[Field]) -> impl Iterator<Item = &Field> {
     })
 }
 
-/// `message.from.name` is the column `from_name`; what the envelope calls so already has its family in front: `message_id`.
+/// `message.from.name` is the column `from_name`; what the envelope or SQL calls so already has its family in front: `message_id`.
 pub(super) fn column(field: &Field) -> String {
     let name = field.path[1..].join("_");
-    if SHARED.contains(&name.as_str()) {
+    if SHARED.contains(&name.as_str()) || RESERVED.contains(&name.as_str()) {
         format!("{}_{name}", field.path[0])
     } else {
         name
