@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn so_many_sources_have_metrics_of_their_own_and_an_idle_one_makes_room() {
-        let named = |id: &str| {
+        let named = |id: &'static str| {
             let id = SourceId::new(id).expect("valid");
             Arc::new(Source {
                 id,

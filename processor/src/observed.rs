@@ -28,7 +28,7 @@ impl Observed {
 impl Collector for Observed {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let workers: Vec<Arc<Shared>> = self.0.lock().iter().filter_map(Weak::upgrade).collect();
-        let mut gauge = |name: &str, help: &str, of: fn(&Shared) -> Vec<Series>| {
+        let mut gauge = |name: &str, help: &str, of: fn(&Shared) -> Vec<Series>| -> fmt::Result {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
             for worker in &workers {
                 for (mut labels, value) in of(worker) {

@@ -161,7 +161,7 @@ fn assert_histogram(name: &str, family: &Family) {
 fn the_checker_finds_what_is_wrong() {
     let ten = |more: &str| {
         let gauges =
-            (0..10).map(|n| format!("# HELP forebay_g{n} A gauge.\n# TYPE forebay_g{n} gauge\nforebay_g{n} 1\n"));
+            (0..11).map(|n| format!("# HELP forebay_g{n} A gauge.\n# TYPE forebay_g{n} gauge\nforebay_g{n} 1\n"));
         gauges.collect::<String>() + more
     };
     assert_strict(&ten(

@@ -102,6 +102,8 @@ mod tests {
     use http::{Request, Response};
     use http_body_util::Empty;
     use hyper::body::Incoming;
+    use prometheus_client::encoding::text::encode;
+    use prometheus_client::registry::Registry;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{TcpListener, TcpStream};
     use tokio_util::sync::CancellationToken;
@@ -176,7 +178,9 @@ mod tests {
                 "{reason}"
             );
         }
-        let timed = metrics.request_seconds.get_or_create(&ByClass { class: "2xx" });
-        assert_eq!(timed.count(), 1);
+        let (mut registry, mut text) = (Registry::default(), String::new());
+        registry.register("seconds", "Time", metrics.request_seconds.clone());
+        encode(&mut text, &registry).expect("text");
+        assert!(text.contains("seconds_count{class=\"2xx\"} 1\n"), "{text}");
     }
 }
