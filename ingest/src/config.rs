@@ -49,6 +49,9 @@ pub struct Config {
     pub max_header_bytes: usize,
     /// The largest body of sources that set no limit of their own, bytes.
     pub max_body_bytes: usize,
+    /// How many sources have metrics of their own: those first that receive first; the others are counted as `(other)`. One that
+    /// has received nothing for an hour makes room.
+    pub metrics_sources_max: usize,
 }
 
 impl Default for Config {
@@ -70,6 +73,7 @@ impl Default for Config {
             drain_timeout_ms: 20_000,
             max_header_bytes: 16 * 1024,
             max_body_bytes: 1024 * 1024,
+            metrics_sources_max: 1_000,
         }
     }
 }

@@ -5,6 +5,7 @@
 //! source that does not exist get the same answer at the same moment.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
@@ -73,7 +74,7 @@ impl Ingest {
         config.check()?;
         let metrics = Metrics::register(registry);
         Ok(Arc::new(Self {
-            sources: Sources::new(sources, metrics.clone()),
+            sources: Sources::new(sources, metrics.clone(), config.metrics_sources_max),
             log,
             topic,
             enveloper: Enveloper::default(),
@@ -97,9 +98,10 @@ impl Ingest {
             .with_state(Arc::clone(self))
     }
 
-    /// Forgets sources that were removed, and their metrics.
-    pub(crate) fn forget_removed_sources(&self) {
+    /// Forgets sources that were removed, and their metrics; and idle ones, where others have no metrics of their own.
+    pub(crate) fn forget_sources(&self) {
         self.sources.forget_removed();
+        self.sources.forget_idle(Instant::now());
     }
 
     async fn handle(self: &Arc<Self>, request: Request) -> Answer {

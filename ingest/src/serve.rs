@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::handler::Ingest;
 
-/// How often sources that were removed are forgotten.
+/// How often sources that were removed, or are idle, are forgotten.
 const FORGET_INTERVAL: Duration = Duration::from_mins(1);
 
 /// How the shutdown went.
@@ -32,7 +32,7 @@ pub async fn serve(ingest: Arc<Ingest>, listener: TcpListener, shutdown: Cancell
     let forgetting = async {
         loop {
             sleep(FORGET_INTERVAL).await;
-            ingest.forget_removed_sources();
+            ingest.forget_sources();
         }
     };
     let served = tokio::select! {

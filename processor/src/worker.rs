@@ -62,27 +62,23 @@ impl Worker {
         metrics: Metrics,
     ) -> Result<Self, Vec<Invalid>> {
         config.check()?;
-        let status: Arc<Status> = Arc::default();
-        metrics.watch(sink.name(), &status);
         let valve = || Mutex::new(Valve::new(config.valve_window, config.valve_percent));
         let shared = Shared {
             router: Router::new(rules, Arc::clone(&sink), &metrics),
-            metrics: metrics.sink(sink.name()),
+            metrics: metrics.sink(sink.name(), config.metrics_targets_max),
             schedule,
             valve: valve(),
             routing_valve: valve(),
             failing: FailingTargets::default(),
             shortage: FailingTargets::default(),
-            status,
+            status: Arc::default(),
             sink,
             log,
             config,
         };
-        Ok(Self {
-            shared: Arc::new(shared),
-            group,
-            metrics,
-        })
+        let shared = Arc::new(shared);
+        metrics.watch(&shared);
+        Ok(Self { shared, group, metrics })
     }
 
     /// Returns the sink that it delivers to.
@@ -211,6 +207,7 @@ impl Worker {
                     Ok(change) => {
                         *failures = 0;
                         let assigned = matches!(change, Change::Assigned(_));
+                        self.shared.metrics.rebalanced(&change);
                         tasks.change(change).await?;
                         // Without any partition it waits for the next assignment, which may be empty when other members
                         // own all.

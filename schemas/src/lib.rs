@@ -18,7 +18,7 @@
 //! * [`source`], [`endpoint`]: what is registered, and how a stage looks it up; [`preset`]: how each platform proves itself
 //! * [`spec`]: sources and endpoints as they are written
 //! * [`setting`]: what is wrong with a setting
-//! * [`throttle`]: how often a log line may repeat
+//! * [`throttle`]: how often a log line may repeat; [`series`]: how many series a metric may have
 
 pub mod canary;
 pub mod content;
@@ -34,6 +34,7 @@ pub mod platform;
 pub mod preset;
 pub mod record;
 pub mod secret;
+pub mod series;
 pub mod setting;
 pub mod sink;
 pub mod source;

@@ -29,7 +29,7 @@ pub(super) struct Server<S> {
     service: S,
     limits: Limits,
     grace: Duration,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
     cut_off: AtomicUsize,
 }
 
@@ -48,7 +48,7 @@ impl<S: HttpService> Server<S> {
             service,
             limits: Limits::of(settings),
             grace: settings.drain_timeout,
-            metrics,
+            metrics: Arc::new(metrics),
             cut_off: AtomicUsize::new(0),
         }
     }
@@ -76,11 +76,14 @@ impl<S: HttpService> Server<S> {
     async fn run(&self, stream: TcpStream, shutdown: CancellationToken) -> End {
         let watch = &Arc::new(Watch::new(self.limits));
         let service = service_fn(|request: Request<Incoming>| {
-            let request_watch = InRequest::new(watch, request.version() == Version::HTTP_2);
-            let responding = self.service.respond(request);
+            let (request_watch, began) = InRequest::new(watch, request.version() == Version::HTTP_2);
+            let (responding, metrics) = (self.service.respond(request), Arc::clone(&self.metrics));
             async move {
                 let response = responding.await;
                 drop(request_watch);
+                if let Ok(response) = &response {
+                    metrics.answered(response.status(), began.elapsed());
+                }
                 response
             }
         });
@@ -98,8 +101,11 @@ impl<S: HttpService> Server<S> {
                 drained_by = Some(Instant::now() + self.grace);
                 connection.as_mut().graceful_shutdown();
             }
-            if connection.as_mut().poll(cx).is_ready() {
+            if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
                 // An error here is the client's: malformed HTTP has been answered, a reset needs no answer.
+                if let Err(error) = ended {
+                    self.metrics.failed(&*error);
+                }
                 return Poll::Ready(End::Closed);
             }
             // The timer is reset lazily: a request moves nothing, only a nearer deadline does.
@@ -132,9 +138,10 @@ impl<S: HttpService> Server<S> {
 struct InRequest(Arc<Watch>);
 
 impl InRequest {
-    fn new(watch: &Arc<Watch>, http2: bool) -> Self {
-        watch.begin(http2);
-        Self(Arc::clone(watch))
+    /// Returns when the request began, too.
+    fn new(watch: &Arc<Watch>, http2: bool) -> (Self, Instant) {
+        let began = watch.begin(http2);
+        (Self(Arc::clone(watch)), began)
     }
 }
 

@@ -4,6 +4,7 @@
 mod bounds;
 mod connection;
 mod guarded;
+mod metrics;
 mod watch;
 
 use std::collections::HashMap;
@@ -18,8 +19,6 @@ use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 use parking_lot::Mutex;
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::gauge::Gauge;
 use schemas::throttle::LogThrottle;
 use schemas::time::Timestamp;
 use tokio::net::{TcpListener, TcpStream};
@@ -32,6 +31,7 @@ use tower_service::Service;
 use connection::Server;
 
 pub use bounds::HEADERS;
+pub use metrics::{ByClass, ByReason, Metrics};
 
 /// What a server does to connections. None of it depends on what is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,17 +52,6 @@ pub struct Settings {
     pub write_timeout: Duration,
     /// How long requests may go on after the shutdown began.
     pub drain_timeout: Duration,
-}
-
-/// What a server counts. Clones share their values; whoever serves registers them under its own names.
-#[derive(Debug, Clone, Default)]
-pub struct Metrics {
-    /// Open connections.
-    pub connections: Gauge,
-    /// Connections that could not be accepted.
-    pub accept_errors: Counter,
-    /// Connections closed because the client was silent or slow.
-    pub timed_out_connections: Counter,
 }
 
 /// A service that can be served: every `tower` service of HTTP that can be cloned, such as a router of `axum`.

@@ -57,6 +57,9 @@ pub struct Config {
     pub checkpoint_ms: u64,
     /// How often the lag is measured. Default 10 000.
     pub lag_ms: u64,
+    /// How many targets of each sink have a count of dead letters of their own: those first that have some first; the others
+    /// are counted as `(other)`. One that has had none for an hour makes room. Default 200.
+    pub metrics_targets_max: usize,
 }
 
 impl Default for Config {
@@ -79,6 +82,7 @@ impl Default for Config {
             revoke_ms: 4_000,
             checkpoint_ms: 3_000,
             lag_ms: 10_000,
+            metrics_targets_max: 200,
         }
     }
 }

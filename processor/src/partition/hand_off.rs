@@ -34,7 +34,7 @@ impl PartitionTask {
         for (id, mut given_up, result) in letters {
             match result {
                 Ok(()) => {
-                    self.shared.metrics.dead_letters.inc();
+                    self.shared.metrics.dead_letter(given_up.target.as_ref());
                     self.flight.settled(id);
                     if self.letter_failures > 0 {
                         self.letter_failures = 0;

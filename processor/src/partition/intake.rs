@@ -7,6 +7,7 @@ use schemas::canary;
 use schemas::event::Event;
 use schemas::log::LogError;
 use schemas::record::StoredRecord;
+use schemas::time::Timestamp;
 use tokio::time::Instant;
 
 use super::PartitionTask;
@@ -50,6 +51,7 @@ impl PartitionTask {
             let record = Arc::new(record);
             match Event::decode(&record.record.value) {
                 Ok(event) => {
+                    let received = event.attributes.received;
                     let routed = self.shared.router.route(&Arc::new(event), &self.partition, &record);
                     let reason = routed.undecided.first().map_or("", |undecided| &undecided.reason);
                     // Once the valve is tripped, the event gets no dead letter, and is not settled.
@@ -65,6 +67,7 @@ impl PartitionTask {
                     });
                     let letters = undecided.collect();
                     self.flight.add(&record, routed.deliveries, letters, now);
+                    self.flight.received(record.offset, received);
                 }
                 Err(error) => {
                     self.shared.metrics.undecodable.inc();
@@ -73,6 +76,8 @@ impl PartitionTask {
                     tracing::warn!(sink = %self.shared.sink.name(), partition = %self.partition,
                         offset = record.offset.0, error = reason, "record is not an event: dead letter");
                     self.flight.add_undecodable(&record, reason, now);
+                    // The best that is known of what is no event.
+                    self.flight.received(record.offset, Timestamp::now());
                 }
             }
         }

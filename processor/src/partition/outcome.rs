@@ -10,6 +10,7 @@ use super::PartitionTask;
 use crate::error::WorkerError;
 use crate::failure::valve::Valve;
 use crate::flight::Picked;
+use crate::status::age;
 
 /// The shortest wait of a delivery that was not tried.
 const HELD_PAUSE: Duration = Duration::from_millis(5);
@@ -42,6 +43,9 @@ impl PartitionTask {
             let (reason, attempts) = match outcome {
                 Outcome::Delivered => {
                     metrics.delivered.inc();
+                    metrics
+                        .delivery_age
+                        .observe(age(delivery.event.attributes.received).as_secs_f64());
                     self.flight.settled(id);
                     if self.shared.failing.delivered(&delivery.target, now) {
                         tracing::info!(sink = %self.shared.sink.name(), delivery_target = %delivery.target,

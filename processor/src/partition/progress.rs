@@ -27,7 +27,9 @@ impl PartitionTask {
     fn store(&mut self) -> Result<(), WorkerError> {
         let records = self.flight.records();
         self.in_flight.set(i64::try_from(records).unwrap_or(i64::MAX));
-        self.shared.status.in_progress(&self.partition, records);
+        self.shared
+            .status
+            .in_progress(&self.partition, records, self.flight.oldest());
         let mut next = self.flight.next();
         if self.shared.sink.kept_progress().is_some() {
             next = next.min(self.known_to_sink);

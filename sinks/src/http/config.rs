@@ -39,6 +39,9 @@ pub struct Config {
     pub user_agent: String,
     /// A PEM file of certificate authorities that are trusted besides those of the web. Default none.
     pub ca_file: Option<PathBuf>,
+    /// How many endpoints have metrics of their own: those first that are posted to first; the others are counted as
+    /// `(other)`. One that was not posted to for an hour makes room. Default 200.
+    pub metrics_endpoints_max: usize,
 }
 
 impl Default for Config {
@@ -54,6 +57,7 @@ impl Default for Config {
             pool_idle_seconds: 30,
             user_agent: concat!("forebay/", env!("CARGO_PKG_VERSION")).to_owned(),
             ca_file: None,
+            metrics_endpoints_max: 200,
         }
     }
 }

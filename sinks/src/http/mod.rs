@@ -28,6 +28,7 @@ use schemas::sink::{Batch, Delivery, Outcome, Sink, Target, Unavailable};
 use tokio::time::Instant;
 
 pub use config::Config;
+pub use metrics::example_metrics;
 pub use sign::signature;
 pub use verdict::Class;
 
@@ -56,18 +57,26 @@ impl HttpSink {
         directory: Arc<dyn EndpointDirectory>,
         registry: &mut Registry,
     ) -> Result<Self, Vec<Invalid>> {
-        Ok(Self::with_client(config.client()?, name, directory, registry))
+        let metrics_max = config.metrics_endpoints_max;
+        Ok(Self::with_client(
+            config.client()?,
+            metrics_max,
+            name,
+            directory,
+            registry,
+        ))
     }
 
-    /// A sink that posts with `client`.
+    /// A sink that posts with `client`, of which at most `metrics_max` endpoints have metrics of their own.
     pub fn with_client(
         client: Client,
+        metrics_max: usize,
         name: SinkName,
         directory: Arc<dyn EndpointDirectory>,
         registry: &mut Registry,
     ) -> Self {
         metrics::connections(registry, client.metrics());
-        let endpoints = Endpoints::new(directory, client.clone(), Metrics::register(registry));
+        let endpoints = Endpoints::new(directory, client.clone(), Metrics::register(registry, metrics_max));
         Self {
             name,
             client,
@@ -125,7 +134,7 @@ impl HttpSink {
             .client
             .send(seat, destination, headers, body, ready.endpoint.timeout)
             .await;
-        ready.metrics().seconds.observe(started.elapsed().as_secs_f64());
+        ready.metrics().all.seconds.observe(started.elapsed().as_secs_f64());
         answer
     }
 }

@@ -8,6 +8,7 @@ use schemas::log::LogError;
 use super::client::Connection;
 use super::config::Config;
 use super::producers::{Producer, Producers};
+use crate::queue::Queue;
 
 /// The settings, the producers and their connection.
 pub(super) struct Cluster {
@@ -17,10 +18,10 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
-    pub(super) fn new(config: Config) -> Result<Self, LogError> {
+    pub(super) fn new(config: Config, queue: Queue) -> Result<Self, LogError> {
         let connection = Arc::new(Connection::new(&config.brokers, "producer", Duration::ZERO));
         Ok(Self {
-            producers: Arc::new(Producers::new(&config, Arc::clone(&connection))?),
+            producers: Arc::new(Producers::new(&config, Arc::clone(&connection), queue)?),
             config,
             connection,
         })
