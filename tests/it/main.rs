@@ -16,6 +16,7 @@ mod raw;
 mod rights;
 mod rules;
 mod secrets;
+mod silences;
 mod sources;
 mod tail;
 mod tidy;
