@@ -50,6 +50,10 @@ fn replaced(name: &str, sign: &str) -> String {
 /// the text.
 pub fn likely(secret: &Secret) -> Option<String> {
     let text = secret.expose_str()?;
+    if check(secret).is_err() {
+        // Refused, which says more.
+        return None;
+    }
     if text.strip_prefix('$').is_some_and(is_name) {
         return Some(
             "begins with `$` and goes on like a name: if a variable is meant, write ${NAME} without quotes".to_owned(),
