@@ -54,6 +54,9 @@ pub struct Config {
     pub metrics_sources_max: usize,
 }
 
+/// How long the sender waits that waits the shortest, of those that are known.
+const SHORTEST_SENDER_MS: u64 = 5_000;
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -113,6 +116,48 @@ impl Config {
         found.into_result()
     }
 
+    /// Checks the limit of a source of its own against the memory that all requests share.
+    pub fn check_body_limit(&self, max_body_bytes: usize) -> Result<(), String> {
+        let least = least_bytes(self.max_header_bytes, max_body_bytes);
+        if least <= self.max_buffered_bytes {
+            return Ok(());
+        }
+        Err(format!(
+            "is {max_body_bytes}, for which `ingest.max_buffered_bytes` ({}) has no room: give less, or raise that to at least {least}",
+            self.max_buffered_bytes
+        ))
+    }
+
+    /// Finds what may be meant, and seldom is.
+    pub fn warnings(&self) -> Vec<Invalid> {
+        let mut found = Findings::default();
+        if self.ack_budget_ms >= SHORTEST_SENDER_MS {
+            let reason = format!(
+                "is {}: some senders wait {SHORTEST_SENDER_MS} ms at most (Chatwoot does), and count a later answer as none",
+                self.ack_budget_ms
+            );
+            found.add("ack_budget_ms", reason);
+        }
+        if let Some(per_ip) = self
+            .max_connections_per_ip
+            .filter(|per_ip| *per_ip > self.max_connections)
+        {
+            let reason = format!(
+                "is {per_ip}, but `max_connections` allows {} in all",
+                self.max_connections
+            );
+            found.add("max_connections_per_ip", reason);
+        }
+        if self.body_min_bytes_per_second > 0 && self.body_grace_ms >= self.body_timeout_ms {
+            let reason = format!(
+                "is {}, not below `body_timeout_ms` ({}): `body_min_bytes_per_second` never counts",
+                self.body_grace_ms, self.body_timeout_ms
+            );
+            found.add("body_grace_ms", reason);
+        }
+        found.into_warnings()
+    }
+
     pub(crate) fn ack_budget(&self) -> Duration {
         Duration::from_millis(self.ack_budget_ms)
     }
@@ -151,6 +196,20 @@ mod tests {
         let places: Vec<&str> = found.iter().map(|invalid| invalid.place.as_str()).collect();
         assert_eq!(places, ["max_in_flight", "max_buffered_bytes"], "all of them");
         assert!(found[1].reason.starts_with("is 1048576, "), "{found:?}");
+        assert!(Config::default().check_body_limit(64 * 1024 * 1024).is_err());
+        Config::default()
+            .check_body_limit(2 * 1024 * 1024)
+            .expect("room enough");
+        assert_eq!(Config::default().warnings(), []);
+        let odd = Config {
+            ack_budget_ms: 5_000,
+            max_connections_per_ip: Some(10_000),
+            body_grace_ms: 15_000,
+            ..Config::default()
+        };
+        let warnings = odd.warnings();
+        let places: Vec<&str> = warnings.iter().map(|warning| warning.place.as_str()).collect();
+        assert_eq!(places, ["ack_budget_ms", "max_connections_per_ip", "body_grace_ms"]);
         let error = serde_json::from_str::<Config>(r#"{"ack_budgetms": 1}"#).expect_err("a misspelt key");
         assert!(error.to_string().contains("unknown field `ack_budgetms`"), "{error}");
     }

@@ -39,6 +39,7 @@ pub mod setting;
 pub mod sink;
 pub mod source;
 pub mod spec;
+pub mod spelling;
 pub mod throttle;
 pub mod time;
 

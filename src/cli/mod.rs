@@ -25,15 +25,17 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run everything in one process on local disk: journal and SQLite, no other service needed
+    #[command(alias = "run")]
     Dev(DevArgs),
     /// Receive webhooks and publish them to the event log
     Ingest(RoleArgs),
     /// Read the event log and deliver to the sinks
     Process(ProcessArgs),
     /// Check configuration and rules, and with `--connect` the services that they name
+    #[command(alias = "validate")]
     Check(CheckArgs),
     /// Make or update topics and tables
-    Migrate(RoleArgs),
+    Migrate(MigrateArgs),
     /// Sign a sample (or a body of yours) as a platform would, and post it
     Send(SendArgs),
     /// Turn bodies into canonical events, one JSON line each; no server needed
@@ -97,6 +99,21 @@ pub(crate) struct CheckArgs {
     /// Also ask the event log and the databases whether they exist and are as they should be
     #[arg(long)]
     pub(crate) connect: bool,
+    /// Fail with 2 if there is something to warn of
+    #[arg(long)]
+    pub(crate) deny_warnings: bool,
+    /// How the result is printed; as JSON it is one object with everything that was found
+    #[arg(short, long, value_enum, default_value = "pretty", value_name = "FORMAT")]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArgs {
+    #[command(flatten)]
+    pub(crate) file: ConfigArg,
+    /// Print what would be made and changed, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ mod dev;
 mod event_log;
 mod places;
 mod sinks;
+mod warnings;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ pub(crate) use dev::{DEV, load_any, load_dev};
 pub(crate) use event_log::{EventLogConfig, Topics};
 use places::Places;
 pub(crate) use sinks::SinksConfig;
+pub(crate) use warnings::Finding;
 
 /// The configuration as the file writes it.
 #[derive(Debug, Default, Deserialize)]

@@ -10,6 +10,7 @@ fn parse(text: &str, file: &str, properties: HashMap<String, String>) -> Result<
 fn the_example_is_valid_and_names_every_section() {
     let names = [
         "DATABASE_URL",
+        "DATABASE_PASSWORD",
         "KAFKA_PASSWORD",
         "CHATWOOT_SECRET",
         "DIGISAC_URL_SECRET",
@@ -91,6 +92,7 @@ fn the_example_shows_every_key_and_what_it_has_in_comments_is_right() {
         .collect();
     let properties = [
         "DATABASE_URL",
+        "DATABASE_PASSWORD",
         "CHATWOOT_SECRET",
         "DIGISAC_URL_SECRET",
         "BAILEYS_TOKEN",
@@ -293,7 +295,7 @@ logging: { filter: 'a=b=c' }
         "f.yaml:19:15: `event_log.partitions` is 0: give 1 to 100000",
         "f.yaml:22:31: `sinks.http.connect_timeout_ms` is 0",
         "f.yaml:23:20: `sinks.postgres.url` is not a connection URL",
-        "f.yaml:24:20: `logging.filter` is not valid",
+        "f.yaml:24:20: `logging.filter` holds `b=c`, which is no level",
     ];
     let lines: Vec<&str> = error.lines().collect();
     for (line, start) in lines.iter().zip(starts) {

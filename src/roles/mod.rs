@@ -86,6 +86,9 @@ struct Base {
 impl Base {
     async fn build(loaded: Loaded) -> anyhow::Result<Self> {
         telemetry::start(&loaded.config.logging)?;
+        for warning in loaded.warnings() {
+            warn!("{warning}");
+        }
         limits::raise_descriptors();
         let registry = assemble::guarded_registry(&loaded)?;
         let mut metrics = Metrics::default();

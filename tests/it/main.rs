@@ -17,6 +17,7 @@ mod raw;
 mod rights;
 mod rules;
 mod secrets;
+mod silences;
 mod sources;
 mod tail;
 mod tidy;

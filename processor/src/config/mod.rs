@@ -131,6 +131,33 @@ impl Config {
         found.into_result()
     }
 
+    /// Finds what may be meant, and seldom is.
+    pub fn warnings(&self) -> Vec<Invalid> {
+        let mut found = Findings::default();
+        if self.revoke_ms >= REVOCATION_MS {
+            let reason = format!(
+                "is {}: the event log waits {REVOCATION_MS} ms for a partition that goes to another process, so give less",
+                self.revoke_ms
+            );
+            found.add("revoke_ms", reason);
+        }
+        if self.batch_max_bytes > self.window_bytes {
+            let reason = format!(
+                "is {}, more than `window_bytes` ({}), which ends a batch before",
+                self.batch_max_bytes, self.window_bytes
+            );
+            found.add("batch_max_bytes", reason);
+        }
+        if self.valve_window > 0 && self.valve_window < LEAST_VALVE_WINDOW {
+            let reason = format!(
+                "is {}: so few failures stop a worker; give at least {LEAST_VALVE_WINDOW}, or 0 for no valve",
+                self.valve_window
+            );
+            found.add("valve_window", reason);
+        }
+        found.into_warnings()
+    }
+
     /// Returns the schedule of a sink that has none of its own.
     pub fn schedule(&self) -> Schedule {
         Schedule::Exponential {
@@ -156,6 +183,12 @@ impl Config {
         }
     }
 }
+
+/// How long event logs wait for a revoked partition.
+const REVOCATION_MS: u64 = 5_000;
+
+/// Below this, a few bad events in a row stop a worker.
+const LEAST_VALVE_WINDOW: usize = 5;
 
 /// The factors by which waits may grow.
 const FACTORS: std::ops::RangeInclusive<f64> = 1.0..=100.0;
@@ -196,6 +229,16 @@ mod tests {
             spoil(&mut config);
             assert_eq!(in_one_line(&config.check().expect_err(message)), message);
         }
+        assert_eq!(Config::default().warnings(), []);
+        let odd = Config {
+            revoke_ms: 5_000,
+            batch_max_bytes: 32 << 20,
+            valve_window: 1,
+            ..Config::default()
+        };
+        let warnings = odd.warnings();
+        let places: Vec<&str> = warnings.iter().map(|warning| warning.place.as_str()).collect();
+        assert_eq!(places, ["revoke_ms", "batch_max_bytes", "valve_window"]);
         let mut config = Config::default();
         (config.drain_ms, config.valve_percent) = (0, 0);
         assert_eq!(config.check().expect_err("two").len(), 2, "all of them at once");

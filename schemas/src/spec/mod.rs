@@ -5,6 +5,7 @@
 
 mod auth;
 mod endpoint;
+pub mod reference;
 mod source;
 
 use crate::name::Tenant;

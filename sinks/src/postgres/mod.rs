@@ -13,6 +13,7 @@ mod progress;
 mod refusal;
 mod rights;
 mod sql;
+mod url;
 mod variants;
 mod write;
 
@@ -28,7 +29,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 
 pub use config::{Compression, Config};
-pub use migrate::migrate;
+pub use migrate::{migrate, pending};
 
 use crate::table::{Forgetting, Metrics, Plan};
 use connection::InUse;

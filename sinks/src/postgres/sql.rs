@@ -92,6 +92,9 @@ pub(super) const RELEASE: &str = "RELEASE SAVEPOINT part";
 /// After a part of which a row was refused: takes back what it wrote.
 pub(super) const ROLLBACK_TO: &str = "ROLLBACK TO SAVEPOINT part";
 
+/// Whether the table of migrations exists.
+pub(super) const HAS_MIGRATIONS: &str = "SELECT to_regclass('_sqlx_migrations') IS NOT NULL";
+
 /// Which migrations the database has.
 pub(super) const MIGRATIONS: &str = "SELECT version, checksum, success FROM _sqlx_migrations ORDER BY version";
 

@@ -10,7 +10,7 @@ use schemas::secret::Secret;
 use schemas::setting::{Findings, Invalid};
 use serde::Deserialize;
 
-use super::properties;
+use super::{brokers, fixed, properties};
 
 /// What a record costs beyond its bytes: framing of record and batch, and lengths of headers.
 pub(super) const FRAMING_BYTES: u32 = 16 * 1024;
@@ -27,6 +27,22 @@ const ALIASES: [(&str, &str); 5] = [
     ("queue.buffering.max.ms", "linger.ms"),
     ("request.required.acks", "acks"),
 ];
+
+/// Returns the name under which we set an option.
+pub(super) fn canonical(name: &str) -> &str {
+    let other = ALIASES.iter().find(|(alias, _)| *alias == name);
+    other.map_or(name, |(_, name)| name)
+}
+
+/// How many heartbeats must fit into a session, so that one that is late does not end it.
+const HEARTBEATS_PER_SESSION: u64 = 3;
+
+/// Times of a member of a group, milliseconds.
+struct Times {
+    session: u64,
+    heartbeat: u64,
+    poll: u64,
+}
 
 /// Settings of the Kafka log.
 #[derive(Debug, Clone, Deserialize)]
@@ -78,9 +94,7 @@ impl Config {
     /// Everything that is wrong with the settings, as far as it shows without a broker. Values of properties are never shown.
     pub fn check(&self) -> Result<(), Vec<Invalid>> {
         let mut found = Findings::default();
-        if self.brokers.trim().is_empty() {
-            found.add("brokers", "is empty: name at least one Kafka broker as `host:port`");
-        }
+        found.keep_at("brokers", brokers::check(&self.brokers));
         let (record, queue) = (self.max_record_bytes, self.queue_max_bytes);
         let ranges = [
             ("publish_timeout_ms", self.publish_timeout_ms, 50..=300_000),
@@ -103,7 +117,55 @@ impl Config {
             found.add(key, format!("is {value}: give at least {least}"));
         }
         properties::check(&self.properties, &mut found);
+        fixed::check(self, &self.properties, &mut found);
+        if let Some(Times {
+            session,
+            heartbeat,
+            poll,
+        }) = self.times()
+        {
+            // librdkafka refuses these, too, but only when a sink starts.
+            if session <= heartbeat {
+                let reason = format!("is {session}, and `heartbeat.interval.ms` is {heartbeat}: give more than that");
+                found.add("properties.session.timeout.ms", reason);
+            }
+            if poll < session {
+                let reason = format!("is {poll}, less than `session.timeout.ms` ({session}): give at least that");
+                found.add("properties.max.poll.interval.ms", reason);
+            }
+        }
         found.into_result()
+    }
+
+    /// Finds what may be meant, and seldom is.
+    pub fn warnings(&self) -> Vec<Invalid> {
+        let mut found = Findings::default();
+        if let Some(reason) = brokers::warning(&self.brokers) {
+            found.add("brokers", reason);
+        }
+        properties::warn(&self.properties, &mut found);
+        if let Some(Times { session, heartbeat, .. }) = self.times()
+            && session > heartbeat
+            && session < heartbeat.saturating_mul(HEARTBEATS_PER_SESSION)
+        {
+            let reason = format!(
+                "is {session}, and `heartbeat.interval.ms` is {heartbeat}: give a session at least {HEARTBEATS_PER_SESSION} \
+                 heartbeats, or one that is late ends it"
+            );
+            found.add("properties.session.timeout.ms", reason);
+        }
+        found.into_warnings()
+    }
+
+    /// The times of a member of a group; one of them is the operator's, where they do not agree.
+    fn times(&self) -> Option<Times> {
+        let member = self.member("").ok()?;
+        let time = |name: &str| member.get(name)?.parse().ok();
+        Some(Times {
+            session: time("session.timeout.ms")?,
+            heartbeat: time("heartbeat.interval.ms")?,
+            poll: time("max.poll.interval.ms")?,
+        })
     }
 
     /// Options of the producer, and of the clients that only ask.
@@ -168,11 +230,7 @@ impl Config {
                     "`event_log.kafka.properties` has a value for `{name}` that is not UTF-8 text"
                 )));
             };
-            let name = ALIASES
-                .iter()
-                .find(|(alias, _)| alias == name)
-                .map_or(name.as_str(), |(_, name)| name);
-            config.set(name, value);
+            config.set(canonical(name), value);
         }
         config.set("bootstrap.servers", self.brokers.trim());
         config.set("allow.auto.create.topics", "false");
@@ -217,7 +275,7 @@ pub(super) mod tests {
         assert_eq!(producer.get("message.timeout.ms"), Some("1800"));
         let member = config.member("g").expect("options");
         assert_eq!(member.get("auto.offset.reset"), Some("error"));
-        config.check().expect("a valid configuration");
+        assert_eq!(config.check().expect_err("refused besides").len(), 6);
     }
 
     #[test]
@@ -231,6 +289,23 @@ pub(super) mod tests {
             config.member("g").expect("options").get("session.timeout.ms"),
             Some("6000")
         );
+    }
+
+    #[test]
+    fn times_that_contradict_each_other_are_named() {
+        for (name, value, place) in [
+            ("heartbeat.interval.ms", "45000", "properties.session.timeout.ms"),
+            ("max.poll.interval.ms", "30000", "properties.max.poll.interval.ms"),
+        ] {
+            let found = config(&[(name, value)]).check().expect_err(place);
+            assert!(found.iter().any(|invalid| invalid.place == place), "{found:?}");
+        }
+        let late = config(&[("session.timeout.ms", "6000")]);
+        late.check().expect("it works");
+        assert_eq!(late.warnings()[0].place, "properties.session.timeout.ms");
+        let together = config(&[("session.timeout.ms", "6000"), ("heartbeat.interval.ms", "2000")]);
+        together.check().expect("they agree");
+        assert_eq!(together.warnings(), []);
     }
 
     #[test]

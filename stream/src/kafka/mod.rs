@@ -20,6 +20,7 @@
 //! never on those that run futures.
 
 mod assignment;
+mod brokers;
 mod client;
 mod cluster;
 mod commits;
@@ -27,6 +28,8 @@ mod config;
 mod consumer;
 mod convert;
 mod describe;
+mod difference;
+mod fixed;
 mod health;
 mod holes;
 mod membership;
@@ -47,6 +50,7 @@ use std::time::Duration;
 use schemas::BoxFuture;
 use schemas::log::{
     Administer, Consumer, LogError, PartitionState, Publish, PublishError, Subscribe, Subscription, TopicSpec,
+    TopicState,
 };
 use schemas::name::{GroupName, TopicName};
 use schemas::record::{Partition, PartitionProgress, Position, Record};
@@ -132,6 +136,11 @@ impl Administer for KafkaLog {
     fn check_topics<'a>(&'a self, topics: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
         let specs = topics.to_vec();
         Box::pin(self.blocking(move |publisher| publisher.check_topics(&specs, false)))
+    }
+
+    fn compare_topics<'a>(&'a self, topics: &'a [TopicSpec]) -> BoxFuture<'a, Result<Vec<TopicState>, LogError>> {
+        let specs = topics.to_vec();
+        Box::pin(self.blocking(move |publisher| topics::compare(publisher.cluster(), &specs)))
     }
 
     fn progress<'a>(
