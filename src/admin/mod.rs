@@ -25,7 +25,8 @@ pub(crate) type Check = Box<dyn Fn() -> BoxFuture<'static, Result<(), String>> +
 pub(crate) struct Admin {
     pub(crate) metrics: Registry,
     pub(crate) checks: Vec<(String, Check)>,
-    pub(crate) shutdown: CancellationToken,
+    /// Cancelled when the process is asked to end: from then on it is not ready.
+    pub(crate) asked_to_end: CancellationToken,
 }
 
 /// The limits of the port: few clients, all of them ours. Whoever holds a connection open without a request must not keep a
@@ -56,7 +57,7 @@ pub(crate) async fn serve(admin: Admin, listener: TcpListener, ended: Cancellati
 async fn readyz(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
     let mut status = StatusCode::OK;
     let mut text = String::new();
-    if admin.shutdown.is_cancelled() {
+    if admin.asked_to_end.is_cancelled() {
         status = StatusCode::SERVICE_UNAVAILABLE;
         text.push_str("draining\n");
     }
@@ -95,7 +96,7 @@ mod tests {
         let admin = Admin {
             metrics: Registry::default(),
             checks: Vec::new(),
-            shutdown: CancellationToken::new(),
+            asked_to_end: CancellationToken::new(),
         };
         let serving = tokio::spawn(serve(admin, listener, ended.clone()));
 

@@ -4,6 +4,8 @@
 //! Deliveries of one sequence (equal partition key and target) go out in order: the first that waits for a retry holds
 //! back the rest of its sequence, and no other sequence.
 
+mod waiting;
+
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
@@ -64,8 +66,8 @@ pub(crate) struct Flight {
     /// How many deliveries each record led to, for records that are not known to be durably settled.
     deliveries: BTreeMap<Offset, usize>,
     pending: BTreeMap<WorkId, Pending>,
-    /// The sizes of records that are not settled.
-    sizes: BTreeMap<Offset, usize>,
+    /// The sizes of records that are not settled, and when they were read.
+    sizes: BTreeMap<Offset, (usize, Instant)>,
     bytes: usize,
 }
 
@@ -118,7 +120,7 @@ impl Flight {
         self.progress.seen(record.offset, work.len());
         if !work.is_empty() {
             let size = record.record.size_bytes();
-            self.sizes.insert(record.offset, size);
+            self.sizes.insert(record.offset, (size, now));
             self.deliveries.insert(record.offset, work.len());
             self.bytes += size;
         }
@@ -221,7 +223,7 @@ impl Flight {
             if self.next().is_some_and(|next| next <= id.offset) {
                 self.deliveries.remove(&id.offset);
             }
-            self.bytes -= self.sizes.remove(&id.offset).unwrap_or_default();
+            self.bytes -= self.sizes.remove(&id.offset).map_or(0, |(size, _)| size);
         }
     }
 
