@@ -9,6 +9,7 @@ mod bad_days;
 mod bad_input;
 mod commands;
 mod end_to_end;
+mod night;
 mod output;
 mod pages;
 mod progress;
