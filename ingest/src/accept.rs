@@ -85,17 +85,19 @@ impl Ingest {
                 }
                 Answer::Accepted
             }
-            Err(error @ PublishError::Unavailable { .. }) => {
-                self.not_stored(&source, &error.to_string());
-                source.refuse(Reason::LogUnavailable)
-            }
-            Err(error @ PublishError::TooLarge { limit_bytes, .. }) => {
-                if let Some(held_back) = source.throttle.allow(received) {
-                    tracing::warn!(source = %source.settings.id, %error, held_back, "not published");
+            Err(error) => match &error {
+                PublishError::Unavailable { .. } => {
+                    self.not_stored(&source, &error.to_string());
+                    source.refuse(Reason::LogUnavailable)
                 }
-                let detail = format!("the event is larger than the {limit_bytes} bytes that can be stored");
-                source.end(Ended::Refused(Refused::new(Reason::RecordTooLarge, detail)))
-            }
+                PublishError::TooLarge { limit_bytes, .. } => {
+                    if let Some(held_back) = source.throttle.allow(received) {
+                        tracing::warn!(source = %source.settings.id, %error, held_back, "not published");
+                    }
+                    let detail = format!("the event is larger than the {limit_bytes} bytes that can be stored");
+                    source.end(Ended::Refused(Refused::new(Reason::RecordTooLarge, detail)))
+                }
+            },
         }
     }
 

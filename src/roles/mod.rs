@@ -146,9 +146,10 @@ async fn run(loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
     }
     let admin = admin.spawn(&mut base);
 
-    let drained = async {
-        let result = lifetime::supervise(base.tasks, &base.shutdown).await;
-        if let Err(error) = base.log.flush(Duration::from_secs(5)).await {
+    let (tasks, log, shutdown) = (base.tasks, base.log, base.shutdown);
+    let drained = async move {
+        let result = lifetime::supervise(tasks, &shutdown).await;
+        if let Err(error) = log.flush(Duration::from_secs(5)).await {
             warn!(%error, "the event log was not flushed");
         }
         admin.end().await?;
