@@ -33,6 +33,12 @@ impl Flight {
         ids.into_iter().filter_map(take).collect()
     }
 
+    /// Whether dead letters wait to be written.
+    pub(crate) fn has_letters(&self) -> bool {
+        let mut pending = self.pending.values();
+        pending.any(|pending| matches!(pending.work, Work::GiveUp(_)))
+    }
+
     /// Returns when the record was read whose delivery waits longest for another attempt.
     pub(crate) fn oldest_waiting(&self, now: Instant, counts: impl Fn(WorkId) -> bool) -> Option<Instant> {
         let waiting = self.waiting(now).filter(|(id, _)| counts(*id));

@@ -27,7 +27,9 @@ impl PartitionTask {
 
     /// Gives up what has waited for long, if there is no room. Returns an error if the valve is tripped by that.
     pub(super) fn make_room(&mut self, now: Instant) -> Result<(), WorkerError> {
-        let Some(read_by) = now.checked_sub(PATIENCE).filter(|_| !self.room()) else {
+        // One step at a time: what was given up before makes room once it is written.
+        let full = !self.room() && !self.flight.has_letters();
+        let Some(read_by) = now.checked_sub(PATIENCE).filter(|_| full) else {
             return Ok(());
         };
         let most = (self.shared.config.window_records / PARTS).max(1);
@@ -52,9 +54,9 @@ impl PartitionTask {
         Ok(())
     }
 
-    /// Returns when the next delivery will have waited for too long; `None` while there is room.
+    /// Returns when the next delivery will have waited for too long; `None` while there is room, or will be.
     pub(super) fn room_due(&self) -> Option<Instant> {
-        if self.room() {
+        if self.room() || self.flight.has_letters() {
             return None;
         }
         let read = self
