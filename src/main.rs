@@ -22,8 +22,24 @@ use crate::output::Printer;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::error(&anyhow::Error::new(error).context("cannot start the threads of the program"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let (code, cut_off) = runtime.block_on(program());
+    if cut_off {
+        // Otherwise the end would wait for calls that block.
+        runtime.shutdown_background();
+    }
+    code
+}
+
+/// Runs the command, and returns the exit code, and whether what is unfinished is not waited for.
+async fn program() -> (ExitCode, bool) {
     let mut out = Printer::default();
     let result = match Cli::try_parse() {
         Ok(cli) => run(cli, &mut out).await,
@@ -37,13 +53,15 @@ async fn main() -> ExitCode {
     for error in [result.as_ref().err(), written.as_ref().err()].into_iter().flatten() {
         output::error(error);
     }
-    ExitCode::from(match (result, written) {
+    let cut_off = result.as_ref().is_err_and(|error| error.is::<roles::CutOff>());
+    let code = ExitCode::from(match (result, written) {
         (Ok(()), Ok(())) => 0,
         // 2 for what the caller has to fix before trying again, as clap does; 1 for everything else.
         (Err(error), Ok(())) if error.is::<config::ConfigError>() => 2,
         (Err(error), Ok(())) if error.is::<rules::Incomplete>() => 3,
         _ => 1,
-    })
+    });
+    (code, cut_off)
 }
 
 async fn run(cli: Cli, out: &mut Printer) -> anyhow::Result<()> {

@@ -13,6 +13,8 @@ pub(crate) fn start(logging: &Logging) -> Result<(), ConfigError> {
     let filter = filter(logging).map_err(|invalid| ConfigError(invalid.to_string()))?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // Its report of a line that cannot be written is a panic where the terminal is closed.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     let terminal = std::io::stderr().is_terminal();
     let started = match logging.format {

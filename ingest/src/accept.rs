@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use futures_util::FutureExt as _;
 use schemas::log::PublishError;
+use schemas::outage::Line;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
@@ -29,7 +30,6 @@ impl Ingest {
         let Ok(permit) = Arc::clone(&self.in_flight).try_acquire_owned() else {
             return source.refuse(Reason::InFlightLimit);
         };
-        let received = verified.raw().received();
         let work = AssertUnwindSafe(Arc::clone(self).publish(verified, permit)).catch_unwind();
         let work = Detached::new(self.accepting.track_future(work));
         match timeout(self.config.ack_budget(), work).await {
@@ -40,12 +40,11 @@ impl Ingest {
                 source.refuse(Reason::InternalError)
             }
             Err(_) => {
-                if let Some(held_back) = source.throttle.allow(received) {
-                    tracing::warn!(
-                        source = %source.settings.id, budget_ms = self.config.ack_budget_ms, held_back,
-                        "answered 503: no acknowledgement from the event log within the budget"
-                    );
-                }
+                let budget_ms = self.config.ack_budget_ms;
+                self.not_stored(
+                    &source,
+                    &format!("no acknowledgement from the event log within {budget_ms} ms"),
+                );
                 source.refuse(Reason::NoAcknowledgement)
             }
         }
@@ -78,23 +77,41 @@ impl Ingest {
         self.metrics.publish_seconds.observe(begun.elapsed().as_secs_f64());
         match published {
             Ok(()) => {
+                if let Some(Line { seconds, failures, .. }) = self.not_stored.over(&(), Instant::now()) {
+                    tracing::info!(seconds, failures, "webhooks are stored again");
+                }
                 for family in families {
                     source.metrics.published(family);
                 }
                 Answer::Accepted
             }
-            Err(error) => {
-                if let Some(held_back) = source.throttle.allow(received) {
-                    tracing::warn!(source = %source.settings.id, %error, held_back, "not published");
+            Err(error) => match &error {
+                PublishError::Unavailable { .. } => {
+                    self.not_stored(&source, &error.to_string());
+                    source.refuse(Reason::LogUnavailable)
                 }
-                match error {
-                    PublishError::Unavailable { .. } => source.refuse(Reason::LogUnavailable),
-                    PublishError::TooLarge { limit_bytes, .. } => {
-                        let detail = format!("the event is larger than the {limit_bytes} bytes that can be stored");
-                        source.end(Ended::Refused(Refused::new(Reason::RecordTooLarge, detail)))
+                PublishError::TooLarge { limit_bytes, .. } => {
+                    if let Some(held_back) = source.throttle.allow(received) {
+                        tracing::warn!(source = %source.settings.id, %error, held_back, "not published");
                     }
+                    let detail = format!("the event is larger than the {limit_bytes} bytes that can be stored");
+                    source.end(Ended::Refused(Refused::new(Reason::RecordTooLarge, detail)))
                 }
+            },
+        }
+    }
+
+    /// Logs that webhooks are answered 503, because they cannot be stored: when that begins, and once a minute.
+    fn not_stored(&self, source: &ReadySource, reason: &str) {
+        let source = &source.settings.id;
+        match self.not_stored.failed(&(), reason, Instant::now()) {
+            Some(Line { begins: true, .. }) => {
+                tracing::warn!(%source, error = reason, "answered 503: the webhook is not stored; further ones are counted");
             }
+            Some(Line { seconds, failures, .. }) => {
+                tracing::warn!(%source, error = reason, seconds, failures, "answered 503: webhooks are still not stored");
+            }
+            None => tracing::debug!(%source, error = reason, "answered 503: the webhook is not stored"),
         }
     }
 }

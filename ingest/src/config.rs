@@ -43,6 +43,9 @@ pub struct Config {
     /// How long a connection may stay open between two requests. Keep it above the idle time of the proxies in front
     /// (60 s is common), or they send a request into a connection that is just being closed.
     pub idle_timeout_ms: u64,
+    /// How long connections and requests are still accepted after the process was asked to end and is no longer ready,
+    /// so that a load balancer can notice. 0: the shutdown begins at once.
+    pub shutdown_delay_ms: u64,
     /// How long requests may continue after the shutdown began.
     pub drain_timeout_ms: u64,
     /// The largest head of a request (HTTP/1) or list of headers (HTTP/2), bytes; at least 8192.
@@ -73,6 +76,7 @@ impl Default for Config {
             body_grace_ms: 5_000,
             write_timeout_ms: 15_000,
             idle_timeout_ms: 75_000,
+            shutdown_delay_ms: 0,
             drain_timeout_ms: 20_000,
             max_header_bytes: 16 * 1024,
             max_body_bytes: 1024 * 1024,

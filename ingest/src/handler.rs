@@ -5,6 +5,7 @@
 //! source that does not exist get the same answer at the same moment.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use axum::Router;
@@ -12,11 +13,13 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
-use http::header::EXPECT;
+use http::header::{CONNECTION, EXPECT};
 use http::request::Parts;
+use http::{HeaderValue, Version};
 use prometheus_client::registry::Registry;
 use schemas::log::Publish;
 use schemas::name::TopicName;
+use schemas::outage::Outages;
 use schemas::setting::Invalid;
 use schemas::source::{INGEST_PREFIX, SourceDirectory};
 use schemas::time::Timestamp;
@@ -45,6 +48,10 @@ pub struct Ingest {
     pub(crate) topic: TopicName,
     pub(crate) enveloper: Enveloper,
     pub(crate) in_flight: Arc<Semaphore>,
+    /// Whether webhooks cannot be stored: one outage, whatever each of them is told.
+    pub(crate) not_stored: Outages<()>,
+    /// Whether every answer ends its connection.
+    closing: AtomicBool,
     sources: Sources,
     budget: Arc<Budget>,
     clock: fn() -> Timestamp,
@@ -81,10 +88,18 @@ impl Ingest {
             in_flight: Arc::new(Semaphore::new(config.max_in_flight.min(Semaphore::MAX_PERMITS))),
             budget: Budget::new(config.max_buffered_bytes, metrics.buffered_bytes.clone()),
             accepting: TaskTracker::new(),
+            not_stored: Outages::default(),
+            closing: AtomicBool::new(false),
             metrics,
             config,
             clock,
         }))
+    }
+
+    /// From now on every answer on HTTP/1 ends its connection, because the process will end soon: the next request of that
+    /// client comes on a new connection, which a load balancer can send elsewhere.
+    pub fn close_connections(&self) {
+        self.closing.store(true, Ordering::Relaxed);
     }
 
     /// All routes of this listener.
@@ -194,7 +209,13 @@ impl Ingest {
 }
 
 async fn receive(State(ingest): State<Arc<Ingest>>, request: Request) -> Response {
-    ingest.handle(request).await.into_response()
+    let http1 = request.version() < Version::HTTP_2;
+    let mut response = ingest.handle(request).await.into_response();
+    if http1 && ingest.closing.load(Ordering::Relaxed) {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+    }
+    response
 }
 
 async fn nothing_here(State(ingest): State<Arc<Ingest>>, request: Request) -> Response {

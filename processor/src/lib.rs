@@ -14,6 +14,7 @@
 //! * `flight`: the work in flight of a partition; [`settle`]: how far it is settled, in order
 //! * [`failure`]: when a delivery is tried again, what is given up, and when to stop rather than give up everything
 //! * [`config`], [`metrics`], `observed`, [`status`]: the settings, and what can be observed
+//! * `troubles`, `holding`: what is logged, once for all partitions
 //!
 //! The guarantee: an offset is stored only when every delivery of every record before it is settled, that is delivered,
 //! or written to the dead-letter topic. So every event is delivered at least once or is a dead letter, whichever
@@ -25,6 +26,7 @@ pub mod config;
 mod error;
 pub mod failure;
 mod flight;
+mod holding;
 pub mod metrics;
 mod observed;
 mod partition;
@@ -33,6 +35,7 @@ pub mod settle;
 mod shared;
 pub mod status;
 mod tasks;
+mod troubles;
 pub mod worker;
 
 pub use config::{Config, Retry};

@@ -33,7 +33,8 @@ pub(crate) type Verdict = Result<Option<String>, String>;
 pub(crate) struct Admin {
     pub(crate) metrics: Registry,
     pub(crate) checks: Vec<(String, Check)>,
-    pub(crate) shutdown: CancellationToken,
+    /// Cancelled when the process is asked to end: from then on it is not ready.
+    pub(crate) asked_to_end: CancellationToken,
 }
 
 /// The limits of the port: few clients, all of them ours. Whoever holds a connection open without a request must not keep a
@@ -109,7 +110,7 @@ mod tests {
         let admin = Admin {
             metrics: Registry::default(),
             checks: Vec::new(),
-            shutdown: CancellationToken::new(),
+            asked_to_end: CancellationToken::new(),
         };
         let serving = tokio::spawn(serve(admin, listener, ended.clone()));
 

@@ -57,7 +57,7 @@ impl Readiness {
             .collect();
         let mut ready = true;
         let mut text = String::new();
-        if admin.shutdown.is_cancelled() {
+        if admin.asked_to_end.is_cancelled() {
             ready = false;
             text.push_str("draining\n");
         }
@@ -112,7 +112,7 @@ mod tests {
                 ("event log".to_owned(), check(Ok(None))),
                 ("worker http".to_owned(), check(Ok(Some("12 partitions".to_owned())))),
             ],
-            shutdown: CancellationToken::new(),
+            asked_to_end: CancellationToken::new(),
         };
         let readiness = Readiness::register(&mut admin.metrics);
         let answer = readiness.ask(&admin, Duration::from_secs(2)).await;
@@ -141,7 +141,7 @@ mod tests {
         }
 
         admin.checks.clear();
-        admin.shutdown.cancel();
+        admin.asked_to_end.cancel();
         let answer = readiness.ask(&admin, Duration::from_secs(2)).await;
         assert_eq!((answer.ready, answer.text.as_str()), (false, "draining\n"));
     }

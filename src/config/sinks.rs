@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use processor::{Retry, Schedule};
 use schemas::name::SinkName;
@@ -13,6 +14,19 @@ use serde::{Deserialize, forward_to_deserialize_any};
 
 /// The member that each section has beside the sink's own.
 const RETRY: &str = "retry";
+
+/// The waits of the sink `http` where the configuration says nothing about them: an endpoint may be away for hours, as
+/// Standard Webhooks recommends. A full window shortens them.
+const HTTP_STEPS: [Duration; 8] = [
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+    Duration::from_mins(2),
+    Duration::from_mins(5),
+    Duration::from_mins(15),
+    Duration::from_mins(30),
+    Duration::from_hours(1),
+    Duration::from_hours(2),
+];
 
 /// Where events go. A sink that is named here runs; rules decide what it gets.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -31,7 +45,9 @@ impl SinksConfig {
     /// record, which holds the partition's progress meanwhile.
     pub(super) fn check_retry(&self, worker: &processor::Config, retention_hours: u64) -> Result<(), Vec<Invalid>> {
         let mut found = Findings::default();
-        for sink in self.retry.keys() {
+        let unsaid = self.http.as_ref().map(|_| "http");
+        let unsaid = unsaid.filter(|sink| !self.retry.contains_key(sink));
+        for sink in self.retry.keys().copied().chain(unsaid) {
             let Some(schedule) = found.keep(self.schedule(sink, worker)) else {
                 continue;
             };
@@ -48,14 +64,21 @@ impl SinksConfig {
         found.into_result()
     }
 
-    /// Returns when deliveries to `sink` are tried again: by its own `retry`, or by the worker's settings.
+    /// Returns when deliveries to `sink` are tried again: by its own `retry`, or by the worker's settings;
+    /// `http` has waits of its own where neither says anything.
     pub(crate) fn schedule_of(&self, sink: &SinkName, worker: &processor::Config) -> Result<Schedule, Vec<Invalid>> {
         self.schedule(sink.as_str(), worker)
     }
 
     fn schedule(&self, sink: &str, worker: &processor::Config) -> Result<Schedule, Vec<Invalid>> {
         let Some(retry) = self.retry.get(sink) else {
-            return Ok(worker.schedule());
+            let schedule = worker.schedule();
+            let unsaid = schedule == processor::Config::default().schedule();
+            return Ok(if sink == "http" && unsaid {
+                Schedule::Steps(HTTP_STEPS.to_vec())
+            } else {
+                schedule
+            });
         };
         let schedule = retry.schedule(worker);
         schedule.map_err(|found| within(&format!("sinks.{sink}.retry"), found))

@@ -159,6 +159,32 @@ fn a_sink_has_its_own_settings_and_its_own_schedule() {
 }
 
 #[test]
+fn the_sink_http_goes_on_for_hours_unless_the_configuration_says_when() {
+    let of = |yaml: &str, sink: &'static str| {
+        let config = parse(yaml, "f.yaml", HashMap::new()).expect("valid");
+        let name = schemas::name::SinkName::new(sink).expect("valid");
+        config.sinks.schedule_of(&name, &config.processor).expect("valid")
+    };
+    let default = of("sinks: { http: {}, topic: {} }", "http");
+    let hours = default.span().as_secs() / 3600;
+    assert_eq!((default.max_attempts(), hours), (9, 4));
+    let topic = of("sinks: { http: {}, topic: {} }", "topic");
+    assert_eq!(topic, processor::Config::default().schedule());
+    let said = of("processor: { retry_base_ms: 50 }\nsinks: { http: {} }", "http");
+    assert_eq!(said.max_attempts(), 8);
+    let error = parse(
+        "{ event_log: { retention_hours: 3 }, sinks: { http: {} } }",
+        "f.yaml",
+        HashMap::new(),
+    );
+    let error = error.expect_err("kept for less than the waits").to_string();
+    assert!(
+        error.contains("`sinks.http.retry` tries a delivery again for 5 hours"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_mistake_in_a_sink_or_its_schedule_is_named_with_its_place() {
     for (yaml, place, expected) in [
         (

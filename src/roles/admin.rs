@@ -34,7 +34,7 @@ impl Bound {
         let admin = Admin {
             metrics: std::mem::take(&mut base.metrics),
             checks: std::mem::take(&mut base.checks),
-            shutdown: base.shutdown.clone(),
+            asked_to_end: base.ending.asked.clone(),
         };
         let task = tokio::spawn(admin::serve(admin, self.port, ended.clone()));
         Running { task, ended }

@@ -68,6 +68,13 @@ impl Bound {
             Ok(())
         });
 
+        let (asked, service) = (base.ending.asked.clone(), Arc::clone(&self.service));
+        // Ends with the process: it is always asked to end before its tasks are.
+        tokio::spawn(async move {
+            asked.cancelled().await;
+            service.close_connections();
+        });
+
         let shutdown = base.shutdown.clone();
         base.tasks.spawn(async move {
             let drained = ingest::serve(self.service, self.port, shutdown).await;

@@ -25,7 +25,8 @@ use crate::cli::{DevArgs, ProcessArgs, RoleArgs};
 use crate::config::{self, Loaded, Topics};
 use crate::{assemble, limits, telemetry};
 
-pub(crate) use lifetime::asked_to_end;
+use lifetime::Ending;
+pub(crate) use lifetime::{CutOff, asked_to_end};
 
 /// Runs everything in one process on local disk.
 pub(crate) async fn dev(args: DevArgs) -> anyhow::Result<()> {
@@ -34,6 +35,7 @@ pub(crate) async fn dev(args: DevArgs) -> anyhow::Result<()> {
         ingest: true,
         process: Some(Vec::new()),
         make_topics: true,
+        hangup_ends: lifetime::in_terminal(),
     };
     run(loaded, roles).await
 }
@@ -44,6 +46,7 @@ pub(crate) async fn ingest(args: RoleArgs) -> anyhow::Result<()> {
         ingest: true,
         process: None,
         make_topics: false,
+        hangup_ends: false,
     };
     run(config::load(&args.file.config)?, roles).await
 }
@@ -54,6 +57,7 @@ pub(crate) async fn process(args: ProcessArgs) -> anyhow::Result<()> {
         ingest: false,
         process: Some(args.sinks),
         make_topics: false,
+        hangup_ends: false,
     };
     run(config::load(&args.file.config)?, roles).await
 }
@@ -65,6 +69,8 @@ struct Roles {
     process: Option<Vec<SinkName>>,
     /// A journal is created at start; topics of a cluster are created by `forebay migrate` only.
     make_topics: bool,
+    /// A hangup ends it, because it belongs to a terminal; otherwise it is only logged.
+    hangup_ends: bool,
 }
 
 /// What the roles of one process share.
@@ -76,7 +82,9 @@ struct Base {
     log: Arc<dyn EventLog>,
     /// Cancelled when the log is available and its topics are as specified.
     log_ready: CancellationToken,
-    /// Cancelled when the process is asked to end.
+    /// What is cancelled when the process is asked to end.
+    ending: Ending,
+    /// Cancelled when the drain begins.
     shutdown: CancellationToken,
     metrics: Metrics,
     checks: Vec<(String, Check)>,
@@ -94,12 +102,14 @@ impl Base {
         let mut metrics = Metrics::default();
         register_process_metrics(&mut metrics);
         let event_log = &loaded.config.event_log;
+        let ending = Ending::new();
         Ok(Self {
             topics: event_log.topics()?,
             specs: event_log.topic_specs()?,
             log: assemble::event_log(event_log, &mut metrics).await?,
             log_ready: CancellationToken::new(),
-            shutdown: CancellationToken::new(),
+            shutdown: ending.shutdown.clone(),
+            ending,
             registry,
             loaded,
             metrics,
@@ -125,6 +135,11 @@ async fn run(loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
         None => None,
     };
 
+    let ending = base.ending.clone();
+    let delay = Duration::from_millis(base.loaded.config.ingest.shutdown_delay_ms);
+    let delay = if roles.ingest { delay } else { Duration::ZERO };
+    let signals = tokio::spawn(ending.clone().on_signals(delay, roles.hangup_ends));
+
     event_log::prepare(&mut base, roles.make_topics).await?;
     if let Some(ingest) = ingest {
         ingest.spawn(&mut base);
@@ -133,14 +148,21 @@ async fn run(loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
         process.spawn(&mut base);
     }
     let admin = admin.spawn(&mut base);
-    let signals = tokio::spawn(lifetime::end_on_signal(base.shutdown.clone()));
 
-    let result = lifetime::supervise(base.tasks, &base.shutdown).await;
-    if let Err(error) = base.log.flush(Duration::from_secs(5)).await {
-        warn!(%error, "the event log was not flushed");
-    }
+    let (tasks, log, shutdown) = (base.tasks, base.log, base.shutdown);
+    let drained = async move {
+        let result = lifetime::supervise(tasks, &shutdown).await;
+        if let Err(error) = log.flush(Duration::from_secs(5)).await {
+            warn!(%error, "the event log was not flushed");
+        }
+        admin.end().await?;
+        result
+    };
+    let result = tokio::select! {
+        result = drained => result,
+        () = ending.cut_off() => return Err(CutOff.into()),
+    };
     signals.abort();
-    admin.end().await?;
     info!("stopped");
     result
 }

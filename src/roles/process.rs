@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use schemas::endpoint::EndpointDirectory;
 use schemas::name::SinkName;
+use tracing::info;
 
 use super::workers::{SinkWorker, deliver, sink_check, worker_check, workers};
-use super::{Base, event_log};
+use super::{Base, event_log, lifetime};
 use crate::assemble;
 
 /// The workers, not yet started.
@@ -50,6 +51,12 @@ impl Process {
             base.checks.push((format!("worker {}", sink.name()), check));
         }
         if !self.workers.is_empty() {
+            let sinks: Vec<&str> = self.workers.iter().map(|(sink, _)| sink.name().as_str()).collect();
+            info!(
+                version = lifetime::VERSION,
+                sinks = sinks.join(", "),
+                "delivering events"
+            );
             base.tasks
                 .spawn(deliver(self.workers, base.log_ready.clone(), base.shutdown.clone()));
         }

@@ -10,6 +10,7 @@ mod bad_input;
 mod commands;
 mod end_to_end;
 mod exposition;
+mod night;
 mod output;
 mod pages;
 mod progress;

@@ -20,7 +20,8 @@ pub struct Config {
     /// The most bytes of records that a sink is handed at once; one larger record goes alone. Default 4 MiB.
     pub batch_max_bytes: usize,
     /// How many records of one partition may be in flight: read, but not settled. While some wait for their next
-    /// attempt, later ones are still delivered, up to this bound. Default 2 000.
+    /// attempt, later ones are still delivered, up to this bound; then those that have waited for two minutes are given
+    /// up. Default 2 000.
     pub window_records: usize,
     /// The same in bytes; reading stops once it is exceeded. Default 16 MiB.
     pub window_bytes: usize,

@@ -4,6 +4,8 @@
 //! Deliveries of one sequence (equal partition key and target) go out in order: the first that waits for a retry holds
 //! back the rest of its sequence, and no other sequence.
 
+mod waiting;
+
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
@@ -61,6 +63,8 @@ pub(crate) struct Picked {
 #[derive(Debug)]
 struct Unsettled {
     size: usize,
+    /// When it was read.
+    read: Instant,
     received: Option<Timestamp>,
 }
 
@@ -126,7 +130,7 @@ impl Flight {
         self.progress.seen(record.offset, work.len());
         if !work.is_empty() {
             let size = record.record.size_bytes();
-            self.unsettled.insert(record.offset, Unsettled { size, received: None });
+            self.unsettled.insert(record.offset, Unsettled { size, read: now, received: None });
             self.deliveries.insert(record.offset, work.len());
             self.bytes += size;
         }

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::PartitionTask;
 use crate::error::WorkerError;
 use crate::flight::GivenUp;
+use crate::troubles::Trouble;
 
 impl PartitionTask {
     /// Decodes and routes what was read. Returns false if the reader has ended.
@@ -25,19 +26,14 @@ impl PartitionTask {
             Ok(None) => return Ok(false),
             Err(LogError::Unavailable(reason)) => {
                 self.read_failures += 1;
-                if self.read_failures == 1 {
-                    tracing::warn!(sink = %self.shared.sink.name(), partition = %self.partition, error = reason,
-                        "event log unavailable, reading again until it is back");
-                }
+                self.shared.troubles.met(Trouble::Log, &reason);
                 self.read_after = Instant::now() + self.backoff(self.read_failures);
                 return Ok(true);
             }
             Err(error) => return Err(error.into()),
         };
-        if self.read_failures > 0 {
-            tracing::info!(sink = %self.shared.sink.name(), partition = %self.partition, "event log is back");
-            self.read_failures = 0;
-        }
+        self.read_failures = 0;
+        self.shared.troubles.over(Trouble::Log);
         let now = Instant::now();
         self.shared.status.moved(&self.partition);
         for record in records {
@@ -73,8 +69,9 @@ impl PartitionTask {
                     self.shared.metrics.undecodable.inc();
                     let reason = error.to_string();
                     self.note(true, &reason)?;
-                    tracing::warn!(sink = %self.shared.sink.name(), partition = %self.partition,
-                        offset = record.offset.0, error = reason, "record is not an event: dead letter");
+                    self.shared
+                        .troubles
+                        .not_an_event(&self.partition, record.offset, &reason);
                     self.flight.add_undecodable(&record, reason, now);
                     // The best that is known of what is no event.
                     self.flight.received(record.offset, Timestamp::now());

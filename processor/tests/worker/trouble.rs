@@ -19,10 +19,10 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 /// Keeps every line.
 #[derive(Debug, Default, Clone)]
-struct Lines(Arc<Mutex<Vec<(Level, String)>>>);
+pub(crate) struct Lines(Arc<Mutex<Vec<(Level, String)>>>);
 
 impl Lines {
-    fn of(&self, level: Level) -> Vec<String> {
+    pub(crate) fn of(&self, level: Level) -> Vec<String> {
         let lines = self.0.lock().expect("no panic");
         lines
             .iter()
