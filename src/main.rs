@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::cli::{Cli, Command};
-use crate::commands::{check, connect, demo, normalize, progress, rules, send, tail, verify};
+use crate::commands::{check, connect, demo, normalize, papers, progress, rules, send, tail, verify};
 use crate::output::Printer;
 
 #[global_allocator]
@@ -56,7 +56,7 @@ async fn program() -> (ExitCode, bool) {
     let cut_off = result.as_ref().is_err_and(|error| error.is::<roles::CutOff>());
     let code = ExitCode::from(match (result, written) {
         (Ok(()), Ok(())) => 0,
-        // 2 for what the caller has to fix before trying again, as clap does; 1 for everything else.
+        // As `forebay --help` says: 2 for what the caller has to fix before trying again, as clap does; 1 for everything else.
         (Err(error), Ok(())) if error.is::<config::ConfigError>() => 2,
         (Err(error), Ok(())) if error.is::<rules::Incomplete>() => 3,
         _ => 1,
@@ -79,5 +79,7 @@ async fn run(cli: Cli, out: &mut Printer) -> anyhow::Result<()> {
         Command::Sources(args) => connect::sources(args, out).await,
         Command::Rules(args) => rules::rules(args, out).await,
         Command::Progress(args) => progress::progress(args, out).await,
+        Command::Completion(args) => papers::completion(&args, out),
+        Command::Man(args) => papers::man(&args, out),
     }
 }

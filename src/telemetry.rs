@@ -7,6 +7,7 @@ use schemas::spelling::did_you_mean;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{ConfigError, LogFormat, Logging};
+use crate::output::{self, Stream};
 
 /// Starts logging. librdkafka and sqlx talk through it too.
 pub(crate) fn start(logging: &Logging) -> Result<(), ConfigError> {
@@ -20,7 +21,7 @@ pub(crate) fn start(logging: &Logging) -> Result<(), ConfigError> {
     let started = match logging.format {
         LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
         LogFormat::Auto if !terminal => subscriber.json().flatten_event(true).try_init(),
-        LogFormat::Auto | LogFormat::Text => subscriber.with_ansi(terminal).try_init(),
+        LogFormat::Auto | LogFormat::Text => subscriber.with_ansi(output::colour(Stream::Error)).try_init(),
     };
     // Only a second start in one process can fail, and then the first one serves.
     drop(started);

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use rules::import::{Dialect, import};
+use serde_json::json;
 
 use super::send;
-use crate::cli::{RulesArgs, RulesCommand, RulesImportArgs, RulesOf};
+use crate::cli::{Output, RulesArgs, RulesCommand, RulesImportArgs, RulesOf};
 use crate::config::ConfigError;
 use crate::output;
 use crate::output::Printer;
@@ -58,14 +59,19 @@ fn import_rules(args: &RulesImportArgs, out: &mut Printer) -> anyhow::Result<()>
             written.with_context(|| format!("cannot make `{}`", file.display()))?;
         }
     }
-    for remark in &imported.remarks {
-        output::remark(remark);
+    let lost = imported.rules - imported.whole;
+    match args.report {
+        Output::Pretty => imported.remarks.iter().for_each(|remark| output::remark(remark)),
+        Output::Json => {
+            let (rules, whole, remarks) = (imported.rules, imported.whole, &imported.remarks);
+            output::remark(&json!({ "rules": rules, "whole": whole, "lost": lost, "remarks": remarks }).to_string());
+        }
     }
     if imported.complete() {
         return Ok(());
     }
     Err(Incomplete {
-        lost: imported.rules - imported.whole,
+        lost,
         rules: imported.rules,
     }
     .into())

@@ -65,6 +65,9 @@ pub struct Config {
     pub read_ahead_bytes: u32,
     /// How long to wait for the cluster's answer when joining, checking topics and looking up progress.
     pub request_timeout_ms: u64,
+    /// Whether nothing is published, so that no right to is asked for; see [`connect_to_read`](super::KafkaLog::connect_to_read).
+    #[serde(skip)]
+    pub reads_only: bool,
 }
 
 impl Default for Config {
@@ -78,6 +81,7 @@ impl Default for Config {
             queue_max_records: 50_000,
             read_ahead_bytes: 4 * 1024 * 1024,
             request_timeout_ms: 5000,
+            reads_only: false,
         }
     }
 }
@@ -183,7 +187,8 @@ impl Config {
         let message_max = (self.max_record_bytes + FRAMING_BYTES).max(1_000_000);
         config.set("message.max.bytes", message_max.to_string());
         config.set("acks", "all");
-        config.set("enable.idempotence", "true");
+        // An idempotent producer asks for an id at once, to which a mere reader may have no right.
+        config.set("enable.idempotence", if self.reads_only { "false" } else { "true" });
         // As Java clients do: equal keys go to one partition, whichever client writes.
         config.set("partitioner", "murmur2_random");
         Ok(config)
@@ -256,6 +261,20 @@ pub(super) mod tests {
                 .collect(),
             ..Config::default()
         }
+    }
+
+    #[test]
+    fn who_only_reads_asks_for_no_id_of_a_producer() {
+        let reader = Config {
+            reads_only: true,
+            ..config(&[])
+        };
+        let idempotence = |config: &Config| {
+            let options = config.producer().expect("options");
+            options.get("enable.idempotence").map(str::to_owned)
+        };
+        assert_eq!(idempotence(&reader).as_deref(), Some("false"));
+        assert_eq!(idempotence(&config(&[])).as_deref(), Some("true"));
     }
 
     #[test]

@@ -79,6 +79,17 @@ impl KafkaLog {
         Ok(Self { publisher })
     }
 
+    /// The same for one who publishes nothing: it needs no right to write.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub fn connect_to_read(config: Config) -> Result<Self, LogError> {
+        Self::connect(Config {
+            reads_only: true,
+            ..config
+        })
+    }
+
     /// The log's metrics.
     pub fn metrics(&self) -> &Metrics {
         self.publisher.metrics()
