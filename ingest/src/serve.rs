@@ -26,7 +26,9 @@ pub struct Drained {
 /// Serves webhooks on `listener` until `shutdown`, then finishes what has begun: idle connections close at once, requests
 /// that have begun are answered, for at most `drain_timeout_ms`.
 pub async fn serve(ingest: Arc<Ingest>, listener: TcpListener, shutdown: CancellationToken) -> Drained {
-    let settings = ingest.config.server();
+    let settings = ingest.config.server(&ingest.proxies);
+    // Served once; were it twice, the health path would go by the first.
+    let _first = ingest.shutdown.set(shutdown.clone());
     let (routes, metrics, accepting) = (ingest.routes(), ingest.metrics.server.clone(), &ingest.accepting);
     let serving = net::server::serve(routes, &settings, metrics, listener, shutdown, accepting);
     let forgetting = async {

@@ -64,7 +64,8 @@ impl Config {
 
     fn registry_with(&self, checks: &control::Checks<'_>) -> Result<control::Registry, Vec<Invalid>> {
         let (sources, endpoints) = (self.sources.clone(), self.endpoints.clone());
-        control::Registry::new(sources, endpoints, self.ingest.max_body_bytes, checks)
+        let registry = control::Registry::new(sources, endpoints, self.ingest.max_body_bytes, checks)?;
+        Ok(registry.with_base_path(&self.ingest.base_path))
     }
 
     /// A replay finds the receipts of everything that the log still has, or it stores events without a time of their own

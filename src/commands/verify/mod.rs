@@ -11,7 +11,7 @@ use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use ingest::normalize::Reply;
 use ingest::{Captured, Step, Verdict};
 use net::server::HEADERS;
-use schemas::source::{Source, SourceDirectory as _};
+use schemas::source::{INGEST_PREFIX, Source, SourceDirectory as _};
 use schemas::time::Timestamp;
 
 use super::send;
@@ -30,10 +30,16 @@ pub(crate) async fn verify(args: VerifyArgs, out: &mut Printer) -> anyhow::Resul
         None => config::load_dev(None, Path::new("forebay-data"))?,
     };
     let registry = assemble::registry(&loaded)?;
+    let base_path = loaded.config.ingest.base_path.as_str();
     let id = args
         .source
         .as_ref()
-        .map_or_else(|| captured.source_id(), |id| id.as_str());
+        .map_or_else(|| captured.source_id(base_path), |id| id.as_str());
+    if id.is_empty() {
+        bail!(ConfigError(format!(
+            "the path of the request is not one of ours, which begin with `{base_path}{INGEST_PREFIX}`: name a source with --source"
+        )));
+    }
     let source = registry.find(id).ok_or_else(|| {
         ConfigError(format!(
             "{} has no source `{id}`, which {}; name one with --source",
