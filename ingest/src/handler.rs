@@ -248,3 +248,32 @@ async fn is_accepting(State(ingest): State<Arc<Ingest>>) -> Response {
     let ending = ingest.shutdown.get().is_some_and(CancellationToken::is_cancelled);
     health(!ending)
 }
+
+#[cfg(test)]
+mod tests {
+    use harness::directory::Sources as Directory;
+    use harness::publish_log::{Mode, TestLog};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_load_balancer_learns_of_the_shutdown_and_of_nothing_else() {
+        let log = Arc::new(TestLog::new(Mode::Hold));
+        let topic = TopicName::new("forebay.events").expect("valid");
+        let ingest = Ingest::new(
+            Config::default(),
+            Directory::new([]),
+            log,
+            topic,
+            &mut Registry::default(),
+        );
+        let ingest = ingest.expect("good settings");
+        let status = async || is_accepting(State(Arc::clone(&ingest))).await.status().as_u16();
+        assert_eq!(status().await, 200, "it does not serve yet");
+        let shutdown = CancellationToken::new();
+        ingest.shutdown.set(shutdown.clone()).expect("the first");
+        assert_eq!(status().await, 200, "although the event log acknowledges nothing");
+        shutdown.cancel();
+        assert_eq!(status().await, 503);
+    }
+}

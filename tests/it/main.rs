@@ -12,6 +12,7 @@ mod end_to_end;
 mod output;
 mod pages;
 mod progress;
+mod proxied;
 mod raw;
 mod rights;
 mod rules;
