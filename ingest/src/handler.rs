@@ -7,7 +7,8 @@
 //! source that does not exist get the same answer at the same moment.
 
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::body::Body;
@@ -24,7 +25,6 @@ use schemas::setting::Invalid;
 use schemas::source::{INGEST_PREFIX, SourceDirectory};
 use schemas::time::Timestamp;
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::field::display;
 
@@ -53,8 +53,8 @@ pub struct Ingest {
     pub(crate) topic: TopicName,
     pub(crate) enveloper: Enveloper,
     pub(crate) in_flight: Arc<Semaphore>,
-    /// The shutdown of [`serve`](crate::serve()), once it serves.
-    pub(crate) shutdown: OnceLock<CancellationToken>,
+    /// Whether the process will end soon.
+    closing: AtomicBool,
     base_path: Arc<str>,
     pub(crate) proxies: TrustedProxies,
     sources: Sources,
@@ -94,13 +94,18 @@ impl Ingest {
             in_flight: Arc::new(Semaphore::new(config.max_in_flight.min(Semaphore::MAX_PERMITS))),
             budget: Budget::new(config.max_buffered_bytes, metrics.buffered_bytes.clone()),
             accepting: TaskTracker::new(),
-            shutdown: OnceLock::new(),
+            closing: AtomicBool::new(false),
             base_path: config.base_path.as_str().into(),
             proxies,
             metrics,
             config,
             clock,
         }))
+    }
+
+    /// From now on the health path answers 503, because the process will end soon.
+    pub fn close_connections(&self) {
+        self.closing.store(true, Ordering::Relaxed);
     }
 
     /// All routes of this listener.
@@ -245,8 +250,7 @@ async fn nothing_here(State(ingest): State<Arc<Ingest>>, request: Request) -> Re
 /// For load balancers, which ask the public port. Says nothing of the event log: if it is unavailable, every replica has it
 /// unavailable, and a load balancer without replicas would answer worse than they do.
 async fn is_accepting(State(ingest): State<Arc<Ingest>>) -> Response {
-    let ending = ingest.shutdown.get().is_some_and(CancellationToken::is_cancelled);
-    health(!ending)
+    health(!ingest.closing.load(Ordering::Relaxed))
 }
 
 #[cfg(test)]
@@ -269,11 +273,8 @@ mod tests {
         );
         let ingest = ingest.expect("good settings");
         let status = async || is_accepting(State(Arc::clone(&ingest))).await.status().as_u16();
-        assert_eq!(status().await, 200, "it does not serve yet");
-        let shutdown = CancellationToken::new();
-        ingest.shutdown.set(shutdown.clone()).expect("the first");
         assert_eq!(status().await, 200, "although the event log acknowledges nothing");
-        shutdown.cancel();
+        ingest.close_connections();
         assert_eq!(status().await, 503);
     }
 }

@@ -1,5 +1,6 @@
 //! Ingest on a listener, from its first connection to an orderly end.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,8 +28,12 @@ pub struct Drained {
 /// that have begun are answered, for at most `drain_timeout_ms`.
 pub async fn serve(ingest: Arc<Ingest>, listener: TcpListener, shutdown: CancellationToken) -> Drained {
     let settings = ingest.config.server(&ingest.proxies);
-    // Served once; were it twice, the health path would go by the first.
-    let _first = ingest.shutdown.set(shutdown.clone());
+    let asked = shutdown.clone();
+    let closing = async {
+        asked.cancelled().await;
+        ingest.close_connections();
+        pending::<()>().await;
+    };
     let (routes, metrics, accepting) = (ingest.routes(), ingest.metrics.server.clone(), &ingest.accepting);
     let serving = net::server::serve(routes, &settings, metrics, listener, shutdown, accepting);
     let forgetting = async {
@@ -40,6 +45,7 @@ pub async fn serve(ingest: Arc<Ingest>, listener: TcpListener, shutdown: Cancell
     let served = tokio::select! {
         served = serving => served,
         () = forgetting => unreachable!("it has no end"),
+        () = closing => unreachable!("it has no end"),
     };
     Drained {
         connections_cut_off: served.connections_cut_off,

@@ -28,7 +28,7 @@ use super::per_ip::PerIp;
 use super::proxies::{Peer, TrustedProxies};
 use super::proxy_header::{self, Beginning};
 use super::watch::{Limits, Watch};
-use super::{HttpService, Metrics, Settings};
+use super::{ByReason, HttpService, Metrics, Settings};
 
 /// What all connections share.
 #[derive(Debug)]
@@ -133,7 +133,10 @@ impl<S: HttpService> Server<S> {
 
     /// Counts and logs a connection that is closed without an answer.
     fn refuse(&self, peer: IpAddr, reason: &str) {
-        self.metrics.malformed.inc();
+        let reason_label = ByReason {
+            reason: "no_proxy_header",
+        };
+        self.metrics.malformed.get_or_create(&reason_label).inc();
         if let Some(held_back) = self.throttle.allow(Timestamp::now()) {
             tracing::info!(client = %peer, reason, held_back, "a connection was closed");
         }
@@ -141,11 +144,11 @@ impl<S: HttpService> Server<S> {
 
     /// Counts and logs a request that the HTTP library answers by itself. Resets and the like are not among them, nor what is
     /// malformed on HTTP/2, which ends a stream or the connection by that protocol's own errors.
-    fn note_malformed(&self, client: IpAddr, error: &(dyn Error + Send + Sync + 'static)) {
+    fn note_malformed(&self, client: IpAddr, error: &(dyn Error + 'static)) {
+        self.metrics.failed(error);
         let Some(error) = error.downcast_ref::<hyper::Error>().filter(|error| error.is_parse()) else {
             return;
         };
-        self.metrics.malformed.inc();
         let Some(held_back) = self.throttle.allow(Timestamp::now()) else {
             return;
         };

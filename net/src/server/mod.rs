@@ -4,6 +4,7 @@
 mod bounds;
 mod connection;
 mod guarded;
+mod metrics;
 mod per_ip;
 mod proxies;
 mod proxy_header;
@@ -19,8 +20,6 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::gauge::Gauge;
 use schemas::throttle::LogThrottle;
 use schemas::time::Timestamp;
 use tokio::net::{TcpListener, TcpStream};
@@ -33,6 +32,7 @@ use tower_service::Service;
 use connection::Server;
 
 pub use bounds::HEADERS;
+pub use metrics::{ByReason, Metrics};
 pub use proxies::{Peer, TrustedProxies};
 
 /// What a server does to connections. None of it depends on what is served.
@@ -58,20 +58,6 @@ pub struct Settings {
     pub write_timeout: Duration,
     /// How long requests may go on after the shutdown began.
     pub drain_timeout: Duration,
-}
-
-/// What a server counts. Clones share their values; whoever serves registers them under its own names.
-#[derive(Debug, Clone, Default)]
-pub struct Metrics {
-    /// Open connections.
-    pub connections: Gauge,
-    /// Connections that could not be accepted.
-    pub accept_errors: Counter,
-    /// Connections closed because the client was silent or slow.
-    pub timed_out_connections: Counter,
-    /// Connections that ended because what came over them was malformed: an HTTP/1 request that cannot be read, or has too large a
-    /// head, or no valid header of the PROXY protocol. None of it reached the service.
-    pub malformed: Counter,
 }
 
 /// A service that can be served: every `tower` service of HTTP that can be cloned, such as a router of `axum`.

@@ -66,15 +66,16 @@ async fn answered(address: SocketAddr, bytes: &[u8]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// Waits until so many connections ended because of what came over them.
-async fn malformed(metrics: &Metrics, expected: u64) {
+/// Waits until all connections have ended, and so many of them for that reason.
+async fn ended(metrics: &Metrics, reason: &'static str, expected: u64) {
+    let count = || metrics.malformed.get_or_create(&ByReason { reason }).get();
     let waiting = async {
-        while metrics.connections.get() > 0 || metrics.malformed.get() < expected {
+        while metrics.connections.get() > 0 || count() < expected {
             sleep(Duration::from_millis(5)).await;
         }
     };
     let _in_time = timeout(Duration::from_secs(20), waiting).await;
-    assert_eq!(metrics.malformed.get(), expected);
+    assert_eq!(count(), expected, "{reason}");
 }
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
@@ -84,18 +85,18 @@ async fn what_the_http_library_refuses_is_counted_and_what_clients_break_off_is_
     let (address, metrics) = start(None).await;
     assert!(answered(address, GET.as_bytes()).await.ends_with("127.0.0.1"));
     drop(TcpStream::connect(address).await.expect("it listens"));
-    malformed(&metrics, 0).await;
+    ended(&metrics, "not_http", 0).await;
 
     let many = format!("GET / HTTP/1.1\r\nHost: h\r\n{}\r\n", "X: y\r\n".repeat(HEADERS + 1));
-    for (index, (request, status)) in (1..).zip([
-        ("nonsense\r\n\r\n", "HTTP/1.1 400"),
-        ("GET / HTTP/1.1\r\nHost : h\r\n\r\n", "HTTP/1.1 400"),
-        (many.as_str(), "HTTP/1.1 431"),
-        ("\u{16}\u{3}\u{1}\u{2}", "HTTP/1.1 400"),
-    ]) {
+    for (request, status, reason, count) in [
+        ("nonsense\r\n\r\n", "HTTP/1.1 400", "not_http", 1),
+        ("GET / HTTP/1.1\r\nHost : h\r\n\r\n", "HTTP/1.1 400", "not_http", 2),
+        (many.as_str(), "HTTP/1.1 431", "head_too_large", 1),
+        ("\u{16}\u{3}\u{1}\u{2}", "HTTP/1.1 400", "not_http", 3),
+    ] {
         let answer = answered(address, request.as_bytes()).await;
         assert!(answer.starts_with(status), "{request:?}: {answer}");
-        malformed(&metrics, index).await;
+        ended(&metrics, reason, count).await;
     }
 }
 
@@ -121,9 +122,9 @@ async fn the_client_is_the_one_that_a_trusted_proxy_names() {
         assert!(answer.ends_with(client), "{}: {answer}", header.escape_ascii());
     }
     drop(TcpStream::connect(address).await.expect("it listens"));
-    malformed(&metrics, 0).await;
+    ended(&metrics, "no_proxy_header", 0).await;
     assert_eq!(answered(address, GET.as_bytes()).await, "", "closed without an answer");
-    malformed(&metrics, 1).await;
+    ended(&metrics, "no_proxy_header", 1).await;
 
     let (elsewhere, metrics) = start(Some("192.0.2.0/24")).await;
     let header = format!("PROXY TCP4 198.51.100.1 10.0.0.1 4711 80\r\n{GET}");
@@ -132,5 +133,5 @@ async fn the_client_is_the_one_that_a_trusted_proxy_names() {
         "",
         "not from a trusted proxy"
     );
-    malformed(&metrics, 1).await;
+    ended(&metrics, "no_proxy_header", 1).await;
 }
