@@ -1,5 +1,6 @@
 //! Ingest on a listener, from its first connection to an orderly end.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +27,13 @@ pub struct Drained {
 /// Serves webhooks on `listener` until `shutdown`, then finishes what has begun: idle connections close at once, requests
 /// that have begun are answered, for at most `drain_timeout_ms`.
 pub async fn serve(ingest: Arc<Ingest>, listener: TcpListener, shutdown: CancellationToken) -> Drained {
-    let settings = ingest.config.server();
+    let settings = ingest.config.server(&ingest.proxies);
+    let asked = shutdown.clone();
+    let closing = async {
+        asked.cancelled().await;
+        ingest.close_connections();
+        pending::<()>().await;
+    };
     let (routes, metrics, accepting) = (ingest.routes(), ingest.metrics.server.clone(), &ingest.accepting);
     let serving = net::server::serve(routes, &settings, metrics, listener, shutdown, accepting);
     let forgetting = async {
@@ -38,6 +45,7 @@ pub async fn serve(ingest: Arc<Ingest>, listener: TcpListener, shutdown: Cancell
     let served = tokio::select! {
         served = serving => served,
         () = forgetting => unreachable!("it has no end"),
+        () = closing => unreachable!("it has no end"),
     };
     Drained {
         connections_cut_off: served.connections_cut_off,

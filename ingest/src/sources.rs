@@ -205,6 +205,7 @@ mod tests {
             url_secrets: Vec::new(),
             verify_token: None,
             utc_offset_minutes: None,
+            base_path: String::new(),
             max_body_bytes: 1,
         })
     }

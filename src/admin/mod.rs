@@ -42,6 +42,7 @@ pub(crate) struct Admin {
 const SETTINGS: Settings = Settings {
     max_connections: 256,
     max_connections_per_ip: None,
+    proxy_protocol: None,
     max_header_bytes: 16 * 1024,
     first_byte_timeout: Duration::from_secs(5),
     header_timeout: Duration::from_secs(5),

@@ -67,7 +67,8 @@ impl Config {
 
     fn registry_with(&self, checks: &control::Checks<'_>) -> Result<control::Registry, Vec<Invalid>> {
         let (sources, endpoints) = (self.sources.clone(), self.endpoints.clone());
-        control::Registry::new(sources, endpoints, self.ingest.max_body_bytes, checks)
+        let registry = control::Registry::new(sources, endpoints, self.ingest.max_body_bytes, checks)?;
+        Ok(registry.with_base_path(&self.ingest.base_path))
     }
 
     /// Two ports of one process; port 0 is any free one.

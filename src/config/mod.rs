@@ -13,6 +13,7 @@ mod warnings;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use net::client::PROXY_VARIABLES;
 use schemas::secret::Secret;
 use schemas::setting::Invalid;
 use serde::Deserialize;
@@ -228,6 +229,12 @@ pub(crate) fn secret_from_environment(name: &str) -> Result<Option<Secret>, Conf
         ))
     })?;
     Ok(Some(Secret::new(content.trim_end_matches(['\r', '\n']))))
+}
+
+/// Those of the variables that name a proxy which are set, and not to nothing.
+pub(crate) fn proxy_variables() -> Vec<&'static str> {
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    PROXY_VARIABLES.into_iter().filter(is_set).collect()
 }
 
 #[cfg(test)]

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use net::client::proxy_warning;
 use schemas::endpoint::EndpointDirectory;
 use schemas::name::SinkName;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::workers::{SinkWorker, deliver, sink_check, worker_check, workers};
 use super::{Base, event_log, lifetime};
-use crate::assemble;
+use crate::{assemble, config};
 
 /// The workers, not yet started.
 pub(super) struct Process {
@@ -23,6 +24,11 @@ impl Process {
         let sinks = &base.loaded.config.sinks;
         sinks.check().map_err(|found| base.loaded.refuse(&found))?;
         let endpoints: Arc<dyn EndpointDirectory> = Arc::clone(&base.registry) as _;
+        if !endpoints.endpoints().is_empty()
+            && let Some(warning) = proxy_warning(&config::proxy_variables())
+        {
+            warn!("{warning}");
+        }
         let destinations = assemble::Configured {
             sinks,
             topics: &base.topics,

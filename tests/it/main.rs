@@ -16,6 +16,7 @@ mod output;
 mod pages;
 mod papers;
 mod progress;
+mod proxied;
 mod raw;
 mod rights;
 mod rules;

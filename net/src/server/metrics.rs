@@ -25,7 +25,8 @@ pub struct ByClass {
 /// The label of what is not a request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ByReason {
-    /// `not_http`, answered 400, or `head_too_large`, answered 431.
+    /// `not_http`, answered 400; `head_too_large`, answered 431; or `no_proxy_header`, closed without an answer: no valid header of
+    /// the PROXY protocol from a trusted proxy.
     pub reason: &'static str,
 }
 
@@ -38,10 +39,10 @@ pub struct Metrics {
     pub accept_errors: Counter,
     /// Connections closed because the client was silent or slow.
     pub timed_out_connections: Counter,
-    /// From the first byte of a request's head (HTTP/1) or its complete head (HTTP/2) to the status of its answer, seconds.
+    /// From the first byte of a request (HTTP/1) or its complete head (HTTP/2) to the status of its answer, seconds.
     pub request_seconds: Family<ByClass, Histogram, fn() -> Histogram>,
-    /// What the HTTP library answers by itself, so that no service sees it. HTTP/1 only: on HTTP/2 the library answers a head
-    /// that is too large on its stream, and reports it to no one.
+    /// What no service sees, because the HTTP library answers it by itself or it has no PROXY protocol header. Of HTTP/1 only: on
+    /// HTTP/2 the library answers a head that is too large on its stream, and reports it to no one.
     pub malformed: Family<ByReason, Counter>,
 }
 
@@ -116,6 +117,7 @@ mod tests {
     const SETTINGS: Settings = Settings {
         max_connections: 8,
         max_connections_per_ip: None,
+        proxy_protocol: None,
         max_header_bytes: 8192,
         first_byte_timeout: Duration::from_secs(10),
         header_timeout: Duration::from_secs(10),

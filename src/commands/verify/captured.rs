@@ -213,7 +213,7 @@ mod tests {
             let (captured, remark) = read(bytes).expect("a request");
             assert_eq!(remark, None);
             assert_eq!(captured.headers.get(HOST).map(HeaderValue::as_bytes), Some(&b"h"[..]));
-            assert_eq!(captured.source_id(), "a");
+            assert_eq!(captured.source_id(""), "a");
             assert_eq!(captured.target, "/in/a/secret?x=1");
             assert_eq!(captured.headers.get("x-a").map(HeaderValue::as_bytes), Some(&b"b"[..]));
             assert_eq!(captured.method, Method::POST);

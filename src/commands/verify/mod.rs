@@ -6,13 +6,13 @@ use std::iter;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use http::Method;
 use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use ingest::normalize::Reply;
 use ingest::{Captured, Explanation, Step, Verdict};
 use net::server::HEADERS;
-use schemas::source::{Source, SourceDirectory as _};
+use schemas::source::{INGEST_PREFIX, Source, SourceDirectory as _};
 use schemas::time::Timestamp;
 use serde_json::json;
 
@@ -45,10 +45,16 @@ pub(crate) async fn verify(args: VerifyArgs, out: &mut Printer) -> anyhow::Resul
         None => config::load_dev(None, Path::new("forebay-data"))?,
     };
     let registry = assemble::registry(&loaded)?;
+    let base_path = loaded.config.ingest.base_path.as_str();
     let id = args
         .source
         .as_ref()
-        .map_or_else(|| captured.source_id(), |id| id.as_str());
+        .map_or_else(|| captured.source_id(base_path), |id| id.as_str());
+    if id.is_empty() {
+        bail!(ConfigError(format!(
+            "the path of the request is not one of ours, which begin with `{base_path}{INGEST_PREFIX}`: name a source with --source"
+        )));
+    }
     let all: Vec<Arc<Source>> = registry.sources().cloned().collect();
     let source = registry.find(id).ok_or_else(|| no_source(id, &args, &loaded, &all))?;
     let now = args.at.unwrap_or_else(Timestamp::now);
