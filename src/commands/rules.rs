@@ -13,6 +13,9 @@ use crate::config::ConfigError;
 use crate::output;
 use crate::output::Printer;
 
+/// The sinks that rules can name; which of them are configured is not known here.
+const SINKS: [&str; 4] = ["http", "postgres", "sqlite", "topic"];
+
 /// Rules were written, and not all of what was in the originals is in them.
 #[derive(Debug, thiserror::Error)]
 #[error("{lost} of {rules} rules could not be carried over in full: see above")]
@@ -29,6 +32,13 @@ pub(crate) async fn rules(args: RulesArgs, out: &mut Printer) -> anyhow::Result<
 }
 
 fn import_rules(args: &RulesImportArgs, out: &mut Printer) -> anyhow::Result<()> {
+    if let Some(unknown) = args.to.iter().find(|sink| !SINKS.contains(&sink.as_str())) {
+        let reason = format!(
+            "there is no sink `{unknown}`, which --to names; the sinks are {}",
+            SINKS.join(", ")
+        );
+        return Err(ConfigError(reason).into());
+    }
     let dialect = match args.from {
         RulesOf::Web1on1 => Dialect::Web1on1,
         RulesOf::Chatwoot => Dialect::Chatwoot,

@@ -13,6 +13,8 @@ use super::condition::Condition;
 use super::fault::Fault;
 use super::{Destination, Problem, Rule};
 
+mod doubtful;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -31,12 +33,18 @@ struct RuleText {
 /// makes that independent of the caller's.
 pub(super) const STACK_BYTES: usize = 32 << 20;
 
+/// Rules that can be used, and the warnings about them.
+pub(super) struct Checked {
+    pub(super) rules: Vec<Rule>,
+    pub(super) warnings: Vec<Problem>,
+}
+
 pub(super) fn parse(
     text: &str,
     file: &str,
     destinations: &(dyn Destinations + Sync),
     env: &Arc<Env>,
-) -> Result<Vec<Rule>, Vec<Problem>> {
+) -> Result<Checked, Vec<Problem>> {
     let whole_file = |reason: String| Problem {
         file: file.to_owned(),
         line: None,
@@ -89,21 +97,15 @@ fn check(
     file: &str,
     destinations: &(dyn Destinations + Sync),
     env: &Arc<Env>,
-) -> Result<Vec<Rule>, Vec<Problem>> {
+) -> Result<Checked, Vec<Problem>> {
     let mut problems = Vec::new();
+    let mut warnings = doubtful::of_file(&parsed.rules, file);
     let mut rules = Vec::new();
     let mut names = HashSet::new();
     for rule in &parsed.rules {
         let before = problems.len();
-        let mut problem = |(line, column): (u64, u64), reason: String| {
-            problems.push(Problem {
-                file: file.to_owned(),
-                line: Some(line),
-                column: Some(column),
-                rule: Some(rule.name.value.clone()),
-                reason,
-            });
-        };
+        let of_rule = |place: (u64, u64), reason: String| Problem::of_rule(file, &rule.name.value, place, reason);
+        let mut problem = |place: (u64, u64), reason: String| problems.push(of_rule(place, reason));
         let name = RuleName::new(rule.name.value.clone());
         if let Err(error) = &name {
             problem(start(&rule.name), error.to_string());
@@ -114,12 +116,19 @@ fn check(
                 "there is another rule of this name above: rename one".to_owned(),
             );
         }
-        let condition = Condition::compile(&rule.when.value, env);
-        if let Err(faults) = &condition {
-            for Fault { at, reason } in faults {
-                problem(place(text, &rule.when, *at), reason.clone());
+        let condition = match Condition::compile(&rule.when.value, env) {
+            Ok((condition, doubts)) => {
+                let doubts = doubts.into_iter();
+                warnings.extend(doubts.map(|Fault { at, reason }| of_rule(place(text, &rule.when, at), reason)));
+                Some(condition)
             }
-        }
+            Err(faults) => {
+                for Fault { at, reason } in faults {
+                    problem(place(text, &rule.when, at), reason);
+                }
+                None
+            }
+        };
         if rule.to.is_empty() {
             problem(
                 start(&rule.name),
@@ -133,11 +142,15 @@ fn check(
                 Err(reason) => problem(start(written), reason),
             }
         }
-        if let (Ok(name), Ok(condition), true) = (name, condition, problems.len() == before) {
+        if let (Ok(name), Some(condition), true) = (name, condition, problems.len() == before) {
             rules.push(Rule { name, to, condition });
         }
     }
-    if problems.is_empty() { Ok(rules) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(Checked { rules, warnings })
+    } else {
+        Err(problems)
+    }
 }
 
 fn destination(written: &str, destinations: &(dyn Destinations + Sync)) -> Result<Destination, String> {
