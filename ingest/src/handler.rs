@@ -4,7 +4,7 @@
 //! A secret in the path is checked before the body is read, together with the source, so that a wrong secret and a
 //! source that does not exist get the same answer at the same moment.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::body::Body;
@@ -31,6 +31,7 @@ use crate::envelope::Enveloper;
 use crate::head::{Address, Head};
 use crate::metrics::Metrics;
 use crate::sources::{ReadySource, Sources};
+use crate::watch::{Watch, Watched};
 use crate::webhook::{RawWebhook, authenticate};
 
 /// The receiver of webhooks. Served by [`serve`](crate::serve()).
@@ -44,6 +45,7 @@ pub struct Ingest {
     pub(crate) topic: TopicName,
     pub(crate) enveloper: Enveloper,
     pub(crate) in_flight: Arc<Semaphore>,
+    pub(crate) watch: OnceLock<Arc<dyn Watch>>,
     sources: Sources,
     budget: Arc<Budget>,
     clock: fn() -> Timestamp,
@@ -80,6 +82,7 @@ impl Ingest {
             in_flight: Arc::new(Semaphore::new(config.max_in_flight.min(Semaphore::MAX_PERMITS))),
             budget: Budget::new(config.max_buffered_bytes, metrics.buffered_bytes.clone()),
             accepting: TaskTracker::new(),
+            watch: OnceLock::new(),
             metrics,
             config,
             clock,
@@ -108,10 +111,18 @@ impl Ingest {
         source.metrics.received.inc();
         let answer = match self.receive(&source, parts, body).await {
             Ok(raw) => match authenticate(raw) {
-                Ok(verified) => self.accept(verified).await,
+                Ok(verified) => {
+                    let watched = self.watched(&verified);
+                    let answer = self.accept(verified, watched.as_ref().map(Watched::made)).await;
+                    if let Some(watched) = watched {
+                        watched.answered(&answer);
+                    }
+                    answer
+                }
                 Err(refused) => self.end(
                     &source,
                     &refused.raw.head(),
+                    Some(refused.raw.body()),
                     refused.raw.received(),
                     refused.refused.into(),
                 ),
@@ -129,7 +140,7 @@ impl Ingest {
         let limit = match by_head(&source.settings, &source.verifier, &Head::of(&parts)) {
             Ok(limit) => limit,
             Err(ended) => {
-                let answer = self.end(source, &Head::of(&parts), received, ended);
+                let answer = self.end(source, &Head::of(&parts), None, received, ended);
                 drop(parts);
                 discard(body, asks_first, Pace::of(&self.config)).await;
                 return Err(answer);
@@ -137,9 +148,11 @@ impl Ingest {
         };
         // The head stays until the webhook is published: it is the first thing to be paid for.
         let Ok(share) = self.budget.share(head_bytes(&parts)) else {
+            let ended = Ended::Refused(Reason::NoMemory.into());
+            let answer = self.end(source, &Head::of(&parts), None, received, ended);
             drop(parts);
             discard(body, asks_first, Pace::of(&self.config)).await;
-            return Err(source.refuse(Reason::NoMemory));
+            return Err(answer);
         };
         let error = match read_body(body, limit, Pace::of(&self.config), share).await {
             Ok(body) => return Ok(RawWebhook::new(Arc::clone(source), parts, body, received)),
@@ -152,7 +165,7 @@ impl Ingest {
             BodyError::Behind(rest) => (Reason::Overloaded.into(), Some(rest)),
             BodyError::NoRoom(rest) => (Reason::NoMemory.into(), Some(rest)),
         };
-        let answer = self.end(source, &Head::of(&parts), received, Ended::Refused(refused));
+        let answer = self.end(source, &Head::of(&parts), None, received, Ended::Refused(refused));
         drop(parts);
         if let Some(rest) = rest {
             discard(rest, asks_first, Pace::of(&self.config)).await;
@@ -160,8 +173,16 @@ impl Ingest {
         Err(answer)
     }
 
-    /// Logs and counts a request from which no events are made.
-    fn end(&self, source: &Arc<ReadySource>, head: &Head<'_>, now: Timestamp, ended: Ended) -> Answer {
+    /// Logs and counts a request from which no events are made. `body` is `None` where it was not read.
+    fn end(
+        &self,
+        source: &Arc<ReadySource>,
+        head: &Head<'_>,
+        body: Option<&[u8]>,
+        now: Timestamp,
+        ended: Ended,
+    ) -> Answer {
+        self.tell(head, body, now, &ended);
         if let Ended::Refused(refused) = &ended {
             self.log(source, head.address(), now, refused);
         }
@@ -196,7 +217,14 @@ async fn receive(State(ingest): State<Arc<Ingest>>, request: Request) -> Respons
 }
 
 async fn nothing_here(State(ingest): State<Arc<Ingest>>, request: Request) -> Response {
-    let asks_first = request.headers().contains_key(EXPECT);
-    discard(request.into_body(), asks_first, Pace::of(&ingest.config)).await;
+    let (parts, body) = request.into_parts();
+    let ended = Ended::Refused(Refused::new(
+        Reason::NotFound,
+        "there is nothing at this path: the URLs of webhooks begin with /in/",
+    ));
+    ingest.tell(&Head::of(&parts), None, (ingest.clock)(), &ended);
+    let asks_first = parts.headers.contains_key(EXPECT);
+    drop(parts);
+    discard(body, asks_first, Pace::of(&ingest.config)).await;
     Answer::from(Reason::NotFound).into_response()
 }

@@ -7,6 +7,7 @@ pub(crate) mod normalize;
 pub(crate) mod progress;
 pub(crate) mod rules;
 mod samples;
+pub(crate) mod secret;
 pub(crate) mod send;
 pub(crate) mod tail;
 pub(crate) mod verify;

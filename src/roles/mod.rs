@@ -45,7 +45,7 @@ pub(crate) async fn ingest(args: RoleArgs) -> anyhow::Result<()> {
         process: None,
         make_topics: false,
     };
-    run(config::load(&args.file.config)?, roles).await
+    run(config::load_file(&args.file)?, roles).await
 }
 
 /// Reads and delivers.
@@ -55,7 +55,7 @@ pub(crate) async fn process(args: ProcessArgs) -> anyhow::Result<()> {
         process: Some(args.sinks),
         make_topics: false,
     };
-    run(config::load(&args.file.config)?, roles).await
+    run(config::load_file(&args.file)?, roles).await
 }
 
 /// What one process does.

@@ -20,7 +20,7 @@ use crate::{assemble, telemetry};
 
 /// Checks configuration and rules; with `--connect`, the services too. Says what was checked.
 pub(crate) async fn check(args: CheckArgs, out: &mut Printer) -> anyhow::Result<()> {
-    let loaded = config::load(&args.file.config)?;
+    let loaded = config::load_file(&args.file)?;
     loaded.config.check_all().map_err(|found| loaded.refuse(&found))?;
     // Without services the client that is made below may notice that one is away: not asked, so not reported.
     if args.connect {
@@ -79,7 +79,7 @@ pub(crate) async fn check(args: CheckArgs, out: &mut Printer) -> anyhow::Result<
 
 /// Makes or updates topics and tables.
 pub(crate) async fn migrate(args: RoleArgs, out: &mut Printer) -> anyhow::Result<()> {
-    let loaded = config::load(&args.file.config)?;
+    let loaded = config::load_file(&args.file)?;
     telemetry::start(&loaded.config.logging)?;
     let (event_log, sinks) = (&loaded.config.event_log, &loaded.config.sinks);
     if event_log.kafka.is_none() && event_log.journal.is_none() && sinks.postgres.is_none() {

@@ -11,7 +11,7 @@ use crate::{assemble, config, output};
 
 /// Prints a table of the sources.
 pub(super) fn list(args: &ConfigArg, out: &mut Printer) -> anyhow::Result<()> {
-    let loaded = config::load(&args.config)?;
+    let loaded = config::load_or_built_in(args.config.as_deref(), config::READS_THE_LOG)?;
     let registry = assemble::registry(&loaded)?;
     let mut sources: Vec<&Arc<Source>> = registry.sources().collect();
     sources.sort_by(|a, b| a.id.cmp(&b.id));

@@ -34,6 +34,7 @@ impl DevProcess {
         let file = folder.join("forebay.yaml");
         std::fs::write(&file, yaml)?;
         let log = std::fs::File::create(folder.join("dev.log"))?;
+        let lines = log.try_clone()?;
         let child = Command::new(std::env::current_exe()?)
             .arg("dev")
             .arg("--config")
@@ -41,6 +42,7 @@ impl DevProcess {
             .arg("--data")
             .arg(folder.join("data"))
             .stdin(Stdio::null())
+            .stdout(lines)
             .stderr(log)
             .spawn()
             .context("cannot start `forebay dev`")?;
@@ -90,6 +92,8 @@ impl DevProcess {
                 "--data",
             ])
             .arg(self.folder.join("data"))
+            .arg("--config")
+            .arg(self.folder.join("forebay.yaml"))
             .stdin(Stdio::null())
             .output()?;
         ensure!(

@@ -126,7 +126,7 @@ struct Reader {
 
 /// Those of the sinks that are wanted; all, if none is. `write` opens the log so that progress can be set.
 async fn readers(args: &LogArgs, wanted: &[SinkName], write: bool) -> anyhow::Result<Vec<Reader>> {
-    let loaded = config::load_any(args)?;
+    let loaded = config::load_log(args, config::ASKS_THE_SINKS)?;
     telemetry::start(&config::Logging {
         filter: "warn".to_owned(),
         format: loaded.config.logging.format,

@@ -2,7 +2,7 @@
 
 mod captured;
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
@@ -16,19 +16,17 @@ use schemas::time::Timestamp;
 
 use super::send;
 use crate::cli::VerifyArgs;
-use crate::config::ConfigError;
+use crate::config::{ConfigError, Missing};
 use crate::output::Printer;
-use crate::{assemble, config};
+use crate::{assemble, config, refused};
 
 /// Judges one captured request and says why; fails unless it passes.
 #[expect(clippy::unused_async, reason = "every subcommand is called alike")]
 pub(crate) async fn verify(args: VerifyArgs, out: &mut Printer) -> anyhow::Result<()> {
+    let file = file(&args)?;
     let (captured, remark) =
-        captured::read(&send::read(&args.file)?).with_context(|| format!("`{}`", args.file.display()))?;
-    let loaded = match &args.config {
-        Some(file) => config::load(file)?,
-        None => config::load_dev(None, Path::new("forebay-data"))?,
-    };
+        captured::read(&send::read(&file)?).with_context(|| format!("`{}`", file.display()))?;
+    let loaded = config::load_or_built_in(args.config.as_deref(), Missing::Refuse)?;
     let registry = assemble::registry(&loaded)?;
     let id = args
         .source
@@ -93,6 +91,23 @@ pub(crate) async fn verify(args: VerifyArgs, out: &mut Printer) -> anyhow::Resul
     }
     ensure!(passes, "the request does not pass");
     Ok(())
+}
+
+/// The file to read: the one that is named, or that of a request that `forebay dev` refused.
+fn file(args: &VerifyArgs) -> Result<PathBuf, ConfigError> {
+    let named = args.file.as_deref().filter(|file| !file.exists());
+    let numbered = named.and_then(|file| file.to_str()?.strip_prefix('#')?.parse().ok());
+    let Some(number) = args.refused.or(numbered) else {
+        return Ok(args.file.clone().unwrap_or_default());
+    };
+    let file = refused::path(&args.data, number);
+    if file.exists() {
+        return Ok(file);
+    }
+    Err(ConfigError(format!(
+        "there is no refused request {number} in {}: `forebay dev` keeps the last 100, and --data names its folder",
+        args.data.display()
+    )))
 }
 
 /// What the server answers while it still reads, and so before the proof: a head that is too large, a body that ends early.
