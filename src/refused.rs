@@ -114,7 +114,10 @@ mod tests {
             assert_eq!(keeper.keep(&request(b"x")).expect("kept"), number);
         }
         assert!(!path(folder.path(), 2).exists() && path(folder.path(), 3).exists());
-        let mode = fs::metadata(path(folder.path(), 3)).expect("there").permissions().mode();
+        let mode = fs::metadata(path(folder.path(), 3))
+            .expect("there")
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(Keeper::new(folder.path()).keep(&request(b"x")).expect("kept"), KEPT + 3);
     }

@@ -4,6 +4,7 @@
 //! tasks, and drain when the process is asked to end. Ports are bound before anything is waited for, so that one that is in use shows at once.
 
 mod admin;
+mod dev;
 mod event_log;
 mod ingest;
 mod lifetime;
@@ -21,22 +22,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::admin::{Check, process::register as register_process_metrics};
-use crate::cli::{DevArgs, ProcessArgs, RoleArgs};
+use crate::cli::{ProcessArgs, RoleArgs};
 use crate::config::{self, Loaded, Topics};
 use crate::{assemble, limits, telemetry};
 
+pub(crate) use dev::dev;
 pub(crate) use lifetime::asked_to_end;
-
-/// Runs everything in one process on local disk.
-pub(crate) async fn dev(args: DevArgs) -> anyhow::Result<()> {
-    let loaded = config::load_dev(args.config.as_deref(), &args.data)?;
-    let roles = Roles {
-        ingest: true,
-        process: Some(Vec::new()),
-        make_topics: true,
-    };
-    run(loaded, roles).await
-}
 
 /// Receives and publishes.
 pub(crate) async fn ingest(args: RoleArgs) -> anyhow::Result<()> {
@@ -44,6 +35,7 @@ pub(crate) async fn ingest(args: RoleArgs) -> anyhow::Result<()> {
         ingest: true,
         process: None,
         make_topics: false,
+        dev: None,
     };
     run(config::load_file(&args.file)?, roles).await
 }
@@ -54,6 +46,7 @@ pub(crate) async fn process(args: ProcessArgs) -> anyhow::Result<()> {
         ingest: false,
         process: Some(args.sinks),
         make_topics: false,
+        dev: None,
     };
     run(config::load_file(&args.file)?, roles).await
 }
@@ -65,6 +58,8 @@ struct Roles {
     process: Option<Vec<SinkName>>,
     /// A journal is created at start; topics of a cluster are created by `forebay migrate` only.
     make_topics: bool,
+    /// What `forebay dev` has beside its roles.
+    dev: Option<Arc<dev::Dev>>,
 }
 
 /// What the roles of one process share.
@@ -81,10 +76,11 @@ struct Base {
     metrics: Metrics,
     checks: Vec<(String, Check)>,
     tasks: JoinSet<anyhow::Result<()>>,
+    dev: Option<Arc<dev::Dev>>,
 }
 
 impl Base {
-    async fn build(loaded: Loaded) -> anyhow::Result<Self> {
+    async fn build(loaded: Loaded, dev: Option<Arc<dev::Dev>>) -> anyhow::Result<Self> {
         telemetry::start(&loaded.config.logging)?;
         limits::raise_descriptors();
         let registry = assemble::guarded_registry(&loaded)?;
@@ -102,12 +98,23 @@ impl Base {
             metrics,
             checks: Vec::new(),
             tasks: JoinSet::new(),
+            dev,
         })
     }
 }
 
+impl Base {
+    /// What an address is chosen with: `forebay dev` has flags, and often no file.
+    fn key(&self, key: &'static str, flag: &'static str) -> &'static str {
+        match (&self.dev, self.loaded.file == config::BUILT_IN) {
+            (Some(_), true) => flag,
+            _ => key,
+        }
+    }
+}
+
 async fn run(loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
-    let mut base = Base::build(loaded).await?;
+    let mut base = Base::build(loaded, roles.dev.clone()).await?;
     // Ingest opens no sink.
     let process = match &roles.process {
         Some(wanted) => Some(process::Process::build(&mut base, wanted).await?),
@@ -123,6 +130,10 @@ async fn run(loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
     };
 
     event_log::prepare(&mut base, roles.make_topics).await?;
+    if let (Some(dev), Some(ingest)) = (&base.dev, &ingest) {
+        dev.banner(&base, ingest.address()?, admin.address()?);
+        dev.obey(&base);
+    }
     if let Some(ingest) = ingest {
         ingest.spawn(&mut base);
     }

@@ -71,7 +71,7 @@ pub(crate) async fn check(args: CheckArgs, out: &mut Printer) -> anyhow::Result<
         {
             sqlite.path = scratch.0.join("forebay.db");
         }
-        let sinks = assemble::sinks(&sinks, &topics, &log, endpoints, &mut metrics).await?;
+        let sinks = assemble::sinks(&sinks, &topics, &log, endpoints, None, &mut metrics).await?;
         connected::check(&log, &sinks, &rules, event_log, out).await?;
     }
     Ok(())

@@ -140,7 +140,7 @@ async fn readers(args: &LogArgs, wanted: &[SinkName], write: bool) -> anyhow::Re
     };
     let topics = event_log.topics()?;
     let endpoints: Arc<dyn EndpointDirectory> = registry;
-    let sinks = assemble::sinks(&loaded.config.sinks, &topics, &log, endpoints, &mut metrics).await?;
+    let sinks = assemble::sinks(&loaded.config.sinks, &topics, &log, endpoints, None, &mut metrics).await?;
     let reader = |sink: Arc<dyn Sink>| {
         Ok(Reader {
             log: Arc::clone(&log),

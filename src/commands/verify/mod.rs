@@ -24,8 +24,7 @@ use crate::{assemble, config, refused};
 #[expect(clippy::unused_async, reason = "every subcommand is called alike")]
 pub(crate) async fn verify(args: VerifyArgs, out: &mut Printer) -> anyhow::Result<()> {
     let file = file(&args)?;
-    let (captured, remark) =
-        captured::read(&send::read(&file)?).with_context(|| format!("`{}`", file.display()))?;
+    let (captured, remark) = captured::read(&send::read(&file)?).with_context(|| format!("`{}`", file.display()))?;
     let loaded = config::load_or_built_in(args.config.as_deref(), Missing::Refuse)?;
     let registry = assemble::registry(&loaded)?;
     let id = args
