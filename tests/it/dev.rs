@@ -113,7 +113,7 @@ async fn a_refused_request_can_be_had_again() {
         let verified = run(arguments, dev.path());
         let said = String::from_utf8_lossy(&verified.stdout).into_owned();
         assert_eq!(verified.status.code(), Some(1), "{said}");
-        assert!(said.contains("does not pass: 401 (no_match)"), "{said}");
+        assert!(said.contains("does not pass") && said.contains("no_match"), "{said}");
     }
     let unknown = run(&["verify", "--refused", "9"], dev.path());
     assert_eq!(unknown.status.code(), Some(2));

@@ -28,6 +28,9 @@ use crate::roles::workers::workers;
 /// The name of the sink, and of its first endpoint.
 pub(super) const FORWARD: &str = "forward";
 
+/// What the id of an endpoint goes on with that is of another tenant than the first.
+pub(super) const OF_TENANT: &str = "-tenant-";
+
 /// For about ten minutes; a server that is being written is often away.
 const WAITS: [&str; 4] = ["1s", "2s", "5s", "10s"];
 const MORE_WAITS_OF_THE_LAST: usize = 57;
@@ -87,7 +90,6 @@ impl Forward {
             let port = url.port().map_or(String::new(), |port| format!(":{port}"));
             format!("{}{port}", url.host_str().unwrap_or_default())
         };
-        // Ids of one URL differ by the tenant alone.
         let ids = |(index, url): (usize, &Url)| (id_of(index), name(url));
         self.urls.iter().enumerate().map(ids).collect()
     }
@@ -95,9 +97,11 @@ impl Forward {
     /// The sink. Its metrics are not those of `sinks.http`, and are not shown.
     pub(super) fn sink(&self, base: &Base, lines: Arc<Lines>) -> Result<Arc<dyn Sink>, Vec<Invalid>> {
         let mut config = base.loaded.config.sinks.http.clone().unwrap_or_default();
-        config
-            .allowed_networks
-            .extend(self.networks.iter().filter_map(|network| network.parse().ok()));
+        for network in &self.networks {
+            if let Ok(network) = network.parse() {
+                config.allowed_networks.push(network);
+            }
+        }
         let tenants: BTreeSet<Tenant> = base.registry.sources().map(|source| source.tenant.clone()).collect();
         let directory: Arc<dyn EndpointDirectory> = Arc::new(self.endpoints(&tenants));
         let sink = HttpSink::new(&config, name(), directory, &mut Metrics::default())?;
@@ -110,7 +114,7 @@ impl Forward {
             for (index, url) in self.urls.iter().enumerate() {
                 let id = match number {
                     0 => id_of(index),
-                    number => format!("{}-tenant-{}", id_of(index), number + 1),
+                    number => format!("{}{OF_TENANT}{}", id_of(index), number + 1),
                 };
                 let Ok(id) = EndpointId::new(id) else { continue };
                 let keys = vec![self.key.clone()];

@@ -22,7 +22,7 @@ use schemas::sink::{Batch, Delivery, Outcome, Sink, Target};
 use schemas::time::Timestamp;
 use tokio::time::Instant;
 
-use super::forward::FORWARD;
+use super::forward::{FORWARD, OF_TENANT};
 use crate::output;
 use crate::refused::Keeper;
 
@@ -124,7 +124,10 @@ impl Lines {
         let target = delivery.target.to_string();
         let name = match &delivery.target {
             Target::Only => sink.name().to_string(),
-            Target::Named(id) => self.names.get(id).cloned().unwrap_or_else(|| id.clone()),
+            Target::Named(id) => {
+                let of_url = id.split(OF_TENANT).next().unwrap_or_default();
+                self.names.get(of_url).cloned().unwrap_or_else(|| id.clone())
+            }
         };
         let unreached = |reason: &str| status.is_none() && reason.contains("cannot connect");
         let trouble = match outcome {
