@@ -24,7 +24,7 @@ fn on_this_machine(mut loaded: Loaded, data: &Path) -> Result<Loaded, ConfigErro
     if event_log.kafka.is_some() || sinks.postgres.is_some() {
         return Err(ConfigError(format!(
             "{}: `forebay dev` runs on a journal and SQLite; take out `event_log.kafka` and `sinks.postgres`, name another \
-             configuration with --config, or use `forebay ingest` and `forebay process`",
+             configuration with --config, start it in a folder without one, or use `forebay ingest` and `forebay process`",
             loaded.file
         )));
     }

@@ -6,7 +6,7 @@
 //! 12:30:02  <- chatwoot         401  refused #7: none of the source's 1 active secret(s) matches; forebay verify --refused 7
 //! ```
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,21 +16,14 @@ use http::StatusCode;
 use ingest::Seen;
 use parking_lot::Mutex;
 use processor::Schedule;
-use schemas::id::EventId;
-use schemas::record::{Record, header};
 use schemas::sink::{Batch, Delivery, Outcome, Sink, Target};
 use schemas::time::Timestamp;
 use tokio::time::Instant;
 
 use super::forward::{FORWARD, OF_TENANT};
+use super::state::{Kept, State};
+use super::words::{next, published, size};
 use crate::output;
-use crate::refused::Keeper;
-
-/// How many deliveries can be had again.
-const KEPT: usize = 200;
-
-/// How many events of one webhook are named.
-const NAMED: usize = 3;
 
 /// Prints the lines, and remembers what they are about.
 #[derive(Debug)]
@@ -44,41 +37,14 @@ pub(crate) struct Lines {
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
-struct State {
-    refused: Keeper,
-    /// What the sink `http` said of attempts whose outcome is still to come.
-    attempts: HashMap<(String, EventId), (Option<StatusCode>, Duration)>,
-    /// Where no server answers, which is said once.
-    away: HashSet<String>,
-    kept: VecDeque<Kept>,
-    /// The number of the last line of a delivery.
-    number: u64,
-}
-
-/// A delivery that can be had again.
-#[derive(Debug, Clone)]
-struct Kept {
-    number: u64,
-    sink: Arc<dyn Sink>,
-    delivery: Delivery,
-}
-
 impl Lines {
     pub(super) fn new(quiet: bool, data: &Path, verify: String, names: HashMap<String, String>) -> Self {
-        let state = State {
-            refused: Keeper::new(data),
-            attempts: HashMap::new(),
-            away: HashSet::new(),
-            kept: VecDeque::new(),
-            number: 0,
-        };
         Self {
             quiet,
             colours: output::colours(),
             verify,
             names,
-            state: Mutex::new(state),
+            state: Mutex::new(State::new(data)),
         }
     }
 
@@ -235,41 +201,6 @@ impl Lines {
     }
 }
 
-impl State {
-    /// Remembers a delivery to an endpoint; returns its number.
-    fn keep(&mut self, sink: &Arc<dyn Sink>, delivery: &Delivery) -> Option<u64> {
-        if !matches!(sink.name().as_str(), FORWARD | "http") {
-            return None;
-        }
-        self.number += 1;
-        self.kept.push_back(Kept {
-            number: self.number,
-            sink: Arc::clone(sink),
-            delivery: delivery.clone(),
-        });
-        if self.kept.len() > KEPT {
-            self.kept.pop_front();
-        }
-        Some(self.number)
-    }
-
-    /// The delivery with this number; without one, those of the last event, each target once.
-    fn chosen(&self, number: Option<u64>) -> Vec<Kept> {
-        if let Some(number) = number {
-            return self.kept.iter().filter(|kept| kept.number == number).cloned().collect();
-        }
-        let Some(last) = self.kept.back().map(|kept| kept.delivery.event.id()) else {
-            return Vec::new();
-        };
-        let mut seen = HashSet::new();
-        let of_last = self.kept.iter().rev().filter(|kept| kept.delivery.event.id() == last);
-        of_last
-            .filter(|kept| seen.insert((kept.sink.name().clone(), kept.delivery.target.clone())))
-            .cloned()
-            .collect()
-    }
-}
-
 impl ingest::Watch for Lines {
     fn answered(&self, seen: Seen) {
         let said = self.outcome(&seen.outcome);
@@ -294,44 +225,6 @@ impl sinks::http::Watch for Lines {
     }
 }
 
-/// When a delivery is tried again after an attempt with this number; without one, it is not.
-fn next(schedule: Option<&Schedule>, attempt: Option<u32>, asked: Option<Duration>) -> String {
-    match (schedule, attempt) {
-        (None, _) => "not tried again".to_owned(),
-        (Some(schedule), Some(attempt)) if !schedule.is_exhausted(attempt) => {
-            let within = schedule.ceiling(attempt).max(asked.unwrap_or_default());
-            format!("again within {} s", within.as_secs_f64().ceil())
-        }
-        _ => "given up: it is a dead letter now".to_owned(),
-    }
-}
-
-/// Types and ids of what was published.
-fn published(records: &[Record]) -> String {
-    let text = |record: &Record, name| {
-        let value = record.header(name).unwrap_or_default();
-        String::from_utf8_lossy(value).into_owned()
-    };
-    let named = records.iter().take(NAMED);
-    let mut shown: Vec<String> = named
-        .map(|record| format!("{} {}", text(record, header::CE_TYPE), text(record, header::CE_ID)))
-        .collect();
-    match records.len().saturating_sub(NAMED) {
-        0 => {}
-        more => shown.push(format!("and {more} more")),
-    }
-    shown.join(", ")
-}
-
-/// Bytes as people read them.
-fn size(bytes: usize) -> String {
-    match bytes {
-        0..1_000 => format!("{bytes} B"),
-        1_000..1_000_000 => format!("{}.{} kB", bytes / 1_000, bytes % 1_000 / 100),
-        _ => format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000),
-    }
-}
-
 fn write_to(line: &mut String, text: std::fmt::Arguments<'_>) {
     // A string takes everything.
     drop(line.write_fmt(text));
@@ -340,24 +233,6 @@ fn write_to(line: &mut String, text: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_read_at_a_glance() {
-        for (bytes, shown) in [(0, "0 B"), (999, "999 B"), (1_234, "1.2 kB"), (5_670_000, "5.6 MB")] {
-            assert_eq!(size(bytes), shown);
-        }
-    }
-
-    #[test]
-    fn a_line_says_when_it_is_tried_again_or_that_it_is_not() {
-        let schedule = Schedule::Steps(vec![Duration::from_secs(1), Duration::from_secs(5)]);
-        let next = |attempt, asked| next(Some(&schedule), attempt, asked);
-        assert_eq!(next(Some(2), None), "again within 6 s");
-        assert_eq!(next(Some(1), Some(Duration::from_secs(30))), "again within 30 s");
-        assert_eq!(next(Some(3), None), "given up: it is a dead letter now");
-        assert_eq!(next(None, None), "given up: it is a dead letter now");
-        assert_eq!(super::next(None, Some(1), None), "not tried again");
-    }
 
     #[test]
     fn colour_is_only_in_the_status() {

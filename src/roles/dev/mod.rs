@@ -6,7 +6,9 @@ mod banner;
 mod forward;
 mod keys;
 mod lines;
+mod state;
 mod watched;
+mod words;
 
 use std::net::SocketAddr;
 use std::path::Path;
