@@ -270,3 +270,19 @@ fn the_base_url_of_connect_is_the_base() {
     assert_eq!(connected.status.code(), Some(2));
     assert!(stderr(&connected).contains("leave /in/… out"), "{}", stderr(&connected));
 }
+
+#[test]
+fn a_port_that_is_taken_is_chosen_with_a_flag_where_there_is_no_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("its address").to_string();
+    for (arguments, flag) in [
+        (["--listen", &*address, "--admin", "127.0.0.1:0"], "`--listen`"),
+        (["--admin", &*address, "--listen", "127.0.0.1:0"], "`--admin`"),
+    ] {
+        let ended = run(&[&["dev"][..], &arguments].concat(), folder.path());
+        let said = stderr(&ended);
+        assert_eq!(ended.status.code(), Some(1), "{said}");
+        assert!(said.contains(&address) && said.contains(flag), "{said}");
+    }
+}
