@@ -29,7 +29,7 @@ impl Dev {
         let listen = port.to_string();
         let ports = ["dev", "--listen", &listen, "--admin", &admin];
         let file = |name| File::create(folder.path().join(name)).expect("a file");
-        let child = command(&[&ports, arguments].concat(), folder.path())
+        let child = command(&[&ports[..], arguments].concat(), folder.path())
             .stdout(Stdio::from(file("printed")))
             .stderr(Stdio::from(file("logged")))
             .spawn()
@@ -64,7 +64,7 @@ impl Dev {
     /// Sends to it; returns what was printed, and whether that went well.
     fn send(&self, arguments: &[&str]) -> (String, bool) {
         let base = self.base();
-        let sent = run(&[&["send"], arguments, &["--url", &base]].concat(), self.path());
+        let sent = run(&[&["send"][..], arguments, &["--url", &base]].concat(), self.path());
         let said = format!("{}{}", String::from_utf8_lossy(&sent.stdout), stderr(&sent));
         (said, sent.status.success())
     }
@@ -83,7 +83,7 @@ async fn dev_says_what_to_register_and_a_line_for_each_webhook_and_delivery() {
     let banner = dev.printed();
     assert!(banner.lines().all(|line| line.chars().count() <= 80), "{banner}");
     for part in [
-        &format!("{}/in/chatwoot ", dev.base()),
+        &*format!("{}/in/chatwoot ", dev.base()),
         "chatwoot-dev-secret",
         "digisac/digisac-dev-url-secret",
         "configuration  built in",
