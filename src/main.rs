@@ -7,6 +7,7 @@ mod commands;
 mod config;
 mod limits;
 mod output;
+mod refused;
 mod roles;
 mod telemetry;
 mod yaml;
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::cli::{Cli, Command};
-use crate::commands::{check, connect, demo, normalize, papers, progress, rules, send, tail, verify};
+use crate::commands::{check, connect, demo, normalize, papers, progress, rules, secret, send, tail, verify};
 use crate::output::Printer;
 
 #[global_allocator]
@@ -72,6 +73,7 @@ async fn run(cli: Cli, out: &mut Printer) -> anyhow::Result<()> {
         Command::Check(args) => check::check(args, out).await,
         Command::Migrate(args) => check::migrate(args, out).await,
         Command::Send(args) => send::send(args, out).await,
+        Command::Secret(args) => secret::secret(&args, out),
         Command::Normalize(args) => normalize::normalize(args, out).await,
         Command::Verify(args) => verify::verify(args, out).await,
         Command::Tail(args) => tail::tail(args, out).await,

@@ -20,17 +20,18 @@ use crate::handler::Ingest;
 use crate::metrics::Metrics;
 use crate::publish::publish_all;
 use crate::sources::ReadySource;
+use crate::watch::Made;
 use crate::webhook::VerifiedWebhook;
 
 impl Ingest {
-    /// [`VerifiedWebhook`] → answer.
-    pub(crate) async fn accept(self: &Arc<Self>, verified: VerifiedWebhook) -> Answer {
+    /// [`VerifiedWebhook`] → answer. The records are put into `made`, if anyone watches.
+    pub(crate) async fn accept(self: &Arc<Self>, verified: VerifiedWebhook, made: Option<Made>) -> Answer {
         let source = Arc::clone(verified.raw().source());
         source.metrics.verified(verified.matched());
         let Ok(permit) = Arc::clone(&self.in_flight).try_acquire_owned() else {
             return source.refuse(Reason::InFlightLimit);
         };
-        let work = AssertUnwindSafe(Arc::clone(self).publish(verified, permit)).catch_unwind();
+        let work = AssertUnwindSafe(Arc::clone(self).publish(verified, permit, made)).catch_unwind();
         let work = Detached::new(self.accepting.track_future(work));
         match timeout(self.config.ack_budget(), work).await {
             Ok(Ok(answer)) => answer,
@@ -50,7 +51,12 @@ impl Ingest {
         }
     }
 
-    async fn publish(self: Arc<Self>, verified: VerifiedWebhook, permit: OwnedSemaphorePermit) -> Answer {
+    async fn publish(
+        self: Arc<Self>,
+        verified: VerifiedWebhook,
+        permit: OwnedSemaphorePermit,
+        made: Option<Made>,
+    ) -> Answer {
         let _in_flight = InFlight::new(&self.metrics, permit);
         let raw = verified.into_raw();
         let source = Arc::clone(raw.source());
@@ -65,6 +71,9 @@ impl Ingest {
             Prepared::Reply(reply) => return source.end(reply.into()),
             Prepared::Records(records) => records,
         };
+        if let Some(made) = made {
+            drop(made.set(records.clone()));
+        }
         // The records hold the body now, and have its share until they are durable.
         let mut share = raw.into_share();
         if let Err(NoRoom) = share.settle(records_bytes(&mut records)) {

@@ -7,8 +7,8 @@
 //! source that does not exist get the same answer at the same moment.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use axum::Router;
@@ -40,6 +40,7 @@ use crate::envelope::Enveloper;
 use crate::head::{Address, Head};
 use crate::metrics::Metrics;
 use crate::sources::{ReadySource, Sources};
+use crate::watch::{Watch, Watched};
 use crate::webhook::{RawWebhook, authenticate};
 
 /// Where proxies list the addresses that they were connected to from.
@@ -62,6 +63,7 @@ pub struct Ingest {
     closing: AtomicBool,
     base_path: Arc<str>,
     pub(crate) proxies: TrustedProxies,
+    pub(crate) watch: OnceLock<Arc<dyn Watch>>,
     sources: Sources,
     budget: Arc<Budget>,
     clock: fn() -> Timestamp,
@@ -103,6 +105,7 @@ impl Ingest {
             closing: AtomicBool::new(false),
             base_path: config.base_path.as_str().into(),
             proxies,
+            watch: OnceLock::new(),
             metrics,
             config,
             clock,
@@ -142,10 +145,18 @@ impl Ingest {
         source.metrics.received.inc();
         let answer = match self.receive(&source, parts, body).await {
             Ok(raw) => match authenticate(raw) {
-                Ok(verified) => self.accept(verified).await,
+                Ok(verified) => {
+                    let watched = self.watched(&verified);
+                    let answer = self.accept(verified, watched.as_ref().map(Watched::made)).await;
+                    if let Some(watched) = watched {
+                        watched.answered(&answer);
+                    }
+                    answer
+                }
                 Err(refused) => self.end(
                     &source,
                     &refused.raw.head(),
+                    Some(refused.raw.body()),
                     refused.raw.received(),
                     refused.refused.into(),
                 ),
@@ -163,7 +174,7 @@ impl Ingest {
         let limit = match by_head(&source.settings, &source.verifier, &Head::of(&parts, &self.base_path)) {
             Ok(limit) => limit,
             Err(ended) => {
-                let answer = self.end(source, &Head::of(&parts, &self.base_path), received, ended);
+                let answer = self.end(source, &Head::of(&parts, &self.base_path), None, received, ended);
                 drop(parts);
                 discard(body, asks_first, Pace::of(&self.config)).await;
                 return Err(answer);
@@ -171,9 +182,11 @@ impl Ingest {
         };
         // The head stays until the webhook is published: it is the first thing to be paid for.
         let Ok(share) = self.budget.share(head_bytes(&parts)) else {
+            let ended = Ended::Refused(Reason::NoMemory.into());
+            let answer = self.end(source, &Head::of(&parts, &self.base_path), None, received, ended);
             drop(parts);
             discard(body, asks_first, Pace::of(&self.config)).await;
-            return Err(source.refuse(Reason::NoMemory));
+            return Err(answer);
         };
         let error = match read_body(body, limit, Pace::of(&self.config), share).await {
             Ok(body) => {
@@ -190,7 +203,7 @@ impl Ingest {
             BodyError::NoRoom(rest) => (Reason::NoMemory.into(), Some(rest)),
         };
         let head = Head::of(&parts, &self.base_path);
-        let answer = self.end(source, &head, received, Ended::Refused(refused));
+        let answer = self.end(source, &head, None, received, Ended::Refused(refused));
         drop(parts);
         if let Some(rest) = rest {
             discard(rest, asks_first, Pace::of(&self.config)).await;
@@ -198,8 +211,16 @@ impl Ingest {
         Err(answer)
     }
 
-    /// Logs and counts a request from which no events are made.
-    fn end(&self, source: &Arc<ReadySource>, head: &Head<'_>, now: Timestamp, ended: Ended) -> Answer {
+    /// Logs and counts a request from which no events are made. `body` is `None` where it was not read.
+    fn end(
+        &self,
+        source: &Arc<ReadySource>,
+        head: &Head<'_>,
+        body: Option<&[u8]>,
+        now: Timestamp,
+        ended: Ended,
+    ) -> Answer {
+        self.tell(head, body, now, &ended);
         if let Ended::Refused(refused) = &ended {
             self.log(source, head, now, refused);
         }
@@ -256,8 +277,15 @@ async fn receive(State(ingest): State<Arc<Ingest>>, request: Request) -> Respons
 }
 
 async fn nothing_here(State(ingest): State<Arc<Ingest>>, request: Request) -> Response {
-    let asks_first = request.headers().contains_key(EXPECT);
-    discard(request.into_body(), asks_first, Pace::of(&ingest.config)).await;
+    let (parts, body) = request.into_parts();
+    let ended = Ended::Refused(Refused::new(
+        Reason::NotFound,
+        "there is nothing at this path: the URLs of webhooks begin with /in/",
+    ));
+    ingest.tell(&Head::of(&parts, &ingest.base_path), None, (ingest.clock)(), &ended);
+    let asks_first = parts.headers.contains_key(EXPECT);
+    drop(parts);
+    discard(body, asks_first, Pace::of(&ingest.config)).await;
     Answer::from(Reason::NotFound).into_response()
 }
 

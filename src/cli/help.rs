@@ -18,6 +18,7 @@ Exit codes:
 pub(super) const DEV: &str = "\
 Examples:
   forebay dev
+  forebay dev --forward-to http://localhost:3000
   forebay dev --config forebay.yaml --data /var/tmp/forebay";
 
 pub(super) const INGEST: &str = "\
@@ -45,6 +46,11 @@ Examples:
   forebay send digisac --sample message.created.full
   forebay send standard --body body.json --url https://hooks.example.com
   forebay send chatwoot --forge";
+
+pub(super) const SECRET: &str = "\
+Examples:
+  forebay secret
+  forebay secret --hex -n 3";
 
 pub(super) const NORMALIZE: &str = "\
 Examples:

@@ -13,8 +13,9 @@ use super::help;
 /// Where the event log is, for a command that also reads the journal of `forebay dev`.
 #[derive(Debug, Args)]
 pub(crate) struct LogArgs {
-    /// The configuration file; without one, that of `forebay dev`
-    #[arg(short, long, env = "FOREBAY_CONFIG", value_name = "FILE")]
+    /// The configuration file; without it the one that `FOREBAY_CONFIG` names, then `forebay.yaml` in this folder, then that of
+    /// `forebay dev`
+    #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Where journal and database lie when the configuration does not say
     #[arg(long, default_value = "forebay-data", value_name = "DIR")]

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod dev;
 mod help;
 mod log;
 mod rules;
@@ -13,6 +14,7 @@ use schemas::name::{SinkName, SourceId, Tenant};
 use schemas::platform::Platform;
 use schemas::time::Timestamp;
 
+pub(crate) use dev::{DevArgs, SecretArgs, SendArgs};
 pub(crate) use log::{
     Goal, LogArgs, Output, ProgressArgs, ProgressCommand, ProgressSetArgs, ProgressShowArgs, TailArgs,
 };
@@ -50,6 +52,9 @@ pub(crate) enum Command {
     /// Sign a sample (or a body of yours) as a platform would, and post it
     #[command(after_help = help::SEND)]
     Send(SendArgs),
+    /// Make a secret to sign with
+    #[command(after_help = help::SECRET)]
+    Secret(SecretArgs),
     /// Turn bodies into canonical events; no server needed
     #[command(after_help = help::NORMALIZE)]
     Normalize(NormalizeArgs),
@@ -80,31 +85,15 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct ConfigArg {
-    /// The configuration file
-    #[arg(
-        short,
-        long,
-        env = "FOREBAY_CONFIG",
-        default_value = "forebay.yaml",
-        value_name = "FILE"
-    )]
-    pub(crate) config: PathBuf,
+    /// The configuration file; without it the one that `FOREBAY_CONFIG` names, then `forebay.yaml` in this folder
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct RoleArgs {
     #[command(flatten)]
     pub(crate) file: ConfigArg,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct DevArgs {
-    /// The configuration file; without one, a source per platform with well-known secrets on 127.0.0.1
-    #[arg(short, long, env = "FOREBAY_CONFIG", value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// Where journal and database lie when the configuration does not say
-    #[arg(long, default_value = "forebay-data", value_name = "DIR")]
-    pub(crate) data: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -141,36 +130,6 @@ pub(crate) struct MigrateArgs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct SendArgs {
-    /// The platform to send as, for example chatwoot
-    pub(crate) platform: Platform,
-    /// Post this body instead of a sample; `-` is standard input
-    #[arg(long, value_name = "FILE")]
-    pub(crate) body: Option<PathBuf>,
-    /// Send this header too, for example `X-GitHub-Event: push` (may be repeated)
-    #[arg(long = "header", value_name = "NAME: VALUE")]
-    pub(crate) headers: Vec<String>,
-    /// Which sample to post; `--list` names them
-    #[arg(long, value_name = "NAME", conflicts_with = "body")]
-    pub(crate) sample: Option<String>,
-    /// List the samples of the platform and send nothing
-    #[arg(long)]
-    pub(crate) list: bool,
-    /// The base URL of ingest
-    #[arg(long, default_value = "http://127.0.0.1:8080", value_name = "URL")]
-    pub(crate) url: String,
-    /// The source to send to: its secret and scheme are taken from the configuration; the first source of the platform if left out
-    #[arg(long, value_name = "ID")]
-    pub(crate) source: Option<SourceId>,
-    /// The configuration file; without one, that of `forebay dev`
-    #[arg(short, long, env = "FOREBAY_CONFIG", value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// Sign with a wrong key, to see the refusal; fails if it is accepted
-    #[arg(long)]
-    pub(crate) forge: bool,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct NormalizeArgs {
     /// The platform that the bodies are from, for example chatwoot
     pub(crate) platform: Platform,
@@ -194,17 +153,24 @@ pub(crate) struct NormalizeArgs {
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
     /// The request: the bytes of HTTP/1.1 as captured, or JSON with `method`, `path`, `headers` and `body` (or
-    /// `body_base64`); `-` is standard input
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
+    /// `body_base64`); `-` is standard input, and `#7` the request that `forebay dev` refused under this number
+    #[arg(value_name = "FILE", required_unless_present = "refused")]
+    pub(crate) file: Option<PathBuf>,
+    /// Judge the request that `forebay dev` refused under this number, which its line names
+    #[arg(long, value_name = "N", conflicts_with = "file")]
+    pub(crate) refused: Option<u32>,
+    /// Where `forebay dev` keeps the requests that it refused
+    #[arg(long, default_value = "forebay-data", value_name = "DIR")]
+    pub(crate) data: PathBuf,
     /// The source to judge it for; the one that its path names if left out
     #[arg(long, value_name = "ID")]
     pub(crate) source: Option<SourceId>,
     /// The time to judge it at, for example 2026-03-10T13:36:50Z; now if left out
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) at: Option<Timestamp>,
-    /// The configuration file; without one, that of `forebay dev`
-    #[arg(short, long, env = "FOREBAY_CONFIG", value_name = "FILE")]
+    /// The configuration file; without it the one that `FOREBAY_CONFIG` names, then `forebay.yaml` in this folder, then that of
+    /// `forebay dev`
+    #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// How to print; `json` is one object: `passes`, `status` (what ingest would answer), `source`, `platform`, `scheme`, `reasons`
     #[arg(short, long, value_enum, default_value = "pretty")]

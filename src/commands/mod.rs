@@ -11,6 +11,7 @@ mod pretty;
 pub(crate) mod progress;
 pub(crate) mod rules;
 mod samples;
+pub(crate) mod secret;
 pub(crate) mod send;
 pub(crate) mod tail;
 pub(crate) mod verify;

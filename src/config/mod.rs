@@ -6,6 +6,8 @@
 mod check;
 mod dev;
 mod event_log;
+mod find;
+mod missing;
 mod places;
 mod sinks;
 mod warnings;
@@ -19,8 +21,10 @@ use schemas::setting::Invalid;
 use serde::Deserialize;
 
 use crate::yaml;
-pub(crate) use dev::{DEV, load_any, load_dev};
+pub(crate) use dev::{DEV, load_dev, load_log};
 pub(crate) use event_log::{EventLogConfig, Topics};
+pub(crate) use find::{BUILT_IN, find, load_file, load_or_built_in, url_of};
+pub(crate) use missing::{ASKS_THE_SINKS, Missing, READS_THE_LOG};
 use places::Places;
 pub(crate) use sinks::SinksConfig;
 pub(crate) use warnings::Finding;
@@ -114,12 +118,19 @@ pub(crate) struct Loaded {
 
 /// Reads and parses a file.
 pub(crate) fn load(path: &Path) -> Result<Loaded, ConfigError> {
+    load_with(path, Missing::Refuse)
+}
+
+/// The same, with a choice of what becomes of variables that are not set.
+pub(crate) fn load_with(path: &Path, missing: Missing) -> Result<Loaded, ConfigError> {
     let file = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|e| {
         ConfigError(format!("cannot read the configuration `{file}`: {e}; name another with --config, or begin with forebay.example.yaml"))
     })?;
     let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
-    Loaded::parse(&text, file, folder, environment(&text)?)
+    let mut properties = environment(&text)?;
+    missing.fill(&text, &mut properties);
+    Loaded::parse(&text, file, folder, properties)
 }
 
 impl Loaded {

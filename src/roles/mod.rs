@@ -4,6 +4,7 @@
 //! tasks, and drain when the process is asked to end. Ports are bound before anything is waited for, so that one that is in use shows at once.
 
 mod admin;
+mod dev;
 mod event_log;
 mod ingest;
 mod lifetime;
@@ -21,24 +22,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::admin::{Check, process::register as register_process_metrics};
-use crate::cli::{DevArgs, ProcessArgs, RoleArgs};
+use crate::cli::{ProcessArgs, RoleArgs};
 use crate::config::{self, Loaded, Topics};
 use crate::{assemble, limits, telemetry};
 
+pub(crate) use dev::dev;
 use lifetime::Ending;
 pub(crate) use lifetime::{CutOff, asked_to_end};
-
-/// Runs everything in one process on local disk.
-pub(crate) async fn dev(args: DevArgs) -> anyhow::Result<()> {
-    let loaded = config::load_dev(args.config.as_deref(), &args.data)?;
-    let roles = Roles {
-        ingest: true,
-        process: Some(Vec::new()),
-        make_topics: true,
-        hangup_ends: lifetime::in_terminal(),
-    };
-    run(loaded, roles).await
-}
 
 /// Receives and publishes.
 pub(crate) async fn ingest(args: RoleArgs) -> anyhow::Result<()> {
@@ -47,8 +37,9 @@ pub(crate) async fn ingest(args: RoleArgs) -> anyhow::Result<()> {
         process: None,
         make_topics: false,
         hangup_ends: false,
+        dev: None,
     };
-    run(config::load(&args.file.config)?, roles).await
+    run(config::load_file(&args.file)?, roles).await
 }
 
 /// Reads and delivers.
@@ -58,8 +49,9 @@ pub(crate) async fn process(args: ProcessArgs) -> anyhow::Result<()> {
         process: Some(args.sinks),
         make_topics: false,
         hangup_ends: false,
+        dev: None,
     };
-    run(config::load(&args.file.config)?, roles).await
+    run(config::load_file(&args.file)?, roles).await
 }
 
 /// What one process does.
@@ -71,6 +63,8 @@ struct Roles {
     make_topics: bool,
     /// A hangup ends it, because it belongs to a terminal; otherwise it is only logged.
     hangup_ends: bool,
+    /// What `forebay dev` has beside its roles.
+    dev: Option<Arc<dev::Dev>>,
 }
 
 /// What the roles of one process share.
@@ -89,10 +83,11 @@ struct Base {
     metrics: Metrics,
     checks: Vec<(String, Check)>,
     tasks: JoinSet<anyhow::Result<()>>,
+    dev: Option<Arc<dev::Dev>>,
 }
 
 impl Base {
-    async fn build(loaded: Loaded) -> anyhow::Result<Self> {
+    async fn build(loaded: Loaded, dev: Option<Arc<dev::Dev>>) -> anyhow::Result<Self> {
         telemetry::start(&loaded.config.logging)?;
         for warning in loaded.warnings() {
             warn!("{warning}");
@@ -115,12 +110,23 @@ impl Base {
             metrics,
             checks: Vec::new(),
             tasks: JoinSet::new(),
+            dev,
         })
     }
 }
 
+impl Base {
+    /// What an address is chosen with: `forebay dev` has flags, and often no file.
+    fn key(&self, key: &'static str, flag: &'static str) -> &'static str {
+        match (&self.dev, self.loaded.file == config::BUILT_IN) {
+            (Some(_), true) => flag,
+            _ => key,
+        }
+    }
+}
+
 async fn run(loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
-    let mut base = Base::build(loaded).await?;
+    let mut base = Base::build(loaded, roles.dev.clone()).await?;
     // Ingest opens no sink.
     let process = match &roles.process {
         Some(wanted) => Some(process::Process::build(&mut base, wanted).await?),
@@ -141,6 +147,10 @@ async fn run(loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
     let signals = tokio::spawn(ending.clone().on_signals(delay, roles.hangup_ends));
 
     event_log::prepare(&mut base, roles.make_topics).await?;
+    if let (Some(dev), Some(ingest)) = (&base.dev, &ingest) {
+        dev.banner(&base, ingest.address()?, admin.address()?);
+        dev.obey(&base);
+    }
     if let Some(ingest) = ingest {
         ingest.spawn(&mut base);
     }

@@ -35,16 +35,25 @@ impl Process {
             endpoints: &*endpoints,
         };
         let rules = assemble::rules(&base.loaded, &destinations)?;
+        let dev = base.dev.clone();
+        let watch = dev.as_ref().map(|dev| dev.lines() as Arc<dyn sinks::http::Watch>);
         let sinks = assemble::sinks(
             sinks,
             &base.topics,
             &base.log,
             Arc::clone(&endpoints),
+            watch,
             &mut base.metrics,
         )
         .await?;
-        let sinks = assemble::chosen(&sinks, wanted)?;
-        let workers = workers(&base.loaded, sinks, &rules, &base.log, &base.topics, &mut base.metrics)?;
+        let mut sinks = assemble::chosen(&sinks, wanted)?;
+        if let Some(dev) = &dev {
+            sinks = dev.watch(sinks, &base.loaded)?;
+        }
+        let mut workers = workers(&base.loaded, sinks, &rules, &base.log, &base.topics, &mut base.metrics)?;
+        if let Some(dev) = &dev {
+            workers.extend(dev.forwarding(base)?);
+        }
         Ok(Self { workers })
     }
 

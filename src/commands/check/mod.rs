@@ -23,7 +23,7 @@ use report::Report;
 
 /// Checks configuration and rules; with `--connect`, the services too. Says what was checked.
 pub(crate) async fn check(args: CheckArgs, out: &mut Printer) -> anyhow::Result<()> {
-    let mut report = Report::new(args.file.config.display().to_string());
+    let mut report = Report::new(config::find(args.file.config.as_deref())?.map_or_else(String::new, |file| file.display().to_string()));
     let lines = (args.output == Output::Pretty).then_some(&mut *out);
     let result = examine(&args, &mut report, lines).await;
     report.finish(result, args.deny_warnings, args.output, out)
@@ -31,7 +31,7 @@ pub(crate) async fn check(args: CheckArgs, out: &mut Printer) -> anyhow::Result<
 
 /// Checks everything, and prints what is as it should be unless `out` is `None`.
 async fn examine(args: &CheckArgs, report: &mut Report, mut out: Option<&mut Printer>) -> anyhow::Result<()> {
-    let loaded = config::load(&args.file.config)?;
+    let loaded = config::load_file(&args.file)?;
     report.warnings = loaded.warnings();
     loaded.config.check_all().map_err(|found| loaded.refuse(&found))?;
     // Without services the client that is made below may notice that one is away: not asked, so not reported.
@@ -69,7 +69,7 @@ async fn examine(args: &CheckArgs, report: &mut Report, mut out: Option<&mut Pri
         {
             sqlite.path = scratch.0.join("forebay.db");
         }
-        let sinks = assemble::sinks(&sinks, &topics, &log, endpoints, &mut metrics).await?;
+        let sinks = assemble::sinks(&sinks, &topics, &log, endpoints, None, &mut metrics).await?;
         let answers = connected::check(&log, &sinks, &rules, event_log, out).await?;
         report
             .warnings

@@ -36,6 +36,7 @@ impl DevProcess {
         let file = folder.join("forebay.yaml");
         std::fs::write(&file, yaml)?;
         let log = std::fs::File::create(folder.join("dev.log"))?;
+        let lines = log.try_clone()?;
         let child = Command::new(std::env::current_exe()?)
             .arg("dev")
             .arg("--config")
@@ -43,6 +44,7 @@ impl DevProcess {
             .arg("--data")
             .arg(folder.join("data"))
             .stdin(Stdio::null())
+            .stdout(lines)
             .stderr(log)
             .spawn()
             .context("cannot start `forebay dev`")?;
@@ -86,6 +88,8 @@ impl DevProcess {
             .arg(self.folder.join("forebay.yaml"))
             .arg("--data")
             .arg(self.folder.join("data"))
+            .arg("--config")
+            .arg(self.folder.join("forebay.yaml"))
             .stdin(Stdio::null())
             .output()?;
         ensure!(

@@ -3,7 +3,7 @@
 mod captured;
 
 use std::iter;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
@@ -18,9 +18,9 @@ use serde_json::json;
 
 use super::send;
 use crate::cli::{Output, VerifyArgs};
-use crate::config::{ConfigError, Loaded};
+use crate::config::{ConfigError, Loaded, Missing};
 use crate::output::{self, Printer};
-use crate::{assemble, config};
+use crate::{assemble, config, refused};
 
 /// What is said about a request.
 struct Judgement {
@@ -37,13 +37,11 @@ struct Judgement {
 #[expect(clippy::unused_async, reason = "every subcommand is called alike")]
 pub(crate) async fn verify(args: VerifyArgs, out: &mut Printer) -> anyhow::Result<()> {
     let unreadable = |error: anyhow::Error| ConfigError(output::in_words(&error));
-    let bytes = send::read(&args.file).map_err(unreadable)?;
-    let read = captured::read(&bytes).with_context(|| format!("`{}`", args.file.display()));
+    let file = file(&args)?;
+    let bytes = send::read(&file).map_err(unreadable)?;
+    let read = captured::read(&bytes).with_context(|| format!("`{}`", file.display()));
     let (captured, remark) = read.map_err(unreadable)?;
-    let loaded = match &args.config {
-        Some(file) => config::load(file)?,
-        None => config::load_dev(None, Path::new("forebay-data"))?,
-    };
+    let loaded = config::load_or_built_in(args.config.as_deref(), Missing::Refuse)?;
     let registry = assemble::registry(&loaded)?;
     let base_path = loaded.config.ingest.base_path.as_str();
     let id = args
@@ -145,7 +143,7 @@ fn no_source(id: &str, args: &VerifyArgs, loaded: &Loaded, all: &[Arc<Source>]) 
     } else {
         ", which the path of the request names,".to_owned()
     };
-    let place = if args.config.is_none() && loaded.file == "dev.yaml" {
+    let place = if loaded.file == config::BUILT_IN {
         "the built-in sources of `forebay dev`"
     } else {
         loaded.file.as_str()
@@ -159,6 +157,23 @@ fn no_source(id: &str, args: &VerifyArgs, loaded: &Loaded, all: &[Arc<Source>]) 
     ConfigError(format!(
         "there is no source `{id}`{named} in {place}; {there}; name one with --source"
     ))
+}
+
+/// The file to read: the one that is named, or that of a request that `forebay dev` refused.
+fn file(args: &VerifyArgs) -> Result<PathBuf, ConfigError> {
+    let named = args.file.as_deref().filter(|file| !file.exists());
+    let numbered = named.and_then(|file| file.to_str()?.strip_prefix('#')?.parse().ok());
+    let Some(number) = args.refused.or(numbered) else {
+        return Ok(args.file.clone().unwrap_or_default());
+    };
+    let file = refused::path(&args.data, number);
+    if file.exists() {
+        return Ok(file);
+    }
+    Err(ConfigError(format!(
+        "there is no refused request {number} in {}: `forebay dev` keeps the last 100, and --data names its folder",
+        args.data.display()
+    )))
 }
 
 /// What the server answers while it still reads, and so before the proof: a head that is too large, a body that ends early.
