@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::types::TypePattern;
 
 /// How deep schemas that contain themselves are followed.
-const MAX_DEPTH: usize = 8;
+const MAX_DEPTH: usize = 16;
 
 /// A value in an event. All text of `data` is text, times included.
 #[derive(Debug, PartialEq)]
