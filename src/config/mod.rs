@@ -7,6 +7,7 @@ mod check;
 mod dev;
 mod event_log;
 mod places;
+pub(crate) mod schema;
 mod sinks;
 
 use std::collections::HashMap;
@@ -23,7 +24,7 @@ use places::Places;
 pub(crate) use sinks::SinksConfig;
 
 /// The configuration as the file writes it.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Config {
     /// Logs.
@@ -47,7 +48,7 @@ pub(crate) struct Config {
 }
 
 /// Logs, on standard error.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Logging {
     /// How they are written.
@@ -57,7 +58,7 @@ pub(crate) struct Logging {
 }
 
 /// How logs are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum LogFormat {
     /// Text on a terminal, JSON elsewhere.
@@ -78,7 +79,7 @@ impl Default for Logging {
 }
 
 /// `/livez`, `/readyz`, `/metrics`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Admin {
     /// Address and port; never the public ones.

@@ -5,6 +5,7 @@
 
 mod auth;
 mod endpoint;
+mod shape;
 mod source;
 
 use crate::name::Tenant;

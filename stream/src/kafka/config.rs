@@ -29,7 +29,7 @@ const ALIASES: [(&str, &str); 5] = [
 ];
 
 /// Settings of the Kafka log.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The brokers to begin with: `host:port`, separated by commas.
