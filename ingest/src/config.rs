@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::budget::least_bytes;
 
 /// Settings of ingest. Every one has a default that is safe to run with.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Address and port that webhooks come to.

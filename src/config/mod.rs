@@ -9,6 +9,7 @@ mod event_log;
 mod find;
 mod missing;
 mod places;
+pub(crate) mod schema;
 mod sinks;
 mod warnings;
 
@@ -30,7 +31,7 @@ pub(crate) use sinks::SinksConfig;
 pub(crate) use warnings::Finding;
 
 /// The configuration as the file writes it.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Config {
     /// Logs.
@@ -54,7 +55,7 @@ pub(crate) struct Config {
 }
 
 /// Logs, on standard error.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Logging {
     /// How they are written.
@@ -64,7 +65,7 @@ pub(crate) struct Logging {
 }
 
 /// How logs are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum LogFormat {
     /// Text on a terminal, JSON elsewhere.
@@ -85,7 +86,7 @@ impl Default for Logging {
 }
 
 /// `/livez`, `/readyz`, `/metrics`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Admin {
     /// Address and port; never the public ones.

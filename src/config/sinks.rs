@@ -1,16 +1,19 @@
 //! The section `sinks`: the settings of each sink are its own, but for `retry`, which is the processor's.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
 use processor::{Retry, Schedule};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use schemas::name::SinkName;
 use schemas::setting::{Findings, Invalid, within};
 use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{DeserializeSeed, Deserializer, Error, IntoDeserializer as _, MapAccess, Visitor};
 use serde::{Deserialize, forward_to_deserialize_any};
+use serde_json::json;
 
 /// The member that each section has beside the sink's own.
 const RETRY: &str = "retry";
@@ -29,7 +32,7 @@ const HTTP_STEPS: [Duration; 8] = [
 ];
 
 /// Where events go. A sink that is named here runs; rules decide what it gets.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(from = "Sections")]
 pub(crate) struct SinksConfig {
     pub(crate) postgres: Option<sinks::postgres::Config>,
@@ -86,7 +89,7 @@ impl SinksConfig {
 }
 
 /// The section as it is written.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Sections {
     postgres: Option<Section<sinks::postgres::Config>>,
@@ -121,6 +124,22 @@ impl From<Sections> for SinksConfig {
 struct Section<C> {
     settings: C,
     retry: Option<Retry>,
+}
+
+impl<C: JsonSchema> JsonSchema for Section<C> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}_with_retry", C::schema_id().replace("::", "_")).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let retry = generator.subschema_for::<Option<Retry>>();
+        let mut schema = C::json_schema(generator);
+        let members = schema.ensure_object().entry("properties").or_insert_with(|| json!({}));
+        if let Some(members) = members.as_object_mut() {
+            members.insert(RETRY.to_owned(), retry.into());
+        }
+        schema
+    }
 }
 
 impl<'de, C: Deserialize<'de>> Deserialize<'de> for Section<C> {

@@ -12,7 +12,7 @@ pub use retry::Retry;
 use crate::failure::schedule::{Growth, LONGEST_WAIT, Schedule};
 
 /// The settings of one worker. Plain data; [`Worker::new`](crate::Worker::new) checks it.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The most deliveries that a sink is handed at once. Default 500.

@@ -6,13 +6,14 @@ use crate::endpoint::{Endpoint, EventTypePattern};
 use crate::name::{EndpointId, Tenant};
 use crate::secret::Secret;
 use crate::setting::{Findings, Invalid};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{default_tenant, reference};
 
 /// An element of `endpoints` in the configuration: a URL that receives events.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointSpec {
     /// Its name in logs, metrics and dead letters.

@@ -6,6 +6,7 @@
 mod auth;
 mod endpoint;
 pub mod reference;
+mod shape;
 mod source;
 
 use crate::name::Tenant;

@@ -5,13 +5,14 @@ use crate::platform::Platform;
 use crate::secret::Secret;
 use crate::setting::{Findings, Invalid, within};
 use crate::source::{Scheme, Source};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::auth::AuthSpec;
 use super::{default_tenant, reference};
 
 /// An element of `sources` in the configuration: a sender of webhooks.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SourceSpec {
     /// The name in the path of its URL, `/in/<id>`.

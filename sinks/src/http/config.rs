@@ -11,12 +11,13 @@ use schemas::setting::{Findings, Invalid};
 use serde::{Deserialize, Deserializer};
 
 /// How deliveries leave, and to where they may go at all. Nothing here belongs to one endpoint.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Networks in which receivers may stand although the world does not reach them: `10.20.0.0/16`, `127.0.0.0/8`.
     /// Empty by default: private, loopback, link-local and all other special addresses are forbidden.
     #[serde(deserialize_with = "networks")]
+    #[schemars(with = "Vec<String>")]
     pub allowed_networks: Vec<IpNet>,
     /// The ports that may be dialled; inside `allowed_networks` every port may. Default 80, 443, 8443.
     pub allowed_ports: Vec<u16>,

@@ -15,7 +15,7 @@ use crate::table::check_receipts;
 const ANSWER_GRACE: Duration = Duration::from_secs(5);
 
 /// The section `postgres` of the configuration.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// `postgres://user:password@host:port/database`, with `?sslmode=verify-full&sslrootcert=…` where wanted. Required.
@@ -46,7 +46,7 @@ pub struct Config {
 }
 
 /// The compression of the columns `data` and `raw`. It holds for rows written from then on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {
     /// lz4 where the server has it (half the work of the default): PostgreSQL 14 or later, built with it.

@@ -30,7 +30,7 @@ const PAGE_BYTES: u64 = 4096;
 const LEAST_PAGES: u64 = 256;
 
 /// The section `sqlite` of the configuration.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The database file. It and its folder are made where missing. Required.

@@ -227,7 +227,7 @@ impl sinks::http::Watch for Lines {
 
 fn write_to(line: &mut String, text: std::fmt::Arguments<'_>) {
     // A string takes everything.
-    drop(line.write_fmt(text));
+    let _written = line.write_fmt(text);
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ struct Times {
 }
 
 /// Settings of the Kafka log.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The brokers to begin with: `host:port`, separated by commas.
