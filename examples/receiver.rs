@@ -17,7 +17,9 @@ async fn receive(State(webhook): State<std::sync::Arc<Webhook>>, headers: Header
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let webhook = Webhook::new(&std::env::var("FOREBAY_SECRET")?)?;
     let port = std::env::args().nth(1).ok_or("give a port")?;
-    let router = Router::new().route("/{*path}", post(receive)).with_state(webhook.into());
+    let router = Router::new()
+        .route("/{*path}", post(receive))
+        .with_state(webhook.into());
     axum::serve(tokio::net::TcpListener::bind(format!("0.0.0.0:{port}")).await?, router).await?;
     Ok(())
 }
