@@ -36,7 +36,7 @@ async fn start(folder: &Path, client: &Client, ingest: &str) -> (Role, String) {
         sources()
     );
     write(folder, "forebay.yaml", &config);
-    let mut role = Role::start(&["dev", "--config", "forebay.yaml"], folder, "dev", admin);
+    let mut role = Role::start(&["dev", "--verbose", "--config", "forebay.yaml"], folder, "dev", admin);
     role.ready(client).await;
     (role, format!("http://127.0.0.1:{port}"))
 }

@@ -27,7 +27,7 @@ async fn behind_a_proxy(folder: &Path) -> (Role, String) {
          ingest: {{ listen: \"127.0.0.1:{port}\", base_path: /hooks, trusted_proxies: [127.0.0.1] }}\n{SOURCES}"
     );
     write(folder, "forebay.yaml", &config);
-    let mut role = Role::start(&["dev", "--config", "forebay.yaml"], folder, "dev", admin);
+    let mut role = Role::start(&["dev", "--verbose", "--config", "forebay.yaml"], folder, "dev", admin);
     role.ready(&Client::default()).await;
     (role, format!("127.0.0.1:{port}"))
 }
@@ -121,7 +121,7 @@ async fn a_proxy_in_the_environment_that_is_not_used_is_named_without_its_passwo
     );
     write(folder.path(), "forebay.yaml", &config);
     let log = folder.path().join("dev.log");
-    let child = command(&["dev", "--config", "forebay.yaml"], folder.path())
+    let child = command(&["dev", "--verbose", "--config", "forebay.yaml"], folder.path())
         .env("HTTPS_PROXY", "http://user:hunter2@proxy.example:3128")
         .stdout(Stdio::null())
         .stderr(std::fs::File::create(&log).expect("a file"))

@@ -95,12 +95,14 @@ fn nothing_is_postponed_in_a_comment_and_no_machine_is_named() {
 }
 
 /// The folders of the repository that paths in documents and comments begin with.
-const FOLDERS: [&str; 14] = [
+const FOLDERS: [&str; 16] = [
     "schemas/",
     "net/",
     "stream/",
     "ingest/",
     "rules/",
+    "settings/",
+    "examples/",
     "processor/",
     "sinks/",
     "control/",

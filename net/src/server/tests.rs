@@ -1,3 +1,5 @@
+//! Connections as clients make them: the PROXY protocol, limits per address, and what is malformed.
+
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::net::SocketAddr;

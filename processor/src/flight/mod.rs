@@ -130,7 +130,14 @@ impl Flight {
         self.progress.seen(record.offset, work.len());
         if !work.is_empty() {
             let size = record.record.size_bytes();
-            self.unsettled.insert(record.offset, Unsettled { size, read: now, received: None });
+            self.unsettled.insert(
+                record.offset,
+                Unsettled {
+                    size,
+                    read: now,
+                    received: None,
+                },
+            );
             self.deliveries.insert(record.offset, work.len());
             self.bytes += size;
         }

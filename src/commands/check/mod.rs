@@ -23,7 +23,9 @@ use report::Report;
 
 /// Checks configuration and rules; with `--connect`, the services too. Says what was checked.
 pub(crate) async fn check(args: CheckArgs, out: &mut Printer) -> anyhow::Result<()> {
-    let mut report = Report::new(config::find(args.file.config.as_deref())?.map_or_else(String::new, |file| file.display().to_string()));
+    let mut report = Report::new(
+        config::find(args.file.config.as_deref())?.map_or_else(String::new, |file| file.display().to_string()),
+    );
     let lines = (args.output == Output::Pretty).then_some(&mut *out);
     let result = examine(&args, &mut report, lines).await;
     report.finish(result, args.deny_warnings, args.output, out)

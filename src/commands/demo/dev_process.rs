@@ -29,7 +29,7 @@ impl DevProcess {
         let (port, admin) = (free_port()?, free_port()?);
         // The configuration of `forebay dev`, on ports that are free, with the demo's endpoint.
         let yaml = format!(
-            "{}admin:\n  listen: 127.0.0.1:{admin}\ningest:\n  listen: 127.0.0.1:{port}\nendpoints:\n  - id: demo\n    \
+            "{}  http: {{ allowed_networks: [127.0.0.0/8] }}\nadmin:\n  listen: 127.0.0.1:{admin}\ningest:\n  listen: 127.0.0.1:{port}\nendpoints:\n  - id: demo\n    \
              url: http://127.0.0.1:{endpoint}/hook\n    secrets: [whsec_{ENDPOINT_KEY}]\n",
             config::DEV
         );
@@ -88,8 +88,6 @@ impl DevProcess {
             .arg(self.folder.join("forebay.yaml"))
             .arg("--data")
             .arg(self.folder.join("data"))
-            .arg("--config")
-            .arg(self.folder.join("forebay.yaml"))
             .stdin(Stdio::null())
             .output()?;
         ensure!(

@@ -1,3 +1,5 @@
+//! Headers of the PROXY protocol, whole, in pieces, and spoilt.
+
 use proptest::prelude::*;
 
 use super::*;
