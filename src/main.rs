@@ -16,8 +16,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{Cli, Command};
-use crate::commands::{check, connect, demo, normalize, papers, progress, rules, secret, send, tail, verify};
+use crate::cli::{Cli, Command, ConfigCommand};
+use crate::commands::{check, connect, demo, health, normalize, papers, progress, rules, secret, send, tail, verify};
 use crate::output::Printer;
 
 #[global_allocator]
@@ -81,6 +81,13 @@ async fn run(cli: Cli, out: &mut Printer) -> anyhow::Result<()> {
         Command::Sources(args) => connect::sources(args, out).await,
         Command::Rules(args) => rules::rules(args, out).await,
         Command::Progress(args) => progress::progress(args, out).await,
+        Command::Health(args) => health::health(args, out).await,
+        Command::Config(args) => match args.command {
+            ConfigCommand::Schema => {
+                out.line(&format!("{:#}", config::schema::schema()));
+                Ok(())
+            }
+        },
         Command::Completion(args) => papers::completion(&args, out),
         Command::Man(args) => papers::man(&args, out),
     }

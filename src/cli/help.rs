@@ -118,6 +118,22 @@ Examples:
   forebay progress set --sink postgres --to earliest
   forebay progress set --sink http --partition 3 --to 1200 --yes";
 
+pub(super) const HEALTH: &str = "\
+Examples:
+  forebay health --config forebay.yaml
+  forebay health --ready --url http://127.0.0.1:9464
+
+Exit codes:
+  0  alive, or with --ready also ready
+  1  not, or no answer";
+
+pub(super) const CONFIG_SCHEMA: &str = "\
+Examples:
+  forebay config schema > forebay.schema.json
+
+An editor that speaks YAML's language server uses it after this first line:
+  # yaml-language-server: $schema=forebay.schema.json";
+
 pub(super) const COMPLETION: &str = "\
 Examples:
   forebay completion bash > ~/.local/share/bash-completion/completions/forebay

@@ -3,6 +3,7 @@
 mod dev;
 mod help;
 mod log;
+mod operate;
 mod rules;
 mod sources;
 
@@ -18,6 +19,7 @@ pub(crate) use dev::{DevArgs, SecretArgs, SendArgs};
 pub(crate) use log::{
     Goal, LogArgs, Output, ProgressArgs, ProgressCommand, ProgressSetArgs, ProgressShowArgs, TailArgs,
 };
+pub(crate) use operate::{ConfigArgs, ConfigCommand, HealthArgs};
 pub(crate) use rules::{RulesArgs, RulesCommand, RulesImportArgs, RulesOf};
 pub(crate) use sources::{ConnectArgs, SourcesArgs, SourcesCommand, SourcesListArgs};
 
@@ -75,6 +77,11 @@ pub(crate) enum Command {
     Rules(RulesArgs),
     /// Show how far each sink is in the event log, and decide where one continues
     Progress(ProgressArgs),
+    /// Ask a process on this machine whether it is alive, or ready; for the health checks of containers
+    #[command(after_help = help::HEALTH)]
+    Health(HealthArgs),
+    /// What a configuration may hold
+    Config(ConfigArgs),
     /// Print a script that completes commands and options in a shell
     #[command(after_help = help::COMPLETION)]
     Completion(CompletionArgs),

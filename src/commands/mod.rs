@@ -5,6 +5,7 @@ use crate::cli::Output;
 pub(crate) mod check;
 pub(crate) mod connect;
 pub(crate) mod demo;
+pub(crate) mod health;
 pub(crate) mod normalize;
 pub(crate) mod papers;
 mod pretty;

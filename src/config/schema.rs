@@ -6,7 +6,7 @@ use super::Config;
 
 /// What a setting with a unit in its name takes besides a whole number.
 const TIME: &str = r"^[0-9]+(ms|s|m|h|d)$|\$\{";
-const SIZE: &str = r"^[0-9]+([kKMGT]i?B|B)$|\$\{";
+const SIZE: &str = r"^[0-9]+(KiB|MiB|GiB|kB|MB|GB)$|\$\{";
 /// A value that stands elsewhere.
 const REFERENCE: &str = r"\$\{";
 

@@ -13,6 +13,7 @@ mod end_to_end;
 mod exposition;
 mod judging;
 mod night;
+mod operate;
 mod output;
 mod packaging;
 mod pages;

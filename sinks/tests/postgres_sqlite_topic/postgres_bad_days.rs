@@ -100,7 +100,7 @@ async fn a_slow_statement_is_given_up_by_the_server() {
             )
             .await;
         let mut config = database.config();
-        config.statement_timeout_ms = 100;
+        (config.statement_timeout_ms, config.lock_timeout_ms) = (100, 50);
         let sink = PostgresSink::connect(&config, sink_name(), Metrics::default()).expect("valid");
         assert!(reason(sink.deliver(&batch(0, &samples("e", 3))).await).contains("57014"));
         assert_eq!(database.rows().await, 0);
@@ -159,7 +159,7 @@ async fn a_server_that_vanishes_without_a_word_is_noticed() {
         let mut config = database.config();
         config.url = Secret::new(proxy.url(&database.url).as_str());
         config.connect_timeout_ms = 300;
-        config.statement_timeout_ms = 1_000;
+        (config.statement_timeout_ms, config.lock_timeout_ms) = (1_000, 900);
         // A connection that is not given up would be the only one.
         config.max_connections = 1;
         let sink = PostgresSink::connect(&config, sink_name(), Metrics::default()).expect("valid");

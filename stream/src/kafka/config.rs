@@ -332,7 +332,7 @@ pub(super) mod tests {
     fn times_that_contradict_each_other_are_named() {
         for (name, value, place) in [
             ("heartbeat.interval.ms", "45000", "properties.session.timeout.ms"),
-            ("max.poll.interval.ms", "30000", "properties.max.poll.interval.ms"),
+            ("max.poll.interval.ms", "10000", "properties.max.poll.interval.ms"),
         ] {
             let found = config(&[(name, value)]).check().expect_err(place);
             assert!(found.iter().any(|invalid| invalid.place == place), "{found:?}");

@@ -1,0 +1,48 @@
+//! `forebay health`: asks the operators' port of a process on this machine, for containers, which have no other client.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use net::client::{Client, Guard, Settings, SystemResolver};
+use url::Url;
+
+use crate::cli::HealthArgs;
+use crate::config::{self, ConfigError};
+use crate::output::Printer;
+
+/// How long the answer may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Prints what the process answers, and fails unless that is 200.
+pub(crate) async fn health(args: HealthArgs, out: &mut Printer) -> anyhow::Result<()> {
+    let base = match args.url {
+        Some(url) => url,
+        None => {
+            let loaded = config::load_or_built_in(args.config.as_deref(), config::READS_THE_LOG)?;
+            config::url_of(&loaded.config.admin.listen)
+        }
+    };
+    let path = if args.ready { "/readyz" } else { "/livez" };
+    let url = format!("{}{path}", base.trim_end_matches('/'));
+    let parsed = Url::parse(&url)
+        .map_err(|_| ConfigError(format!("`{base}` is no URL: write for example http://127.0.0.1:9464")))?;
+    let client = Client::new(&Settings::default(), Guard::allow_all(), Arc::new(SystemResolver));
+    let client = client.map_err(|invalid| ConfigError(invalid.to_string()))?;
+    let asked = client
+        .request(Method::GET, &parsed, HeaderMap::new(), Bytes::new(), PATIENCE)
+        .await;
+    let answer = asked
+        .with_context(|| format!("no answer from {url}: is the process running, and is that its `admin.listen`?"))?;
+    for line in String::from_utf8_lossy(&answer.body).lines() {
+        out.line(line);
+    }
+    ensure!(
+        answer.status.as_u16() == 200,
+        "{url} answered {}",
+        answer.status.as_u16()
+    );
+    Ok(())
+}
