@@ -1,0 +1,111 @@
+//! The words of a mistake: what is written, unless it may be secret, and what was probably meant.
+
+use crate::tree::{Node, Value};
+
+/// How many characters of a value are shown.
+const SHOWN: usize = 60;
+
+/// Whether the value of a key of this name is not to be shown.
+pub(crate) fn is_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    ["secret", "password", "passwd", "token", "key", "credential"]
+        .iter()
+        .any(|word| key.contains(word))
+}
+
+/// Whether a value is not to be shown whatever its key: it is from a variable, or a URL that may hold a password.
+pub(crate) fn is_hidden(node: &Node) -> bool {
+    node.referenced
+        || matches!(&node.value, Value::Scalar { text, .. } if text.contains('@') || text.contains("whsec_"))
+}
+
+/// What is written, in words: `is `lots``, `is a list`.
+pub(crate) fn written(node: &Node, hidden: bool) -> String {
+    match &node.value {
+        Value::List(_) => "is a list".to_owned(),
+        Value::Map(_) => "has keys and values".to_owned(),
+        _ if node.is_nothing() => "is empty".to_owned(),
+        Value::Scalar { text, .. } if !hidden && is_short(text) => format!("is `{text}`"),
+        Value::Scalar { .. } | Value::StandIn(_) if hidden => "is not right".to_owned(),
+        Value::Scalar { .. } | Value::StandIn(_) => "is a text".to_owned(),
+    }
+}
+
+fn is_short(text: &str) -> bool {
+    !text.is_empty() && text.chars().count() <= SHOWN && !text.chars().any(char::is_control)
+}
+
+/// Takes out of a message what is, or is a part of, a value that is not to be shown.
+pub(crate) fn without(message: &str, value: &str) -> String {
+    if value.is_empty() {
+        return message.to_owned();
+    }
+    let quoted = format!("{value:?}");
+    let quoted = quoted.trim_matches('"');
+    let mut shown = String::with_capacity(message.len());
+    for (number, part) in message.split('`').enumerate() {
+        if number > 0 {
+            shown.push('`');
+        }
+        let inside = number % 2 == 1;
+        let of_the_value = !part.is_empty() && (value.contains(part) || quoted.contains(part));
+        if inside && of_the_value {
+            shown.push('…');
+        } else {
+            shown.push_str(part);
+        }
+    }
+    // One that holds a backtick, or is not put in any; very short ones would be found everywhere.
+    for value in [value, quoted] {
+        if value.chars().count() > 2 {
+            shown = shown.replace(value, "…");
+        }
+    }
+    shown
+}
+
+/// Returns a message as one line, without characters that would disturb a terminal.
+pub(crate) fn one_line(message: &str) -> String {
+    message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// Returns which of `known` was probably meant by `written`.
+pub(crate) fn nearest<'k>(written: &str, known: &'k [String]) -> Option<&'k str> {
+    let written = written.to_lowercase();
+    let far = |candidate: &str| {
+        let edits = distance(&written, candidate);
+        let shorter = written.chars().count().min(candidate.chars().count());
+        let begins = shorter >= 3 && (candidate.starts_with(&written) || written.starts_with(candidate));
+        let near = edits <= (shorter / 3).max(1) && edits < shorter;
+        (near || begins).then_some(edits)
+    };
+    let candidates = known
+        .iter()
+        .filter_map(|candidate| Some((far(&candidate.to_lowercase())?, candidate)));
+    candidates
+        .min_by_key(|(edits, _)| *edits)
+        .map(|(_, candidate)| candidate.as_str())
+}
+
+/// How many characters are to be added, taken out, changed or swapped with the next to make `b` of `a`.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().take(64).collect();
+    let (mut before, mut last): (Vec<usize>, Vec<usize>) = (Vec::new(), (0..=b.len()).collect());
+    let mut previous = None;
+    for (row, c) in a.chars().take(64).enumerate() {
+        let mut line = vec![row + 1];
+        for (column, d) in b.iter().enumerate() {
+            let at = |line: &[usize], column: usize| line.get(column).copied().unwrap_or(usize::MAX - 64);
+            let changed = at(&last, column) + usize::from(c != *d);
+            let mut edits = changed.min(at(&last, column + 1) + 1).min(at(&line, column) + 1);
+            let swapped = column > 0 && previous == Some(*d) && b.get(column - 1) == Some(&c);
+            if swapped {
+                edits = edits.min(at(&before, column - 1) + 1);
+            }
+            line.push(edits);
+        }
+        before = std::mem::replace(&mut last, line);
+        previous = Some(c);
+    }
+    last.last().copied().unwrap_or_default()
+}
