@@ -9,7 +9,6 @@ mod limits;
 mod output;
 mod roles;
 mod telemetry;
-mod yaml;
 
 use std::process::ExitCode;
 

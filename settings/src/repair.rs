@@ -228,7 +228,11 @@ impl<T> Repair<T> {
             return self.set_out(steps);
         };
         let wrong = entries.iter_mut().find(|entry| entry.key == key && entry.node.out);
-        let mut report = true;
+        // Another key was probably meant to be this one, and is reported.
+        let misspelt = |(inner, meant): &(Steps, Option<String>)| {
+            meant.as_deref() == Some(key) && inner.split_last().is_some_and(|(_, outer)| outer == steps)
+        };
+        let mut report = !self.taken.iter().any(misspelt);
         match wrong {
             // It is written, but wrong, which is reported.
             Some(entry) if entry.node.is_stand_in() => return self.set_out(steps),

@@ -1,7 +1,8 @@
 //! What `forebay dev` and the commands beside it make of a configuration, or of none.
 
-use std::collections::HashMap;
 use std::path::Path;
+
+use settings::NoReferences;
 
 use super::{Config, ConfigError, Loaded, load};
 use crate::cli::LogArgs;
@@ -13,7 +14,10 @@ pub(crate) const DEV: &str = include_str!("dev.yaml");
 pub(crate) fn load_dev(file: Option<&Path>, data: &Path) -> Result<Loaded, ConfigError> {
     let mut loaded = match file {
         Some(file) => load(file)?,
-        None => Loaded::parse(DEV, "dev.yaml".to_owned(), ".".into(), HashMap::new())?,
+        None => {
+            let examined = Loaded::examine(DEV.as_bytes(), "dev.yaml".to_owned(), ".".into(), &NoReferences);
+            examined.into_result()?
+        }
     };
     let Config { event_log, sinks, .. } = &mut loaded.config;
     if event_log.kafka.is_some() || sinks.postgres.is_some() {

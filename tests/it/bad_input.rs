@@ -53,6 +53,45 @@ fn a_missing_file_and_a_missing_variable_are_named() {
 }
 
 #[test]
+fn all_mistakes_of_form_are_named_in_one_run_in_the_users_words() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = "ingest:\n  max_body_bytes: lots\n  ack_budget: 5\nsources:\n  - id: a\n    platform: digisac\n    auth: none\n    \
+                  secrets: [${NO_SUCH_SECRET}, \"${NO_OTHER_SECRET}\"]\nsinks:\n  http:\nadmin: { listen: 24001 }\n";
+    let output = refused(
+        folder.path(),
+        &["check"],
+        config,
+        2,
+        &[
+            "forebay.yaml:2:19: `ingest.max_body_bytes` is `lots`: give a whole number of bytes, as in 1048576 or 1MiB",
+            "forebay.yaml:3:3: `ingest.ack_budget` is not a setting: did you mean `ack_budget_ms`?",
+            "forebay.yaml:7:11: source `a`: `auth` is `none`: write `auth: { scheme: none }`",
+            "forebay.yaml:8:15: the environment variable `NO_SUCH_SECRET` is not set",
+            "forebay.yaml:8:35: the environment variable `NO_OTHER_SECRET` is not set",
+            "forebay.yaml:10:3: `sinks.http` is empty: write `http: {}`",
+            "forebay.yaml:11:18: `admin.listen` is `24001`: write address and port",
+        ],
+    );
+    let message = stderr(&output);
+    for word in ["u64", "enum", "expected", "sequence", "struct", "scalar"] {
+        assert!(!message.contains(word), "`{word}` is no word of the user: {message}");
+    }
+}
+
+#[test]
+fn a_file_in_another_encoding_is_named_with_its_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("forebay.yaml"), b"admin: {}\n# caf\xe9\n").expect("written");
+    let output = run(&["check"], folder.path());
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(
+        message.contains("forebay.yaml:2:6: the file is not UTF-8 from here on: save it as UTF-8"),
+        "{message}"
+    );
+}
+
+#[test]
 fn invalid_rules_are_named_with_their_place() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = "rules_file: rules.yaml\nsinks:\n  sqlite: {}\nevent_log:\n  journal: {}\n";
