@@ -181,19 +181,18 @@ impl<T> Repair<T> {
             return self.set_out(steps);
         };
         let meant = words::nearest(key, known);
-        let mut reason = "is not a setting".to_owned();
-        if let Some(meant) = meant {
-            reason = format!("{reason}: did you mean `{meant}`?");
-        } else {
-            reason.push(':');
-        }
-        let reason = match known {
-            [] => "is not a setting: nothing can be set here, take it out".to_owned(),
-            [one] => format!("{reason} There is only {one}"),
-            _ => format!("{reason} There are {}", known.join(", ")),
+        let all = match known {
+            [] => "nothing can be set here, take it out".to_owned(),
+            [one] => format!("there is only {one}"),
+            _ => format!("there are {}", known.join(", ")),
         };
-        let reason = reason.replacen("setting: There are", "setting: there are", 1);
-        let reason = reason.replacen("setting: There is", "setting: there is", 1);
+        let reason = match meant {
+            Some(meant) => format!(
+                "is not a setting: did you mean `{meant}`? {}",
+                all.replacen('t', "T", 1)
+            ),
+            None => format!("is not a setting: {all}"),
+        };
         let place = entry.key_place;
         let inner: Steps = steps.iter().copied().chain([step]).collect();
         self.faults.push(Fault {
@@ -434,7 +433,11 @@ impl<T> Repair<T> {
             match &node.value {
                 Value::Map(entries) => {
                     let Some(entry) = entries.get(step) else { break };
-                    let key = if entry.key_referenced { "…" } else { &entry.key };
+                    let key = if entry.key_referenced {
+                        "…"
+                    } else {
+                        entry.key.as_str()
+                    };
                     path = key_path(&path, key);
                 }
                 Value::List(elements) => {

@@ -241,7 +241,11 @@ impl<'t> Builder<'t, '_> {
             };
             if let Some(other) = entries.iter().find(|entry| entry.key == key) {
                 let Place { line, column } = other.key_place;
-                let shown = if key_referenced { "a key" } else { &*format!("`{key}`") };
+                let shown = if key_referenced {
+                    "a key".to_owned()
+                } else {
+                    format!("`{key}`")
+                };
                 self.faults.push(Fault {
                     kind: Kind::Key,
                     ..fault(

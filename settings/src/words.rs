@@ -76,14 +76,14 @@ pub(crate) fn nearest<'k>(written: &str, known: &'k [String]) -> Option<&'k str>
         let edits = distance(&written, candidate);
         let shorter = written.chars().count().min(candidate.chars().count());
         let begins = shorter >= 3 && (candidate.starts_with(&written) || written.starts_with(candidate));
-        let near = edits <= (shorter / 3).max(1) && edits < shorter;
-        (near || begins).then_some(edits)
+        let near = edits <= ((shorter + 1) / 3).max(1) && edits < shorter;
+        (near || begins).then_some((!begins, edits))
     };
     let candidates = known
         .iter()
         .filter_map(|candidate| Some((far(&candidate.to_lowercase())?, candidate)));
     candidates
-        .min_by_key(|(edits, _)| *edits)
+        .min_by_key(|(far, _)| *far)
         .map(|(_, candidate)| candidate.as_str())
 }
 

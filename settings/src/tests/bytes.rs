@@ -94,13 +94,13 @@ const VALUES: &[&str] = &[
 
 #[test]
 fn a_value_arrives_to_the_byte_wherever_its_reference_is() {
-    for value in VALUES {
+    for value in VALUES.iter().copied() {
         let variables = given(&[("V", value), ("W", "w")]);
         let mut longer = String::from("x");
         longer.push_str(value);
         longer.push_str("w#");
         for (text, expected) in [
-            ("secrets:\n  - ${V}\n", *value),
+            ("secrets:\n  - ${V}\n", value),
             ("secrets: ${V}\n", value),
             ("secrets: [${V}]\n", value),
             ("secrets: [ ${V} ]  # ${NOT_SET} ${\n", value),
@@ -111,9 +111,9 @@ fn a_value_arrives_to_the_byte_wherever_its_reference_is() {
             ("secrets:\n  - |-\n    ${V}\n", value),
             ("secrets: [&a ${V}]\n", value),
             ("secrets: [!!str ${V}]\n", value),
-            ("secrets: [x${V}${W}#]\n", &longer),
-            ("secrets: [\"x${V}${W}#\"]\n", &longer),
-            ("secrets: ['x${V}${W:-z}#']\n", &longer),
+            ("secrets: [x${V}${W}#]\n", longer.as_str()),
+            ("secrets: [\"x${V}${W}#\"]\n", longer.as_str()),
+            ("secrets: ['x${V}${W:-z}#']\n", longer.as_str()),
         ] {
             let read = read::<Settings>(text.as_bytes(), &variables);
             assert_eq!(faults(&read), Vec::<String>::new(), "{text}");
@@ -122,8 +122,8 @@ fn a_value_arrives_to_the_byte_wherever_its_reference_is() {
         }
         let text = "properties: { sasl.password: ${V} }\noptional: ${V}\n";
         let read = read::<Settings>(text.as_bytes(), &variables).value.expect("read");
-        assert_eq!(read.properties["sasl.password"], *value);
-        assert_eq!(read.optional.as_deref(), Some(*value), "set, even to nothing");
+        assert_eq!(read.properties["sasl.password"], value);
+        assert_eq!(read.optional.as_deref(), Some(value), "set, even to nothing");
     }
 }
 
