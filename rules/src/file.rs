@@ -54,7 +54,7 @@ pub(super) fn parse(
         .map(|mistake| Problem {
             line: mistake.place.map(|place| place.line),
             column: mistake.place.map(|place| place.column),
-            ..whole_file(in_words(mistake))
+            ..whole_file(in_words(&mistake))
         })
         .collect();
     let Some(parsed) = value else {
@@ -72,7 +72,7 @@ pub(super) fn parse(
 }
 
 /// What is wrong with the form, and how a file of rules begins.
-fn in_words(mistake: Mistake) -> String {
+fn in_words(mistake: &Mistake) -> String {
     let begins = mistake.kind != Kind::Syntax && mistake.path.is_empty();
     if begins && mistake.kind != Kind::Key {
         return "begin with `rules:`, and below it a list: `- name: …`, `when: …` and `to: […]` for each rule"

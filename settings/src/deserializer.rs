@@ -77,7 +77,7 @@ impl<'t> At<'t, '_> {
     /// The text, if it may be a number: written without quotes, or by a variable.
     fn unquoted(&self) -> Option<&'t str> {
         match &self.node.value {
-            Value::Scalar { text, plain } => (*plain || self.node.referenced).then_some(text),
+            Value::Scalar { text, plain } => (*plain || self.node.referenced).then_some(text.as_str()),
             _ => None,
         }
     }
@@ -325,7 +325,7 @@ impl<'t> Deserializer<'t> for At<'t, '_> {
     ) -> Result<V::Value, Error> {
         let name = match &self.node.value {
             Value::StandIn(_) => variants.first().copied().unwrap_or_default(),
-            Value::Scalar { text, .. } if !self.node.is_nothing() => text,
+            Value::Scalar { text, .. } if !self.node.is_nothing() => text.as_str(),
             _ => return self.wanted(&format!("give one of {}", variants.join(", "))),
         };
         let name: StrDeserializer<'_, Error> = name.into_deserializer();
