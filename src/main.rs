@@ -7,6 +7,7 @@ mod commands;
 mod config;
 mod limits;
 mod output;
+mod refused;
 mod roles;
 mod telemetry;
 
@@ -15,14 +16,30 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::cli::{Cli, Command};
-use crate::commands::{check, connect, demo, normalize, progress, rules, send, tail, verify};
+use crate::commands::{check, connect, demo, normalize, papers, progress, rules, secret, send, tail, verify};
 use crate::output::Printer;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::error(&anyhow::Error::new(error).context("cannot start the threads of the program"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let (code, cut_off) = runtime.block_on(program());
+    if cut_off {
+        // Otherwise the end would wait for calls that block.
+        runtime.shutdown_background();
+    }
+    code
+}
+
+/// Runs the command, and returns the exit code, and whether what is unfinished is not waited for.
+async fn program() -> (ExitCode, bool) {
     let mut out = Printer::default();
     let result = match Cli::try_parse() {
         Ok(cli) => run(cli, &mut out).await,
@@ -36,13 +53,15 @@ async fn main() -> ExitCode {
     for error in [result.as_ref().err(), written.as_ref().err()].into_iter().flatten() {
         output::error(error);
     }
-    ExitCode::from(match (result, written) {
+    let cut_off = result.as_ref().is_err_and(|error| error.is::<roles::CutOff>());
+    let code = ExitCode::from(match (result, written) {
         (Ok(()), Ok(())) => 0,
-        // 2 for what the caller has to fix before trying again, as clap does; 1 for everything else.
+        // As `forebay --help` says: 2 for what the caller has to fix before trying again, as clap does; 1 for everything else.
         (Err(error), Ok(())) if error.is::<config::ConfigError>() => 2,
         (Err(error), Ok(())) if error.is::<rules::Incomplete>() => 3,
         _ => 1,
-    })
+    });
+    (code, cut_off)
 }
 
 async fn run(cli: Cli, out: &mut Printer) -> anyhow::Result<()> {
@@ -53,6 +72,7 @@ async fn run(cli: Cli, out: &mut Printer) -> anyhow::Result<()> {
         Command::Check(args) => check::check(args, out).await,
         Command::Migrate(args) => check::migrate(args, out).await,
         Command::Send(args) => send::send(args, out).await,
+        Command::Secret(args) => secret::secret(&args, out),
         Command::Normalize(args) => normalize::normalize(args, out).await,
         Command::Verify(args) => verify::verify(args, out).await,
         Command::Tail(args) => tail::tail(args, out).await,
@@ -60,5 +80,7 @@ async fn run(cli: Cli, out: &mut Printer) -> anyhow::Result<()> {
         Command::Sources(args) => connect::sources(args, out).await,
         Command::Rules(args) => rules::rules(args, out).await,
         Command::Progress(args) => progress::progress(args, out).await,
+        Command::Completion(args) => papers::completion(&args, out),
+        Command::Man(args) => papers::man(&args, out),
     }
 }

@@ -42,7 +42,14 @@ pub(crate) async fn measure(setting: &Setting, report: &mut Report) -> anyhow::R
         ),
     )?;
     let data = folder.path().join("data").display().to_string();
-    let args = ["dev", "--config", &config.display().to_string(), "--data", &data];
+    let args = [
+        "dev",
+        "--quiet",
+        "--config",
+        &config.display().to_string(),
+        "--data",
+        &data,
+    ];
     let dev = Program::start(&setting.program, &args, &folder.path().join("dev.log"), port).await?;
 
     // As fast as it accepts, and until everything has been delivered and stored.

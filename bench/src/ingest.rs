@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::sync::Arc;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 
 use crate::body::{self, SECRET, Size};
 use crate::process::{Program, free_port, micros_per};
@@ -32,7 +32,8 @@ pub(crate) async fn measure(setting: &Setting, report: &mut Report) -> anyhow::R
     let config = config.display().to_string();
     let migrated = Command::new(&setting.program)
         .args(["migrate", "--config", &config])
-        .output()?;
+        .output()
+        .with_context(|| format!("cannot start `{}`", setting.program.display()))?;
     ensure!(
         migrated.status.success(),
         "{}",

@@ -2,7 +2,7 @@
 //!
 //! `./run bench` builds in release mode, starts real services and calls this. Every figure comes with the floor's
 //! figure from the same run, since absolute figures move from day to day. The table goes to standard output and to
-//! `target/bench.json`. Latencies count from the planned start of a request (open loop), so that a load that waits for
+//! `bench.json` in the target folder. Latencies count from the planned start of a request (open loop), so that a load that waits for
 //! a stalled server does not hide the stall.
 
 #![expect(
@@ -20,6 +20,7 @@ mod process;
 mod report;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
@@ -44,9 +45,9 @@ struct Cli {
     /// URL of the PostgreSQL to use; needs the right to create a database
     #[arg(long, env = "FOREBAY_TEST_POSTGRES", value_name = "URL", global = true)]
     postgres: Option<String>,
-    /// The program to measure
-    #[arg(long, default_value = "target/release/forebay", value_name = "FILE", global = true)]
-    program: PathBuf,
+    /// The program to measure; the one beside this if left out
+    #[arg(long, value_name = "FILE", global = true)]
+    program: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -71,8 +72,18 @@ struct Setting {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let cli = Cli::parse();
+async fn main() -> ExitCode {
+    match measure(Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // In words: a backtrace says nothing to who measures.
+            report::print_error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn measure(cli: Cli) -> anyhow::Result<()> {
     let needed = |value: Option<String>, name: &str| {
         value.ok_or_else(|| anyhow::anyhow!("{name} is not set: run `./run bench`, which starts the services"))
     };
@@ -83,7 +94,7 @@ async fn main() -> anyhow::Result<()> {
     let setting = Setting {
         kafka,
         postgres: needed(cli.postgres, "FOREBAY_TEST_POSTGRES")?,
-        program: cli.program,
+        program: program(cli.program)?,
         time: Duration::from_secs(cli.seconds),
     };
     let wanted = |part: &str| cli.only.as_deref().is_none_or(|only| part.starts_with(only));
@@ -98,4 +109,18 @@ async fn main() -> anyhow::Result<()> {
         dev::measure(&setting, &mut report).await?;
     }
     report.write()
+}
+
+/// The program to measure: `named`, or the one that was built beside this one, wherever Cargo put both.
+fn program(named: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+    let program = match named {
+        Some(program) => program,
+        None => std::env::current_exe()?.with_file_name("forebay"),
+    };
+    anyhow::ensure!(
+        program.is_file(),
+        "there is no program `{}`: build it with `cargo build --release -p forebay`, or name one with --program",
+        program.display()
+    );
+    Ok(program)
 }

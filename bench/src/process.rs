@@ -15,7 +15,7 @@ pub(crate) struct Program(Child);
 impl Program {
     /// Starts it with its logs in `log`, and waits until it accepts connections on `port`.
     pub(crate) async fn start(program: &Path, args: &[&str], log: &Path, port: u16) -> anyhow::Result<Self> {
-        let file = fs::File::create(log)?;
+        let file = fs::File::create(log).with_context(|| format!("cannot write `{}`", log.display()))?;
         let child = Command::new(program)
             .args(args)
             .stdin(Stdio::null())
@@ -60,7 +60,8 @@ impl Drop for Program {
 
 /// The same for any process; `self` is this one.
 pub(crate) fn cpu_of(pid: &str) -> anyhow::Result<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let path = format!("/proc/{pid}/stat");
+    let stat = fs::read_to_string(&path).with_context(|| format!("cannot read `{path}`"))?;
     let fields: Vec<&str> = stat
         .rsplit_once(')')
         .context("no `)` in stat")?

@@ -1,6 +1,7 @@
-//! The table and `target/bench.json`.
+//! The table and `bench.json`, which lies in the target folder that this program was built into.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::Context as _;
 use serde::Serialize;
@@ -47,9 +48,22 @@ impl Report {
         for row in &self.0 {
             println!("{}", line(row));
         }
-        fs::create_dir_all("target")?;
-        fs::write("target/bench.json", serde_json::to_string_pretty(&self.0)?).context("target/bench.json")
+        // The folder above that of the profile, `release`.
+        let program = std::env::current_exe()?;
+        let target = program
+            .parent()
+            .and_then(Path::parent)
+            .context("this program lies in no target folder")?;
+        let file = target.join("bench.json");
+        fs::write(&file, serde_json::to_string_pretty(&self.0)?)
+            .with_context(|| format!("cannot write `{}`", file.display()))
     }
+}
+
+/// Prints why the measurement ended.
+#[expect(clippy::print_stderr, reason = "a tool for people")]
+pub(crate) fn print_error(error: &anyhow::Error) {
+    eprintln!("error: {error:#}");
 }
 
 fn line(f: &Row) -> String {

@@ -81,6 +81,15 @@ impl Registry {
         })
     }
 
+    /// The same, with the path that ingest expects in front of the sources' own.
+    #[must_use]
+    pub fn with_base_path(mut self, base_path: &str) -> Self {
+        for source in self.sources.values_mut() {
+            base_path.clone_into(&mut Arc::make_mut(source).base_path);
+        }
+        self
+    }
+
     /// All sources, in no order.
     pub fn sources(&self) -> impl Iterator<Item = &Arc<Source>> {
         self.sources.values()
@@ -136,7 +145,10 @@ mod tests {
         let source = registry.find("a").expect("registered");
         assert_eq!((source.tenant.as_str(), source.max_body_bytes), ("default", 1000));
         assert!(registry.find("b").is_none());
+        assert_eq!(source.path(), "/in/a");
         assert_eq!(registry.endpoints().len(), 1, "a paused endpoint gets nothing");
+        let registry = registry.with_base_path("/hooks");
+        assert_eq!(registry.find("a").expect("registered").path(), "/hooks/in/a");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use futures_util::FutureExt as _;
 use schemas::log::PublishError;
+use schemas::outage::Line;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
@@ -19,18 +20,18 @@ use crate::handler::Ingest;
 use crate::metrics::Metrics;
 use crate::publish::publish_all;
 use crate::sources::ReadySource;
+use crate::watch::Made;
 use crate::webhook::VerifiedWebhook;
 
 impl Ingest {
-    /// [`VerifiedWebhook`] → answer.
-    pub(crate) async fn accept(self: &Arc<Self>, verified: VerifiedWebhook) -> Answer {
+    /// [`VerifiedWebhook`] → answer. The records are put into `made`, if anyone watches.
+    pub(crate) async fn accept(self: &Arc<Self>, verified: VerifiedWebhook, made: Option<Made>) -> Answer {
         let source = Arc::clone(verified.raw().source());
         source.metrics.verified(verified.matched());
         let Ok(permit) = Arc::clone(&self.in_flight).try_acquire_owned() else {
             return source.refuse(Reason::InFlightLimit);
         };
-        let received = verified.raw().received();
-        let work = AssertUnwindSafe(Arc::clone(self).publish(verified, permit)).catch_unwind();
+        let work = AssertUnwindSafe(Arc::clone(self).publish(verified, permit, made)).catch_unwind();
         let work = Detached::new(self.accepting.track_future(work));
         match timeout(self.config.ack_budget(), work).await {
             Ok(Ok(answer)) => answer,
@@ -40,18 +41,22 @@ impl Ingest {
                 source.refuse(Reason::InternalError)
             }
             Err(_) => {
-                if let Some(held_back) = source.throttle.allow(received) {
-                    tracing::warn!(
-                        source = %source.settings.id, budget_ms = self.config.ack_budget_ms, held_back,
-                        "answered 503: no acknowledgement from the event log within the budget"
-                    );
-                }
+                let budget_ms = self.config.ack_budget_ms;
+                self.not_stored(
+                    &source,
+                    &format!("no acknowledgement from the event log within {budget_ms} ms"),
+                );
                 source.refuse(Reason::NoAcknowledgement)
             }
         }
     }
 
-    async fn publish(self: Arc<Self>, verified: VerifiedWebhook, permit: OwnedSemaphorePermit) -> Answer {
+    async fn publish(
+        self: Arc<Self>,
+        verified: VerifiedWebhook,
+        permit: OwnedSemaphorePermit,
+        made: Option<Made>,
+    ) -> Answer {
         let _in_flight = InFlight::new(&self.metrics, permit);
         let raw = verified.into_raw();
         let source = Arc::clone(raw.source());
@@ -66,6 +71,9 @@ impl Ingest {
             Prepared::Reply(reply) => return source.end(reply.into()),
             Prepared::Records(records) => records,
         };
+        if let Some(made) = made {
+            drop(made.set(records.clone()));
+        }
         // The records hold the body now, and have its share until they are durable.
         let mut share = raw.into_share();
         if let Err(NoRoom) = share.settle(records_bytes(&mut records)) {
@@ -78,23 +86,41 @@ impl Ingest {
         self.metrics.publish_seconds.observe(begun.elapsed().as_secs_f64());
         match published {
             Ok(()) => {
+                if let Some(Line { seconds, failures, .. }) = self.not_stored.over(&(), Instant::now()) {
+                    tracing::info!(seconds, failures, "webhooks are stored again");
+                }
                 for family in families {
                     source.metrics.published(family);
                 }
                 Answer::Accepted
             }
-            Err(error) => {
-                if let Some(held_back) = source.throttle.allow(received) {
-                    tracing::warn!(source = %source.settings.id, %error, held_back, "not published");
+            Err(error) => match &error {
+                PublishError::Unavailable { .. } => {
+                    self.not_stored(&source, &error.to_string());
+                    source.refuse(Reason::LogUnavailable)
                 }
-                match error {
-                    PublishError::Unavailable { .. } => source.refuse(Reason::LogUnavailable),
-                    PublishError::TooLarge { limit_bytes, .. } => {
-                        let detail = format!("the event is larger than the {limit_bytes} bytes that can be stored");
-                        source.end(Ended::Refused(Refused::new(Reason::RecordTooLarge, detail)))
+                PublishError::TooLarge { limit_bytes, .. } => {
+                    if let Some(held_back) = source.throttle.allow(received) {
+                        tracing::warn!(source = %source.settings.id, %error, held_back, "not published");
                     }
+                    let detail = format!("the event is larger than the {limit_bytes} bytes that can be stored");
+                    source.end(Ended::Refused(Refused::new(Reason::RecordTooLarge, detail)))
                 }
+            },
+        }
+    }
+
+    /// Logs that webhooks are answered 503, because they cannot be stored: when that begins, and once a minute.
+    fn not_stored(&self, source: &ReadySource, reason: &str) {
+        let source = &source.settings.id;
+        match self.not_stored.failed(&(), reason, Instant::now()) {
+            Some(Line { begins: true, .. }) => {
+                tracing::warn!(%source, error = reason, "answered 503: the webhook is not stored; further ones are counted");
             }
+            Some(Line { seconds, failures, .. }) => {
+                tracing::warn!(%source, error = reason, seconds, failures, "answered 503: webhooks are still not stored");
+            }
+            None => tracing::debug!(%source, error = reason, "answered 503: the webhook is not stored"),
         }
     }
 }

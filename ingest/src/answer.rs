@@ -127,6 +127,18 @@ fn with_body(text: &str, content_type: &'static str) -> Response {
     response
 }
 
+/// What the health path answers: whether this process accepts webhooks, or is shutting down.
+pub(crate) fn health(accepting: bool) -> Response {
+    let (status, text) = if accepting {
+        (StatusCode::OK, "ok\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n")
+    };
+    let mut response = with_body(text, "text/plain; charset=utf-8");
+    *response.status_mut() = status;
+    response
+}
+
 fn refusal(reason: Reason, error: &str) -> Response {
     let error = serde_json::Value::from(error);
     let mut response = with_body(&format!("{{\"error\":{error}}}"), "application/json");

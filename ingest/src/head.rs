@@ -1,9 +1,12 @@
 //! The head of a request: which source it is for, and whether it is well-formed.
 
+use std::net::IpAddr;
+
 use http::header::{CONTENT_ENCODING, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, Method, Uri, Version};
+use net::server::Peer;
 use schemas::source::INGEST_PREFIX;
 
 use crate::authenticate::Presented;
@@ -11,12 +14,16 @@ use crate::authenticate::Presented;
 /// Everything of a request but its body. Not `Debug`: path and headers may hold the right secret.
 #[derive(Clone, Copy)]
 pub(crate) struct Head<'r> {
+    /// The address that it came from; none for a captured request.
+    pub(crate) peer: Option<IpAddr>,
     pub(crate) method: &'r Method,
     pub(crate) version: Version,
     /// The host, where the target names it (HTTP/2, and an absolute target).
     pub(crate) authority: Option<&'r str>,
     /// The whole path, as it was sent.
     pub(crate) path: &'r str,
+    /// What its path should begin with, before [`INGEST_PREFIX`].
+    pub(crate) base_path: &'r str,
     /// The query, as it was sent.
     pub(crate) query: Option<&'r str>,
     pub(crate) headers: &'r HeaderMap,
@@ -24,23 +31,34 @@ pub(crate) struct Head<'r> {
 
 impl<'r> Head<'r> {
     /// The head of a request that the server received.
-    pub(crate) fn of(parts: &'r Parts) -> Self {
-        Self::new(&parts.method, &parts.uri, parts.version, &parts.headers)
+    pub(crate) fn of(parts: &'r Parts, base_path: &'r str) -> Self {
+        Self {
+            peer: parts.extensions.get().map(|Peer(address)| *address),
+            ..Self::new(&parts.method, &parts.uri, parts.version, &parts.headers, base_path)
+        }
     }
 
-    pub(crate) fn new(method: &'r Method, uri: &'r Uri, version: Version, headers: &'r HeaderMap) -> Self {
+    pub(crate) fn new(
+        method: &'r Method,
+        uri: &'r Uri,
+        version: Version,
+        headers: &'r HeaderMap,
+        base_path: &'r str,
+    ) -> Self {
         Self {
+            peer: None,
             method,
             version,
             authority: uri.authority().map(Authority::as_str),
             path: uri.path(),
+            base_path,
             query: uri.query(),
             headers,
         }
     }
 
     pub(crate) fn address(&self) -> Address<'r> {
-        Address::of(self.path)
+        Address::of(self.path, self.base_path)
     }
 
     /// What the whole request shows of its sender.
@@ -100,7 +118,7 @@ fn same_host(one: &[u8], other: &[u8]) -> bool {
     bare(one) == bare(other)
 }
 
-/// What a path names: `/in/{source_id}/{secret}/{anything}`.
+/// What a path names: `/in/{source_id}/{secret}/{anything}`, with the base path in front of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Address<'a> {
     /// The source's id as sent; may be anything.
@@ -110,8 +128,12 @@ pub(crate) struct Address<'a> {
 }
 
 impl<'a> Address<'a> {
-    pub(crate) fn of(path: &'a str) -> Self {
-        let mut segments = path.strip_prefix(INGEST_PREFIX).unwrap_or_default().split('/');
+    /// A path that does not begin with `base_path` names nothing: both parts are empty.
+    pub(crate) fn of(path: &'a str, base_path: &str) -> Self {
+        let below = path
+            .strip_prefix(base_path)
+            .and_then(|path| path.strip_prefix(INGEST_PREFIX));
+        let mut segments = below.unwrap_or_default().split('/');
         Self {
             source_id: segments.next().unwrap_or_default(),
             path_secret: segments.next().unwrap_or_default(),
@@ -126,7 +148,7 @@ mod tests {
     #[test]
     fn an_address_is_read_from_the_path_as_sent() {
         let of = |path| {
-            let Address { source_id, path_secret } = Address::of(path);
+            let Address { source_id, path_secret } = Address::of(path, "");
             (source_id, path_secret)
         };
         assert_eq!(of("/in/s"), ("s", ""));
@@ -134,5 +156,27 @@ mod tests {
         assert_eq!(of("/in/s/secret/messages-upsert/x"), ("s", "secret"));
         assert_eq!(of("/in/s//secret"), ("s", ""), "an empty segment is not skipped");
         assert_eq!(of("/in/%73/a%2Fb"), ("%73", "a%2Fb"));
+    }
+
+    #[test]
+    fn a_base_path_stands_in_front_or_the_path_names_nothing() {
+        let of = |path| {
+            let Address { source_id, path_secret } = Address::of(path, "/hooks/eu");
+            (source_id, path_secret)
+        };
+        assert_eq!(of("/hooks/eu/in/s/secret/x"), ("s", "secret"));
+        for path in [
+            "/in/s/secret",
+            "/hooks/in/s/secret",
+            "/hooks/eu/s/secret",
+            "/hooks/eux/in/s/secret",
+            "/hooks/eu//in/s/secret",
+            "/Hooks/eu/in/s/secret",
+            "/x/hooks/eu/in/s/secret",
+            "/hooks/eu",
+            "",
+        ] {
+            assert_eq!(of(path), ("", ""), "{path}");
+        }
     }
 }

@@ -40,9 +40,9 @@ impl fmt::Debug for Captured {
 }
 
 impl Captured {
-    /// The source that the path names.
-    pub fn source_id(&self) -> &str {
-        Address::of(self.path()).source_id
+    /// The source that the path names; empty if it names none, as one that does not begin with `base_path`, the setting of ingest.
+    pub fn source_id(&self, base_path: &str) -> &str {
+        Address::of(self.path(), base_path).source_id
     }
 
     pub(crate) fn path(&self) -> &str {
@@ -63,12 +63,12 @@ impl Captured {
     }
 
     /// What the request shows of its sender, whether or not it is well-formed.
-    pub(crate) fn presented(&self) -> Presented<'_> {
+    pub(crate) fn presented(&self, base_path: &str) -> Presented<'_> {
         Presented {
             headers: &self.headers,
             authority: None,
             path: self.path(),
-            path_secret: Address::of(self.path()).path_secret,
+            path_secret: Address::of(self.path(), base_path).path_secret,
             query: self.query(),
             body: &self.body,
         }
@@ -149,7 +149,13 @@ fn outcome(source: &Source, captured: &Captured, now: Timestamp) -> Result<Match
     let uri = captured.check_http()?;
     let verifier = Verifier::new(source).unwrap_or_else(|invalid| Verifier::unusable(in_one_line(&invalid)));
     // An `:authority` would stand in its place; a capture says it as a `Host`.
-    let head = Head::new(&captured.method, &uri, Version::HTTP_11, &captured.headers);
+    let head = Head::new(
+        &captured.method,
+        &uri,
+        Version::HTTP_11,
+        &captured.headers,
+        &source.base_path,
+    );
     by_head(source, &verifier, &head)?.check(captured.body.len())?;
     let matched = by_proof(&verifier, &head.with_body(&captured.body), now)?;
     match normalize(source, &captured.headers, &captured.body) {

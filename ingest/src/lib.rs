@@ -15,6 +15,7 @@
 //! * [`normalize`]: one adapter per platform
 //! * [`envelope`]: ids, receipt, digest: from a normalized event to a record
 //! * `budget` and `body`: how much memory and time a request may take before its sender is known
+//! * `watch`: what [`Watch`] is told of each request, for `forebay dev`
 //! * `canary`: records that prove that the log accepts records, and that the workers see them
 //! * [`Config`], [`Metrics`]: what can be set, what can be watched
 
@@ -37,6 +38,7 @@ pub mod normalize;
 mod publish;
 mod serve;
 mod sources;
+mod watch;
 mod webhook;
 
 pub use authenticate::{NotSigned, SignedRequest, check_source, sign};
@@ -48,3 +50,4 @@ pub use handler::Ingest;
 pub use judge::{Captured, Verdict, judge};
 pub use metrics::Metrics;
 pub use serve::{Drained, serve};
+pub use watch::{Outcome, Seen, Watch};

@@ -1,5 +1,6 @@
 //! Ingest on a listener, from its first connection to an orderly end.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::handler::Ingest;
 
-/// How often sources that were removed are forgotten.
+/// How often sources that were removed, or are idle, are forgotten.
 const FORGET_INTERVAL: Duration = Duration::from_mins(1);
 
 /// How the shutdown went.
@@ -26,18 +27,25 @@ pub struct Drained {
 /// Serves webhooks on `listener` until `shutdown`, then finishes what has begun: idle connections close at once, requests
 /// that have begun are answered, for at most `drain_timeout_ms`.
 pub async fn serve(ingest: Arc<Ingest>, listener: TcpListener, shutdown: CancellationToken) -> Drained {
-    let settings = ingest.config.server();
+    let settings = ingest.config.server(&ingest.proxies);
+    let asked = shutdown.clone();
+    let closing = async {
+        asked.cancelled().await;
+        ingest.close_connections();
+        pending::<()>().await;
+    };
     let (routes, metrics, accepting) = (ingest.routes(), ingest.metrics.server.clone(), &ingest.accepting);
     let serving = net::server::serve(routes, &settings, metrics, listener, shutdown, accepting);
     let forgetting = async {
         loop {
             sleep(FORGET_INTERVAL).await;
-            ingest.forget_removed_sources();
+            ingest.forget_sources();
         }
     };
     let served = tokio::select! {
         served = serving => served,
         () = forgetting => unreachable!("it has no end"),
+        () = closing => unreachable!("it has no end"),
     };
     Drained {
         connections_cut_off: served.connections_cut_off,

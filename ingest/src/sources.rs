@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use schemas::name::{SourceId, Tenant};
 use schemas::platform::Platform;
+use schemas::series::{IDLE, OTHER};
 use schemas::setting::in_one_line;
 use schemas::source::{Source, SourceDirectory};
 use schemas::throttle::LogThrottle;
@@ -21,6 +23,7 @@ pub(crate) struct ReadySource {
     pub(crate) metrics: Arc<SourceMetrics>,
     /// For log lines that a sender can cause.
     pub(crate) throttle: Arc<LogThrottle>,
+    used: Mutex<Instant>,
 }
 
 /// The sources that have been asked for and that the directory still has.
@@ -30,10 +33,15 @@ pub(crate) struct Sources {
     ready: RwLock<HashMap<SourceId, Arc<ReadySource>>>,
     unknown: Arc<ReadySource>,
     metrics: Metrics,
+    /// How many sources may have metrics of their own.
+    own_max: usize,
+    /// Those of all other sources together.
+    other: Arc<SourceMetrics>,
 }
 
 impl Sources {
-    pub(crate) fn new(directory: Arc<dyn SourceDirectory>, metrics: Metrics) -> Self {
+    /// `own_max`: how many sources may have metrics of their own.
+    pub(crate) fn new(directory: Arc<dyn SourceDirectory>, metrics: Metrics, own_max: usize) -> Self {
         // Never published from: its verifier lets no one in.
         let name = "unknown";
         let settings = Source {
@@ -51,12 +59,15 @@ impl Sources {
             // No source can have this name.
             metrics: Arc::new(metrics.of_source("(unknown)")),
             throttle: Arc::default(),
+            used: Mutex::new(Instant::now()),
         });
         Self {
             directory,
             ready: RwLock::default(),
             unknown,
+            other: Arc::new(metrics.of_source(OTHER)),
             metrics,
+            own_max,
         }
     }
 
@@ -67,7 +78,10 @@ impl Sources {
         };
         let ready = self.ready.read();
         match ready.get(&settings.id) {
-            Some(source) if Arc::ptr_eq(&source.settings, &settings) => Arc::clone(source),
+            Some(source) if Arc::ptr_eq(&source.settings, &settings) => {
+                *source.used.lock() = Instant::now();
+                Arc::clone(source)
+            }
             _ => {
                 drop(ready);
                 self.make_ready(settings)
@@ -85,15 +99,26 @@ impl Sources {
         let before = ready.get(&settings.id);
         let source = Arc::new(ReadySource {
             verifier,
-            metrics: before.map_or_else(
-                || Arc::new(self.metrics.of_source(settings.id.as_str())),
-                |source| Arc::clone(&source.metrics),
-            ),
+            metrics: match before {
+                Some(source) => Arc::clone(&source.metrics),
+                None if self.has_room(&ready) => Arc::new(self.metrics.of_source(settings.id.as_str())),
+                None => Arc::clone(&self.other),
+            },
             throttle: before.map_or_else(Arc::default, |source| Arc::clone(&source.throttle)),
+            used: Mutex::new(Instant::now()),
             settings,
         });
         ready.insert(source.settings.id.clone(), Arc::clone(&source));
         source
+    }
+
+    fn is_counted_alone(&self, source: &ReadySource) -> bool {
+        !Arc::ptr_eq(&source.metrics, &self.other)
+    }
+
+    /// Whether one more source may have metrics of its own. Asked once for each source that is made ready.
+    fn has_room(&self, ready: &HashMap<SourceId, Arc<ReadySource>>) -> bool {
+        ready.values().filter(|source| self.is_counted_alone(source)).count() < self.own_max
     }
 
     /// Forgets the sources that the directory no longer has, and removes their metrics. One that a request still uses is left
@@ -104,16 +129,43 @@ impl Sources {
             let ids = ready.keys().filter(|id| self.directory.find(id.as_str()).is_none());
             ids.cloned().collect()
         };
-        if removed.is_empty() {
+        if !removed.is_empty() {
+            self.forget(&removed);
+        }
+    }
+
+    /// Where some sources are counted together, forgets those that were not used for an hour, and then has each of the others
+    /// made ready anew when it is next used, to take the place of one that went.
+    pub(crate) fn forget_idle(&self, now: Instant) {
+        let (idle, together) = {
+            let ready = self.ready.read();
+            let together = ready.iter().filter(|(_, source)| !self.is_counted_alone(source));
+            let together: Vec<SourceId> = together.map(|(id, _)| id.clone()).collect();
+            let is_idle = |source: &ReadySource| now.saturating_duration_since(*source.used.lock()) >= IDLE;
+            let idle = ready.iter().filter(|(_, source)| is_idle(source));
+            (idle.map(|(id, _)| id.clone()).collect::<Vec<_>>(), together)
+        };
+        if together.is_empty() {
             return;
         }
+        self.forget(&idle);
+        if self.has_room(&self.ready.read()) {
+            self.forget(&together);
+        }
+    }
+
+    /// Forgets these and their metrics, if no request uses them.
+    fn forget(&self, ids: &[SourceId]) {
         let mut ready = self.ready.write();
-        for id in removed {
+        for id in ids {
             // Nothing is lent out under the lock. A request that began before the last change holds the metrics alone.
-            let unused =
-                |source: &Arc<ReadySource>| Arc::strong_count(source) == 1 && Arc::strong_count(&source.metrics) == 1;
-            if ready.get(&id).is_some_and(unused) {
-                ready.remove(&id);
+            let unused = |source: &Arc<ReadySource>| {
+                let counted_alone = self.is_counted_alone(source);
+                Arc::strong_count(source) == 1 && (!counted_alone || Arc::strong_count(&source.metrics) == 1)
+            };
+            if ready.get(id).is_some_and(unused) {
+                ready.remove(id);
+                // Of one that is counted with others there is nothing.
                 self.metrics.forget_source(id.as_str());
             }
         }
@@ -153,6 +205,7 @@ mod tests {
             url_secrets: Vec::new(),
             verify_token: None,
             utc_offset_minutes: None,
+            base_path: String::new(),
             max_body_bytes: 1,
         })
     }
@@ -161,7 +214,7 @@ mod tests {
     fn a_changed_source_counts_at_once_and_an_unchanged_one_is_kept() {
         let directory = old_source();
         let metrics = Metrics::register(&mut Registry::default());
-        let sources = Sources::new(directory.clone(), metrics);
+        let sources = Sources::new(directory.clone(), metrics, 10);
         let lets_in = |source: &ReadySource, token: &'static str| {
             let headers = HeaderMap::from_iter([(
                 http::HeaderName::from_static("x-token"),
@@ -191,7 +244,7 @@ mod tests {
     fn a_removed_source_is_forgotten_with_its_metrics_once_no_request_uses_it() {
         let directory = old_source();
         let mut registry = Registry::default();
-        let sources = Sources::new(directory.clone(), Metrics::register(&mut registry));
+        let sources = Sources::new(directory.clone(), Metrics::register(&mut registry), 10);
         let metrics = || {
             let mut text = String::new();
             prometheus_client::encoding::text::encode(&mut text, &registry).expect("a string takes everything");
@@ -238,8 +291,50 @@ mod tests {
     }
 
     #[test]
+    fn so_many_sources_have_metrics_of_their_own_and_an_idle_one_makes_room() {
+        let named = |id: &'static str| {
+            let id = SourceId::new(id).expect("valid");
+            Arc::new(Source {
+                id,
+                ..Source::clone(&with_secret("the-secret"))
+            })
+        };
+        let mut registry = Registry::default();
+        let directory = Directory::new(["a", "b", "c"].map(named));
+        let sources = Sources::new(directory, Metrics::register(&mut registry), 2);
+        let received = |id: &str| {
+            let mut text = String::new();
+            prometheus_client::encoding::text::encode(&mut text, &registry).expect("a string takes everything");
+            let line = format!(r#"forebay_ingest_received_total{{source="{id}"}} "#);
+            text.lines().find_map(|l| l.strip_prefix(&line)).map(str::to_owned)
+        };
+        for id in ["a", "b", "c", "c"] {
+            sources.find(id).metrics.received.inc();
+        }
+        assert_eq!(
+            [received("a"), received("b"), received("c")],
+            [Some("1".into()), Some("1".into()), None]
+        );
+        assert_eq!(received(OTHER).as_deref(), Some("2"));
+        sources.forget_idle(Instant::now());
+        assert_eq!(received("a").as_deref(), Some("1"), "nothing is idle");
+
+        let now = Instant::now();
+        let later = now + IDLE;
+        for id in ["a", "c"] {
+            *sources.ready.read()[&SourceId::new(id).expect("valid")].used.lock() = later;
+        }
+        sources.forget_idle(later);
+        assert_eq!([received("a").as_deref(), received("b").as_deref()], [Some("1"), None]);
+        sources.find("c").metrics.received.inc();
+        assert_eq!(received("c").as_deref(), Some("1"), "it has the place of b");
+        sources.find("b").metrics.received.inc();
+        assert_eq!(received(OTHER).as_deref(), Some("3"));
+    }
+
+    #[test]
     fn an_id_of_no_source_is_unknown_and_lets_no_one_in() {
-        let sources = Sources::new(old_source(), Metrics::register(&mut Registry::default()));
+        let sources = Sources::new(old_source(), Metrics::register(&mut Registry::default()), 10);
         for id in ["", "S", "unknown", "(unknown)"] {
             let source = sources.find(id);
             assert!(sources.is_unknown(&source), "{id}");

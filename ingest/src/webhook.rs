@@ -17,15 +17,23 @@ use crate::sources::ReadySource;
 /// hold secrets.
 pub(crate) struct RawWebhook {
     source: Arc<ReadySource>,
+    base_path: Arc<str>,
     parts: Parts,
     body: Buffered,
     received: Timestamp,
 }
 
 impl RawWebhook {
-    pub(crate) fn new(source: Arc<ReadySource>, parts: Parts, body: Buffered, received: Timestamp) -> Self {
+    pub(crate) fn new(
+        source: Arc<ReadySource>,
+        base_path: Arc<str>,
+        parts: Parts,
+        body: Buffered,
+        received: Timestamp,
+    ) -> Self {
         Self {
             source,
+            base_path,
             parts,
             body,
             received,
@@ -37,7 +45,7 @@ impl RawWebhook {
     }
 
     pub(crate) fn head(&self) -> Head<'_> {
-        Head::of(&self.parts)
+        Head::of(&self.parts, &self.base_path)
     }
 
     pub(crate) fn headers(&self) -> &HeaderMap {

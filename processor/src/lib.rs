@@ -13,7 +13,8 @@
 //! * [`worker`]: joins the group; `tasks` starts and stops one `partition` task each
 //! * `flight`: the work in flight of a partition; [`settle`]: how far it is settled, in order
 //! * [`failure`]: when a delivery is tried again, what is given up, and when to stop rather than give up everything
-//! * [`config`], [`metrics`], `canary_ages`, [`status`]: the settings, and what can be observed
+//! * [`config`], [`metrics`], `observed`, [`status`]: the settings, and what can be observed
+//! * `troubles`, `holding`: what is logged, once for all partitions
 //!
 //! The guarantee: an offset is stored only when every delivery of every record before it is settled, that is delivered,
 //! or written to the dead-letter topic. So every event is delivered at least once or is a dead letter, whichever
@@ -21,18 +22,20 @@
 //! next attempt holds back those after it, and nothing else, until `window_records` records of the partition are in
 //! flight.
 
-mod canary_ages;
 pub mod config;
 mod error;
 pub mod failure;
 mod flight;
+mod holding;
 pub mod metrics;
+mod observed;
 mod partition;
 pub mod route;
 pub mod settle;
 mod shared;
 pub mod status;
 mod tasks;
+mod troubles;
 pub mod worker;
 
 pub use config::{Config, Retry};

@@ -9,12 +9,12 @@ use schemas::name::TopicName;
 use schemas::sink::Sink;
 
 use crate::config::Config;
-use crate::failure::failing_targets::FailingTargets;
 use crate::failure::schedule::Schedule;
 use crate::failure::valve::Valve;
 use crate::metrics::SinkMetrics;
 use crate::route::Router;
 use crate::status::Status;
+use crate::troubles::Troubles;
 
 /// The parts of the event log that a worker uses.
 #[derive(Debug, Clone)]
@@ -43,9 +43,7 @@ pub(crate) struct Shared {
     /// Counts the routing of events. They are not counted with the outcomes: an event that no rule matches has none, so
     /// a rule that fails for one event in a hundred, and matches none of the others, would trip the valve.
     pub(crate) routing_valve: Mutex<Valve>,
-    pub(crate) failing: FailingTargets,
-    /// The resource that this process lacks, reported like a failing target.
-    pub(crate) shortage: FailingTargets,
+    pub(crate) troubles: Troubles,
     pub(crate) metrics: SinkMetrics,
     pub(crate) status: Arc<Status>,
 }

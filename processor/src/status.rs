@@ -32,6 +32,8 @@ struct Owned {
     moved: Instant,
     /// How many records are read and not settled.
     in_progress: usize,
+    /// When the oldest of them was received.
+    oldest: Option<Timestamp>,
     /// How many records the partition has that are not settled, as last measured; `None` before the first time.
     lag: Option<u64>,
     /// The newest canary, or the assignment, so that the age grows even if none was seen.
@@ -52,6 +54,9 @@ pub struct Snapshot {
     pub joined: bool,
     /// The partitions that the worker owns now.
     pub assigned: Vec<Partition>,
+    /// The age of the oldest record that is read and not settled, of all owned partitions, since its receipt; `None` if all
+    /// are settled.
+    pub oldest_unsettled: Option<Duration>,
     /// The owned partitions that are stalled, and why: the sink or the dead-letter topic is unavailable, or this
     /// process lacks a resource.
     pub stalled: Vec<(Partition, String)>,
@@ -75,6 +80,7 @@ impl Status {
         Snapshot {
             joined: state.joined,
             assigned: state.assigned.keys().cloned().collect(),
+            oldest_unsettled: state.assigned.values().filter_map(|owned| owned.oldest).min().map(age),
             stalled: state
                 .assigned
                 .iter()
@@ -103,10 +109,7 @@ impl Status {
     /// Returns the age of each partition's newest canary, in seconds since it was sent; before the first one, since the
     /// assignment.
     pub fn canary_ages(&self) -> Vec<(Partition, f64)> {
-        let now = Timestamp::now().millis();
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds of an age")]
-        let age = |sent: Timestamp| (now - sent.millis()).max(0) as f64 / 1_000.0;
-        let of = |(partition, owned): (&Partition, &Owned)| (partition.clone(), age(owned.canary.sent));
+        let of = |(partition, owned): (&Partition, &Owned)| (partition.clone(), age(owned.canary.sent).as_secs_f64());
         self.lock().assigned.iter().map(of).collect()
     }
 
@@ -138,6 +141,7 @@ impl Status {
             lacking: None,
             moved: Instant::now(),
             in_progress: 0,
+            oldest: None,
             lag: None,
             canary: Canary {
                 sent: Timestamp::now(),
@@ -167,9 +171,9 @@ impl Status {
         self.with(partition, |owned| owned.moved = Instant::now());
     }
 
-    /// Notes how many records are read and not settled.
-    pub(crate) fn in_progress(&self, partition: &Partition, records: usize) {
-        self.with(partition, |owned| owned.in_progress = records);
+    /// Notes how many records are read and not settled, and when the oldest of them was received.
+    pub(crate) fn in_progress(&self, partition: &Partition, records: usize, oldest: Option<Timestamp>) {
+        self.with(partition, |owned| (owned.in_progress, owned.oldest) = (records, oldest));
     }
 
     /// Notes the lag; `None` if it could not be measured.
@@ -195,5 +199,44 @@ impl Status {
     fn lock(&self) -> MutexGuard<'_, State> {
         // No change panics half-way, so the state is consistent even after a panic of a holder.
         self.0.lock()
+    }
+}
+
+/// How long ago that was; zero if the clock that wrote it was ahead of ours.
+pub(crate) fn age(at: Timestamp) -> Duration {
+    let millis = Timestamp::now().millis() - at.millis();
+    Duration::from_millis(u64::try_from(millis).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use schemas::name::TopicName;
+
+    use super::*;
+
+    #[test]
+    fn the_oldest_unsettled_record_is_that_of_all_partitions_and_goes_with_its_own() {
+        let status = Status::default();
+        let partition = |index| Partition {
+            topic: TopicName::new("t").expect("valid"),
+            index,
+        };
+        let ago = |seconds| Timestamp::now().before(Duration::from_secs(seconds));
+        status.assigned(&partition(0));
+        status.assigned(&partition(1));
+        assert_eq!(status.snapshot().oldest_unsettled, None);
+        status.in_progress(&partition(0), 1, Some(ago(60)));
+        status.in_progress(&partition(1), 1, Some(ago(3_600)));
+        let oldest = || status.snapshot().oldest_unsettled.map(|age| age.as_secs());
+        assert!(
+            oldest().is_some_and(|age| (3_600..3_700).contains(&age)),
+            "{:?}",
+            oldest()
+        );
+        status.released(&partition(1));
+        assert!(oldest().is_some_and(|age| (60..160).contains(&age)), "{:?}", oldest());
+        status.in_progress(&partition(0), 0, None);
+        assert_eq!(oldest(), None);
+        assert_eq!(age(Timestamp::MAX), Duration::ZERO);
     }
 }

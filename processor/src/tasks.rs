@@ -117,14 +117,16 @@ impl Tasks {
                 Ok(Some(ended)) => result = result.and(self.ended(ended)),
                 Ok(None) => break,
                 Err(_elapsed) => {
+                    let mut abandoned = 0_u32;
                     for partition in partitions {
                         if let Some(running) = self.running.get(partition) {
-                            tracing::warn!(sink = %self.shared.sink.name(), partition = %partition,
-                                "current batch abandoned, it will be repeated");
                             running.abort.abort();
                             self.release(partition);
+                            abandoned += 1;
                         }
                     }
+                    tracing::warn!(sink = %self.shared.sink.name(), partitions = abandoned,
+                        "current batches abandoned, they will be repeated");
                 }
             }
         }
@@ -168,6 +170,9 @@ impl Tasks {
         self.running.remove(partition);
         self.shared.status.released(partition);
         self.metrics.forget(self.shared.sink.name(), partition);
+        if self.running.is_empty() {
+            self.shared.troubles.no_partition();
+        }
     }
 }
 

@@ -17,14 +17,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::error::WorkerError;
-use crate::failure::failing_targets::FailingTargets;
 use crate::failure::schedule::Schedule;
 use crate::failure::valve::Valve;
+use crate::holding::Holding;
 use crate::metrics::Metrics;
 use crate::route::Router;
 use crate::shared::{Log, Shared};
 use crate::status::Status;
 use crate::tasks::Tasks;
+use crate::troubles::{Trouble, Troubles};
 use rules::Rules;
 
 /// How long measuring the lag may take.
@@ -62,27 +63,22 @@ impl Worker {
         metrics: Metrics,
     ) -> Result<Self, Vec<Invalid>> {
         config.check()?;
-        let status: Arc<Status> = Arc::default();
-        metrics.watch(sink.name(), &status);
         let valve = || Mutex::new(Valve::new(config.valve_window, config.valve_percent));
         let shared = Shared {
             router: Router::new(rules, Arc::clone(&sink), &metrics),
-            metrics: metrics.sink(sink.name()),
+            metrics: metrics.sink(sink.name(), config.metrics_targets_max),
             schedule,
             valve: valve(),
             routing_valve: valve(),
-            failing: FailingTargets::default(),
-            shortage: FailingTargets::default(),
-            status,
+            troubles: Troubles::new(sink.name().clone()),
+            status: Arc::default(),
             sink,
             log,
             config,
         };
-        Ok(Self {
-            shared: Arc::new(shared),
-            group,
-            metrics,
-        })
+        let shared = Arc::new(shared);
+        metrics.watch(&shared);
+        Ok(Self { shared, group, metrics })
     }
 
     /// Returns the sink that it delivers to.
@@ -122,12 +118,18 @@ impl Worker {
 
             // Current batches are finished in any case: an error of one partition does not affect the others.
             let drained = tasks.stop_all(Duration::from_millis(self.shared.config.drain_ms)).await;
-            match timeout(Duration::from_secs(5), consumer.close()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    tracing::warn!(sink = %self.shared.sink.name(), %error, "group not left cleanly");
+            let closed = match timeout(Duration::from_secs(5), consumer.close()).await {
+                Ok(closed) => closed.map_err(|error| error.to_string()),
+                Err(_elapsed) => Err("no answer within 5 s".to_owned()),
+            };
+            let sink = self.shared.sink.name();
+            match closed {
+                Ok(()) => {}
+                // It follows from what is logged anyway.
+                Err(error) if matches!(result, Ok(Left::LogUnavailable(_))) => {
+                    tracing::debug!(%sink, error, "group not left cleanly");
                 }
-                Err(_elapsed) => tracing::warn!(sink = %self.shared.sink.name(), "group not left within 5 s"),
+                Err(error) => tracing::warn!(%sink, error, "group not left cleanly"),
             }
             let left = result?;
             drained?;
@@ -178,10 +180,7 @@ impl Worker {
         self.shared
             .status
             .waiting_for(format!("event log unavailable: {reason}"));
-        if *failures == 1 {
-            tracing::warn!(sink = %self.shared.sink.name(), group = %self.group, error = reason,
-                "event log unavailable, trying until it is back");
-        }
+        self.shared.troubles.met(Trouble::Log, reason);
         tokio::select! {
             () = sleep(self.shared.backoff(*failures)) => true,
             () = shutdown.cancelled() => false,
@@ -201,6 +200,7 @@ impl Worker {
         lag.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // Outside the loop, because a revocation must not wait for it.
         let mut measuring: Option<Measuring> = None;
+        let mut holding = Holding::new(self.shared.sink.name().clone());
         loop {
             self.shared.status.polled();
             tokio::select! {
@@ -210,12 +210,17 @@ impl Worker {
                 change = consumer.next() => match change {
                     Ok(change) => {
                         *failures = 0;
+                        self.shared.troubles.over(Trouble::Log);
                         let assigned = matches!(change, Change::Assigned(_));
+                        self.shared.metrics.rebalanced(&change);
                         tasks.change(change).await?;
                         // Without any partition it waits for the next assignment, which may be empty when other members
                         // own all.
                         if assigned || tasks.owned().next().is_none() {
                             self.shared.status.joined(assigned);
+                        }
+                        if assigned {
+                            holding.assigned(tasks.owned());
                         }
                     }
                     Err(LogError::Unavailable(reason)) => return Ok(Left::LogUnavailable(reason)),
@@ -226,8 +231,11 @@ impl Worker {
                     self.show_lag(measured, tasks);
                 }
                 _ = lag.tick(), if measuring.is_none() => measuring = Some(Box::pin(timeout(LAG_PATIENCE, consumer.lag()))),
-                // Shows that the loop is alive.
-                _ = beat.tick() => {}
+                // Also shows that the loop is alive.
+                _ = beat.tick() => {
+                    holding.beat();
+                    self.shared.troubles.tell_lasting();
+                }
             }
         }
     }

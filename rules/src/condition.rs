@@ -11,8 +11,9 @@ use cel::common::ast::operators;
 use cel::objects::ValueType;
 use cel::{Env, Program, Value};
 
-use super::fault::Fault;
+use super::fault::{Fault, Findings};
 use super::sample;
+use super::syntax;
 use super::types::{TypePattern, type_patterns};
 use super::verdict::{NoValue, Sense, Verdict, decide};
 use super::view::Subject;
@@ -42,10 +43,11 @@ impl Condition {
         }
     }
 
-    pub(super) fn compile(text: &str, env: &Arc<Env>) -> Result<Self, Vec<Fault>> {
+    /// Compiles and checks `text`. Returns the condition and the warnings about it, or everything that is wrong.
+    pub(super) fn compile(text: &str, env: &Arc<Env>) -> Result<(Self, Vec<Fault>), Vec<Fault>> {
         let fault = |reason: String| Err(vec![Fault { at: None, reason }]);
         if text.trim() == "true" {
-            return Ok(Self::always());
+            return Ok((Self::always(), Vec::new()));
         }
         if text.trim().is_empty() {
             return fault("`when` is empty: write `\"true\"` for everything".to_owned());
@@ -57,21 +59,20 @@ impl Condition {
             ));
         }
         let program = env.compile(text).map_err(|errors| {
-            let mut faults: Vec<Fault> = errors
-                .errors
-                .iter()
-                .map(|error| Fault {
-                    at: Some(character(text, error.pos)),
-                    reason: format!("`when` is not valid CEL: {}", syntax_reason(&error.msg)),
-                })
-                .collect();
+            let written = syntax::faults(text);
+            if !written.is_empty() {
+                return written;
+            }
             // One mistake causes several parser errors; the first is the one that helps.
-            faults.truncate(1);
-            faults
+            let first = errors.errors.iter().take(1).map(|error| Fault {
+                at: Some(character(text, error.pos)),
+                reason: syntax::reason(&error.msg),
+            });
+            first.collect()
         })?;
-        let faults = walk::faults(&program, env);
-        if !faults.is_empty() {
-            return Err(faults);
+        let Findings { errors, warnings } = walk::findings(&program, env);
+        if !errors.is_empty() {
+            return Err(errors);
         }
         let types = type_patterns(program.expression());
         let condition = Self {
@@ -83,7 +84,7 @@ impl Condition {
         };
         match condition.not_boolean(env) {
             Some(reason) => fault(reason),
-            None => Ok(condition),
+            None => Ok((condition, warnings)),
         }
     }
 
@@ -139,20 +140,6 @@ impl Condition {
     /// Whether evaluating it runs any CEL.
     pub fn is_always(&self) -> bool {
         self.program.is_none()
-    }
-}
-
-/// Returns the parser's message without its list of all possible tokens.
-fn syntax_reason(message: &str) -> &str {
-    let message = message.strip_prefix("Syntax error: ").unwrap_or(message);
-    let message = message
-        .split_once(" expecting {")
-        .map_or(message, |(message, _)| message);
-    let message = message.lines().next().unwrap_or_default();
-    if message.contains("'<EOF>'") {
-        "it ends too early"
-    } else {
-        message
     }
 }
 

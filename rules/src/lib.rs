@@ -24,20 +24,31 @@
 //! and no other rule does, the router makes it a dead letter that names the rule, logs it and counts it in
 //! `rule_errors`.
 //!
-//! What can never be true is refused at load: a member that neither `event` nor `event.data` has in any type of event,
-//! and a condition that is neither true nor false for one of the built-in sample events.
+//! What can never be true is refused at load: a member that the schema has in no type of event (at any depth, but nothing
+//! below `raw`, `headers` and other objects whose members have any name), a comparison of values of different kinds (a
+//! text with a number), and a condition that is neither true nor false for one of the built-in sample events. What is
+//! doubtful is a warning ([`Rules::warnings`]): a text that a closed set does not have (`direction == "incoming"`), a type
+//! or a platform that looks misspelt, a member that the types of event of the condition do not have, a condition that is
+//! the same for every event, two equal rules, no rule at all.
 //!
 //! A condition is bounded: 2 KB of text, 24 levels, no loop (`all`, `exists`, `map`, `filter`) inside another, regular
 //! expressions only as literals. Without any rules file everything goes to every sink: [`Rules::everything`].
 
+mod ast;
+mod compare;
 mod condition;
+mod constant;
 mod fault;
 mod file;
+mod functions;
 pub mod import;
 mod json;
-mod members;
+mod known;
+mod nearest;
 mod sample;
 mod shallow;
+mod shape;
+mod syntax;
 mod types;
 mod unreadable;
 mod verdict;
@@ -89,6 +100,18 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
+impl Problem {
+    fn of_rule(file: &str, rule: &str, (line, column): (u64, u64), reason: String) -> Self {
+        Self {
+            file: file.to_owned(),
+            line: Some(line),
+            column: Some(column),
+            rule: Some(rule.to_owned()),
+            reason,
+        }
+    }
+}
+
 /// A rule of the file, whose condition compiles and whose destinations exist.
 #[derive(Debug)]
 pub struct Rule {
@@ -122,6 +145,7 @@ impl fmt::Display for Destination {
 pub struct Rules {
     version: Arc<str>,
     list: Vec<Arc<Rule>>,
+    warnings: Vec<Problem>,
     env: Arc<Env>,
 }
 
@@ -129,8 +153,11 @@ impl Rules {
     /// Reads and checks the text of a rules file. `file` is its name in problems. Returns all problems.
     pub fn parse(text: &str, file: &str, destinations: &(dyn Destinations + Sync)) -> Result<Self, Vec<Problem>> {
         let env = Arc::new(Env::stdlib());
-        let rules = file::parse(text, file, destinations, &env)?;
-        Ok(Self::new(text, rules, env))
+        let checked = file::parse(text, file, destinations, &env)?;
+        Ok(Self {
+            warnings: checked.warnings,
+            ..Self::new(text, checked.rules, env)
+        })
     }
 
     /// Returns the rules without a rules file: one rule, `everything`, which sends each event to every sink that needs
@@ -161,6 +188,7 @@ impl Rules {
         Self {
             version: version.into(),
             list: list.into_iter().map(Arc::new).collect(),
+            warnings: Vec::new(),
             env,
         }
     }
@@ -168,6 +196,12 @@ impl Rules {
     /// Returns the first 12 hex digits of the SHA-256 of the text.
     pub fn version(&self) -> &Arc<str> {
         &self.version
+    }
+
+    /// Returns what is doubtful in the file, and yet no reason to refuse it: probably misspelt names, conditions that are
+    /// the same for every event. In the order of the rules; what is said of the whole file, and of equal rules, comes first.
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
     }
 
     /// Returns the rules in the order of the file.

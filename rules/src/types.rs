@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
+use cel::common::ast::{Expr, IdedExpr, operators};
+
+use super::ast;
 
 /// `event.type == "x"`, or `event.type.startsWith("x.")`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,10 +62,7 @@ fn is_event_type(expression: &IdedExpr) -> bool {
 }
 
 fn text(expression: &IdedExpr) -> Option<String> {
-    match &expression.expr {
-        Expr::Literal(LiteralValue::String(text)) => Some(text.inner().to_owned()),
-        _ => None,
-    }
+    ast::text(expression).map(str::to_owned)
 }
 
 /// Finds, for an event type, the conditions that can be true, by their numbers in ascending order.

@@ -107,7 +107,7 @@ fn attributes() -> Value {
     let time = |description: &str| json!({ "type": "string", "format": "date-time", "description": description });
     json!({
         "specversion": { "const": "1.0", "description": "The version of CloudEvents." },
-        "id": { "type": "string", "format": "uuid", "description": "The same for every redelivery; sorts by time." },
+        "id": { "type": "string", "format": "uuid", "description": "The same for every redelivery, unless `idtime` is `received`; sorts by time." },
         "idtime": {
             "const": "received",
             "description": "Present when the platform gives no time that a redelivery repeats: the id's time is then that of receipt."

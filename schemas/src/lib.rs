@@ -18,7 +18,8 @@
 //! * [`source`], [`endpoint`]: what is registered, and how a stage looks it up; [`preset`]: how each platform proves itself
 //! * [`spec`]: sources and endpoints as they are written
 //! * [`setting`]: what is wrong with a setting
-//! * [`throttle`]: how often a log line may repeat
+//! * [`throttle`], [`outage`]: how often a log line may repeat, and what is logged of a failure that lasts
+//! * [`series`]: how many series a metric may have
 
 pub mod canary;
 pub mod content;
@@ -30,14 +31,17 @@ pub mod id;
 pub mod json_schema;
 pub mod log;
 pub mod name;
+pub mod outage;
 pub mod platform;
 pub mod preset;
 pub mod record;
 pub mod secret;
+pub mod series;
 pub mod setting;
 pub mod sink;
 pub mod source;
 pub mod spec;
+pub mod spelling;
 pub mod throttle;
 pub mod time;
 

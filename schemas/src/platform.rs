@@ -39,7 +39,7 @@ macro_rules! platforms {
 macro_rules! define {
     ($($variant:ident $name:ident $doc:literal;)*) => {
         /// Which platform a sender is: what its bodies mean, and how it usually proves itself.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
         #[serde(rename_all = "snake_case")]
         pub enum Platform {
             $(#[doc = $doc] $variant,)*

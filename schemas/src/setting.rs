@@ -1,7 +1,8 @@
 //! What is wrong with a setting: one shape for every room, whether the setting was written in a file, sent to an API or read from
 //! a database.
 //!
-//! A check returns everything that it finds, so that one run is enough to correct a file. Whoever knows where a setting was written
+//! A check returns everything that it finds, so that one run is enough to correct a file. What may be meant is a warning: a function
+//! `warnings` beside `check` returns it in the same shape, and nothing is refused for it. Whoever knows where a setting was written
 //! adds the line; an API shows place and reason as they are.
 
 use std::fmt;
@@ -75,6 +76,11 @@ impl Findings {
     /// The value, or `None` with the reason kept for `place`.
     pub fn keep_at<T>(&mut self, place: &str, result: Result<T, impl Into<String>>) -> Option<T> {
         result.map_err(|reason| self.add(place, reason)).ok()
+    }
+
+    /// What was found, where it is warned of only.
+    pub fn into_warnings(self) -> Vec<Invalid> {
+        self.0
     }
 
     /// `Ok` if nothing is wrong.

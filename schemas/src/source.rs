@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
@@ -12,7 +13,7 @@ use crate::name::{SourceId, Tenant};
 use crate::platform::Platform;
 use crate::secret::Secret;
 
-/// What the path of every ingest URL begins with; the source's id follows.
+/// What the path of every ingest URL begins with, after the base path where ingest has one; the source's id follows.
 pub const INGEST_PREFIX: &str = "/in/";
 
 /// A sender of webhooks, as it is configured: its platform, how it proves itself, its secrets.
@@ -37,6 +38,9 @@ pub struct Source {
     pub utc_offset_minutes: Option<i32>,
     /// The largest body it may send, bytes.
     pub max_body_bytes: usize,
+    /// What stands in front of [`INGEST_PREFIX`] in its path as ingest receives it: `/hooks`; empty for nothing. The same for all
+    /// sources of an ingest.
+    pub base_path: String,
 }
 
 impl Source {
@@ -53,6 +57,7 @@ impl Source {
             verify_token: None,
             utc_offset_minutes: None,
             max_body_bytes: Self::MAX_BODY_BYTES,
+            base_path: String::new(),
         }
     }
 
@@ -61,7 +66,7 @@ impl Source {
 
     /// The path of its ingest URL, without a secret or anything else that may follow.
     pub fn path(&self) -> String {
-        format!("{INGEST_PREFIX}{}", self.id)
+        format!("{}{INGEST_PREFIX}{}", self.base_path, self.id)
     }
 
     /// How it proves itself: its own scheme, or its platform's.
@@ -172,7 +177,7 @@ pub enum TimePlace {
 }
 
 /// How a signed time stamp is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeFormat {
     /// Whole seconds since the epoch.
@@ -203,7 +208,7 @@ pub enum TemplatePart {
 }
 
 /// The hash functions that senders use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Hash {
     /// SHA-1: only where a platform has nothing better.
@@ -226,7 +231,7 @@ impl Hash {
 }
 
 /// How a digest is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Encoding {
     /// Hexadecimal, either case.

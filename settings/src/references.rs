@@ -1,7 +1,7 @@
 //! References to variables in a text, replaced by other characters of the same number before it is parsed, so that neither what
 //! is around a reference nor what its variable holds changes how the text is read.
 
-use crate::{Fault, Kind, Place, Variables};
+use crate::{Fault, Kind, Place, Variables, Within};
 
 /// The first character of a placeholder is this one plus the number of the reference.
 const FIRST: u32 = 0xF_0000;
@@ -95,8 +95,8 @@ impl<'v> Replaced<'v> {
         Ok(())
     }
 
-    /// Returns `scalar` with what its placeholders stand for.
-    pub(crate) fn restore(&self, scalar: &str) -> Restored {
+    /// Returns `scalar`, in the section and of the key that are given, with what its placeholders stand for.
+    pub(crate) fn restore(&self, scalar: &str, section: &str, key: &str) -> Restored {
         let mut restored = Restored {
             text: String::with_capacity(scalar.len()),
             referenced: false,
@@ -113,14 +113,14 @@ impl<'v> Replaced<'v> {
                     let Some((meaning, place)) = self.meanings.get(number) else {
                         continue;
                     };
-                    self.put(meaning, *place, &mut restored);
+                    self.put(meaning, *place, (section, key), &mut restored);
                 }
             }
         }
         restored
     }
 
-    fn put(&self, meaning: &Meaning, place: Place, restored: &mut Restored) {
+    fn put(&self, meaning: &Meaning, place: Place, (section, key): (&str, &str), restored: &mut Restored) {
         let mut fault = |reason: String| {
             restored.faults.push(Fault {
                 place: Some(place),
@@ -138,7 +138,19 @@ impl<'v> Replaced<'v> {
                 also_empty,
             } => {
                 restored.referenced = true;
-                match (self.variables.value(name), default) {
+                let value = self.variables.value(name);
+                if default.is_none() && !matches!(value, Ok(Some(_))) {
+                    let within = Within {
+                        section,
+                        key,
+                        before: &restored.text,
+                    };
+                    if let Some(substitute) = self.variables.substitute(name, &within) {
+                        restored.text.push_str(&substitute);
+                        return;
+                    }
+                }
+                match (value, default) {
                     (Ok(Some(value)), Some(default)) if value.is_empty() && *also_empty => {
                         restored.text.push_str(default);
                     }
@@ -189,9 +201,11 @@ fn reference(text: &str) -> Option<(Meaning, usize)> {
         variable(Some(default), true)
     } else if let Some(default) = rest.strip_prefix('-') {
         variable(Some(default), false)
+    } else if rest.trim_start_matches(':').starts_with(['?', '+', '=']) {
+        wrong("only a default can follow the name in a reference: write ${NAME} or ${NAME:-text}")
     } else {
         wrong(
-            "is no reference: write ${NAME} or ${NAME:-default}, the name of letters, digits and `_`; or `$${` for the two characters",
+            "`${` begins a reference, whose name has letters, digits and `_` only: write ${NAME} or ${NAME:-text}, or `$${` for the two characters",
         )
     };
     Some((meaning, length))

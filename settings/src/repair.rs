@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::deserializer::{At, Way};
 use crate::document::{Document, key_path};
-use crate::error::{Error, Reason};
+use crate::error::{Error, Reason, TEXT};
 use crate::tree::{Entry, Node, Tree, Value};
 use crate::{Fault, Kind, Read, number, words};
 
@@ -288,7 +288,8 @@ impl<T> Repair<T> {
                 .map(|(step, entry)| (step, entry.key.clone()))
                 .collect()
         };
-        let mut second = None;
+        // Those that must be there: the kind of the section, and perhaps the one that is wrong.
+        let mut needed: Vec<(Steps, String)> = Vec::new();
         for (step, key) in keys {
             let inner: Steps = steps.iter().copied().chain([step]).collect();
             self.root.at_mut(&inner)?.out = true;
@@ -303,7 +304,7 @@ impl<T> Repair<T> {
                         continue;
                     }
                     if other == Reason::Missing(key.clone()) {
-                        second.get_or_insert((inner, key));
+                        needed.push((inner, key));
                         continue;
                     }
                     return Some((inner, key));
@@ -311,7 +312,14 @@ impl<T> Repair<T> {
                 _ => return Some((inner, key)),
             }
         }
-        second
+        let is_it = |(steps, _): &(Steps, String)| match (reason, self.root.at(steps).map(|node| &node.value)) {
+            (Reason::Variant { text, .. }, Some(Value::Scalar { text: written, .. })) => text == written,
+            _ => false,
+        };
+        let named = needed.iter().position(is_it);
+        // The kind is mostly written first.
+        let chosen = named.or(needed.len().checked_sub(1))?;
+        Some(needed.swap_remove(chosen))
     }
 
     /// Notes a wrong value, unless it follows from a mistake that is noted.
@@ -334,7 +342,10 @@ impl<T> Repair<T> {
         let reason = match reason {
             Reason::Section => section(last_key(&path), &written, nothing),
             Reason::Variant { known, .. } => variant(&written, text, hidden, &known),
-            Reason::Wanted(words) => format!("{written}: {words}"),
+            Reason::Wanted(words) => {
+                let example = (words == TEXT && !hidden).then(|| in_the_place_of_a_list(last_key(&path), node));
+                format!("{written}: {words}{}", example.flatten().unwrap_or_default())
+            }
             Reason::Custom(message) if hidden => format!("is not valid: {}", words::without(&message, text)),
             Reason::Custom(message) => format!("is not valid: {message}"),
             Reason::Unknown { .. } | Reason::Missing(_) | Reason::LeftOut => return false,
@@ -507,6 +518,18 @@ fn for_key(reason: Reason, key: &str) -> Reason {
 fn last_key(path: &str) -> &str {
     let last = path.rsplit('.').next().unwrap_or(path);
     last.split('[').next().unwrap_or(last)
+}
+
+/// An example for who wrote a list where a text is wanted.
+fn in_the_place_of_a_list(key: &str, list: &Node) -> Option<String> {
+    let Value::List(elements) = &list.value else {
+        return None;
+    };
+    let Value::Scalar { text, .. } = &elements.first()?.value else {
+        return None;
+    };
+    let shown = elements.iter().all(|element| !words::is_hidden(element)) && words::is_short(text);
+    shown.then(|| format!(", as in `{key}: {text}`"))
 }
 
 fn section(name: &str, written: &str, nothing: bool) -> String {

@@ -53,10 +53,39 @@ pub(crate) fn fault(error: &ScanError, text: &str) -> Fault {
         column: marker.col() as u64 + 1,
     };
     let written = text.lines().nth(marker.line().saturating_sub(1)).unwrap_or_default();
+    let opened = matches!(error.kind(), ErrorKind::InvalidQuotedScalarIndent).then(|| open_quote(text, marker.line()));
     Fault {
-        place: Some(place),
+        place: Some(opened.flatten().unwrap_or(place)),
         ..whole(&reason(error, written))
     }
+}
+
+/// Returns where the quotation mark is that no line before `line` closes.
+fn open_quote(text: &str, line: usize) -> Option<Place> {
+    let before: Vec<&str> = text.lines().take(line.saturating_sub(1)).collect();
+    let in_line = |line: &str| {
+        let (mut open, mut escaped) = (None, false);
+        for (c, column) in line.chars().zip(1..) {
+            match open {
+                Some(('"', _)) if c == '\\' && !escaped => {
+                    escaped = true;
+                    continue;
+                }
+                Some((quote, _)) if c == quote && !escaped => open = None,
+                None if matches!(c, '"' | '\'') => open = Some((c, column)),
+                _ => {}
+            }
+            escaped = false;
+        }
+        open.map(|(_, column)| column)
+    };
+    let mut lines = before.iter().enumerate().rev();
+    lines.find_map(|(index, text)| {
+        Some(Place {
+            line: index as u64 + 1,
+            column: in_line(text)?,
+        })
+    })
 }
 
 fn reason(error: &ScanError, line: &str) -> String {
@@ -71,7 +100,7 @@ fn reason(error: &ScanError, line: &str) -> String {
         E::MappingValueNotAllowed | E::InvalidColonPlacement | E::MappingKeyNotAllowed => {
             "a `: ` inside a value: put the value in quotes; or the line is indented further than the one above"
         }
-        E::UnclosedQuotedScalar | E::DocumentIndicatorInQuotedScalar => {
+        E::UnclosedQuotedScalar | E::DocumentIndicatorInQuotedScalar | E::InvalidQuotedScalarIndent => {
             "a quotation mark is not closed: add it at the end of the value"
         }
         E::InvalidTrailingSingleQuotedScalar | E::InvalidTrailingDoubleQuotedScalar => {
@@ -100,7 +129,6 @@ fn reason(error: &ScanError, line: &str) -> String {
         | E::ExpectedBlockSequenceEntry
         | E::InvalidBlockScalarIndent
         | E::InvalidFlowScalarIndent
-        | E::InvalidQuotedScalarIndent
         | E::BlockSequenceEntryNotAllowed => {
             "the line is indented differently from those that it belongs to: give it as many spaces as they have"
         }

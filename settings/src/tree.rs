@@ -84,6 +84,9 @@ impl Tree {
             anchors: HashMap::new(),
             faults: Vec::new(),
             nodes: 0,
+            section: String::new(),
+            key: String::new(),
+            level: 0,
         };
         let root = builder.document()?;
         let nothing = Node::new(Place { line: 1, column: 1 }, Value::Map(Vec::new()));
@@ -102,6 +105,11 @@ struct Builder<'t, 'v> {
     anchors: HashMap<usize, Part>,
     faults: Vec<Fault>,
     nodes: usize,
+    /// The key at the left margin, and the one whose value is built.
+    section: String,
+    key: String,
+    /// How many sections and lists are begun and not ended.
+    level: usize,
 }
 
 /// A node, and how large it is.
@@ -116,7 +124,16 @@ impl<'t> Builder<'t, '_> {
     fn next(&mut self) -> Result<Option<(Event<'t>, Place)>, Fault> {
         match self.events.next_event() {
             None => Ok(None),
-            Some(Ok((event, span))) => Ok(Some((event, start(&span)))),
+            Some(Ok((event, span))) => {
+                // The parser returns `~` for a value that is not written.
+                let event = match event {
+                    Event::Scalar(_, ScalarStyle::Plain, anchor, tag) if is_empty(&span) => {
+                        Event::Scalar("".into(), ScalarStyle::Plain, anchor, tag)
+                    }
+                    event => event,
+                };
+                Ok(Some((event, start(&span))))
+            }
             Some(Err(error)) => Err(syntax::fault(&error, &self.replaced.text)),
         }
     }
@@ -155,7 +172,7 @@ impl<'t> Builder<'t, '_> {
                     text,
                     referenced,
                     faults,
-                } = self.replaced.restore(&text);
+                } = self.replaced.restore(&text, &self.section, &self.key);
                 let unknown = !faults.is_empty();
                 self.faults.extend(faults);
                 let value = if unknown {
@@ -176,11 +193,19 @@ impl<'t> Builder<'t, '_> {
             }
             Event::SequenceStart(_, anchor, tag) => {
                 is_text(tag.as_deref(), place)?;
-                (anchor, self.list(place)?)
+                self.level += 1;
+                let part = self.list(place)?;
+                self.level -= 1;
+                (anchor, part)
             }
             Event::MappingStart(_, anchor, tag) => {
                 is_text(tag.as_deref(), place)?;
-                (anchor, self.map(place)?)
+                let key = std::mem::take(&mut self.key);
+                self.level += 1;
+                let part = self.map(place)?;
+                self.level -= 1;
+                self.key = key;
+                (anchor, part)
             }
             _ => return Err(fault(place, "this is not valid YAML: a value is missing")),
         };
@@ -196,6 +221,14 @@ impl<'t> Builder<'t, '_> {
             self.anchors.insert(anchor, part.clone());
         }
         Ok(part)
+    }
+
+    /// What comes next is the value of `key`.
+    fn enter(&mut self, key: &str) {
+        key.clone_into(&mut self.key);
+        if self.level == 1 {
+            key.clone_into(&mut self.section);
+        }
     }
 
     fn list(&mut self, place: Place) -> Result<Part, Fault> {
@@ -225,8 +258,12 @@ impl<'t> Builder<'t, '_> {
             if event == Event::MappingEnd {
                 break;
             }
+            self.enter("");
             let merges = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, ..) if text == "<<");
             let key = self.part(event, key_place, key_place)?.node;
+            if let Value::Scalar { text, .. } = &key.value {
+                self.enter(text);
+            }
             let Some((event, at)) = self.next()? else { break };
             let part = self.part(event, at, key_place)?;
             nodes += part.nodes;
@@ -319,6 +356,10 @@ fn fault(place: Place, reason: &str) -> Fault {
         kind: Kind::Syntax,
         reason: reason.to_owned(),
     }
+}
+
+fn is_empty(span: &Span) -> bool {
+    span.start.index() == span.end.index()
 }
 
 fn start(span: &Span) -> Place {

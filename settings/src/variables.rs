@@ -12,6 +12,22 @@ pub trait Variables {
 
     /// Returns the value of the variable `name`, `None` where it has none.
     fn value(&self, name: &str) -> Result<Option<String>, Unavailable>;
+
+    /// Returns what is read in the place of a variable that has no value and no default; `None` makes it a mistake.
+    fn substitute(&self, _name: &str, _within: &Within<'_>) -> Option<String> {
+        None
+    }
+}
+
+/// What a reference is within.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Within<'w> {
+    /// The key at the left margin, empty in a key itself.
+    pub section: &'w str,
+    /// The key that its value, or the list that holds its value, is of.
+    pub key: &'w str,
+    /// What the value has in front of the reference.
+    pub before: &'w str,
 }
 
 /// Why a variable has no value though it is set: the message, with the way out and without any part of the value.

@@ -31,7 +31,7 @@ pub(crate) fn written(node: &Node, hidden: bool) -> String {
     }
 }
 
-fn is_short(text: &str) -> bool {
+pub(crate) fn is_short(text: &str) -> bool {
     !text.is_empty() && text.chars().count() <= SHOWN && !text.chars().any(char::is_control)
 }
 

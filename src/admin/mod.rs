@@ -2,6 +2,9 @@
 
 mod exposition;
 pub(crate) mod process;
+mod readiness;
+#[cfg(test)]
+mod reference;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,14 +21,20 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use readiness::Readiness;
+
 /// One condition for this process to be ready; the error says why it is not met.
-pub(crate) type Check = Box<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+pub(crate) type Check = Box<dyn Fn() -> BoxFuture<'static, Verdict> + Send + Sync>;
+
+/// Met, with what is to be said of it, or else not met, and why.
+pub(crate) type Verdict = Result<Option<String>, String>;
 
 /// What the port reports.
 pub(crate) struct Admin {
     pub(crate) metrics: Registry,
     pub(crate) checks: Vec<(String, Check)>,
-    pub(crate) shutdown: CancellationToken,
+    /// Cancelled when the process is asked to end: from then on it is not ready.
+    pub(crate) asked_to_end: CancellationToken,
 }
 
 /// The limits of the port: few clients, all of them ours. Whoever holds a connection open without a request must not keep a
@@ -33,6 +42,7 @@ pub(crate) struct Admin {
 const SETTINGS: Settings = Settings {
     max_connections: 256,
     max_connections_per_ip: None,
+    proxy_protocol: None,
     max_header_bytes: 16 * 1024,
     first_byte_timeout: Duration::from_secs(5),
     header_timeout: Duration::from_secs(5),
@@ -41,8 +51,17 @@ const SETTINGS: Settings = Settings {
     drain_timeout: Duration::from_secs(1),
 };
 
+/// How long `/readyz` waits for the checks: longer than their own time limits, whose errors say more.
+const READYZ_PATIENCE: Duration = Duration::from_secs(15);
+/// How long `/metrics` waits for them: a scrape must not fail because a service does not answer.
+const METRICS_PATIENCE: Duration = Duration::from_secs(2);
+
 /// Serves until the token is cancelled.
-pub(crate) async fn serve(admin: Admin, listener: TcpListener, ended: CancellationToken) {
+pub(crate) async fn serve(mut admin: Admin, listener: TcpListener, ended: CancellationToken) {
+    let admin = Served {
+        readiness: Readiness::register(&mut admin.metrics),
+        admin,
+    };
     let router = Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
@@ -53,28 +72,25 @@ pub(crate) async fn serve(admin: Admin, listener: TcpListener, ended: Cancellati
     net::server::serve(router, &SETTINGS, uncounted, listener, ended, &TaskTracker::new()).await;
 }
 
-async fn readyz(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
-    let mut status = StatusCode::OK;
-    let mut text = String::new();
-    if admin.shutdown.is_cancelled() {
-        status = StatusCode::SERVICE_UNAVAILABLE;
-        text.push_str("draining\n");
-    }
-    for (name, check) in &admin.checks {
-        let line = match check().await {
-            Ok(()) => format!("{name}: ok\n"),
-            Err(reason) => {
-                status = StatusCode::SERVICE_UNAVAILABLE;
-                format!("{name}: {reason}\n")
-            }
-        };
-        text.push_str(&line);
-    }
-    (status, text)
+/// The port while it is served.
+struct Served {
+    admin: Admin,
+    readiness: Readiness,
 }
 
-async fn metrics(State(admin): State<Arc<Admin>>, headers: HeaderMap) -> impl IntoResponse {
-    match exposition::answer(&admin.metrics, &headers) {
+async fn readyz(State(served): State<Arc<Served>>) -> impl IntoResponse {
+    let answer = served.readiness.ask(&served.admin, READYZ_PATIENCE).await;
+    let status = if answer.ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, answer.text)
+}
+
+async fn metrics(State(served): State<Arc<Served>>, headers: HeaderMap) -> impl IntoResponse {
+    served.readiness.ask(&served.admin, METRICS_PATIENCE).await;
+    match exposition::answer(&served.admin.metrics, &headers) {
         Ok((content_type, text)) => ([(header::CONTENT_TYPE, content_type)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
@@ -95,7 +111,7 @@ mod tests {
         let admin = Admin {
             metrics: Registry::default(),
             checks: Vec::new(),
-            shutdown: CancellationToken::new(),
+            asked_to_end: CancellationToken::new(),
         };
         let serving = tokio::spawn(serve(admin, listener, ended.clone()));
 

@@ -14,8 +14,13 @@ use rustix::process::{Resource, getrlimit};
 
 /// Adds them to the registry.
 pub(crate) fn register(registry: &mut Registry) {
-    let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-    registry.register("forebay_build", "The program's version", build);
+    let mut labels = vec![("version", env!("CARGO_PKG_VERSION"))];
+    labels.extend(option_env!("FOREBAY_BUILT_FROM").map(|commit| ("commit", commit)));
+    registry.register(
+        "forebay_build",
+        "The program's version, and the commit that it was built from",
+        Info::new(labels),
+    );
     registry.register_collector(Box::new(Process));
 }
 
@@ -150,9 +155,10 @@ mod tests {
             .expect("after 1970");
         let age = now.as_secs_f64() - value("process_start_time_seconds");
         assert!((-2.0..3600.0).contains(&age), "{age}");
+        let commit = option_env!("FOREBAY_BUILT_FROM").map_or(String::new(), |commit| format!(",commit=\"{commit}\""));
         assert!(
             text.contains(&format!(
-                "forebay_build_info{{version=\"{}\"}} 1",
+                "forebay_build_info{{version=\"{}\"{commit}}} 1",
                 env!("CARGO_PKG_VERSION")
             )),
             "{text}"

@@ -28,8 +28,14 @@ pub(crate) async fn event_log(config: &EventLogConfig, metrics: &mut Metrics) ->
     ))
 }
 
-/// The same, for one who only reads: the process that writes the journal may be running.
+/// The same, for one who only reads: the process that writes the journal may be running, and Kafka may give no right to write.
 pub(crate) async fn event_log_to_read(config: &EventLogConfig) -> anyhow::Result<Arc<dyn EventLog>> {
+    if let Some(kafka) = config.kafka() {
+        let log = stream::kafka::KafkaLog::connect_to_read(kafka);
+        return Ok(Arc::new(
+            log.map_err(|e| ConfigError(format!("`event_log.kafka`: {e}")))?,
+        ));
+    }
     match &config.journal {
         Some(journal) => Ok(Arc::new(
             stream::journal::Journal::open_read_only(&journal.path)

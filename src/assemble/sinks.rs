@@ -12,19 +12,21 @@ use schemas::sink::{Destinations, Sink};
 
 use crate::config::{ConfigError, SinksConfig, Topics};
 
-/// The sinks that the configuration names, in the order of their names.
+/// The sinks that the configuration names, in the order of their names. `watch` is told of the attempts of the sink `http`.
 pub(crate) async fn sinks(
     config: &SinksConfig,
     topics: &Topics,
     log: &Arc<dyn EventLog>,
     endpoints: Arc<dyn EndpointDirectory>,
+    watch: Option<Arc<dyn ::sinks::http::Watch>>,
     metrics: &mut Metrics,
 ) -> anyhow::Result<Vec<Arc<dyn Sink>>> {
     let tables = ::sinks::table::Metrics::register(metrics);
     let mut all: Vec<Arc<dyn Sink>> = Vec::new();
     if let Some(http) = &config.http {
         let sink = ::sinks::http::HttpSink::new(http, name("http"), endpoints, metrics);
-        all.push(Arc::new(sink.map_err(|found| refused("sinks.http", found))?));
+        let sink = sink.map_err(|found| refused("sinks.http", found))?;
+        all.push(Arc::new(sink.watched(watch)));
     }
     if let Some(postgres) = &config.postgres {
         let sink = ::sinks::postgres::PostgresSink::connect(postgres, name("postgres"), tables.clone());
@@ -93,6 +95,19 @@ pub(crate) struct Configured<'c> {
     pub(crate) sinks: &'c SinksConfig,
     pub(crate) topics: &'c Topics,
     pub(crate) endpoints: &'c dyn EndpointDirectory,
+}
+
+/// Every sink with every argument: where it could not be read what rules may send to.
+pub(crate) struct AnyOfAll;
+
+impl Destinations for AnyOfAll {
+    fn sinks(&self) -> Vec<SinkName> {
+        ["http", "postgres", "sqlite", "topic"].map(name).into()
+    }
+
+    fn check(&self, _: &SinkName, _: Option<&str>) -> Result<(), Invalid> {
+        Ok(())
+    }
 }
 
 impl Destinations for Configured<'_> {

@@ -8,11 +8,14 @@ use schemas::name::SinkName;
 use schemas::record::Offset;
 use schemas::time::{Span, Timestamp};
 
+use super::help;
+
 /// Where the event log is, for a command that also reads the journal of `forebay dev`.
 #[derive(Debug, Args)]
 pub(crate) struct LogArgs {
-    /// The configuration file; without one, that of `forebay dev`
-    #[arg(short, long, env = "FOREBAY_CONFIG", value_name = "FILE")]
+    /// The configuration file; without it the one that `FOREBAY_CONFIG` names, then `forebay.yaml` in this folder, then that of
+    /// `forebay dev`
+    #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Where journal and database lie when the configuration does not say
     #[arg(long, default_value = "forebay-data", value_name = "DIR")]
@@ -23,7 +26,7 @@ pub(crate) struct LogArgs {
 pub(crate) struct TailArgs {
     #[command(flatten)]
     pub(crate) log: LogArgs,
-    /// Only events of this type or family, for example `ticket.*` (may be repeated)
+    /// Only events of this type or family, for example `ticket.closed`, `ticket.*` or `ticket` (may be repeated)
     #[arg(long = "type", value_name = "PATTERN")]
     pub(crate) types: Vec<EventTypePattern>,
     /// Begin with the oldest event that is still there
@@ -33,6 +36,9 @@ pub(crate) struct TailArgs {
     /// example 2026-03-10T13:36:50Z. It is the time at which the event came into the log
     #[arg(long, value_name = "AGO|TIME", value_parser = since, conflicts_with = "from_beginning")]
     pub(crate) since: Option<Timestamp>,
+    /// Print what is there now, and end; from the oldest event on, if no start is given
+    #[arg(long)]
+    pub(crate) end: bool,
     /// End after so many events
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) count: Option<u64>,
@@ -62,8 +68,10 @@ pub(crate) struct ProgressArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ProgressCommand {
     /// Per sink and partition: what is stored, what the log holds, and how much is left to deliver
+    #[command(after_help = help::PROGRESS_SHOW)]
     Show(ProgressShowArgs),
     /// Decide where a sink continues, while its workers are stopped; without `--yes` only say what would happen
+    #[command(after_help = help::PROGRESS_SET)]
     Set(ProgressSetArgs),
 }
 

@@ -1,22 +1,32 @@
 //! The command line.
 
+mod dev;
+mod help;
 mod log;
+mod rules;
+mod sources;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 use schemas::name::{SinkName, SourceId, Tenant};
 use schemas::platform::Platform;
 use schemas::time::Timestamp;
-use url::Url;
 
+pub(crate) use dev::{DevArgs, SecretArgs, SendArgs};
 pub(crate) use log::{
     Goal, LogArgs, Output, ProgressArgs, ProgressCommand, ProgressSetArgs, ProgressShowArgs, TailArgs,
 };
+pub(crate) use rules::{RulesArgs, RulesCommand, RulesImportArgs, RulesOf};
+pub(crate) use sources::{ConnectArgs, SourcesArgs, SourcesCommand, SourcesListArgs};
+
+/// The version, with the commit that it was built from and its date where they are known.
+pub(crate) const VERSION: &str = env!("FOREBAY_VERSION");
 
 /// Takes in webhooks, proves who sent them, and carries them as one vocabulary of events to Kafka, Postgres and HTTP endpoints.
 #[derive(Debug, Parser)]
-#[command(name = "forebay", version, max_term_width = 100)]
+#[command(name = "forebay", version = VERSION, max_term_width = 100, after_help = help::FOREBAY)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -25,24 +35,39 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run everything in one process on local disk: journal and SQLite, no other service needed
+    #[command(alias = "run", after_help = help::DEV)]
     Dev(DevArgs),
     /// Receive webhooks and publish them to the event log
+    #[command(after_help = help::INGEST)]
     Ingest(RoleArgs),
     /// Read the event log and deliver to the sinks
+    #[command(after_help = help::PROCESS)]
     Process(ProcessArgs),
     /// Check configuration and rules, and with `--connect` the services that they name
+    #[command(alias = "validate", after_help = help::CHECK)]
     Check(CheckArgs),
     /// Make or update topics and tables
-    Migrate(RoleArgs),
+    #[command(after_help = help::MIGRATE)]
+    Migrate(MigrateArgs),
     /// Sign a sample (or a body of yours) as a platform would, and post it
+    #[command(after_help = help::SEND)]
     Send(SendArgs),
-    /// Turn bodies into canonical events, one JSON line each; no server needed
+    /// Make a secret to sign with
+    #[command(after_help = help::SECRET)]
+    Secret(SecretArgs),
+    /// Turn bodies into canonical events; no server needed
+    #[command(after_help = help::NORMALIZE)]
     Normalize(NormalizeArgs),
     /// Say whether a captured request passes, and if not, exactly why
+    ///
+    /// Exits with 0 if it passes, 1 if it does not, 2 if it cannot be judged: the capture cannot be read, or there is no such source.
+    #[command(after_help = help::VERIFY)]
     Verify(VerifyArgs),
     /// Print events as they arrive: readable on a terminal, JSON lines in a pipe
+    #[command(after_help = help::TAIL)]
     Tail(TailArgs),
     /// Run the main job once, with real signed webhooks, and show what happened
+    #[command(after_help = help::DEMO)]
     Demo(DemoArgs),
     /// List the sources, and register their URLs with their platforms
     Sources(SourcesArgs),
@@ -50,35 +75,25 @@ pub(crate) enum Command {
     Rules(RulesArgs),
     /// Show how far each sink is in the event log, and decide where one continues
     Progress(ProgressArgs),
+    /// Print a script that completes commands and options in a shell
+    #[command(after_help = help::COMPLETION)]
+    Completion(CompletionArgs),
+    /// Print the manual page, or write one page per command into a folder
+    #[command(after_help = help::MAN)]
+    Man(ManArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ConfigArg {
-    /// The configuration file
-    #[arg(
-        short,
-        long,
-        env = "FOREBAY_CONFIG",
-        default_value = "forebay.yaml",
-        value_name = "FILE"
-    )]
-    pub(crate) config: PathBuf,
+    /// The configuration file; without it the one that `FOREBAY_CONFIG` names, then `forebay.yaml` in this folder
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct RoleArgs {
     #[command(flatten)]
     pub(crate) file: ConfigArg,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct DevArgs {
-    /// The configuration file; without one, a source per platform with well-known secrets on 127.0.0.1
-    #[arg(short, long, env = "FOREBAY_CONFIG", value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// Where journal and database lie when the configuration does not say
-    #[arg(long, default_value = "forebay-data", value_name = "DIR")]
-    pub(crate) data: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -97,36 +112,21 @@ pub(crate) struct CheckArgs {
     /// Also ask the event log and the databases whether they exist and are as they should be
     #[arg(long)]
     pub(crate) connect: bool,
+    /// Fail with 2 if there is something to warn of
+    #[arg(long)]
+    pub(crate) deny_warnings: bool,
+    /// How the result is printed; as JSON it is one object with everything that was found
+    #[arg(short, long, value_enum, default_value = "pretty", value_name = "FORMAT")]
+    pub(crate) output: Output,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct SendArgs {
-    /// The platform to send as, for example chatwoot
-    pub(crate) platform: Platform,
-    /// Post this body instead of a sample; `-` is standard input
-    #[arg(long, value_name = "FILE")]
-    pub(crate) body: Option<PathBuf>,
-    /// Send this header too, for example `X-GitHub-Event: push` (may be repeated)
-    #[arg(long = "header", value_name = "NAME: VALUE")]
-    pub(crate) headers: Vec<String>,
-    /// Which sample to post; `--list` names them
-    #[arg(long, value_name = "NAME", conflicts_with = "body")]
-    pub(crate) sample: Option<String>,
-    /// List the samples of the platform and send nothing
+pub(crate) struct MigrateArgs {
+    #[command(flatten)]
+    pub(crate) file: ConfigArg,
+    /// Print what would be made and changed, and change nothing
     #[arg(long)]
-    pub(crate) list: bool,
-    /// The base URL of ingest
-    #[arg(long, default_value = "http://127.0.0.1:8080", value_name = "URL")]
-    pub(crate) url: String,
-    /// The source to send to: its secret and scheme are taken from the configuration; the first source of the platform if left out
-    #[arg(long, value_name = "ID")]
-    pub(crate) source: Option<SourceId>,
-    /// The configuration file; without one, that of `forebay dev`
-    #[arg(short, long, env = "FOREBAY_CONFIG", value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// Sign with a wrong key, to see the refusal; fails if it is accepted
-    #[arg(long)]
-    pub(crate) forge: bool,
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]
@@ -145,23 +145,36 @@ pub(crate) struct NormalizeArgs {
     /// The source to write into the events; the platform's name if left out
     #[arg(long, value_name = "ID")]
     pub(crate) source: Option<SourceId>,
+    /// How to print; by default `pretty` on a terminal and `json` in a pipe, one event per line
+    #[arg(short, long, value_enum)]
+    pub(crate) output: Option<Output>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
     /// The request: the bytes of HTTP/1.1 as captured, or JSON with `method`, `path`, `headers` and `body` (or
-    /// `body_base64`); `-` is standard input
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
+    /// `body_base64`); `-` is standard input, and `#7` the request that `forebay dev` refused under this number
+    #[arg(value_name = "FILE", required_unless_present = "refused")]
+    pub(crate) file: Option<PathBuf>,
+    /// Judge the request that `forebay dev` refused under this number, which its line names
+    #[arg(long, value_name = "N", conflicts_with = "file")]
+    pub(crate) refused: Option<u32>,
+    /// Where `forebay dev` keeps the requests that it refused
+    #[arg(long, default_value = "forebay-data", value_name = "DIR")]
+    pub(crate) data: PathBuf,
     /// The source to judge it for; the one that its path names if left out
     #[arg(long, value_name = "ID")]
     pub(crate) source: Option<SourceId>,
     /// The time to judge it at, for example 2026-03-10T13:36:50Z; now if left out
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) at: Option<Timestamp>,
-    /// The configuration file; without one, that of `forebay dev`
-    #[arg(short, long, env = "FOREBAY_CONFIG", value_name = "FILE")]
+    /// The configuration file; without it the one that `FOREBAY_CONFIG` names, then `forebay.yaml` in this folder, then that of
+    /// `forebay dev`
+    #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// How to print; `json` is one object: `passes`, `status` (what ingest would answer), `source`, `platform`, `scheme`, `reasons`
+    #[arg(short, long, value_enum, default_value = "pretty")]
+    pub(crate) output: Output,
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {
@@ -173,116 +186,20 @@ pub(crate) struct DemoArgs {
     /// Leave it running, and say how to try it
     #[arg(long)]
     pub(crate) keep: bool,
+    /// Also print every webhook, event and row
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct SourcesArgs {
-    #[command(subcommand)]
-    pub(crate) command: SourcesCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum SourcesCommand {
-    /// List the sources: id, tenant, platform, how each proves itself, and the path that it sends to
-    List(ConfigArg),
-    /// Register our URL with a platform through its own API; where that cannot be done, say how it is done by hand
-    ///
-    /// First it looks at what is registered there. What is right already is left alone, so it can be run again at any time.
-    #[command(after_help = CONNECT_HELP)]
-    Connect(Box<ConnectArgs>),
-}
-
-const CONNECT_HELP: &str = "\
-Environment:
-  FOREBAY_PLATFORM_TOKEN       The credentials for the platform's API; never taken from the command line
-  FOREBAY_PLATFORM_TOKEN_FILE  A file that holds them, in its place";
-
-#[derive(Debug, Args)]
-pub(crate) struct ConnectArgs {
-    /// The platform to register with
-    pub(crate) platform: Platform,
-    #[command(flatten)]
-    pub(crate) file: ConfigArg,
-    /// The source: its id, secrets and scheme are taken from the configuration; the first of the platform if left out
-    #[arg(long, value_name = "ID")]
-    pub(crate) source: Option<SourceId>,
-    /// The public base URL of ingest: scheme, host, and what a proxy puts before our paths
-    #[arg(long, value_name = "URL")]
-    pub(crate) url: Url,
-    /// The platform's API, where it is self-hosted or every customer has another
-    #[arg(long, value_name = "URL")]
-    pub(crate) api: Option<Url>,
-    /// The account (chatwoot, digisac, web1on1, twilio), or the repository or organization (github)
-    #[arg(long, value_name = "ACCOUNT")]
-    pub(crate) account: Option<String>,
-    /// The instance (evolution), session (waha), phone number (baileys, twilio)
-    #[arg(long, value_name = "INSTANCE")]
-    pub(crate) instance: Option<String>,
-    /// Subscribe to exactly these, in the platform's words; if left out, to those that there are event types for, beside what
-    /// is subscribed there already
-    #[arg(long, value_name = "EVENT,…", value_delimiter = ',')]
-    pub(crate) events: Vec<String>,
-    /// Send only what reads, and show what would be sent, without secrets
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Register again even if nothing seems to differ: most platforms do not show whether they have the newest secret
-    #[arg(long)]
-    pub(crate) force: bool,
-    /// Take the place of a URL that leads somewhere else, where the platform has room for one only
-    #[arg(long)]
-    pub(crate) replace: bool,
-    /// Write what must not be printed (a signing secret that the platform made; a URL with a secret in it) to this file, which
-    /// only you can read
-    #[arg(long, value_name = "FILE")]
-    pub(crate) secret_out: Option<PathBuf>,
-    /// Certificates (PEM) to trust beside the public ones, for a platform with a certificate of a private authority
-    #[arg(long, value_name = "FILE")]
-    pub(crate) ca_file: Option<PathBuf>,
+pub(crate) struct CompletionArgs {
+    /// The shell
+    pub(crate) shell: Shell,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct RulesArgs {
-    #[command(subcommand)]
-    pub(crate) command: RulesCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum RulesCommand {
-    /// Turn workflow rules of Web1on1 or automation rules of Chatwoot into rules; exits with 3 if something was lost
-    Import(RulesImportArgs),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RulesImportArgs {
-    /// Whose rules they are
-    #[arg(long, value_enum, value_name = "PLATFORM")]
-    pub(crate) from: RulesOf,
-    /// Their JSON: a rule, a list of rules, or what the platform's API answers; `-` is standard input
-    #[arg(required = true, value_name = "FILE")]
-    pub(crate) files: Vec<PathBuf>,
-    /// Where rules go whose actions do not say it (may be repeated); a webhook goes to `http`
-    #[arg(long, value_name = "SINK", default_value = "postgres")]
-    pub(crate) to: Vec<SinkName>,
-    /// Write the rules into this file, which must not exist yet
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RulesOf {
-    /// Organization workflows
-    #[value(name = "web1on1")]
-    Web1on1,
-    /// Automation rules
-    Chatwoot,
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        super::Cli::command().debug_assert();
-    }
+pub(crate) struct ManArgs {
+    /// The folder to write `forebay.1`, `forebay-tail.1` and so on into; it must exist. The page `forebay.1` is printed if left out
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
 }

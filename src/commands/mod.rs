@@ -1,12 +1,26 @@
 //! The commands that are no roles: each a file or a folder, with one function that `main` calls.
 
+use crate::cli::Output;
+
 pub(crate) mod check;
 pub(crate) mod connect;
 pub(crate) mod demo;
 pub(crate) mod normalize;
+pub(crate) mod papers;
+mod pretty;
 pub(crate) mod progress;
 pub(crate) mod rules;
 mod samples;
+pub(crate) mod secret;
 pub(crate) mod send;
 pub(crate) mod tail;
 pub(crate) mod verify;
+
+/// The format that a command prints in when none is named: lines on a terminal, JSON in a pipe.
+fn for_reader() -> Output {
+    if crate::output::terminal() {
+        Output::Pretty
+    } else {
+        Output::Json
+    }
+}

@@ -1,14 +1,20 @@
-//! `forebay normalize`: bodies in, canonical events out, one JSON line each. No server, no signature.
+//! `forebay normalize`: bodies in, canonical events out. No server, no signature.
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
+use http::HeaderMap;
 use ingest::envelope::{Enveloper, Prepared};
-use schemas::name::SourceId;
+use schemas::event::Event;
+use schemas::name::{SourceId, Tenant};
+use schemas::platform::Platform;
+use schemas::record::Record;
 use schemas::source::{Scheme, Source};
 use schemas::time::Timestamp;
 
+use super::pretty::{self, Layout};
 use super::{samples, send};
-use crate::cli::NormalizeArgs;
+use crate::cli::{NormalizeArgs, Output};
 use crate::output;
 use crate::output::Printer;
 
@@ -30,23 +36,99 @@ pub(crate) async fn normalize(args: NormalizeArgs, out: &mut Printer) -> anyhow:
     };
     let headers = samples::headers(args.headers.iter().map(String::as_str))?;
     let enveloper = Enveloper::default();
+    let format = args.output.unwrap_or_else(super::for_reader);
+    let layout = Layout::of_output();
     for file in files {
         let body = send::read(&file)?;
+        let name = if file.as_os_str() == "-" {
+            "standard input".to_owned()
+        } else {
+            file.display().to_string()
+        };
         match enveloper.prepare(&source, &headers, &body, Timestamp::now()) {
             Prepared::Records(records) => {
-                for record in records {
-                    if !out.line(&output::json_line(&record.value)) {
-                        return Ok(());
+                for record in &records {
+                    for line in lines(record, format, layout).with_context(|| name.clone())? {
+                        if !out.line(&line) {
+                            return Ok(());
+                        }
                     }
+                }
+                if let Some(reason) = unmapped(&records) {
+                    output::remark(&doubt(&name, &source, &reason, &headers, &body));
                 }
             }
             Prepared::Reply(_) => {
                 output::remark(&format!(
-                    "{}: a test call of the platform: it is answered, and makes no event",
-                    file.display()
+                    "{name}: a test call of the platform: it is answered, and makes no event"
                 ));
             }
         }
     }
     Ok(())
+}
+
+fn lines(record: &Record, format: Output, layout: Layout) -> anyhow::Result<Vec<String>> {
+    if format == Output::Json {
+        return Ok(vec![output::json_line(&record.value).into_owned()]);
+    }
+    let event = Event::decode(&record.value)?;
+    let mut lines = vec![pretty::of_event(&event, None, None, layout)];
+    lines.extend(pretty::members(&event, layout));
+    Ok(lines)
+}
+
+/// Why nothing of a body was mapped; `None` if something was.
+fn unmapped(records: &[Record]) -> Option<String> {
+    let mut reason = None;
+    for record in records {
+        let event = Event::decode(&record.value).ok()?;
+        if event.event_type().as_str() != "unmapped" {
+            return None;
+        }
+        let data: serde_json::Value = serde_json::from_str(event.data()).unwrap_or_default();
+        let said = data.pointer("/unmapped/reason").and_then(serde_json::Value::as_str);
+        reason = reason.or_else(|| said.map(str::to_owned));
+    }
+    reason
+}
+
+/// What to say about a body of which nothing was mapped: it may be another platform's.
+fn doubt(name: &str, source: &Source, reason: &str, headers: &HeaderMap, body: &[u8]) -> String {
+    let asked = source.platform;
+    let question = format!("{name}: unmapped ({reason}): is this a body of {asked}?");
+    // These take any body for one of theirs.
+    let takes_all = [Platform::Standard, Platform::Cloudevents];
+    let others = Platform::ALL
+        .into_iter()
+        .filter(|other| *other != asked && !takes_all.contains(other));
+    let fitting: Vec<String> = others
+        .filter(|other| maps(*other, &source.tenant, headers, body))
+        .map(|other| other.to_string())
+        .collect();
+    match fitting.as_slice() {
+        [] => question,
+        fitting => format!("{question} It looks like {}", fitting.join(" or ")),
+    }
+}
+
+/// Whether a platform's adapter knows all of the body.
+fn maps(platform: Platform, tenant: &Tenant, headers: &HeaderMap, body: &[u8]) -> bool {
+    let Ok(id) = SourceId::new(platform.as_str()) else {
+        return false;
+    };
+    let source = Source {
+        scheme: Some(Scheme::None),
+        ..Source::new(id, tenant.clone(), platform, Vec::new())
+    };
+    let Prepared::Records(records) = Enveloper::default().prepare(&source, headers, body, Timestamp::now()) else {
+        return false;
+    };
+    // A type of our own, not one that the sender names.
+    records.iter().all(|record| {
+        Event::decode(&record.value).is_ok_and(|event| {
+            let event_type = event.event_type().as_str();
+            event_type != "unmapped" && schemas::data::is_defined(event_type)
+        })
+    })
 }

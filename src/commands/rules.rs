@@ -5,12 +5,16 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use rules::import::{Dialect, import};
+use serde_json::json;
 
 use super::send;
-use crate::cli::{RulesArgs, RulesCommand, RulesImportArgs, RulesOf};
+use crate::cli::{Output, RulesArgs, RulesCommand, RulesImportArgs, RulesOf};
 use crate::config::ConfigError;
 use crate::output;
 use crate::output::Printer;
+
+/// The sinks that rules can name; which of them are configured is not known here.
+const SINKS: [&str; 4] = ["http", "postgres", "sqlite", "topic"];
 
 /// Rules were written, and not all of what was in the originals is in them.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +32,13 @@ pub(crate) async fn rules(args: RulesArgs, out: &mut Printer) -> anyhow::Result<
 }
 
 fn import_rules(args: &RulesImportArgs, out: &mut Printer) -> anyhow::Result<()> {
+    if let Some(unknown) = args.to.iter().find(|sink| !SINKS.contains(&sink.as_str())) {
+        let reason = format!(
+            "there is no sink `{unknown}`, which --to names; the sinks are {}",
+            SINKS.join(", ")
+        );
+        return Err(ConfigError(reason).into());
+    }
     let dialect = match args.from {
         RulesOf::Web1on1 => Dialect::Web1on1,
         RulesOf::Chatwoot => Dialect::Chatwoot,
@@ -58,14 +69,19 @@ fn import_rules(args: &RulesImportArgs, out: &mut Printer) -> anyhow::Result<()>
             written.with_context(|| format!("cannot make `{}`", file.display()))?;
         }
     }
-    for remark in &imported.remarks {
-        output::remark(remark);
+    let lost = imported.rules - imported.whole;
+    match args.report {
+        Output::Pretty => imported.remarks.iter().for_each(|remark| output::remark(remark)),
+        Output::Json => {
+            let (rules, whole, remarks) = (imported.rules, imported.whole, &imported.remarks);
+            output::remark(&json!({ "rules": rules, "whole": whole, "lost": lost, "remarks": remarks }).to_string());
+        }
     }
     if imported.complete() {
         return Ok(());
     }
     Err(Incomplete {
-        lost: imported.rules - imported.whole,
+        lost,
         rules: imported.rules,
     }
     .into())

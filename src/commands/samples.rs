@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ingest::envelope::{Enveloper, Prepared};
 use schemas::event::Event;
+use schemas::name::{SourceId, Tenant};
 use schemas::platform::Platform;
 use schemas::source::Source;
 use schemas::time::Timestamp;
@@ -29,11 +30,22 @@ impl Sample {
 
     /// The events that it becomes when it is received now; none for a handshake or a test call.
     pub(crate) fn events(&self, source: &Source) -> anyhow::Result<Vec<Event>> {
-        match Enveloper::default().prepare(source, &self.headers()?, self.body, Timestamp::now()) {
-            Prepared::Records(records) => records.iter().map(|record| Ok(Event::decode(&record.value)?)).collect(),
-            Prepared::Reply(_) => Ok(Vec::new()),
-        }
+        becomes(source, &self.headers()?, self.body)
     }
+}
+
+/// The events that a body becomes when it is received now; none for a handshake or a test call.
+pub(crate) fn becomes(source: &Source, headers: &HeaderMap, body: &[u8]) -> anyhow::Result<Vec<Event>> {
+    match Enveloper::default().prepare(source, headers, body, Timestamp::now()) {
+        Prepared::Records(records) => records.iter().map(|record| Ok(Event::decode(&record.value)?)).collect(),
+        Prepared::Reply(_) => Ok(Vec::new()),
+    }
+}
+
+/// A source of the platform for looking at samples, which no one can send to.
+pub(crate) fn any_source(platform: Platform) -> anyhow::Result<Source> {
+    let (id, tenant) = (SourceId::new(platform.as_str())?, Tenant::new("default")?);
+    Ok(Source::new(id, tenant, platform, Vec::new()))
 }
 
 /// The samples of a platform, in the order of their names.

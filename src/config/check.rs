@@ -11,12 +11,15 @@ impl Config {
         let mut found = Findings::default();
         found.keep_at("admin.listen", check_address(&self.admin.listen));
         found.keep_at("ingest.listen", check_address(&self.ingest.listen));
+        found.keep_at("admin.listen", self.check_ports());
         found.add_within("ingest", self.ingest.check());
         found.add_within("processor", self.processor.check());
         found.add_within("event_log", self.event_log.check());
         let kept = self.event_log.retention_hours;
         found.add_within("", self.sinks.check_retry(&self.processor, kept));
         self.check_receipts(&mut found);
+        self.check_publishing(&mut found);
+        self.check_bodies(&mut found);
         found.into_result()
     }
 
@@ -62,9 +65,58 @@ impl Config {
         })
     }
 
+    /// The endpoints without the sources, which may be wrong, and unguarded.
+    pub(crate) fn endpoints_alone(&self) -> Result<control::Registry, Vec<Invalid>> {
+        let any = control::Checks {
+            source: &|_| Ok(()),
+            endpoint: &|_| Ok(()),
+        };
+        control::Registry::new(Vec::new(), self.endpoints.clone(), self.ingest.max_body_bytes, &any)
+    }
+
     fn registry_with(&self, checks: &control::Checks<'_>) -> Result<control::Registry, Vec<Invalid>> {
         let (sources, endpoints) = (self.sources.clone(), self.endpoints.clone());
-        control::Registry::new(sources, endpoints, self.ingest.max_body_bytes, checks)
+        let registry = control::Registry::new(sources, endpoints, self.ingest.max_body_bytes, checks)?;
+        Ok(registry.with_base_path(&self.ingest.base_path))
+    }
+
+    /// Two ports of one process; port 0 is any free one.
+    fn check_ports(&self) -> Result<(), String> {
+        let (admin, ingest) = (&self.admin.listen, &self.ingest.listen);
+        if collide(admin, ingest) {
+            return Err(format!(
+                "is `{admin}` and `ingest.listen` is `{ingest}`: one process cannot listen twice on one port, give them two"
+            ));
+        }
+        Ok(())
+    }
+
+    /// A publish that takes longer than the sender is kept waiting is answered 503, and may be stored all the same.
+    fn check_publishing(&self, found: &mut Findings) {
+        let budget = self.ingest.ack_budget_ms;
+        let kafka = self.event_log.kafka.as_ref();
+        let (log, timeout) = match (kafka, &self.event_log.journal) {
+            (Some(kafka), _) => ("kafka", kafka.publish_timeout_ms),
+            (None, Some(journal)) => ("journal", journal.publish_timeout_ms),
+            // That of `forebay dev`.
+            (None, None) => ("journal", stream::journal::Config::default().publish_timeout_ms),
+        };
+        if timeout >= budget {
+            let key = format!("event_log.{log}.publish_timeout_ms");
+            let reason = format!(
+                "is {budget}, and `{key}` is {timeout}: give that less, or a webhook is answered 503 while it may still be stored"
+            );
+            found.add("ingest.ack_budget_ms", reason);
+        }
+    }
+
+    fn check_bodies(&self, found: &mut Findings) {
+        for (index, source) in self.sources.iter().enumerate() {
+            if let Some(limit) = source.max_body_bytes {
+                let place = format!("sources[{index}].max_body_bytes");
+                found.keep_at(&place, self.ingest.check_body_limit(limit));
+            }
+        }
     }
 
     /// A replay finds the receipts of everything that the log still has, or it stores events without a time of their own
@@ -111,11 +163,55 @@ impl SinksConfig {
     }
 }
 
+/// Whether two addresses cannot both be listened on.
+fn collide(one: &str, other: &str) -> bool {
+    let parts = |address: &str| {
+        let (host, port) = address.rsplit_once(':')?;
+        let host = match host.trim_matches(['[', ']']) {
+            "localhost" => "127.0.0.1",
+            host => host,
+        };
+        Some((host.to_ascii_lowercase(), port.parse::<u16>().ok()?))
+    };
+    let (Some((one, port)), Some((other, same))) = (parts(one), parts(other)) else {
+        return false;
+    };
+    // `::` takes the addresses of IPv4, too; 0.0.0.0 does not take those of IPv6.
+    let takes = |all: &str, host: &str| all == "::" || (all == "0.0.0.0" && !host.contains(':'));
+    port == same && port != 0 && (one == other || takes(&one, &other) || takes(&other, &one))
+}
+
 /// Whether it has the form of an address to listen on.
 fn check_address(address: &str) -> Result<(), String> {
     let parts = address.rsplit_once(':');
     match parts.filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) {
         Some(_) => Ok(()),
         None => Err(format!("is `{address}`: write address and port, as in 127.0.0.1:8080")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::collide;
+
+    #[test]
+    fn addresses_collide_where_one_takes_in_the_other() {
+        for (one, other, expected) in [
+            ("127.0.0.1:8080", "127.0.0.1:8080", true),
+            ("0.0.0.0:8080", "127.0.0.1:8080", true),
+            ("[::]:8080", "127.0.0.1:8080", true),
+            ("[::]:8080", "0.0.0.0:8080", true),
+            ("localhost:8080", "127.0.0.1:8080", true),
+            ("0.0.0.0:8080", "[::1]:8080", false),
+            ("127.0.0.1:8080", "127.0.0.2:8080", false),
+            ("0.0.0.0:8080", "0.0.0.0:8081", false),
+            ("127.0.0.1:0", "127.0.0.1:0", false),
+        ] {
+            assert_eq!(
+                (collide(one, other), collide(other, one)),
+                (expected, expected),
+                "{one} {other}"
+            );
+        }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use settings::NoReferences;
-
-use super::{Config, ConfigError, Loaded, load};
+use super::find::{built_in, find};
+use super::missing::Missing;
+use super::{Config, ConfigError, Loaded, load_with};
 use crate::cli::LogArgs;
 
 /// The configuration of `forebay dev` without a file.
@@ -12,18 +12,19 @@ pub(crate) const DEV: &str = include_str!("dev.yaml");
 
 /// The configuration of `forebay dev`: a file's or the built-in one, with journal and database in `data`.
 pub(crate) fn load_dev(file: Option<&Path>, data: &Path) -> Result<Loaded, ConfigError> {
-    let mut loaded = match file {
-        Some(file) => load(file)?,
-        None => {
-            let examined = Loaded::examine(DEV.as_bytes(), "dev.yaml".to_owned(), ".".into(), &NoReferences);
-            examined.into_result()?
-        }
+    let loaded = match file {
+        Some(file) => load_with(file, Missing::Refuse)?,
+        None => built_in()?,
     };
+    on_this_machine(loaded, data)
+}
+
+fn on_this_machine(mut loaded: Loaded, data: &Path) -> Result<Loaded, ConfigError> {
     let Config { event_log, sinks, .. } = &mut loaded.config;
     if event_log.kafka.is_some() || sinks.postgres.is_some() {
         return Err(ConfigError(format!(
-            "{}: `forebay dev` runs on a journal and SQLite; take out `event_log.kafka` and `sinks.postgres`, or use \
-             `forebay ingest` and `forebay process`",
+            "{}: `forebay dev` runs on a journal and SQLite; take out `event_log.kafka` and `sinks.postgres`, name another \
+             configuration with --config, start it in a folder without one, or use `forebay ingest` and `forebay process`",
             loaded.file
         )));
     }
@@ -43,12 +44,13 @@ pub(crate) fn load_dev(file: Option<&Path>, data: &Path) -> Result<Loaded, Confi
 
 /// The configuration of a command that reads the log of a program that may be running: one that names Kafka as it is,
 /// everything else as `forebay dev` understands it, whose file names no log.
-pub(crate) fn load_any(args: &LogArgs) -> Result<Loaded, ConfigError> {
-    match &args.config {
-        Some(file) => match load(file)? {
-            kafka if kafka.config.event_log.kafka.is_some() => Ok(kafka),
-            _ => load_dev(Some(file), &args.data),
-        },
-        None => load_dev(None, &args.data),
+pub(crate) fn load_log(args: &LogArgs, missing: Missing) -> Result<Loaded, ConfigError> {
+    let loaded = match find(args.config.as_deref())? {
+        Some(file) => load_with(&file, missing)?,
+        None => built_in()?,
+    };
+    if loaded.config.event_log.kafka.is_some() {
+        return Ok(loaded);
     }
+    on_this_machine(loaded, &args.data)
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::ConfigError;
 
 /// The event log: Kafka or the journal.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct EventLogConfig {
     /// Apache Kafka.

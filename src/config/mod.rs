@@ -6,21 +6,29 @@
 mod check;
 mod dev;
 mod event_log;
+mod find;
+mod missing;
 mod read;
+pub(crate) mod schema;
 mod sinks;
+mod warnings;
 
 use std::path::{Path, PathBuf};
 
+use net::client::PROXY_VARIABLES;
 use serde::Deserialize;
 use settings::Document;
 
-pub(crate) use dev::{DEV, load_any, load_dev};
+pub(crate) use dev::{DEV, load_dev, load_log};
 pub(crate) use event_log::{EventLogConfig, Topics};
-pub(crate) use read::{examine, secret_from_environment};
+pub(crate) use find::{BUILT_IN, file_of, find, load_file, load_or_built_in, url_of};
+pub(crate) use missing::{ASKS_THE_SINKS, Missing, READS_THE_LOG};
+pub(crate) use read::{Examined, examine, in_lines, secret_from_environment};
 pub(crate) use sinks::SinksConfig;
+pub(crate) use warnings::Finding;
 
 /// The configuration as the file writes it.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Config {
     /// Logs.
@@ -44,7 +52,7 @@ pub(crate) struct Config {
 }
 
 /// Logs, on standard error.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Logging {
     /// How they are written.
@@ -54,7 +62,7 @@ pub(crate) struct Logging {
 }
 
 /// How logs are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum LogFormat {
     /// Text on a terminal, JSON elsewhere.
@@ -75,7 +83,7 @@ impl Default for Logging {
 }
 
 /// `/livez`, `/readyz`, `/metrics`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Admin {
     /// Address and port; never the public ones.
@@ -109,7 +117,18 @@ pub(crate) struct Loaded {
 
 /// Reads and checks a file.
 pub(crate) fn load(path: &Path) -> Result<Loaded, ConfigError> {
-    examine(path)?.into_result()
+    load_with(path, Missing::Refuse)
+}
+
+/// The same, with a choice of what becomes of variables that are not set.
+pub(crate) fn load_with(path: &Path, missing: Missing) -> Result<Loaded, ConfigError> {
+    examine(path, missing)?.into_result()
+}
+
+/// Those of the variables that name a proxy which are set, and not to nothing.
+pub(crate) fn proxy_variables() -> Vec<&'static str> {
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    PROXY_VARIABLES.into_iter().filter(is_set).collect()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use schemas::secret::Secret;
 use schemas::setting::Invalid;
 use settings::{Environment, Kind, Place, Unavailable, Variables};
 
+use super::missing::{Filled, Missing};
 use super::{Config, ConfigError, Loaded};
 
 /// What came of reading a configuration: what could be read of it, and everything that is wrong.
@@ -50,19 +51,24 @@ impl Examined {
     }
 }
 
-fn in_lines(mistakes: &[Mistake]) -> ConfigError {
+/// Each in a line of its own.
+pub(crate) fn in_lines(mistakes: &[Mistake]) -> ConfigError {
     let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
     ConfigError(lines.join("\n"))
 }
 
 /// Reads a file, and checks what could be read of it.
-pub(crate) fn examine(path: &Path) -> Result<Examined, ConfigError> {
+pub(crate) fn examine(path: &Path, missing: Missing) -> Result<Examined, ConfigError> {
     let file = path.display().to_string();
     let content = std::fs::read(path).map_err(|e| {
         ConfigError(format!("cannot read the configuration `{file}`: {e}; name another with --config, or begin with forebay.example.yaml"))
     })?;
     let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
-    Ok(Loaded::examine(&content, file, folder, &Environment))
+    let variables = Filled {
+        known: Environment,
+        missing,
+    };
+    Ok(Loaded::examine(&content, file, folder, &variables))
 }
 
 impl Loaded {

@@ -1,21 +1,38 @@
 //! The section `sinks`: the settings of each sink are its own, but for `retry`, which is the processor's.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use processor::{Retry, Schedule};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use schemas::name::SinkName;
 use schemas::setting::{Findings, Invalid, within};
 use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{DeserializeSeed, Deserializer, Error, IntoDeserializer as _, MapAccess, Visitor};
 use serde::{Deserialize, forward_to_deserialize_any};
+use serde_json::json;
 
 /// The member that each section has beside the sink's own.
 const RETRY: &str = "retry";
 
+/// The waits of the sink `http` where the configuration says nothing about them: an endpoint may be away for hours, as
+/// Standard Webhooks recommends. A full window shortens them.
+const HTTP_STEPS: [Duration; 8] = [
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+    Duration::from_mins(2),
+    Duration::from_mins(5),
+    Duration::from_mins(15),
+    Duration::from_mins(30),
+    Duration::from_hours(1),
+    Duration::from_hours(2),
+];
+
 /// Where events go. A sink that is named here runs; rules decide what it gets.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(from = "Sections")]
 pub(crate) struct SinksConfig {
     pub(crate) postgres: Option<sinks::postgres::Config>,
@@ -31,7 +48,9 @@ impl SinksConfig {
     /// record, which holds the partition's progress meanwhile.
     pub(super) fn check_retry(&self, worker: &processor::Config, retention_hours: u64) -> Result<(), Vec<Invalid>> {
         let mut found = Findings::default();
-        for sink in self.retry.keys() {
+        let unsaid = self.http.as_ref().map(|_| "http");
+        let unsaid = unsaid.filter(|sink| !self.retry.contains_key(sink));
+        for sink in self.retry.keys().copied().chain(unsaid) {
             let Some(schedule) = found.keep(self.schedule(sink, worker)) else {
                 continue;
             };
@@ -48,14 +67,21 @@ impl SinksConfig {
         found.into_result()
     }
 
-    /// Returns when deliveries to `sink` are tried again: by its own `retry`, or by the worker's settings.
+    /// Returns when deliveries to `sink` are tried again: by its own `retry`, or by the worker's settings;
+    /// `http` has waits of its own where neither says anything.
     pub(crate) fn schedule_of(&self, sink: &SinkName, worker: &processor::Config) -> Result<Schedule, Vec<Invalid>> {
         self.schedule(sink.as_str(), worker)
     }
 
     fn schedule(&self, sink: &str, worker: &processor::Config) -> Result<Schedule, Vec<Invalid>> {
         let Some(retry) = self.retry.get(sink) else {
-            return Ok(worker.schedule());
+            let schedule = worker.schedule();
+            let unsaid = schedule == processor::Config::default().schedule();
+            return Ok(if sink == "http" && unsaid {
+                Schedule::Steps(HTTP_STEPS.to_vec())
+            } else {
+                schedule
+            });
         };
         let schedule = retry.schedule(worker);
         schedule.map_err(|found| within(&format!("sinks.{sink}.retry"), found))
@@ -63,7 +89,7 @@ impl SinksConfig {
 }
 
 /// The section as it is written.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Sections {
     postgres: Option<Section<sinks::postgres::Config>>,
@@ -98,6 +124,22 @@ impl From<Sections> for SinksConfig {
 struct Section<C> {
     settings: C,
     retry: Option<Retry>,
+}
+
+impl<C: JsonSchema> JsonSchema for Section<C> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}_with_retry", C::schema_id().replace("::", "_")).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let retry = generator.subschema_for::<Option<Retry>>();
+        let mut schema = C::json_schema(generator);
+        let members = schema.ensure_object().entry("properties").or_insert_with(|| json!({}));
+        if let Some(members) = members.as_object_mut() {
+            members.insert(RETRY.to_owned(), retry.into());
+        }
+        schema
+    }
 }
 
 impl<'de, C: Deserialize<'de>> Deserialize<'de> for Section<C> {

@@ -6,7 +6,8 @@ use std::collections::HashMap;
 
 use settings::{Unavailable, Variables};
 
-struct Given(HashMap<String, String>);
+/// Variables of a test.
+pub(super) struct Given(pub(super) HashMap<String, String>);
 
 impl Variables for Given {
     fn value(&self, name: &str) -> Result<Option<String>, Unavailable> {
@@ -23,6 +24,7 @@ fn parse(text: &str, file: &str, variables: HashMap<String, String>) -> Result<C
 fn the_example_is_valid_and_names_every_section() {
     let names = [
         "DATABASE_URL",
+        "DATABASE_PASSWORD",
         "KAFKA_PASSWORD",
         "CHATWOOT_SECRET",
         "DIGISAC_URL_SECRET",
@@ -111,6 +113,7 @@ fn the_example_shows_every_key_and_what_it_has_in_comments_is_right() {
         .collect();
     let properties = [
         "DATABASE_URL",
+        "DATABASE_PASSWORD",
         "CHATWOOT_SECRET",
         "DIGISAC_URL_SECRET",
         "BAILEYS_TOKEN",
@@ -171,6 +174,32 @@ fn a_sink_has_its_own_settings_and_its_own_schedule() {
     assert_eq!(
         error.to_string(),
         "f.yaml:1:20: `sinks.topic` is empty: write `topic: {}`, or take it out"
+    );
+}
+
+#[test]
+fn the_sink_http_goes_on_for_hours_unless_the_configuration_says_when() {
+    let of = |yaml: &str, sink: &'static str| {
+        let config = parse(yaml, "f.yaml", HashMap::new()).expect("valid");
+        let name = schemas::name::SinkName::new(sink).expect("valid");
+        config.sinks.schedule_of(&name, &config.processor).expect("valid")
+    };
+    let default = of("sinks: { http: {}, topic: {} }", "http");
+    let hours = default.span().as_secs() / 3600;
+    assert_eq!((default.max_attempts(), hours), (9, 4));
+    let topic = of("sinks: { http: {}, topic: {} }", "topic");
+    assert_eq!(topic, processor::Config::default().schedule());
+    let said = of("processor: { retry_base_ms: 50 }\nsinks: { http: {} }", "http");
+    assert_eq!(said.max_attempts(), 8);
+    let error = parse(
+        "{ event_log: { retention_hours: 3 }, sinks: { http: {} } }",
+        "f.yaml",
+        HashMap::new(),
+    );
+    let error = error.expect_err("kept for less than the waits").to_string();
+    assert!(
+        error.contains("`sinks.http.retry` tries a delivery again for 5 hours"),
+        "{error}"
     );
 }
 
@@ -315,7 +344,7 @@ logging: { filter: 'a=b=c' }
         "f.yaml:19:15: `event_log.partitions` is 0: give 1 to 100000",
         "f.yaml:22:31: `sinks.http.connect_timeout_ms` is 0",
         "f.yaml:23:20: `sinks.postgres.url` is not a connection URL",
-        "f.yaml:24:20: `logging.filter` is not valid",
+        "f.yaml:24:20: `logging.filter` holds `b=c`, which is no level",
     ];
     let lines: Vec<&str> = error.lines().collect();
     for (line, start) in lines.iter().zip(starts) {

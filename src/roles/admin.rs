@@ -1,5 +1,7 @@
 //! What every process has beside its roles: the operators' port.
 
+use std::net::SocketAddr;
+
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -22,19 +24,24 @@ pub(super) struct Running {
 
 /// Binds `admin.listen`, and logs the address.
 pub(super) async fn bind(base: &Base) -> anyhow::Result<Bound> {
-    let port = lifetime::bind(&base.loaded.config.admin.listen, "admin.listen").await?;
+    let port = lifetime::bind(&base.loaded.config.admin.listen, base.key("admin.listen", "--admin")).await?;
     info!(address = %port.local_addr()?, version = lifetime::VERSION, "answering /livez, /readyz and /metrics");
     Ok(Bound { port })
 }
 
 impl Bound {
+    /// The address that is listened on.
+    pub(super) fn address(&self) -> std::io::Result<SocketAddr> {
+        self.port.local_addr()
+    }
+
     /// Serves what `base` has registered so far. The port outlives the roles, so that a drain can be watched.
     pub(super) fn spawn(self, base: &mut Base) -> Running {
         let ended = CancellationToken::new();
         let admin = Admin {
             metrics: std::mem::take(&mut base.metrics),
             checks: std::mem::take(&mut base.checks),
-            shutdown: base.shutdown.clone(),
+            asked_to_end: base.ending.asked.clone(),
         };
         let task = tokio::spawn(admin::serve(admin, self.port, ended.clone()));
         Running { task, ended }

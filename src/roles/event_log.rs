@@ -71,6 +71,6 @@ pub(super) fn check(log: &Arc<dyn EventLog>, topic: &TopicName) -> Check {
     let (log, topic) = (Arc::clone(log), topic.clone());
     Box::new(move || {
         let (log, topic) = (Arc::clone(&log), topic.clone());
-        Box::pin(async move { log.ready(&topic).await.map_err(|e| e.to_string()) })
+        Box::pin(async move { log.ready(&topic).await.map(|()| None).map_err(|e| e.to_string()) })
     })
 }

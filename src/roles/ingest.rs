@@ -1,5 +1,6 @@
 //! The role that receives webhooks and publishes events, and sends the canaries.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use schemas::log::Publish;
@@ -35,12 +36,15 @@ impl Ingest {
             &mut base.metrics,
         )
         .map_err(|found| base.loaded.refuse(&within("ingest", found)))?;
+        if let Some(dev) = &base.dev {
+            service.watch(dev.lines());
+        }
         Ok(Self { service })
     }
 
     /// Binds `ingest.listen`, and logs the address.
     pub(super) async fn bind(self, base: &Base) -> anyhow::Result<Bound> {
-        let port = lifetime::bind(&base.loaded.config.ingest.listen, "ingest.listen").await?;
+        let port = lifetime::bind(&base.loaded.config.ingest.listen, base.key("ingest.listen", "--listen")).await?;
         let sources = base.registry.sources().count();
         info!(address = %port.local_addr()?, version = lifetime::VERSION, sources, "receiving webhooks");
         for source in assemble::open_sources(&base.registry) {
@@ -57,6 +61,11 @@ impl Ingest {
 }
 
 impl Bound {
+    /// The address that is listened on.
+    pub(super) fn address(&self) -> std::io::Result<SocketAddr> {
+        self.port.local_addr()
+    }
+
     /// Serves until the process is asked to end, and drains.
     pub(super) fn spawn(self, base: &mut Base) {
         let event_log = &base.loaded.config.event_log;
@@ -66,6 +75,13 @@ impl Bound {
         base.tasks.spawn(async move {
             ingest::send_canaries(log, events, partitions, interval, shutdown).await;
             Ok(())
+        });
+
+        let (asked, service) = (base.ending.asked.clone(), Arc::clone(&self.service));
+        // Ends with the process: it is always asked to end before its tasks are.
+        tokio::spawn(async move {
+            asked.cancelled().await;
+            service.close_connections();
         });
 
         let shutdown = base.shutdown.clone();

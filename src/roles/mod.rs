@@ -4,6 +4,7 @@
 //! tasks, and drain when the process is asked to end. Ports are bound before anything is waited for, so that one that is in use shows at once.
 
 mod admin;
+mod dev;
 mod event_log;
 mod ingest;
 mod lifetime;
@@ -21,22 +22,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::admin::{Check, process::register as register_process_metrics};
-use crate::cli::{DevArgs, ProcessArgs, RoleArgs};
+use crate::cli::{ProcessArgs, RoleArgs};
 use crate::config::{self, Loaded, Topics};
 use crate::{assemble, limits, telemetry};
 
-pub(crate) use lifetime::asked_to_end;
-
-/// Runs everything in one process on local disk.
-pub(crate) async fn dev(args: DevArgs) -> anyhow::Result<()> {
-    let loaded = config::load_dev(args.config.as_deref(), &args.data)?;
-    let roles = Roles {
-        ingest: true,
-        process: Some(Vec::new()),
-        make_topics: true,
-    };
-    run(loaded, roles).await
-}
+pub(crate) use dev::dev;
+use lifetime::Ending;
+pub(crate) use lifetime::{CutOff, asked_to_end};
 
 /// Receives and publishes.
 pub(crate) async fn ingest(args: RoleArgs) -> anyhow::Result<()> {
@@ -44,8 +36,10 @@ pub(crate) async fn ingest(args: RoleArgs) -> anyhow::Result<()> {
         ingest: true,
         process: None,
         make_topics: false,
+        hangup_ends: false,
+        dev: None,
     };
-    run(config::load(&args.file.config)?, roles).await
+    run(config::load_file(&args.file)?, roles).await
 }
 
 /// Reads and delivers.
@@ -54,8 +48,10 @@ pub(crate) async fn process(args: ProcessArgs) -> anyhow::Result<()> {
         ingest: false,
         process: Some(args.sinks),
         make_topics: false,
+        hangup_ends: false,
+        dev: None,
     };
-    run(config::load(&args.file.config)?, roles).await
+    run(config::load_file(&args.file)?, roles).await
 }
 
 /// What one process does.
@@ -65,6 +61,10 @@ struct Roles {
     process: Option<Vec<SinkName>>,
     /// A journal is created at start; topics of a cluster are created by `forebay migrate` only.
     make_topics: bool,
+    /// A hangup ends it, because it belongs to a terminal; otherwise it is only logged.
+    hangup_ends: bool,
+    /// What `forebay dev` has beside its roles.
+    dev: Option<Arc<dev::Dev>>,
 }
 
 /// What the roles of one process share.
@@ -76,38 +76,57 @@ struct Base {
     log: Arc<dyn EventLog>,
     /// Cancelled when the log is available and its topics are as specified.
     log_ready: CancellationToken,
-    /// Cancelled when the process is asked to end.
+    /// What is cancelled when the process is asked to end.
+    ending: Ending,
+    /// Cancelled when the drain begins.
     shutdown: CancellationToken,
     metrics: Metrics,
     checks: Vec<(String, Check)>,
     tasks: JoinSet<anyhow::Result<()>>,
+    dev: Option<Arc<dev::Dev>>,
 }
 
 impl Base {
-    async fn build(loaded: Loaded) -> anyhow::Result<Self> {
+    async fn build(loaded: Loaded, dev: Option<Arc<dev::Dev>>) -> anyhow::Result<Self> {
         telemetry::start(&loaded.config.logging)?;
+        for warning in loaded.warnings() {
+            warn!("{warning}");
+        }
         limits::raise_descriptors();
         let registry = assemble::guarded_registry(&loaded)?;
         let mut metrics = Metrics::default();
         register_process_metrics(&mut metrics);
         let event_log = &loaded.config.event_log;
+        let ending = Ending::new();
         Ok(Self {
             topics: event_log.topics()?,
             specs: event_log.topic_specs()?,
             log: assemble::event_log(event_log, &mut metrics).await?,
             log_ready: CancellationToken::new(),
-            shutdown: CancellationToken::new(),
+            shutdown: ending.shutdown.clone(),
+            ending,
             registry,
             loaded,
             metrics,
             checks: Vec::new(),
             tasks: JoinSet::new(),
+            dev,
         })
     }
 }
 
+impl Base {
+    /// What an address is chosen with: `forebay dev` has flags, and often no file.
+    fn key(&self, key: &'static str, flag: &'static str) -> &'static str {
+        match (&self.dev, self.loaded.file == config::BUILT_IN) {
+            (Some(_), true) => flag,
+            _ => key,
+        }
+    }
+}
+
 async fn run(loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
-    let mut base = Base::build(loaded).await?;
+    let mut base = Base::build(loaded, roles.dev.clone()).await?;
     // Ingest opens no sink.
     let process = match &roles.process {
         Some(wanted) => Some(process::Process::build(&mut base, wanted).await?),
@@ -122,7 +141,16 @@ async fn run(loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
         None => None,
     };
 
+    let ending = base.ending.clone();
+    let delay = Duration::from_millis(base.loaded.config.ingest.shutdown_delay_ms);
+    let delay = if roles.ingest { delay } else { Duration::ZERO };
+    let signals = tokio::spawn(ending.clone().on_signals(delay, roles.hangup_ends));
+
     event_log::prepare(&mut base, roles.make_topics).await?;
+    if let (Some(dev), Some(ingest)) = (&base.dev, &ingest) {
+        dev.banner(&base, ingest.address()?, admin.address()?);
+        dev.obey(&base);
+    }
     if let Some(ingest) = ingest {
         ingest.spawn(&mut base);
     }
@@ -130,14 +158,21 @@ async fn run(loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
         process.spawn(&mut base);
     }
     let admin = admin.spawn(&mut base);
-    let signals = tokio::spawn(lifetime::end_on_signal(base.shutdown.clone()));
 
-    let result = lifetime::supervise(base.tasks, &base.shutdown).await;
-    if let Err(error) = base.log.flush(Duration::from_secs(5)).await {
-        warn!(%error, "the event log was not flushed");
-    }
+    let (tasks, log, shutdown) = (base.tasks, base.log, base.shutdown);
+    let drained = async move {
+        let result = lifetime::supervise(tasks, &shutdown).await;
+        if let Err(error) = log.flush(Duration::from_secs(5)).await {
+            warn!(%error, "the event log was not flushed");
+        }
+        admin.end().await?;
+        result
+    };
+    let result = tokio::select! {
+        result = drained => result,
+        () = ending.cut_off() => return Err(CutOff.into()),
+    };
     signals.abort();
-    admin.end().await?;
     info!("stopped");
     result
 }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use net::client::proxy_warning;
 use schemas::endpoint::EndpointDirectory;
 use schemas::name::SinkName;
+use tracing::{info, warn};
 
 use super::workers::{SinkWorker, deliver, sink_check, worker_check, workers};
-use super::{Base, event_log};
-use crate::assemble;
+use super::{Base, event_log, lifetime};
+use crate::{assemble, config};
 
 /// The workers, not yet started.
 pub(super) struct Process {
@@ -22,22 +24,39 @@ impl Process {
         let sinks = &base.loaded.config.sinks;
         sinks.check().map_err(|found| base.loaded.refuse(&found))?;
         let endpoints: Arc<dyn EndpointDirectory> = Arc::clone(&base.registry) as _;
+        if !endpoints.endpoints().is_empty()
+            && let Some(warning) = proxy_warning(&config::proxy_variables())
+        {
+            warn!("{warning}");
+        }
         let destinations = assemble::Configured {
             sinks,
             topics: &base.topics,
             endpoints: &*endpoints,
         };
         let rules = assemble::rules(&base.loaded, &destinations)?;
+        for warning in rules.warnings() {
+            warn!("{warning}");
+        }
+        let dev = base.dev.clone();
+        let watch = dev.as_ref().map(|dev| dev.lines() as Arc<dyn sinks::http::Watch>);
         let sinks = assemble::sinks(
             sinks,
             &base.topics,
             &base.log,
             Arc::clone(&endpoints),
+            watch,
             &mut base.metrics,
         )
         .await?;
-        let sinks = assemble::chosen(&sinks, wanted)?;
-        let workers = workers(&base.loaded, sinks, &rules, &base.log, &base.topics, &mut base.metrics)?;
+        let mut sinks = assemble::chosen(&sinks, wanted)?;
+        if let Some(dev) = &dev {
+            sinks = dev.watch(sinks, &base.loaded)?;
+        }
+        let mut workers = workers(&base.loaded, sinks, &rules, &base.log, &base.topics, &mut base.metrics)?;
+        if let Some(dev) = &dev {
+            workers.extend(dev.forwarding(base)?);
+        }
         Ok(Self { workers })
     }
 
@@ -50,6 +69,12 @@ impl Process {
             base.checks.push((format!("worker {}", sink.name()), check));
         }
         if !self.workers.is_empty() {
+            let sinks: Vec<&str> = self.workers.iter().map(|(sink, _)| sink.name().as_str()).collect();
+            info!(
+                version = lifetime::VERSION,
+                sinks = sinks.join(", "),
+                "delivering events"
+            );
             base.tasks
                 .spawn(deliver(self.workers, base.log_ready.clone(), base.shutdown.clone()));
         }

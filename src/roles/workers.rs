@@ -15,7 +15,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
 
-use crate::admin::Check;
+use crate::admin::{Check, Verdict};
 use crate::config::{ConfigError, Loaded, Topics};
 
 /// A sink and the worker that delivers to it.
@@ -134,7 +134,7 @@ pub(crate) fn sink_check(sink: &Arc<dyn Sink>) -> Check {
     let sink = Arc::clone(sink);
     Box::new(move || {
         let sink = Arc::clone(&sink);
-        Box::pin(async move { sink.ready().await.map_err(|e| e.reason) })
+        Box::pin(async move { sink.ready().await.map(|()| None).map_err(|e| e.reason) })
     })
 }
 
@@ -155,7 +155,8 @@ pub(crate) fn worker_check(status: Arc<processor::Status>, canaries: Option<Dura
     })
 }
 
-fn verdict(now: processor::status::Snapshot, canary_after: Option<Duration>) -> Result<(), String> {
+/// If the worker is healthy: how many partitions it holds, and how old the oldest record is that waits.
+fn verdict(now: processor::status::Snapshot, canary_after: Option<Duration>) -> Verdict {
     if let Some(reason) = now.ended.or(now.waiting_for) {
         return Err(reason);
     }
@@ -186,5 +187,52 @@ fn verdict(now: processor::status::Snapshot, canary_after: Option<Duration>) -> 
             "{partition} has shown no canary for {since} s: no ingest writes to it, or what is written does not come"
         ));
     }
-    Ok(())
+    let partitions = match now.assigned.len() {
+        1 => "1 partition".to_owned(),
+        count => format!("{count} partitions"),
+    };
+    Ok(Some(match now.oldest_unsettled {
+        Some(age) => format!("{partitions}, oldest unsettled {} s", age.as_secs()),
+        None => format!("{partitions}, all settled"),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use processor::status::Snapshot;
+    use schemas::name::TopicName;
+    use schemas::record::Partition;
+
+    use super::*;
+
+    fn healthy() -> Snapshot {
+        let partition = |index| Partition {
+            topic: TopicName::new("forebay.events").expect("valid"),
+            index,
+        };
+        Snapshot {
+            joined: true,
+            assigned: (0..12).map(partition).collect(),
+            oldest_unsettled: None,
+            stalled: Vec::new(),
+            idle: Vec::new(),
+            canaries: Vec::new(),
+            since_poll: Some(Duration::ZERO),
+            waiting_for: None,
+            ended: None,
+        }
+    }
+
+    #[test]
+    fn a_healthy_worker_says_what_it_holds_and_what_waits() {
+        let text = |now: Snapshot| verdict(now, None).map(Option::unwrap_or_default);
+        assert_eq!(text(healthy()).as_deref(), Ok("12 partitions, all settled"));
+        let mut busy = healthy();
+        busy.oldest_unsettled = Some(Duration::from_millis(3_700));
+        busy.assigned.truncate(1);
+        assert_eq!(text(busy).as_deref(), Ok("1 partition, oldest unsettled 3 s"));
+        let mut waiting = healthy();
+        waiting.joined = false;
+        assert!(text(waiting).is_err_and(|reason| reason.starts_with("has no partition yet")));
+    }
 }

@@ -12,8 +12,9 @@
 //!
 //! * [`kafka`]: Apache Kafka through librdkafka; any number of processes
 //! * [`journal`]: one folder on local disk, one process
-//! * `headers`: the names of headers that both read back
+//! * `headers`: the names of headers that both read back; `queue`: how full the queue of either is
 
 mod headers;
 pub mod journal;
 pub mod kafka;
+mod queue;

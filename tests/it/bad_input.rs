@@ -219,7 +219,13 @@ fn a_missing_topic_that_a_rule_names_is_found_by_check() {
         &["check", "--connect"],
         &config,
         1,
-        &["rule `vip`", &missing, "yours to make"],
+        &[
+            "rule `vip`",
+            &missing,
+            "yours to make",
+            "kafka-topics.sh --bootstrap-server",
+            "--create --topic",
+        ],
     );
     // Any existing topic is accepted, for example one of another prefix.
     let other = config.replace(&prefix, &format!("{prefix}.other"));

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::exposition;
 use harness::program::{dev, run, stderr};
 use harness::sender::{Client, sources, webhook};
 use harness::{eventually, repository};
@@ -138,35 +139,12 @@ async fn send_is_accepted_forged_is_refused_and_tail_shows_the_events() {
     for name in ["forebay_ingest_", "forebay_processor_", "forebay_sinks_"] {
         assert!(metrics.contains(name), "no metric begins with {name}");
     }
-    assert_described(&metrics);
+    exposition::assert_strict(&metrics);
+    assert!(metrics.contains("\nforebay_ready 1\n"), "{metrics}");
     assert_eq!(
         client.get(&format!("{}/livez", role.admin)).await.expect("answers").0,
         200
     );
-}
-
-/// Every metric has a help text that begins with a capital, and a name that begins with `forebay_` or `process_`.
-fn assert_described(metrics: &str) {
-    let mut described = BTreeSet::new();
-    for line in metrics.lines().filter_map(|line| line.strip_prefix("# HELP ")) {
-        let (name, help) = line.split_once(' ').unwrap_or((line, ""));
-        assert!(
-            name.starts_with("forebay_") || name.starts_with("process_"),
-            "the name of {line}"
-        );
-        assert!(help.starts_with(char::is_uppercase), "the help text of {line}");
-        described.insert(name);
-    }
-    for line in metrics.lines().filter(|line| !line.starts_with('#')) {
-        let name = line.split(['{', ' ']).next().unwrap_or(line);
-        let of_histogram = ["_bucket", "_sum", "_count"]
-            .into_iter()
-            .find_map(|suffix| name.strip_suffix(suffix));
-        assert!(
-            described.contains(name) || of_histogram.is_some_and(|name| described.contains(name)),
-            "no help text for {line}"
-        );
-    }
 }
 
 /// A message that comes twice, the second time with another text: marked by `tail`, and kept beside the event by the database.

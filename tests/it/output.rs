@@ -29,6 +29,9 @@ const STANDALONE: &[&[&str]] = &[
     &["normalize", "digisac", "body.json"],
     &["verify", "captured.json", "--config", "forebay.yaml"],
     &["sources", "list"],
+    &["sources", "list", "--output", "json"],
+    &["completion", "bash"],
+    &["man"],
     &["sources", "connect", "standard", "--url", "https://hooks.example.com"],
     &["rules", "import", "--from", "chatwoot", "workflows.json"],
 ];

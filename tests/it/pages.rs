@@ -13,6 +13,7 @@ use schemas::name::{SinkName, TopicName};
 use schemas::record::{Offset, Partition, Record, StoredRecord};
 use schemas::secret::Secret;
 use schemas::sink::{Batch, Delivery, Outcome, Sink as _, Target};
+use serde_json::Value;
 use sinks::postgres::{self, PostgresSink};
 use sqlx::{AssertSqlSafe, Row as _};
 
@@ -42,8 +43,8 @@ fn pages() -> Vec<Page> {
         let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
         let queries = blocks(&text, "sql");
         assert!(queries.len() <= 1, "{name}: one query for one example");
-        for sql in queries {
-            let example = Bytes::from(blocks(&text, "json")[0].to_owned());
+        for (sql, example) in queries.into_iter().zip(blocks(&text, "json")) {
+            let example = Bytes::from(example.to_owned());
             let event = Event::decode(&example).unwrap_or_else(|error| panic!("{name}: {error}"));
             pages.push(Page {
                 name: name.clone(),
@@ -93,6 +94,136 @@ async fn store(database: &Database, pages: &[Page]) {
         outcomes.iter().all(|outcome| *outcome == Outcome::Delivered),
         "{outcomes:?}"
     );
+}
+
+/// The members that a view has as columns: the path below the event's family, and the value. A list is one.
+fn leaves(path: &str, value: &Value, found: &mut Vec<(String, Value)>) {
+    match value {
+        Value::Object(members) if path.is_empty() || !path.ends_with("_values") && path != "values" => {
+            for (name, value) in members {
+                let dash = if path.is_empty() { "" } else { "_" };
+                leaves(&format!("{path}{dash}{name}"), value, found);
+            }
+        }
+        value => found.push((path.to_owned(), value.clone())),
+    }
+}
+
+#[tokio::test]
+async fn the_view_of_every_type_has_the_members_of_its_example_as_columns() {
+    let pages = pages();
+    let database = Database::create().await;
+    store(&database, &pages).await;
+    for data_type in TYPES {
+        let page = pages.iter().find(|page| page.name == data_type.name).expect("a page");
+        let view = data_type.name.replace('.', "_");
+        let sql = format!("SELECT to_jsonb(v) FROM {view} AS v");
+        let rows: Vec<Value> = sqlx::query_scalar(AssertSqlSafe(sql))
+            .fetch_all(&database.pool)
+            .await
+            .expect("a view");
+        let [row] = rows.as_slice() else {
+            panic!("{view}: {rows:?}")
+        };
+        let event: Value = serde_json::from_slice(page.event.value()).expect("JSON");
+        assert_eq!(row["id"], event["id"]);
+        assert_eq!(row.get("account"), Some(event.get("account").unwrap_or(&Value::Null)));
+        let mut members = Vec::new();
+        leaves("", &event["data"][data_type.member], &mut members);
+        for (name, value) in members {
+            let shared = [
+                "id",
+                "time",
+                "received_time",
+                "tenant",
+                "source",
+                "platform",
+                "account",
+                "subject",
+                "group",
+            ];
+            let column = if shared.contains(&name.as_str()) {
+                format!("{}_{name}", data_type.member)
+            } else {
+                name
+            };
+            let is_time = value
+                .as_str()
+                .is_some_and(|text| text.len() == 24 && text.ends_with('Z'));
+            if is_time {
+                assert!(
+                    row[&column].as_str().is_some_and(|time| time.starts_with("20")),
+                    "{view}.{column}"
+                );
+            } else {
+                assert_eq!(row[&column], value, "{view}.{column}");
+            }
+        }
+    }
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn the_page_of_the_tables_names_every_column_and_its_query_runs() {
+    let pages = pages();
+    let database = Database::create().await;
+    store(&database, &pages).await;
+    let text = fs::read_to_string(repository().join("schemas/pages/tables.md")).expect("a page");
+    let counted = sqlx::query(AssertSqlSafe(blocks(&text, "sql")[0].to_owned()))
+        .fetch_all(&database.pool)
+        .await
+        .expect("a valid query");
+    assert!(!counted.is_empty());
+    for table in [
+        "event",
+        "event_variant",
+        "event_receipt",
+        "sink_position",
+        "ticket_history",
+        "message_delivery",
+        "connection_current",
+    ] {
+        let columns: Vec<String> = sqlx::query_scalar(
+            "SELECT attname::text FROM pg_attribute WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped",
+        )
+        .bind(table)
+        .fetch_all(&database.pool)
+        .await
+        .expect("a table");
+        let (_, section) = text
+            .split_once(&format!("\n## {table}\n"))
+            .unwrap_or_else(|| panic!("{table} is not on the page"));
+        let section = section.split("\n## ").next().unwrap_or_default();
+        for column in columns {
+            assert!(
+                section.contains(&format!("\n| `{column}` |")),
+                "{table}.{column} is not explained"
+            );
+        }
+    }
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn a_span_of_ids_is_a_span_of_time() {
+    let database = Database::create().await;
+    store(&database, &[]).await;
+    for (time, id) in [
+        ("1970-01-01 00:00:00+00", "00000000-0000-0000-0000-000000000000"),
+        ("1969-12-31 23:59:59+00", "00000000-0000-0000-0000-000000000000"),
+        ("-infinity", "00000000-0000-0000-0000-000000000000"),
+        ("2026-03-10 13:36:50.912+00", "019cd7f6-f0e0-0000-0000-000000000000"),
+        ("2026-03-10 10:36:50.9129-03", "019cd7f6-f0e0-0000-0000-000000000000"),
+        ("infinity", "ffffffff-ffff-ffff-ffff-ffffffffffff"),
+    ] {
+        let found: uuid::Uuid = sqlx::query_scalar("SELECT event_id_from($1::text::timestamptz)")
+            .bind(time)
+            .fetch_one(&database.pool)
+            .await
+            .expect("the function");
+        assert_eq!(found.to_string(), id, "{time}");
+    }
+    database.drop().await;
 }
 
 #[test]

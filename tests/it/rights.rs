@@ -49,7 +49,7 @@ async fn all_missing_rights_are_reported_at_once_with_their_remedy() {
     // What is as it should be is reported, too.
     let printed = String::from_utf8_lossy(&checked.stdout).into_owned();
     for part in [
-        "the topics are as configured",
+        "the topics exist, and take and keep what is configured",
         &format!("topic {prefix}.events: can be read"),
         &format!("topic {prefix}.dead-letters: takes records"),
         &format!("group {prefix}.postgres: can be used"),

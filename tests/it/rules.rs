@@ -199,6 +199,30 @@ fn input_that_is_not_json_is_a_mistake_of_the_caller() {
             stderr(&output)
         );
     }
+    let automation = r#"{"name":"a","event_name":"message_created","conditions":[{"attribute_key":"content"}]}"#;
+    let workflow = r#"[{"name":"w","rules":[{"conditions":{"all":[{"fact":"message.text"}]}}]}]"#;
+    for (args, input, expected) in [
+        (
+            ["--from", "web1on1", "-", "--to", "http"],
+            automation,
+            "error: standard input looks like Chatwoot: use --from chatwoot\n",
+        ),
+        (
+            ["--from", "chatwoot", "-", "--to", "http"],
+            workflow,
+            "error: standard input looks like Web1on1: use --from web1on1\n",
+        ),
+        (
+            ["--from", "chatwoot", "-", "--to", "nosink"],
+            automation,
+            "error: there is no sink `nosink`, which --to names; the sinks are http, postgres, sqlite, topic\n",
+        ),
+    ] {
+        let output = import(folder.path(), &args, input);
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(output.stdout.is_empty());
+        assert_eq!(stderr(&output), expected);
+    }
     let output = import(folder.path(), &["--from", "chatwoot", "missing.json"], "");
     assert_eq!(output.status.code(), Some(1));
 }

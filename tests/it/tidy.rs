@@ -95,7 +95,7 @@ fn nothing_is_postponed_in_a_comment_and_no_machine_is_named() {
 }
 
 /// The folders of the repository that paths in documents and comments begin with.
-const FOLDERS: [&str; 13] = [
+const FOLDERS: [&str; 14] = [
     "schemas/",
     "net/",
     "stream/",
@@ -106,6 +106,7 @@ const FOLDERS: [&str; 13] = [
     "control/",
     "src/",
     "deploy/",
+    "docs/",
     "tests/",
     "bench/",
     ".ci/",

@@ -41,7 +41,12 @@ pub fn explain(source: &Source, others: &[Arc<Source>], captured: &Captured, now
     let verdict = judge(source, captured, now);
     let scheme = source.scheme();
     let mut findings = Vec::new();
-    if captured.source_id() != source.id.as_str() {
+    let base_path = source.base_path.as_str();
+    if !captured.path().starts_with(base_path) {
+        findings.push(format!(
+            "the path does not begin with `{base_path}`, the base path of ingest, which answers 404 to it"
+        ));
+    } else if captured.source_id(base_path) != source.id.as_str() {
         findings.push("the path names another source than the one that it is judged for".to_owned());
     }
     if let Verdict::Refused { reason, .. } = &verdict {
@@ -95,7 +100,11 @@ fn besides(source: &Source, captured: &Captured, now: Timestamp, findings: &mut 
     if captured.method != Method::POST {
         return None;
     }
-    match by_proof(&Verifier::new(source).ok()?, &captured.presented(), now) {
+    match by_proof(
+        &Verifier::new(source).ok()?,
+        &captured.presented(&source.base_path),
+        now,
+    ) {
         Ok(_) => {
             findings.push("what proves the sender is right".to_owned());
             None
@@ -119,7 +128,7 @@ fn which_of_two(
     findings: &mut Vec<String>,
 ) -> Option<Reason> {
     let verifier = Verifier::new(source).ok()?;
-    let presented = captured.presented();
+    let presented = captured.presented(&source.base_path);
     let in_path = verifier.find_in_path(presented.path_secret).ok();
     match in_path {
         Some(index) => findings.push(format!(

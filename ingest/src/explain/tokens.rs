@@ -47,7 +47,7 @@ pub(super) fn token(source: &Source, others: &[Arc<Source>], captured: &Captured
 
 /// What is wrong with the path of a source whose second proof is in it, and where the right one is, if it is anywhere.
 pub(super) fn path(source: &Source, others: &[Arc<Source>], captured: &Captured, findings: &mut Vec<String>) {
-    let shown = percent::decode(captured.presented().path_secret).into_owned();
+    let shown = percent::decode(captured.presented(&source.base_path).path_secret).into_owned();
     let active = source.url_secrets.len();
     if shown.is_empty() {
         findings.push("there is nothing after the source's id in the path".to_owned());

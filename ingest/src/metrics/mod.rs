@@ -6,6 +6,7 @@ mod source;
 
 use std::fmt::{self, Write as _};
 
+use net::server::{ByClass, ByReason};
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -13,7 +14,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::authenticate::MAX_SECRETS;
+use crate::authenticate::{MAX_SECRETS, Matched};
 use crate::decide::Reason;
 pub(crate) use source::{EventFamily, SourceMetrics};
 
@@ -150,7 +151,32 @@ impl Metrics {
             "Connections closed because the client was silent or slow",
             all.server.timed_out_connections.clone(),
         );
+        registry.register(
+            "forebay_ingest_request_seconds",
+            "Time from the first byte of a request's head to its answer, by class of status; on HTTP/2 from its complete head",
+            all.server.request_seconds.clone(),
+        );
+        registry.register(
+            "forebay_ingest_malformed",
+            "What was answered 400 or 431 because it is not HTTP or its head is too large, on HTTP/1; in no other metric",
+            all.server.malformed.clone(),
+        );
         metrics
+    }
+
+    /// Registers the metrics with one series of each, for the reference page: which there are, and which labels they have.
+    pub fn example(registry: &mut Registry) {
+        let metrics = Self::register(registry);
+        let source = metrics.of_source("example");
+        source.verified(Matched {
+            secret: Some(0),
+            url_secret: Some(0),
+        });
+        source.refused(Reason::NoMatch);
+        source.published(EventFamily::Message);
+        let server = metrics.server;
+        drop(server.request_seconds.get_or_create_owned(&ByClass { class: "2xx" }));
+        drop(server.malformed.get_or_create_owned(&ByReason { reason: "not_http" }));
     }
 
     /// Looks up the counters of one source, to be kept with it.
@@ -197,7 +223,6 @@ const CLASSES: [&str; 3] = ["2xx", "4xx", "5xx"];
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::authenticate::Matched;
     use schemas::data::{Data, Foreign, Unmapped};
     use schemas::name::EventType;
 

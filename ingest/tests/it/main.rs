@@ -9,6 +9,7 @@ mod handshakes;
 mod http2;
 mod identity;
 mod memory;
+mod proxied;
 mod room;
 mod slow;
 mod status;

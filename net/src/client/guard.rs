@@ -19,7 +19,7 @@ pub struct Guard {
 }
 
 /// Where requests may go. The reasons of [`Blocked`] name these as the settings `allowed_networks`, `allowed_ports` and
-/// `allow_plain_http`.
+/// `allow_plain_http` of `sinks.http`.
 #[derive(Debug, Clone, Default)]
 pub struct Allowed {
     /// Networks that may be reached although they are special-purpose, at any port, with or without TLS.
@@ -80,7 +80,8 @@ impl Guard {
             Host::Ipv4(address) => self.check_address(address.into(), port, encrypted),
             Host::Ipv6(address) => self.check_address(address.into(), port, encrypted),
             Host::Domain(name) => match &self.rules {
-                // A name may lead into the allowed networks; without any, port and scheme are decided already.
+                Some(rules) if is_loopback_name(name) => rules.check_loopback_name(name),
+                // Any other name may lead into the allowed networks; without any, port and scheme are decided already.
                 Some(rules) if rules.networks.is_empty() => rules.check_open(&name, port, encrypted),
                 _ => Ok(()),
             },
@@ -94,8 +95,7 @@ impl Guard {
             return Ok(());
         }
         if let Some(kind) = special_purpose(address) {
-            let reason =
-                format!("it is {kind}; if a receiver is meant to stand there, add its network to `allowed_networks`");
+            let reason = format!("it is {kind}; {}", allowing(&network_of(address)));
             return Err(Blocked::new(address, reason));
         }
         rules.check_open(&address, port, encrypted)
@@ -105,18 +105,68 @@ impl Guard {
 impl Allowed {
     /// What holds for places outside the allowed networks.
     fn check_open(&self, host: &dyn fmt::Display, port: u16, encrypted: bool) -> Result<(), Blocked> {
-        if !self.ports.contains(&port) {
-            let reason = format!("port {port} is not among `allowed_ports`");
-            return Err(Blocked::new(format_args!("{host} port {port}"), reason));
+        let foreign_port = !self.ports.contains(&port);
+        let plain = !encrypted && !self.plain_http;
+        let mut ports: Vec<String> = self.ports.iter().map(u16::to_string).collect();
+        ports.push(port.to_string());
+        let port_reason = format!(
+            "port {port} is not among `allowed_ports`: if it is meant, write `allowed_ports: [{}]` under `sinks.http`",
+            ports.join(", ")
+        );
+        match (foreign_port, plain) {
+            (false, false) => Ok(()),
+            (true, false) => Err(Blocked::new(format_args!("{host} port {port}"), port_reason)),
+            (false, true) => Err(Blocked::new(host, PLAIN)),
+            (true, true) => Err(Blocked::new(
+                format_args!("{host} port {port}"),
+                format!(
+                    "{port_reason}; {PLAIN}; for a receiver on a private network its network in `allowed_networks` of \
+                     `sinks.http` allows both"
+                ),
+            )),
         }
-        if !encrypted && !self.plain_http {
-            return Err(Blocked::new(
-                host,
-                "plain `http` is for receivers inside `allowed_networks`: use `https`, or set `allow_plain_http`",
-            ));
-        }
-        Ok(())
     }
+
+    /// A name that leads to this machine, wherever it is resolved.
+    fn check_loopback_name(&self, name: &str) -> Result<(), Blocked> {
+        let loopback = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()];
+        if self
+            .networks
+            .iter()
+            .any(|network| loopback.iter().any(|address| network.contains(address)))
+        {
+            return Ok(());
+        }
+        let networks = "\"127.0.0.0/8\", \"::1/128\"";
+        Err(Blocked::new(name, format!("it is loopback; {}", allowing(networks))))
+    }
+}
+
+const PLAIN: &str = "plain `http` is for receivers inside `allowed_networks`: use `https`, or set `allow_plain_http: true` under \
+                     `sinks.http`";
+
+/// The way out for a place that only `allowed_networks` opens.
+fn allowing(networks: &str) -> String {
+    format!(
+        "if a receiver is meant to stand there, write `allowed_networks: [{networks}]` under `sinks.http`, which allows any port \
+         and plain `http` there, too"
+    )
+}
+
+/// The network to allow for an address that is meant: all of loopback, or that address alone.
+fn network_of(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) if address.is_loopback() => "127.0.0.0/8".to_owned(),
+        IpAddr::V4(address) => format!("{address}/32"),
+        IpAddr::V6(address) => format!("\"{address}/128\""),
+    }
+}
+
+/// Whether a name leads to this machine by definition (RFC 6761), or by what systems write into their file of hosts.
+fn is_loopback_name(name: &str) -> bool {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    let known = ["localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"];
+    known.contains(&name.as_str()) || name.ends_with(".localhost")
 }
 
 /// What an address is for if it is not global unicast; `None` if it is.
@@ -316,6 +366,43 @@ mod tests {
     }
 
     #[test]
+    fn what_is_blocked_names_the_setting_and_a_value_that_allows_it() {
+        for (url, reason) in [
+            (
+                "http://localhost:3000/hook",
+                "`localhost` is blocked: it is loopback; if a receiver is meant to stand there, write `allowed_networks: \
+                 [\"127.0.0.0/8\", \"::1/128\"]` under `sinks.http`, which allows any port and plain `http` there, too",
+            ),
+            (
+                "http://127.0.0.1:3000/",
+                "write `allowed_networks: [127.0.0.0/8]` under `sinks.http`",
+            ),
+            (
+                "http://10.1.2.3/",
+                "write `allowed_networks: [10.1.2.3/32]` under `sinks.http`",
+            ),
+            (
+                "https://[fd00::1]/",
+                "write `allowed_networks: [\"fd00::1/128\"]` under `sinks.http`",
+            ),
+            (
+                "https://example.com:22/",
+                "write `allowed_ports: [80, 443, 8443, 22]` under `sinks.http`",
+            ),
+            ("http://example.com/", "set `allow_plain_http: true` under `sinks.http`"),
+        ] {
+            let blocked = guard(&[], false).check_url(&Url::parse(url).expect("a URL"));
+            let blocked = blocked.expect_err(url).to_string();
+            assert!(blocked.contains(reason), "{blocked}");
+        }
+        let blocked = guard(&[], false).check_url(&Url::parse("http://example.com:3000/").expect("a URL"));
+        let blocked = blocked.expect_err("two reasons").to_string();
+        for part in ["port 3000", "plain `http`", "`allowed_networks` of `sinks.http`"] {
+            assert!(blocked.contains(part), "both at once: {blocked}");
+        }
+    }
+
+    #[test]
     fn a_url_is_judged_by_scheme_user_info_port_and_literal_address() {
         let strict = guard(&[], false);
         let check = |guard: &Guard, url: &str| guard.check_url(&Url::parse(url).expect("a URL"));
@@ -330,6 +417,8 @@ mod tests {
             "https://127.0.0.1/",
             "https://0x7f.1/",
             "https://[::1]/",
+            "https://localhost/",
+            "https://app.LOCALHOST./",
             "https://10.1.2.3/",
             "data:text/plain,x",
         ] {
@@ -340,7 +429,7 @@ mod tests {
             "https://example.com/hook?x=1",
             "https://example.com:8443/",
             "https://1.1.1.1/",
-            "https://localhost/",
+            "https://localhost.example.com/",
         ] {
             assert_eq!(check(&strict, good), Ok(()), "{good}");
         }
@@ -351,11 +440,9 @@ mod tests {
             Ok(()),
             "any port, any scheme inside"
         );
-        assert_eq!(
-            check(&dev, "http://localhost:9000/hook"),
-            Ok(()),
-            "decided when it is resolved"
-        );
+        assert_eq!(check(&dev, "http://localhost:9000/hook"), Ok(()), "loopback is allowed");
+        assert_eq!(check(&guard(&["::1/128"], false), "http://localhost:9000/"), Ok(()));
+        check(&guard(&["10.0.0.0/8"], false), "https://localhost/").expect_err("another network");
         check(&dev, "http://1.1.1.1/").expect_err("plain http outside");
         check(&dev, "https://1.1.1.1:9000/").expect_err("a foreign port outside");
         assert_eq!(check(&guard(&[], true), "http://example.com/"), Ok(()));

@@ -6,6 +6,7 @@
 
 mod aside;
 mod connect;
+mod environment;
 mod error;
 mod guard;
 mod lack;
@@ -32,6 +33,7 @@ use connect::Connector;
 use pool::{Limits, On, Origin, Pool};
 
 pub use connect::{Resolve, SystemResolver};
+pub use environment::{PROXY_VARIABLES, proxy_warning};
 pub use error::SendError;
 pub use guard::{Allowed, Blocked, Guard, special_purpose};
 pub use pool::Seat;

@@ -1,26 +1,34 @@
-//! One connection, HTTP/1 or HTTP/2, from its first byte to its end.
+//! One connection, from its first byte to its end: a header of the PROXY protocol where one is expected, then HTTP/1 or HTTP/2.
 
+use std::error::Error;
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use prometheus_client::metrics::gauge::Gauge;
+use schemas::throttle::LogThrottle;
+use schemas::time::Timestamp;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::bounds;
 use super::guarded::Guarded;
+use super::per_ip::PerIp;
+use super::proxies::{Peer, TrustedProxies};
+use super::proxy_header::{self, Beginning};
 use super::watch::{Limits, Watch};
-use super::{HttpService, Metrics, Settings};
+use super::{ByReason, HttpService, Metrics, Settings};
 
 /// What all connections share.
 #[derive(Debug)]
@@ -29,8 +37,13 @@ pub(super) struct Server<S> {
     service: S,
     limits: Limits,
     grace: Duration,
-    metrics: Metrics,
+    proxy_protocol: Option<TrustedProxies>,
+    first_byte_timeout: Duration,
+    per_ip: PerIp,
+    metrics: Arc<Metrics>,
     cut_off: AtomicUsize,
+    /// For log lines that a client can cause.
+    throttle: LogThrottle,
 }
 
 /// How a connection ended.
@@ -48,8 +61,12 @@ impl<S: HttpService> Server<S> {
             service,
             limits: Limits::of(settings),
             grace: settings.drain_timeout,
-            metrics,
+            proxy_protocol: settings.proxy_protocol.clone(),
+            first_byte_timeout: settings.first_byte_timeout,
+            per_ip: PerIp::new(settings.max_connections_per_ip),
+            metrics: Arc::new(metrics),
             cut_off: AtomicUsize::new(0),
+            throttle: LogThrottle::default(),
         }
     }
 
@@ -58,11 +75,19 @@ impl<S: HttpService> Server<S> {
         self.cut_off.load(Ordering::Relaxed)
     }
 
-    pub(super) async fn serve(&self, stream: TcpStream, shutdown: CancellationToken) {
+    /// `peer` is the address at the other end of the connection, an IPv4 address as such.
+    pub(super) async fn serve(&self, mut stream: TcpStream, peer: IpAddr, shutdown: CancellationToken) {
         let _open = Open::new(self.metrics.connections.clone());
         // Responses are one small packet each; a socket that does not take the option still works.
         let _without = stream.set_nodelay(true);
-        match self.run(stream, shutdown).await {
+        let ended = match self.client(&mut stream, peer, &shutdown).await {
+            Ok((client, ahead)) => match self.per_ip.take(client) {
+                Some(_permit) => self.run(stream, ahead, client, shutdown).await,
+                None => End::Closed,
+            },
+            Err(ended) => ended,
+        };
+        match ended {
             End::Closed => {}
             End::TimedOut => {
                 self.metrics.timed_out_connections.inc();
@@ -73,19 +98,88 @@ impl<S: HttpService> Server<S> {
         }
     }
 
-    async fn run(&self, stream: TcpStream, shutdown: CancellationToken) -> End {
+    /// Returns the client, as the PROXY protocol names it if it is expected, and what was read of the socket besides.
+    async fn client(
+        &self,
+        stream: &mut TcpStream,
+        peer: IpAddr,
+        shutdown: &CancellationToken,
+    ) -> Result<(IpAddr, Bytes), End> {
+        let Some(proxies) = &self.proxy_protocol else {
+            return Ok((peer, Bytes::new()));
+        };
+        if !proxies.contains(peer) {
+            self.refuse(
+                peer,
+                "it comes from no trusted proxy, and only those may use the PROXY protocol",
+            );
+            return Err(End::Closed);
+        }
+        let reading = timeout(self.first_byte_timeout, proxy_header::read(stream));
+        let beginning = tokio::select! {
+            beginning = reading => beginning.map_err(|_| End::TimedOut)?,
+            () = shutdown.cancelled() => return Err(End::Closed),
+        };
+        match beginning {
+            Beginning::Header(client, ahead) => Ok((client.unwrap_or(peer), ahead)),
+            Beginning::Malformed(reason) => {
+                self.refuse(peer, &format!("it has no valid header of the PROXY protocol: {reason}"));
+                Err(End::Closed)
+            }
+            // Load balancers check ports so.
+            Beginning::Nothing => Err(End::Closed),
+        }
+    }
+
+    /// Counts and logs a connection that is closed without an answer.
+    fn refuse(&self, peer: IpAddr, reason: &str) {
+        let reason_label = ByReason {
+            reason: "no_proxy_header",
+        };
+        self.metrics.malformed.get_or_create(&reason_label).inc();
+        if let Some(held_back) = self.throttle.allow(Timestamp::now()) {
+            tracing::info!(client = %peer, reason, held_back, "a connection was closed");
+        }
+    }
+
+    /// Counts and logs a request that the HTTP library answers by itself. Resets and the like are not among them, nor what is
+    /// malformed on HTTP/2, which ends a stream or the connection by that protocol's own errors.
+    fn note_malformed(&self, client: IpAddr, error: &(dyn Error + 'static)) {
+        self.metrics.failed(error);
+        let Some(error) = error.downcast_ref::<hyper::Error>().filter(|error| error.is_parse()) else {
+            return;
+        };
+        let Some(held_back) = self.throttle.allow(Timestamp::now()) else {
+            return;
+        };
+        if error.is_parse_too_large() {
+            tracing::info!(
+                %client, held_back,
+                "answered 431: the head of the request is too large, or has too many headers"
+            );
+        } else {
+            tracing::info!(%client, %error, held_back, "answered 400: the request is malformed");
+        }
+    }
+
+    async fn run(&self, stream: TcpStream, ahead: Bytes, client: IpAddr, shutdown: CancellationToken) -> End {
         let watch = &Arc::new(Watch::new(self.limits));
-        let service = service_fn(|request: Request<Incoming>| {
-            let request_watch = InRequest::new(watch, request.version() == Version::HTTP_2);
-            let responding = self.service.respond(request);
+        let service = service_fn(|mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(client));
+            let (request_watch, began) = InRequest::new(watch, request.version() == Version::HTTP_2);
+            let (responding, metrics) = (self.service.respond(request), Arc::clone(&self.metrics));
             async move {
                 let response = responding.await;
                 drop(request_watch);
+                if let Ok(response) = &response {
+                    metrics.answered(response.status(), began.elapsed());
+                }
                 response
             }
         });
         let io = TokioIo::new(Guarded {
             stream,
+            ahead,
             watch: Arc::clone(watch),
         });
         let mut connection = pin!(self.http.serve_connection(io, service));
@@ -98,8 +192,11 @@ impl<S: HttpService> Server<S> {
                 drained_by = Some(Instant::now() + self.grace);
                 connection.as_mut().graceful_shutdown();
             }
-            if connection.as_mut().poll(cx).is_ready() {
+            if let Poll::Ready(served) = connection.as_mut().poll(cx) {
                 // An error here is the client's: malformed HTTP has been answered, a reset needs no answer.
+                if let Err(error) = served {
+                    self.note_malformed(client, &*error);
+                }
                 return Poll::Ready(End::Closed);
             }
             // The timer is reset lazily: a request moves nothing, only a nearer deadline does.
@@ -132,9 +229,10 @@ impl<S: HttpService> Server<S> {
 struct InRequest(Arc<Watch>);
 
 impl InRequest {
-    fn new(watch: &Arc<Watch>, http2: bool) -> Self {
-        watch.begin(http2);
-        Self(Arc::clone(watch))
+    /// Returns when the request began, too.
+    fn new(watch: &Arc<Watch>, http2: bool) -> (Self, Instant) {
+        let began = watch.begin(http2);
+        (Self(Arc::clone(watch)), began)
     }
 }
 

@@ -1,10 +1,11 @@
-//! A socket that reports to its [`Watch`] when bytes come and go.
+//! A socket that reports to its [`Watch`] when bytes come and go, and that first gives back what was read ahead of it.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -14,11 +15,19 @@ use super::watch::Watch;
 #[derive(Debug)]
 pub(super) struct Guarded {
     pub(super) stream: TcpStream,
+    /// What was read of the socket before, and belongs to the first request.
+    pub(super) ahead: Bytes,
     pub(super) watch: Arc<Watch>,
 }
 
 impl AsyncRead for Guarded {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.ahead.is_empty() {
+            let length = self.ahead.len().min(buf.remaining());
+            buf.put_slice(&self.ahead.split_to(length));
+            self.watch.on_read();
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
         if buf.filled().len() > before {

@@ -4,9 +4,12 @@
 mod bounds;
 mod connection;
 mod guarded;
+mod metrics;
+mod per_ip;
+mod proxies;
+mod proxy_header;
 mod watch;
 
-use std::collections::HashMap;
 use std::error::Error;
 use std::io;
 use std::net::IpAddr;
@@ -17,9 +20,6 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
-use parking_lot::Mutex;
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::gauge::Gauge;
 use schemas::throttle::LogThrottle;
 use schemas::time::Timestamp;
 use tokio::net::{TcpListener, TcpStream};
@@ -32,17 +32,23 @@ use tower_service::Service;
 use connection::Server;
 
 pub use bounds::HEADERS;
+pub use metrics::{ByClass, ByReason, Metrics};
+pub use proxies::{Peer, TrustedProxies};
 
 /// What a server does to connections. None of it depends on what is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// How many connections may be open; further ones wait in the kernel's queue.
     pub max_connections: usize,
-    /// How many connections one address may hold; further ones are closed at once. `None`: no limit.
+    /// How many connections one address may hold; further ones are closed at once. `None`: no limit. The address is the one of
+    /// [`Peer`].
     pub max_connections_per_ip: Option<usize>,
+    /// The proxies from which alone connections are served, each of which begins with a header of the PROXY protocol, version 1 or
+    /// 2. `None`: connections begin with HTTP, from wherever they come.
+    pub proxy_protocol: Option<TrustedProxies>,
     /// The largest head of a request (HTTP/1) or list of headers (HTTP/2), bytes; at least 8192.
     pub max_header_bytes: usize,
-    /// How long a new connection may stay without sending a byte.
+    /// How long a new connection may stay without sending a byte, and how long its PROXY protocol header may take.
     pub first_byte_timeout: Duration,
     /// How long the head of a request may take from its first byte.
     pub header_timeout: Duration,
@@ -52,17 +58,6 @@ pub struct Settings {
     pub write_timeout: Duration,
     /// How long requests may go on after the shutdown began.
     pub drain_timeout: Duration,
-}
-
-/// What a server counts. Clones share their values; whoever serves registers them under its own names.
-#[derive(Debug, Clone, Default)]
-pub struct Metrics {
-    /// Open connections.
-    pub connections: Gauge,
-    /// Connections that could not be accepted.
-    pub accept_errors: Counter,
-    /// Connections closed because the client was silent or slow.
-    pub timed_out_connections: Counter,
 }
 
 /// A service that can be served: every `tower` service of HTTP that can be cloned, such as a router of `axum`.
@@ -108,7 +103,8 @@ pub struct Drained {
 /// that have begun are answered, for at most `drain_timeout`. `unfinished` is work that outlives its connection, and has the
 /// same time.
 ///
-/// What is wrong with the listener is logged; what a client does wrong is not.
+/// What is wrong with the listener is logged. Of what clients do wrong, what is malformed is logged and counted, at most one line a
+/// second.
 pub async fn serve<S: HttpService>(
     service: S,
     settings: &Settings,
@@ -118,7 +114,6 @@ pub async fn serve<S: HttpService>(
     unfinished: &TaskTracker,
 ) -> Drained {
     let permits = Arc::new(Semaphore::new(settings.max_connections.min(Semaphore::MAX_PERMITS)));
-    let per_ip = PerIp::new(settings.max_connections_per_ip);
     let accept_errors = metrics.accept_errors.clone();
     let server = Arc::new(Server::new(service, settings, metrics));
     let connections = TaskTracker::new();
@@ -131,15 +126,8 @@ pub async fn serve<S: HttpService>(
             };
             match listener.accept().await {
                 Ok((stream, peer)) => {
-                    let Some(per_ip_permit) = per_ip.take(peer.ip()) else {
-                        continue;
-                    };
-                    let serving = serve_one(
-                        Arc::clone(&server),
-                        stream,
-                        shutdown.child_token(),
-                        (permit, per_ip_permit),
-                    );
+                    let peer = peer.ip().to_canonical();
+                    let serving = serve_one(Arc::clone(&server), stream, peer, shutdown.child_token(), permit);
                     connections.spawn(serving);
                 }
                 Err(error) if is_about_one_connection(&error) => {}
@@ -178,14 +166,15 @@ pub async fn serve<S: HttpService>(
     }
 }
 
-/// `_permits` are given back when the connection ends.
+/// `_permit` is given back when the connection ends.
 async fn serve_one<S: HttpService>(
     server: Arc<Server<S>>,
     stream: TcpStream,
+    peer: IpAddr,
     shutdown: CancellationToken,
-    _permits: (OwnedSemaphorePermit, PerIpPermit),
+    _permit: OwnedSemaphorePermit,
 ) {
-    server.serve(stream, shutdown).await;
+    server.serve(stream, peer, shutdown).await;
 }
 
 /// Whether an error is about a client that went away, and not about the listener.
@@ -197,69 +186,5 @@ fn is_about_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// How many connections each address holds.
-#[derive(Debug)]
-struct PerIp {
-    limit: Option<usize>,
-    held: Arc<Mutex<HashMap<IpAddr, usize>>>,
-}
-
-impl PerIp {
-    fn new(limit: Option<usize>) -> Self {
-        Self {
-            limit,
-            held: Arc::default(),
-        }
-    }
-
-    /// `None` if the address holds as many as it may.
-    fn take(&self, ip: IpAddr) -> Option<PerIpPermit> {
-        let mut held = self.held.lock();
-        let count = held.entry(ip).or_default();
-        if self.limit.is_some_and(|limit| *count >= limit) {
-            return None;
-        }
-        *count += 1;
-        Some(PerIpPermit {
-            ip,
-            held: Arc::clone(&self.held),
-        })
-    }
-}
-
-/// One connection counted for its address, until it is dropped.
-#[derive(Debug)]
-struct PerIpPermit {
-    ip: IpAddr,
-    held: Arc<Mutex<HashMap<IpAddr, usize>>>,
-}
-
-impl Drop for PerIpPermit {
-    fn drop(&mut self) {
-        let mut held = self.held.lock();
-        if let Some(count) = held.get_mut(&self.ip) {
-            *count -= 1;
-            if *count == 0 {
-                held.remove(&self.ip);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_holds_no_more_than_its_share() {
-        let per_ip = PerIp::new(Some(2));
-        let (a, b) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
-        let first = per_ip.take(a).expect("free");
-        let _second = per_ip.take(a).expect("free");
-        assert!(per_ip.take(a).is_none());
-        assert!(per_ip.take(b).is_some(), "others are not affected");
-        drop(first);
-        assert!(per_ip.take(a).is_some());
-        assert_eq!(per_ip.held.lock().len(), 1, "no entry is left");
-    }
-}
+mod tests;

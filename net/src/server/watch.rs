@@ -99,14 +99,18 @@ impl Watch {
         }
     }
 
-    /// Notes that the head of a request is complete.
-    pub(super) fn begin(&self, http2: bool) {
+    /// Notes that the head of a request is complete. Returns when its first byte came; on HTTP/2, whose bytes may belong to
+    /// anything, and for a request that came together with the one before, that is now.
+    pub(super) fn begin(&self, http2: bool) -> Instant {
+        let head_since = self.head_since.get().filter(|_| !http2);
+        let began = head_since.map_or_else(Instant::now, |at| self.opened + Duration::from_millis(at));
         self.in_flight.fetch_add(1, Relaxed);
         self.head_since.clear();
         self.served.store(true, Relaxed);
         if http2 {
             self.http2.store(true, Relaxed);
         }
+        began
     }
 
     /// Notes that a request is answered, or given up.
@@ -186,6 +190,25 @@ mod tests {
         assert_eq!(due_in(&watch), Some(39), "a client that does not read");
         watch.on_write(false);
         assert_eq!(due_in(&watch), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_begins_with_the_first_byte_of_its_head() {
+        let watch = Watch::new(LIMITS);
+        watch.on_read();
+        advance(Duration::from_millis(7)).await;
+        watch.on_read();
+        assert_eq!(watch.begin(false).elapsed(), Duration::from_millis(7));
+        assert_eq!(
+            watch.begin(false).elapsed(),
+            Duration::ZERO,
+            "it came with the one before"
+        );
+        watch.end();
+        watch.end();
+        watch.on_read();
+        advance(Duration::from_millis(7)).await;
+        assert_eq!(watch.begin(true).elapsed(), Duration::ZERO, "of HTTP/2 it is not known");
     }
 
     #[tokio::test(start_paused = true)]

@@ -12,7 +12,7 @@ pub use retry::Retry;
 use crate::failure::schedule::{Growth, LONGEST_WAIT, Schedule};
 
 /// The settings of one worker. Plain data; [`Worker::new`](crate::Worker::new) checks it.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The most deliveries that a sink is handed at once. Default 500.
@@ -20,7 +20,8 @@ pub struct Config {
     /// The most bytes of records that a sink is handed at once; one larger record goes alone. Default 4 MiB.
     pub batch_max_bytes: usize,
     /// How many records of one partition may be in flight: read, but not settled. While some wait for their next
-    /// attempt, later ones are still delivered, up to this bound. Default 2 000.
+    /// attempt, later ones are still delivered, up to this bound; then those that have waited for two minutes are given
+    /// up. Default 2 000.
     pub window_records: usize,
     /// The same in bytes; reading stops once it is exceeded. Default 16 MiB.
     pub window_bytes: usize,
@@ -57,6 +58,9 @@ pub struct Config {
     pub checkpoint_ms: u64,
     /// How often the lag is measured. Default 10 000.
     pub lag_ms: u64,
+    /// How many targets of each sink have a count of dead letters of their own: those first that have some first; the others
+    /// are counted as `(other)`. One that has had none for an hour makes room. Default 200.
+    pub metrics_targets_max: usize,
 }
 
 impl Default for Config {
@@ -79,6 +83,7 @@ impl Default for Config {
             revoke_ms: 4_000,
             checkpoint_ms: 3_000,
             lag_ms: 10_000,
+            metrics_targets_max: 200,
         }
     }
 }
@@ -127,6 +132,33 @@ impl Config {
         found.into_result()
     }
 
+    /// Finds what may be meant, and seldom is.
+    pub fn warnings(&self) -> Vec<Invalid> {
+        let mut found = Findings::default();
+        if self.revoke_ms >= REVOCATION_MS {
+            let reason = format!(
+                "is {}: the event log waits {REVOCATION_MS} ms for a partition that goes to another process, so give less",
+                self.revoke_ms
+            );
+            found.add("revoke_ms", reason);
+        }
+        if self.batch_max_bytes > self.window_bytes {
+            let reason = format!(
+                "is {}, more than `window_bytes` ({}), which ends a batch before",
+                self.batch_max_bytes, self.window_bytes
+            );
+            found.add("batch_max_bytes", reason);
+        }
+        if self.valve_window > 0 && self.valve_window < LEAST_VALVE_WINDOW {
+            let reason = format!(
+                "is {}: so few failures stop a worker; give at least {LEAST_VALVE_WINDOW}, or 0 for no valve",
+                self.valve_window
+            );
+            found.add("valve_window", reason);
+        }
+        found.into_warnings()
+    }
+
     /// Returns the schedule of a sink that has none of its own.
     pub fn schedule(&self) -> Schedule {
         Schedule::Exponential {
@@ -152,6 +184,12 @@ impl Config {
         }
     }
 }
+
+/// How long event logs wait for a revoked partition.
+const REVOCATION_MS: u64 = 5_000;
+
+/// Below this, a few bad events in a row stop a worker.
+const LEAST_VALVE_WINDOW: usize = 5;
 
 /// The factors by which waits may grow.
 const FACTORS: std::ops::RangeInclusive<f64> = 1.0..=100.0;
@@ -192,6 +230,16 @@ mod tests {
             spoil(&mut config);
             assert_eq!(in_one_line(&config.check().expect_err(message)), message);
         }
+        assert_eq!(Config::default().warnings(), []);
+        let odd = Config {
+            revoke_ms: 5_000,
+            batch_max_bytes: 32 << 20,
+            valve_window: 1,
+            ..Config::default()
+        };
+        let warnings = odd.warnings();
+        let places: Vec<&str> = warnings.iter().map(|warning| warning.place.as_str()).collect();
+        assert_eq!(places, ["revoke_ms", "batch_max_bytes", "valve_window"]);
         let mut config = Config::default();
         (config.drain_ms, config.valve_percent) = (0, 0);
         assert_eq!(config.check().expect_err("two").len(), 2, "all of them at once");

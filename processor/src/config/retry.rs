@@ -10,7 +10,7 @@ use super::{Config, FACTORS};
 use crate::failure::schedule::{Growth, LONGEST_WAIT, Schedule};
 
 /// When the deliveries of one sink are tried again: the settings `retry` of a sink. What is left out is the worker's.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retry {
     /// One wait after each failed attempt, and one attempt more than there are waits. Excludes the others.

@@ -62,6 +62,11 @@ impl Valve {
         self.tripped
     }
 
+    /// Returns whether it is tripped, since it was made or last reopened.
+    pub fn is_tripped(&self) -> bool {
+        self.tripped
+    }
+
     /// Returns the failures and outcomes in the window.
     pub fn share(&self) -> (usize, usize) {
         (self.failures, self.recent.len())
@@ -78,6 +83,9 @@ mod tests {
         assert!(!(0..9).any(|_| valve.note(true)));
         assert!(valve.note(true));
         assert_eq!(valve.share(), (10, 10));
+        assert!(valve.is_tripped());
+        valve.reopen();
+        assert!(!valve.is_tripped());
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! Deliveries of one sequence (equal partition key and target) go out in order: the first that waits for a retry holds
 //! back the rest of its sequence, and no other sequence.
 
+mod waiting;
+
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
@@ -11,6 +13,7 @@ use bytes::Bytes;
 use schemas::name::RuleName;
 use schemas::record::{Offset, Partition, PartitionProgress, StoredRecord, TopicId};
 use schemas::sink::{Batch, Delivery, Target};
+use schemas::time::Timestamp;
 use tokio::time::Instant;
 
 use crate::settle::Progress;
@@ -56,6 +59,15 @@ pub(crate) struct Picked {
     pub(crate) next: Offset,
 }
 
+/// What is known of a record that is not settled.
+#[derive(Debug)]
+struct Unsettled {
+    size: usize,
+    /// When it was read.
+    read: Instant,
+    received: Option<Timestamp>,
+}
+
 #[derive(Debug)]
 pub(crate) struct Flight {
     partition: Partition,
@@ -64,8 +76,8 @@ pub(crate) struct Flight {
     /// How many deliveries each record led to, for records that are not known to be durably settled.
     deliveries: BTreeMap<Offset, usize>,
     pending: BTreeMap<WorkId, Pending>,
-    /// The sizes of records that are not settled.
-    sizes: BTreeMap<Offset, usize>,
+    /// The records that are not settled.
+    unsettled: BTreeMap<Offset, Unsettled>,
     bytes: usize,
 }
 
@@ -77,7 +89,7 @@ impl Flight {
             progress: Progress::default(),
             deliveries: BTreeMap::new(),
             pending: BTreeMap::new(),
-            sizes: BTreeMap::new(),
+            unsettled: BTreeMap::new(),
             bytes: 0,
         }
     }
@@ -118,7 +130,14 @@ impl Flight {
         self.progress.seen(record.offset, work.len());
         if !work.is_empty() {
             let size = record.record.size_bytes();
-            self.sizes.insert(record.offset, size);
+            self.unsettled.insert(
+                record.offset,
+                Unsettled {
+                    size,
+                    read: now,
+                    received: None,
+                },
+            );
             self.deliveries.insert(record.offset, work.len());
             self.bytes += size;
         }
@@ -131,6 +150,19 @@ impl Flight {
                 Pending { work, due: now },
             );
         }
+    }
+
+    /// Notes when a record that was added was received, as long as it is not settled.
+    pub(crate) fn received(&mut self, offset: Offset, at: Timestamp) {
+        if let Some(record) = self.unsettled.get_mut(&offset) {
+            record.received = Some(at);
+        }
+    }
+
+    /// Returns when the first record of the log that is not settled was received; those after it were received later, but
+    /// for what its publishers' clocks differ.
+    pub(crate) fn oldest(&self) -> Option<Timestamp> {
+        self.unsettled.values().find_map(|record| record.received)
     }
 
     /// Returns the deliveries that may go out now, in order of offset; at most `max_records` and `max_bytes`, but at
@@ -221,7 +253,7 @@ impl Flight {
             if self.next().is_some_and(|next| next <= id.offset) {
                 self.deliveries.remove(&id.offset);
             }
-            self.bytes -= self.sizes.remove(&id.offset).unwrap_or_default();
+            self.bytes -= self.unsettled.remove(&id.offset).map_or(0, |record| record.size);
         }
     }
 

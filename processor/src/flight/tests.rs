@@ -103,3 +103,22 @@ async fn a_batch_is_bounded_in_records_and_bytes_but_never_empty() {
         "larger than the limit, so alone"
     );
 }
+
+#[test]
+fn the_oldest_record_is_the_first_that_is_not_settled() {
+    let mut flight = flight_of(&[(0, "k", &["a"]), (1, "k", &[]), (2, "l", &["a"])], Instant::now());
+    let at = |millis| Timestamp::from_millis(millis).expect("in range");
+    assert_eq!(flight.oldest(), None);
+    for offset in [0, 1, 2] {
+        flight.received(Offset(offset), at(offset));
+    }
+    assert_eq!(flight.oldest(), Some(at(0)));
+    let id = |offset| WorkId {
+        offset: Offset(offset),
+        number: 0,
+    };
+    flight.settled(id(0));
+    assert_eq!(flight.oldest(), Some(at(2)), "what goes nowhere is settled at once");
+    flight.settled(id(2));
+    assert_eq!(flight.oldest(), None);
+}

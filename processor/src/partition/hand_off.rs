@@ -10,13 +10,14 @@ use super::PartitionTask;
 use crate::error::WorkerError;
 use crate::failure::dead_letters::Written;
 use crate::flight::{GivenUp, WorkId};
+use crate::troubles::Trouble;
 
 impl PartitionTask {
     /// Gives a delivery up after so many attempts: it becomes a dead letter.
     pub(super) fn give_up(&mut self, id: WorkId, delivery: Delivery, reason: String, attempts: u32, now: Instant) {
-        tracing::warn!(sink = %self.shared.sink.name(), event_id = %delivery.event.id(),
-            delivery_target = %delivery.target, partition = %self.partition, offset = id.offset.0, attempt = attempts,
-            error = reason, "delivery given up: dead letter");
+        self.shared
+            .troubles
+            .given_up(&delivery, &self.partition, &reason, attempts);
         let given_up = GivenUp {
             record: delivery.record,
             target: Some(delivery.target),
@@ -34,21 +35,16 @@ impl PartitionTask {
         for (id, mut given_up, result) in letters {
             match result {
                 Ok(()) => {
-                    self.shared.metrics.dead_letters.inc();
+                    self.shared.metrics.dead_letter(given_up.target.as_ref());
                     self.flight.settled(id);
-                    if self.letter_failures > 0 {
-                        self.letter_failures = 0;
-                        tracing::info!(sink = %self.shared.sink.name(), partition = %self.partition,
-                            topic = %self.shared.log.dead_letters, "dead letters are written again");
+                    self.shared.troubles.over(Trouble::Letters);
+                    if std::mem::take(&mut self.letters_failing) {
                         self.stalled(None);
                     }
                 }
                 Err(PublishError::Unavailable { reason }) => {
-                    self.letter_failures = self.letter_failures.saturating_add(1);
-                    if self.letter_failures == 1 {
-                        tracing::error!(sink = %self.shared.sink.name(), partition = %self.partition, offset = id.offset.0,
-                            topic = %self.shared.log.dead_letters, error = reason,
-                            "dead letter not written, trying until it is; progress waits");
+                    self.shared.troubles.met(Trouble::Letters, &reason);
+                    if !std::mem::replace(&mut self.letters_failing, true) {
                         self.stalled(Some(format!("dead letters cannot be written: {reason}")));
                     }
                     given_up.failures = given_up.failures.saturating_add(1);

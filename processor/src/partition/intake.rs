@@ -7,11 +7,13 @@ use schemas::canary;
 use schemas::event::Event;
 use schemas::log::LogError;
 use schemas::record::StoredRecord;
+use schemas::time::Timestamp;
 use tokio::time::Instant;
 
 use super::PartitionTask;
 use crate::error::WorkerError;
 use crate::flight::GivenUp;
+use crate::troubles::Trouble;
 
 impl PartitionTask {
     /// Decodes and routes what was read. Returns false if the reader has ended.
@@ -24,19 +26,14 @@ impl PartitionTask {
             Ok(None) => return Ok(false),
             Err(LogError::Unavailable(reason)) => {
                 self.read_failures += 1;
-                if self.read_failures == 1 {
-                    tracing::warn!(sink = %self.shared.sink.name(), partition = %self.partition, error = reason,
-                        "event log unavailable, reading again until it is back");
-                }
+                self.shared.troubles.met(Trouble::Log, &reason);
                 self.read_after = Instant::now() + self.backoff(self.read_failures);
                 return Ok(true);
             }
             Err(error) => return Err(error.into()),
         };
-        if self.read_failures > 0 {
-            tracing::info!(sink = %self.shared.sink.name(), partition = %self.partition, "event log is back");
-            self.read_failures = 0;
-        }
+        self.read_failures = 0;
+        self.shared.troubles.over(Trouble::Log);
         let now = Instant::now();
         self.shared.status.moved(&self.partition);
         for record in records {
@@ -50,6 +47,7 @@ impl PartitionTask {
             let record = Arc::new(record);
             match Event::decode(&record.record.value) {
                 Ok(event) => {
+                    let received = event.attributes.received;
                     let routed = self.shared.router.route(&Arc::new(event), &self.partition, &record);
                     let reason = routed.undecided.first().map_or("", |undecided| &undecided.reason);
                     // Once the valve is tripped, the event gets no dead letter, and is not settled.
@@ -65,14 +63,18 @@ impl PartitionTask {
                     });
                     let letters = undecided.collect();
                     self.flight.add(&record, routed.deliveries, letters, now);
+                    self.flight.received(record.offset, received);
                 }
                 Err(error) => {
                     self.shared.metrics.undecodable.inc();
                     let reason = error.to_string();
                     self.note(true, &reason)?;
-                    tracing::warn!(sink = %self.shared.sink.name(), partition = %self.partition,
-                        offset = record.offset.0, error = reason, "record is not an event: dead letter");
+                    self.shared
+                        .troubles
+                        .not_an_event(&self.partition, record.offset, &reason);
                     self.flight.add_undecodable(&record, reason, now);
+                    // The best that is known of what is no event.
+                    self.flight.received(record.offset, Timestamp::now());
                 }
             }
         }

@@ -4,6 +4,7 @@ mod hand_off;
 mod intake;
 mod outcome;
 mod progress;
+mod room;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::error::WorkerError;
 use crate::failure::dead_letters::{self, Written};
 use crate::flight::{Flight, GivenUp, Picked, WorkId};
 use crate::shared::Shared;
+use crate::troubles::Trouble;
 
 /// How often deliveries that wait for a commit check whether it is done.
 const COMMIT_STEP: Duration = Duration::from_millis(5);
@@ -42,12 +44,11 @@ pub(crate) async fn run(
         stop,
         in_flight,
         stored: None,
-        store_failing: false,
         known_to_sink: None,
         checkpointed: Instant::now(),
         read_failures: 0,
         read_after: Instant::now(),
-        letter_failures: 0,
+        letters_failing: false,
         uncommitted_since: None,
         uncommitted_reported: false,
         lacking: BTreeSet::new(),
@@ -69,14 +70,13 @@ struct PartitionTask {
     in_flight: Gauge,
     /// The progress that this task has stored in the event log.
     stored: Option<Offset>,
-    /// Whether storing progress failed the last time; logged once.
-    store_failing: bool,
     /// The progress of the sink, as far as known.
     known_to_sink: Option<Offset>,
     checkpointed: Instant,
     read_failures: u32,
     read_after: Instant,
-    letter_failures: u32,
+    /// Whether the last dead letter could not be written.
+    letters_failing: bool,
     /// Since when deliveries wait for progress to become durable, and whether that was reported.
     uncommitted_since: Option<Instant>,
     uncommitted_reported: bool,
@@ -96,30 +96,28 @@ impl PartitionTask {
     async fn begin(&mut self) -> Result<bool, WorkerError> {
         let mut failures = 0;
         loop {
-            let reason = match beginning(&*self.shared.sink, &self.partition).await {
+            let (trouble, reason) = match beginning(&*self.shared.sink, &self.partition).await {
                 Ok(from) => match self.reader.begin(from.clone()).await {
                     Ok(()) => {
                         let kept = match from {
                             Begin::At(progress) => Some(progress.next),
                             Begin::Stored | Begin::Oldest => None,
                         };
-                        tracing::info!(sink = %self.shared.sink.name(), partition = %self.partition,
+                        tracing::debug!(sink = %self.shared.sink.name(), partition = %self.partition,
                             offset = kept.map(|o| o.0), "partition begun");
+                        self.shared.troubles.over(Trouble::Log);
                         self.known_to_sink = kept;
                         self.flight.begin(self.reader.topic_id());
                         self.stalled(None);
                         return Ok(true);
                     }
-                    Err(LogError::Unavailable(reason)) => reason,
+                    Err(LogError::Unavailable(reason)) => (Trouble::Log, reason),
                     Err(error) => return Err(error.into()),
                 },
-                Err(unavailable) => unavailable.to_string(),
+                Err(unavailable) => (Trouble::Sink, unavailable.reason),
             };
             failures += 1;
-            if failures == 1 {
-                tracing::warn!(sink = %self.shared.sink.name(), partition = %self.partition, error = reason,
-                    "partition cannot begin, trying again until it can");
-            }
+            self.shared.troubles.met(trouble, &reason);
             self.stalled(Some(reason));
             tokio::select! {
                 () = self.stop.cancelled() => return Ok(false),
@@ -131,6 +129,7 @@ impl PartitionTask {
     async fn work(&mut self) -> Result<(), WorkerError> {
         while !self.stop.is_cancelled() {
             let now = Instant::now();
+            self.make_room(now)?;
             let letters = self.flight.take_letters(now, dead_letters::AT_ONCE);
             let most = self.may_deliver();
             self.report_uncommitted(most == 0);
@@ -162,7 +161,7 @@ impl PartitionTask {
         } else {
             self.flight.next_due()
         };
-        let wake = [due, checkpoint].into_iter().flatten().min();
+        let wake = [due, checkpoint, self.room_due()].into_iter().flatten().min();
         let stop = self.stop.clone();
         let (read_after, max) = (self.read_after, self.shared.config.batch_max_records);
         let read = async {
@@ -234,11 +233,6 @@ impl PartitionTask {
         Ok(owned)
     }
 
-    fn room(&self) -> bool {
-        self.flight.records() < self.shared.config.window_records
-            && self.flight.bytes() < self.shared.config.window_bytes
-    }
-
     fn stalled(&self, reason: Option<String>) {
         self.shared.status.stalled(&self.partition, reason);
     }
@@ -273,18 +267,17 @@ async fn deliver(
             Ok(outcomes) => {
                 shared.metrics.attempts.inc_by(batch.deliveries.len() as u64);
                 shared.metrics.batch_seconds.observe(started.elapsed().as_secs_f64());
+                shared.troubles.over(Trouble::Sink);
                 if failures > 0 {
-                    tracing::info!(sink = %shared.sink.name(), %partition, "sink is back");
                     shared.status.stalled(partition, None);
                 }
                 return Some(outcomes);
             }
-            Err(Unavailable { sink, reason }) => {
+            Err(Unavailable { reason, .. }) => {
                 shared.metrics.unavailable.inc();
                 failures += 1;
+                shared.troubles.met(Trouble::Sink, &reason);
                 if failures == 1 {
-                    tracing::warn!(sink = %sink, %partition, deliveries = batch.deliveries.len(),
-                        error = reason, "sink unavailable, trying until it is back");
                     shared.status.stalled(partition, Some(reason));
                 }
                 tokio::select! {

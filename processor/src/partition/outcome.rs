@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use schemas::sink::{Delivery, Outcome, Target};
+use schemas::sink::{Delivery, Outcome};
 use tokio::time::Instant;
 
 use super::PartitionTask;
 use crate::error::WorkerError;
 use crate::failure::valve::Valve;
 use crate::flight::Picked;
+use crate::status::age;
+use crate::troubles::Trouble;
 
 /// The shortest wait of a delivery that was not tried.
 const HELD_PAUSE: Duration = Duration::from_millis(5);
@@ -42,11 +44,11 @@ impl PartitionTask {
             let (reason, attempts) = match outcome {
                 Outcome::Delivered => {
                     metrics.delivered.inc();
+                    metrics
+                        .delivery_age
+                        .observe(age(delivery.event.attributes.received).as_secs_f64());
                     self.flight.settled(id);
-                    if self.shared.failing.delivered(&delivery.target, now) {
-                        tracing::info!(sink = %self.shared.sink.name(), delivery_target = %delivery.target,
-                            "target takes deliveries again");
-                    }
+                    self.shared.troubles.delivered(&delivery.target);
                     valve = valve.and(self.note(false, ""));
                     continue;
                 }
@@ -65,7 +67,7 @@ impl PartitionTask {
                 Outcome::Retry { after, reason } if !self.shared.schedule.is_exhausted(delivery.attempt) => {
                     metrics.retries.inc();
                     let wait = self.shared.retry_wait(delivery.attempt, after);
-                    self.report_retry(&delivery, &reason, wait, now);
+                    self.shared.troubles.delivery_failed(&delivery, &reason, wait);
                     let next = Delivery {
                         attempt: delivery.attempt + 1,
                         ..delivery
@@ -89,38 +91,19 @@ impl PartitionTask {
             }
             self.give_up(id, delivery, reason, attempts, now);
         }
-        self.report_lack(lack, now);
+        self.report_lack(lack);
         valve
     }
 
     /// Logs that this process lacks a resource: when it begins, and when no delivery of any partition waits for it any
     /// more.
-    fn report_lack(&self, lack: Option<String>, now: Instant) {
-        let (shared, sink) = (&self.shared, self.shared.sink.name());
+    fn report_lack(&self, lack: Option<String>) {
+        let shared = &self.shared;
         if let Some(reason) = lack {
-            if shared.shortage.failed(&Target::Only, now) {
-                tracing::error!(%sink, error = reason,
-                    "deliveries wait for a resource that this process lacks; they are postponed and lose no attempt");
-            }
+            shared.troubles.met(Trouble::Lack, &reason);
             shared.status.lacking(&self.partition, Some(reason));
-        } else if self.lacking.is_empty()
-            && !shared.status.lacking(&self.partition, None)
-            && shared.shortage.delivered(&Target::Only, now)
-        {
-            tracing::info!(%sink, "nothing is lacking any more: all deliveries that had to wait were tried");
-        }
-    }
-
-    /// Logs a retry: as a warning when the target begins to fail, at most once a minute; otherwise at debug level.
-    fn report_retry(&self, delivery: &Delivery, reason: &str, wait: Duration, now: Instant) {
-        let (sink, delivery_target) = (self.shared.sink.name(), &delivery.target);
-        let (event_id, attempt) = (delivery.event.id(), delivery.attempt);
-        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        if self.shared.failing.failed(delivery_target, now) {
-            tracing::warn!(%sink, %delivery_target, %event_id, attempt, error = reason, wait_ms,
-                "delivery failed, trying again; further failures of this target are logged at debug level");
-        } else {
-            tracing::debug!(%sink, %delivery_target, %event_id, attempt, error = reason, wait_ms, "delivery failed, trying again");
+        } else if self.lacking.is_empty() && !shared.status.lacking(&self.partition, None) {
+            shared.troubles.over(Trouble::Lack);
         }
     }
 

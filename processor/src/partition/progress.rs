@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout};
 
 use super::PartitionTask;
 use crate::error::WorkerError;
+use crate::troubles::Trouble;
 
 /// How long deliveries may wait for a commit before that is reported.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
@@ -27,7 +28,9 @@ impl PartitionTask {
     fn store(&mut self) -> Result<(), WorkerError> {
         let records = self.flight.records();
         self.in_flight.set(i64::try_from(records).unwrap_or(i64::MAX));
-        self.shared.status.in_progress(&self.partition, records);
+        self.shared
+            .status
+            .in_progress(&self.partition, records, self.flight.oldest());
         let mut next = self.flight.next();
         if self.shared.sink.kept_progress().is_some() {
             next = next.min(self.known_to_sink);
@@ -38,15 +41,12 @@ impl PartitionTask {
         match self.reader.store(next) {
             Ok(()) => {
                 self.stored = Some(next);
-                self.store_failing = false;
+                self.shared.troubles.over(Trouble::Progress);
                 self.shared.metrics.progress_time.set(Timestamp::now().millis() / 1_000);
             }
             Err(LogError::Unavailable(reason)) => {
                 // This costs only time after a restart; the next change tries again.
-                if !std::mem::replace(&mut self.store_failing, true) {
-                    tracing::warn!(sink = %self.shared.sink.name(), partition = %self.partition, offset = next.0,
-                        error = reason, "progress not stored, trying again until it is");
-                }
+                self.shared.troubles.met(Trouble::Progress, &reason);
             }
             Err(error) => return Err(error.into()),
         }
@@ -71,14 +71,13 @@ impl PartitionTask {
             .min(config.batch_max_records)
     }
 
-    /// Reports, once each, that deliveries have waited long for progress to become durable, and that they no longer
+    /// Reports that deliveries have waited long for progress to become durable, and that they no longer
     /// wait.
     pub(super) fn report_uncommitted(&mut self, uncommitted: bool) {
         if !uncommitted {
             self.uncommitted_since = None;
             if std::mem::take(&mut self.uncommitted_reported) {
-                tracing::info!(sink = %self.shared.sink.name(), partition = %self.partition,
-                    "progress becomes durable again");
+                self.shared.troubles.over(Trouble::Commit);
                 self.stalled(None);
             }
             return;
@@ -86,8 +85,9 @@ impl PartitionTask {
         let since = *self.uncommitted_since.get_or_insert_with(Instant::now);
         if since.elapsed() >= COMMIT_PATIENCE && !std::mem::replace(&mut self.uncommitted_reported, true) {
             let reason = "progress does not become durable";
-            tracing::warn!(sink = %self.shared.sink.name(), partition = %self.partition, error = reason,
-                "deliveries wait until progress is durable");
+            self.shared
+                .troubles
+                .met(Trouble::Commit, &format!("of {}: {reason}", self.partition));
             self.stalled(Some(format!("{reason}, deliveries wait for it")));
         }
     }
@@ -124,7 +124,7 @@ impl PartitionTask {
             self.checkpoint(Duration::from_secs(1)).await;
         }
         self.store()?;
-        tracing::info!(sink = %self.shared.sink.name(), partition = %self.partition,
+        tracing::debug!(sink = %self.shared.sink.name(), partition = %self.partition,
             offset = self.flight.next().map(|o| o.0), unsettled = self.flight.records(), "partition ended");
         Ok(())
     }

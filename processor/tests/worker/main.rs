@@ -4,6 +4,7 @@ mod blind;
 mod dead_letters;
 mod deaths;
 mod deliver;
+mod lasting;
 mod partitions;
 mod route;
 mod stage;

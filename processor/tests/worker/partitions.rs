@@ -263,6 +263,16 @@ async fn metrics_count_what_happens_and_a_revoked_partition_is_removed() {
         r#"deliveries_total{sink="postgres",outcome="rejected"} 1"#,
         r#"deliveries_total{sink="postgres",outcome="exhausted"} 1"#,
         r#"dead_letters_total{sink="postgres"} 2"#,
+        r#"target_dead_letters_total{sink="postgres",target=""} 2"#,
+        r#"delivery_age_seconds_count{sink="postgres"} 8"#,
+        r#"oldest_unsettled_seconds{sink="postgres"} 0.0"#,
+        r#"partitions{sink="postgres"} 1.0"#,
+        r#"joined{sink="postgres"} 1.0"#,
+        r#"rebalances_total{sink="postgres",change="assigned"} 1"#,
+        r#"rebalances_total{sink="postgres",change="revoked"} 0"#,
+        r#"valve_failures_ratio{sink="postgres",valve="deliveries"} 0.2"#,
+        r#"valve_failures_ratio{sink="postgres",valve="routing"} 0.0"#,
+        r#"valve_tripped{sink="postgres",valve="deliveries"} 0.0"#,
         r#"rule_matches_total{sink="postgres",rule="everything"} 10"#,
         r#"lag_records{sink="postgres",partition="0"} 0"#,
         r#"in_flight_records{sink="postgres",partition="0"} 0"#,
@@ -271,7 +281,17 @@ async fn metrics_count_what_happens_and_a_revoked_partition_is_removed() {
         assert!(shown.contains(&line), "{line} is not in\n{shown}");
     }
     log.revoke(&[0]).await;
-    assert!(!text(&registry).contains("partition="), "{}", text(&registry));
+    let shown = text(&registry);
+    assert!(!shown.contains("partition="), "{shown}");
+    for line in [
+        r#"partitions{sink="postgres"} 0.0"#,
+        r#"rebalances_total{sink="postgres",change="revoked"} 1"#,
+    ] {
+        assert!(
+            shown.contains(&format!("forebay_processor_{line}\n")),
+            "{line} is not in\n{shown}"
+        );
+    }
     shutdown.cancel();
     run.await.expect("no panic").expect("a clean end");
 }

@@ -19,10 +19,10 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 /// Keeps every line.
 #[derive(Debug, Default, Clone)]
-struct Lines(Arc<Mutex<Vec<(Level, String)>>>);
+pub(crate) struct Lines(Arc<Mutex<Vec<(Level, String)>>>);
 
 impl Lines {
-    fn of(&self, level: Level) -> Vec<String> {
+    pub(crate) fn of(&self, level: Level) -> Vec<String> {
         let lines = self.0.lock().expect("no panic");
         lines
             .iter()
@@ -119,7 +119,7 @@ async fn a_rule_that_cannot_be_evaluated_is_logged_once_a_minute_and_counted() {
     let _guard = tracing::subscriber::set_default(lines.clone());
     let sink = ScriptedSink::new(crate::stage::sink::each(|_, _| Outcome::Delivered));
     let log = MemoryLog::new(2);
-    let rules = "rules:\n  - { name: bad, when: 'event.data.message.id > 5', to: [postgres] }\n  \
+    let rules = "rules:\n  - { name: bad, when: 'event.data.message[\"i\" + \"d\"] > 5', to: [postgres] }\n  \
                  - { name: good, when: 'true', to: [postgres] }\n";
     let shutdown = CancellationToken::new();
     let run = tokio::spawn(worker_with(&log, &sink, Some(rules), Config::default()).run(shutdown.clone()));

@@ -15,6 +15,7 @@
 //! Basic Multilingual Plane is one character to `.`, where JavaScript counts two.
 
 mod chatwoot;
+mod dialect;
 mod draft;
 mod pattern;
 mod text;
@@ -28,17 +29,9 @@ use cel::Env;
 use serde_json::Value;
 
 use super::condition::Condition;
+pub use dialect::Dialect;
 use draft::Draft;
 use tree::Tree;
-
-/// The system that the rules come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dialect {
-    /// Organization workflows: `json-rules-engine` with one additional operator.
-    Web1on1,
-    /// Automation rules.
-    Chatwoot,
-}
 
 /// What was made of another system's rules, and what of them is lost.
 #[derive(Debug, Clone)]
@@ -63,7 +56,7 @@ impl Imported {
 /// Reads `files`, each a name for messages and its text: a single rule, a list of rules, or the answer of the
 /// platform's API. Rules whose actions name no destination go `to` these sinks (at least one).
 ///
-/// Fails with the name of a file that is not JSON.
+/// Fails with the name of a file that is not JSON, or is in the other dialect.
 pub fn import(dialect: Dialect, files: &[(String, String)], to: &[String]) -> Result<Imported, String> {
     let values: Vec<(&str, Value)> = files
         .iter()
@@ -75,7 +68,10 @@ pub fn import(dialect: Dialect, files: &[(String, String)], to: &[String]) -> Re
                     format!("{file} is not JSON that can be read: {error}")
                 }
             })?;
-            Ok((file.as_str(), value))
+            match dialect.mistaken(&value) {
+                Some(other) => Err(format!("{file} looks like {other}: use --from {}", other.as_str())),
+                None => Ok((file.as_str(), value)),
+            }
         })
         .collect::<Result<_, String>>()?;
     // On a large stack, as in the loader, for the same reason.

@@ -56,9 +56,9 @@ fn an_event_that_lacks_what_a_condition_uses_does_not_match() {
         "event.data.raw.none ? true : true",
         "event.data.raw.?nothing.value() == 1",
         // Another error does not matter then.
-        "event.data.ticket.n == 1 && 1 / event.data.raw.zero == 1",
-        "1 / event.data.raw.zero == 1 && event.data.ticket.n == 1",
-        "!(event.data.ticket.n == 1 || 1 / event.data.raw.zero == 1)",
+        "event.data.ticket.id == '1' && 1 / event.data.raw.zero == 1",
+        "1 / event.data.raw.zero == 1 && event.data.ticket.id == '1'",
+        "!(event.data.ticket.id == '1' || 1 / event.data.raw.zero == 1)",
         "event.data.raw.objects.all(o, 7 / o.n == 7)",
     ] {
         assert_eq!(of(when), Verdict::Absent, "{when}");
@@ -135,23 +135,23 @@ fn every_other_error_is_a_failure_with_its_reason() {
 fn of_two_errors_the_one_that_is_a_failure_counts() {
     are_failures(&[
         (
-            "event.data.ticket.n == 1 || 1 / event.data.raw.zero == 1",
+            "event.data.ticket.id == '1' || 1 / event.data.raw.zero == 1",
             "division by zero",
         ),
         (
-            "1 / event.data.raw.zero == 1 || event.data.ticket.n == 1",
+            "1 / event.data.raw.zero == 1 || event.data.ticket.id == '1'",
             "division by zero",
         ),
         (
-            "!(event.data.ticket.n == 1 && 1 / event.data.raw.zero == 1)",
+            "!(event.data.ticket.id == '1' && 1 / event.data.raw.zero == 1)",
             "division by zero",
         ),
         (
-            "!(1 / event.data.raw.zero == 1 && event.data.ticket.n == 1)",
+            "!(1 / event.data.raw.zero == 1 && event.data.ticket.id == '1')",
             "division by zero",
         ),
         (
-            "(event.data.ticket.n == 1 && 1 / event.data.raw.zero == 1) ? false : true",
+            "(event.data.ticket.id == '1' && 1 / event.data.raw.zero == 1) ? false : true",
             "division by zero",
         ),
         ("event.data.raw.objects.exists(o, 7 / o.n == 7)", "division by zero"),
@@ -164,7 +164,7 @@ fn an_error_that_the_rest_makes_irrelevant_is_ignored() {
     for (when, expected) in [
         ("event.type == 'no' && 1 / event.data.raw.zero == 1", Verdict::No),
         ("1 / event.data.raw.zero == 1 && event.type == 'no'", Verdict::No),
-        ("event.data.ticket.n == 1 || event.type == 'x.y'", Verdict::Yes),
+        ("event.data.ticket.id == '1' || event.type == 'x.y'", Verdict::Yes),
         ("1 / event.data.raw.zero == 1 || event.type == 'x.y'", Verdict::Yes),
         ("event.data.raw.list.exists(n, 100 / n > 40)", Verdict::Yes),
         ("event.data.raw.list.all(n, 100 / n > 60)", Verdict::No),

@@ -61,6 +61,9 @@ pub trait Administer: Send + Sync + fmt::Debug {
     /// Checks, without making anything, that the topics exist as specified. Used at start and by `forebay check`.
     fn check_topics<'a>(&'a self, topics: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>>;
 
+    /// Returns what each topic is now, in the same order, without making anything.
+    fn compare_topics<'a>(&'a self, topics: &'a [TopicSpec]) -> BoxFuture<'a, Result<Vec<TopicState>, LogError>>;
+
     /// Where each partition of `topic` reaches, and how far `group` is in it.
     fn progress<'a>(
         &'a self,
@@ -123,6 +126,19 @@ pub struct PartitionState {
     pub end: Offset,
     /// What the group has stored, if it has.
     pub stored: Option<PartitionProgress>,
+}
+
+/// A topic, compared with what it must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicState {
+    /// The topic's name.
+    pub name: TopicName,
+    /// How many partitions it has; `None` if it does not exist.
+    pub partitions: Option<i32>,
+    /// In what it differs so that events would be scattered, refused or lost: a sentence each.
+    pub problems: Vec<String>,
+    /// In what else it differs, and whether that stays: a sentence each.
+    pub remarks: Vec<String>,
 }
 
 /// A topic as it must be.

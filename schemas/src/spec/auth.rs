@@ -6,10 +6,11 @@ use crate::setting::{Findings, Invalid};
 use crate::source::{
     Encoding, Hash, HmacScheme, JwtScheme, Scheme, SignedTime, TemplatePart, TimeFormat, TimePlace, TokenPlace,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How a source proves itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "scheme", rename_all = "snake_case", deny_unknown_fields)]
 pub enum AuthSpec {
     /// A keyed hash of the body in a header.
@@ -74,7 +75,7 @@ pub enum AuthSpec {
 }
 
 /// Where a token stands: exactly one of the three.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenSpec {
     /// This header.

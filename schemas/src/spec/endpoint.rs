@@ -6,13 +6,14 @@ use crate::endpoint::{Endpoint, EventTypePattern};
 use crate::name::{EndpointId, Tenant};
 use crate::secret::Secret;
 use crate::setting::{Findings, Invalid};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::default_tenant;
+use super::{default_tenant, reference};
 
 /// An element of `endpoints` in the configuration: a URL that receives events.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointSpec {
     /// Its name in logs, metrics and dead letters.
@@ -54,8 +55,10 @@ impl EndpointSpec {
             );
         }
         let signing_key = |(index, secret): (usize, &Secret)| {
+            let place = format!("secrets[{index}]");
+            found.keep_at(&place, reference::check(secret))?;
             let key = Secret::from_standard_webhooks(secret.expose_str().unwrap_or_default());
-            found.keep_at(&format!("secrets[{index}]"), key.map_err(|e| e.to_string()))
+            found.keep_at(&place, key.map_err(|e| e.to_string()))
         };
         let secrets: Vec<Secret> = self.secrets.iter().enumerate().filter_map(signing_key).collect();
         if self.timeout_ms == 0 {
@@ -71,6 +74,15 @@ impl EndpointSpec {
             concurrency: self.concurrency,
             ..Endpoint::new(self.id, self.tenant, url, secrets)
         })
+    }
+}
+
+impl EndpointSpec {
+    /// Finds what may be meant, and seldom is.
+    pub fn warnings(&self) -> Vec<Invalid> {
+        let mut found = Findings::default();
+        reference::warn_all("secrets", &self.secrets, &mut found);
+        found.into_warnings()
     }
 }
 
@@ -101,6 +113,23 @@ mod tests {
         let places: Vec<&str> = found.iter().map(|invalid| invalid.place.as_str()).collect();
         assert_eq!(places, ["url", "secrets[1]", "secrets[2]", "timeout_ms", "concurrency"]);
         assert_eq!(found[0].reason, "is not a URL: relative URL without a base");
+    }
+
+    #[test]
+    fn a_secret_that_is_none_is_refused_and_one_that_is_listed_twice_warned_of() {
+        let spec: EndpointSpec = serde_json::from_str(
+            r#"{"id": "crm", "url": "https://example.com/hooks", "secrets": ["$CRM_SECRET",
+                "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}"#,
+        )
+        .expect("a spec");
+        let found = spec.warnings();
+        assert_eq!(
+            found.iter().map(|warning| &*warning.place).collect::<Vec<_>>(),
+            ["secrets[2]"]
+        );
+        let found = spec.build().expect_err("a reference");
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].reason.contains("write ${CRM_SECRET}"), "{found:?}");
     }
 
     #[test]

@@ -5,6 +5,8 @@
 
 mod auth;
 mod endpoint;
+pub mod reference;
+mod shape;
 mod source;
 
 use crate::name::Tenant;

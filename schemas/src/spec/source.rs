@@ -5,13 +5,14 @@ use crate::platform::Platform;
 use crate::secret::Secret;
 use crate::setting::{Findings, Invalid, within};
 use crate::source::{Scheme, Source};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::auth::AuthSpec;
-use super::default_tenant;
+use super::{default_tenant, reference};
 
 /// An element of `sources` in the configuration: a sender of webhooks.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SourceSpec {
     /// The name in the path of its URL, `/in/<id>`.
@@ -54,6 +55,11 @@ impl SourceSpec {
             let reason = "is empty: give at least one, or let any sender in with `auth: { scheme: none }`";
             found.add("secrets", reason);
         }
+        reference::check_all("secrets", &self.secrets, &mut found);
+        reference::check_all("url_secrets", &self.url_secrets, &mut found);
+        if let Some(token) = &self.verify_token {
+            found.keep_at("verify_token", reference::check(token));
+        }
         let utc_offset = self.utc_offset.as_deref().map(parse_utc_offset).transpose();
         let utc_offset = found.keep_at("utc_offset", utc_offset);
         let (scheme, utc_offset_minutes) = found.into_value(scheme.zip(utc_offset))?;
@@ -65,6 +71,19 @@ impl SourceSpec {
             max_body_bytes: self.max_body_bytes.unwrap_or(max_body_bytes),
             ..Source::new(self.id, self.tenant, self.platform, self.secrets)
         })
+    }
+}
+
+impl SourceSpec {
+    /// Finds what may be meant, and seldom is.
+    pub fn warnings(&self) -> Vec<Invalid> {
+        let mut found = Findings::default();
+        reference::warn_all("secrets", &self.secrets, &mut found);
+        reference::warn_all("url_secrets", &self.url_secrets, &mut found);
+        if let Some(reason) = self.verify_token.as_ref().and_then(reference::likely) {
+            found.add("verify_token", reason);
+        }
+        found.into_warnings()
     }
 }
 
@@ -112,6 +131,26 @@ mod tests {
         let found = source.build(1000).expect_err("three things are wrong");
         let places: Vec<&str> = found.iter().map(|invalid| invalid.place.as_str()).collect();
         assert_eq!(places, ["auth.template", "secrets", "utc_offset"]);
+    }
+
+    #[test]
+    fn a_secret_that_is_none_is_refused_or_warned_of() {
+        let source = spec(
+            r#"{"id": "a", "platform": "chatwoot", "secrets": ["$CHATWOOT_SECRET", "a-long-secret"], "url_secrets": ["%PATH_SECRET%"],
+                "verify_token": "{{ token }}"}"#,
+        );
+        let found = source.build(1000).expect_err("three references");
+        let places: Vec<&str> = found.iter().map(|invalid| invalid.place.as_str()).collect();
+        assert_eq!(places, ["secrets[0]", "url_secrets[0]", "verify_token"]);
+
+        let source = spec(
+            r#"{"id": "a", "platform": "chatwoot", "secrets": ["a-long-secret", "a-long-secret", "your-secret"],
+                "verify_token": "changeme"}"#,
+        );
+        let found = source.warnings();
+        let places: Vec<&str> = found.iter().map(|invalid| invalid.place.as_str()).collect();
+        assert_eq!(places, ["secrets[1]", "secrets[2]", "verify_token"]);
+        assert!(found[0].reason.starts_with("is listed twice"), "{found:?}");
     }
 
     #[test]

@@ -113,7 +113,7 @@ fn message(name: &str, summary: &str, headers: &Value, payload: &Value) -> Value
         "contentType": CONTENT_TYPE,
         "headers": schema(headers),
         "payload": schema(payload),
-        "correlationId": { "location": "$message.header#/ce_id", "description": "The same for every redelivery." },
+        "correlationId": { "location": "$message.header#/ce_id", "description": "The same for every redelivery, unless `idtime` is `received`." },
         "bindings": { "kafka": {
             "key": { "type": "string", "description": "`<tenant>/<source>/<conversation>`, or group, or contact: the attribute `partitionkey`." },
             "bindingVersion": BINDING

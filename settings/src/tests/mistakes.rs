@@ -27,7 +27,10 @@ fn each_mistake_is_named_with_its_place_and_the_way_out() {
         ("ratio: .nan\n", "1:8: `ratio` is `.nan`: give a number, as in 2 or 1.5"),
         ("ratio: .inf\n", "1:8: `ratio` is `.inf`: give a number, as in 2 or 1.5"),
         ("on: yes\n", "1:5: `on` is `yes`: give true or false"),
-        ("name: [a:9092]\n", "1:7: `name` is a list: give a text"),
+        (
+            "name: [a:9092]\n",
+            "1:7: `name` is a list: give a text, as in `name: a:9092`",
+        ),
         ("name: {a: b}\n", "1:7: `name` has keys and values: give a text"),
         ("name:\n", "1:1: `name` is empty: give a text"),
         (
@@ -103,6 +106,14 @@ fn each_mistake_is_named_with_its_place_and_the_way_out() {
             "1:8: `${` begins a reference, and its `}` is missing: write ${NAME}, or `$${` for the two characters",
         ),
         (
+            "name: ${PORT:?must be set}\n",
+            "1:7: only a default can follow the name in a reference: write ${NAME} or ${NAME:-text}",
+        ),
+        (
+            "name: ${PORT+x}\n",
+            "1:7: only a default can follow the name in a reference: write ${NAME} or ${NAME:-text}",
+        ),
+        (
             "- a\n",
             "1:1: the file is a list: give keys and values, as in `key: value`",
         ),
@@ -132,6 +143,10 @@ fn a_mistake_of_yaml_is_named_with_its_line() {
         (
             "name: 'a\n",
             "1: a quotation mark is not closed: add it at the end of the value",
+        ),
+        (
+            "secrets: [\"a\"]\nname: \"a \\\" b\n  c\nport: 1\n",
+            "2: a quotation mark is not closed: add it at the end of the value",
         ),
         ("name: !abc\n", "1: `!` begins a type in YAML: put the value in quotes"),
     ] {

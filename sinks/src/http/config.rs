@@ -11,12 +11,13 @@ use schemas::setting::{Findings, Invalid};
 use serde::{Deserialize, Deserializer};
 
 /// How deliveries leave, and to where they may go at all. Nothing here belongs to one endpoint.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Networks in which receivers may stand although the world does not reach them: `10.20.0.0/16`, `127.0.0.0/8`.
     /// Empty by default: private, loopback, link-local and all other special addresses are forbidden.
     #[serde(deserialize_with = "networks")]
+    #[schemars(with = "Vec<String>")]
     pub allowed_networks: Vec<IpNet>,
     /// The ports that may be dialled; inside `allowed_networks` every port may. Default 80, 443, 8443.
     pub allowed_ports: Vec<u16>,
@@ -39,6 +40,9 @@ pub struct Config {
     pub user_agent: String,
     /// A PEM file of certificate authorities that are trusted besides those of the web. Default none.
     pub ca_file: Option<PathBuf>,
+    /// How many endpoints have metrics of their own: those first that are posted to first; the others are counted as
+    /// `(other)`. One that was not posted to for an hour makes room. Default 200.
+    pub metrics_endpoints_max: usize,
 }
 
 impl Default for Config {
@@ -54,6 +58,7 @@ impl Default for Config {
             pool_idle_seconds: 30,
             user_agent: concat!("forebay/", env!("CARGO_PKG_VERSION")).to_owned(),
             ca_file: None,
+            metrics_endpoints_max: 200,
         }
     }
 }

@@ -160,7 +160,7 @@ pub(super) struct Slot<'a> {
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        self.endpoint.slots.metrics.in_flight.dec();
+        self.endpoint.slots.metrics.all.in_flight.dec();
     }
 }
 
@@ -174,7 +174,7 @@ impl ReadyEndpoint {
             match timeout(patience, acquire.as_mut()).await {
                 Ok(permit) => {
                     let permit = permit.ok()?;
-                    self.slots.metrics.in_flight.inc();
+                    self.slots.metrics.all.in_flight.inc();
                     return Some(Slot {
                         endpoint: self,
                         _permit: permit,

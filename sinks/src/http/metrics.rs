@@ -1,6 +1,8 @@
-//! What the HTTP sink counts. The label `endpoint` is bounded by the registered endpoints: what is removed goes.
+//! What the HTTP sink counts. The values of the label `endpoint` are bounded, and go with their endpoint.
 
 use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
@@ -10,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use schemas::name::EndpointId;
+use schemas::series::SeriesNames;
 
 use super::verdict::Class;
 
@@ -21,25 +24,20 @@ const BUCKETS: [f64; 15] = [
 #[derive(Debug, Clone)]
 pub(super) struct Metrics {
     attempts: Family<AttemptLabels, Counter>,
-    seconds: Family<EndpointLabels, Histogram, fn() -> Histogram>,
-    in_flight: Family<EndpointLabels, Gauge>,
+    /// The endpoints that have series of their own.
+    names: Arc<SeriesNames>,
+    /// Of all endpoints together, as the next one.
+    pub(super) seconds: Histogram,
+    pub(super) in_flight: Gauge,
 }
 
-/// The handles of one endpoint, looked up once.
+/// What is counted for one endpoint.
 #[derive(Debug)]
 pub(super) struct EndpointMetrics {
     id: EndpointId,
-    all: Metrics,
-    delivered: Counter,
-    pub(super) seconds: Histogram,
-    pub(super) in_flight: Gauge,
+    pub(super) all: Metrics,
     /// Set once the endpoint is removed: attempts that are still under way are not counted, or its series would come back.
     forgotten: Mutex<bool>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct EndpointLabels {
-    endpoint: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -55,15 +53,17 @@ impl EncodeLabelValue for Class {
 }
 
 impl Metrics {
-    pub(super) fn register(registry: &mut Registry) -> Self {
+    /// At most `endpoints_max` endpoints have series of their own.
+    pub(super) fn register(registry: &mut Registry, endpoints_max: usize) -> Self {
         let metrics = Self {
             attempts: Family::default(),
-            seconds: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
-            in_flight: Family::default(),
+            names: Arc::new(SeriesNames::new(endpoints_max)),
+            seconds: Histogram::new(BUCKETS),
+            in_flight: Gauge::default(),
         };
         registry.register(
             "forebay_sinks_http_attempts",
-            "Attempts to deliver to an endpoint, by what became of them",
+            "Attempts to deliver to an endpoint, by what became of them; endpoint `(other)` counts those beyond `metrics_endpoints_max`",
             metrics.attempts.clone(),
         );
         registry.register(
@@ -80,28 +80,14 @@ impl Metrics {
     }
 
     pub(super) fn endpoint(&self, id: &EndpointId) -> EndpointMetrics {
-        let labels = EndpointLabels {
-            endpoint: id.to_string(),
-        };
         EndpointMetrics {
             id: id.clone(),
             all: self.clone(),
-            delivered: self.attempts.get_or_create_owned(&AttemptLabels {
-                endpoint: id.to_string(),
-                class: Class::Delivered,
-            }),
-            seconds: self.seconds.get_or_create_owned(&labels),
-            in_flight: self.in_flight.get_or_create_owned(&labels),
             forgotten: Mutex::new(false),
         }
     }
 
     fn remove(&self, id: &str) {
-        let labels = EndpointLabels {
-            endpoint: id.to_owned(),
-        };
-        self.seconds.remove(&labels);
-        self.in_flight.remove(&labels);
         for class in Class::ALL {
             self.attempts.remove(&AttemptLabels {
                 endpoint: id.to_owned(),
@@ -109,6 +95,21 @@ impl Metrics {
             });
         }
     }
+}
+
+/// Registers the metrics with one series of each, for the reference page: which there are, and which labels they have.
+pub fn example_metrics(registry: &mut Registry) {
+    let metrics = Metrics::register(registry, 1);
+    drop(metrics.attempts.get_or_create_owned(&AttemptLabels {
+        endpoint: "example".to_owned(),
+        class: Class::Delivered,
+    }));
+    let client = net::client::Metrics {
+        connections: Gauge::default(),
+        max_connections: 0,
+        bodies_aside: Gauge::default(),
+    };
+    connections(registry, client);
 }
 
 /// Registers what the client counts for all endpoints together.
@@ -137,22 +138,53 @@ impl EndpointMetrics {
     pub(super) fn forget(&self) {
         let mut forgotten = self.forgotten.lock();
         *forgotten = true;
+        self.all.names.remove(self.id.as_str());
         self.all.remove(self.id.as_str());
     }
 
     pub(super) fn count(&self, class: Class) {
-        if class == Class::Delivered {
-            self.delivered.inc();
-        } else {
-            let forgotten = self.forgotten.lock();
-            if *forgotten {
-                return;
-            }
-            let endpoint = self.id.to_string();
-            self.all
-                .attempts
-                .get_or_create(&AttemptLabels { endpoint, class })
-                .inc();
+        let forgotten = self.forgotten.lock();
+        if *forgotten {
+            return;
         }
+        let forget = |id: &str| self.all.remove(id);
+        let endpoint = self.all.names.label(self.id.as_str(), Instant::now(), forget);
+        let endpoint = endpoint.to_owned();
+        self.all
+            .attempts
+            .get_or_create(&AttemptLabels { endpoint, class })
+            .inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_thousand_endpoints_have_few_series_and_a_removed_one_makes_room() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry, 2);
+        let endpoint = |n: u32| metrics.endpoint(&EndpointId::new(format!("e{n}")).expect("valid"));
+        let endpoints: Vec<EndpointMetrics> = (0..10_000).map(endpoint).collect();
+        for endpoint in &endpoints {
+            endpoint.count(Class::Delivered);
+        }
+        let shown = || {
+            let mut text = String::new();
+            prometheus_client::encoding::text::encode(&mut text, &registry).expect("text");
+            let attempts = text
+                .lines()
+                .filter_map(|line| line.strip_prefix("forebay_sinks_http_attempts_total"));
+            let mut attempts: Vec<String> = attempts.map(str::to_owned).collect();
+            attempts.sort();
+            attempts
+        };
+        let series = |endpoint: &str, count: u32| format!(r#"{{endpoint="{endpoint}",class="delivered"}} {count}"#);
+        assert_eq!(shown(), [series("(other)", 9_998), series("e0", 1), series("e1", 1)]);
+        endpoints[0].forget();
+        endpoints[0].count(Class::Delivered);
+        endpoints[7].count(Class::Delivered);
+        assert_eq!(shown(), [series("(other)", 9_998), series("e1", 1), series("e7", 1)]);
     }
 }

@@ -12,11 +12,13 @@ mod metrics;
 mod sign;
 mod verdict;
 
+use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::Utc;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use net::client::{Answer, Client, SendError};
 use prometheus_client::registry::Registry;
 use schemas::BoxFuture;
@@ -28,6 +30,7 @@ use schemas::sink::{Batch, Delivery, Outcome, Sink, Target, Unavailable};
 use tokio::time::Instant;
 
 pub use config::Config;
+pub use metrics::example_metrics;
 pub use sign::signature;
 pub use verdict::Class;
 
@@ -46,6 +49,13 @@ pub struct HttpSink {
     name: SinkName,
     client: Client,
     endpoints: Endpoints,
+    watch: Option<Arc<dyn Watch>>,
+}
+
+/// Is told of each attempt: `forebay dev` prints a line for each. Must not wait for anything.
+pub trait Watch: fmt::Debug + Send + Sync {
+    /// An attempt has ended. `status` is that of the response, if one came; `took` is the time from when the attempt began.
+    fn attempted(&self, delivery: &Delivery, status: Option<StatusCode>, took: Duration);
 }
 
 impl HttpSink {
@@ -56,23 +66,38 @@ impl HttpSink {
         directory: Arc<dyn EndpointDirectory>,
         registry: &mut Registry,
     ) -> Result<Self, Vec<Invalid>> {
-        Ok(Self::with_client(config.client()?, name, directory, registry))
+        let metrics_max = config.metrics_endpoints_max;
+        Ok(Self::with_client(
+            config.client()?,
+            metrics_max,
+            name,
+            directory,
+            registry,
+        ))
     }
 
-    /// A sink that posts with `client`.
+    /// A sink that posts with `client`, of which at most `metrics_max` endpoints have metrics of their own.
     pub fn with_client(
         client: Client,
+        metrics_max: usize,
         name: SinkName,
         directory: Arc<dyn EndpointDirectory>,
         registry: &mut Registry,
     ) -> Self {
         metrics::connections(registry, client.metrics());
-        let endpoints = Endpoints::new(directory, client.clone(), Metrics::register(registry));
+        let endpoints = Endpoints::new(directory, client.clone(), Metrics::register(registry, metrics_max));
         Self {
             name,
             client,
             endpoints,
+            watch: None,
         }
+    }
+
+    /// The same sink, which tells `watch` of each attempt.
+    #[must_use]
+    pub fn watched(self, watch: Option<Arc<dyn Watch>>) -> Self {
+        Self { watch, ..self }
     }
 
     async fn attempt(&self, delivery: &Delivery) -> Outcome {
@@ -98,14 +123,22 @@ impl HttpSink {
             return removed();
         };
         let endpoint = &ready.endpoint.id;
+        let watch = self.watch.as_ref().map(|watch| (watch, Instant::now()));
+        let tell = |status| {
+            if let Some((watch, begun)) = &watch {
+                watch.attempted(delivery, status, begun.elapsed());
+            }
+        };
         match self.post(&ready, &delivery.event).await {
             Ok(answer) => {
+                tell(Some(answer.status));
                 let (class, outcome) = verdict::judge(endpoint, answer.status, &answer.headers, Utc::now());
                 report(&ready, delivery, class, &outcome);
                 self.client.finish(answer).await;
                 outcome
             }
             Err(error) => {
+                tell(None);
                 let outcome = verdict::failed(endpoint, &error);
                 report(&ready, delivery, Class::from(&error), &outcome);
                 outcome
@@ -125,7 +158,7 @@ impl HttpSink {
             .client
             .send(seat, destination, headers, body, ready.endpoint.timeout)
             .await;
-        ready.metrics().seconds.observe(started.elapsed().as_secs_f64());
+        ready.metrics().all.seconds.observe(started.elapsed().as_secs_f64());
         answer
     }
 }

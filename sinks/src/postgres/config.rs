@@ -1,24 +1,29 @@
 //! The settings of the sink `postgres`.
 
-use std::str::FromStr as _;
 use std::time::Duration;
 
 use schemas::secret::Secret;
 use schemas::setting::{Findings, Invalid};
+use schemas::spec::reference;
 use serde::Deserialize;
 use sqlx::postgres::PgConnectOptions;
 
+use super::url;
 use crate::table::check_receipts;
 
 /// How long beyond the server's own statement time-out an answer is waited for.
 const ANSWER_GRACE: Duration = Duration::from_secs(5);
 
 /// The section `postgres` of the configuration.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// `postgres://user:password@host:port/database`, with `?sslmode=verify-full&sslrootcert=…` where wanted. Required.
     pub url: Secret,
+    /// Replaces the user of `url`, to the byte: nothing is escaped. Left out, that of `url`.
+    pub user: Option<String>,
+    /// Replaces the password of `url`, to the byte: nothing is escaped. Left out, that of `url`.
+    pub password: Option<Secret>,
     /// How many connections at most, at least 1. Each partition writes one batch at a time; more connections than
     /// partitions do nothing. Default 4.
     pub max_connections: u32,
@@ -41,7 +46,7 @@ pub struct Config {
 }
 
 /// The compression of the columns `data` and `raw`. It holds for rows written from then on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {
     /// lz4 where the server has it (half the work of the default): PostgreSQL 14 or later, built with it.
@@ -55,6 +60,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             url: Secret::new(""),
+            user: None,
+            password: None,
             max_connections: 4,
             connect_timeout_ms: 5_000,
             statement_timeout_ms: 15_000,
@@ -84,24 +91,102 @@ impl Config {
         for (key, _) in at_least_one.into_iter().filter(|(_, value)| *value == 0) {
             found.add(key, "is 0: give at least 1");
         }
+        if self.statement_timeout_ms > 0 && self.lock_timeout_ms >= self.statement_timeout_ms {
+            let reason = format!(
+                "is {}, but `statement_timeout_ms` is {}: give less, or the server gives up the statement before the lock",
+                self.lock_timeout_ms, self.statement_timeout_ms
+            );
+            found.add("lock_timeout_ms", reason);
+        }
+        if self.user.as_ref().is_some_and(String::is_empty) {
+            found.add("user", "is empty: give a name, or leave it out");
+        }
+        if let Some(password) = &self.password {
+            found.keep_at("password", reference::check(password));
+            if password.expose_str().is_none_or(|password| password.contains('\0')) {
+                found.add("password", "holds bytes that no password has");
+            }
+        }
         check_receipts(self.receipt_window_seconds, self.receipt_retention_seconds, &mut found);
         found.into_result()
     }
 
-    /// The connection that `url` names. The error never quotes it, for it may hold a password.
+    /// Finds what may be meant, and seldom is.
+    pub fn warnings(&self) -> Vec<Invalid> {
+        let mut found = Findings::default();
+        if let Some(reason) = self.url.expose_str().and_then(url::warning) {
+            found.add("url", reason);
+        }
+        if let Some(reason) = self.password.as_ref().and_then(reference::likely) {
+            found.add("password", reason);
+        }
+        found.into_warnings()
+    }
+
+    /// The connection that `url` names, with `user` and `password` in the place of its own. The error never quotes it, for it may
+    /// hold a password.
     pub(super) fn options(&self) -> Result<PgConnectOptions, String> {
         if self.url.is_empty() {
             return Err("is not set: write postgres://user:password@host:5432/database".to_owned());
         }
-        let wrong = |why: &str| format!("is not a connection URL: {why}");
-        let url = self.url.expose_str().ok_or_else(|| wrong("it is not UTF-8"))?;
-        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-            return Err(wrong("it does not begin with postgres://"));
+        reference::check(&self.url)?;
+        let url = self
+            .url
+            .expose_str()
+            .ok_or("is not a connection URL: it is not UTF-8")?;
+        let mut options = url::options(url)?;
+        if let Some(user) = &self.user {
+            options = options.username(user);
         }
-        PgConnectOptions::from_str(url).map_err(|error| match error {
-            // The error of the URL parser names what is wrong without quoting the URL.
-            sqlx::Error::Configuration(why) => wrong(&why.to_string()),
-            _ => wrong("it cannot be read"),
-        })
+        if let Some(password) = self.password.as_ref().and_then(Secret::expose_str) {
+            options = options.password(password);
+        }
+        Ok(options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(json: &str) -> Config {
+        serde_json::from_str(json).expect("a section")
+    }
+
+    #[test]
+    fn user_and_password_replace_those_of_the_url_to_the_byte() {
+        let options = config(r#"{"url": "postgres://u:p@h/d", "user": "a@b", "password": "p@/#?%41"}"#).options();
+        let options = options.expect("valid");
+        assert_eq!((options.get_username(), options.get_host()), ("a@b", "h"));
+        // The driver shows a password nowhere else.
+        assert!(format!("{options:?}").contains("p@/#?%41"));
+    }
+
+    #[test]
+    fn what_contradicts_is_named() {
+        for (json, place, reason) in [
+            (
+                r#"{"url": "postgres://h/d", "lock_timeout_ms": 15000}"#,
+                "lock_timeout_ms",
+                "is 15000, but `statement_timeout_ms` is 15000",
+            ),
+            (r#"{"url": "postgres://h/d", "user": ""}"#, "user", "is empty"),
+            (
+                r#"{"url": "postgres://h/d", "password": "$PGPASSWORD"}"#,
+                "password",
+                "begins with `$`",
+            ),
+            (r#"{"url": "$DATABASE_URL"}"#, "url", "begins with `$`"),
+        ] {
+            let found = config(json).check().expect_err(json);
+            let found: Vec<(&str, &str)> = found.iter().map(|i| (&*i.place, &*i.reason)).collect();
+            assert!(
+                matches!(&found[..], [(p, r)] if *p == place && r.starts_with(reason)),
+                "{json}: {found:?}"
+            );
+        }
+        let found = config(r#"{"url": "postgres://u:p@s@h/d", "password": "changeme"}"#).warnings();
+        let places: Vec<&str> = found.iter().map(|warning| &*warning.place).collect();
+        assert_eq!(places, ["url", "password"]);
     }
 }

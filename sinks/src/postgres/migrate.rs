@@ -17,32 +17,24 @@ fn migrations() -> Vec<Migration> {
     let progress = include_str!("../../migrations/postgres/0003_progress.sql").into_sql_str();
     let variant = include_str!("../../migrations/postgres/0004_variant.sql").into_sql_str();
     let raw = include_str!("../../migrations/postgres/0005_raw.sql").into_sql_str();
+    let envelope = include_str!("../../migrations/postgres/0006_envelope.sql").into_sql_str();
     vec![
         Migration::new(1, "event".into(), MigrationType::Simple, event, false),
         Migration::new(2, "views".into(), MigrationType::Simple, views, false),
         Migration::new(3, "progress".into(), MigrationType::Simple, progress, false),
         Migration::new(4, "variant".into(), MigrationType::Simple, variant, false),
         Migration::new(5, "raw".into(), MigrationType::Simple, raw, false),
+        Migration::new(6, "envelope".into(), MigrationType::Simple, envelope, false),
     ]
 }
 
 /// Brings the database up to date: `forebay migrate`. Does nothing where nothing is to be done; several at once wait for
-/// one another. Refuses a database that a newer version has migrated.
-pub async fn migrate(config: &Config) -> Result<(), SetupError> {
+/// one another. Refuses a database that a newer version has migrated. Returns how many migrations were missing before.
+pub async fn migrate(config: &Config) -> Result<usize, SetupError> {
     let server = DatabaseServer::new(config)?;
-    let failed = |error: &sqlx::Error| {
-        let reason = server.explain(error);
-        if DatabaseServer::is_misconfigured(error) {
-            SetupError::Misconfigured(reason)
-        } else {
-            SetupError::Unavailable(reason)
-        }
-    };
-    let options = server.options();
-    let connect_timeout = Duration::from_millis(config.connect_timeout_ms);
-    let mut connection = within(connect_timeout, options.connect())
-        .await
-        .map_err(|e| failed(&e))?;
+    let failed = |error: &sqlx::Error| failure(&server, error);
+    let mut connection = connect(config, &server).await?;
+    let missing = missing(&mut connection).await.map_err(|e| failed(&e))?;
     let migrated = Migrator::with_migrations(migrations()).run(&mut connection).await;
     migrated.map_err(|error| match error {
         sqlx::migrate::MigrateError::Execute(error) => failed(&error),
@@ -53,7 +45,49 @@ pub async fn migrate(config: &Config) -> Result<(), SetupError> {
     }
     // Everything is committed: how the connection ends does not matter.
     drop(connection.close().await);
-    Ok(())
+    Ok(missing)
+}
+
+/// Returns how many migrations [`migrate`] would apply. Changes nothing.
+pub async fn pending(config: &Config) -> Result<usize, SetupError> {
+    let server = DatabaseServer::new(config)?;
+    let mut connection = connect(config, &server).await?;
+    let missing = missing(&mut connection).await;
+    drop(connection.close().await);
+    missing.map_err(|e| failure(&server, &e))
+}
+
+async fn connect(config: &Config, server: &DatabaseServer) -> Result<PgConnection, SetupError> {
+    let connect_timeout = Duration::from_millis(config.connect_timeout_ms);
+    let options = server.options();
+    let connection = within(connect_timeout, options.connect()).await;
+    connection.map_err(|e| failure(server, &e))
+}
+
+fn failure(server: &DatabaseServer, error: &sqlx::Error) -> SetupError {
+    let reason = server.explain(error);
+    if DatabaseServer::is_misconfigured(error) {
+        SetupError::Misconfigured(reason)
+    } else {
+        SetupError::Unavailable(reason)
+    }
+}
+
+/// How many of our migrations the database does not have yet.
+async fn missing(connection: &mut PgConnection) -> Result<usize, sqlx::Error> {
+    let ours = migrations();
+    let exists: bool = sqlx::query_scalar(sql::HAS_MIGRATIONS)
+        .fetch_one(&mut *connection)
+        .await?;
+    if !exists {
+        return Ok(ours.len());
+    }
+    let rows = sqlx::query(sql::MIGRATIONS).fetch_all(connection).await?;
+    let found: Vec<i64> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    Ok(ours
+        .iter()
+        .filter(|migration| !found.contains(&migration.version))
+        .count())
 }
 
 async fn compress(connection: &mut PgConnection, server: &DatabaseServer) -> Result<(), sqlx::Error> {

@@ -13,6 +13,7 @@ mod progress;
 mod refusal;
 mod rights;
 mod sql;
+mod url;
 mod variants;
 mod write;
 
@@ -24,11 +25,11 @@ use schemas::event::Event;
 use schemas::name::SinkName;
 use schemas::setting::Invalid;
 use schemas::sink::{Batch, KeepsProgress, Outcome, Sink, Target, Unavailable};
-use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
+use sqlx::{Connection as _, PgPool};
 
 pub use config::{Compression, Config};
-pub use migrate::migrate;
+pub use migrate::{migrate, pending};
 
 use crate::table::{Forgetting, Metrics, Plan};
 use connection::InUse;
@@ -58,9 +59,15 @@ impl PostgresSink {
     /// Must be called inside a tokio runtime, which looks after the pool of connections.
     pub fn connect(config: &Config, name: SinkName, metrics: Metrics) -> Result<Self, Vec<Invalid>> {
         let server = DatabaseServer::new(config)?;
+        let patience = Duration::from_millis(config.connect_timeout_ms);
+        // The processor logs that the sink is away, once. The pool's own lines for it are never due: a slow connection is
+        // an error before it is slow, and a broken one is found by our ping in place of the pool's, which logs.
         let pool = PgPoolOptions::new()
             .max_connections(config.max_connections)
-            .acquire_timeout(Duration::from_millis(config.connect_timeout_ms))
+            .acquire_timeout(patience)
+            .acquire_slow_threshold(patience.saturating_mul(2))
+            .test_before_acquire(false)
+            .before_acquire(|connection, _| Box::pin(async move { Ok(connection.ping().await.is_ok()) }))
             .connect_lazy_with(server.options_for_writing(config));
         Ok(Self {
             name,

@@ -3,14 +3,14 @@
 /// The rows of a batch. `data` travels as text and becomes `jsonb` on the server, which is quicker than sending `jsonb[]`.
 pub(super) const INSERT_EVENTS: &str = "\
 INSERT INTO event (id, time, received_time, log_offset, log_partition, log_topic, tenant, source, platform, type, subject,
-                   partition_key, rules_version, raw_sha256, data, raw)
+                   partition_key, rules_version, raw_sha256, data, raw, account, schema_version, id_time)
 SELECT u.id, u.time, u.received_time, u.log_offset, u.log_partition, u.log_topic, u.tenant, u.source, u.platform, u.type,
-       u.subject, u.partition_key, u.rules_version, u.raw_sha256, u.data::jsonb, u.raw
+       u.subject, u.partition_key, u.rules_version, u.raw_sha256, u.data::jsonb, u.raw, u.account, u.schema_version, u.id_time
 FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::text[],
             $8::text[], $9::text[], $10::text[], $11::text[], $12::bytea[], $13::text[], $14::bytea[], $15::integer[],
-            $16::text[])
+            $16::text[], $17::text[], $18::integer[], $19::text[])
      AS u(id, time, received_time, log_offset, tenant, source, platform, type, subject, partition_key, rules_version,
-          raw_sha256, data, raw, log_partition, log_topic)
+          raw_sha256, data, raw, log_partition, log_topic, account, schema_version, id_time)
 ON CONFLICT (id) DO NOTHING";
 
 /// The stored receipts of these hash halves.
@@ -91,6 +91,9 @@ pub(super) const SAVEPOINT: &str = "SAVEPOINT part";
 pub(super) const RELEASE: &str = "RELEASE SAVEPOINT part";
 /// After a part of which a row was refused: takes back what it wrote.
 pub(super) const ROLLBACK_TO: &str = "ROLLBACK TO SAVEPOINT part";
+
+/// Whether the table of migrations exists.
+pub(super) const HAS_MIGRATIONS: &str = "SELECT to_regclass('_sqlx_migrations') IS NOT NULL";
 
 /// Which migrations the database has.
 pub(super) const MIGRATIONS: &str = "SELECT version, checksum, success FROM _sqlx_migrations ORDER BY version";

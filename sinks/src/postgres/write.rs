@@ -119,7 +119,10 @@ impl PostgresSink {
             .bind(rows.iter().map(|r| &*r.data).bind_iter())
             .bind(rows.iter().map(|r| r.raw).bind_iter())
             .bind(rows.iter().map(|r| r.partition.index).bind_iter())
-            .bind(rows.iter().map(|r| r.partition.topic.as_str()).bind_iter());
+            .bind(rows.iter().map(|r| r.partition.topic.as_str()).bind_iter())
+            .bind(rows.iter().map(|r| r.account.as_deref()).bind_iter())
+            .bind(rows.iter().map(|r| r.schema_version).bind_iter())
+            .bind(rows.iter().map(Row::id_time_word).bind_iter());
         let done = within(self.answer_timeout, query.execute(connection)).await?;
         Ok(done.rows_affected())
     }

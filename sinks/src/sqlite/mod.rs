@@ -30,7 +30,7 @@ const PAGE_BYTES: u64 = 4096;
 const LEAST_PAGES: u64 = 256;
 
 /// The section `sqlite` of the configuration.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The database file. It and its folder are made where missing. Required.
@@ -150,11 +150,13 @@ fn migrations() -> Vec<Migration> {
     let views = include_str!("../../migrations/sqlite/0002_views.sql").into_sql_str();
     let progress = include_str!("../../migrations/sqlite/0003_progress.sql").into_sql_str();
     let variant = include_str!("../../migrations/sqlite/0004_variant.sql").into_sql_str();
+    let envelope = include_str!("../../migrations/sqlite/0005_envelope.sql").into_sql_str();
     vec![
         Migration::new(1, "event".into(), MigrationType::Simple, event, false),
         Migration::new(2, "views".into(), MigrationType::Simple, views, false),
         Migration::new(3, "progress".into(), MigrationType::Simple, progress, false),
         Migration::new(4, "variant".into(), MigrationType::Simple, variant, false),
+        Migration::new(5, "envelope".into(), MigrationType::Simple, envelope, false),
     ]
 }
 

@@ -3,8 +3,8 @@
 /// One row; `stored_time` has its default.
 pub(super) const INSERT_EVENT: &str = "\
 INSERT INTO event (id, time, received_time, log_offset, log_partition, log_topic, tenant, source, platform, type, subject,
-                   partition_key, rules_version, raw_sha256, data, raw)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+                   partition_key, rules_version, raw_sha256, data, raw, account, schema_version, id_time)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
 ON CONFLICT (id) DO NOTHING";
 
 /// The stored receipts of a hash half.

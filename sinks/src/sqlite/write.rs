@@ -91,7 +91,10 @@ async fn insert(connection: &mut SqliteConnection, row: &Row<'_>) -> Result<u64,
         .bind(row.rules_version)
         .bind(&row.raw_sha256[..])
         .bind(&*row.data)
-        .bind(row.raw);
+        .bind(row.raw)
+        .bind(row.account.as_deref())
+        .bind(row.schema_version)
+        .bind(row.id_time_word());
     Ok(query.execute(connection).await?.rows_affected())
 }
 

@@ -88,6 +88,22 @@ impl Metrics {
         metrics
     }
 
+    /// Registers the counters with one series of each, for the reference page: which there are, and which labels they have.
+    pub fn example(registry: &mut Registry) {
+        let metrics = Self::register(registry);
+        let sink = || "example".to_owned();
+        drop(metrics.rows.get_or_create_owned(&RowLabels {
+            sink: sink(),
+            outcome: "inserted",
+        }));
+        drop(metrics.batch_seconds.get_or_create_owned(&SinkLabels { sink: sink() }));
+        drop(metrics.differing.get_or_create_owned(&DifferingLabels {
+            sink: sink(),
+            source: sink(),
+            r#type: sink(),
+        }));
+    }
+
     /// One batch was written: so many rows are new, the other delivered ones existed already.
     pub(crate) fn batch(
         &self,

@@ -25,6 +25,9 @@ pub(crate) struct Row<'a> {
     pub(crate) tenant: &'a str,
     pub(crate) source: Cow<'a, str>,
     pub(crate) platform: Cow<'a, str>,
+    pub(crate) account: Option<Cow<'a, str>>,
+    /// The version of the type's schema; `None` for types that the sender names itself.
+    pub(crate) schema_version: Option<i32>,
     pub(crate) event_type: &'a str,
     pub(crate) subject: Option<Cow<'a, str>>,
     pub(crate) partition_key: Cow<'a, str>,
@@ -35,6 +38,14 @@ pub(crate) struct Row<'a> {
 }
 
 impl Row<'_> {
+    /// The word for `id_time` in the table.
+    pub(crate) fn id_time_word(&self) -> &'static str {
+        match self.id_time {
+            IdTime::Event => "event",
+            IdTime::Received => "received",
+        }
+    }
+
     pub(super) fn receipt(&self) -> Receipt {
         Receipt {
             id: self.id,
@@ -61,6 +72,8 @@ pub(super) fn row(index: usize, delivery: &Delivery) -> Result<Row<'_>, String> 
         tenant: attributes.tenant.as_str(),
         source: storable_text(source_id(&attributes.source)),
         platform: storable_text(&attributes.platform),
+        account: attributes.account.as_deref().map(storable_text),
+        schema_version: attributes.data_schema.as_deref().and_then(schema_version),
         event_type: attributes.event_type.as_str(),
         subject: attributes.subject.as_deref().map(storable_text),
         partition_key: storable_text(&attributes.partition_key),
@@ -74,4 +87,14 @@ pub(super) fn row(index: usize, delivery: &Delivery) -> Result<Row<'_>, String> 
 /// Of `/tenant/source`, the last segment is the source's id.
 pub(super) fn source_id(source: &str) -> &str {
     source.rsplit('/').next().unwrap_or(source)
+}
+
+/// Of `urn:forebay:schema:<type>:<version>`, the version.
+fn schema_version(data_schema: &str) -> Option<i32> {
+    data_schema
+        .strip_prefix("urn:forebay:schema:")?
+        .rsplit_once(':')?
+        .1
+        .parse()
+        .ok()
 }

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use crate::order;
 
 /// The section `topic` of the configuration. It has no settings: the rules name the topics.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {}
 

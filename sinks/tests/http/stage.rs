@@ -51,7 +51,7 @@ impl Stage {
         directory.set(endpoints);
         let mut registry = Registry::default();
         let name = SinkName::new("http").expect("a name");
-        let sink = HttpSink::with_client(client, name, Arc::clone(&directory) as _, &mut registry);
+        let sink = HttpSink::with_client(client, 100, name, Arc::clone(&directory) as _, &mut registry);
         Self {
             sink: Arc::new(sink),
             directory,

@@ -11,7 +11,7 @@ use crate::sqlite::File;
 
 /// Makes of a database what the version before this one made.
 const BEFORE: &str = "ALTER TABLE sink_position DROP COLUMN topic_id; DROP TABLE event_variant; \
-     DELETE FROM _sqlx_migrations WHERE version >= 3";
+     DELETE FROM _sqlx_migrations WHERE version IN (3, 4)";
 
 /// What a version before this one writes with every batch.
 const STORE_BEFORE: &str = "\

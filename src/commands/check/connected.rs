@@ -3,23 +3,37 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::anyhow;
 use schemas::log::{EventLog, LogError, Membership, Start, Subscription, TopicSpec};
 use schemas::name::{GroupName, SinkName, TopicName};
 use schemas::sink::Sink;
+use tokio::task::JoinHandle;
 
 use crate::config::{ConfigError, EventLogConfig, Topics};
 use crate::output::{self, Printer};
 
-/// Says what is as it should be, and fails with all that is not.
+/// The longest that one sink is waited for: beyond the time-outs of its own connections.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the services answered.
+#[derive(Debug)]
+pub(super) struct Answers {
+    /// What differs from the configuration and can be worked with.
+    pub(super) remarks: Vec<String>,
+    /// What cannot be worked with.
+    pub(super) problems: Vec<anyhow::Error>,
+}
+
+/// Asks every service, whatever the others answer, and at the same time. Prints what is as it should be, unless `out` is `None`.
 pub(super) async fn check(
     log: &Arc<dyn EventLog>,
     sinks: &[Arc<dyn Sink>],
     rules: &rules::Rules,
     config: &EventLogConfig,
-    out: &mut Printer,
-) -> anyhow::Result<()> {
+    out: Option<&mut Printer>,
+) -> anyhow::Result<Answers> {
     let named = Named {
         topics: config.topics()?,
         specs: config.topic_specs()?,
@@ -30,20 +44,53 @@ pub(super) async fn check(
     };
     let mut findings = Findings {
         out,
-        problems: Vec::new(),
+        answers: Answers {
+            remarks: Vec::new(),
+            problems: Vec::new(),
+        },
     };
+    let asked: Vec<_> = sinks
+        .iter()
+        .map(|sink| (sink.name().clone(), ask(Arc::clone(sink))))
+        .collect();
     match findings.event_log(log, &named, rules).await {
         Ok(()) => {}
         // Whoever does not answer one question answers none, and each would be waited for.
         Err(Away(error)) => findings.problem(error.into()),
     }
-    for sink in sinks {
-        match sink.ready().await {
-            Ok(()) => findings.good(&format!("sink {}: ready", sink.name())),
-            Err(unavailable) => findings.problem(unavailable.into()),
+    for (name, answer) in asked {
+        match answer.await {
+            Ok(Ok(())) => findings.good(&format!("sink {name}: ready")),
+            Ok(Err(error)) => findings.problem(error),
+            Err(_) => findings.problem(anyhow!("sink {name}: no answer, the question was broken off")),
         }
     }
-    findings.in_all()
+    Ok(findings.answers)
+}
+
+/// Asks a sink whether it is ready, beside whatever else is done meanwhile.
+fn ask(sink: Arc<dyn Sink>) -> JoinHandle<anyhow::Result<()>> {
+    tokio::spawn(async move {
+        match tokio::time::timeout(PATIENCE, sink.ready()).await {
+            Ok(answer) => Ok(answer?),
+            Err(_) => Err(anyhow!(
+                "sink {}: no answer within {} seconds",
+                sink.name(),
+                PATIENCE.as_secs()
+            )),
+        }
+    })
+}
+
+impl Answers {
+    /// Fails with all problems.
+    pub(super) fn into_result(mut self) -> anyhow::Result<()> {
+        if self.problems.len() < 2 {
+            return self.problems.pop().map_or(Ok(()), Err);
+        }
+        let lines: Vec<String> = self.problems.iter().map(output::in_words).collect();
+        Err(anyhow!("{} problems:\n- {}", lines.len(), lines.join("\n- ")))
+    }
 }
 
 /// What is asked for in the event log.
@@ -57,20 +104,27 @@ struct Named {
 struct Away(LogError);
 
 struct Findings<'o> {
-    out: &'o mut Printer,
-    problems: Vec<anyhow::Error>,
+    out: Option<&'o mut Printer>,
+    answers: Answers,
 }
 
 impl Findings<'_> {
     fn good(&mut self, text: &str) {
-        self.out.line(text);
+        if let Some(out) = &mut self.out {
+            out.line(text);
+        }
     }
 
     /// Two questions may meet the same problem: it is reported once.
     fn problem(&mut self, error: anyhow::Error) {
         let text = output::in_words(&error);
-        if !self.problems.iter().any(|known| output::in_words(known) == text) {
-            self.problems.push(error);
+        if !self
+            .answers
+            .problems
+            .iter()
+            .any(|known| output::in_words(known) == text)
+        {
+            self.answers.problems.push(error);
         }
     }
 
@@ -107,7 +161,16 @@ impl Findings<'_> {
     async fn event_log(&mut self, log: &Arc<dyn EventLog>, named: &Named, rules: &rules::Rules) -> Result<(), Away> {
         let Named { topics, specs, groups } = named;
         let whole = log.check_topics(specs).await;
-        let whole = self.note(whole, "event log: the topics are as configured")?;
+        let whole = self.note(
+            whole,
+            "event log: the topics exist, and take and keep what is configured",
+        )?;
+        if whole {
+            let states = log.compare_topics(specs).await.map_err(Away)?;
+            self.answers
+                .remarks
+                .extend(states.into_iter().flat_map(|state| state.remarks));
+        }
         let good = format!("topic {}: can be read", topics.events);
         let readable = self.note(read(log, &topics.events).await, &good)?;
         // What is missing is reported once.
@@ -161,14 +224,6 @@ impl Findings<'_> {
             }
         }
         Ok(())
-    }
-
-    fn in_all(mut self) -> anyhow::Result<()> {
-        if self.problems.len() < 2 {
-            return self.problems.pop().map_or(Ok(()), Err);
-        }
-        let lines: Vec<String> = self.problems.iter().map(output::in_words).collect();
-        Err(anyhow!("{} problems:\n- {}", lines.len(), lines.join("\n- ")))
     }
 }
 

@@ -1,27 +1,40 @@
 //! `forebay check` and `forebay migrate`.
 
 mod connected;
+mod files;
+mod migrate;
+mod report;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use prometheus_client::registry::Registry as Metrics;
 use schemas::endpoint::EndpointDirectory;
-use schemas::setting::within;
 use schemas::sink::Destinations as _;
 
 use crate::assemble::Configured;
-use crate::cli::{CheckArgs, RoleArgs};
-use crate::config::{self, Config, ConfigError};
-use crate::output::Printer;
+use crate::cli::{CheckArgs, Output};
+use crate::config::{self, Config, Finding, Loaded};
+use crate::output::{self, Printer};
 use crate::{assemble, telemetry};
+pub(crate) use migrate::migrate;
+use report::Report;
 
 /// Checks configuration and rules; with `--connect`, the services too. Says what was checked.
 pub(crate) async fn check(args: CheckArgs, out: &mut Printer) -> anyhow::Result<()> {
-    let loaded = config::load(&args.file.config)?;
-    loaded.config.check_all().map_err(|found| loaded.refuse(&found))?;
+    let mut report = Report::new(
+        config::find(args.file.config.as_deref())?.map_or_else(String::new, |file| file.display().to_string()),
+    );
+    let lines = (args.output == Output::Pretty).then_some(&mut *out);
+    let result = examine(&args, &mut report, lines).await;
+    report.finish(result, args.deny_warnings, args.output, out)
+}
+
+/// Checks everything, and prints what is as it should be unless `out` is `None`.
+async fn examine(args: &CheckArgs, report: &mut Report, mut out: Option<&mut Printer>) -> anyhow::Result<()> {
+    let loaded = files::read(&args.file, report)?;
     // Without services the client that is made below may notice that one is away: not asked, so not reported.
     if args.connect {
         telemetry::start(&loaded.config.logging)?;
@@ -36,30 +49,20 @@ pub(crate) async fn check(args: CheckArgs, out: &mut Printer) -> anyhow::Result<
         endpoints: &*endpoints,
     };
     let rules = assemble::rules(&loaded, &destinations)?;
-    let names: Vec<String> = destinations.sinks().iter().map(ToString::to_string).collect();
+    let doubtful = rules.warnings().iter();
+    report
+        .warnings
+        .extend(doubtful.map(|warning| Finding::parse(&warning.to_string(), "")));
+    report.sources = registry.sources().count();
+    report.endpoints = endpoints.endpoints().len();
+    report.rules = loaded.config.rules_file.as_ref().map(|_| rules.iter().count());
+    report.sinks = destinations.sinks().iter().map(ToString::to_string).collect();
     if !args.connect && event_log.kafka.is_some() {
         // Some properties are refused only when a client is made of them; no service is waited for.
         drop(assemble::event_log(event_log, &mut Metrics::default()).await?);
     }
-    out.line(&format!(
-        "{}: sources: {}, endpoints: {}, rules: {}, sinks: {}",
-        loaded.file,
-        registry.sources().count(),
-        endpoints.endpoints().len(),
-        rules.iter().count(),
-        if names.is_empty() {
-            "none".to_owned()
-        } else {
-            names.join(", ")
-        }
-    ));
-    for source in assemble::open_sources(&registry) {
-        out.line(&format!(
-            "source {source}: `scheme: none`, whoever knows its URL can send to it"
-        ));
-    }
-    if event_log.kafka.is_none() && event_log.journal.is_none() {
-        out.line("event log: none is named, so only `forebay dev` can run this");
+    if let Some(out) = &mut out {
+        summary(&loaded, report, &assemble::open_sources(&registry), out);
     }
     if args.connect {
         let mut metrics = Metrics::default();
@@ -71,41 +74,43 @@ pub(crate) async fn check(args: CheckArgs, out: &mut Printer) -> anyhow::Result<
         {
             sqlite.path = scratch.0.join("forebay.db");
         }
-        let sinks = assemble::sinks(&sinks, &topics, &log, endpoints, &mut metrics).await?;
-        connected::check(&log, &sinks, &rules, event_log, out).await?;
+        let sinks = assemble::sinks(&sinks, &topics, &log, endpoints, None, &mut metrics).await?;
+        let answers = connected::check(&log, &sinks, &rules, event_log, out).await?;
+        report
+            .warnings
+            .extend(answers.remarks.iter().map(|text| Finding::elsewhere(text)));
+        let problems = answers
+            .problems
+            .iter()
+            .map(|error| Finding::elsewhere(&output::in_words(error)));
+        report.errors.extend(problems);
+        answers.into_result()?;
     }
     Ok(())
 }
 
-/// Makes or updates topics and tables.
-pub(crate) async fn migrate(args: RoleArgs, out: &mut Printer) -> anyhow::Result<()> {
-    let loaded = config::load(&args.file.config)?;
-    telemetry::start(&loaded.config.logging)?;
-    let (event_log, sinks) = (&loaded.config.event_log, &loaded.config.sinks);
-    if event_log.kafka.is_none() && event_log.journal.is_none() && sinks.postgres.is_none() {
-        return Err(ConfigError(format!(
-            "{}: neither `event_log` nor `sinks.postgres` is set: there is nothing to migrate",
-            loaded.file
-        ))
-        .into());
+fn summary(loaded: &Loaded, report: &Report, open: &[String], out: &mut Printer) {
+    let rules = report
+        .rules
+        .map_or("everything to every sink".to_owned(), |rules| rules.to_string());
+    let sinks = if report.sinks.is_empty() {
+        "none".to_owned()
+    } else {
+        report.sinks.join(", ")
+    };
+    out.line(&format!(
+        "{}: sources: {}, endpoints: {}, rules: {rules}, sinks: {sinks}",
+        loaded.file, report.sources, report.endpoints
+    ));
+    for source in open {
+        out.line(&format!(
+            "source {source}: `scheme: none`, whoever knows its URL can send to it"
+        ));
     }
-    if event_log.kafka.is_some() || event_log.journal.is_some() {
-        let log = assemble::event_log(event_log, &mut Metrics::default()).await?;
-        let specs = event_log.topic_specs()?;
-        log.ensure_topics(&specs).await.context("event log")?;
-        for spec in specs {
-            out.line(&format!("topic {}: {} partitions", spec.name, spec.partitions));
-        }
+    let event_log = &loaded.config.event_log;
+    if event_log.kafka.is_none() && event_log.journal.is_none() {
+        out.line("event log: none is named, so only `forebay dev` can run this");
     }
-    if let Some(postgres) = &sinks.postgres {
-        let checked = postgres.check();
-        checked.map_err(|found| loaded.refuse(&within("sinks.postgres", found)))?;
-        sinks::postgres::migrate(postgres)
-            .await
-            .map_err(|e| anyhow!("`sinks.postgres`: {e}"))?;
-        out.line("postgres: the tables are up to date");
-    }
-    Ok(())
 }
 
 /// A folder that goes when it is dropped.

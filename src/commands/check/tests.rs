@@ -9,13 +9,13 @@ use schemas::BoxFuture;
 use schemas::event::Event;
 use schemas::log::{
     Administer, Change, Consumer, EventLog, LogError, PartitionState, Publish, PublishError, Subscribe, Subscription,
-    TopicSpec,
+    TopicSpec, TopicState,
 };
 use schemas::name::{GroupName, SinkName, TopicName};
 use schemas::record::{Partition, PartitionProgress, Position, Record};
 use schemas::sink::{Batch, Outcome, Sink, Target, Unavailable};
 
-use super::connected::check;
+use super::connected::{Answers, check};
 use crate::config::EventLogConfig;
 use crate::output::{Printer, in_words};
 
@@ -87,6 +87,17 @@ impl Administer for Log {
         self.answer("topics", ())
     }
 
+    fn compare_topics<'a>(&'a self, topics: &'a [TopicSpec]) -> BoxFuture<'a, Result<Vec<TopicState>, LogError>> {
+        let state = |spec: &TopicSpec| TopicState {
+            name: spec.name.clone(),
+            partitions: Some(spec.partitions),
+            problems: Vec::new(),
+            remarks: vec![format!("topic `{}` keeps records for longer", spec.name)],
+        };
+        let states = topics.iter().map(state).collect();
+        Box::pin(std::future::ready(Ok(states)))
+    }
+
     fn progress<'a>(
         &'a self,
         group: &'a GroupName,
@@ -128,6 +139,10 @@ impl Sink for Named {
 }
 
 async fn checked(log: Log, postgres: Option<&'static str>) -> Result<(), Error> {
+    answers(log, postgres).await.into_result()
+}
+
+async fn answers(log: Log, postgres: Option<&'static str>) -> Answers {
     let name = |name: &str| SinkName::new(name.to_owned()).expect("a name");
     let sinks: Vec<Arc<dyn Sink>> = vec![
         Arc::new(Named(name("http"), None)),
@@ -144,9 +159,10 @@ async fn checked(log: Log, postgres: Option<&'static str>) -> Result<(), Error> 
         &sinks,
         &rules,
         &EventLogConfig::default(),
-        &mut Printer::default(),
+        Some(&mut Printer::default()),
     )
     .await
+    .expect("the names are valid")
 }
 
 #[tokio::test]
@@ -171,6 +187,19 @@ async fn everything_that_is_missing_is_reported_at_once() {
     for part in refused.iter().chain(&["5 problems", "lacks rights"]) {
         assert!(many.contains(part), "lacks {part}: {many}");
     }
+}
+
+#[tokio::test]
+async fn what_differs_and_can_be_worked_with_is_remarked_and_no_problem() {
+    let answers = answers(Log(Some(&[])), None).await;
+    assert_eq!(
+        answers.remarks,
+        [
+            "topic `forebay.events` keeps records for longer",
+            "topic `forebay.dead-letters` keeps records for longer"
+        ]
+    );
+    answers.into_result().expect("no problem");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ mod list;
 use std::sync::Arc;
 
 use control::connect::{self, Client, ConnectError, Exchange, KeptSecret, Order, Registration, Report, Sent};
-use schemas::source::{Source, SourceDirectory as _};
+use schemas::source::{INGEST_PREFIX, Source, SourceDirectory as _};
 use url::{Host, Url};
 
 use crate::cli::{ConnectArgs, SourcesArgs, SourcesCommand};
@@ -28,6 +28,12 @@ pub(crate) async fn sources(args: SourcesArgs, out: &mut Printer) -> anyhow::Res
 }
 
 async fn register(args: ConnectArgs, out: &mut Printer) -> anyhow::Result<()> {
+    if let Some((base, _)) = args.url.as_str().split_once(INGEST_PREFIX) {
+        return Err(ConfigError(format!(
+            "`--url` is the base, to which the source's own address is added: leave {INGEST_PREFIX}… out, as in {base}"
+        ))
+        .into());
+    }
     let source = find_source(&args)?;
     if let Some(api) = args.api.as_ref().filter(|api| travels_in_the_open(api)) {
         let host = api.host_str().unwrap_or_default();
@@ -108,7 +114,7 @@ fn name_of(secret: &KeptSecret) -> &'static str {
 }
 
 fn find_source(args: &ConnectArgs) -> anyhow::Result<Arc<Source>> {
-    let loaded = config::load(&args.file.config)?;
+    let loaded = config::load_file(&args.file)?;
     let registry = assemble::registry(&loaded)?;
     let platform = args.platform;
     let missing = |what: String| ConfigError(format!("{}: {what}", loaded.file));

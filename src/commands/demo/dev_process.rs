@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
+use bytes::Bytes;
+use schemas::event::Event;
 use schemas::platform::Platform;
 use schemas::source::Source;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
@@ -34,6 +36,7 @@ impl DevProcess {
         let file = folder.join("forebay.yaml");
         std::fs::write(&file, yaml)?;
         let log = std::fs::File::create(folder.join("dev.log"))?;
+        let lines = log.try_clone()?;
         let child = Command::new(std::env::current_exe()?)
             .arg("dev")
             .arg("--config")
@@ -41,6 +44,7 @@ impl DevProcess {
             .arg("--data")
             .arg(folder.join("data"))
             .stdin(Stdio::null())
+            .stdout(lines)
             .stderr(log)
             .spawn()
             .context("cannot start `forebay dev`")?;
@@ -77,19 +81,15 @@ impl DevProcess {
             .context("the demo has a source for every platform")
     }
 
-    /// The first `count` events of the journal, by `forebay tail`.
-    pub(super) fn tail(&self, count: u32) -> anyhow::Result<Vec<String>> {
+    /// All events of the journal in the order of time, by `forebay tail`.
+    pub(super) fn tail(&self) -> anyhow::Result<Vec<Event>> {
         let output = Command::new(std::env::current_exe()?)
-            .args([
-                "tail",
-                "--from-beginning",
-                "--output",
-                "pretty",
-                "--count",
-                &count.to_string(),
-                "--data",
-            ])
+            .args(["tail", "--end", "--output", "json", "--config"])
+            .arg(self.folder.join("forebay.yaml"))
+            .arg("--data")
             .arg(self.folder.join("data"))
+            .arg("--config")
+            .arg(self.folder.join("forebay.yaml"))
             .stdin(Stdio::null())
             .output()?;
         ensure!(
@@ -97,10 +97,14 @@ impl DevProcess {
             "forebay tail: {}",
             String::from_utf8_lossy(&output.stderr)
         );
-        Ok(String::from_utf8_lossy(&output.stdout)
-            .lines()
-            .map(ToOwned::to_owned)
-            .collect())
+        let lines = output
+            .stdout
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty());
+        let events = lines.map(|line| Ok(Event::decode(&Bytes::copy_from_slice(line))?));
+        let mut events = events.collect::<anyhow::Result<Vec<_>>>()?;
+        events.sort_by_key(|event| event.attributes.time);
+        Ok(events)
     }
 
     pub(super) async fn rows(&self) -> anyhow::Result<Vec<(String, i64)>> {

@@ -11,18 +11,20 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use bytes::Bytes;
+use schemas::event::Event;
 use schemas::id::HashHalf;
 use schemas::name::SourceId;
 use schemas::platform::Platform;
 use schemas::source::INGEST_PREFIX;
 
+use super::pretty::{self, Layout};
 use super::samples;
 use crate::cli::DemoArgs;
 use crate::commands::send::Sender;
-use crate::output::Printer;
+use crate::output::{self, Printer, Stream};
 use crate::roles;
 use dev_process::DevProcess;
-use endpoint::Endpoint;
+use endpoint::{Endpoint, Received};
 
 /// The key that the demo's endpoint shares with `forebay dev`.
 const ENDPOINT_KEY: &str = "Zm9yZWJheS1kZW1vLWVuZHBvaW50LWtleS0wMDAx";
@@ -43,49 +45,26 @@ pub(crate) async fn demo(args: DemoArgs, out: &mut Printer) -> anyhow::Result<()
 async fn show(args: &DemoArgs, folder: &Path, out: &mut Printer) -> anyhow::Result<()> {
     let endpoint = Endpoint::listen().await?;
     let dev = DevProcess::start(folder, endpoint.port).await?;
-    out.line(&format!(
-        "forebay dev listens on {} (journal and SQLite in {})\n",
-        dev.base(),
-        folder.display()
-    ));
-
-    let verdicts = post_everything(&dev, out).await?;
-    out.line("\nevents, as `forebay tail` prints them (journal):");
-    let events = dev.tail(verdicts.events)?;
-    for line in &events {
-        out.line(&format!("  {line}"));
-    }
-
+    out.line(&format!("forebay dev listens on {}", dev.base()));
+    let verdicts = post_everything(&dev, args.verbose, out).await?;
     let expected_rows = i64::try_from(verdicts.rows.len())?;
+    let events = dev.tail()?;
     let rows = eventually(
         || dev.rows(),
         |rows| rows.iter().map(|r| r.1).sum::<i64>() >= expected_rows,
     )
     .await?;
-    out.line("\nrows in the table `event` (SQLite):");
-    for (event_type, count) in &rows {
-        out.line(&format!("  {count:>3}  {event_type}"));
-    }
-
     let received = eventually(
         async || Ok(endpoint.received()),
         |r| r.len() >= verdicts.events as usize,
     )
     .await?;
-    let verified = received.iter().filter(|d| d.verified).count();
-    out.line(&format!(
-        "\ndeliveries to http://127.0.0.1:{}/hook: {} received, {verified} with a signature that verifies; the last one:",
-        endpoint.port,
-        received.len()
-    ));
-    if let Some(last) = received.last() {
-        out.line(&format!(
-            "  webhook-id: {}\n  type: {}\n  raw: {} bytes",
-            last.id, last.event_type, last.raw_bytes
-        ));
+    if args.verbose {
+        print_details(&events, &rows, &received, out);
     }
 
     let stored: i64 = rows.iter().map(|row| row.1).sum();
+    let verified = received.iter().filter(|d| d.verified).count();
     ensure!(
         events.len() == verdicts.events as usize,
         "{} events in the log, {} expected",
@@ -104,14 +83,43 @@ async fn show(args: &DemoArgs, folder: &Path, out: &mut Printer) -> anyhow::Resu
         received.len(),
         verdicts.events
     );
-    out.line(&format!(
-        "\nall as promised: {} webhooks accepted, {} forgeries refused, {} events, {stored} of them different ones, each of these stored once, and all delivered signed",
-        verdicts.accepted, verdicts.refused, verdicts.events
-    ));
+    for line in [
+        format!(
+            "\nall as promised: {} webhooks accepted, {} forgeries refused",
+            verdicts.accepted, verdicts.refused
+        ),
+        format!("  {} events in the log, as `forebay tail` prints them", events.len()),
+        format!("  {stored} different ones, each stored once in the table `event` of SQLite"),
+        format!("  {verified} deliveries to an endpoint, each with a signature that verifies"),
+    ] {
+        out.line(&line);
+    }
     if args.keep {
         keep(&dev, out).await?;
     }
     dev.stop()
+}
+
+/// What `--verbose` shows of what came of the webhooks.
+fn print_details(events: &[Event], rows: &[(String, i64)], received: &[Received], out: &mut Printer) {
+    let layout = Layout {
+        columns: Some(78),
+        colour: output::colour(Stream::Output),
+    };
+    out.line("\nevents (journal):");
+    for event in events {
+        out.line(&format!("  {}", pretty::of_event(event, None, None, layout)));
+    }
+    out.line("\nrows in the table `event` (SQLite):");
+    for (event_type, count) in rows {
+        out.line(&format!("  {count:>3}  {event_type}"));
+    }
+    if let Some(last) = received.last() {
+        out.line(&format!(
+            "\nthe last delivery:\n  webhook-id: {}\n  type: {}\n  raw: {} bytes",
+            last.id, last.event_type, last.raw_bytes
+        ));
+    }
 }
 
 /// The responses that the senders got.
@@ -128,18 +136,24 @@ struct Verdicts {
 /// How many samples of each platform the demo posts.
 const SAMPLES: usize = 3;
 
-/// Posts samples of every platform, and one forgery of each.
-async fn post_everything(dev: &DevProcess, out: &mut Printer) -> anyhow::Result<Verdicts> {
+/// Posts samples of every platform, and one forgery of each; prints a line for each platform, or for each webhook.
+async fn post_everything(dev: &DevProcess, verbose: bool, out: &mut Printer) -> anyhow::Result<Verdicts> {
     let sender = Sender::new(&dev.base())?;
     let mut verdicts = Verdicts::default();
     for platform in Platform::ALL {
         let source = dev.source(platform)?;
-        for sample in samples::some(&source, SAMPLES)? {
+        let samples = samples::some(&source, SAMPLES)?;
+        let mut print = |name: &str, status: u16| {
+            if verbose {
+                out.line(&format!("  {platform:<14} {name:<48} {status}"));
+            }
+        };
+        for sample in &samples {
             let (name, headers) = (sample.name, sample.headers()?);
             let status = sender
                 .send(&source, Bytes::from_static(sample.body), &headers, false)
                 .await?;
-            out.line(&format!("  {platform:<14} {name:<42} {status}"));
+            print(name, status);
             ensure!(status == 200, "{platform} {name} was answered {status}, 200 expected");
             verdicts.accepted += 1;
             let events = sample.events(&source)?;
@@ -152,12 +166,13 @@ async fn post_everything(dev: &DevProcess, out: &mut Printer) -> anyhow::Result<
         let status = sender
             .send(&source, Bytes::from_static(sample.body), &sample.headers()?, true)
             .await?;
-        out.line(&format!(
-            "  {platform:<14} {:<42} {status}",
-            format!("{} (forged)", sample.name)
-        ));
+        print(&format!("{} (forged)", sample.name), status);
         ensure!(status == 401 || status == 404, "a forgery was answered {status}");
         verdicts.refused += 1;
+        if !verbose {
+            let accepted = samples.len();
+            out.line(&format!("  {platform:<14} {accepted} accepted, 1 forgery refused"));
+        }
     }
     Ok(verdicts)
 }
@@ -165,14 +180,25 @@ async fn post_everything(dev: &DevProcess, out: &mut Printer) -> anyhow::Result<
 async fn keep(dev: &DevProcess, out: &mut Printer) -> anyhow::Result<()> {
     let source = dev.source(Platform::Digisac)?;
     let secret = source.secrets.first().and_then(|s| s.expose_str()).unwrap_or_default();
-    out.line(&format!(
-        "\nstill running; Ctrl-C ends it\n  webhooks  {base}{INGEST_PREFIX}<source>\n  metrics   http://127.0.0.1:{admin}/metrics\n  \
-         database  {db}\n  try       curl -i {base}{path}/{secret} -d '{{\"event\":\"ticket.created\",\"data\":{{\"id\":\"1\",\"isOpen\":true}}}}'",
-        base = dev.base(),
-        path = source.path(),
-        admin = dev.admin,
-        db = dev.folder.join("data/forebay.db").display(),
-    ));
+    // As it was called: it may be on no path.
+    let program = std::env::args().next().unwrap_or_else(|| "forebay".to_owned());
+    let (base, folder) = (dev.base(), dev.folder.display());
+    let config = format!("--config {folder}/forebay.yaml");
+    for line in [
+        "\nstill running; Ctrl-C ends it".to_owned(),
+        format!("  webhooks  {base}{INGEST_PREFIX}<source>"),
+        format!("  metrics   http://127.0.0.1:{}/metrics", dev.admin),
+        format!("  database  {folder}/data/forebay.db"),
+        "\nin another terminal, from this folder:".to_owned(),
+        format!("  {program} tail \\\n    {config} \\\n    --data {folder}/data"),
+        format!("  {program} send chatwoot --url {base} \\\n    {config}"),
+        format!(
+            "  curl -i {base}{}/{secret} \\\n    -d '{{\"event\":\"ticket.created\",\"data\":{{\"id\":\"1\",\"isOpen\":true}}}}'",
+            source.path()
+        ),
+    ] {
+        out.line(&line);
+    }
     roles::asked_to_end().await?;
     Ok(())
 }

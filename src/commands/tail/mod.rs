@@ -1,110 +1,172 @@
-//! `forebay tail`: prints events as they arrive. One that says something else than the one that was printed before under its id
-//! is marked: it goes beside the event in a database, not in its place.
+//! `forebay tail`: prints events as they arrive, or what is there. One that says something else than the one that was printed
+//! before under its id is marked: it goes beside the event in a database, not in its place.
 
+mod lanes;
 mod shown;
+mod types;
 
+use std::collections::HashMap;
+
+use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use schemas::canary;
 use schemas::dead_letter::header as dead_letter;
-use schemas::event::Event;
-use schemas::log::{Begin, Change, Membership, PartitionReader, Start, Subscription};
-use schemas::record::StoredRecord;
+use schemas::log::{Begin, Change, Consumer, EventLog, Membership, PartitionReader, Start, Subscription};
+use schemas::name::{GroupName, TopicName};
+use schemas::record::{Offset, StoredRecord};
 use serde::de::IgnoredAny;
-use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use serde_json::json;
+use tokio::task::JoinSet;
 
+use super::pretty::{self, Layout};
 use crate::cli::{Output, TailArgs};
 use crate::output::Printer;
 use crate::{assemble, config, output, telemetry};
+use lanes::{Found, Lanes, Next};
 use shown::{Differs, RecordAt, Shown};
+use types::Wanted;
 
-/// Reads every partition alone, storing nothing, until the count is reached or the reader of our output goes away.
+/// Reads every partition alone, storing nothing, until the count or (with `--end`) the end is reached, or the reader of our output goes away.
 pub(crate) async fn tail(args: TailArgs, out: &mut Printer) -> anyhow::Result<()> {
-    let loaded = config::load_any(&args.log)?;
+    let wanted = Wanted::new(args.types)?;
+    let loaded = config::load_log(&args.log, config::READS_THE_LOG)?;
     telemetry::start(&config::Logging {
         filter: "warn".to_owned(),
         ..loaded.config.logging
     })?;
     let log = assemble::event_log_to_read(&loaded.config.event_log).await?;
     let topics = loaded.config.event_log.topics()?;
+    let (topic, what) = if args.dead_letters {
+        (topics.dead_letters, "dead letters")
+    } else {
+        (topics.events, "events")
+    };
+    for warning in &wanted.warnings {
+        output::remark(warning);
+    }
+    let start = match args.since {
+        Some(time) => Start::Since(time),
+        None if args.from_beginning || args.end => Start::Earliest,
+        None => Start::Latest,
+    };
     let subscription = Subscription {
-        topic: if args.dead_letters {
-            topics.dead_letters
-        } else {
-            topics.events
-        },
+        topic: topic.clone(),
         membership: Membership::Alone,
-        start: match args.since {
-            Some(time) => Start::Since(time),
-            None if args.from_beginning => Start::Earliest,
-            None => Start::Latest,
-        },
+        start,
     };
     let mut consumer = log.subscribe(subscription).await?;
-    let (sender, mut records) = mpsc::channel(256);
-    let mut shown = Shown::default();
+    let mut lanes = Lanes::new(args.end);
+    let mut screen = Screen::new(args.output, args.dead_letters);
     let mut left = args.count.unwrap_or(u64::MAX);
-    let format = args.output.unwrap_or(if output::terminal() {
-        Output::Pretty
-    } else {
-        Output::Json
-    });
+    let (gone, interrupted) = (output::reader_gone(), tokio::signal::ctrl_c());
+    tokio::pin!(gone, interrupted);
     while left > 0 {
         tokio::select! {
             change = consumer.next() => {
                 if let Change::Assigned(readers) = change? {
+                    let readers = begin(readers).await?;
+                    let ends = match start {
+                        Start::Latest => HashMap::new(),
+                        Start::Earliest | Start::Since(_) => ends(&*log, &*consumer, &topic).await?,
+                    };
                     for reader in readers {
-                        tokio::spawn(read(reader, sender.clone()));
+                        let until = ends.get(&reader.partition().index).copied();
+                        lanes.add(reader, until);
                     }
                 }
             }
-            Some(record) = records.recv() => {
-                let (partition, record): (i32, StoredRecord) = record?;
-                let event = Event::decode(&record.record.value);
-                let wanted = |event: &Event| args.types.is_empty() || args.types.iter().any(|t| t.matches(event.event_type()));
+            next = lanes.next() => match next? {
                 // What is no event is shown whatever type is asked for: it should not be in the topic.
-                if event.as_ref().map_or(true, wanted) {
+                Next::Found(found) if found.event.as_ref().is_none_or(|event| wanted.includes(event.event_type())) => {
                     left -= 1;
-                    let event = event.ok();
-                    let at = RecordAt { partition, offset: record.offset };
-                    let differs = event.as_ref().and_then(|event| shown.show(at, event));
-                    let text = match format {
-                        Output::Json => json(&record, args.dead_letters, differs.as_ref()),
-                        Output::Pretty => pretty(&record, event.as_ref(), differs.as_ref()),
-                    };
-                    if !out.line(&text) {
+                    if !screen.show(&found, out) {
                         break;
                     }
                 }
-            }
-            _ = tokio::signal::ctrl_c() => break,
+                Next::Found(_) => {}
+                Next::CaughtUp if args.end => break,
+                Next::CaughtUp if screen.is_empty() => {
+                    output::remark(&format!("waiting for {what} of {topic} …"));
+                }
+                Next::CaughtUp => {}
+            },
+            () = &mut gone => break,
+            _ = &mut interrupted => break,
         }
     }
     consumer.close().await?;
     Ok(())
 }
 
-async fn read(mut reader: Box<dyn PartitionReader>, sender: mpsc::Sender<anyhow::Result<(i32, StoredRecord)>>) {
-    let partition = reader.partition().index;
-    let outcome: anyhow::Result<()> = async {
-        reader.begin(Begin::Stored).await?;
-        while let Some(records) = reader.next_batch(256).await? {
-            for record in records {
-                if canary::sent(&record.record).is_some() {
-                    continue;
-                }
-                if sender.send(Ok((partition, record))).await.is_err() {
-                    return Ok(());
-                }
-            }
-        }
-        Ok(())
+/// Finds where each partition begins, all at once.
+async fn begin(readers: Vec<Box<dyn PartitionReader>>) -> anyhow::Result<Vec<Box<dyn PartitionReader>>> {
+    let mut beginning = JoinSet::new();
+    for mut reader in readers {
+        beginning.spawn(async move { reader.begin(Begin::Stored).await.map(|()| reader) });
     }
-    .await;
-    if let Err(error) = outcome {
-        // The command has ended when this fails.
-        drop(sender.send(Err(error)).await);
+    let mut begun = Vec::new();
+    while let Some(reader) = beginning.join_next().await {
+        begun.push(reader.context("a reader has panicked")??);
+    }
+    begun.sort_by_key(|reader| reader.partition().index);
+    Ok(begun)
+}
+
+/// The end, now, of each partition that has something between its start and there.
+async fn ends(log: &dyn EventLog, consumer: &dyn Consumer, topic: &TopicName) -> anyhow::Result<HashMap<i32, Offset>> {
+    let lags = consumer.lag().await?;
+    // Nothing is ever stored under this name, which rights by the topic's prefix cover.
+    let group = GroupName::new(format!("{topic}.alone-{}", std::process::id()))?;
+    let states = log.progress(&group, topic).await?;
+    let behind = |index: i32| lags.iter().any(|(partition, lag)| partition.index == index && *lag > 0);
+    let ends = states.iter().map(|state| (state.partition.index, state.end));
+    Ok(ends.filter(|(index, _)| behind(*index)).collect())
+}
+
+/// How events are printed, and which ones were.
+struct Screen {
+    format: Output,
+    dead_letters: bool,
+    layout: Layout,
+    shown: Shown,
+    empty: bool,
+}
+
+impl Screen {
+    fn new(format: Option<Output>, dead_letters: bool) -> Self {
+        Self {
+            format: format.unwrap_or_else(super::for_reader),
+            dead_letters,
+            layout: Layout::of_output(),
+            shown: Shown::default(),
+            empty: true,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.empty
+    }
+
+    /// Prints one; `false` says that no more can be printed.
+    fn show(&mut self, found: &Found, out: &mut Printer) -> bool {
+        self.empty = false;
+        let Found {
+            partition,
+            record,
+            event,
+        } = found;
+        let at = RecordAt {
+            partition: *partition,
+            offset: record.offset,
+        };
+        let differs = event.as_ref().and_then(|event| self.shown.show(at, event));
+        out.line(&match self.format {
+            Output::Json => json(record, self.dead_letters, differs.as_ref()),
+            Output::Pretty => {
+                let differs = differs.as_ref().map(Differs::pretty);
+                pretty::record(record, event.as_ref(), differs.as_deref(), self.layout)
+            }
+        })
     }
 }
 
@@ -139,52 +201,4 @@ fn json(record: &StoredRecord, is_dead_letter: bool, differs: Option<&Differs>) 
         "rules_version": header(dead_letter::RULES_VERSION),
     });
     format!(r#"{{"dead_letter":{trouble},"event":{event}}}"#)
-}
-
-/// One line for people: time, type, source, about what, and what it says.
-fn pretty(record: &StoredRecord, event: Option<&Event>, differs: Option<&Differs>) -> String {
-    let Some(event) = event else {
-        return format!(
-            "offset {}: not an event ({} bytes)",
-            record.offset,
-            record.record.value.len()
-        );
-    };
-    let attributes = &event.attributes;
-    let time = attributes.time.to_string();
-    let mut line = format!(
-        "{} {:<26} {:<24} {}",
-        time.replace('T', " "),
-        attributes.event_type,
-        attributes.source,
-        attributes.subject.as_deref().unwrap_or("-")
-    );
-    let said = serde_json::from_str::<Value>(event.data())
-        .ok()
-        .and_then(|data| summary(&data));
-    let reason = record
-        .record
-        .header(dead_letter::REASON)
-        .map(|r| format!("dead letter: {}", String::from_utf8_lossy(r)));
-    for part in [said, reason, differs.map(Differs::pretty)].into_iter().flatten() {
-        line.push_str("  ");
-        line.push_str(&part);
-    }
-    // A message may hold anything; a terminal obeys escape sequences.
-    line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-/// The most informative member of the normalized part.
-fn summary(data: &Value) -> Option<String> {
-    let member = data.as_object()?.values().next()?;
-    let text = |name: &str| member.get(name).and_then(Value::as_str);
-    if let Some(said) = text("text") {
-        let cut: String = said.chars().take(60).collect();
-        return Some(format!("{} \"{cut}\"", text("direction").unwrap_or_default()));
-    }
-    let words: Vec<&str> = ["action", "status", "state", "subject", "name", "emoji", "reason"]
-        .iter()
-        .filter_map(|name| text(name))
-        .collect();
-    (!words.is_empty()).then(|| words.join(" "))
 }

@@ -127,10 +127,19 @@ fn read_http(bytes: &[u8]) -> anyhow::Result<(Captured, Option<&'static str>)> {
             header_value(&name, line[colon + 1..].trim_ascii())?,
         );
     }
-    if headers.contains_key(TRANSFER_ENCODING) {
-        bail!(
-            "the body is captured in chunks (`Transfer-Encoding`): put it together, and replace that header by Content-Length"
-        );
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    if let Some(coding) = codings.next() {
+        // Any other coding is refused, whatever the body is.
+        let chunked = codings.next().is_none() && coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+        let (body, remark) = match chunked.then(|| put_together(rest)).transpose()?.flatten() {
+            Some(body) => (body, None),
+            None if chunked => (
+                rest.to_vec(),
+                Some("the body is not in chunks, although Transfer-Encoding says so: taken as put together already"),
+            ),
+            None => (rest.to_vec(), None),
+        };
+        return Ok((captured(method, target, headers, body)?, remark));
     }
     // A body ends where its length says; what follows was added by an editor.
     let length = headers
@@ -141,6 +150,32 @@ fn read_http(bytes: &[u8]) -> anyhow::Result<(Captured, Option<&'static str>)> {
         "the capture has a body and no Content-Length, without which ingest reads none: judged as if it had one",
     );
     Ok((captured(method, target, headers, body.to_vec())?, remark))
+}
+
+/// The body of a chunked request (RFC 9112 §7.1), without extensions and trailers; `None` if it does not begin with the size of a
+/// chunk.
+fn put_together(mut rest: &[u8]) -> anyhow::Result<Option<Vec<u8>>> {
+    let mut body = Vec::new();
+    for number in 1.. {
+        let end = rest.iter().position(|byte| *byte == b'\n');
+        let (line, after) = end.map_or((rest, &[][..]), |end| (&rest[..end], &rest[end + 1..]));
+        let digits = line.split(|byte| *byte == b';').next().unwrap_or(line).trim_ascii();
+        let size = std::str::from_utf8(digits)
+            .ok()
+            .and_then(|digits| usize::from_str_radix(digits, 16).ok());
+        let size = match size {
+            Some(0) => return Ok(Some(body)),
+            Some(size) => size,
+            None if number == 1 => return Ok(None),
+            None => bail!("the capture ends, or is damaged, before chunk {number} of its body"),
+        };
+        let chunk = after.get(..size);
+        body.extend_from_slice(chunk.with_context(|| format!("the capture ends within chunk {number} of its body"))?);
+        rest = after.get(size..).unwrap_or_default();
+        rest = rest.strip_prefix(b"\r").unwrap_or(rest);
+        rest = rest.strip_prefix(b"\n").unwrap_or(rest);
+    }
+    Ok(Some(body))
 }
 
 fn captured(method: &str, target: &str, headers: HeaderMap, body: Vec<u8>) -> anyhow::Result<Captured> {
@@ -178,7 +213,7 @@ mod tests {
             let (captured, remark) = read(bytes).expect("a request");
             assert_eq!(remark, None);
             assert_eq!(captured.headers.get(HOST).map(HeaderValue::as_bytes), Some(&b"h"[..]));
-            assert_eq!(captured.source_id(), "a");
+            assert_eq!(captured.source_id(""), "a");
             assert_eq!(captured.target, "/in/a/secret?x=1");
             assert_eq!(captured.headers.get("x-a").map(HeaderValue::as_bytes), Some(&b"b"[..]));
             assert_eq!(captured.method, Method::POST);
@@ -209,6 +244,23 @@ mod tests {
     }
 
     #[test]
+    fn chunks_are_put_together() {
+        let body = |bytes: &str| {
+            let wire = format!("POST /in/a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n{bytes}");
+            let (captured, remark) = read(wire.as_bytes()).expect("a request");
+            (String::from_utf8_lossy(&captured.body).into_owned(), remark.is_some())
+        };
+        let chunks = "5;x=1\r\n{\"a\":\r\nA\r\n\"12345678\"\r\n1\r\n}\r\n0\r\nTrailer: x\r\n\r\n";
+        assert_eq!(body(chunks), ("{\"a\":\"12345678\"}".to_owned(), false));
+        assert_eq!(
+            body("{\"a\":1}"),
+            ("{\"a\":1}".to_owned(), true),
+            "the tool has done it"
+        );
+        assert_eq!(body("0\r\n\r\n"), (String::new(), false));
+    }
+
+    #[test]
     fn what_is_no_request_is_refused_with_the_reason() {
         for (bytes, reason) in [
             (&b"{}"[..], "`headers` is missing"),
@@ -220,8 +272,12 @@ mod tests {
             (b"hello\n\n", "METHOD"),
             (b"POST / HTTP/1.1\r\nno colon\r\n\r\n", "no colon"),
             (
-                b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
-                "in chunks",
+                b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n5\r\n{}",
+                "within chunk 2",
+            ),
+            (
+                b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n",
+                "before chunk 2",
             ),
         ] {
             let Err(error) = read(bytes) else { panic!("{reason}") };

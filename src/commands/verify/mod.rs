@@ -2,113 +2,194 @@
 
 mod captured;
 
-use std::path::Path;
+use std::iter;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
 use http::Method;
 use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use ingest::normalize::Reply;
-use ingest::{Captured, Step, Verdict};
+use ingest::{Captured, Explanation, Step, Verdict};
 use net::server::HEADERS;
-use schemas::source::{Source, SourceDirectory as _};
+use schemas::source::{INGEST_PREFIX, Source, SourceDirectory as _};
 use schemas::time::Timestamp;
+use serde_json::json;
 
 use super::send;
-use crate::cli::VerifyArgs;
-use crate::config::ConfigError;
-use crate::output::Printer;
-use crate::{assemble, config};
+use crate::cli::{Output, VerifyArgs};
+use crate::config::{ConfigError, Loaded, Missing};
+use crate::output::{self, Printer};
+use crate::{assemble, config, refused};
 
-/// Judges one captured request and says why; fails unless it passes.
+/// What is said about a request.
+struct Judgement {
+    passes: bool,
+    /// What ingest would answer.
+    status: u16,
+    /// The verdict in words; of what passes, how.
+    verdict: String,
+    /// Why it does not pass, and what else was found.
+    findings: Vec<String>,
+}
+
+/// Judges one captured request and says why; fails unless it passes. What cannot be judged at all is an error of usage.
 #[expect(clippy::unused_async, reason = "every subcommand is called alike")]
 pub(crate) async fn verify(args: VerifyArgs, out: &mut Printer) -> anyhow::Result<()> {
-    let (captured, remark) =
-        captured::read(&send::read(&args.file)?).with_context(|| format!("`{}`", args.file.display()))?;
-    let loaded = match &args.config {
-        Some(file) => config::load(file)?,
-        None => config::load_dev(None, Path::new("forebay-data"))?,
-    };
+    let unreadable = |error: anyhow::Error| ConfigError(output::in_words(&error));
+    let file = file(&args)?;
+    let bytes = send::read(&file).map_err(unreadable)?;
+    let read = captured::read(&bytes).with_context(|| format!("`{}`", file.display()));
+    let (captured, remark) = read.map_err(unreadable)?;
+    let loaded = config::load_or_built_in(args.config.as_deref(), Missing::Refuse)?;
     let registry = assemble::registry(&loaded)?;
+    let base_path = loaded.config.ingest.base_path.as_str();
     let id = args
         .source
         .as_ref()
-        .map_or_else(|| captured.source_id(), |id| id.as_str());
-    let source = registry.find(id).ok_or_else(|| {
-        ConfigError(format!(
-            "{} has no source `{id}`, which {}; name one with --source",
-            loaded.file,
-            if args.source.is_some() {
-                "--source names"
-            } else {
-                "the path of the request names"
-            }
-        ))
-    })?;
+        .map_or_else(|| captured.source_id(base_path), |id| id.as_str());
+    if id.is_empty() {
+        bail!(ConfigError(format!(
+            "the path of the request is not one of ours, which begin with `{base_path}{INGEST_PREFIX}`: name a source with --source"
+        )));
+    }
     let all: Vec<Arc<Source>> = registry.sources().cloned().collect();
+    let source = registry.find(id).ok_or_else(|| no_source(id, &args, &loaded, &all))?;
     let now = args.at.unwrap_or_else(Timestamp::now);
     let explanation = ingest::explain(&source, &all, &captured, now);
 
-    out.line(&format!(
-        "source {} ({}): {}",
-        source.id, source.platform, explanation.scheme
-    ));
-    if let Some(why) = refused_by_the_connection(&captured, &explanation.verdict, loaded.config.ingest.max_header_bytes)
-    {
-        out.line(&format!("does not pass: {why}"));
-        bail!("the request does not pass");
-    }
-    let passes = match &explanation.verdict {
-        Verdict::Accepted {
-            secret: Some(index),
-            url_secret,
-        } => {
-            let besides = url_secret.map_or(String::new(), |index| {
-                format!(", and in the path number {} of `url_secrets`", index + 1)
-            });
-            out.line(&format!("passes, with secret number {}{besides}", index + 1));
-            true
-        }
-        Verdict::Accepted { secret: None, .. } => {
-            out.line("passes: this source asks for no proof");
-            true
-        }
-        Verdict::Replied(reply) => {
-            out.line(&format!(
-                "passes: a handshake or test call, answered {}",
-                in_words(reply)
-            ));
-            true
-        }
-        Verdict::Refused { reason, detail } => {
-            out.line(&format!(
-                "does not pass: {} ({reason}): {detail}",
-                reason.status().as_u16()
-            ));
-            false
-        }
+    let max_header_bytes = loaded.config.ingest.max_header_bytes;
+    let judgement = match refused_by_the_connection(&captured, &explanation.verdict, max_header_bytes) {
+        Some((status, why)) => Judgement {
+            passes: false,
+            status,
+            verdict: why,
+            findings: Vec::new(),
+        },
+        None => Judgement::of(&explanation, remark),
     };
-    for finding in remark.map(str::to_owned).iter().chain(&explanation.findings) {
-        out.line(&format!("- {finding}"));
+    match args.output {
+        Output::Pretty => judgement.print(&source, &explanation.scheme, out),
+        Output::Json => {
+            let reasons: Vec<&String> = iter::once(&judgement.verdict).chain(&judgement.findings).collect();
+            let object = json!({
+                "passes": judgement.passes,
+                "status": judgement.status,
+                "source": source.id.as_str(),
+                "platform": source.platform.as_str(),
+                "scheme": explanation.scheme,
+                "reasons": reasons,
+            });
+            out.line(&object.to_string());
+        }
     }
-    ensure!(passes, "the request does not pass");
+    ensure!(judgement.passes, "the request does not pass");
     Ok(())
 }
 
+impl Judgement {
+    fn of(explanation: &Explanation, remark: Option<&str>) -> Self {
+        let (passes, status, verdict) = match &explanation.verdict {
+            Verdict::Accepted {
+                secret: Some(index),
+                url_secret,
+            } => {
+                let besides = url_secret.map_or(String::new(), |index| {
+                    format!(", and in the path number {} of `url_secrets`", index + 1)
+                });
+                (true, 200, format!("with secret number {}{besides}", index + 1))
+            }
+            Verdict::Accepted { secret: None, .. } => (true, 200, "this source asks for no proof".to_owned()),
+            Verdict::Replied(reply) => (
+                true,
+                200,
+                format!("a handshake or test call, answered {}", in_words(reply)),
+            ),
+            Verdict::Refused { reason, detail } => (false, reason.status().as_u16(), format!("({reason}): {detail}")),
+        };
+        Self {
+            passes,
+            status,
+            verdict,
+            findings: remark
+                .map(str::to_owned)
+                .into_iter()
+                .chain(explanation.findings.clone())
+                .collect(),
+        }
+    }
+
+    fn print(&self, source: &Source, scheme: &str, out: &mut Printer) {
+        out.line(&format!("source {} ({}): {scheme}", source.id, source.platform));
+        let (status, verdict) = (self.status, &self.verdict);
+        out.line(&if !self.passes {
+            let separator = if verdict.starts_with('(') { " " } else { ": " };
+            format!("does not pass: {status}{separator}{verdict}")
+        } else if verdict.starts_with("with ") {
+            format!("passes, {verdict}")
+        } else {
+            format!("passes: {verdict}")
+        });
+        for finding in &self.findings {
+            out.line(&format!("- {finding}"));
+        }
+    }
+}
+
+/// The source is not there: which ones are.
+fn no_source(id: &str, args: &VerifyArgs, loaded: &Loaded, all: &[Arc<Source>]) -> ConfigError {
+    let named = if args.source.is_some() {
+        String::new()
+    } else {
+        ", which the path of the request names,".to_owned()
+    };
+    let place = if loaded.file == config::BUILT_IN {
+        "the built-in sources of `forebay dev`"
+    } else {
+        loaded.file.as_str()
+    };
+    let mut ids: Vec<&str> = all.iter().map(|source| source.id.as_str()).collect();
+    ids.sort_unstable();
+    let there = match ids.as_slice() {
+        [] => "there are none".to_owned(),
+        ids => format!("there are: {}", ids.join(", ")),
+    };
+    ConfigError(format!(
+        "there is no source `{id}`{named} in {place}; {there}; name one with --source"
+    ))
+}
+
+/// The file to read: the one that is named, or that of a request that `forebay dev` refused.
+fn file(args: &VerifyArgs) -> Result<PathBuf, ConfigError> {
+    let named = args.file.as_deref().filter(|file| !file.exists());
+    let numbered = named.and_then(|file| file.to_str()?.strip_prefix('#')?.parse().ok());
+    let Some(number) = args.refused.or(numbered) else {
+        return Ok(args.file.clone().unwrap_or_default());
+    };
+    let file = refused::path(&args.data, number);
+    if file.exists() {
+        return Ok(file);
+    }
+    Err(ConfigError(format!(
+        "there is no refused request {number} in {}: `forebay dev` keeps the last 100, and --data names its folder",
+        args.data.display()
+    )))
+}
+
 /// What the server answers while it still reads, and so before the proof: a head that is too large, a body that ends early.
-fn refused_by_the_connection(captured: &Captured, verdict: &Verdict, max_header_bytes: usize) -> Option<String> {
+fn refused_by_the_connection(captured: &Captured, verdict: &Verdict, max_header_bytes: usize) -> Option<(u16, String)> {
     let line = captured.method.as_str().len() + captured.target.len() + " ".len() + " HTTP/1.1\r\n\r\n".len();
     let header = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + ": \r\n".len();
     let head = line + captured.headers.iter().map(header).sum::<usize>();
     if head > max_header_bytes {
-        return Some(format!(
-            "431: the head has {head} bytes, and `ingest.max_header_bytes` is {max_header_bytes}"
-        ));
+        let why = format!("the head has {head} bytes, and `ingest.max_header_bytes` is {max_header_bytes}");
+        return Some((431, why));
     }
     let headers = captured.headers.len();
     if headers > HEADERS {
-        return Some(format!(
-            "431: the request has {headers} headers, and at most {HEADERS} are read"
+        return Some((
+            431,
+            format!("the request has {headers} headers, and at most {HEADERS} are read"),
         ));
     }
     let refused_by_the_head = matches!(verdict, Verdict::Refused { reason, .. } if reason.step() == Step::Head);
@@ -122,9 +203,10 @@ fn refused_by_the_connection(captured: &Captured, verdict: &Verdict, max_header_
         .ok()?;
     let come = captured.body.len();
     (come < length && !decided_by_the_head).then(|| {
-        format!(
-            "408: the capture has {come} of the {length} bytes that Content-Length announces, and ingest would wait for the rest"
-        )
+        let why = format!(
+            "the capture has {come} of the {length} bytes that Content-Length announces, and ingest would wait for the rest"
+        );
+        (408, why)
     })
 }
 

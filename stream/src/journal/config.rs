@@ -7,7 +7,7 @@ use schemas::setting::{Findings, Invalid};
 use serde::Deserialize;
 
 /// Settings of the journal. Checked by [`Journal::open`](super::Journal::open).
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The folder that holds `journal.db` and the lock; made if missing. It must be on a local disk: SQLite's write-ahead

@@ -104,7 +104,7 @@ impl Handle {
             record,
             deadline,
             reply,
-            room,
+            room: (room, self.shared.metrics.queue.enter(size_bytes)),
         });
         match queue.try_send(append) {
             Ok(()) => {}

@@ -6,6 +6,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::queue::Queue;
+
 /// The journal's figures. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics {
@@ -19,6 +21,10 @@ pub struct Metrics {
     pub expired: Counter,
     /// Bytes of the file in use, of `max_bytes`.
     pub used_bytes: Gauge<u64, AtomicU64>,
+    /// `max_bytes`.
+    pub limit_bytes: Gauge<u64, AtomicU64>,
+    /// Records that wait to be durable.
+    pub(super) queue: Queue,
 }
 
 impl Metrics {
@@ -49,6 +55,21 @@ impl Metrics {
             "Bytes of the journal file in use",
             self.used_bytes.clone(),
         );
+        registry.register(
+            "forebay_stream_journal_limit_bytes",
+            "Bytes that the journal file may have in use",
+            self.limit_bytes.clone(),
+        );
+        registry.register(
+            "forebay_stream_journal_queue_records",
+            "Records that wait to be durable, of `queue_max_records`",
+            self.queue.records.clone(),
+        );
+        registry.register(
+            "forebay_stream_journal_queue_bytes",
+            "Bytes of the records that wait to be durable, of `queue_max_bytes`",
+            self.queue.bytes.clone(),
+        );
     }
 }
 
@@ -63,11 +84,14 @@ mod tests {
         metrics.register(&mut registry);
         metrics.records.inc_by(3);
         metrics.used_bytes.set(8192);
+        let _queued = metrics.queue.enter(7);
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).expect("text");
         for line in [
             "forebay_stream_journal_records_total 3",
             "forebay_stream_journal_used_bytes 8192",
+            "forebay_stream_journal_queue_records 1",
+            "forebay_stream_journal_queue_bytes 7",
         ] {
             assert!(text.contains(line), "`{line}` is missing in:\n{text}");
         }

@@ -32,6 +32,7 @@ use std::time::Duration;
 use schemas::BoxFuture;
 use schemas::log::{
     Administer, Consumer, LogError, PartitionState, Publish, PublishError, Subscribe, Subscription, TopicSpec,
+    TopicState,
 };
 use schemas::name::{GroupName, TopicName};
 use schemas::record::{Offset, Partition, PartitionProgress, Position, Record};
@@ -178,6 +179,10 @@ impl Administer for Journal {
 
     fn check_topics<'a>(&'a self, topics: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
         Box::pin(async move { topics::check(&self.handle.shared, topics) })
+    }
+
+    fn compare_topics<'a>(&'a self, topics: &'a [TopicSpec]) -> BoxFuture<'a, Result<Vec<TopicState>, LogError>> {
+        Box::pin(async move { Ok(topics::compare(&self.handle.shared, topics)) })
     }
 
     fn progress<'a>(

@@ -1,6 +1,6 @@
 //! Creates and checks topics.
 
-use schemas::log::{LogError, TopicSpec};
+use schemas::log::{LogError, TopicSpec, TopicState};
 use schemas::name::{GroupName, TopicName};
 use sqlx::{Connection, SqliteConnection};
 
@@ -93,6 +93,38 @@ pub(super) fn check(shared: &Shared, topics: &[TopicSpec]) -> Result<(), LogErro
         }
     }
     Ok(())
+}
+
+/// Returns what each topic is now. What differs but for the number of partitions is changed by [`ensure`].
+pub(super) fn compare(shared: &Shared, topics: &[TopicSpec]) -> Vec<TopicState> {
+    let state = |spec: &TopicSpec| {
+        let topic = shared.catalog.topic(&spec.name);
+        let refused =
+            check_spec(spec).and_then(|()| topic.as_ref().map_or(Ok(()), |topic| check_count(shared, spec, topic)));
+        let mut remarks = Vec::new();
+        if let Some(topic) = &topic {
+            let (name, found) = (&spec.name, topic.retention_ms());
+            if found != retention_ms(spec) {
+                let wanted = retention_ms(spec);
+                remarks.push(format!(
+                    "topic `{name}` keeps records for {found} ms, wanted {wanted}: `forebay migrate` changes it"
+                ));
+            }
+            let (found, wanted) = (topic.max_record_bytes(), spec.max_record_bytes);
+            if u64::try_from(found).unwrap_or(u64::MAX) != u64::from(wanted) {
+                remarks.push(format!(
+                    "topic `{name}` takes records of {found} bytes, wanted {wanted}: `forebay migrate` changes it"
+                ));
+            }
+        }
+        TopicState {
+            name: spec.name.clone(),
+            partitions: topic.map(|topic| i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX)),
+            problems: refused.err().map(|error| error.to_string()).into_iter().collect(),
+            remarks,
+        }
+    };
+    topics.iter().map(state).collect()
 }
 
 /// The error for a topic that does not exist.

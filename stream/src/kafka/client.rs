@@ -1,5 +1,6 @@
 //! What every librdkafka client reports besides its answers: logs, whether brokers can be reached, refused credentials.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -7,8 +8,12 @@ use parking_lot::{Mutex, MutexGuard};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use schemas::log::LogError;
+use schemas::outage::{Line, Outages};
 
-/// The state of the connection of one client, logged once when it fails and once when it works again.
+/// Whether the brokers are away, for all clients of a log together: what is logged of it.
+pub(super) type Unreachable = Arc<Outages<()>>;
+
+/// The state of the connection of one client. That it fails, and that it works again, is logged for all clients together.
 #[derive(Debug)]
 pub(super) struct Connection {
     brokers: String,
@@ -20,6 +25,7 @@ pub(super) struct Connection {
     /// Whether there is a problem at all; read for every record, so without the lock.
     has_problem: AtomicBool,
     problem: Mutex<Problem>,
+    unreachable: Unreachable,
 }
 
 #[derive(Debug, Default)]
@@ -33,13 +39,19 @@ struct Problem {
 }
 
 impl Connection {
-    pub(super) fn new(brokers: &str, client: impl Into<String>, refusal_patience: Duration) -> Self {
+    pub(super) fn new(
+        brokers: &str,
+        client: impl Into<String>,
+        refusal_patience: Duration,
+        unreachable: Unreachable,
+    ) -> Self {
         Self {
             brokers: brokers.to_owned(),
             client: client.into(),
             refusal_patience,
             has_problem: AtomicBool::new(false),
             problem: Mutex::default(),
+            unreachable,
         }
     }
 
@@ -56,8 +68,10 @@ impl Connection {
     pub(super) fn reached(&self) {
         if self.has_problem.load(Ordering::Relaxed) && self.has_problem.swap(false, Ordering::Relaxed) {
             let problem = std::mem::take(&mut *self.problem());
-            if problem.down {
-                tracing::info!(brokers = %self.brokers, client = %self.client, "kafka is reachable again");
+            if problem.down
+                && let Some(Line { seconds, failures, .. }) = self.unreachable.over(&(), Instant::now())
+            {
+                tracing::info!(brokers = %self.brokers, client = %self.client, seconds, failures, "kafka is reachable again");
             }
         }
     }
@@ -71,13 +85,26 @@ impl Connection {
             let since = problem.refused.take().map_or_else(Instant::now, |(since, _)| since);
             problem.refused = Some((since, reason.to_owned()));
         }
-        if code != Some(Code::AllBrokersDown) || problem.last.is_none() {
+        if code != Some(Code::AllBrokersDown) {
             problem.last = Some(reason.to_owned());
+        } else if problem.last.is_none() {
+            // Its own text counts the address to begin with as another broker: 2/2 on a cluster of one.
+            problem.last = Some("no broker answers".to_owned());
         }
         let unreachable = is_refusal(code) || code == Some(Code::AllBrokersDown);
-        if unreachable && !std::mem::replace(&mut problem.down, true) {
-            let cause = problem.last.as_deref();
-            tracing::warn!(brokers = %self.brokers, client = %self.client, error = cause, "kafka is not reachable");
+        problem.down |= unreachable;
+        // librdkafka says only once that all are down, and then repeats why.
+        let cause = problem.last.as_deref().unwrap_or(reason);
+        let line = problem
+            .down
+            .then(|| self.unreachable.failed(&(), cause, Instant::now()));
+        if let Some(Line { begins, seconds, .. }) = line.flatten() {
+            let text = if begins {
+                "kafka is not reachable"
+            } else {
+                "kafka is still not reachable"
+            };
+            tracing::warn!(brokers = %self.brokers, client = %self.client, error = cause, seconds, "{text}");
         } else {
             tracing::debug!(brokers = %self.brokers, client = %self.client, error = %reason, "error of the kafka client");
         }
@@ -151,17 +178,34 @@ mod tests {
     #[test]
     fn a_refusal_counts_once_it_has_lasted_and_no_longer_than_it_lasts() {
         let error = KafkaError::Global(Code::Authentication);
-        let patient = Connection::new("b:1", "consumer", Duration::from_mins(10));
+        let patient = Connection::new("b:1", "consumer", Duration::from_mins(10), Arc::default());
         patient.error(&error, "SASL PLAIN mechanism handshake failed");
         assert!(patient.is_down() && patient.refusal().is_none());
         let failure = patient.failure("no offsets", &error);
         assert!(matches!(failure, LogError::Unavailable(_)), "{failure}");
 
-        let impatient = Connection::new("b:1", "producer", Duration::ZERO);
+        let impatient = Connection::new("b:1", "producer", Duration::ZERO, Arc::default());
         impatient.error(&error, "no such user");
         let failure = impatient.failure("no offsets", &error);
         assert!(matches!(failure, LogError::Misconfigured(_)), "{failure}");
         impatient.reached();
         assert!(impatient.refusal().is_none());
+    }
+
+    #[test]
+    fn brokers_that_are_away_are_one_outage_for_all_clients() {
+        let unreachable = Unreachable::default();
+        let client = |name: &str| Connection::new("b:1", name, Duration::ZERO, Arc::clone(&unreachable));
+        let (producer, consumer) = (client("producer"), client("consumer"));
+        let down = KafkaError::Global(Code::AllBrokersDown);
+        producer.error(&down, "2/2 brokers are down");
+        assert_eq!(producer.last().as_deref(), Some("no broker answers"));
+        consumer.error(&KafkaError::Global(Code::BrokerTransportFailure), "Connection refused");
+        assert!(!consumer.is_down(), "another broker may answer");
+        consumer.error(&down, "2/2 brokers are down");
+        assert_eq!(unreachable.reason(&()).as_deref(), Some("Connection refused"));
+        producer.reached();
+        assert!(!producer.is_down() && consumer.is_down());
+        assert_eq!(unreachable.reason(&()), None, "over for all of them");
     }
 }

@@ -5,24 +5,29 @@ use std::time::Duration;
 
 use schemas::log::LogError;
 
-use super::client::Connection;
+use super::client::{Connection, Unreachable};
 use super::config::Config;
 use super::producers::{Producer, Producers};
+use crate::queue::Queue;
 
 /// The settings, the producers and their connection.
 pub(super) struct Cluster {
     config: Config,
     producers: Arc<Producers>,
     connection: Arc<Connection>,
+    unreachable: Unreachable,
 }
 
 impl Cluster {
-    pub(super) fn new(config: Config) -> Result<Self, LogError> {
-        let connection = Arc::new(Connection::new(&config.brokers, "producer", Duration::ZERO));
+    pub(super) fn new(config: Config, queue: Queue) -> Result<Self, LogError> {
+        let unreachable = Unreachable::default();
+        let shared = Arc::clone(&unreachable);
+        let connection = Arc::new(Connection::new(&config.brokers, "producer", Duration::ZERO, shared));
         Ok(Self {
-            producers: Arc::new(Producers::new(&config, Arc::clone(&connection))?),
+            producers: Arc::new(Producers::new(&config, Arc::clone(&connection), queue)?),
             config,
             connection,
+            unreachable,
         })
     }
 
@@ -32,6 +37,11 @@ impl Cluster {
 
     pub(super) fn producers(&self) -> &Arc<Producers> {
         &self.producers
+    }
+
+    /// What is logged of brokers that are away, for all clients.
+    pub(super) fn unreachable(&self) -> Unreachable {
+        Arc::clone(&self.unreachable)
     }
 
     pub(super) fn connection(&self) -> &Connection {

@@ -37,7 +37,11 @@ pub(super) fn run<C: ConsumerContext>(consumer: &Weak<BaseConsumer<C>>, shared: 
         shared.commit_begins();
         match commit(&consumer, shared, || shared.assignments().values().cloned().collect()) {
             Ok(()) => failing = false,
-            Err(error) if failing => tracing::debug!(topic = %shared.topic, %error, "progress is still not committed"),
+            // That kafka is away is logged for the whole process.
+            Err(error) if failing || shared.connection.is_down() => {
+                failing = true;
+                tracing::debug!(topic = %shared.topic, %error, "progress is not committed");
+            }
             Err(error) => {
                 failing = true;
                 tracing::warn!(topic = %shared.topic, %error, "progress was not committed, it will be tried again");
@@ -137,7 +141,7 @@ mod tests {
             commits: Some(std::sync::mpsc::channel().0),
             changes,
         };
-        let connection = Connection::new(&config.brokers, "test", Duration::ZERO);
+        let connection = Connection::new(&config.brokers, "test", Duration::ZERO, Arc::default());
         let shared = Shared::new(member, publisher, connection);
         let options = config.member("g").expect("options");
         let consumer: BaseConsumer = options.create().expect("a consumer");

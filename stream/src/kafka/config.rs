@@ -10,7 +10,7 @@ use schemas::secret::Secret;
 use schemas::setting::{Findings, Invalid};
 use serde::Deserialize;
 
-use super::properties;
+use super::{brokers, fixed, properties};
 
 /// What a record costs beyond its bytes: framing of record and batch, and lengths of headers.
 pub(super) const FRAMING_BYTES: u32 = 16 * 1024;
@@ -28,8 +28,24 @@ const ALIASES: [(&str, &str); 5] = [
     ("request.required.acks", "acks"),
 ];
 
+/// Returns the name under which we set an option.
+pub(super) fn canonical(name: &str) -> &str {
+    let other = ALIASES.iter().find(|(alias, _)| *alias == name);
+    other.map_or(name, |(_, name)| name)
+}
+
+/// How many heartbeats must fit into a session, so that one that is late does not end it.
+const HEARTBEATS_PER_SESSION: u64 = 3;
+
+/// Times of a member of a group, milliseconds.
+struct Times {
+    session: u64,
+    heartbeat: u64,
+    poll: u64,
+}
+
 /// Settings of the Kafka log.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The brokers to begin with: `host:port`, separated by commas.
@@ -49,6 +65,9 @@ pub struct Config {
     pub read_ahead_bytes: u32,
     /// How long to wait for the cluster's answer when joining, checking topics and looking up progress.
     pub request_timeout_ms: u64,
+    /// Whether nothing is published, so that no right to is asked for; see [`connect_to_read`](super::KafkaLog::connect_to_read).
+    #[serde(skip)]
+    pub reads_only: bool,
 }
 
 impl Default for Config {
@@ -62,6 +81,7 @@ impl Default for Config {
             queue_max_records: 50_000,
             read_ahead_bytes: 4 * 1024 * 1024,
             request_timeout_ms: 5000,
+            reads_only: false,
         }
     }
 }
@@ -78,9 +98,7 @@ impl Config {
     /// Everything that is wrong with the settings, as far as it shows without a broker. Values of properties are never shown.
     pub fn check(&self) -> Result<(), Vec<Invalid>> {
         let mut found = Findings::default();
-        if self.brokers.trim().is_empty() {
-            found.add("brokers", "is empty: name at least one Kafka broker as `host:port`");
-        }
+        found.keep_at("brokers", brokers::check(&self.brokers));
         let (record, queue) = (self.max_record_bytes, self.queue_max_bytes);
         let ranges = [
             ("publish_timeout_ms", self.publish_timeout_ms, 50..=300_000),
@@ -103,7 +121,55 @@ impl Config {
             found.add(key, format!("is {value}: give at least {least}"));
         }
         properties::check(&self.properties, &mut found);
+        fixed::check(self, &self.properties, &mut found);
+        if let Some(Times {
+            session,
+            heartbeat,
+            poll,
+        }) = self.times()
+        {
+            // librdkafka refuses these, too, but only when a sink starts.
+            if session <= heartbeat {
+                let reason = format!("is {session}, and `heartbeat.interval.ms` is {heartbeat}: give more than that");
+                found.add("properties.session.timeout.ms", reason);
+            }
+            if poll < session {
+                let reason = format!("is {poll}, less than `session.timeout.ms` ({session}): give at least that");
+                found.add("properties.max.poll.interval.ms", reason);
+            }
+        }
         found.into_result()
+    }
+
+    /// Finds what may be meant, and seldom is.
+    pub fn warnings(&self) -> Vec<Invalid> {
+        let mut found = Findings::default();
+        if let Some(reason) = brokers::warning(&self.brokers) {
+            found.add("brokers", reason);
+        }
+        properties::warn(&self.properties, &mut found);
+        if let Some(Times { session, heartbeat, .. }) = self.times()
+            && session > heartbeat
+            && session < heartbeat.saturating_mul(HEARTBEATS_PER_SESSION)
+        {
+            let reason = format!(
+                "is {session}, and `heartbeat.interval.ms` is {heartbeat}: give a session at least {HEARTBEATS_PER_SESSION} \
+                 heartbeats, or one that is late ends it"
+            );
+            found.add("properties.session.timeout.ms", reason);
+        }
+        found.into_warnings()
+    }
+
+    /// The times of a member of a group; one of them is the operator's, where they do not agree.
+    fn times(&self) -> Option<Times> {
+        let member = self.member("").ok()?;
+        let time = |name: &str| member.get(name)?.parse().ok();
+        Some(Times {
+            session: time("session.timeout.ms")?,
+            heartbeat: time("heartbeat.interval.ms")?,
+            poll: time("max.poll.interval.ms")?,
+        })
     }
 
     /// Options of the producer, and of the clients that only ask.
@@ -121,7 +187,8 @@ impl Config {
         let message_max = (self.max_record_bytes + FRAMING_BYTES).max(1_000_000);
         config.set("message.max.bytes", message_max.to_string());
         config.set("acks", "all");
-        config.set("enable.idempotence", "true");
+        // An idempotent producer asks for an id at once, to which a mere reader may have no right.
+        config.set("enable.idempotence", if self.reads_only { "false" } else { "true" });
         // As Java clients do: equal keys go to one partition, whichever client writes.
         config.set("partitioner", "murmur2_random");
         Ok(config)
@@ -130,7 +197,11 @@ impl Config {
     /// Options of a member of `group`.
     pub(super) fn member(&self, group: &str) -> Result<ClientConfig, LogError> {
         let mut config = self.with_properties(&[
-            ("session.timeout.ms", "45000"),
+            // After a member died, its partitions rest for this long: with librdkafka's 45 s, nothing was delivered for
+            // 43.6 s after the only processor was killed. Shorter is worse for a member that is only slow, or cut off from
+            // its broker for that long: it is expelled, and what it had not settled is delivered again. Heartbeats are due
+            // every 3 s, so that four may be lost; Kafka asks for at most a third. Brokers allow 6 s to 30 min.
+            ("session.timeout.ms", "15000"),
             ("heartbeat.interval.ms", "3000"),
             ("max.poll.interval.ms", "300000"),
             ("queued.max.messages.kbytes", "16384"),
@@ -168,11 +239,7 @@ impl Config {
                     "`event_log.kafka.properties` has a value for `{name}` that is not UTF-8 text"
                 )));
             };
-            let name = ALIASES
-                .iter()
-                .find(|(alias, _)| alias == name)
-                .map_or(name.as_str(), |(_, name)| name);
-            config.set(name, value);
+            config.set(canonical(name), value);
         }
         config.set("bootstrap.servers", self.brokers.trim());
         config.set("allow.auto.create.topics", "false");
@@ -197,6 +264,20 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn who_only_reads_asks_for_no_id_of_a_producer() {
+        let reader = Config {
+            reads_only: true,
+            ..config(&[])
+        };
+        let idempotence = |config: &Config| {
+            let options = config.producer().expect("options");
+            options.get("enable.idempotence").map(str::to_owned)
+        };
+        assert_eq!(idempotence(&reader).as_deref(), Some("false"));
+        assert_eq!(idempotence(&config(&[])).as_deref(), Some("true"));
+    }
+
+    #[test]
     fn safety_cannot_be_switched_off() {
         let config = config(&[
             ("acks", "1"),
@@ -217,7 +298,21 @@ pub(super) mod tests {
         assert_eq!(producer.get("message.timeout.ms"), Some("1800"));
         let member = config.member("g").expect("options");
         assert_eq!(member.get("auto.offset.reset"), Some("error"));
-        config.check().expect("a valid configuration");
+        assert_eq!(config.check().expect_err("refused besides").len(), 6);
+    }
+
+    #[test]
+    fn a_dead_member_is_noticed_soon_and_some_heartbeats_may_be_lost() {
+        let member = config(&[]).member("g").expect("options");
+        let of = |name: &str| {
+            member
+                .get(name)
+                .and_then(|value| value.parse::<u32>().ok())
+                .expect("a number")
+        };
+        let session = of("session.timeout.ms");
+        assert!((6_000..=15_000).contains(&session), "{session}");
+        assert!(of("heartbeat.interval.ms") * 3 <= session);
     }
 
     #[test]
@@ -231,6 +326,23 @@ pub(super) mod tests {
             config.member("g").expect("options").get("session.timeout.ms"),
             Some("6000")
         );
+    }
+
+    #[test]
+    fn times_that_contradict_each_other_are_named() {
+        for (name, value, place) in [
+            ("heartbeat.interval.ms", "45000", "properties.session.timeout.ms"),
+            ("max.poll.interval.ms", "30000", "properties.max.poll.interval.ms"),
+        ] {
+            let found = config(&[(name, value)]).check().expect_err(place);
+            assert!(found.iter().any(|invalid| invalid.place == place), "{found:?}");
+        }
+        let late = config(&[("session.timeout.ms", "6000")]);
+        late.check().expect("it works");
+        assert_eq!(late.warnings()[0].place, "properties.session.timeout.ms");
+        let together = config(&[("session.timeout.ms", "6000"), ("heartbeat.interval.ms", "2000")]);
+        together.check().expect("they agree");
+        assert_eq!(together.warnings(), []);
     }
 
     #[test]

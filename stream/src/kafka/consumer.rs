@@ -61,7 +61,9 @@ pub(super) fn subscribe(publisher: &Arc<Publisher>, subscription: Subscription) 
         )));
     }
     let (commits, asked) = std::sync::mpsc::channel();
-    let connection = Connection::new(&config.brokers, format!("consumer of `{group}`"), REFUSAL_PATIENCE);
+    let unreachable = publisher.cluster().unreachable();
+    let client = format!("consumer of `{group}`");
+    let connection = Connection::new(&config.brokers, client, REFUSAL_PATIENCE, unreachable);
     let member = Member {
         topic: subscription.topic,
         group,

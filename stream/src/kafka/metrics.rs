@@ -3,6 +3,8 @@
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 
+use crate::queue::Queue;
+
 /// The counters of one log.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics {
@@ -10,6 +12,8 @@ pub struct Metrics {
     pub(super) holes: Counter,
     /// Jumps over records that were not received and fetched again.
     pub(super) skips: Counter,
+    /// Records that wait for their acknowledgement.
+    pub(super) queue: Queue,
 }
 
 impl Metrics {
@@ -24,6 +28,16 @@ impl Metrics {
             "forebay_kafka_skips",
             "Jumps in the offsets of a partition that the log denied: the records between were fetched again",
             self.skips.clone(),
+        );
+        registry.register(
+            "forebay_kafka_producer_queue_records",
+            "Records handed to the producers that wait for their acknowledgement, of `queue_max_records`",
+            self.queue.records.clone(),
+        );
+        registry.register(
+            "forebay_kafka_producer_queue_bytes",
+            "Bytes of the records that wait for their acknowledgement, of `queue_max_bytes`",
+            self.queue.bytes.clone(),
         );
     }
 }

@@ -20,6 +20,7 @@
 //! never on those that run futures.
 
 mod assignment;
+mod brokers;
 mod client;
 mod cluster;
 mod commits;
@@ -27,6 +28,8 @@ mod config;
 mod consumer;
 mod convert;
 mod describe;
+mod difference;
+mod fixed;
 mod health;
 mod holes;
 mod membership;
@@ -47,6 +50,7 @@ use std::time::Duration;
 use schemas::BoxFuture;
 use schemas::log::{
     Administer, Consumer, LogError, PartitionState, Publish, PublishError, Subscribe, Subscription, TopicSpec,
+    TopicState,
 };
 use schemas::name::{GroupName, TopicName};
 use schemas::record::{Partition, PartitionProgress, Position, Record};
@@ -73,6 +77,17 @@ impl KafkaLog {
         checked.map_err(|found| LogError::of_settings("event_log.kafka", found))?;
         let publisher = Arc::new(Publisher::new(config)?);
         Ok(Self { publisher })
+    }
+
+    /// The same for one who publishes nothing: it needs no right to write.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub fn connect_to_read(config: Config) -> Result<Self, LogError> {
+        Self::connect(Config {
+            reads_only: true,
+            ..config
+        })
     }
 
     /// The log's metrics.
@@ -132,6 +147,11 @@ impl Administer for KafkaLog {
     fn check_topics<'a>(&'a self, topics: &'a [TopicSpec]) -> BoxFuture<'a, Result<(), LogError>> {
         let specs = topics.to_vec();
         Box::pin(self.blocking(move |publisher| publisher.check_topics(&specs, false)))
+    }
+
+    fn compare_topics<'a>(&'a self, topics: &'a [TopicSpec]) -> BoxFuture<'a, Result<Vec<TopicState>, LogError>> {
+        let specs = topics.to_vec();
+        Box::pin(self.blocking(move |publisher| topics::compare(publisher.cluster(), &specs)))
     }
 
     fn progress<'a>(

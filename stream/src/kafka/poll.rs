@@ -301,7 +301,7 @@ mod tests {
             commits: None,
             changes,
         };
-        let connection = Connection::new("127.0.0.1:1", "consumer", Duration::ZERO);
+        let connection = Connection::new("127.0.0.1:1", "consumer", Duration::ZERO, Arc::default());
         let shared = Arc::new(Shared::new(member, publisher, connection));
         // What readers and the owner hold must not keep the owner waiting.
         let _held = Arc::clone(&shared);

@@ -35,11 +35,12 @@ pub(super) struct Publisher {
 
 impl Publisher {
     pub(super) fn new(config: Config) -> Result<Self, LogError> {
+        let metrics = Metrics::default();
         Ok(Self {
-            cluster: Cluster::new(config)?,
+            cluster: Cluster::new(config, metrics.queue.clone())?,
             limits: RwLock::default(),
             health: Health::default(),
-            metrics: Metrics::default(),
+            metrics,
         })
     }
 

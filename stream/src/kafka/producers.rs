@@ -25,6 +25,7 @@ use super::client::{self, Connection};
 use super::config::Config;
 use super::convert;
 use super::properties::creation_error;
+use crate::queue::{Queue, Queued};
 
 /// How many producers there are.
 const PRODUCERS: usize = 3;
@@ -43,6 +44,7 @@ pub(super) struct Producers {
     /// producer.
     bytes: Arc<Semaphore>,
     records: Arc<Semaphore>,
+    queue: Queue,
 }
 
 /// One producer, and whether a new one is being made for it.
@@ -58,7 +60,7 @@ impl ReplaceableProducer {
 }
 
 impl Producers {
-    pub(super) fn new(config: &Config, connection: Arc<Connection>) -> Result<Self, LogError> {
+    pub(super) fn new(config: &Config, connection: Arc<Connection>, queue: Queue) -> Result<Self, LogError> {
         let options = config.producer()?;
         let made = (0..PRODUCERS).map(|_| {
             Ok(ReplaceableProducer {
@@ -74,6 +76,7 @@ impl Producers {
             all,
             bytes: room(config.queue_max_bytes),
             records: room(config.queue_max_records),
+            queue,
         })
     }
 
@@ -91,6 +94,7 @@ impl Producers {
             reply,
             _bytes: Arc::clone(&self.bytes).try_acquire_many_owned(bytes).map_err(full)?,
             _record: Arc::clone(&self.records).try_acquire_owned().map_err(full)?,
+            _queued: self.queue.enter(record.size_bytes()),
         };
         let mut base = BaseRecord::with_opaque_to(topic.as_str(), Box::new(waiting))
             .key(&record.key[..])
@@ -178,6 +182,7 @@ pub(super) struct Waiting {
     reply: oneshot::Sender<Acknowledgement>,
     _bytes: OwnedSemaphorePermit,
     _record: OwnedSemaphorePermit,
+    _queued: Queued,
 }
 
 /// librdkafka's callbacks.

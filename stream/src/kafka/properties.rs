@@ -9,6 +9,7 @@ use rdkafka::error::KafkaError;
 use schemas::log::LogError;
 use schemas::secret::Secret;
 use schemas::setting::Findings;
+use schemas::spec::reference;
 
 /// A file or a folder, or `probe` for the system's own.
 const CA_LOCATION: &str = "ssl.ca.location";
@@ -26,6 +27,10 @@ const FILES: [&str; 5] = [
 pub(super) fn check(properties: &BTreeMap<String, Secret>, found: &mut Findings) {
     for (name, value) in properties {
         let accepted = match value.expose_str() {
+            Some(_) if is_secret(name) && reference::check(value).is_err() => {
+                found.keep_at(&place(name), reference::check(value));
+                continue;
+            }
             Some(value) => ClientConfig::new()
                 .set(name, value)
                 .create_native_config()
@@ -38,8 +43,22 @@ pub(super) fn check(properties: &BTreeMap<String, Secret>, found: &mut Findings)
     check_files(properties, found);
 }
 
+/// Finds what may be meant: passwords that examples write.
+pub(super) fn warn(properties: &BTreeMap<String, Secret>, found: &mut Findings) {
+    for (name, value) in properties.iter().filter(|(name, _)| is_secret(name)) {
+        if let Some(reason) = reference::likely(value) {
+            found.add(place(name), reason);
+        }
+    }
+}
+
+/// Whether a property is a secret, and not only treated as one.
+fn is_secret(name: &str) -> bool {
+    name.ends_with("password") || name.ends_with("secret")
+}
+
 /// The place of a property in the settings of the log.
-fn place(name: &str) -> String {
+pub(super) fn place(name: &str) -> String {
     format!("properties.{name}")
 }
 

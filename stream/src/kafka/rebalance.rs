@@ -83,7 +83,8 @@ impl Events {
         }
         let indices = offsets::indices(partitions);
         if !indices.is_empty() {
-            tracing::info!(topic = %self.shared.topic, partitions = ?indices, "partitions assigned");
+            // Whoever reads says it with the sink.
+            tracing::debug!(topic = %self.shared.topic, partitions = ?indices, "partitions assigned");
         }
         // The owner is notified of an empty assignment, too: then other members have all partitions.
         assigned(&self.shared, &self.consumer(), &indices);
@@ -105,7 +106,7 @@ impl Events {
                 assignment.revoke();
             }
             let partitions: Vec<_> = assignments.iter().map(|s| s.partition.clone()).collect();
-            tracing::info!(topic = %self.shared.topic, partitions = ?partitions.iter().map(|p| p.index).collect::<Vec<_>>(), "partitions revoked");
+            tracing::debug!(topic = %self.shared.topic, partitions = ?partitions.iter().map(|p| p.index).collect::<Vec<_>>(), "partitions revoked");
             let (done, settled) = mpsc::sync_channel(1);
             // If the owner is dropped, so is the value, and that also counts as `done`.
             let revocation = Revocation::new(partitions, move || {
@@ -143,7 +144,12 @@ impl Events {
         }
         if !assignments.is_empty() {
             let lost: Vec<_> = assignments.iter().map(|s| s.partition.clone()).collect();
-            tracing::warn!(topic = %self.shared.topic, partitions = ?lost.iter().map(|p| p.index).collect::<Vec<_>>(), "partitions lost: the group has expelled this member");
+            let partitions: Vec<_> = lost.iter().map(|p| p.index).collect();
+            if self.shared.connection.is_down() {
+                tracing::debug!(topic = %self.shared.topic, ?partitions, "partitions lost: kafka is not reachable");
+            } else {
+                tracing::warn!(topic = %self.shared.topic, ?partitions, "partitions lost: the group has expelled this member");
+            }
             self.shared.notify_owner(Ok(Change::Lost(lost)));
         }
         commits::settle(&self.shared);

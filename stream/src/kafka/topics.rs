@@ -1,4 +1,4 @@
-//! Topics: created as specified, and refused when they differ.
+//! Topics: created as specified, and compared with their specifications.
 
 use std::time::Duration;
 
@@ -8,11 +8,12 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::metadata::MetadataBroker;
 use rdkafka::producer::Producer as _;
 use rdkafka::types::RDKafkaRespErr;
-use schemas::log::{LogError, TopicSpec};
+use schemas::log::{LogError, TopicSpec, TopicState};
 use schemas::name::TopicName;
 
 use super::cluster::Cluster;
 use super::config::FRAMING_BYTES;
+use super::difference;
 use super::properties::creation_error;
 
 /// What to do about a topic that does not exist: only the operator knows which kind it is.
@@ -31,7 +32,7 @@ const LEAST_MAX_MESSAGE_BYTES: u32 = 1_048_588;
 pub(super) struct Shape {
     pub(super) partitions: i32,
     /// The number of replicas of the partition that has the fewest.
-    replicas: i32,
+    pub(super) replicas: i32,
     /// Whether each partition has a leader.
     led: bool,
     /// A broker that answers, for further questions.
@@ -48,7 +49,10 @@ impl Shape {
 /// The message that a topic is missing, and what to do about it.
 pub(super) fn missing(cluster: &Cluster, topic: &TopicName) -> String {
     let brokers = &cluster.config().brokers;
-    format!("topic `{topic}` is missing on kafka at `{brokers}`: {MISSING_HELP}")
+    format!(
+        "topic `{topic}` is missing on kafka at `{brokers}`: {MISSING_HELP}, as in `kafka-topics.sh --bootstrap-server {brokers} \
+         --create --topic {topic} --partitions 12`"
+    )
 }
 
 /// Asks for one topic; returns `None` if it does not exist. Blocks.
@@ -94,18 +98,13 @@ pub(super) fn shape(cluster: &Cluster, topic: &str, timeout: Duration) -> Result
 pub(super) fn check(cluster: &Cluster, topics: &[TopicSpec], make: bool) -> Result<Vec<String>, LogError> {
     let config = cluster.config();
     let timeout = config.request_timeout();
-    let mut shapes = Vec::with_capacity(topics.len());
-    for spec in topics {
-        shapes.push(shape(cluster, spec.name.as_str(), timeout)?);
-    }
+    let mut states = compare(cluster, topics)?;
     let missing: Vec<_> = topics
         .iter()
-        .zip(&shapes)
-        .filter(|(_, shape)| shape.is_none())
+        .zip(&states)
+        .filter(|(_, state)| state.partitions.is_none())
         .map(|(spec, _)| spec)
         .collect();
-    let admin: AdminClient<DefaultClientContext> =
-        config.producer()?.create().map_err(|e| creation_error("client", &e))?;
     if !missing.is_empty() {
         if !make {
             let names: Vec<_> = missing.iter().map(|spec| format!("`{}`", spec.name)).collect();
@@ -115,19 +114,52 @@ pub(super) fn check(cluster: &Cluster, topics: &[TopicSpec], make: bool) -> Resu
                 names.join(", ")
             )));
         }
-        create(&admin, cluster, &missing, timeout)?;
-        for (spec, shape) in topics.iter().zip(&mut shapes) {
-            *shape = Some(appeared(cluster, spec, timeout)?);
+        create(&admin(cluster)?, cluster, &missing, timeout)?;
+        for spec in &missing {
+            appeared(cluster, spec, timeout)?;
         }
+        states = compare(cluster, topics)?;
     }
-    let mut problems = Vec::new();
-    let settings = settings(&admin, cluster, topics, timeout)?;
-    for ((spec, shape), settings) in topics.iter().zip(&shapes).zip(&settings) {
-        if let Some(shape) = shape {
-            compare(spec, *shape, settings.as_ref(), &mut problems);
-        }
+    Ok(states.into_iter().flat_map(|state| state.problems).collect())
+}
+
+/// Returns what each topic is now. Blocks.
+pub(super) fn compare(cluster: &Cluster, topics: &[TopicSpec]) -> Result<Vec<TopicState>, LogError> {
+    let timeout = cluster.config().request_timeout();
+    let mut shapes = Vec::with_capacity(topics.len());
+    for spec in topics {
+        shapes.push(shape(cluster, spec.name.as_str(), timeout)?);
     }
-    Ok(problems)
+    let there: Vec<&TopicSpec> = topics
+        .iter()
+        .zip(&shapes)
+        .filter(|(_, shape)| shape.is_some())
+        .map(|(spec, _)| spec)
+        .collect();
+    let mut settings = if there.is_empty() {
+        Vec::new()
+    } else {
+        settings(&admin(cluster)?, cluster, &there, timeout)?
+    }
+    .into_iter();
+    let state = |(spec, shape): (&TopicSpec, &Option<Shape>)| match shape {
+        None => TopicState {
+            name: spec.name.clone(),
+            partitions: None,
+            problems: Vec::new(),
+            remarks: Vec::new(),
+        },
+        Some(shape) => difference::between(spec, *shape, settings.next().flatten().as_ref()),
+    };
+    Ok(topics.iter().zip(&shapes).map(state).collect())
+}
+
+fn admin(cluster: &Cluster) -> Result<AdminClient<DefaultClientContext>, LogError> {
+    cluster
+        .config()
+        .producer()?
+        .create()
+        .map_err(|e| creation_error("client", &e))
 }
 
 fn create(
@@ -176,6 +208,13 @@ fn create(
             Ok(name) => tracing::info!(topic = %name, "topic created"),
             // Another process was quicker; the caller checks whether it is as specified.
             Err((_, Code::TopicAlreadyExists)) => {}
+            Err((name, Code::InvalidReplicationFactor)) => {
+                let wanted = topics.iter().map(|spec| spec.replication).max().unwrap_or_default();
+                return Err(LogError::Misconfigured(format!(
+                    "topic `{name}` could not be created: {}",
+                    too_many_replicas(wanted, brokers(cluster, timeout))
+                )));
+            }
             Err((name, code)) => {
                 return Err(LogError::Misconfigured(format!(
                     "topic `{name}` could not be created: {code}"
@@ -184,6 +223,24 @@ fn create(
         }
     }
     Ok(())
+}
+
+/// How many brokers the cluster has, if it says so.
+fn brokers(cluster: &Cluster, timeout: Duration) -> Option<usize> {
+    let metadata = cluster.current().client().fetch_metadata(None, timeout).ok()?;
+    Some(metadata.brokers().len()).filter(|brokers| *brokers > 0)
+}
+
+fn too_many_replicas(wanted: i32, brokers: Option<usize>) -> String {
+    match brokers {
+        Some(1) => format!("`event_log.replication` is {wanted} and the cluster has 1 broker: set it to 1"),
+        Some(brokers) => {
+            format!(
+                "`event_log.replication` is {wanted} and the cluster has {brokers} brokers: set it to {brokers} or less"
+            )
+        }
+        None => format!("`event_log.replication` is {wanted}, more than the cluster has brokers: set it lower"),
+    }
 }
 
 /// Waits until every partition of a new topic has a leader.
@@ -204,7 +261,7 @@ fn appeared(cluster: &Cluster, spec: &TopicSpec, timeout: Duration) -> Result<Sh
 fn settings(
     admin: &AdminClient<DefaultClientContext>,
     cluster: &Cluster,
-    topics: &[TopicSpec],
+    topics: &[&TopicSpec],
     timeout: Duration,
 ) -> Result<Vec<Option<ConfigResource>>, LogError> {
     let resources: Vec<_> = topics
@@ -214,7 +271,7 @@ fn settings(
     let options = AdminOptions::new().request_timeout(Some(timeout));
     let described = futures_util::FutureExt::boxed(admin.describe_configs(&resources, &options));
     let described = block_on(described).map_err(|e| cluster.connection().failure("no settings of topics", &e))?;
-    let hidden = |(spec, result): (&TopicSpec, Result<ConfigResource, Code>)| match result {
+    let hidden = |(spec, result): (&&TopicSpec, Result<ConfigResource, Code>)| match result {
         Ok(settings) => Some(settings),
         Err(code) => {
             tracing::warn!(topic = %spec.name, error = %code, "kafka does not show the settings of a topic: its retention and limits are not checked");
@@ -229,55 +286,27 @@ fn block_on<F: std::future::Future>(future: F) -> F::Output {
     tokio::runtime::Handle::current().block_on(future)
 }
 
-fn compare(spec: &TopicSpec, shape: Shape, settings: Option<&ConfigResource>, problems: &mut Vec<String>) {
-    let topic = &spec.name;
-    if shape.partitions != spec.partitions {
-        problems.push(format!(
-            "topic `{topic}` has {} partitions, wanted {}: another count scatters the keys; set `partitions` to what \
-             the topic has, or use another topic",
-            shape.partitions, spec.partitions
-        ));
-    }
-    if shape.replicas < spec.replication {
-        problems.push(format!(
-            "topic `{topic}` has {} replicas, wanted at least {}: reassign its partitions, or set `replication` lower",
-            shape.replicas, spec.replication
-        ));
-    }
-    let Some(settings) = settings else {
-        return;
-    };
-    let text = |name: &str| settings.get(name).and_then(|entry| entry.value.as_deref());
-    let mut at_least = |name: &str, wanted: i128| {
-        if let Some(found) = text(name).and_then(|v| v.parse::<i128>().ok())
-            && found < wanted
-            // -1 is no limit.
-            && found >= 0
-        {
-            problems.push(format!(
-                "topic `{topic}` has `{name}` {found}, wanted at least {wanted}: raise it with `kafka-configs`"
-            ));
+#[cfg(test)]
+mod tests {
+    use super::too_many_replicas;
+
+    #[test]
+    fn more_replicas_than_brokers_name_the_setting_and_its_value() {
+        for (brokers, expected) in [
+            (
+                Some(1),
+                "`event_log.replication` is 3 and the cluster has 1 broker: set it to 1",
+            ),
+            (
+                Some(2),
+                "`event_log.replication` is 3 and the cluster has 2 brokers: set it to 2 or less",
+            ),
+            (
+                None,
+                "`event_log.replication` is 3, more than the cluster has brokers: set it lower",
+            ),
+        ] {
+            assert_eq!(too_many_replicas(3, brokers), expected);
         }
-    };
-    at_least(
-        "retention.ms",
-        i128::try_from(spec.retention.as_millis()).unwrap_or(i128::MAX),
-    );
-    at_least("max.message.bytes", spec.max_record_bytes.into());
-    if spec.replication >= 3 {
-        at_least("min.insync.replicas", 2);
-    }
-    if text("unclean.leader.election.enable") == Some("true") {
-        problems.push(format!(
-            "topic `{topic}` has `unclean.leader.election.enable` true, wanted false: a replica that lacks acknowledged \
-             records could become the leader"
-        ));
-    }
-    if let Some(policy) = text("cleanup.policy")
-        && policy != "delete"
-    {
-        problems.push(format!(
-            "topic `{topic}` has `cleanup.policy` {policy}, wanted delete: compaction removes events that share a key"
-        ));
     }
 }

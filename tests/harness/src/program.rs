@@ -38,7 +38,7 @@ pub async fn dev(folder: &Path, client: &Client, config: &str) -> (Role, String)
     let (port, admin) = (free_port(), free_port());
     let ports = format!("admin: {{ listen: \"127.0.0.1:{admin}\" }}\ningest: {{ listen: \"127.0.0.1:{port}\" }}\n");
     std::fs::write(folder.join("forebay.yaml"), format!("{config}{ports}")).expect("written");
-    let mut role = Role::start(&["dev", "--config", "forebay.yaml"], folder, "dev", admin);
+    let mut role = Role::start(&["dev", "--verbose", "--config", "forebay.yaml"], folder, "dev", admin);
     role.ready(client).await;
     (role, format!("http://127.0.0.1:{port}"))
 }

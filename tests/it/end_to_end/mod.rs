@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::exposition;
 use harness::deliveries::{Receiver, SECRET};
 use harness::free_port;
 use harness::program::{Role, run, stderr};
@@ -320,6 +321,10 @@ async fn nothing_is_lost_doubled_or_invented_when_the_processor_is_killed() {
         ingest.metric(&client, "forebay_ingest_refused_total").await >= 150.0,
         "forgeries are counted"
     );
+    for role in [&ingest, &process] {
+        let metrics = client.get(&format!("{}/metrics", role.admin)).await;
+        exposition::assert_strict(&metrics.expect("the admin port answers").1);
+    }
 
     ends_cleanly(ingest, "ingest").await;
     ends_cleanly(process, "process").await;

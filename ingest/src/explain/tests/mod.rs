@@ -36,6 +36,7 @@ fn source(scheme: Scheme, secrets: &[&str]) -> Source {
         url_secrets: Vec::new(),
         verify_token: None,
         utc_offset_minutes: None,
+        base_path: String::new(),
         max_body_bytes: 1024,
     }
 }

@@ -98,6 +98,9 @@ fn map<'a>(webhook: &Webhook<'a, '_>) -> Result<Normalized<'a>, Unmapped<'a>> {
         }
         return Err(Unmapped::because("no event name"));
     };
+    if !body.data.is_there() {
+        return Err(Unmapped::because("no `data`").of(Some(event)));
+    }
     let alone = body.data.is_object();
     let each = |data: Json<'a>| {
         let entity: Entity<'a> = data.read();

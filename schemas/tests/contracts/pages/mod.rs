@@ -5,6 +5,8 @@ mod fields;
 mod identity;
 mod senders;
 mod snippets;
+mod tables;
+mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -33,6 +35,7 @@ fn pages() -> BTreeMap<String, String> {
     pages.insert("dead-letters.md".to_owned(), dead_letters());
     pages.insert("platforms.md".to_owned(), platforms(&senders));
     pages.insert("identity.md".to_owned(), identity::page());
+    pages.insert("tables.md".to_owned(), tables::page());
     pages
 }
 
@@ -96,13 +99,15 @@ fn type_page(data_type: &DataType, senders: &Senders) -> String {
     out.push_str(
         "\nThe platform's own JSON is under `data.raw`, byte for byte (`data.raw_base64` where it is not JSON).\n",
     );
+    out.push('\n');
+    out.push_str(&views::section(data_type, &own));
     out.push_str("\n## Sent by\n\n");
     out.push_str(&sent_by(name, senders));
     write!(out, "\n## Example\n\n{}", block("json", &format!("{example:#}"))).expect("text");
     write!(
         out,
         "\n## SQL\n\n{}",
-        block("sql", &snippets::sql(name, data_type.member, &own, &day(&example)))
+        block("sql", &snippets::sql(name, &own, &day(&example)))
     )
     .expect("text");
     write!(
@@ -138,6 +143,7 @@ fn index(senders: &Senders) -> String {
          - [envelope.md](envelope.md): what every event has, and the headers of its record\n\
          - [platforms.md](platforms.md): which platform's event becomes which type\n\
          - [identity.md](identity.md): which members make an event's id, on every platform\n\
+         - [tables.md](tables.md): the tables and views in the database\n\
          - [own-types.md](own-types.md): types that senders name themselves\n\
          - [dead-letters.md](dead-letters.md): deliveries given up\n\n\
          | type | meaning | platforms |\n|---|---|---|\n"
@@ -172,6 +178,10 @@ fn envelope() -> String {
     let (envelope, headers) = (contract("envelope"), contract("event.headers"));
     format!(
         "{GENERATED}# The envelope\n\n{}\n\nJSON Schema: [envelope.v1.json](../json/envelope.v1.json). Readers ignore members that they do not know.\n\n{}\n\
+         Where `idtime` is `received`, a redelivery has another id, which differs in its first 48 bits alone. The tables hold such repeats within ten minutes \
+         (`receipt_window_seconds`) as one row; endpoints and readers of the topic see both.\n\n\
+         The value of a record may have line breaks, because the platform's own JSON is kept byte for byte: read records with a client, not by lines. \
+         `forebay tail --output json` prints one line for each; with kcat, put a separator of your own between the records (`-f '%s\\x1e'`) or parse them with `jq -c .`.\n\n\
          ## Headers of the record\n\n{} All are text in UTF-8. JSON Schema: [event.headers.v1.json](../json/event.headers.v1.json).\n\n{}",
         envelope["description"].as_str().expect("a description"),
         table(&fields::of(&envelope, &envelope)),

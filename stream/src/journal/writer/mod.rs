@@ -23,6 +23,7 @@ use super::open;
 use super::progress::GroupId;
 use super::retention::{self, Bounds};
 use super::shared::Shared;
+use crate::queue::Queued;
 
 /// Bounds of one transaction: beyond them a commit would keep its publishers waiting too long.
 const GROUP_RECORDS: usize = 1024;
@@ -69,7 +70,7 @@ pub(super) struct Append {
     /// Receives the position, or why the record was not written.
     pub(super) reply: oneshot::Sender<Result<Position, String>>,
     /// Its bytes of the queue's bound: released when it is written or refused, not when its publisher stops waiting.
-    pub(super) room: OwnedSemaphorePermit,
+    pub(super) room: (OwnedSemaphorePermit, Queued),
 }
 
 /// The task that writes, and its state.
@@ -108,6 +109,8 @@ impl Writer {
         };
         let used_bytes = loaded.await.map_err(|e| shared.read_error(&e))?;
         let keeper = open::connect_reader(shared.path()).await?;
+        shared.metrics.limit_bytes.set(config.max_bytes);
+        shared.metrics.used_bytes.set(used_bytes);
         Ok(Self {
             shared,
             connection: Some(connection),

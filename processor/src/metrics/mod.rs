@@ -1,5 +1,7 @@
 //! The metrics of the workers. One set for all workers of a process; the sink is a label.
 
+mod sink;
+
 use std::sync::Arc;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -8,16 +10,23 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
-use schemas::name::{RuleName, SinkName};
+use schemas::name::{RuleName, SinkName, TopicName};
 use schemas::record::Partition;
 
-use crate::canary_ages::CanaryAges;
-use crate::status::Status;
+use crate::observed::Observed;
+use crate::shared::Shared;
+pub(crate) use sink::SinkMetrics;
+use sink::{ChangeLabel, TargetLabel};
+
+/// Seconds from receipt to delivery: from what is healthy to what retries and outages make of it.
+const AGES: [f64; 14] = [
+    0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 1_800.0, 21_600.0,
+];
 
 /// The counters and gauges of all workers.
 #[derive(Debug, Clone)]
 pub struct Metrics {
-    canary_ages: CanaryAges,
+    observed: Observed,
     events: Family<SinkLabel, Counter>,
     deliveries: Family<OutcomeLabel, Counter>,
     attempts: Family<SinkLabel, Counter>,
@@ -25,6 +34,9 @@ pub struct Metrics {
     unavailable: Family<SinkLabel, Counter>,
     not_tried: Family<SinkLabel, Counter>,
     dead_letters: Family<SinkLabel, Counter>,
+    target_dead_letters: Family<TargetLabel, Counter>,
+    rebalances: Family<ChangeLabel, Counter>,
+    delivery_age: Family<SinkLabel, Histogram, fn() -> Histogram>,
     undecodable: Family<SinkLabel, Counter>,
     rule_matches: Family<RuleLabel, Counter>,
     rule_absent: Family<RuleLabel, Counter>,
@@ -60,28 +72,6 @@ struct PartitionLabel {
     partition: i32,
 }
 
-/// The metrics of one sink, looked up once.
-#[derive(Debug, Clone)]
-pub(crate) struct SinkMetrics {
-    pub(crate) events: Counter,
-    pub(crate) delivered: Counter,
-    pub(crate) rejected: Counter,
-    pub(crate) exhausted: Counter,
-    pub(crate) attempts: Counter,
-    /// Failed attempts that are repeated.
-    pub(crate) retries: Counter,
-    /// Whole batches that failed because the sink was unavailable.
-    pub(crate) unavailable: Counter,
-    /// Deliveries not tried because this process lacked a resource.
-    pub(crate) not_tried: Counter,
-    pub(crate) dead_letters: Counter,
-    pub(crate) undecodable: Counter,
-    pub(crate) batch_seconds: Histogram,
-    pub(crate) progress_time: Gauge,
-    pub(crate) lag_failures: Counter,
-    pub(crate) canaries: Counter,
-}
-
 /// The metrics of one rule at one sink, looked up once.
 #[derive(Debug, Clone)]
 pub(crate) struct RuleMetrics {
@@ -94,11 +84,29 @@ impl Metrics {
     /// Makes the metrics and registers them.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self::new();
-        registry.register_collector(Box::new(metrics.canary_ages.clone()));
+        registry.register_collector(Box::new(metrics.observed.clone()));
         metrics.register_deliveries(registry);
         metrics.register_rules(registry);
         metrics.register_progress(registry);
         metrics
+    }
+
+    /// Registers the metrics with one series of each that is counted, for the reference page: which there are, and which labels
+    /// they have.
+    pub fn example(registry: &mut Registry) {
+        let name = "example".to_owned();
+        let (Ok(sink), Ok(rule), Ok(topic)) = (
+            SinkName::new(name.clone()),
+            RuleName::new(name.clone()),
+            TopicName::new(name),
+        ) else {
+            unreachable!("a literal is a valid name")
+        };
+        let (metrics, partition) = (Self::register(registry), Partition { topic, index: 0 });
+        metrics.sink(&sink, 1).dead_letter(None);
+        metrics.rule(&sink, &rule);
+        metrics.lag(&sink, &partition, Some(0));
+        metrics.in_flight(&sink, &partition);
     }
 
     fn new() -> Self {
@@ -108,7 +116,7 @@ impl Metrics {
             ])
         };
         Self {
-            canary_ages: CanaryAges::default(),
+            observed: Observed::default(),
             events: Family::default(),
             deliveries: Family::default(),
             attempts: Family::default(),
@@ -116,6 +124,9 @@ impl Metrics {
             unavailable: Family::default(),
             not_tried: Family::default(),
             dead_letters: Family::default(),
+            target_dead_letters: Family::default(),
+            rebalances: Family::default(),
+            delivery_age: Family::new_with_constructor(|| Histogram::new(AGES)),
             undecodable: Family::default(),
             rule_matches: Family::default(),
             rule_absent: Family::default(),
@@ -160,6 +171,16 @@ impl Metrics {
             "forebay_processor_dead_letters",
             "Dead letters written",
             self.dead_letters.clone(),
+        );
+        registry.register(
+            "forebay_processor_target_dead_letters",
+            "Dead letters written, by endpoint or topic; target `(other)` counts those beyond `metrics_targets_max`",
+            self.target_dead_letters.clone(),
+        );
+        registry.register(
+            "forebay_processor_delivery_age_seconds",
+            "Time from the receipt of an event to its delivery, retries included",
+            self.delivery_age.clone(),
         );
         registry.register(
             "forebay_processor_undecodable",
@@ -217,11 +238,16 @@ impl Metrics {
             "Canary records seen",
             self.canaries.clone(),
         );
+        registry.register(
+            "forebay_processor_rebalances",
+            "Changes of the partitions that the group assigns to this process: assigned, revoked, or lost without notice",
+            self.rebalances.clone(),
+        );
     }
 
-    /// Exports the age of the newest canary that this worker has seen.
-    pub(crate) fn watch(&self, sink: &SinkName, status: &Arc<Status>) {
-        self.canary_ages.watch(sink, status);
+    /// Exports the state of this worker.
+    pub(crate) fn watch(&self, worker: &Arc<Shared>) {
+        self.observed.watch(worker);
     }
 
     pub(crate) fn rule(&self, sink: &SinkName, rule: &RuleName) -> RuleMetrics {
@@ -233,33 +259,6 @@ impl Metrics {
             matches: self.rule_matches.get_or_create(&label).clone(),
             absent: self.rule_absent.get_or_create(&label).clone(),
             errors: self.rule_errors.get_or_create(&label).clone(),
-        }
-    }
-
-    pub(crate) fn sink(&self, sink: &SinkName) -> SinkMetrics {
-        let label = SinkLabel { sink: sink.to_string() };
-        let outcome = |outcome| {
-            let label = OutcomeLabel {
-                sink: sink.to_string(),
-                outcome,
-            };
-            self.deliveries.get_or_create(&label).clone()
-        };
-        SinkMetrics {
-            events: self.events.get_or_create(&label).clone(),
-            delivered: outcome("delivered"),
-            rejected: outcome("rejected"),
-            exhausted: outcome("exhausted"),
-            attempts: self.attempts.get_or_create(&label).clone(),
-            retries: self.retries.get_or_create(&label).clone(),
-            unavailable: self.unavailable.get_or_create(&label).clone(),
-            not_tried: self.not_tried.get_or_create(&label).clone(),
-            dead_letters: self.dead_letters.get_or_create(&label).clone(),
-            undecodable: self.undecodable.get_or_create(&label).clone(),
-            batch_seconds: self.batch_seconds.get_or_create(&label).clone(),
-            progress_time: self.progress_time.get_or_create(&label).clone(),
-            lag_failures: self.lag_failures.get_or_create(&label).clone(),
-            canaries: self.canaries.get_or_create(&label).clone(),
         }
     }
 

@@ -13,6 +13,8 @@ use super::condition::Condition;
 use super::fault::Fault;
 use super::{Destination, Problem, Rule};
 
+mod doubtful;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -31,12 +33,18 @@ struct RuleText {
 /// makes that independent of the caller's.
 pub(super) const STACK_BYTES: usize = 32 << 20;
 
+/// Rules that can be used, and the warnings about them.
+pub(super) struct Checked {
+    pub(super) rules: Vec<Rule>,
+    pub(super) warnings: Vec<Problem>,
+}
+
 pub(super) fn parse(
     text: &str,
     file: &str,
     destinations: &(dyn Destinations + Sync),
     env: &Arc<Env>,
-) -> Result<Vec<Rule>, Vec<Problem>> {
+) -> Result<Checked, Vec<Problem>> {
     let whole_file = |reason: String| Problem {
         file: file.to_owned(),
         line: None,
@@ -90,7 +98,7 @@ fn check_in_thread(
     destinations: &(dyn Destinations + Sync),
     env: &Arc<Env>,
     whole_file: &dyn Fn(String) -> Problem,
-) -> Result<Vec<Rule>, Vec<Problem>> {
+) -> Result<Checked, Vec<Problem>> {
     std::thread::scope(|scope| {
         let check = || check(parsed, document, text, file, destinations, env);
         let thread = std::thread::Builder::new()
@@ -115,25 +123,16 @@ fn check(
     file: &str,
     destinations: &(dyn Destinations + Sync),
     env: &Arc<Env>,
-) -> Result<Vec<Rule>, Vec<Problem>> {
+) -> Result<Checked, Vec<Problem>> {
     let mut problems = Vec::new();
+    let mut warnings = doubtful::of_file(&parsed.rules, document, file);
     let mut rules = Vec::new();
     let mut names = HashSet::new();
     for (index, rule) in parsed.rules.iter().enumerate() {
         let before = problems.len();
-        let start = |key: &str| {
-            let place = document.place(&format!("rules[{index}].{key}"));
-            place.map_or((1, 1), |Place { line, column }| (line, column))
-        };
-        let mut problem = |(line, column): (u64, u64), reason: String| {
-            problems.push(Problem {
-                file: file.to_owned(),
-                line: Some(line),
-                column: Some(column),
-                rule: Some(rule.name.clone()),
-                reason,
-            });
-        };
+        let start = |key: &str| start(document, index, key);
+        let of_rule = |place: (u64, u64), reason: String| Problem::of_rule(file, &rule.name, place, reason);
+        let mut problem = |place: (u64, u64), reason: String| problems.push(of_rule(place, reason));
         let name = RuleName::new(rule.name.clone());
         if let Err(error) = &name {
             problem(start("name"), error.to_string());
@@ -144,12 +143,20 @@ fn check(
                 "there is another rule of this name above: rename one".to_owned(),
             );
         }
-        let condition = Condition::compile(&rule.when, env);
-        if let Err(faults) = &condition {
-            for Fault { at, reason } in faults {
-                problem(place(text, &rule.when, start("when"), *at), reason.clone());
+        let condition = match Condition::compile(&rule.when, env) {
+            Ok((condition, doubts)) => {
+                let at = |at| place(text, &rule.when, start("when"), at);
+                let doubts = doubts.into_iter();
+                warnings.extend(doubts.map(|doubt| of_rule(at(doubt.at), doubt.reason)));
+                Some(condition)
             }
-        }
+            Err(faults) => {
+                for Fault { at, reason } in faults {
+                    problem(place(text, &rule.when, start("when"), at), reason);
+                }
+                None
+            }
+        };
         let to_is_read = format!("rules[{index}].to");
         let to_is_read = !document.taken_out().iter().any(|taken| taken.starts_with(&to_is_read));
         if rule.to.is_empty() && to_is_read {
@@ -165,11 +172,15 @@ fn check(
                 Err(reason) => problem(start(&format!("to[{number}]")), reason),
             }
         }
-        if let (Ok(name), Ok(condition), true) = (name, condition, problems.len() == before) {
+        if let (Ok(name), Some(condition), true) = (name, condition, problems.len() == before) {
             rules.push(Rule { name, to, condition });
         }
     }
-    if problems.is_empty() { Ok(rules) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(Checked { rules, warnings })
+    } else {
+        Err(problems)
+    }
 }
 
 fn destination(written: &str, destinations: &(dyn Destinations + Sync)) -> Result<Destination, String> {
@@ -194,6 +205,12 @@ fn destination(written: &str, destinations: &(dyn Destinations + Sync)) -> Resul
         sink: sink.clone(),
         argument: argument.map(str::to_owned),
     })
+}
+
+/// Returns where a key of a rule is written.
+fn start(document: &Document, rule: usize, key: &str) -> (u64, u64) {
+    let place = document.place(&format!("rules[{rule}].{key}"));
+    place.map_or((1, 1), |Place { line, column }| (line, column))
 }
 
 /// Returns the position in the file of the character `at` of an expression that begins at `start`; its start where YAML's folding and

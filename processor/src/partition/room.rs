@@ -1,0 +1,67 @@
+//! Makes room in a window that is full of deliveries that wait for their next attempt.
+//!
+//! The waits of a schedule may reach hours, and what waits stays in the window, from which healthy targets get theirs, too.
+//! So a full window shortens the schedule: what has waited for [`PATIENCE`] is given up, oldest first, a few at a time, and
+//! reading goes on. While there is room, every delivery has its whole schedule.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::PartitionTask;
+use crate::error::WorkerError;
+
+/// How long a delivery may wait in a full window, from when its record was read. An outage of that length costs no dead
+/// letter, however much is sent meanwhile.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// How many parts of the window are given up at once.
+const PARTS: usize = 8;
+
+impl PartitionTask {
+    /// Whether another record may be read.
+    pub(super) fn room(&self) -> bool {
+        self.flight.records() < self.shared.config.window_records
+            && self.flight.bytes() < self.shared.config.window_bytes
+    }
+
+    /// Gives up what has waited for long, if there is no room. Returns an error if the valve is tripped by that.
+    pub(super) fn make_room(&mut self, now: Instant) -> Result<(), WorkerError> {
+        // One step at a time: what was given up before makes room once it is written.
+        let full = !self.room() && !self.flight.has_letters();
+        let Some(read_by) = now.checked_sub(PATIENCE).filter(|_| full) else {
+            return Ok(());
+        };
+        let most = (self.shared.config.window_records / PARTS).max(1);
+        let lacking = std::mem::take(&mut self.lacking);
+        // What was not tried for lack of a resource is charged to no target.
+        let waiting = self
+            .flight
+            .take_waiting(now, read_by, most, |id| !lacking.contains(&id));
+        self.lacking = lacking;
+        let records = self.flight.records();
+        for (id, delivery) in waiting {
+            let attempts = delivery.attempt.saturating_sub(1);
+            let last = self.shared.troubles.reason(&delivery.target).unwrap_or_default();
+            let reason = format!(
+                "given up early, after {attempts} attempts, because {records} records of its partition wait and fill the \
+                 window: {last}"
+            );
+            self.note(true, &reason)?;
+            self.shared.metrics.exhausted.inc();
+            self.give_up(id, delivery, reason, attempts, now);
+        }
+        Ok(())
+    }
+
+    /// Returns when the next delivery will have waited for too long; `None` while there is room, or will be.
+    pub(super) fn room_due(&self) -> Option<Instant> {
+        if self.room() || self.flight.has_letters() {
+            return None;
+        }
+        let read = self
+            .flight
+            .oldest_waiting(Instant::now(), |id| !self.lacking.contains(&id))?;
+        Some(read + PATIENCE)
+    }
+}

@@ -1,0 +1,200 @@
+//! What a worker logs of its troubles: for all its partitions together, a line when one begins, one a minute while it lasts,
+//! and one when it is over.
+
+use std::time::Duration;
+
+use schemas::name::SinkName;
+use schemas::outage::{Line, Outages};
+use schemas::record::{Offset, Partition};
+use schemas::sink::{Delivery, Target};
+use schemas::throttle::LogThrottle;
+use schemas::time::Timestamp;
+use tokio::time::Instant;
+
+/// What can be wrong with a worker as a whole. The troubles of single targets are kept by target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Trouble {
+    /// The sink accepts nothing.
+    Sink,
+    /// The event log cannot be read.
+    Log,
+    /// Dead letters cannot be written.
+    Letters,
+    /// Progress cannot be stored.
+    Progress,
+    /// Progress does not become durable.
+    Commit,
+    /// This process lacks a resource.
+    Lack,
+}
+
+impl Trouble {
+    fn begins(self) -> &'static str {
+        match self {
+            Self::Sink => "sink unavailable, trying until it is back",
+            Self::Log => "event log unavailable, trying until it is back",
+            Self::Letters => "dead letter not written, trying until it is; progress waits",
+            Self::Progress => "progress not stored, trying again until it is",
+            Self::Commit => "deliveries wait until progress is durable",
+            Self::Lack => {
+                "deliveries wait for a resource that this process lacks; they are postponed and lose no attempt"
+            }
+        }
+    }
+
+    fn lasts(self) -> &'static str {
+        match self {
+            Self::Sink => "sink still unavailable",
+            Self::Log => "event log still unavailable",
+            Self::Letters => "dead letters are still not written; progress waits",
+            Self::Progress => "progress is still not stored",
+            Self::Commit => "deliveries still wait until progress is durable",
+            Self::Lack => "deliveries still wait for a resource that this process lacks",
+        }
+    }
+
+    fn ends(self) -> &'static str {
+        match self {
+            Self::Sink => "sink is back",
+            Self::Log => "event log is back",
+            Self::Letters => "dead letters are written again",
+            Self::Progress => "progress is stored again",
+            Self::Commit => "progress becomes durable again",
+            Self::Lack => "nothing is lacking any more: all deliveries that had to wait were tried",
+        }
+    }
+
+    /// Whether it needs someone, rather than time.
+    fn is_grave(self) -> bool {
+        matches!(self, Self::Letters | Self::Lack)
+    }
+}
+
+/// The troubles of one worker.
+#[derive(Debug)]
+pub(crate) struct Troubles {
+    sink: SinkName,
+    whole: Outages<Trouble>,
+    targets: Outages<Target>,
+    /// Targets with dead letters. They have no end, only counts.
+    given_up: Outages<Target>,
+    not_events: LogThrottle,
+}
+
+impl Troubles {
+    pub(crate) fn new(sink: SinkName) -> Self {
+        Self {
+            sink,
+            whole: Outages::default(),
+            targets: Outages::default(),
+            given_up: Outages::default(),
+            not_events: LogThrottle::new(Duration::from_mins(1)),
+        }
+    }
+
+    /// Notes that any partition has met a trouble.
+    pub(crate) fn met(&self, trouble: Trouble, reason: &str) {
+        if let Some(line) = self.whole.failed(&trouble, reason, now()) {
+            self.tell(trouble, &line);
+        }
+    }
+
+    /// Notes that any partition no longer meets it.
+    pub(crate) fn over(&self, trouble: Trouble) {
+        if let Some(Line { seconds, failures, .. }) = self.whole.over(&trouble, now()) {
+            tracing::info!(sink = %self.sink, seconds, failures, "{}", trouble.ends());
+        }
+    }
+
+    /// Logs what lasts and had no line for a minute. Called every second or so.
+    pub(crate) fn tell_lasting(&self) {
+        for (trouble, line) in self.whole.lasting(now()) {
+            self.tell(trouble, &line);
+        }
+    }
+
+    /// Forgets what only partitions can find to be over, because none is left.
+    pub(crate) fn no_partition(&self) {
+        self.whole.abandon(|trouble| *trouble != Trouble::Log);
+    }
+
+    fn tell(&self, trouble: Trouble, line: &Line) {
+        let Line {
+            begins,
+            seconds,
+            failures,
+            reason,
+            ..
+        } = line;
+        let text = if *begins { trouble.begins() } else { trouble.lasts() };
+        if trouble.is_grave() {
+            tracing::error!(sink = %self.sink, error = reason, seconds, failures, "{text}");
+        } else {
+            tracing::warn!(sink = %self.sink, error = reason, seconds, failures, "{text}");
+        }
+    }
+
+    /// Notes that a delivery failed and is tried again after `wait`: a warning at most once a minute for each target, the
+    /// rest at debug level.
+    pub(crate) fn delivery_failed(&self, delivery: &Delivery, reason: &str, wait: Duration) {
+        let (sink, delivery_target) = (&self.sink, &delivery.target);
+        let (event_id, attempt) = (delivery.event.id(), delivery.attempt);
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        match self.targets.failed(delivery_target, reason, now()) {
+            Some(Line { begins: true, .. }) => {
+                tracing::warn!(%sink, %delivery_target, %event_id, attempt, error = reason, wait_ms,
+                    "delivery failed, trying again; further failures of this target are counted, and logged once a minute");
+            }
+            Some(Line { seconds, failures, .. }) => {
+                tracing::warn!(%sink, %delivery_target, %event_id, attempt, error = reason, wait_ms, seconds, failures,
+                    "deliveries to this target still fail");
+            }
+            None => {
+                tracing::debug!(%sink, %delivery_target, %event_id, attempt, error = reason, wait_ms,
+                    "delivery failed, trying again");
+            }
+        }
+    }
+
+    /// Notes that a target has taken a delivery.
+    pub(crate) fn delivered(&self, target: &Target) {
+        if let Some(Line { seconds, failures, .. }) = self.targets.over(target, now()) {
+            tracing::info!(sink = %self.sink, delivery_target = %target, seconds, failures, "target takes deliveries again");
+        }
+    }
+
+    /// Returns why the last delivery to a target failed, while it fails.
+    pub(crate) fn reason(&self, target: &Target) -> Option<String> {
+        self.targets.reason(target)
+    }
+
+    /// Notes that a delivery becomes a dead letter: a warning at most once a minute for each target, with the number of
+    /// those in between.
+    pub(crate) fn given_up(&self, delivery: &Delivery, partition: &Partition, reason: &str, attempts: u32) {
+        let (sink, delivery_target) = (&self.sink, &delivery.target);
+        let (event_id, offset) = (delivery.event.id(), delivery.record.offset.0);
+        match self.given_up.failed(delivery_target, reason, now()) {
+            Some(Line { held_back, .. }) => {
+                tracing::warn!(%sink, %event_id, %delivery_target, %partition, offset, attempt = attempts, error = reason,
+                    held_back, "delivery given up: dead letter");
+            }
+            None => {
+                tracing::debug!(%sink, %event_id, %delivery_target, %partition, offset, attempt = attempts, error = reason,
+                    "delivery given up: dead letter");
+            }
+        }
+    }
+
+    /// Notes that a record is no event: a warning at most once a minute.
+    pub(crate) fn not_an_event(&self, partition: &Partition, offset: Offset, reason: &str) {
+        if let Some(held_back) = self.not_events.allow(Timestamp::now()) {
+            tracing::warn!(sink = %self.sink, %partition, offset = offset.0, error = reason, held_back,
+                "record is not an event: dead letter");
+        }
+    }
+}
+
+fn now() -> std::time::Instant {
+    // The clock of the runtime, which tests can stop.
+    Instant::now().into_std()
+}

@@ -1,0 +1,66 @@
+//! Which functions there are, and regular expressions.
+
+use std::sync::Arc;
+
+use cel::common::ast::{Expr, IdedExpr, LiteralValue};
+use cel::{Context, Env, ExecutionError};
+
+/// Returns what is wrong with a call: that there is no such function, or that its regular expression is not one.
+pub(super) fn fault(env: &Arc<Env>, name: &str, arguments: &[IdedExpr], optional: bool) -> Option<String> {
+    if !is_known(env, name, optional) {
+        let way_out = match name {
+            "not" => ": write `!` for `not`",
+            "and" => ": write `&&` for `and`",
+            "or" if !optional => ": write `||` for `or`",
+            _ => "",
+        };
+        let count = count(arguments.len());
+        return Some(format!("there is no function `{name}` with {count} in CEL{way_out}"));
+    }
+    (name == "matches").then(|| pattern(env, arguments.last())).flatten()
+}
+
+/// Asks the library itself, by calling the function with wrong arguments: a known one reports its arguments.
+fn is_known(env: &Arc<Env>, name: &str, optional: bool) -> bool {
+    let is_operator = |c: char| !c.is_ascii_alphanumeric();
+    if name.starts_with(is_operator) {
+        return true;
+    }
+    let known = |call: &str| {
+        let Ok(program) = env.compile(call) else {
+            return false;
+        };
+        let result = program.execute(&Context::with_env(Arc::clone(env)));
+        !matches!(result, Err(ExecutionError::UndeclaredReference(_)))
+    };
+    if optional {
+        known(&format!("optional.{name}()"))
+    } else {
+        known(&format!("{name}()")) || known(&format!("null.{name}()"))
+    }
+}
+
+/// Checks a regular expression, which must be a literal: one from an event would be compiled per event, and the
+/// sender could choose it.
+fn pattern(env: &Arc<Env>, pattern: Option<&IdedExpr>) -> Option<String> {
+    let Some(Expr::Literal(LiteralValue::String(pattern))) = pattern.map(|p| &p.expr) else {
+        return Some("`matches` takes a regular expression in quotes, and nothing computed".to_owned());
+    };
+    let mut context = Context::with_env(Arc::clone(env));
+    context.add_variable_from_value("pattern", pattern.inner().to_owned());
+    let result = env.compile("''.matches(pattern)").map(|p| p.execute(&context));
+    let Ok(Err(error)) = result else {
+        return None;
+    };
+    let reason = error.to_string();
+    let reason = reason.lines().last().unwrap_or_default().trim();
+    Some(format!("`{}` is not a regular expression: {reason}", pattern.inner()))
+}
+
+fn count(count: usize) -> String {
+    match count {
+        0 => "no argument".to_owned(),
+        1 => "1 argument".to_owned(),
+        n => format!("{n} arguments"),
+    }
+}

@@ -1,0 +1,86 @@
+//! Which known name was probably meant.
+
+use std::cmp::Reverse;
+
+/// Returns the known name that `name` was probably meant to be: the nearest one, if few letters differ.
+pub(super) fn near<'k>(known: impl IntoIterator<Item = &'k str>, name: &str) -> Option<&'k str> {
+    let name = name.to_lowercase();
+    let (found, distance) = known
+        .into_iter()
+        .map(|candidate| (candidate, distance(candidate, &name)))
+        .min_by_key(|(_, distance)| *distance)?;
+    let allowed = (found.chars().count() / 3).clamp(1, 2);
+    (distance <= allowed).then_some(found)
+}
+
+/// Ends a message about a name that does not exist with those that do: what was probably meant first, the others in
+/// their order.
+pub(super) fn suggestion(known: &[&str], name: &str) -> String {
+    let near = near(known.iter().copied(), name);
+    let mut listed = known.to_vec();
+    // Stable: the others keep their order.
+    listed.sort_by_key(|candidate| Reverse(Some(*candidate) == near));
+    let listed = listed.join(", ");
+    match near {
+        Some(near) => format!("did you mean `{near}`? There are {listed}"),
+        None => format!("there are {listed}"),
+    }
+}
+
+/// Joins alternatives for a sentence: `a, b or c`.
+pub(super) fn either(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [front @ .., last] => format!("{} or {last}", front.join(", ")),
+    }
+}
+
+/// Returns how many characters must be inserted, deleted or replaced to turn one into the other.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, a) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in b.chars().enumerate() {
+            let replaced = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_are_those_of_levenshtein() {
+        for (a, b, expected) in [
+            ("", "", 0),
+            ("type", "", 4),
+            ("type", "typ", 1),
+            ("kitten", "sitting", 3),
+        ] {
+            assert_eq!((distance(a, b), distance(b, a)), (expected, expected), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn what_was_meant_comes_first_and_the_others_keep_their_order() {
+        let known = ["type", "id", "time"];
+        assert_eq!(
+            suggestion(&known, "tine"),
+            "did you mean `time`? There are time, type, id"
+        );
+        assert_eq!(
+            suggestion(&known, "Type"),
+            "did you mean `type`? There are type, id, time"
+        );
+        assert_eq!(suggestion(&known, "colour"), "there are type, id, time");
+        assert_eq!(near(["message", "ticket"], "tickets"), Some("ticket"));
+        assert_eq!(near(["message", "ticket"], "push"), None);
+        assert_eq!(either(&["a", "b", "c"]), "a, b or c");
+    }
+}

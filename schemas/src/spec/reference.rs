@@ -1,0 +1,191 @@
+//! Secrets that are none: references to variables in a spelling that is not replaced, and what examples write in their place.
+
+use crate::secret::Secret;
+use crate::setting::Findings;
+
+/// Refuses a secret that is `$NAME`, `$(NAME)`, `%NAME%` or `{{ name }}`: a reference that nothing has replaced. Returns the
+/// reason, as the rest of a sentence; it holds the text only where that is such a reference.
+///
+/// Lower-case names after a bare `$` are only [warned of](likely): a random secret could be such a text.
+pub fn check(secret: &Secret) -> Result<(), String> {
+    let Some(text) = secret.expose_str() else {
+        return Ok(());
+    };
+    let (sign, name) = if let Some(name) = text.strip_prefix("$(").and_then(|rest| rest.strip_suffix(')')) {
+        ("`$(`", name.trim())
+    } else if let Some(name) = text.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")) {
+        // What a template engine would have replaced: `{{ .Values.secret }}`, `{{ env "SECRET" }}`.
+        let reason = "is a template that nothing has replaced (`{{ … }}`): write ${NAME} without quotes, and set the environment \
+                      variable NAME";
+        return Err(if is_name(name.trim()) {
+            replaced(name.trim(), "`{{`")
+        } else {
+            reason.to_owned()
+        });
+    } else if let Some(name) = text.strip_prefix('%').and_then(|rest| rest.strip_suffix('%')) {
+        ("`%`", name)
+    } else if let Some(name) = text
+        .strip_prefix('$')
+        .filter(|name| !name.bytes().any(|b| b.is_ascii_lowercase()))
+    {
+        ("`$`", name)
+    } else {
+        return Ok(());
+    };
+    if is_name(name) {
+        Err(replaced(name, sign))
+    } else {
+        Ok(())
+    }
+}
+
+fn replaced(name: &str, sign: &str) -> String {
+    format!(
+        "begins with {sign}, which is not replaced: write ${{{name}}} without quotes, and set the environment variable {name}; if \
+         the secret really is this text, choose another one"
+    )
+}
+
+/// Says what makes it likely that a secret is none: it is `$name`, or what examples write in the place of one. Never holds
+/// the text.
+pub fn likely(secret: &Secret) -> Option<String> {
+    let text = secret.expose_str()?;
+    if check(secret).is_err() {
+        // Refused, which says more.
+        return None;
+    }
+    if text.strip_prefix('$').is_some_and(is_name) {
+        return Some(
+            "begins with `$` and goes on like a name: if a variable is meant, write ${NAME} without quotes".to_owned(),
+        );
+    }
+    is_placeholder(text).then(|| {
+        "is what examples write in the place of a secret: anyone can guess it; make one with `openssl rand -hex 32`"
+            .to_owned()
+    })
+}
+
+/// What is found in a list of secrets at `place`: references are errors.
+pub(super) fn check_all(place: &str, secrets: &[Secret], found: &mut Findings) {
+    for (index, secret) in secrets.iter().enumerate() {
+        found.keep_at(&format!("{place}[{index}]"), check(secret));
+    }
+}
+
+/// What is found in a list of secrets at `place` that may be meant: a likely placeholder, and one that is listed twice.
+pub(super) fn warn_all(place: &str, secrets: &[Secret], found: &mut Findings) {
+    for (index, secret) in secrets.iter().enumerate() {
+        let place = format!("{place}[{index}]");
+        if let Some(reason) = likely(secret) {
+            found.add(&place, reason);
+        }
+        // Not from outside: who compares here has the file.
+        if secrets
+            .iter()
+            .take(index)
+            .any(|earlier| earlier.expose() == secret.expose())
+        {
+            found.add(&place, "is listed twice: take one of them out");
+        }
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let begins = text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+    begins && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn is_placeholder(text: &str) -> bool {
+    const WORDS: [&str; 12] = [
+        "changeme",
+        "changeit",
+        "replaceme",
+        "secret",
+        "mysecret",
+        "yoursecret",
+        "yoursecrethere",
+        "password",
+        "supersecret",
+        "topsecret",
+        "todo",
+        "placeholder",
+    ];
+    let text = text.strip_prefix("whsec_").unwrap_or(text);
+    let letters: String = text
+        .chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect();
+    let same = |letters: &str| letters.chars().all(|c| letters.starts_with(c));
+    let angled = text.starts_with('<') && text.ends_with('>');
+    angled || WORDS.contains(&letters.as_str()) || (letters.len() > 2 && same(&letters))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_that_is_not_replaced_is_refused_with_the_right_spelling() {
+        for (text, expected) in [
+            (
+                "$CHATWOOT_SECRET",
+                "begins with `$`, which is not replaced: write ${CHATWOOT_SECRET} without quotes",
+            ),
+            (
+                "$(CHATWOOT_SECRET)",
+                "begins with `$(`, which is not replaced: write ${CHATWOOT_SECRET}",
+            ),
+            (
+                "%CHATWOOT_SECRET%",
+                "begins with `%`, which is not replaced: write ${CHATWOOT_SECRET}",
+            ),
+            (
+                "{{ chatwoot_secret }}",
+                "begins with `{{`, which is not replaced: write ${chatwoot_secret}",
+            ),
+            ("{{ .Values.secret }}", "is a template that nothing has replaced"),
+        ] {
+            let reason = check(&Secret::new(text)).expect_err(text);
+            assert!(reason.starts_with(expected), "{reason}");
+        }
+        for text in [
+            "a-long-enough-secret",
+            "$aB3-x9",
+            "$3CRET",
+            "100%",
+            "%",
+            "%%",
+            "$",
+            "",
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        ] {
+            assert_eq!(check(&Secret::new(text)), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_examples_write_is_likely_no_secret() {
+        for text in [
+            "changeme",
+            "change-me",
+            "Your-Secret-Here",
+            "xxxxxxxxxxxx",
+            "<secret>",
+            "whsec_xxxxxxxx",
+            "$chatwoot_secret",
+        ] {
+            let reason = likely(&Secret::new(text)).expect(text);
+            assert!(!reason.contains(text), "the text is not repeated: {reason}");
+        }
+        for text in [
+            "chatwoot-dev-secret",
+            "a-long-enough-secret",
+            "hunter2-hunter2",
+            "s3cret-s3cret",
+            "",
+        ] {
+            assert_eq!(likely(&Secret::new(text)), None, "{text}");
+        }
+    }
+}

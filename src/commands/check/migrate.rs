@@ -1,0 +1,115 @@
+//! `forebay migrate`: makes topics and tables, and says what it made, changed or found.
+
+use anyhow::{Context as _, anyhow};
+use prometheus_client::registry::Registry as Metrics;
+use schemas::log::{LogError, TopicSpec, TopicState};
+use schemas::setting::within;
+
+use crate::cli::MigrateArgs;
+use crate::config::{self, ConfigError, EventLogConfig, Loaded};
+use crate::output::{self, Printer};
+use crate::{assemble, telemetry};
+
+/// Makes or updates topics and tables; with `--dry-run`, says what it would do.
+pub(crate) async fn migrate(args: MigrateArgs, out: &mut Printer) -> anyhow::Result<()> {
+    let loaded = config::load_file(&args.file)?;
+    telemetry::start(&loaded.config.logging)?;
+    let (event_log, sinks) = (&loaded.config.event_log, &loaded.config.sinks);
+    if event_log.kafka.is_none() && event_log.journal.is_none() && sinks.postgres.is_none() {
+        return Err(ConfigError(format!(
+            "{}: neither `event_log` nor `sinks.postgres` is set: there is nothing to migrate",
+            loaded.file
+        ))
+        .into());
+    }
+    if let Some(postgres) = &sinks.postgres {
+        let checked = postgres.check();
+        checked.map_err(|found| loaded.refuse(&within("sinks.postgres", found)))?;
+    }
+    if event_log.kafka.is_some() || event_log.journal.is_some() {
+        topics(event_log, args.dry_run, out).await?;
+    }
+    tables(&loaded, args.dry_run, out).await
+}
+
+async fn topics(event_log: &EventLogConfig, dry_run: bool, out: &mut Printer) -> anyhow::Result<()> {
+    let specs = event_log.topic_specs()?;
+    let journal = event_log.journal.as_ref().map(|journal| journal.path.as_path());
+    if dry_run && journal.is_some_and(|path| !path.exists()) {
+        // To open it would make it.
+        let states = specs.iter().map(missing).collect::<Vec<_>>();
+        return show(&specs, &states, "would be made", out);
+    }
+    let log = if dry_run {
+        assemble::event_log_to_read(event_log).await?
+    } else {
+        assemble::event_log(event_log, &mut Metrics::default()).await?
+    };
+    let before = log.compare_topics(&specs).await.context("event log")?;
+    if dry_run {
+        return show(&specs, &before, "would be made", out);
+    }
+    log.ensure_topics(&specs).await.context("event log")?;
+    show(&specs, &before, "made", out)
+}
+
+fn missing(spec: &TopicSpec) -> TopicState {
+    TopicState {
+        name: spec.name.clone(),
+        partitions: None,
+        problems: Vec::new(),
+        remarks: Vec::new(),
+    }
+}
+
+/// Prints what became of each topic, and fails with what is wrong with those that exist.
+fn show(specs: &[TopicSpec], states: &[TopicState], made: &str, out: &mut Printer) -> anyhow::Result<()> {
+    for (spec, state) in specs.iter().zip(states) {
+        let name = &state.name;
+        match state.partitions {
+            None => out.line(&format!("topic {name}: {made}, {} partitions", spec.partitions)),
+            Some(partitions) => out.line(&format!("topic {name}: is there already, {partitions} partitions")),
+        };
+        for remark in &state.remarks {
+            output::remark(&format!("warning: {remark}"));
+        }
+    }
+    let problems: Vec<&str> = states
+        .iter()
+        .flat_map(|state| &state.problems)
+        .map(String::as_str)
+        .collect();
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(LogError::Misconfigured(problems.join("; "))).context("event log")
+    }
+}
+
+async fn tables(loaded: &Loaded, dry_run: bool, out: &mut Printer) -> anyhow::Result<()> {
+    let Some(postgres) = &loaded.config.sinks.postgres else {
+        return Ok(());
+    };
+    let failed = |error| anyhow!("`sinks.postgres`: {error}");
+    let text = if dry_run {
+        match sinks::postgres::pending(postgres).await.map_err(failed)? {
+            0 => "postgres: up to date".to_owned(),
+            missing => format!("postgres: {} would be applied", counted(missing)),
+        }
+    } else {
+        match sinks::postgres::migrate(postgres).await.map_err(failed)? {
+            0 => "postgres: up to date".to_owned(),
+            missing => format!("postgres: {} applied", counted(missing)),
+        }
+    };
+    out.line(&text);
+    Ok(())
+}
+
+/// `1 migration`.
+fn counted(migrations: usize) -> String {
+    format!(
+        "{migrations} {}",
+        if migrations == 1 { "migration" } else { "migrations" }
+    )
+}

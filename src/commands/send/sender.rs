@@ -1,0 +1,128 @@
+//! Signs webhooks as their platforms would, and posts them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow, ensure};
+use bytes::Bytes;
+use control::connect;
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use net::client::{Client, Guard, SendError, Settings, SystemResolver};
+use schemas::secret::Secret;
+use schemas::source::Source;
+use schemas::time::Timestamp;
+use serde_json::Value;
+use url::Url;
+
+use crate::config::ConfigError;
+
+/// What a forgery is signed with: fit for every scheme, and no source's.
+const FORGERS_KEY: &str = "whsec_Zm9yZWJheS1mb3JnZWQta2V5LWZvcmdlZA==";
+
+/// How long ingest may take to answer.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Posts webhooks to one ingest.
+pub(crate) struct Sender {
+    client: Client,
+    base: Url,
+}
+
+impl Sender {
+    /// `base` is for example `http://127.0.0.1:8080`; the scheme may be left out.
+    pub(crate) fn new(base: &str) -> anyhow::Result<Self> {
+        let whole = if base.contains("://") {
+            base.to_owned()
+        } else {
+            format!("http://{base}")
+        };
+        let base = Url::parse(&whole)
+            .with_context(|| format!("`{base}` is not a URL; write for example http://127.0.0.1:8080"))?;
+        ensure!(
+            matches!(base.scheme(), "http" | "https") && base.username().is_empty() && base.password().is_none(),
+            "--url takes http or https, host, port and path, and neither user nor password"
+        );
+        ensure!(
+            base.query().is_none() && base.fragment().is_none(),
+            "--url takes nothing after the path: the source's own address is put there"
+        );
+        // The operator names the address here; the guard is for addresses that others register.
+        let client = Client::new(&Settings::default(), Guard::allow_all(), Arc::new(SystemResolver));
+        let client = client.map_err(|invalid| ConfigError(invalid.to_string()))?;
+        Ok(Self { client, base })
+    }
+
+    /// Signs with the newest secret and posts; returns the status. See [`post`](Self::post).
+    pub(crate) async fn send(
+        &self,
+        source: &Source,
+        body: Bytes,
+        headers: &HeaderMap,
+        forge: bool,
+    ) -> anyhow::Result<u16> {
+        Ok(self.post(source, body, headers, forge).await?.status)
+    }
+
+    /// Signs with the newest secret and posts, with `headers` besides those that prove the sender. `forge`
+    /// signs with a key that is not the source's.
+    pub(crate) async fn post(
+        &self,
+        source: &Source,
+        body: Bytes,
+        headers: &HeaderMap,
+        forge: bool,
+    ) -> anyhow::Result<Answered> {
+        let none = Secret::new("");
+        let forged = Secret::new(FORGERS_KEY);
+        let secret = if forge { Some(&forged) } else { source.secrets.first() };
+        let now = Timestamp::now();
+        // Sender's ids of webhooks are unique; a counter is not, across runs.
+        let id = format!("msg_{:x}", fastrand::u64(..));
+        let mut request = ingest::sign(source, secret.unwrap_or(&none), body, now, &id)?;
+        // What proves the sender is not replaced, or no sample of a signed request could be sent.
+        for (name, value) in headers {
+            if name == CONTENT_TYPE || !request.headers.contains_key(name) {
+                request.headers.insert(name, value.clone());
+            }
+        }
+        // A base URL with a path is one behind a proxy.
+        let base = self.base.as_str().trim_end_matches('/');
+        let url = Url::parse(&format!("{base}{}{}", source.path(), request.path_suffix))?;
+        let answer = self.client.post(&url, request.headers, request.body, PATIENCE).await;
+        let answer = answer.map_err(|error| {
+            let hint = match error {
+                SendError::Connect(_) | SendError::Resolve { .. } => {
+                    "; start `forebay dev`, or name another server with --url"
+                }
+                _ => "",
+            };
+            anyhow!("no answer from {}: {error}{hint}", self.shown(source))
+        })?;
+        // What ingest answers where it refuses.
+        let said: Option<Value> = serde_json::from_slice(&answer.body).ok();
+        Ok(Answered {
+            status: answer.status.as_u16(),
+            reason: said.and_then(|said| Some(said.get("error")?.as_str()?.to_owned())),
+        })
+    }
+
+    /// The URL of the source, without the secret in it.
+    pub(super) fn shown(&self, source: &Source) -> String {
+        let base = self.base.as_str().trim_end_matches('/');
+        format!("{base}{}", connect::shown_path(source))
+    }
+}
+
+/// The answer of ingest.
+pub(crate) struct Answered {
+    pub(super) status: u16,
+    /// Why, where it refuses.
+    pub(super) reason: Option<String>,
+}
+
+impl Answered {
+    pub(super) fn accepted(&self) -> bool {
+        self.status < 300
+    }
+}
