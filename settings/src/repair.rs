@@ -5,13 +5,17 @@
 //! becomes an empty one. Where a key is missing, a stand-in takes its place, to see whether others are missing too; at the end
 //! what lacked it is passed over as a whole.
 
+mod sections;
+mod steps;
+
 use serde::de::DeserializeOwned;
 
 use crate::deserializer::{At, Way};
-use crate::document::{Document, key_path};
+use crate::document::Document;
 use crate::error::{Error, Reason, TEXT};
-use crate::tree::{Entry, Node, Tree, Value};
+use crate::tree::{Node, Tree, Value};
 use crate::{Fault, Kind, Read, number, words};
+use steps::Steps;
 
 /// How often a tree is read, at most.
 const MOST_READS: usize = 400;
@@ -70,9 +74,6 @@ fn once<T: DeserializeOwned>(root: &Node) -> Result<T, Error> {
     })
 }
 
-/// The way to a value: at each level the number of the key or element, those that are passed over included.
-type Steps = Vec<usize>;
-
 /// A section that lacks keys.
 struct Lacking {
     steps: Steps,
@@ -90,56 +91,6 @@ struct Repair<T> {
     /// What is not read as it is written; with a key beside it that was probably meant.
     taken: Vec<(Steps, Option<String>)>,
     stand_ins: usize,
-}
-
-impl Node {
-    fn child(&self, step: usize) -> Option<&Self> {
-        match &self.value {
-            Value::Map(entries) => entries.get(step).map(|entry| &entry.node),
-            Value::List(elements) => elements.get(step),
-            Value::Scalar { .. } | Value::StandIn(_) => None,
-        }
-    }
-
-    fn child_mut(&mut self, step: usize) -> Option<&mut Self> {
-        match &mut self.value {
-            Value::Map(entries) => entries.get_mut(step).map(|entry| &mut entry.node),
-            Value::List(elements) => elements.get_mut(step),
-            Value::Scalar { .. } | Value::StandIn(_) => None,
-        }
-    }
-
-    fn at(&self, steps: &[usize]) -> Option<&Self> {
-        steps.iter().try_fold(self, |node, step| node.child(*step))
-    }
-
-    fn at_mut(&mut self, steps: &[usize]) -> Option<&mut Self> {
-        steps.iter().try_fold(self, |node, step| node.child_mut(*step))
-    }
-
-    fn entries(&self) -> &[Entry] {
-        match &self.value {
-            Value::Map(entries) => entries,
-            _ => &[],
-        }
-    }
-
-    fn is_stand_in(&self) -> bool {
-        matches!(self.value, Value::StandIn(_))
-    }
-
-    fn stand_ins(&self, here: &mut Steps, found: &mut Vec<Steps>) {
-        if self.is_stand_in() {
-            found.push(here.clone());
-        }
-        let mut step = 0;
-        while let Some(child) = self.child(step) {
-            here.push(step);
-            child.stand_ins(here, found);
-            here.pop();
-            step += 1;
-        }
-    }
 }
 
 impl<T> Repair<T> {
@@ -205,123 +156,6 @@ impl<T> Repair<T> {
         self.set_out(&inner)
     }
 
-    fn missing(&mut self, steps: &[usize], key: &str) -> bool {
-        self.stand_ins += 1;
-        let stand_in = Value::StandIn(format!("stand-in-{}", self.stand_ins));
-        let emptied = self.emptied.iter().find(|(emptied, ..)| emptied == steps);
-        if let Some((_, fault, text)) = emptied {
-            // A text where a section is wanted: now its first key is known.
-            if let (Some(fault), Some(text)) = (self.faults.get_mut(*fault), text) {
-                let name = last_key(&fault.path).to_owned();
-                if let Some((said, _)) = fault.reason.split_once(": give") {
-                    fault.reason = format!("{said}: write `{name}: {{ {key}: {text} }}`");
-                }
-            }
-            return self.set_out(steps);
-        }
-        let Some(node) = self.root.at_mut(steps) else {
-            return false;
-        };
-        let place = node.place;
-        let Value::Map(entries) = &mut node.value else {
-            return self.set_out(steps);
-        };
-        let wrong = entries.iter_mut().find(|entry| entry.key == key && entry.node.out);
-        // Another key was probably meant to be this one, and is reported.
-        let misspelt = |(inner, meant): &(Steps, Option<String>)| {
-            meant.as_deref() == Some(key) && inner.split_last().is_some_and(|(_, outer)| outer == steps)
-        };
-        let mut report = !self.taken.iter().any(misspelt);
-        match wrong {
-            // It is written, but wrong, which is reported.
-            Some(entry) if entry.node.is_stand_in() => return self.set_out(steps),
-            Some(entry) => {
-                entry.node = Node::new(entry.node.place, stand_in);
-                report = false;
-            }
-            None => entries.push(Entry {
-                key: key.to_owned(),
-                key_place: place,
-                key_referenced: false,
-                node: Node::new(place, stand_in),
-            }),
-        }
-        if !self.lacking.iter().any(|lacking| lacking.steps == steps) {
-            self.lacking.push(Lacking {
-                steps: steps.to_vec(),
-                keys: Vec::new(),
-            });
-        }
-        let lacking = self.lacking.iter_mut().find(|lacking| lacking.steps == steps);
-        if let Some(lacking) = lacking.filter(|_| report) {
-            lacking.keys.push(key.to_owned());
-        }
-        true
-    }
-
-    /// Gives a stand-in the first text that is known, if it was the stand-in that is not known.
-    fn try_variant(&mut self, steps: &[usize], text: &str, known: &[String]) -> bool {
-        let Some(first) = known.first() else { return false };
-        let Some(Node {
-            value: Value::Map(entries),
-            ..
-        }) = self.root.at_mut(steps)
-        else {
-            return false;
-        };
-        let is_it = |entry: &&mut Entry| matches!(&entry.node.value, Value::StandIn(stand_in) if stand_in == text);
-        match entries.iter_mut().find(is_it) {
-            Some(entry) if text != first => {
-                entry.node.value = Value::StandIn(first.clone());
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// The key of the section without which the mistake is another one or none, with its steps.
-    fn culprit(&mut self, steps: &[usize], reason: &Reason) -> Option<(Steps, String)> {
-        let keys: Vec<(usize, String)> = {
-            let entries = self.root.at(steps)?.entries().iter().enumerate();
-            entries
-                .filter(|(_, entry)| !entry.node.out)
-                .map(|(step, entry)| (step, entry.key.clone()))
-                .collect()
-        };
-        // Those that must be there: the kind of the section, and perhaps the one that is wrong.
-        let mut needed: Vec<(Steps, String)> = Vec::new();
-        for (step, key) in keys {
-            let inner: Steps = steps.iter().copied().chain([step]).collect();
-            self.root.at_mut(&inner)?.out = true;
-            let without = (self.read)(&self.root).err();
-            self.root.at_mut(&inner)?.out = false;
-            match without {
-                Some(Error {
-                    steps: at,
-                    reason: other,
-                }) if at.as_deref() == Some(steps) => {
-                    if other == *reason {
-                        continue;
-                    }
-                    if other == Reason::Missing(key.clone()) {
-                        needed.push((inner, key));
-                        continue;
-                    }
-                    return Some((inner, key));
-                }
-                _ => return Some((inner, key)),
-            }
-        }
-        let is_it = |(steps, _): &(Steps, String)| match (reason, self.root.at(steps).map(|node| &node.value)) {
-            (Reason::Variant { text, .. }, Some(Value::Scalar { text: written, .. })) => text == written,
-            _ => false,
-        };
-        let named = needed.iter().position(is_it);
-        // The kind is mostly written first.
-        let chosen = named.or(needed.len().checked_sub(1))?;
-        Some(needed.swap_remove(chosen))
-    }
-
     /// Notes a wrong value, unless it follows from a mistake that is noted.
     fn wrong(&mut self, steps: &[usize], reason: Reason) -> bool {
         let Some(node) = self.root.at(steps) else { return false };
@@ -340,10 +174,11 @@ impl<T> Repair<T> {
             (!hidden && !text.is_empty() && !node.is_nothing() && written.contains(text)).then(|| text.to_owned());
         let (nothing, is_section) = (node.is_nothing(), reason == Reason::Section);
         let reason = match reason {
-            Reason::Section => section(last_key(&path), &written, nothing),
-            Reason::Variant { known, .. } => variant(&written, text, hidden, &known),
+            Reason::Section => words::section(words::last_key(&path), &written, nothing),
+            Reason::Variant { known, .. } => words::variant(&written, text, hidden, &known),
             Reason::Wanted(words) => {
-                let example = (words == TEXT && !hidden).then(|| in_the_place_of_a_list(last_key(&path), node));
+                let example =
+                    (words == TEXT && !hidden).then(|| words::in_the_place_of_a_list(words::last_key(&path), node));
                 format!("{written}: {words}{}", example.flatten().unwrap_or_default())
             }
             Reason::Custom(message) if hidden => format!("is not valid: {}", words::without(&message, text)),
@@ -374,22 +209,6 @@ impl<T> Repair<T> {
         self.set_out(steps)
     }
 
-    /// The innermost element of a list that is a section and holds the value.
-    fn element(&self, steps: &[usize]) -> Option<Steps> {
-        let lists = (1..steps.len()).rev().filter_map(|length| steps.get(..length));
-        let is_element = |outer: &[usize]| {
-            let list = outer.split_last().and_then(|(_, list)| self.root.at(list));
-            matches!(
-                list,
-                Some(Node {
-                    value: Value::List(_),
-                    ..
-                })
-            )
-        };
-        lists.filter(|outer| is_element(outer)).map(<[usize]>::to_vec).next()
-    }
-
     /// Passes a value over. The root cannot be.
     fn set_out(&mut self, steps: &[usize]) -> bool {
         if steps.is_empty() {
@@ -400,100 +219,6 @@ impl<T> Repair<T> {
             _ => return false,
         }
         true
-    }
-
-    /// Passes over what lacks keys, which all are known now.
-    fn take_out_lacking(&mut self) -> bool {
-        let mut changed = false;
-        for Lacking { steps, keys } in std::mem::take(&mut self.lacking) {
-            self.report_lacking(&steps, &keys);
-            self.taken.push((steps.clone(), None));
-            changed |= self.set_out(&steps);
-        }
-        changed
-    }
-
-    fn report_lacking(&mut self, steps: &[usize], keys: &[String]) {
-        let Some((last, others)) = keys.split_last() else {
-            return;
-        };
-        let names: Vec<String> = others.iter().map(|key| format!("`{key}`")).collect();
-        let reason = if names.is_empty() {
-            format!("lacks `{last}`: add it")
-        } else {
-            format!("lacks {} and `{last}`: add them", names.join(", "))
-        };
-        let path = self.path(steps, false);
-        let reason = if path.is_empty() {
-            format!("the file {reason}")
-        } else {
-            reason
-        };
-        self.faults.push(Fault {
-            place: self.root.at(steps).map(|node| node.place),
-            path,
-            kind: Kind::Missing,
-            reason,
-        });
-    }
-
-    /// The path to a value: with the numbers that elements have in the file, or `as_read`, without those that are passed over.
-    fn path(&self, steps: &[usize], as_read: bool) -> String {
-        let (mut node, mut path) = (&self.root, String::new());
-        for &step in steps {
-            match &node.value {
-                Value::Map(entries) => {
-                    let Some(entry) = entries.get(step) else { break };
-                    let key = if entry.key_referenced {
-                        "…"
-                    } else {
-                        entry.key.as_str()
-                    };
-                    path = key_path(&path, key);
-                }
-                Value::List(elements) => {
-                    let before = elements.get(..step).unwrap_or_default();
-                    let passed = before.iter().filter(|element| as_read && element.out).count();
-                    if as_read && elements.get(step).is_some_and(|element| element.out) {
-                        return format!("{path}[-]");
-                    }
-                    path = format!("{path}[{}]", step - passed);
-                }
-                Value::Scalar { .. } | Value::StandIn(_) => break,
-            }
-            let Some(child) = node.child(step) else { break };
-            node = child;
-        }
-        path
-    }
-
-    fn is_hidden(&self, steps: &[usize]) -> bool {
-        let mut node = &self.root;
-        for &step in steps {
-            if node
-                .entries()
-                .get(step)
-                .is_some_and(|entry| words::is_secret(&entry.key))
-            {
-                return true;
-            }
-            let Some(child) = node.child(step) else { break };
-            node = child;
-        }
-        words::is_hidden(node)
-    }
-
-    fn taken_paths(&self) -> Vec<String> {
-        let mut paths = Vec::new();
-        for (steps, meant) in &self.taken {
-            let path = self.path(steps, true);
-            if let Some(meant) = meant {
-                let outer = steps.split_last().map(|(_, outer)| self.path(outer, true));
-                paths.push(key_path(&outer.unwrap_or_default(), meant));
-            }
-            paths.push(path);
-        }
-        paths
     }
 
     /// Everything that was found, in the order of the file.
@@ -512,38 +237,5 @@ fn for_key(reason: Reason, key: &str) -> Reason {
     match reason {
         Reason::Wanted(words) if words == number::wanted("") => Reason::Wanted(number::wanted(key)),
         other => other,
-    }
-}
-
-fn last_key(path: &str) -> &str {
-    let last = path.rsplit('.').next().unwrap_or(path);
-    last.split('[').next().unwrap_or(last)
-}
-
-/// An example for who wrote a list where a text is wanted.
-fn in_the_place_of_a_list(key: &str, list: &Node) -> Option<String> {
-    let Value::List(elements) = &list.value else {
-        return None;
-    };
-    let Value::Scalar { text, .. } = &elements.first()?.value else {
-        return None;
-    };
-    let shown = elements.iter().all(|element| !words::is_hidden(element)) && words::is_short(text);
-    shown.then(|| format!(", as in `{key}: {text}`"))
-}
-
-fn section(name: &str, written: &str, nothing: bool) -> String {
-    match name {
-        "" => format!("{written}: give keys and values, as in `key: value`"),
-        name if nothing => format!("{written}: write `{name}: {{}}`, or take it out"),
-        name => format!("{written}: give keys and values, as in `{name}: {{ key: value }}`"),
-    }
-}
-
-fn variant(written: &str, text: &str, hidden: bool, known: &[String]) -> String {
-    let all = known.join(", ");
-    match words::nearest(text, known).filter(|_| !hidden) {
-        Some(meant) => format!("{written}: did you mean `{meant}`? There are {all}"),
-        None => format!("{written}: give one of {all}"),
     }
 }

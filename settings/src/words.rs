@@ -31,7 +31,7 @@ pub(crate) fn written(node: &Node, hidden: bool) -> String {
     }
 }
 
-pub(crate) fn is_short(text: &str) -> bool {
+fn is_short(text: &str) -> bool {
     !text.is_empty() && text.chars().count() <= SHOWN && !text.chars().any(char::is_control)
 }
 
@@ -108,4 +108,40 @@ fn distance(a: &str, b: &str) -> usize {
         previous = Some(c);
     }
     last.last().copied().unwrap_or_default()
+}
+
+/// The key that a path ends with, without the number of an element.
+pub(crate) fn last_key(path: &str) -> &str {
+    let last = path.rsplit('.').next().unwrap_or(path);
+    last.split('[').next().unwrap_or(last)
+}
+
+/// An example for who wrote a list where a text is wanted.
+pub(crate) fn in_the_place_of_a_list(key: &str, list: &Node) -> Option<String> {
+    let Value::List(elements) = &list.value else {
+        return None;
+    };
+    let Value::Scalar { text, .. } = &elements.first()?.value else {
+        return None;
+    };
+    let shown = elements.iter().all(|element| !is_hidden(element)) && is_short(text);
+    shown.then(|| format!(", as in `{key}: {text}`"))
+}
+
+/// What to write where keys and values are wanted.
+pub(crate) fn section(name: &str, written: &str, nothing: bool) -> String {
+    match name {
+        "" => format!("{written}: give keys and values, as in `key: value`"),
+        name if nothing => format!("{written}: write `{name}: {{}}`, or take it out"),
+        name => format!("{written}: give keys and values, as in `{name}: {{ key: value }}`"),
+    }
+}
+
+/// What to write where one of a few texts is wanted.
+pub(crate) fn variant(written: &str, text: &str, hidden: bool, known: &[String]) -> String {
+    let all = known.join(", ");
+    match nearest(text, known).filter(|_| !hidden) {
+        Some(meant) => format!("{written}: did you mean `{meant}`? There are {all}"),
+        None => format!("{written}: give one of {all}"),
+    }
 }
