@@ -115,6 +115,63 @@ fn invalid_rules_are_named_with_their_place() {
 }
 
 #[test]
+fn the_configuration_and_the_rules_are_refused_in_one_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rules = "rules:\n  - name: vip\n    when: event.type ==\n    to: [sqlite]\n  - name: all\n    whn: \"true\"\n    to: [postgress, \"http:nobody\"]\n";
+    write(folder.path(), "rules.yaml", rules);
+    let config = |sources: &str| {
+        format!(
+            "rules_file: rules.yaml\nsources:\n{sources}sinks: {{ sqlite: {{}}, http: {{}} }}\nevent_log: {{ journal: {{}} }}\n"
+        )
+    };
+    let expected = |first: &'static str| {
+        [
+            first,
+            "rules.yaml:3:",
+            "rules.yaml:6:5: `rules[1].whn` is not a setting: did you mean `when`?",
+        ]
+    };
+    // Of form, and of value.
+    let form = config("  - { id: a, platform: chatwo, secrets: [a-long-enough-secret] }\n");
+    let said = expected("forebay.yaml:3:24: source `a`: `platform` is `chatwo`: did you mean `chatwoot`?");
+    refused(folder.path(), &["check"], &form, 2, &said);
+    let value = config("  - { id: a, platform: chatwoot, secrets: [sh0rt] }\n");
+    let said = expected("forebay.yaml:3:43: source `a`: `secrets[0]` is too short");
+    let output = refused(folder.path(), &["check", "--output", "json"], &value, 2, &said);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let errors = report["errors"].as_array().expect("a list");
+    let files: Vec<&str> = errors.iter().filter_map(|error| error["file"].as_str()).collect();
+    assert_eq!(files, ["forebay.yaml", "rules.yaml", "rules.yaml"], "{errors:?}");
+    // Where a file of rules is not there, that is all that is said of it.
+    let nowhere = value.replace("rules.yaml", "nowhere.yaml");
+    let said = [
+        "`secrets[0]` is too short",
+        "forebay.yaml:1:13: `rules_file` names `nowhere.yaml`, which cannot be read",
+    ];
+    refused(folder.path(), &["check"], &nowhere, 2, &said);
+}
+
+#[test]
+fn what_is_doubtful_in_the_rules_is_a_warning_of_the_check() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rules =
+        "rules:\n  - { name: one, when: \"true\", to: [sqlite] }\n  - { name: two, when: \"true\", to: [sqlite] }\n";
+    write(folder.path(), "rules.yaml", rules);
+    write(
+        folder.path(),
+        "forebay.yaml",
+        "rules_file: rules.yaml\nsinks: { sqlite: {} }\nevent_log: { journal: {} }\n",
+    );
+    let output = run(&["check"], folder.path());
+    let message = stderr(&output);
+    assert!(output.status.success(), "{message}");
+    let expected = "rules.yaml:3:13: warning: rule `two`: it has the `when` and the `to` of rule `one`: remove one";
+    assert!(message.contains(expected), "{message}");
+    let denied = run(&["check", "--deny-warnings"], folder.path());
+    assert_eq!(denied.status.code(), Some(2), "{}", stderr(&denied));
+}
+
+#[test]
 fn a_weak_or_broken_secret_is_refused_without_being_shown() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = "sources:\n  - id: billing\n    platform: standard\n    secrets: [whsec_notBase64!]\n";

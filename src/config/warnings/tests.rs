@@ -1,6 +1,5 @@
 //! Each silence has its line, and what is right has none.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::*;
