@@ -10,7 +10,6 @@ mod output;
 mod refused;
 mod roles;
 mod telemetry;
-mod yaml;
 
 use std::process::ExitCode;
 

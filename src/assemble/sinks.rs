@@ -97,6 +97,19 @@ pub(crate) struct Configured<'c> {
     pub(crate) endpoints: &'c dyn EndpointDirectory,
 }
 
+/// Every sink with every argument: where it could not be read what rules may send to.
+pub(crate) struct AnyOfAll;
+
+impl Destinations for AnyOfAll {
+    fn sinks(&self) -> Vec<SinkName> {
+        ["http", "postgres", "sqlite", "topic"].map(name).into()
+    }
+
+    fn check(&self, _: &SinkName, _: Option<&str>) -> Result<(), Invalid> {
+        Ok(())
+    }
+}
+
 impl Destinations for Configured<'_> {
     fn sinks(&self) -> Vec<SinkName> {
         let SinksConfig {

@@ -5,9 +5,10 @@
 //! 3. `forebay.yaml` in the current folder, if it is there
 //! 4. for the commands that can do with it, the configuration that `forebay dev` has built in
 
-use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+
+use settings::NoReferences;
 
 use super::missing::Missing;
 use super::{ConfigError, DEV, Loaded, load_with};
@@ -42,13 +43,17 @@ fn choose(given: Option<&Path>, variable: Option<OsString>, usual: bool) -> Resu
 
 /// The configuration of a command that needs a file.
 pub(crate) fn load_file(given: &ConfigArg) -> Result<Loaded, ConfigError> {
-    match find(given.config.as_deref())? {
-        Some(file) => load_with(&file, Missing::Refuse),
-        None => Err(ConfigError(format!(
+    load_with(&file_of(given)?, Missing::Refuse)
+}
+
+/// The file of a command that needs one.
+pub(crate) fn file_of(given: &ConfigArg) -> Result<PathBuf, ConfigError> {
+    find(given.config.as_deref())?.ok_or_else(|| {
+        ConfigError(format!(
             "there is no {USUAL} here: name a configuration with --config or in {VARIABLE}, or begin with \
              forebay.example.yaml; `forebay dev` needs none"
-        ))),
-    }
+        ))
+    })
 }
 
 /// The configuration of a command that can do with the built-in one, and reads sources, not the log.
@@ -61,7 +66,7 @@ pub(crate) fn load_or_built_in(given: Option<&Path>, missing: Missing) -> Result
 
 /// The configuration of `forebay dev` without a file.
 pub(super) fn built_in() -> Result<Loaded, ConfigError> {
-    Loaded::parse(DEV, BUILT_IN.to_owned(), ".".into(), HashMap::new())
+    Loaded::examine(DEV.as_bytes(), BUILT_IN.to_owned(), ".".into(), &NoReferences).into_result()
 }
 
 impl Loaded {

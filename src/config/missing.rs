@@ -1,10 +1,9 @@
 //! What becomes of `${NAME}` when NAME is not set. A command that only reads the event log needs no secret of a source or an
 //! endpoint, and whoever runs it may have none.
 
-use std::collections::{HashMap, HashSet};
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use settings::{Environment, Unavailable, Variables, Within};
 use sha2::{Digest as _, Sha256};
 
 /// What becomes of references to variables that are not set.
@@ -22,76 +21,93 @@ pub(crate) const READS_THE_LOG: Missing = Missing::LeaveIn(&["sources", "endpoin
 /// For who also asks the sinks how far they are.
 pub(crate) const ASKS_THE_SINKS: Missing = Missing::LeaveIn(&["sources", "endpoints"]);
 
-impl Missing {
-    /// Adds to `properties` what stands in the place of variables that only the sections to be left refer to.
-    pub(super) fn fill(self, text: &str, properties: &mut HashMap<String, String>) {
-        let Self::LeaveIn(sections) = self else { return };
-        let (mut left, mut used) = (HashMap::new(), HashSet::new());
-        let mut section = "";
-        for line in text.lines() {
-            if line.starts_with(|c: char| c.is_ascii_alphabetic()) {
-                section = line.split(':').next().unwrap_or_default();
-            }
-            for (before, name) in references(line) {
-                if !sections.contains(&section) {
-                    used.insert(name);
-                } else if !properties.contains_key(name) {
-                    left.insert(name, substitute(before, name));
-                }
-            }
+/// What `${NAME}` stands for: the variables of `known`, and where they have no value what `missing` says.
+#[derive(Debug)]
+pub(super) struct Filled<V = Environment> {
+    pub(super) known: V,
+    pub(super) missing: Missing,
+}
+
+impl<V: Variables> Variables for Filled<V> {
+    fn value(&self, name: &str) -> Result<Option<String>, Unavailable> {
+        self.known.value(name)
+    }
+
+    fn substitute(&self, name: &str, within: &Within<'_>) -> Option<String> {
+        match self.missing {
+            Missing::LeaveIn(sections) if sections.contains(&within.section) => Some(substitute(name, within)),
+            Missing::LeaveIn(_) | Missing::Refuse => None,
         }
-        let left = left.into_iter().filter(|(name, _)| !used.contains(name));
-        properties.extend(left.map(|(name, value)| (name.to_owned(), value)));
     }
 }
 
-/// Each `${NAME}` without a default, with what stands before it in its line.
-fn references(line: &str) -> impl Iterator<Item = (&str, &str)> {
-    line.match_indices("${").filter_map(|(start, _)| {
-        let (before, reference) = line.split_at_checked(start)?;
-        let (name, _) = reference.strip_prefix("${")?.split_once('}')?;
-        let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        plain.then_some((before, name))
-    })
-}
-
 /// Something of the form that is wanted there: of a URL, its host or all of it; of a secret, a key that fits every scheme.
-fn substitute(before: &str, name: &str) -> String {
-    match before.rsplit_once("url:") {
-        Some((_, "" | " ")) => "https://not-set.invalid/".to_owned(),
-        Some(_) => "not-set.invalid".to_owned(),
-        None => format!("whsec_{}", BASE64.encode(Sha256::digest(name))),
+fn substitute(name: &str, within: &Within<'_>) -> String {
+    match (within.key, within.before) {
+        ("url", "") => "https://not-set.invalid/".to_owned(),
+        ("url", _) => "not-set.invalid".to_owned(),
+        _ => format!("whsec_{}", BASE64.encode(Sha256::digest(name))),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::HashMap;
+    use std::path::PathBuf;
 
-    const TEXT: &str = "\
+    use super::*;
+    use crate::config::{ConfigError, Loaded};
+
+    struct Given(HashMap<&'static str, &'static str>);
+
+    impl Variables for Given {
+        fn value(&self, name: &str) -> Result<Option<String>, Unavailable> {
+            Ok(self.0.get(name).map(|value| (*value).to_owned()))
+        }
+    }
+
+    fn read(missing: Missing) -> Result<Loaded, ConfigError> {
+        let text = "\
 event_log:
-  kafka: { brokers: '${BROKERS}', password: ${SHARED} }
+  kafka: { brokers: '${BROKERS}', password: ${SHARED}, username: u, security: sasl_plaintext }
 sources:
   - id: a
+    platform: chatwoot
     secrets:
       - ${A_SECRET}
       - ${SHARED}
-      - ${WITH_DEFAULT:-x}
+      - ${WITH_DEFAULT:-with-a-default-that-is-long}
 endpoints:
-  - id: b
-    url: ${B_URL}
+  - { id: b, url: '${B_URL}', secrets: ['${B_SECRET}'] }
+  - { id: c, url: 'https://${C_HOST}/hook', secrets: '${C_SECRET}' }
 ";
+        let variables = Filled {
+            known: Given(HashMap::from([("A_SECRET", "the-value-that-is-set")])),
+            missing,
+        };
+        Loaded::examine(text.as_bytes(), "f.yaml".to_owned(), PathBuf::new(), &variables).into_result()
+    }
 
     #[test]
     fn only_what_the_command_does_not_use_is_left() {
-        let mut properties = HashMap::from([("A_SECRET".to_owned(), "set".to_owned())]);
-        Missing::Refuse.fill(TEXT, &mut properties);
-        assert_eq!(properties.len(), 1);
-        READS_THE_LOG.fill(TEXT, &mut properties);
-        let mut names: Vec<_> = properties.keys().map(String::as_str).collect();
-        names.sort_unstable();
-        assert_eq!(names, ["A_SECRET", "B_URL"], "the event log uses BROKERS and SHARED");
-        assert_eq!(properties["A_SECRET"], "set");
-        assert_eq!(properties["B_URL"], "https://not-set.invalid/");
+        let named = |missing| {
+            let error = read(missing)
+                .expect_err("the event log uses BROKERS and SHARED")
+                .to_string();
+            let names = error.lines().filter_map(|line| line.split('`').nth(1));
+            names.map(str::to_owned).collect::<Vec<String>>()
+        };
+        let all = ["BROKERS", "SHARED", "SHARED", "B_URL", "B_SECRET", "C_HOST", "C_SECRET"];
+        assert_eq!(named(Missing::Refuse), all);
+        assert_eq!(named(READS_THE_LOG), ["BROKERS", "SHARED"]);
+        let loaded = read(Missing::LeaveIn(&["event_log", "sources", "endpoints"])).expect("all are left");
+        assert_eq!(loaded.config.sources[0].secrets[0].expose(), b"the-value-that-is-set");
+        let urls: Vec<String> = loaded
+            .config
+            .endpoints
+            .iter()
+            .map(|endpoint| endpoint.url.to_string())
+            .collect();
+        assert_eq!(urls, ["https://not-set.invalid/", "https://not-set.invalid/hook"]);
     }
 }

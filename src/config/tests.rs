@@ -2,8 +2,22 @@
 
 use super::*;
 
-fn parse(text: &str, file: &str, properties: HashMap<String, String>) -> Result<Config, ConfigError> {
-    Loaded::parse(text, file.to_owned(), PathBuf::new(), properties).map(|loaded| loaded.config)
+use std::collections::HashMap;
+
+use settings::{Unavailable, Variables};
+
+/// Variables of a test.
+pub(super) struct Given(pub(super) HashMap<String, String>);
+
+impl Variables for Given {
+    fn value(&self, name: &str) -> Result<Option<String>, Unavailable> {
+        Ok(self.0.get(name).cloned())
+    }
+}
+
+fn parse(text: &str, file: &str, variables: HashMap<String, String>) -> Result<Config, ConfigError> {
+    let examined = Loaded::examine(text.as_bytes(), file.to_owned(), PathBuf::new(), &Given(variables));
+    examined.into_result().map(|loaded| loaded.config)
 }
 
 #[test]
@@ -69,7 +83,14 @@ fn the_example_shows_every_key_and_what_it_has_in_comments_is_right() {
     ] {
         let error = parse(&format!("{open} nonsense: 1 {close}"), "f.yaml", HashMap::new()).expect_err(open);
         let error = error.to_string();
-        let (_, keys) = error.split_once("expected one of ").expect("it lists the keys");
+        let line = error
+            .lines()
+            .find(|line| line.contains("nonsense"))
+            .expect("it names the key");
+        let (_, keys) = line
+            .split_once("there are ")
+            .or_else(|| line.split_once("There are "))
+            .expect("it lists the keys");
         for key in keys.split(", ") {
             let shown = text.contains(&format!(" {key}:")) || text.contains(&format!("\n{key}:"));
             assert!(shown, "`{open} {key}` is not in the example");
@@ -149,12 +170,10 @@ fn a_sink_has_its_own_settings_and_its_own_schedule() {
         config.sinks.retry["http"].schedule(&config.processor).expect("valid"),
         processor::Schedule::Steps([5, 300].map(std::time::Duration::from_secs).to_vec())
     );
-    assert!(
-        parse("sinks: { http: {}, topic: }", "f.yaml", HashMap::new())
-            .expect("valid")
-            .sinks
-            .topic
-            .is_none()
+    let error = parse("sinks: { http: {}, topic: }", "f.yaml", HashMap::new()).expect_err("an empty section");
+    assert_eq!(
+        error.to_string(),
+        "f.yaml:1:20: `sinks.topic` is empty: write `topic: {}`, or take it out"
     );
 }
 
@@ -190,23 +209,27 @@ fn a_mistake_in_a_sink_or_its_schedule_is_named_with_its_place() {
         (
             "sinks:\n  http:\n    retri: {}\n",
             "f.yaml:3:5: ",
-            "unknown field `retri`, expected one of allowed_networks,",
+            "`sinks.http.retri` is not a setting: did you mean `retry`? There are allowed_networks,",
         ),
         (
             "sinks:\n  http:\n    retry:\n      step: [5s]\n",
             "f.yaml:4:7: ",
-            "unknown field `step`, expected one of steps, base, factor, max, max_attempts",
+            "`sinks.http.retry.step` is not a setting: did you mean `steps`? There are steps, base, factor, max, max_attempts",
         ),
         (
             "sinks:\n  http:\n    retry:\n      steps: [5s, 5x]\n",
             "f.yaml:4:19: ",
             "`5x` is not a span of time: write a number and a unit",
         ),
-        ("sinks:\n  http:\n    pool_idle_seconds: x\n", "f.yaml:3:24: ", ""),
+        (
+            "sinks:\n  http:\n    pool_idle_seconds: x\n",
+            "f.yaml:3:24: ",
+            "give a whole number of seconds, as in 600 or 10m",
+        ),
         (
             "sinks:\n  topic:\n    nonsense: 1\n",
             "f.yaml:3:5: ",
-            "unknown field `nonsense`, expected one of retry",
+            "`sinks.topic.nonsense` is not a setting: there is only retry",
         ),
     ] {
         let error = parse(yaml, "f.yaml", HashMap::new()).expect_err(yaml).to_string();
@@ -343,4 +366,60 @@ logging: { filter: 'a=b=c' }
     ] {
         assert!(error.contains(expected), "{error}");
     }
+}
+
+#[test]
+fn mistakes_of_form_and_of_values_are_named_in_one_run_and_none_follows_from_another() {
+    let text = "\
+ingest: { listen: nonsense, max_body_bytes: lots }
+sources:
+  - { id: a, platform: chatwoot, secrt: [a-long-enough-secret] }
+  - { id: b, platform: chatwo, secrets: [x] }
+  - { id: c, platform: chatwoot, secrets: ${GONE} }
+  - { id: d, platform: chatwoot, secrets: [sh0rt] }
+  - { platform: chatwoot, secrets: [x] }
+sinks: { postgres: 'postgres://me:hunter2@host/d', http: }
+event_log: { partitions: 0 }
+";
+    let error = parse(text, "f.yaml", HashMap::new())
+        .expect_err("much is wrong")
+        .to_string();
+    let starts = [
+        "f.yaml:1:19: `ingest.listen` is `nonsense`",
+        "f.yaml:1:45: `ingest.max_body_bytes` is `lots`: give a whole number of bytes",
+        "f.yaml:3:34: source `a`: `secrt` is not a setting: did you mean `secrets`?",
+        "f.yaml:4:24: source `b`: `platform` is `chatwo`: did you mean `chatwoot`?",
+        "f.yaml:5:43: the environment variable `GONE` is not set",
+        "f.yaml:6:44: source `d`: `secrets[0]` is too short",
+        "f.yaml:7:5: `sources[4]` lacks `id`: add it",
+        "f.yaml:8:20: `sinks.postgres` is not right: give keys and values",
+        "f.yaml:8:52: `sinks.http` is empty: write `http: {}`",
+        "f.yaml:9:26: `event_log.partitions` is 0",
+    ];
+    let lines: Vec<&str> = error.lines().collect();
+    for (line, start) in lines.iter().zip(starts) {
+        assert!(line.starts_with(start), "{line}\ninstead of\n{start}");
+    }
+    assert_eq!(lines.len(), starts.len(), "{error}");
+    assert!(!error.contains("hunter2") && !error.contains("sh0rt"), "{error}");
+}
+
+#[test]
+fn what_a_variable_holds_is_not_in_what_a_check_says() {
+    let variables = HashMap::from([("ADDRESS".to_owned(), "hunter2".to_owned())]);
+    let error = parse("ingest: { listen: '${ADDRESS}' }", "f.yaml", variables).expect_err("no address");
+    let error = error.to_string();
+    assert!(
+        error.starts_with("f.yaml:1:19: `ingest.listen` is `…`: write address and port"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_secret_is_taken_to_the_byte_in_quotes_and_in_brackets() {
+    let value = "a ${B} # \"c\": 'd'\n~";
+    let variables = HashMap::from([("SECRET".to_owned(), value.to_owned())]);
+    let text = "sources: [{ id: a, platform: chatwoot, secrets: [\"${SECRET}\", ${SECRET}], url_secrets: ${SECRET} }]";
+    let config = parse(text, "f.yaml", variables).expect_err("the second proof is the same as the first");
+    assert!(config.to_string().contains("is the same as `secrets[0]`"), "{config}");
 }

@@ -35,6 +35,9 @@ impl Process {
             endpoints: &*endpoints,
         };
         let rules = assemble::rules(&base.loaded, &destinations)?;
+        for warning in rules.warnings() {
+            warn!("{warning}");
+        }
         let dev = base.dev.clone();
         let watch = dev.as_ref().map(|dev| dev.lines() as Arc<dyn sinks::http::Watch>);
         let sinks = assemble::sinks(

@@ -53,6 +53,45 @@ fn a_missing_file_and_a_missing_variable_are_named() {
 }
 
 #[test]
+fn all_mistakes_of_form_are_named_in_one_run_in_the_users_words() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = "ingest:\n  max_body_bytes: lots\n  ack_budget: 5\nsources:\n  - id: a\n    platform: digisac\n    auth: none\n    \
+                  secrets: [${NO_SUCH_SECRET}, \"${NO_OTHER_SECRET}\"]\nsinks:\n  http:\nadmin: { listen: 24001 }\n";
+    let output = refused(
+        folder.path(),
+        &["check"],
+        config,
+        2,
+        &[
+            "forebay.yaml:2:19: `ingest.max_body_bytes` is `lots`: give a whole number of bytes, as in 1048576 or 1MiB",
+            "forebay.yaml:3:3: `ingest.ack_budget` is not a setting: did you mean `ack_budget_ms`?",
+            "forebay.yaml:7:11: source `a`: `auth` is `none`: write `auth: { scheme: none }`",
+            "forebay.yaml:8:15: the environment variable `NO_SUCH_SECRET` is not set",
+            "forebay.yaml:8:35: the environment variable `NO_OTHER_SECRET` is not set",
+            "forebay.yaml:10:3: `sinks.http` is empty: write `http: {}`",
+            "forebay.yaml:11:18: `admin.listen` is `24001`: write address and port",
+        ],
+    );
+    let message = stderr(&output);
+    for word in ["u64", "enum", "expected", "sequence", "struct", "scalar"] {
+        assert!(!message.contains(word), "`{word}` is no word of the user: {message}");
+    }
+}
+
+#[test]
+fn a_file_in_another_encoding_is_named_with_its_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("forebay.yaml"), b"admin: {}\n# caf\xe9\n").expect("written");
+    let output = run(&["check"], folder.path());
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(
+        message.contains("forebay.yaml:2:6: the file is not UTF-8 from here on: save it as UTF-8"),
+        "{message}"
+    );
+}
+
+#[test]
 fn invalid_rules_are_named_with_their_place() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = "rules_file: rules.yaml\nsinks:\n  sqlite: {}\nevent_log:\n  journal: {}\n";
@@ -73,6 +112,63 @@ fn invalid_rules_are_named_with_their_place() {
     write(folder.path(), "forebay.yaml", config);
     let output = run(&["check"], folder.path());
     assert!(output.status.success(), "{}", stderr(&output));
+}
+
+#[test]
+fn the_configuration_and_the_rules_are_refused_in_one_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rules = "rules:\n  - name: vip\n    when: event.type ==\n    to: [sqlite]\n  - name: all\n    whn: \"true\"\n    to: [postgress, \"http:nobody\"]\n";
+    write(folder.path(), "rules.yaml", rules);
+    let config = |sources: &str| {
+        format!(
+            "rules_file: rules.yaml\nsources:\n{sources}sinks: {{ sqlite: {{}}, http: {{}} }}\nevent_log: {{ journal: {{}} }}\n"
+        )
+    };
+    let expected = |first: &'static str| {
+        [
+            first,
+            "rules.yaml:3:",
+            "rules.yaml:6:5: `rules[1].whn` is not a setting: did you mean `when`?",
+        ]
+    };
+    // Of form, and of value.
+    let form = config("  - { id: a, platform: chatwo, secrets: [a-long-enough-secret] }\n");
+    let said = expected("forebay.yaml:3:24: source `a`: `platform` is `chatwo`: did you mean `chatwoot`?");
+    refused(folder.path(), &["check"], &form, 2, &said);
+    let value = config("  - { id: a, platform: chatwoot, secrets: [sh0rt] }\n");
+    let said = expected("forebay.yaml:3:43: source `a`: `secrets[0]` is too short");
+    let output = refused(folder.path(), &["check", "--output", "json"], &value, 2, &said);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let errors = report["errors"].as_array().expect("a list");
+    let files: Vec<&str> = errors.iter().filter_map(|error| error["file"].as_str()).collect();
+    assert_eq!(files, ["forebay.yaml", "rules.yaml", "rules.yaml"], "{errors:?}");
+    // Where a file of rules is not there, that is all that is said of it.
+    let nowhere = value.replace("rules.yaml", "nowhere.yaml");
+    let said = [
+        "`secrets[0]` is too short",
+        "forebay.yaml:1:13: `rules_file` names `nowhere.yaml`, which cannot be read",
+    ];
+    refused(folder.path(), &["check"], &nowhere, 2, &said);
+}
+
+#[test]
+fn what_is_doubtful_in_the_rules_is_a_warning_of_the_check() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rules =
+        "rules:\n  - { name: one, when: \"true\", to: [sqlite] }\n  - { name: two, when: \"true\", to: [sqlite] }\n";
+    write(folder.path(), "rules.yaml", rules);
+    write(
+        folder.path(),
+        "forebay.yaml",
+        "rules_file: rules.yaml\nsinks: { sqlite: {} }\nevent_log: { journal: {} }\n",
+    );
+    let output = run(&["check"], folder.path());
+    let message = stderr(&output);
+    assert!(output.status.success(), "{message}");
+    let expected = "rules.yaml:3:13: warning: rule `two`: it has the `when` and the `to` of rule `one`: remove one";
+    assert!(message.contains(expected), "{message}");
+    let denied = run(&["check", "--deny-warnings"], folder.path());
+    assert_eq!(denied.status.code(), Some(2), "{}", stderr(&denied));
 }
 
 #[test]

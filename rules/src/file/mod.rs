@@ -7,7 +7,7 @@ use cel::Env;
 use schemas::name::{RuleName, SinkName};
 use schemas::sink::Destinations;
 use serde::Deserialize;
-use serde_saphyr::{Location, Spanned};
+use settings::{Document, Fault as Mistake, Kind, NoReferences, Place};
 
 use super::condition::Condition;
 use super::fault::Fault;
@@ -24,9 +24,9 @@ struct File {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RuleText {
-    name: Spanned<String>,
-    when: Spanned<String>,
-    to: Vec<Spanned<String>>,
+    name: String,
+    when: String,
+    to: Vec<String>,
 }
 
 /// Parsing, walking and dropping an expression take stack in proportion to its nesting; a thread with a large stack
@@ -52,16 +52,55 @@ pub(super) fn parse(
         rule: None,
         reason,
     };
-    let parsed: File = serde_saphyr::from_str(text).map_err(|error| {
-        let place = error.location().filter(|place| *place != Location::UNKNOWN);
-        vec![Problem {
-            line: place.map(|place| place.line()),
-            column: place.map(|place| place.column()),
-            ..whole_file(yaml_reason(&error))
-        }]
-    })?;
+    let settings::Read {
+        value,
+        faults,
+        document,
+    } = settings::read::<File>(text.as_bytes(), &NoReferences);
+    let mistakes: Vec<Problem> = faults
+        .into_iter()
+        .map(|mistake| Problem {
+            line: mistake.place.map(|place| place.line),
+            column: mistake.place.map(|place| place.column),
+            ..whole_file(in_words(&mistake))
+        })
+        .collect();
+    let Some(parsed) = value else {
+        return Err(mistakes);
+    };
+    let checked = check_in_thread(&parsed, &document, text, file, destinations, env, &whole_file);
+    if mistakes.is_empty() {
+        return checked;
+    }
+    let mut problems = mistakes;
+    // What follows from a mistake of form is not said again.
+    problems.extend(checked.err().into_iter().flatten());
+    problems.sort_by_key(|problem| (problem.line, problem.column));
+    Err(problems)
+}
+
+/// What is wrong with the form, and how a file of rules begins.
+fn in_words(mistake: &Mistake) -> String {
+    let begins = mistake.kind != Kind::Syntax && mistake.path.is_empty();
+    if begins && mistake.kind != Kind::Key {
+        return "begin with `rules:`, and below it a list: `- name: …`, `when: …` and `to: […]` for each rule"
+            .to_owned();
+    }
+    mistake.to_string()
+}
+
+/// Checks on a thread of its own, whose stack is large enough for any expression.
+fn check_in_thread(
+    parsed: &File,
+    document: &Document,
+    text: &str,
+    file: &str,
+    destinations: &(dyn Destinations + Sync),
+    env: &Arc<Env>,
+    whole_file: &dyn Fn(String) -> Problem,
+) -> Result<Checked, Vec<Problem>> {
     std::thread::scope(|scope| {
-        let check = || check(&parsed, text, file, destinations, env);
+        let check = || check(parsed, document, text, file, destinations, env);
         let thread = std::thread::Builder::new()
             .stack_size(STACK_BYTES)
             .spawn_scoped(scope, check);
@@ -77,69 +116,60 @@ pub(super) fn parse(
     })
 }
 
-/// Returns the first line of the parser's message, without the position that it repeats.
-fn yaml_reason(error: &serde_saphyr::Error) -> String {
-    let message = error.without_snippet().to_string();
-    let first = message.lines().next().unwrap_or_default();
-    let reason = match first.split_once(": ") {
-        Some((place, rest)) if place.starts_with("error: line ") || place.starts_with("line ") => rest,
-        _ => first,
-    };
-    reason
-        .rsplit_once(" at line ")
-        .map_or(reason, |(reason, _)| reason)
-        .to_owned()
-}
-
 fn check(
     parsed: &File,
+    document: &Document,
     text: &str,
     file: &str,
     destinations: &(dyn Destinations + Sync),
     env: &Arc<Env>,
 ) -> Result<Checked, Vec<Problem>> {
     let mut problems = Vec::new();
-    let mut warnings = doubtful::of_file(&parsed.rules, file);
+    let mut warnings = doubtful::of_file(&parsed.rules, document, file);
     let mut rules = Vec::new();
     let mut names = HashSet::new();
-    for rule in &parsed.rules {
+    for (index, rule) in parsed.rules.iter().enumerate() {
         let before = problems.len();
-        let of_rule = |place: (u64, u64), reason: String| Problem::of_rule(file, &rule.name.value, place, reason);
+        let start = |key: &str| start(document, index, key);
+        let of_rule = |place: (u64, u64), reason: String| Problem::of_rule(file, &rule.name, place, reason);
         let mut problem = |place: (u64, u64), reason: String| problems.push(of_rule(place, reason));
-        let name = RuleName::new(rule.name.value.clone());
+        let name = RuleName::new(rule.name.clone());
         if let Err(error) = &name {
-            problem(start(&rule.name), error.to_string());
+            problem(start("name"), error.to_string());
         }
-        if !names.insert(&rule.name.value) {
+        if !names.insert(&rule.name) {
             problem(
-                start(&rule.name),
+                start("name"),
                 "there is another rule of this name above: rename one".to_owned(),
             );
         }
-        let condition = match Condition::compile(&rule.when.value, env) {
+        let condition = match Condition::compile(&rule.when, env) {
             Ok((condition, doubts)) => {
+                let at = |at| place(text, &rule.when, start("when"), at);
                 let doubts = doubts.into_iter();
-                warnings.extend(doubts.map(|Fault { at, reason }| of_rule(place(text, &rule.when, at), reason)));
+                warnings.extend(doubts.map(|doubt| of_rule(at(doubt.at), doubt.reason)));
                 Some(condition)
             }
             Err(faults) => {
                 for Fault { at, reason } in faults {
-                    problem(place(text, &rule.when, at), reason);
+                    problem(place(text, &rule.when, start("when"), at), reason);
                 }
                 None
             }
         };
-        if rule.to.is_empty() {
+        let to_is_read = format!("rules[{index}].to");
+        let to_is_read = !document.taken_out().iter().any(|taken| taken.starts_with(&to_is_read));
+        if rule.to.is_empty() && to_is_read {
             problem(
-                start(&rule.name),
+                start("name"),
                 "`to` is empty: name at least one sink, or remove the rule".to_owned(),
             );
         }
         let mut to = Vec::with_capacity(rule.to.len());
-        for written in &rule.to {
-            match destination(&written.value, destinations) {
+        for (number, written) in rule.to.iter().enumerate() {
+            match destination(written, destinations) {
                 Ok(destination) => to.push(destination),
-                Err(reason) => problem(start(written), reason),
+                Err(reason) => problem(start(&format!("to[{number}]")), reason),
             }
         }
         if let (Ok(name), Some(condition), true) = (name, condition, problems.len() == before) {
@@ -177,16 +207,18 @@ fn destination(written: &str, destinations: &(dyn Destinations + Sync)) -> Resul
     })
 }
 
-fn start<T>(spanned: &Spanned<T>) -> (u64, u64) {
-    (spanned.referenced.line(), spanned.referenced.column())
+/// Returns where a key of a rule is written.
+fn start(document: &Document, rule: usize, key: &str) -> (u64, u64) {
+    let place = document.place(&format!("rules[{rule}].{key}"));
+    place.map_or((1, 1), |Place { line, column }| (line, column))
 }
 
-/// Returns the position in the file of the character `at` of an expression; the start of the expression where YAML's
-/// folding and escapes make that unclear.
-fn place(text: &str, expression: &Spanned<String>, at: Option<usize>) -> (u64, u64) {
-    let (line, column) = start(expression);
-    at.and_then(|at| find(text, &expression.value, at, line, column))
-        .unwrap_or((line, column))
+/// Returns the position in the file of the character `at` of an expression that begins at `start`; its start where YAML's folding and
+/// escapes make that unclear.
+fn place(text: &str, expression: &str, start: (u64, u64), at: Option<usize>) -> (u64, u64) {
+    let (line, column) = start;
+    at.and_then(|at| find(text, expression, at, line, column))
+        .unwrap_or(start)
 }
 
 fn find(text: &str, expression: &str, at: usize, line: u64, column: u64) -> Option<(u64, u64)> {
@@ -249,22 +281,26 @@ mod tests {
 
     #[test]
     fn a_place_in_an_expression_is_a_place_in_the_file() {
-        let at = |yaml: &str, needle: &str, expected: (u64, u64)| {
-            let parsed: File = serde_saphyr::from_str(yaml).expect("valid YAML");
-            let when = &parsed.rules[0].when;
-            let byte = when.value.find(needle).expect("the expression contains the needle");
-            let at = when.value[..byte].chars().count();
-            assert_eq!(place(yaml, when, Some(at)), expected, "{yaml}");
+        let read = |yaml: &str| {
+            let read = settings::read::<File>(yaml.as_bytes(), &NoReferences);
+            let start = read.document.place("rules[0].when").expect("a place");
+            let mut rules = read.value.expect("valid").rules;
+            (rules.remove(0).when, (start.line, start.column))
         };
-        let rule = |when: &str| format!("rules:\n  - name: r\n    to: [s]\n    when: {when}\n");
+        let at = |yaml: &str, needle: &str, expected: (u64, u64)| {
+            let (when, start) = read(yaml);
+            let byte = when.find(needle).expect("the expression contains the needle");
+            let at = when[..byte].chars().count();
+            assert_eq!(place(yaml, &when, start, Some(at)), expected, "{yaml}");
+        };
+        let rule = |when: &str| format!("rules:\n  - name: é\n    to: [s]\n    when: {when}\n");
         at(&rule("a == NEEDLE"), "NEEDLE", (4, 16));
         at(&rule("'a == ''é'' && NEEDLE'"), "NEEDLE", (4, 26));
         at(&rule(r#""a == \"é\" && NEEDLE""#), "NEEDLE", (4, 26));
         at(&rule("|\n      a == 1 &&\n      a == 1 && NEEDLE"), "NEEDLE", (6, 17));
         // Folded text has no lines of its own: the position is the start of the scalar.
         let folded = rule(">\n      a == 1 &&\n      NEEDLE");
-        let parsed: File = serde_saphyr::from_str(&folded).expect("valid YAML");
-        let place = place(&folded, &parsed.rules[0].when, Some(11));
-        assert_eq!(place, (5, 7));
+        let (when, start) = read(&folded);
+        assert_eq!(place(&folded, &when, start, Some(11)), (5, 7));
     }
 }

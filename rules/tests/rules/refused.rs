@@ -36,13 +36,19 @@ fn a_wrong_file_is_reported_with_one_clear_message_and_its_position() {
     are_reported(&[
         (
             rule("    whem: \"true\"\n    to: [postgres]\n"),
-            "rules.yaml:3:5: unknown field `whem`, expected one of name, when, to",
+            "rules.yaml:3:5: `rules[0].whem` is not a setting: did you mean `when`? There are name, when, to",
         ),
-        (rule("    to: [postgres]\n"), "rules.yaml:3:5: missing field `when`"),
-        ("rules: [\n".to_owned(), "rules.yaml:1:8: unclosed bracket '['"),
+        (
+            rule("    to: [postgres]\n"),
+            "rules.yaml:2:5: `rules[0]` lacks `when`: add it",
+        ),
+        (
+            "rules: [\n".to_owned(),
+            "rules.yaml:1:8: a `[` is not closed: add its `]`",
+        ),
         (
             "rule: []\n".to_owned(),
-            "rules.yaml:1:1: unknown field `rule`, expected one of rules",
+            "rules.yaml:1:1: `rule` is not a setting: did you mean `rules`? There is only rules",
         ),
         (
             rule("    when: \"true\"\n    to: []\n"),

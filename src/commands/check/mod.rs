@@ -1,6 +1,7 @@
 //! `forebay check` and `forebay migrate`.
 
 mod connected;
+mod files;
 mod migrate;
 mod report;
 #[cfg(test)]
@@ -33,9 +34,7 @@ pub(crate) async fn check(args: CheckArgs, out: &mut Printer) -> anyhow::Result<
 
 /// Checks everything, and prints what is as it should be unless `out` is `None`.
 async fn examine(args: &CheckArgs, report: &mut Report, mut out: Option<&mut Printer>) -> anyhow::Result<()> {
-    let loaded = config::load_file(&args.file)?;
-    report.warnings = loaded.warnings();
-    loaded.config.check_all().map_err(|found| loaded.refuse(&found))?;
+    let loaded = files::read(&args.file, report)?;
     // Without services the client that is made below may notice that one is away: not asked, so not reported.
     if args.connect {
         telemetry::start(&loaded.config.logging)?;
@@ -50,6 +49,10 @@ async fn examine(args: &CheckArgs, report: &mut Report, mut out: Option<&mut Pri
         endpoints: &*endpoints,
     };
     let rules = assemble::rules(&loaded, &destinations)?;
+    let doubtful = rules.warnings().iter();
+    report
+        .warnings
+        .extend(doubtful.map(|warning| Finding::parse(&warning.to_string(), "")));
     report.sources = registry.sources().count();
     report.endpoints = endpoints.endpoints().len();
     report.rules = loaded.config.rules_file.as_ref().map(|_| rules.iter().count());

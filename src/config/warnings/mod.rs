@@ -12,6 +12,7 @@ use schemas::secret::Secret;
 use schemas::setting::{Findings, Invalid};
 use serde::Serialize;
 
+use super::read::Mistake;
 use super::{Config, Loaded};
 use crate::telemetry;
 
@@ -59,15 +60,20 @@ impl Finding {
             }
             None => whole(),
         };
-        // After ``source `a`: `` as well.
-        let mut message = finding.message.as_str();
-        for kind in ["source `", "endpoint `", "rule `"] {
-            let named = message.strip_prefix(kind).and_then(|rest| rest.split_once("`: "));
-            message = named.map_or(message, |(_, rest)| rest);
-        }
-        let key = message.strip_prefix('`').and_then(|rest| rest.split_once('`'));
-        finding.key = key.map(|(key, _)| key.to_owned());
+        finding.key = key_of(&finding.message);
         finding
+    }
+
+    /// What is wrong with a configuration, at its place.
+    pub(crate) fn of(mistake: Mistake) -> Self {
+        let Mistake { file, place, text } = mistake;
+        Self {
+            file: Some(file),
+            line: place.map(|place| place.line),
+            column: place.map(|place| place.column),
+            key: key_of(&text),
+            message: text,
+        }
     }
 
     /// Something that is in no file, such as the state of a service.
@@ -77,6 +83,16 @@ impl Finding {
             ..Self::parse(message, "")
         }
     }
+}
+
+/// The setting that a message begins with, after ``source `a`: `` as well.
+fn key_of(mut message: &str) -> Option<String> {
+    for kind in ["source `", "endpoint `", "rule `"] {
+        let named = message.strip_prefix(kind).and_then(|rest| rest.split_once("`: "));
+        message = named.map_or(message, |(_, rest)| rest);
+    }
+    let (key, _) = message.strip_prefix('`')?.split_once('`')?;
+    Some(key.to_owned())
 }
 
 /// As a warning.
@@ -100,6 +116,7 @@ impl Loaded {
             .config
             .warnings()
             .iter()
+            .filter(|warning| !self.follows_from_a_mistake(&warning.place))
             .map(|warning| self.locate(warning))
             .collect();
         found.sort_by_key(|finding| (finding.line, finding.column));
@@ -107,13 +124,9 @@ impl Loaded {
     }
 
     fn locate(&self, warning: &Invalid) -> Finding {
-        let (line, column) = self.places.find(&warning.place).unzip();
         Finding {
-            file: Some(self.file.clone()),
-            line,
-            column,
             key: (!warning.place.is_empty()).then(|| warning.place.clone()),
-            message: self.in_words(warning),
+            ..Finding::of(self.mistake(warning))
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Each silence has its line, and what is right has none.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::*;
 use crate::config::DEV;
+use crate::config::tests::Given;
 
 const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -12,8 +12,9 @@ fn loaded(text: &str, properties: &[(&str, &str)]) -> Loaded {
     let properties = properties
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    let properties: HashMap<String, String> = properties.collect();
-    Loaded::parse(text, "f.yaml".to_owned(), PathBuf::new(), properties).expect("a valid configuration")
+    let variables = Given(properties.collect());
+    let examined = Loaded::examine(text.as_bytes(), "f.yaml".to_owned(), PathBuf::new(), &variables);
+    examined.into_result().expect("a valid configuration")
 }
 
 fn warnings(text: &str) -> Vec<String> {

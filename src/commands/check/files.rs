@@ -1,0 +1,50 @@
+//! The configuration and the rules: everything that is wrong with both is found in one run.
+
+use super::report::Report;
+use crate::assemble::{self, AnyOfAll, Configured};
+use crate::cli::ConfigArg;
+use crate::config::{self, Config, ConfigError, Examined, Loaded, Missing};
+
+/// Reads the configuration with all its checks, and notes the warnings about it. Where it is wrong, the error also says what is
+/// wrong with the rules; where it is right, the rules are not looked at.
+pub(super) fn read(file: &ConfigArg, report: &mut Report) -> Result<Loaded, ConfigError> {
+    let Examined { loaded, mistakes } = config::examine(&config::file_of(file)?, Missing::Refuse)?;
+    let Some(loaded) = loaded else {
+        return Err(config::in_lines(&mistakes));
+    };
+    report.warnings = loaded.warnings();
+    let wrong = if mistakes.is_empty() {
+        loaded.config.check_all().map_err(|found| loaded.refuse(&found))
+    } else {
+        Err(config::in_lines(&mistakes))
+    };
+    match wrong {
+        Ok(()) => Ok(loaded),
+        Err(error) => Err(match wrong_rules(&loaded) {
+            Some(rules) => ConfigError(format!("{error}\n{rules}")),
+            None => error,
+        }),
+    }
+}
+
+/// What is wrong with the rules of a configuration that is wrong itself, as far as it does not follow from that.
+fn wrong_rules(loaded: &Loaded) -> Option<ConfigError> {
+    if loaded.follows_from_a_mistake("rules_file") {
+        return None;
+    }
+    let Config { event_log, sinks, .. } = &loaded.config;
+    let sections = ["sinks", "endpoints", "event_log"];
+    let known = !sections.iter().any(|section| loaded.follows_from_a_mistake(section));
+    let rules = match (loaded.config.endpoints_alone(), event_log.topics()) {
+        (Ok(endpoints), Ok(topics)) if known => {
+            let destinations = Configured {
+                sinks,
+                topics: &topics,
+                endpoints: &endpoints,
+            };
+            assemble::rules(loaded, &destinations)
+        }
+        _ => assemble::rules(loaded, &AnyOfAll),
+    };
+    rules.err()
+}
