@@ -105,8 +105,10 @@ fn valve_tripped(worker: &Shared) -> Vec<Series> {
         .collect()
 }
 
-/// The labels of each valve, its failures and outcomes, and whether it is tripped.
-fn valves(worker: &Shared) -> [(Vec<(&'static str, String)>, (usize, usize), bool); 2] {
+/// The labels of a valve, its failures and outcomes, and whether it is tripped.
+type OfValve = (Vec<(&'static str, String)>, (usize, usize), bool);
+
+fn valves(worker: &Shared) -> [OfValve; 2] {
     [("deliveries", &worker.valve), ("routing", &worker.routing_valve)].map(|(name, valve)| {
         let valve = valve.lock();
         (vec![("valve", name.to_owned())], valve.share(), valve.is_tripped())

@@ -216,7 +216,7 @@ fn word(word: &str, before: Option<&Token>, after: Option<&Token>) -> Option<Str
         "not" if follows && after.is_some_and(|token| token.text == "in") => {
             "write `!(a in b)` for \"a not in b\"".to_owned()
         }
-        "not" if precedes && !before.is_some_and(|token| token.text == ".") => "`!` is \"not\"".to_owned(),
+        "not" if precedes && before.is_none_or(|token| token.text != ".") => "`!` is \"not\"".to_owned(),
         "contains" | "startswith" | "endswith" | "matches" if follows => {
             let name = match lower.as_str() {
                 "startswith" => "startsWith",

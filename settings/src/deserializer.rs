@@ -116,7 +116,7 @@ impl<'t> At<'t, '_> {
 
     fn visit_entries<V: Visitor<'t>>(self, entries: &'t [Entry], visitor: V) -> Result<V::Value, Error> {
         let entries = Entries {
-            entries,
+            all: entries,
             next: 0,
             at: self,
         };
@@ -133,7 +133,7 @@ impl<'t> At<'t, '_> {
 
     fn visit_elements<V: Visitor<'t>>(self, elements: &'t [Node], one: bool, visitor: V) -> Result<V::Value, Error> {
         let elements = Elements {
-            elements,
+            all: elements,
             next: 0,
             at: self,
             one,
@@ -343,7 +343,7 @@ impl<'t> Deserializer<'t> for At<'t, '_> {
 
 /// The entries of a section that are not passed over.
 struct Entries<'t, 'w> {
-    entries: &'t [Entry],
+    all: &'t [Entry],
     next: usize,
     at: At<'t, 'w>,
 }
@@ -352,7 +352,7 @@ impl<'t> MapAccess<'t> for Entries<'t, '_> {
     type Error = Error;
 
     fn next_key_seed<K: DeserializeSeed<'t>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
-        while let Some(entry) = self.entries.get(self.next) {
+        while let Some(entry) = self.all.get(self.next) {
             self.next += 1;
             if !entry.node.out {
                 let key: StrDeserializer<'_, Error> = entry.key.as_str().into_deserializer();
@@ -364,7 +364,7 @@ impl<'t> MapAccess<'t> for Entries<'t, '_> {
 
     fn next_value_seed<V: DeserializeSeed<'t>>(&mut self, seed: V) -> Result<V::Value, Error> {
         let step = self.next.saturating_sub(1);
-        let Some(entry) = self.entries.get(step) else {
+        let Some(entry) = self.all.get(step) else {
             return Err(Error::custom("a value was asked for before its key"));
         };
         read_part(self.at.way, step, &entry.key, &entry.node, seed)
@@ -373,7 +373,7 @@ impl<'t> MapAccess<'t> for Entries<'t, '_> {
 
 /// The elements of a list that are not passed over.
 struct Elements<'t, 'w> {
-    elements: &'t [Node],
+    all: &'t [Node],
     next: usize,
     at: At<'t, 'w>,
     /// Whether the list is written as its only element.
@@ -384,7 +384,7 @@ impl<'t> SeqAccess<'t> for Elements<'t, '_> {
     type Error = Error;
 
     fn next_element_seed<T: DeserializeSeed<'t>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
-        while let Some(element) = self.elements.get(self.next) {
+        while let Some(element) = self.all.get(self.next) {
             let step = self.next;
             self.next += 1;
             if self.one {

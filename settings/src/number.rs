@@ -57,21 +57,25 @@ impl Counted {
         }
     }
 
-    /// Reads a number with a unit. `None` if it is none; `Some(None)` if it does not come out whole, or is beyond all numbers.
-    pub(crate) fn with_unit(self, text: &str) -> Option<Option<i128>> {
+    /// Reads a number with a unit. `None` if it is none; `NotWhole` if it does not come out whole, or is beyond all numbers.
+    pub(crate) fn with_unit(self, text: &str) -> Option<Result<i128, NotWhole>> {
         let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let (number, unit) = text.split_at_checked(digits)?;
         let (_, factor) = self.units.iter().find(|(name, _)| *name == unit.trim_start())?;
         let number: i128 = match number.parse() {
             Ok(number) => number,
             Err(_) if number.is_empty() => return None,
-            Err(_) => return Some(None),
+            Err(_) => return Some(Err(NotWhole)),
         };
         let smallest = i128::from(self.smallest);
         let all = number.checked_mul(i128::from(*factor));
-        Some(all.filter(|all| all % smallest == 0).map(|all| all / smallest))
+        let all = all.filter(|all| all % smallest == 0).map(|all| all / smallest);
+        Some(all.ok_or(NotWhole))
     }
 }
+
+/// A number with a unit that is no whole number of the setting's own unit.
+pub(crate) struct NotWhole;
 
 /// Reads a whole number; the reason, without what is written, if it is none.
 pub(crate) fn read(text: &str, key: &str) -> Result<i128, String> {
@@ -80,8 +84,8 @@ pub(crate) fn read(text: &str, key: &str) -> Result<i128, String> {
         return Ok(number);
     }
     match counted.and_then(|counted| Some((counted.with_unit(text)?, counted))) {
-        Some((Some(number), _)) => Ok(number),
-        Some((None, counted)) => Err(format!(
+        Some((Ok(number), _)) => Ok(number),
+        Some((Err(NotWhole), counted)) => Err(format!(
             "that is no whole number of {0}: {1}",
             counted.name,
             wanted(key)

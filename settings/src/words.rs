@@ -19,7 +19,7 @@ pub(crate) fn is_hidden(node: &Node) -> bool {
         || matches!(&node.value, Value::Scalar { text, .. } if text.contains('@') || text.contains("whsec_"))
 }
 
-/// What is written, in words: `is `lots``, `is a list`.
+/// What is written, in words: "is lots", with the text in backticks, or "is a list".
 pub(crate) fn written(node: &Node, hidden: bool) -> String {
     match &node.value {
         Value::List(_) => "is a list".to_owned(),

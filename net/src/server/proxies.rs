@@ -93,7 +93,7 @@ mod tests {
         TrustedProxies::parse(&texts).expect("networks")
     }
 
-    /// Trusts 10.0.0.0/8, 192.0.2.7 and fd00::/8.
+    /// Trusts `10.0.0.0/8`, `192.0.2.7` and `fd00::/8`.
     fn client(peer: &str, lines: &[&str]) -> String {
         let peer = peer.parse().expect("an address");
         let trusted = proxies(&["10.0.0.0/8", "192.0.2.7", "fd00::/8"]);

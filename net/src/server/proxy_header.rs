@@ -132,13 +132,12 @@ fn version_2(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
         return Err(Malformed("its length is more than 4096 bytes"));
     }
     let least = match (command, family) {
-        // LOCAL: the proxy's own connection. The rest is to be ignored, whatever it is.
-        (0x20, _) => 0,
         // PROXY: TCP over IPv4 and IPv6, whose addresses are used.
         (0x21, 0x11) => 12,
         (0x21, 0x21) => 36,
-        // And what is none of these: unspecified, datagrams, sockets of Unix.
-        (0x21, 0x00 | 0x12 | 0x22 | 0x31 | 0x32) => 0,
+        // LOCAL: the proxy's own connection. The rest is to be ignored, whatever it is. And what is neither TCP over IPv4 nor
+        // IPv6: unspecified, datagrams, sockets of Unix.
+        (0x20, _) | (0x21, 0x00 | 0x12 | 0x22 | 0x31 | 0x32) => 0,
         _ => return Err(Malformed("its version, command or address family is unknown")),
     };
     if length < least {

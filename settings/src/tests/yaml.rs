@@ -1,5 +1,7 @@
 //! What of YAML goes on working.
 
+use std::fmt::Write as _;
+
 use super::{faults, right, settings};
 
 #[test]
@@ -20,7 +22,7 @@ fn aliases_cannot_grow_without_bound() {
     let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for level in 1..30 {
         let inner = vec![format!("*a{}", level - 1); 10].join(", ");
-        text.push_str(&format!("a{level}: &a{level} [{inner}]\n"));
+        writeln!(text, "a{level}: &a{level} [{inner}]").expect("text");
     }
     let found = faults(&settings(&text));
     assert!(
@@ -29,7 +31,7 @@ fn aliases_cannot_grow_without_bound() {
     );
     let mut chain = String::from("a0: &a0 [x]\n");
     for level in 1..200 {
-        chain.push_str(&format!("a{level}: &a{level} [*a{}]\n", level - 1));
+        writeln!(chain, "a{level}: &a{level} [*a{}]", level - 1).expect("text");
     }
     let found = faults(&settings(&chain));
     assert!(

@@ -64,24 +64,21 @@ fn own_fields(data_type: &DataType) -> Vec<Field> {
 fn statement(data_type: &DataType, database: &str) -> String {
     let mut out = format!("CREATE VIEW {} AS\nSELECT {}", name(data_type.name), SHARED.join(", "));
     for field in columns(&own_fields(data_type)) {
-        let value = match database {
-            "postgres" => {
-                let path = field.path.join(",");
-                match field.kind {
-                    Kind::Text => format!("data #>> '{{{path}}}'"),
-                    Kind::Time => format!("CAST(data #>> '{{{path}}}' AS timestamptz)"),
-                    Kind::Number => format!("CAST(data #>> '{{{path}}}' AS bigint)"),
-                    Kind::Boolean => format!("CAST(data #>> '{{{path}}}' AS boolean)"),
-                    Kind::Object | Kind::List | Kind::Any => format!("data #> '{{{path}}}'"),
-                }
+        let value = if database == "postgres" {
+            let path = field.path.join(",");
+            match field.kind {
+                Kind::Text => format!("data #>> '{{{path}}}'"),
+                Kind::Time => format!("CAST(data #>> '{{{path}}}' AS timestamptz)"),
+                Kind::Number => format!("CAST(data #>> '{{{path}}}' AS bigint)"),
+                Kind::Boolean => format!("CAST(data #>> '{{{path}}}' AS boolean)"),
+                Kind::Object | Kind::List | Kind::Any => format!("data #> '{{{path}}}'"),
             }
-            _ => {
-                let arrow = match field.kind {
-                    Kind::Object | Kind::List | Kind::Any => "->",
-                    Kind::Text | Kind::Time | Kind::Number | Kind::Boolean => "->>",
-                };
-                format!("data {arrow} '$.{}'", field.path.join("."))
-            }
+        } else {
+            let arrow = match field.kind {
+                Kind::Object | Kind::List | Kind::Any => "->",
+                Kind::Text | Kind::Time | Kind::Number | Kind::Boolean => "->>",
+            };
+            format!("data {arrow} '$.{}'", field.path.join("."))
         };
         write!(out, ",\n       {value} AS {}", column(field)).expect("text");
     }
