@@ -35,6 +35,9 @@ fn is_short(text: &str) -> bool {
     !text.is_empty() && text.chars().count() <= SHOWN && !text.chars().any(char::is_control)
 }
 
+/// From how many characters on a part of a hidden value is hidden too.
+const PART: usize = 4;
+
 /// Takes out of a message what is, or is a part of, a value that is not to be shown.
 pub(crate) fn without(message: &str, value: &str) -> String {
     if value.is_empty() {
@@ -48,7 +51,9 @@ pub(crate) fn without(message: &str, value: &str) -> String {
             shown.push('`');
         }
         let inside = number % 2 == 1;
-        let of_the_value = !part.is_empty() && (value.contains(part) || quoted.contains(part));
+        // A short word may be in it by chance, as the id of a source may.
+        let is_part = part.chars().count() >= PART && (value.contains(part) || quoted.contains(part));
+        let of_the_value = part == value || part == quoted || is_part;
         if inside && of_the_value {
             shown.push('…');
         } else {

@@ -69,7 +69,7 @@ mod tests {
     fn read(missing: Missing) -> Result<Loaded, ConfigError> {
         let text = "\
 event_log:
-  kafka: { brokers: '${BROKERS}', password: ${SHARED}, username: u, security: sasl_plaintext }
+  kafka: { brokers: '${BROKERS}', properties: { sasl.password: ${SHARED} } }
 sources:
   - id: a
     platform: chatwoot
