@@ -46,8 +46,8 @@ pub struct Config {
     /// How many per cent of these must be failures for the worker to stop. Default 90.
     pub valve_percent: u32,
     /// How many deliveries of one partition, settled in order, a crash may repeat at most: further ones wait until
-    /// progress is durable. Deliveries settled after a record that waits for its next attempt are not counted; there
-    /// are at most `window_records` of them. Sinks that keep their progress with their data repeat none. Default 1 000.
+    /// progress is durable. Deliveries settled after a record that waits for its next attempt are not counted: all of them
+    /// are repeated. Sinks that keep their progress with their data repeat none. Default 1 000.
     pub repeat_max_deliveries: usize,
     /// How long a shutdown waits for the current batches. Default 10 000.
     pub drain_ms: u64,
