@@ -35,10 +35,7 @@ fn is_short(text: &str) -> bool {
     !text.is_empty() && text.chars().count() <= SHOWN && !text.chars().any(char::is_control)
 }
 
-/// From how many characters on a part of a hidden value is hidden too.
-const PART: usize = 4;
-
-/// Takes out of a message what is, or is a part of, a value that is not to be shown.
+/// Takes out of a message what is, or is most of, a value that is not to be shown.
 pub(crate) fn without(message: &str, value: &str) -> String {
     if value.is_empty() {
         return message.to_owned();
@@ -51,8 +48,9 @@ pub(crate) fn without(message: &str, value: &str) -> String {
             shown.push('`');
         }
         let inside = number % 2 == 1;
-        // A short word may be in it by chance, as the id of a source may.
-        let is_part = part.chars().count() >= PART && (value.contains(part) || quoted.contains(part));
+        // A word may be in it by chance, as the id of a source may, and a check says what is safe to say: a parameter of a URL.
+        let is_large = part.len() * 2 >= value.len();
+        let is_part = is_large && (value.contains(part) || quoted.contains(part));
         let of_the_value = part == value || part == quoted || is_part;
         if inside && of_the_value {
             shown.push('…');

@@ -136,7 +136,7 @@ fn the_configuration_and_the_rules_are_refused_in_one_run() {
     let said = expected("forebay.yaml:3:24: source `a`: `platform` is `chatwo`: did you mean `chatwoot`?");
     refused(folder.path(), &["check"], &form, 2, &said);
     let value = config("  - { id: a, platform: chatwoot, secrets: [sh0rt] }\n");
-    let said = expected("forebay.yaml:3:43: source `a`: `secrets[0]` is too short");
+    let said = expected("forebay.yaml:3:44: source `a`: `secrets[0]` is too short");
     let output = refused(folder.path(), &["check", "--output", "json"], &value, 2, &said);
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let errors = report["errors"].as_array().expect("a list");
