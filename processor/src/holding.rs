@@ -50,6 +50,14 @@ impl Holding {
         self.told = Some(held);
     }
 
+    /// Notes that no partition is held any more: the next assignment is logged, even if it is the same, and so is an
+    /// assignment that does not come. That takes longer than at first, because what took them has lines of its own.
+    pub(crate) fn lost(&mut self) {
+        self.since = Instant::now();
+        self.due = Some(self.since + AGAIN);
+        self.told = None;
+    }
+
     /// Logs that an assignment is still waited for.
     pub(crate) fn beat(&mut self) {
         let now = Instant::now();
@@ -57,7 +65,8 @@ impl Holding {
             self.due = Some(now + AGAIN);
             let seconds = now.duration_since(self.since).as_secs();
             tracing::info!(sink = %self.sink, seconds,
-                "waiting for partitions: the group waits for its members, including one that died, until its session times out");
+                "waiting for partitions: the group waits for its members, including one that died, until its session times out; \
+                 or the event log is away");
         }
     }
 }
@@ -104,6 +113,13 @@ mod tests {
         assert_eq!(holding.due, Some(begin + USUAL + AGAIN));
         let topic = schemas::name::TopicName::new("events").expect("valid");
         holding.assigned([Partition { topic, index: 4 }].iter());
-        assert_eq!((holding.due, holding.told), (None, Some(vec![4])));
+        assert_eq!((holding.due, &holding.told), (None, &Some(vec![4])));
+        holding.lost();
+        let lost = Instant::now();
+        assert_eq!(
+            (holding.due, holding.told),
+            (Some(lost + AGAIN), None),
+            "the same is told again"
+        );
     }
 }

@@ -113,9 +113,9 @@ impl Troubles {
         }
     }
 
-    /// Forgets what only partitions can find to be over, because none is left.
+    /// Logs no more that what only partitions can find to be over lasts, because none is left.
     pub(crate) fn no_partition(&self) {
-        self.whole.abandon(|trouble| *trouble != Trouble::Log);
+        self.whole.leave(|trouble| *trouble != Trouble::Log);
     }
 
     fn tell(&self, trouble: Trouble, line: &Line) {

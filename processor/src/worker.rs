@@ -221,6 +221,8 @@ impl Worker {
                         }
                         if assigned {
                             holding.assigned(tasks.owned());
+                        } else if tasks.owned().next().is_none() {
+                            holding.lost();
                         }
                     }
                     Err(LogError::Unavailable(reason)) => return Ok(Left::LogUnavailable(reason)),

@@ -47,6 +47,8 @@ struct Kept {
     /// Whether this outage has had a line, so that its end gets one.
     begun: bool,
     over: bool,
+    /// Nobody looks whether it lasts.
+    unwatched: bool,
 }
 
 impl Kept {
@@ -59,6 +61,7 @@ impl Kept {
             told: None,
             begun: false,
             over: false,
+            unwatched: false,
         }
     }
 
@@ -88,7 +91,9 @@ impl<K: Clone + Eq + Hash> Outages<K> {
         }
         self.any.store(true, Ordering::Relaxed);
         let kept = all.entry(key.clone()).or_insert_with(|| Kept::new(now));
-        if std::mem::take(&mut kept.over) {
+        // Long after the last line, what nobody watched is another outage.
+        let another = std::mem::take(&mut kept.unwatched) && kept.is_due(now);
+        if std::mem::take(&mut kept.over) || another {
             (kept.since, kept.failures, kept.begun) = (now, 0, false);
         }
         kept.failures += 1;
@@ -127,7 +132,7 @@ impl<K: Clone + Eq + Hash> Outages<K> {
         let mut all = self.lock();
         let lasting = all
             .iter_mut()
-            .filter(|(_, kept)| kept.begun && !kept.over && kept.is_due(now));
+            .filter(|(_, kept)| kept.begun && !kept.over && !kept.unwatched && kept.is_due(now));
         lasting.map(|(key, kept)| (key.clone(), kept.line(now))).collect()
     }
 
@@ -137,10 +142,11 @@ impl<K: Clone + Eq + Hash> Outages<K> {
         all.get(key).filter(|kept| !kept.over).map(|kept| kept.reason.clone())
     }
 
-    /// Ends outages without a line, because no one is left who could notice their end.
-    pub fn abandon(&self, which: impl Fn(&K) -> bool) {
+    /// Logs no more that these outages last, because no one is left who could notice their end. One that is found to be
+    /// over later still has the line of its end.
+    pub fn leave(&self, which: impl Fn(&K) -> bool) {
         for (_, kept) in self.lock().iter_mut().filter(|(key, _)| which(key)) {
-            kept.over = true;
+            kept.unwatched = true;
         }
     }
 
@@ -233,9 +239,24 @@ mod tests {
         assert_eq!(outages.lasting(at(61)), []);
         assert!(outages.over(&"a", at(70)).is_some());
         assert_eq!(outages.lasting(at(200)).len(), 1, "only the other one");
-        outages.abandon(|key| *key == "b");
-        assert_eq!(outages.lasting(at(300)), []);
-        assert_eq!(outages.over(&"b", at(300)), None);
+        outages.leave(|key| *key == "b");
+        assert_eq!(outages.lasting(at(300)), [], "nobody looks");
+        assert_eq!(figures(outages.over(&"b", at(300))), Some((false, 270, 1, 0)));
+    }
+
+    #[test]
+    fn what_was_left_and_fails_again_is_the_same_outage_within_a_minute_and_another_one_later() {
+        let (outages, at) = (Outages::default(), clock());
+        assert!(outages.failed(&1, "stuck", at(0)).is_some());
+        outages.leave(|_| true);
+        assert_eq!(outages.failed(&1, "stuck", at(30)), None);
+        assert_eq!(outages.lasting(at(60)).len(), 1, "watched again");
+        outages.leave(|_| true);
+        assert_eq!(
+            figures(outages.failed(&1, "stuck", at(600))),
+            Some((true, 0, 1, 0)),
+            "the time in between is not known"
+        );
     }
 
     #[test]

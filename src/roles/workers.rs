@@ -168,7 +168,8 @@ fn verdict(now: processor::status::Snapshot, canary_after: Option<Duration>) -> 
         Some(_) => {}
     }
     if !now.joined {
-        let reason = "has no partition yet: the group waits for its members, including one that died, until its session times out";
+        let reason = "has no partition: the group waits for its members, including one that died, until its session times out; \
+                      or the event log is away";
         return Err(reason.to_owned());
     }
     if let Some((partition, reason)) = now.stalled.into_iter().next() {
@@ -184,7 +185,8 @@ fn verdict(now: processor::status::Snapshot, canary_after: Option<Duration>) -> 
     if let Some((partition, since)) = now.canaries.into_iter().find(missed) {
         let since = since.as_secs();
         return Err(format!(
-            "{partition} has shown no canary for {since} s: no ingest writes to it, or what is written does not come"
+            "{partition} has shown no canary for {since} s: no ingest writes to it, what is written does not come, or nothing is \
+             read because deliveries that wait fill its window"
         ));
     }
     let partitions = match now.assigned.len() {
@@ -233,6 +235,6 @@ mod tests {
         assert_eq!(text(busy).as_deref(), Ok("1 partition, oldest unsettled 3 s"));
         let mut waiting = healthy();
         waiting.joined = false;
-        assert!(text(waiting).is_err_and(|reason| reason.starts_with("has no partition yet")));
+        assert!(text(waiting).is_err_and(|reason| reason.starts_with("has no partition: ")));
     }
 }

@@ -211,12 +211,12 @@ fn a_topic_that_keeps_longer_is_told_and_left() {
     let (code, said) = stdout(folder.path(), &["migrate", "--dry-run"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(
-        said.contains(&format!("topic {prefix}.events: would be made, 1 partitions")),
+        said.contains(&format!("topic {prefix}.events: would be made, 1 partition\n")),
         "{said}"
     );
     let (_, said) = stdout(folder.path(), &["migrate"]);
     assert!(
-        said.contains(&format!("topic {prefix}.events: made, 1 partitions")),
+        said.contains(&format!("topic {prefix}.events: made, 1 partition\n")),
         "the dry run made nothing: {said}"
     );
     let (_, said) = stdout(folder.path(), &["migrate"]);

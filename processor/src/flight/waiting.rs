@@ -16,21 +16,21 @@ impl Flight {
     }
 
     /// Takes deliveries that wait for another attempt and whose records were read by `read_by`: the oldest that count, at
-    /// most `max`.
+    /// most `max`, each with when its record was read.
     pub(crate) fn take_waiting(
         &mut self,
         now: Instant,
         read_by: Instant,
         max: usize,
         counts: impl Fn(WorkId) -> bool,
-    ) -> Vec<(WorkId, Delivery)> {
+    ) -> Vec<(WorkId, Delivery, Instant)> {
         let old = self.waiting(now).filter(|(id, read)| *read <= read_by && counts(*id));
-        let ids: Vec<WorkId> = old.map(|(id, _)| id).take(max).collect();
-        let take = |id: WorkId| match self.pending.remove(&id)?.work {
-            Work::Deliver(delivery) => Some((id, delivery)),
+        let old: Vec<(WorkId, Instant)> = old.take(max).collect();
+        let take = |(id, read): (WorkId, Instant)| match self.pending.remove(&id)?.work {
+            Work::Deliver(delivery) => Some((id, delivery, read)),
             Work::GiveUp(_) => None,
         };
-        ids.into_iter().filter_map(take).collect()
+        old.into_iter().filter_map(take).collect()
     }
 
     /// Whether dead letters wait to be written.

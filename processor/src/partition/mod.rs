@@ -52,6 +52,7 @@ pub(crate) async fn run(
         uncommitted_since: None,
         uncommitted_reported: false,
         lacking: BTreeSet::new(),
+        delivered_at: None,
     };
     if task.begin().await? {
         let result = task.work().await;
@@ -82,6 +83,8 @@ struct PartitionTask {
     uncommitted_reported: bool,
     /// Deliveries that were not tried the last time because this process lacked a resource.
     lacking: BTreeSet<WorkId>,
+    /// When any target took a delivery the last time.
+    delivered_at: Option<Instant>,
 }
 
 /// What one turn of the task's loop has done: deliveries, and dead letters that were written.

@@ -48,6 +48,7 @@ impl PartitionTask {
                         .delivery_age
                         .observe(age(delivery.event.attributes.received).as_secs_f64());
                     self.flight.settled(id);
+                    self.delivered_at = Some(now);
                     self.shared.troubles.delivered(&delivery.target);
                     valve = valve.and(self.note(false, ""));
                     continue;

@@ -25,7 +25,8 @@ impl PartitionTask {
             && self.flight.bytes() < self.shared.config.window_bytes
     }
 
-    /// Gives up what has waited for long, if there is no room. Returns an error if the valve is tripped by that.
+    /// Gives up what has waited for long, if there is no room. Returns an error if the valve is tripped by that, which takes
+    /// that nothing at all was delivered meanwhile.
     pub(super) fn make_room(&mut self, now: Instant) -> Result<(), WorkerError> {
         // One step at a time: what was given up before makes room once it is written.
         let full = !self.room() && !self.flight.has_letters();
@@ -40,14 +41,18 @@ impl PartitionTask {
             .take_waiting(now, read_by, most, |id| !lacking.contains(&id));
         self.lacking = lacking;
         let records = self.flight.records();
-        for (id, delivery) in waiting {
+        for (id, delivery, read) in waiting {
             let attempts = delivery.attempt.saturating_sub(1);
             let last = self.shared.troubles.reason(&delivery.target).unwrap_or_default();
             let reason = format!(
                 "given up early, after {attempts} attempts, because {records} records of its partition wait and fill the \
                  window: {last}"
             );
-            self.note(true, &reason)?;
+            // Where others take theirs, the cause is this target and not the sink. The valve would see many of these in a
+            // row, because nothing is read until there is room, and stop the deliveries to the others.
+            if self.delivered_at.is_none_or(|at| at < read) {
+                self.note(true, &reason)?;
+            }
             self.shared.metrics.exhausted.inc();
             self.give_up(id, delivery, reason, attempts, now);
         }

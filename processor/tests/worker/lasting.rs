@@ -78,6 +78,37 @@ async fn dead_letters_of_one_target_are_one_line_a_minute_with_their_number() {
     assert!(warnings[1].contains("held_back=39 "), "{}", warnings[1]);
 }
 
+/// A window that takes more than its size, and more of it is given up at once than the valve looks back on.
+fn small_window() -> Config {
+    let hour = 3_600_000;
+    Config {
+        batch_max_records: 40,
+        window_records: 160,
+        retry_base_ms: hour,
+        retry_max_ms: hour,
+        retry_max_attempts: 100,
+        valve_window: 20,
+        ..Config::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_window_stops_the_worker_if_nothing_at_all_is_delivered() {
+    let sink = ScriptedSink::new(each(|_, _| retry()));
+    let (log, _shutdown, run) = start(640, &sink, small_window());
+    let error = run.await.expect("no panic").expect_err("the valve");
+    let text = error.to_string();
+    assert!(
+        text.contains("of the last 20") && text.contains("given up early"),
+        "{text}"
+    );
+    assert!(
+        log.dead_letters().len() <= 20,
+        "{} dead letters",
+        log.dead_letters().len()
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_full_window_gives_up_what_has_waited_for_two_minutes_so_that_others_get_theirs() {
     let (good, bad) = (Target::Named("good".to_owned()), Target::Named("bad".to_owned()));
@@ -90,26 +121,16 @@ async fn a_full_window_gives_up_what_has_waited_for_two_minutes_so_that_others_g
     });
     sink.targets = vec![good, bad];
     let sink = std::sync::Arc::new(sink);
-    let hour = 3_600_000;
-    let config = Config {
-        batch_max_records: 4,
-        window_records: 16,
-        retry_base_ms: hour,
-        retry_max_ms: hour,
-        retry_max_attempts: 100,
-        valve_window: 0,
-        ..Config::default()
-    };
     let begin = Instant::now();
-    let (log, shutdown, run) = start(64, &sink, config);
+    let (log, shutdown, run) = start(640, &sink, small_window());
     let delivered = || sink.delivered().iter().filter(|d| d.target == "good").count();
-    eventually("the window is full", || delivered() >= 16).await;
+    eventually("the window is full", || delivered() >= 160).await;
     tokio::time::sleep(Duration::from_secs(100)).await;
     assert!(log.dead_letters().is_empty(), "an outage of minutes costs none");
-    eventually("the other target has everything", || delivered() == 64).await;
+    eventually("the other target has everything", || delivered() == 640).await;
     assert!(begin.elapsed() < Duration::from_mins(15), "{:?}", begin.elapsed());
     let letters = log.dead_letters();
-    assert!((48..=64).contains(&letters.len()), "{} dead letters", letters.len());
+    assert!((480..=640).contains(&letters.len()), "{} dead letters", letters.len());
     for letter in &letters {
         let reason = letter.header(header::REASON).expect("a reason");
         let reason = String::from_utf8_lossy(reason);

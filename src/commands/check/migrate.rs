@@ -67,8 +67,8 @@ fn show(specs: &[TopicSpec], states: &[TopicState], made: &str, out: &mut Printe
     for (spec, state) in specs.iter().zip(states) {
         let name = &state.name;
         match state.partitions {
-            None => out.line(&format!("topic {name}: {made}, {} partitions", spec.partitions)),
-            Some(partitions) => out.line(&format!("topic {name}: is there already, {partitions} partitions")),
+            None => out.line(&format!("topic {name}: {made}, {}", partitions(spec.partitions))),
+            Some(count) => out.line(&format!("topic {name}: is there already, {}", partitions(count))),
         };
         for remark in &state.remarks {
             output::remark(&format!("warning: {remark}"));
@@ -104,6 +104,11 @@ async fn tables(loaded: &Loaded, dry_run: bool, out: &mut Printer) -> anyhow::Re
     };
     out.line(&text);
     Ok(())
+}
+
+/// `1 partition`.
+fn partitions(count: i32) -> String {
+    format!("{count} {}", if count == 1 { "partition" } else { "partitions" })
 }
 
 /// `1 migration`.
