@@ -49,7 +49,7 @@ pub(crate) fn without(message: &str, value: &str) -> String {
         }
         let inside = number % 2 == 1;
         let of_the_value = !part.is_empty() && (value.contains(part) || quoted.contains(part));
-        if inside && of_the_value {
+        if inside && of_the_value && !tells_nothing(part) {
             shown.push('…');
         } else {
             shown.push_str(part);
@@ -62,6 +62,12 @@ pub(crate) fn without(message: &str, value: &str) -> String {
         }
     }
     shown
+}
+
+/// Whether messages name this by themselves, and showing it tells nothing of a value: a sign or two, as in "begins with `$`", or
+/// the beginning that all keys of Standard Webhooks have.
+fn tells_nothing(part: &str) -> bool {
+    part == "whsec_" || (part.len() <= 2 && part.bytes().all(|byte| byte.is_ascii_punctuation()))
 }
 
 /// Returns a message as one line, without characters that would disturb a terminal.
