@@ -286,23 +286,3 @@ fn a_port_that_is_taken_is_chosen_with_a_flag_where_there_is_no_file() {
         assert!(said.contains(&address) && said.contains(flag), "{said}");
     }
 }
-
-#[test]
-fn flags_that_cannot_be_meant_are_refused() {
-    let folder = tempfile::tempdir().expect("a folder");
-    for (arguments, expected) in [
-        (
-            ["--listen", "127.0.0.1:24001", "--admin", "127.0.0.1:24001"],
-            "one process cannot listen twice on one port",
-        ),
-        (
-            ["--forward-to", "http://127.0.0.1:9", "--events", "mesage.*"],
-            "--events mesage.*: no event has this type; did you mean `message.*`?",
-        ),
-    ] {
-        let ended = run(&[&["dev"][..], &arguments].concat(), folder.path());
-        let said = stderr(&ended);
-        assert_eq!(ended.status.code(), Some(2), "{said}");
-        assert!(said.contains(expected), "{said}");
-    }
-}

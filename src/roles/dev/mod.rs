@@ -32,7 +32,7 @@ use watched::Watched;
 const USUAL_DATA: &str = "forebay-data";
 
 /// What is logged if nothing else is said: not what the lines say already.
-const FILTER: &str = "warn,ingest::handler=error,processor::partition::outcome=error";
+const FILTER: &str = "warn,ingest::handler=error,processor::troubles::targets=error";
 
 /// What `forebay dev` has beside its roles.
 #[derive(Debug)]
