@@ -50,7 +50,7 @@ impl EndpointSpec {
             ParseError::RelativeUrlWithoutBase => {
                 "is not a URL: begin with the scheme, as in `https://example.com/hooks`".to_owned()
             }
-            e => format!("is not a URL: {e}"),
+            e => format!("is not a URL ({e}): write it as in `https://example.com/hooks`"),
         });
         let url = found.keep_at("url", url);
         if self.secrets.is_empty() {
