@@ -16,7 +16,9 @@ impl<T> Repair<T> {
             if let Some(fault) = self.faults.get_mut(*fault) {
                 let name = words::last_key(&fault.path);
                 let said = fault.reason.split_once(": give").map(|(said, _)| said);
+                let element = fault.path.ends_with(']');
                 fault.reason = match (said, text) {
+                    (Some(said), Some(text)) if element => format!("{said}: write `- {key}: {text}`"),
                     (Some(said), Some(text)) => format!("{said}: write `{name}: {{ {key}: {text} }}`"),
                     _ => fault.reason.replace("{ key: value }", &format!("{{ {key}: … }}")),
                 };

@@ -64,6 +64,10 @@ fn each_mistake_is_named_with_its_place_and_the_way_out() {
             "2:5: `sources[0]` lacks `id` and `platform`: add them",
         ),
         (
+            "sources: [github]\n",
+            "1:11: `sources[0]` is `github`: write `- id: github`",
+        ),
+        (
             "sources: { id: a, platform: digisac, main: { x: 1 } }\n",
             "1:38: `sources.main` is not a setting: give a list, in which each begins with `- id: …`",
         ),
