@@ -17,7 +17,8 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    /// Reads what was asked for with this option. The name of a family means all of it. What can be no type of ours, and looks like one, is refused.
+    /// Reads what was asked for with this option. The name of a family means all of it. What can be no type of ours, and looks like
+    /// one, is refused.
     pub(crate) fn new(asked: Vec<EventTypePattern>, option: &str) -> Result<Self, ConfigError> {
         let mut wanted = Self {
             patterns: Vec::new(),
