@@ -130,7 +130,11 @@ impl Config {
         ];
         let mut found = Findings::default();
         for (key, value, least) in settings.into_iter().filter(|(_, value, least)| value < least) {
-            found.add(key, format!("is {value}, it must be at least {least}"));
+            let why = match key {
+                "max_buffered_bytes" => ", for one body of `max_body_bytes` and what is made of it",
+                _ => "",
+            };
+            found.add(key, format!("is {value}, it must be at least {least}{why}"));
         }
         self.check_paths(&mut found);
         found.add_within("", self.proxies().map(drop));
@@ -278,7 +282,11 @@ mod tests {
             .expect_err("no room for the largest body and what is made of it");
         let places: Vec<&str> = found.iter().map(|invalid| invalid.place.as_str()).collect();
         assert_eq!(places, ["max_in_flight", "max_buffered_bytes"], "all of them");
-        assert!(found[1].reason.starts_with("is 1048576, "), "{found:?}");
+        let reason = &found[1].reason;
+        assert!(
+            reason.starts_with("is 1048576, ") && reason.contains("for one body of `max_body_bytes`"),
+            "{reason}"
+        );
         assert!(Config::default().check_body_limit(64 * 1024 * 1024).is_err());
         Config::default()
             .check_body_limit(2 * 1024 * 1024)

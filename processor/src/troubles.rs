@@ -1,12 +1,14 @@
 //! What a worker logs of its troubles: for all its partitions together, a line when one begins, one a minute while it lasts,
 //! and one when it is over.
 
+mod targets;
+
 use std::time::Duration;
 
 use schemas::name::SinkName;
 use schemas::outage::{Line, Outages};
 use schemas::record::{Offset, Partition};
-use schemas::sink::{Delivery, Target};
+use schemas::sink::Target;
 use schemas::throttle::LogThrottle;
 use schemas::time::Timestamp;
 use tokio::time::Instant;
@@ -131,57 +133,6 @@ impl Troubles {
             tracing::error!(sink = %self.sink, error = reason, seconds, failures, "{text}");
         } else {
             tracing::warn!(sink = %self.sink, error = reason, seconds, failures, "{text}");
-        }
-    }
-
-    /// Notes that a delivery failed and is tried again after `wait`: a warning at most once a minute for each target, the
-    /// rest at debug level.
-    pub(crate) fn delivery_failed(&self, delivery: &Delivery, reason: &str, wait: Duration) {
-        let (sink, delivery_target) = (&self.sink, &delivery.target);
-        let (event_id, attempt) = (delivery.event.id(), delivery.attempt);
-        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        match self.targets.failed(delivery_target, reason, now()) {
-            Some(Line { begins: true, .. }) => {
-                tracing::warn!(%sink, %delivery_target, %event_id, attempt, error = reason, wait_ms,
-                    "delivery failed, trying again; further failures of this target are counted, and logged once a minute");
-            }
-            Some(Line { seconds, failures, .. }) => {
-                tracing::warn!(%sink, %delivery_target, %event_id, attempt, error = reason, wait_ms, seconds, failures,
-                    "deliveries to this target still fail");
-            }
-            None => {
-                tracing::debug!(%sink, %delivery_target, %event_id, attempt, error = reason, wait_ms,
-                    "delivery failed, trying again");
-            }
-        }
-    }
-
-    /// Notes that a target has taken a delivery.
-    pub(crate) fn delivered(&self, target: &Target) {
-        if let Some(Line { seconds, failures, .. }) = self.targets.over(target, now()) {
-            tracing::info!(sink = %self.sink, delivery_target = %target, seconds, failures, "target takes deliveries again");
-        }
-    }
-
-    /// Returns why the last delivery to a target failed, while it fails.
-    pub(crate) fn reason(&self, target: &Target) -> Option<String> {
-        self.targets.reason(target)
-    }
-
-    /// Notes that a delivery becomes a dead letter: a warning at most once a minute for each target, with the number of
-    /// those in between.
-    pub(crate) fn given_up(&self, delivery: &Delivery, partition: &Partition, reason: &str, attempts: u32) {
-        let (sink, delivery_target) = (&self.sink, &delivery.target);
-        let (event_id, offset) = (delivery.event.id(), delivery.record.offset.0);
-        match self.given_up.failed(delivery_target, reason, now()) {
-            Some(Line { held_back, .. }) => {
-                tracing::warn!(%sink, %event_id, %delivery_target, %partition, offset, attempt = attempts, error = reason,
-                    held_back, "delivery given up: dead letter");
-            }
-            None => {
-                tracing::debug!(%sink, %event_id, %delivery_target, %partition, offset, attempt = attempts, error = reason,
-                    "delivery given up: dead letter");
-            }
         }
     }
 

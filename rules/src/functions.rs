@@ -12,12 +12,24 @@ pub(super) fn fault(env: &Arc<Env>, name: &str, arguments: &[IdedExpr], optional
             "not" => ": write `!` for `not`",
             "and" => ": write `&&` for `and`",
             "or" if !optional => ": write `||` for `or`",
-            _ => "",
+            _ => meant(name),
         };
         let count = count(arguments.len());
         return Some(format!("there is no function `{name}` with {count} in CEL{way_out}"));
     }
     (name == "matches").then(|| pattern(env, arguments.last())).flatten()
+}
+
+/// What a function of another language is called in CEL.
+fn meant(name: &str) -> &'static str {
+    match name.to_ascii_lowercase().as_str() {
+        "startwith" | "startswith" | "starts_with" | "beginswith" | "hasprefix" => ": did you mean `startsWith`?",
+        "endwith" | "endswith" | "ends_with" | "hassuffix" => ": did you mean `endsWith`?",
+        "contain" | "contains" | "include" | "includes" => ": did you mean `contains`?",
+        "match" | "matches" | "regex" | "test" => ": did you mean `matches`?",
+        "len" | "length" | "size" | "count" => ": did you mean `size`?",
+        _ => "",
+    }
 }
 
 /// Asks the library itself, by calling the function with wrong arguments: a known one reports its arguments.

@@ -82,7 +82,13 @@ impl FromStr for EventTypePattern {
             return Ok(Self::Prefix(String::new()));
         }
         let checked = |name: &str| EventType::new(name.to_owned()).map_err(|e| e.to_string());
-        match text.strip_suffix(".*") {
+        let family = text.strip_suffix(".*");
+        if family.unwrap_or(text).contains('*') {
+            return Err(format!(
+                "`{text}` is no pattern: a `*` stands alone, or at the end after a dot, as in `message.*`"
+            ));
+        }
+        match family {
             Some(family) => checked(family).map(|_| Self::Prefix(format!("{family}."))),
             None => checked(text).map(Self::Exact),
         }
@@ -140,6 +146,12 @@ mod tests {
         assert!(!matches("ticket.*", "ticket"));
         assert!(matches("ticket.closed", "ticket.closed"));
         assert!(!matches("ticket.closed", "ticket.closed.x"));
-        assert!("tick*".parse::<EventTypePattern>().is_err());
+        for wrong in ["tick*", "*.created", "message.*.x", "**"] {
+            let reason = wrong.parse::<EventTypePattern>().expect_err(wrong);
+            assert!(
+                reason.ends_with("at the end after a dot, as in `message.*`"),
+                "{reason}"
+            );
+        }
     }
 }

@@ -72,6 +72,11 @@ impl de::Error for Error {
     }
 
     fn invalid_length(_: usize, expected: &dyn Expected) -> Self {
+        let expected = expected.to_string();
+        // A list in the place of a section is read as its values, in their order.
+        if expected.starts_with("struct ") {
+            return Self::new(Reason::Section);
+        }
         Self::new(Reason::Wanted(format!("give {expected}")))
     }
 

@@ -132,6 +132,8 @@ impl<T> Repair<T> {
             return self.set_out(steps);
         };
         let meant = words::nearest(key, known);
+        let path = self.path(steps, false);
+        let lone = !path.is_empty() && !path.ends_with(']');
         let all = match known {
             [] => "nothing can be set here, take it out".to_owned(),
             [one] => format!("there is only {one}"),
@@ -142,7 +144,13 @@ impl<T> Repair<T> {
                 "is not a setting: did you mean `{meant}`? {}",
                 all.replacen('t', "T", 1)
             ),
-            None => format!("is not a setting: {all}"),
+            None => match known.first().map(String::as_str) {
+                // Names as keys, where a list is wanted: each was read as the only element.
+                Some(first @ ("id" | "name")) if lone && matches!(entry.node.value, Value::Map(_)) => {
+                    format!("is not a setting: give a list, in which each begins with `- {first}: …`")
+                }
+                _ => format!("is not a setting: {all}"),
+            },
         };
         let place = entry.key_place;
         let inner: Steps = steps.iter().copied().chain([step]).collect();

@@ -95,7 +95,11 @@ fn reason(error: &ScanError, line: &str) -> String {
         E::MissingAnchorOrAliasName | E::UnknownAnchor => {
             "a `*` begins a reference and a `&` a name in YAML: put the value in quotes, as in \"*\""
         }
-        E::TabInBlockIndentation | E::TabInIndentation | E::TabAtBlockScalarStart | E::TabNotAllowed => TAB,
+        E::TabInBlockIndentation
+        | E::TabInIndentation
+        | E::TabAtBlockScalarStart
+        | E::TabNotAllowed
+        | E::TabInPlainScalar => TAB,
         _ if indented_by_tab => TAB,
         E::MappingValueNotAllowed | E::InvalidColonPlacement | E::MappingKeyNotAllowed => {
             "a `: ` inside a value: put the value in quotes; or the line is indented further than the one above"

@@ -52,7 +52,7 @@ pub(crate) fn without(message: &str, value: &str) -> String {
         let is_large = part.len() * 2 >= value.len();
         let is_part = is_large && (value.contains(part) || quoted.contains(part));
         let of_the_value = part == value || part == quoted || is_part;
-        if inside && of_the_value {
+        if inside && of_the_value && !tells_nothing(part) {
             shown.push('…');
         } else {
             shown.push_str(part);
@@ -65,6 +65,12 @@ pub(crate) fn without(message: &str, value: &str) -> String {
         }
     }
     shown
+}
+
+/// Whether messages name this by themselves, and showing it tells nothing of a value: a sign or two, as in "begins with `$`", or
+/// the beginning that all keys of Standard Webhooks have.
+fn tells_nothing(part: &str) -> bool {
+    part == "whsec_" || (part.len() <= 2 && part.bytes().all(|byte| byte.is_ascii_punctuation()))
 }
 
 /// Returns a message as one line, without characters that would disturb a terminal.

@@ -29,8 +29,10 @@ pub(crate) enum SourcesCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct SourcesListArgs {
-    #[command(flatten)]
-    pub(crate) file: ConfigArg,
+    /// The configuration file; without it the one that `FOREBAY_CONFIG` names, then `forebay.yaml` in this folder, then that
+    /// of `forebay dev`
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// How to print; `json` is one object per source: `id`, `tenant`, `platform`, `scheme`, `path`
     #[arg(short, long, value_enum, default_value = "pretty")]
     pub(crate) output: Output,
@@ -46,10 +48,10 @@ pub(crate) struct ConnectArgs {
     #[arg(long, value_name = "ID")]
     pub(crate) source: Option<SourceId>,
     /// The public base URL of ingest: scheme, host, and what a proxy puts before our paths
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = whole_url)]
     pub(crate) url: Url,
     /// The platform's API, where it is self-hosted or every customer has another
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = whole_url)]
     pub(crate) api: Option<Url>,
     /// The account (chatwoot, digisac, web1on1, twilio), or the repository or organization (github)
     #[arg(long, value_name = "ACCOUNT")]
@@ -77,4 +79,8 @@ pub(crate) struct ConnectArgs {
     /// Certificates (PEM) to trust beside the public ones, for a platform with a certificate of a private authority
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
+}
+
+fn whole_url(text: &str) -> Result<Url, String> {
+    Url::parse(text).map_err(|_| "write the whole URL, as in https://hooks.example.com".to_owned())
 }

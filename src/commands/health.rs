@@ -35,7 +35,7 @@ pub(crate) async fn health(args: HealthArgs, out: &mut Printer) -> anyhow::Resul
         .request(Method::GET, &parsed, HeaderMap::new(), Bytes::new(), PATIENCE)
         .await;
     let answer = asked
-        .with_context(|| format!("no answer from {url}: is the process running, and is that its `admin.listen`?"))?;
+        .with_context(|| format!("no answer from {url} (is the process running, and is that its `admin.listen`?)"))?;
     for line in String::from_utf8_lossy(&answer.body).lines() {
         out.line(line);
     }

@@ -81,7 +81,7 @@ impl Config {
     }
 
     /// Two ports of one process; port 0 is any free one.
-    fn check_ports(&self) -> Result<(), String> {
+    pub(crate) fn check_ports(&self) -> Result<(), String> {
         let (admin, ingest) = (&self.admin.listen, &self.ingest.listen);
         if collide(admin, ingest) {
             return Err(format!(

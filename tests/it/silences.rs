@@ -263,3 +263,23 @@ fn more_replicas_than_brokers_name_the_setting() {
         &["`event_log.replication` is 99 and the cluster has", "set it to"],
     );
 }
+
+#[test]
+fn flags_that_cannot_be_meant_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (arguments, expected) in [
+        (
+            ["--listen", "127.0.0.1:24001", "--admin", "127.0.0.1:24001"],
+            "one process cannot listen twice on one port",
+        ),
+        (
+            ["--forward-to", "http://127.0.0.1:9", "--events", "mesage.*"],
+            "--events mesage.*: no event has this type; did you mean `message.*`?",
+        ),
+    ] {
+        let ended = run(&[&["dev"][..], &arguments].concat(), folder.path());
+        let said = stderr(&ended);
+        assert_eq!(ended.status.code(), Some(2), "{said}");
+        assert!(said.contains(expected), "{said}");
+    }
+}

@@ -206,8 +206,13 @@ impl<'p> Walk<'p> {
                 optional: false,
                 ..target
             },
-            (Some(target), "startsWith" | "endsWith" | "matches", _) => {
-                self.of_text(expression, &target, call, types);
+            (Some(target), "startsWith" | "endsWith" | "matches", given) => {
+                self.of_text(expression, &target, given, call, types);
+                Known::of(Kind::Truth)
+            }
+            // Lists have it, too.
+            (Some(target), "contains", given) if target.kind(types) == Some(Kind::Text) => {
+                self.of_text(expression, &target, given, call, types);
                 Known::of(Kind::Truth)
             }
             (target, _, _) => {
@@ -218,7 +223,7 @@ impl<'p> Walk<'p> {
     }
 
     /// Checks a function that only texts have.
-    fn of_text(&mut self, expression: &IdedExpr, target: &Known, call: &CallExpr, types: &Types) {
+    fn of_text(&mut self, expression: &IdedExpr, target: &Known, given: &[Known], call: &CallExpr, types: &Types) {
         if let Some(kind) = target.kind(types)
             && !matches!(kind, Kind::Text | Kind::Null)
         {
@@ -233,6 +238,16 @@ impl<'p> Walk<'p> {
                     "`{}` is a function of text, and this is {kind}{way_out}",
                     call.func_name
                 ),
+            );
+            return;
+        }
+        if let Some(kind) = given.first().and_then(|argument| argument.kind(types))
+            && !matches!(kind, Kind::Text | Kind::Null)
+        {
+            let name = &call.func_name;
+            self.fault(
+                expression,
+                format!("`{name}` asks for text in its brackets, and there is {kind}"),
             );
             return;
         }

@@ -90,7 +90,7 @@ fn a_condition_that_does_not_compile_is_reported_at_its_position() {
         ),
         (
             rule("    when: event.type.beginsWith(\"x\")\n    to: [postgres]\n"),
-            "rules.yaml:3:32: rule `vip`: there is no function `beginsWith` with 1 argument in CEL",
+            "rules.yaml:3:32: rule `vip`: there is no function `beginsWith` with 1 argument in CEL: did you mean `startsWith`?",
         ),
         (
             rule("    when: event.type.matches(event.data.raw.pattern)\n    to: [postgres]\n"),

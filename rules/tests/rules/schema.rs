@@ -253,6 +253,14 @@ fn values_of_different_kinds_are_not_compared() {
             "`startsWith` is a function of text, and this is true or false",
         ),
         (
+            "event.type.startsWith(5)",
+            "`startsWith` asks for text in its brackets, and there is a number",
+        ),
+        (
+            "event.data.message.text.contains(5)",
+            "`contains` asks for text in its brackets, and there is a number",
+        ),
+        (
             "'x' in event.data.message.text",
             "`in` looks into lists and objects: write `text.contains(\u{2026})` for a part of a text",
         ),

@@ -8,7 +8,7 @@ use crate::secret::Secret;
 use crate::setting::{Findings, Invalid};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use url::Url;
+use url::{ParseError, Url};
 
 use super::{default_tenant, reference};
 
@@ -46,7 +46,12 @@ impl EndpointSpec {
     /// Where its URL may lead is for the sink to judge, which posts there.
     pub fn build(self) -> Result<Endpoint, Vec<Invalid>> {
         let mut found = Findings::default();
-        let url = Url::parse(&self.url).map_err(|e| format!("is not a URL: {e}"));
+        let url = Url::parse(&self.url).map_err(|e| match e {
+            ParseError::RelativeUrlWithoutBase => {
+                "is not a URL: begin with the scheme, as in `https://example.com/hooks`".to_owned()
+            }
+            e => format!("is not a URL ({e}): write it as in `https://example.com/hooks`"),
+        });
         let url = found.keep_at("url", url);
         if self.secrets.is_empty() {
             found.add(
@@ -57,8 +62,10 @@ impl EndpointSpec {
         let signing_key = |(index, secret): (usize, &Secret)| {
             let place = format!("secrets[{index}]");
             found.keep_at(&place, reference::check(secret))?;
-            let key = Secret::from_standard_webhooks(secret.expose_str().unwrap_or_default());
-            found.keep_at(&place, key.map_err(|e| e.to_string()))
+            let text = secret.expose_str().unwrap_or_default();
+            let key = Secret::from_standard_webhooks(text);
+            let key = key.map_err(|e| reference::wrapped(text).map_or_else(|| e.to_string(), str::to_owned));
+            found.keep_at(&place, key)
         };
         let secrets: Vec<Secret> = self.secrets.iter().enumerate().filter_map(signing_key).collect();
         if self.timeout_ms == 0 {
@@ -112,7 +119,23 @@ mod tests {
         let found = spec.build().expect_err("five things are wrong");
         let places: Vec<&str> = found.iter().map(|invalid| invalid.place.as_str()).collect();
         assert_eq!(places, ["url", "secrets[1]", "secrets[2]", "timeout_ms", "concurrency"]);
-        assert_eq!(found[0].reason, "is not a URL: relative URL without a base");
+        assert_eq!(
+            found[0].reason,
+            "is not a URL: begin with the scheme, as in `https://example.com/hooks`"
+        );
+    }
+
+    #[test]
+    fn quotation_marks_around_a_secret_are_named_where_they_spoil_it() {
+        let spec: EndpointSpec = serde_json::from_str(
+            r#"{"id": "crm", "url": "https://example.com/hooks", "secrets": ["\"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\""]}"#,
+        )
+        .expect("a spec");
+        let found = spec.build().expect_err("it is no base64");
+        assert!(
+            found[0].reason.starts_with("begins and ends with a quotation mark"),
+            "{found:?}"
+        );
     }
 
     #[test]

@@ -59,10 +59,26 @@ pub fn likely(secret: &Secret) -> Option<String> {
             "begins with `$` and goes on like a name: if a variable is meant, write ${NAME} without quotes".to_owned(),
         );
     }
+    if let Some(reason) = wrapped(text) {
+        return Some(reason.to_owned());
+    }
     is_placeholder(text).then(|| {
-        "is what examples write in the place of a secret: anyone can guess it; make one with `openssl rand -hex 32`"
+        "is what examples write in the place of a secret: anyone can guess it; make one with `forebay secret`"
             .to_owned()
     })
+}
+
+/// Says what is around a secret and counts as a part of it, as `NAME="…"` in a file for containers and `echo … > file` leave it.
+pub(super) fn wrapped(text: &str) -> Option<&'static str> {
+    let quoted = |sign: char| text.len() > 2 && text.starts_with(sign) && text.ends_with(sign);
+    if quoted('"') || quoted('\'') {
+        return Some(
+            "begins and ends with a quotation mark, which counts as a part of it: take the two out, unless the sender has them, too",
+        );
+    }
+    (text.trim().len() != text.len()).then_some(
+        "begins or ends with a blank or a line break, which counts as a part of it: take it out, unless the sender has it, too",
+    )
 }
 
 /// What is found in a list of secrets at `place`: references are errors.
@@ -174,6 +190,10 @@ mod tests {
             "<secret>",
             "whsec_xxxxxxxx",
             "$chatwoot_secret",
+            "\"a-long-enough-secret\"",
+            "'a-long-enough-secret'",
+            "a-long-enough-secret\n",
+            " a-long-enough-secret",
         ] {
             let reason = likely(&Secret::new(text)).expect(text);
             assert!(!reason.contains(text), "the text is not repeated: {reason}");

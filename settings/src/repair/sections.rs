@@ -13,11 +13,15 @@ impl<T> Repair<T> {
         let emptied = self.emptied.iter().find(|(emptied, ..)| emptied == steps);
         if let Some((_, fault, text)) = emptied {
             // A text where a section is wanted: now its first key is known.
-            if let (Some(fault), Some(text)) = (self.faults.get_mut(*fault), text) {
-                let name = words::last_key(&fault.path).to_owned();
-                if let Some((said, _)) = fault.reason.split_once(": give") {
-                    fault.reason = format!("{said}: write `{name}: {{ {key}: {text} }}`");
-                }
+            if let Some(fault) = self.faults.get_mut(*fault) {
+                let name = words::last_key(&fault.path);
+                let said = fault.reason.split_once(": give").map(|(said, _)| said);
+                let element = fault.path.ends_with(']');
+                fault.reason = match (said, text) {
+                    (Some(said), Some(text)) if element => format!("{said}: write `- {key}: {text}`"),
+                    (Some(said), Some(text)) => format!("{said}: write `{name}: {{ {key}: {text} }}`"),
+                    _ => fault.reason.replace("{ key: value }", &format!("{{ {key}: … }}")),
+                };
             }
             return self.set_out(steps);
         }

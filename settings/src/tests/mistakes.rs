@@ -64,8 +64,20 @@ fn each_mistake_is_named_with_its_place_and_the_way_out() {
             "2:5: `sources[0]` lacks `id` and `platform`: add them",
         ),
         (
+            "sources: [github]\n",
+            "1:11: `sources[0]` is `github`: write `- id: github`",
+        ),
+        (
+            "sources: { id: a, platform: digisac, main: { x: 1 } }\n",
+            "1:38: `sources.main` is not a setting: give a list, in which each begins with `- id: …`",
+        ),
+        (
             "sources: [{ id: a, platform: digisac, auth: none }]\n",
             "1:45: `sources[0].auth` is `none`: write `auth: { scheme: none }`",
+        ),
+        (
+            "sources: [{ id: a, platform: digisac, auth: [hmac] }]\n",
+            "1:45: `sources[0].auth` is a list: give keys and values, as in `auth: { scheme: … }`",
         ),
         (
             "sources: [{ id: a, platform: digisac, auth: { scheme: hmac } }]\n",
@@ -263,6 +275,12 @@ fn no_message_shows_the_value_of_a_variable_or_of_a_secret() {
         .without_hidden("name", "is `hunter2`, not `x`; `unter` and hunter2");
     assert_eq!(said, "is `…`, not `x`; `…` and …");
     assert_eq!(read.document.without_hidden("optional", "is `hunter2`"), "is `hunter2`");
+    // What a message says by itself stays, though the value holds it, too.
+    let read = settings("secrets: ['$(whsec_hunter2@x)']\n");
+    let said = read
+        .document
+        .without_hidden("secrets[0]", "begins with `$(`, holds `@` and `whsec_`; `unter2@x`");
+    assert_eq!(said, "begins with `$(`, holds `@` and `whsec_`; `…`");
 }
 
 #[test]

@@ -82,7 +82,8 @@ impl Config {
     pub fn client_with(&self, guard: Guard, resolver: Arc<dyn Resolve>) -> Result<Client, Vec<Invalid>> {
         let mut found = Findings::default();
         let user_agent = HeaderValue::from_str(&self.user_agent);
-        let user_agent = user_agent.map_err(|_| format!("is `{}`: use printable ASCII only", self.user_agent));
+        let user_agent =
+            user_agent.map_err(|_| format!("is `{}`: use printable ASCII only", self.user_agent.escape_debug()));
         let user_agent = found.keep_at("user_agent", user_agent);
         if self.connect_timeout_ms == 0 {
             found.add("connect_timeout_ms", "is 0: give at least 1");

@@ -3,6 +3,7 @@
 
 use std::str::FromStr as _;
 
+use schemas::spelling::did_you_mean;
 use sqlx::postgres::PgConnectOptions;
 
 /// The parameters that the driver knows. It ignores any other, and writes its value into the log.
@@ -119,7 +120,11 @@ fn unknown(key: &str) -> String {
         .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
         && key.len() <= 40;
     let advice = ADVICE.iter().find(|(other, _)| *other == key);
-    let advice = advice.map_or("remove it, or correct its name", |(_, advice)| *advice);
+    let nearest = || did_you_mean(key, PARAMETERS.into_iter().filter(|_| name));
+    let advice = advice.map_or_else(
+        || format!("remove it, or correct its name{}", nearest()),
+        |(_, advice)| (*advice).to_owned(),
+    );
     if name {
         format!("has the parameter `{key}`, which is not known: {advice}")
     } else {
@@ -153,7 +158,7 @@ mod tests {
             ),
             (
                 "postgres://u@h/d?sslmod=hunter2",
-                "the parameter `sslmod`, which is not known",
+                "the parameter `sslmod`, which is not known: remove it, or correct its name; did you mean `sslmode`?",
             ),
             ("postgres://u@h/d?hunter2%21=1", "has a parameter that is not known"),
         ] {

@@ -117,7 +117,17 @@ fn find_source(
         .find(|source| wanted.is_none_or(|id| source.id == *id));
     found.map(|source| Arc::clone(source)).ok_or_else(|| {
         let Some(id) = wanted else {
-            return ConfigError(format!("{} has no source of the platform {platform}", loaded.file));
+            let mut there: Vec<&str> = registry.sources().map(|source| source.platform.as_str()).collect();
+            there.sort_unstable();
+            there.dedup();
+            let there = match there.as_slice() {
+                [] => "none at all".to_owned(),
+                there => format!("sources of {}", there.join(", ")),
+            };
+            return ConfigError(format!(
+                "{} has no source of the platform {platform}; it has {there}",
+                loaded.file
+            ));
         };
         let ids: Vec<String> = of_platform.iter().map(|source| format!("`{}`", source.id)).collect();
         let there = if ids.is_empty() {

@@ -24,11 +24,11 @@ use crate::output::Printer;
 use crate::{assemble, config, output, telemetry};
 use lanes::{Found, Lanes, Next};
 use shown::{Differs, RecordAt, Shown};
-use types::Wanted;
+pub(crate) use types::Wanted;
 
 /// Reads every partition alone, storing nothing, until the count or (with `--end`) the end is reached, or the reader of our output goes away.
 pub(crate) async fn tail(args: TailArgs, out: &mut Printer) -> anyhow::Result<()> {
-    let wanted = Wanted::new(args.types)?;
+    let wanted = Wanted::new(args.types, "--type")?;
     let loaded = config::load_log(&args.log, config::READS_THE_LOG)?;
     telemetry::start(&config::Logging {
         filter: "warn".to_owned(),

@@ -1,4 +1,4 @@
-//! Which types `tail --type` means: a mistyped one would wait for ever.
+//! Which types `tail --type` and `dev --events` mean: a mistyped one would wait for ever.
 
 use std::collections::BTreeSet;
 
@@ -8,16 +8,18 @@ use schemas::name::EventType;
 
 use crate::config::ConfigError;
 
-/// The types to print, and what is to be said about them.
+/// The types that are asked for, and what is to be said about them.
 #[derive(Debug)]
-pub(super) struct Wanted {
-    patterns: Vec<EventTypePattern>,
-    pub(super) warnings: Vec<String>,
+pub(crate) struct Wanted {
+    /// Empty for every type.
+    pub(crate) patterns: Vec<EventTypePattern>,
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Wanted {
-    /// Reads what was asked for. The name of a family means all of it. What can be no type of ours, and looks like one, is refused.
-    pub(super) fn new(asked: Vec<EventTypePattern>) -> Result<Self, ConfigError> {
+    /// Reads what was asked for with this option. The name of a family means all of it. What can be no type of ours, and looks like
+    /// one, is refused.
+    pub(crate) fn new(asked: Vec<EventTypePattern>, option: &str) -> Result<Self, ConfigError> {
         let mut wanted = Self {
             patterns: Vec::new(),
             warnings: Vec::new(),
@@ -35,11 +37,11 @@ impl Wanted {
             }
             if let Some(nearest) = nearest(&text) {
                 return Err(ConfigError(format!(
-                    "--type {text}: no event has this type; did you mean `{nearest}`?"
+                    "{option} {text}: no event has this type; did you mean `{nearest}`?"
                 )));
             }
             wanted.warnings.push(format!(
-                "--type {text}: no type of ours matches; waiting for platform's own types"
+                "{option} {text}: no type of ours matches, only one that a sender names itself"
             ));
             wanted.patterns.push(pattern);
         }
@@ -99,7 +101,7 @@ mod tests {
     use super::*;
 
     fn wanted(text: &str) -> Result<Wanted, ConfigError> {
-        Wanted::new(vec![text.parse().expect("a pattern")])
+        Wanted::new(vec![text.parse().expect("a pattern")], "--type")
     }
 
     #[test]

@@ -104,7 +104,8 @@ impl Lines {
             Outcome::Retry { after, reason } => {
                 let next = next(schedule, Some(delivery.attempt), *after);
                 if sink.name().as_str() == FORWARD && unreached(reason) {
-                    if schedule.is_some() && !state.away.insert(target.clone()) && next.starts_with("again") {
+                    let known = schedule.is_some() && !state.away.insert(target.clone());
+                    if known && delivery.attempt > 1 && next.starts_with("again") {
                         return None;
                     }
                     Some(format!("cannot connect to {name}: is it running? {next}"))

@@ -20,7 +20,8 @@ use schemas::sink::Sink;
 use super::workers::SinkWorker;
 use super::{Base, Roles, run};
 use crate::cli::DevArgs;
-use crate::config::{self, Loaded, Logging};
+use crate::commands::tail::Wanted;
+use crate::config::{self, ConfigError, Loaded, Logging};
 use crate::output;
 use banner::Facts;
 use forward::Forward;
@@ -31,7 +32,7 @@ use watched::Watched;
 const USUAL_DATA: &str = "forebay-data";
 
 /// What is logged if nothing else is said: not what the lines say already.
-const FILTER: &str = "warn,ingest::handler=error,processor::partition::outcome=error";
+const FILTER: &str = "warn,ingest::handler=error,processor::troubles::targets=error";
 
 /// What `forebay dev` has beside its roles.
 #[derive(Debug)]
@@ -59,7 +60,7 @@ struct Flags {
 pub(crate) async fn dev(args: DevArgs) -> anyhow::Result<()> {
     let file = config::find(args.config.as_deref())?;
     let mut loaded = config::load_dev(file.as_deref(), &args.data)?;
-    apply(&args, &mut loaded);
+    apply(&args, &mut loaded)?;
     let dev = Dev::new(&args, file.as_deref(), &mut loaded).await?;
     let roles = Roles {
         ingest: true,
@@ -72,7 +73,7 @@ pub(crate) async fn dev(args: DevArgs) -> anyhow::Result<()> {
 }
 
 /// What the command line says goes before the file.
-fn apply(args: &DevArgs, loaded: &mut Loaded) {
+fn apply(args: &DevArgs, loaded: &mut Loaded) -> Result<(), ConfigError> {
     let config = &mut loaded.config;
     if let Some(listen) = &args.listen {
         config.ingest.listen.clone_from(listen);
@@ -84,6 +85,9 @@ fn apply(args: &DevArgs, loaded: &mut Loaded) {
     if !said && !args.verbose {
         FILTER.clone_into(&mut config.logging.filter);
     }
+    // Those of a file are checked already.
+    let ports = config.check_ports();
+    ports.map_err(|reason| ConfigError(format!("--listen or --admin: `admin.listen` {reason}")))
 }
 
 impl Dev {
@@ -98,7 +102,13 @@ impl Dev {
         };
         let forward = match args.forward_to.as_slice() {
             [] => None,
-            urls => Some(Forward::new(urls, &args.events, &args.data, loaded).await?),
+            urls => {
+                let wanted = Wanted::new(args.events.clone(), "--events")?;
+                for warning in &wanted.warnings {
+                    output::remark(warning);
+                }
+                Some(Forward::new(urls, &wanted.patterns, &args.data, loaded).await?)
+            }
         };
         let names = forward.as_ref().map(Forward::names).unwrap_or_default();
         let verify = format!("{}{}", flags.data, flags.config);

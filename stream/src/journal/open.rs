@@ -107,7 +107,7 @@ pub(super) async fn reconnect_writer(path: &Path) -> Result<SqliteConnection, sq
 pub(super) async fn connect_reader(path: &Path) -> Result<SqliteConnection, LogError> {
     if !tokio::fs::try_exists(file(path)).await.unwrap_or(false) {
         return Err(LogError::Misconfigured(format!(
-            "there is no journal in `{}`: start the process that writes it first, or correct `event_log.journal.path`",
+            "there is no journal in `{}`: start `forebay dev`, which makes it, or name another folder with --data or `event_log.journal.path`",
             path.display()
         )));
     }

@@ -40,8 +40,9 @@ pub(super) fn check(brokers: &str) -> Result<(), String> {
 const PLACES: &str =
     "has a broker that is no `host:port`: user, password and protocol are set under `event_log.kafka.properties`";
 
-/// Returns what may be meant: brokers without a port.
+/// Returns what may be meant: brokers without a port. What is refused is not warned of besides.
 pub(super) fn warning(brokers: &str) -> Option<String> {
+    check(brokers).ok()?;
     let bare: Vec<&str> = list(brokers)
         .filter(|broker| !broker.is_empty() && port(broker).is_none())
         .collect();
