@@ -114,6 +114,13 @@ fn the_packages_hold_a_program_that_runs_and_say_what_is_in_it() {
             "{name} {version}"
         );
     }
+    let purl = |name: &str| component(name).and_then(|found| found["purl"].as_str());
+    assert!(purl("axum").is_some_and(|purl| purl.starts_with("pkg:cargo/axum@")));
+    assert_eq!(
+        purl("schemas"),
+        None,
+        "a crate of ours is not the one of that name on crates.io"
+    );
     assert!(
         component("tempfile").is_none(),
         "what only tests use is not in the program"

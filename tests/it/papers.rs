@@ -52,8 +52,14 @@ fn every_command_has_a_manual_page() {
         "forebay-progress-set.1",
     ] {
         let text = std::fs::read_to_string(folder.path().join(page)).expect(page);
-        assert!(text.contains("Examples"), "{page}");
+        assert!(text.contains(".SH EXAMPLES"), "{page}");
     }
+    let page = std::fs::read_to_string(folder.path().join("forebay-verify.1")).expect("a page");
+    for section in [".SH EXAMPLES\n.nf\n  forebay verify", ".SH EXIT STATUS\n.nf\n  0"] {
+        assert!(page.contains(section), "{page}");
+    }
+    assert!(!page.contains("EXTRA"), "{page}");
+
     let missing = run(&["man", "no/such/folder"], folder.path());
     assert_eq!(missing.status.code(), Some(2));
     assert!(

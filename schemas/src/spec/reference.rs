@@ -16,7 +16,7 @@ pub fn check(secret: &Secret) -> Result<(), String> {
     } else if let Some(name) = text.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")) {
         // What a template engine would have replaced: `{{ .Values.secret }}`, `{{ env "SECRET" }}`.
         let reason = "is a template that nothing has replaced (`{{ … }}`): write ${NAME} without quotes, and set the environment \
-                      variable NAME";
+                      variable NAME; if the secret really is this text, choose another one";
         return Err(if is_name(name.trim()) {
             replaced(name.trim(), "`{{`")
         } else {

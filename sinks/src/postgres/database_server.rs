@@ -75,7 +75,7 @@ impl DatabaseServer {
     /// Whether trying again cannot help.
     pub(super) fn is_misconfigured(error: &sqlx::Error) -> bool {
         let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-        code.is_some_and(|code| code.starts_with("28") || matches!(&*code, "3D000" | "42501"))
+        code.is_some_and(|code| code.starts_with("28") || matches!(&*code, "3D000" | "42501")) || is_of_password(error)
     }
 
     /// What happened, where, and the way out.
@@ -90,6 +90,11 @@ impl DatabaseServer {
                      limit of connections?",
                     self.connect_timeout_ms
                 ),
+                // The error itself quotes a character of the password.
+                error if is_of_password(error) => format!(
+                    "the password of user `{user}` cannot be sent to PostgreSQL on `{place}`: it has a tab, a line break or \
+                     another control character; give the user one without"
+                ),
                 error => format!("the connection to PostgreSQL on `{place}` failed: {error}"),
             };
         };
@@ -98,7 +103,7 @@ impl DatabaseServer {
         match &*code {
             code if code.starts_with("28") => format!(
                 "PostgreSQL on `{place}` refuses user `{user}` for database `{database}` ({message}): check user and \
-                 password in `postgres.url`"
+                 password in `postgres.url`, or `user` and `password` beside it"
             ),
             "3D000" => format!(
                 "PostgreSQL on `{place}` has no database `{database}` for user `{user}`: create it, or correct \
@@ -120,4 +125,9 @@ impl DatabaseServer {
             code => format!("the {} says: {message} (SQLSTATE {code})", self.database()),
         }
     }
+}
+
+/// Whether the password has a character that SCRAM does not take (RFC 4013).
+fn is_of_password(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Configuration(error) if error.to_string().contains("saslprep password"))
 }

@@ -91,6 +91,17 @@ async fn a_wrong_password_names_user_host_and_database_and_not_the_password() {
         let message = migrate(&config).await.expect_err("a wrong password");
         assert!(matches!(&message, SetupError::Misconfigured(reason) if reason.contains("check user and password")));
 
+        // SCRAM takes no control characters, and the library's error quotes the one that it met.
+        url.set_password(Some("hunter\t2")).expect("a password");
+        let config = Config {
+            url: Secret::new(url.as_str()),
+            ..Config::default()
+        };
+        let sink = PostgresSink::connect(&config, sink_name(), Metrics::default()).expect("valid");
+        let message = sink.ready().await.expect_err("a tab in the password").to_string();
+        assert!(message.contains("another control character"), "{message}");
+        assert!(!message.contains("\\t") && !message.contains("saslprep"), "{message}");
+
         url.set_password(Some("right")).expect("a password");
         let config = Config {
             url: Secret::new(url.as_str()),
