@@ -89,13 +89,6 @@ pub(crate) fn for_people(lines: &[String]) {
     drop(out.flush());
 }
 
-/// Whether standard output takes colours: a terminal that can show them, whose user does not object (<https://no-color.org>).
-pub(crate) fn colours() -> bool {
-    let objects = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let dumb = std::env::var_os("TERM").is_some_and(|kind| kind == "dumb");
-    terminal() && !objects && !dumb
-}
-
 /// Whether people read standard output.
 pub(crate) fn terminal() -> bool {
     std::io::stdout().is_terminal()

@@ -72,9 +72,15 @@ pub(crate) fn filter(logging: &Logging) -> Result<EnvFilter, Invalid> {
     for directive in directives(text) {
         directive.check().map_err(wrong)?;
     }
-    EnvFilter::try_new(text).map_err(|e| {
+    let filter = EnvFilter::try_new(text).map_err(|e| {
         let reason = format!("is not valid: {e}; write for example `info,processor=debug`");
         wrong(reason)
+    })?;
+    // PostgreSQL's notices say that what is wanted is there already.
+    let speaks_of_it = text.contains("sqlx") || text.trim() == "off";
+    Ok(match "sqlx::postgres::notice=warn".parse() {
+        Ok(quieter) if !speaks_of_it => filter.add_directive(quieter),
+        _ => filter,
     })
 }
 

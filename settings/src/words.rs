@@ -48,9 +48,8 @@ pub(crate) fn without(message: &str, value: &str) -> String {
             shown.push('`');
         }
         let inside = number % 2 == 1;
-        // A word may be in it by chance, as the id of a source may, and a check says what is safe to say: a parameter of a URL.
         let is_large = part.len() * 2 >= value.len();
-        let is_part = is_large && (value.contains(part) || quoted.contains(part));
+        let is_part = (is_large || !is_word(part)) && (value.contains(part) || quoted.contains(part));
         let of_the_value = part == value || part == quoted || is_part;
         if inside && of_the_value && !tells_nothing(part) {
             shown.push('…');
@@ -65,6 +64,12 @@ pub(crate) fn without(message: &str, value: &str) -> String {
         }
     }
     shown
+}
+
+/// Whether this may be in a value by chance, as the id of a source may, or is what a check names of it: a parameter of a URL.
+fn is_word(part: &str) -> bool {
+    part.bytes()
+        .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-'))
 }
 
 /// Whether messages name this by themselves, and showing it tells nothing of a value: a sign or two, as in "begins with `$`", or

@@ -15,7 +15,7 @@ pub fn check(secret: &Secret) -> Result<(), String> {
         ("`$(`", name.trim())
     } else if let Some(name) = text.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")) {
         // What a template engine would have replaced: `{{ .Values.secret }}`, `{{ env "SECRET" }}`.
-        let reason = "is a template that nothing has replaced (`{{ … }}`): write ${NAME} without quotes, and set the environment \
+        let reason = "is a template that nothing has replaced (`{{ … }}`): write ${NAME}, and set the environment \
                       variable NAME; if the secret really is this text, choose another one";
         return Err(if is_name(name.trim()) {
             replaced(name.trim(), "`{{`")
@@ -41,7 +41,7 @@ pub fn check(secret: &Secret) -> Result<(), String> {
 
 fn replaced(name: &str, sign: &str) -> String {
     format!(
-        "begins with {sign}, which is not replaced: write ${{{name}}} without quotes, and set the environment variable {name}; if \
+        "begins with {sign}, which is not replaced: write ${{{name}}}, and set the environment variable {name}; if \
          the secret really is this text, choose another one"
     )
 }
@@ -55,9 +55,7 @@ pub fn likely(secret: &Secret) -> Option<String> {
         return None;
     }
     if text.strip_prefix('$').is_some_and(is_name) {
-        return Some(
-            "begins with `$` and goes on like a name: if a variable is meant, write ${NAME} without quotes".to_owned(),
-        );
+        return Some("begins with `$` and goes on like a name: if a variable is meant, write ${NAME}".to_owned());
     }
     if let Some(reason) = wrapped(text) {
         return Some(reason.to_owned());
@@ -146,7 +144,7 @@ mod tests {
         for (text, expected) in [
             (
                 "$CHATWOOT_SECRET",
-                "begins with `$`, which is not replaced: write ${CHATWOOT_SECRET} without quotes",
+                "begins with `$`, which is not replaced: write ${CHATWOOT_SECRET}",
             ),
             (
                 "$(CHATWOOT_SECRET)",

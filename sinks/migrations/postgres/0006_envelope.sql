@@ -4,6 +4,7 @@ ALTER TABLE event
     ADD COLUMN schema_version integer,
     ADD COLUMN id_time        text;
 
+COMMENT ON COLUMN event.id IS 'UUID version 8: 48 bits of milliseconds, then a hash of source and platform identity. The same for every redelivery, unless id_time is received; sorts by time, so that a range of ids is a span of time (event_id_from).';
 COMMENT ON COLUMN event.platform IS 'The dialect that the source speaks, as schemas/pages/platforms.md names them: chatwoot, digisac, evolution, …';
 COMMENT ON COLUMN event.account IS 'The platform''s own account, organization or workspace that it came from, where the platform says. Null in rows that were stored before this column was there. U+0000 is stored as U+FFFD.';
 COMMENT ON COLUMN event.schema_version IS 'The version of the type''s schema, the last part of dataschema; null for types that the sender names itself, and in rows that were stored before this column was there.';

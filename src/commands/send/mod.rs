@@ -42,7 +42,17 @@ pub(crate) async fn send(args: SendArgs, out: &mut Printer) -> anyhow::Result<()
             found => found?,
         };
         for webhook in webhooks(&args, &source)? {
-            let posted = Posted::new(&sender, &source, webhook, args.forge).await?;
+            let posted = match Posted::new(&sender, &source, webhook, args.forge).await {
+                Ok(posted) => posted,
+                // One source that lacks a setting keeps no other from its samples.
+                Err(error) if args.all && error.is::<ingest::NotSigned>() => {
+                    let reason = format!("nothing is sent as {}: {}", source.id, output::in_words(&error));
+                    output::remark(&reason);
+                    tally.refused.get_or_insert(reason);
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
             out.line(&match args.output {
                 Output::Pretty => posted.pretty(),
                 Output::Json => posted.json().to_string(),

@@ -25,6 +25,9 @@ use super::state::{Kept, State};
 use super::words::{next, published, size};
 use crate::output;
 
+/// How many columns a terminal has whose lines have room for ids.
+const WIDE: usize = 110;
+
 /// Prints the lines, and remembers what they are about.
 #[derive(Debug)]
 pub(crate) struct Lines {
@@ -41,7 +44,7 @@ impl Lines {
     pub(super) fn new(quiet: bool, data: &Path, verify: String, names: HashMap<String, String>) -> Self {
         Self {
             quiet,
-            colours: output::colours(),
+            colours: output::colour(output::Stream::Output),
             verify,
             names,
             state: Mutex::new(State::new(data)),
@@ -185,7 +188,10 @@ impl Lines {
     /// What became of a webhook, in words.
     fn outcome(&self, outcome: &ingest::Outcome) -> String {
         match outcome {
-            ingest::Outcome::Published(records) => published(records),
+            ingest::Outcome::Published(records) => {
+                let has_room = output::columns().is_none_or(|columns| columns >= WIDE);
+                published(records, has_room)
+            }
             ingest::Outcome::Replied => "a handshake or test call, answered".to_owned(),
             ingest::Outcome::Refused { detail, request, .. } => {
                 let kept = request.as_ref().map(|request| self.state.lock().refused.keep(request));

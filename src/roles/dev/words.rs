@@ -20,15 +20,18 @@ pub(super) fn next(schedule: Option<&Schedule>, attempt: Option<u32>, asked: Opt
     }
 }
 
-/// Types and ids of what was published.
-pub(super) fn published(records: &[Record]) -> String {
+/// Types of what was published, and the ids where there is room for them.
+pub(super) fn published(records: &[Record], with_ids: bool) -> String {
     let text = |record: &Record, name| {
         let value = record.header(name).unwrap_or_default();
         String::from_utf8_lossy(value).into_owned()
     };
     let named = records.iter().take(NAMED);
     let mut shown: Vec<String> = named
-        .map(|record| format!("{} {}", text(record, header::CE_TYPE), text(record, header::CE_ID)))
+        .map(|record| match with_ids {
+            true => format!("{} {}", text(record, header::CE_TYPE), text(record, header::CE_ID)),
+            false => text(record, header::CE_TYPE),
+        })
         .collect();
     match records.len().saturating_sub(NAMED) {
         0 => {}

@@ -92,7 +92,7 @@ pub(super) fn section(data_type: &DataType, own: &[Field]) -> String {
     let own: Vec<String> = columns(own).map(|field| format!("`{}`", column(field))).collect();
     format!(
         "## View\n\nIn PostgreSQL and SQLite, the view `{}` has a row for each event of this type. Its columns: {shared}, as in \
-         [tables.md](tables.md); and the fields above, with `_` in the place of the dots: {}. Lists and free objects are `jsonb`.\n",
+         [tables.md](tables.md); and the fields above, with `_` in the place of the dots: {}. Lists and free objects are `jsonb`, in SQLite JSON as text.\n",
         name(data_type.name),
         own.join(", ")
     )
