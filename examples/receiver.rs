@@ -1,6 +1,12 @@
 //! A receiver of Forebay's deliveries, with axum and the crate `standardwebhooks`.
 //! Run: `FOREBAY_SECRET=whsec_… cargo run --example receiver 3000`
 
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "an example, not a part of the program"
+)]
+
 use axum::{Router, body::Bytes, extract::State, http::HeaderMap, http::StatusCode, routing::post};
 use standardwebhooks::Webhook;
 

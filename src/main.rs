@@ -53,7 +53,7 @@ async fn program() -> (ExitCode, bool) {
     for error in [result.as_ref().err(), written.as_ref().err()].into_iter().flatten() {
         output::error(error);
     }
-    let cut_off = result.as_ref().is_err_and(|error| error.is::<roles::CutOff>());
+    let cut_off = result.as_ref().is_err_and(anyhow::Error::is::<roles::CutOff>);
     let code = ExitCode::from(match (result, written) {
         (Ok(()), Ok(())) => 0,
         // As `forebay --help` says: 2 for what the caller has to fix before trying again, as clap does; 1 for everything else.
@@ -87,7 +87,10 @@ async fn run(cli: Cli, out: &mut Printer) -> anyhow::Result<()> {
                 Ok(())
             }
         },
-        Command::Completion(args) => papers::completion(&args, out),
+        Command::Completion(args) => {
+            papers::completion(&args, out);
+            Ok(())
+        }
         Command::Man(args) => papers::man(&args, out),
     }
 }

@@ -18,12 +18,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Prints what the process answers, and fails unless that is 200.
 pub(crate) async fn health(args: HealthArgs, out: &mut Printer) -> anyhow::Result<()> {
-    let base = match args.url {
-        Some(url) => url,
-        None => {
-            let loaded = config::load_or_built_in(args.config.as_deref(), config::READS_THE_LOG)?;
-            config::url_of(&loaded.config.admin.listen)
-        }
+    let base = if let Some(url) = args.url {
+        url
+    } else {
+        let loaded = config::load_or_built_in(args.config.as_deref(), config::READS_THE_LOG)?;
+        config::url_of(&loaded.config.admin.listen)
     };
     let path = if args.ready { "/readyz" } else { "/livez" };
     let url = format!("{}{path}", base.trim_end_matches('/'));

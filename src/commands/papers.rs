@@ -10,11 +10,10 @@ use crate::config::ConfigError;
 use crate::output::Printer;
 
 /// Prints the script for a shell.
-pub(crate) fn completion(args: &CompletionArgs, out: &mut Printer) -> anyhow::Result<()> {
+pub(crate) fn completion(args: &CompletionArgs, out: &mut Printer) {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "forebay", &mut script);
     print(&script, out);
-    Ok(())
 }
 
 /// Prints the page of the program, or writes one of each command.

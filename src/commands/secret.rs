@@ -28,7 +28,7 @@ pub(crate) fn signing_secret() -> anyhow::Result<String> {
 
 /// 64 hexadecimal digits, which a URL takes as they are.
 fn url_secret() -> anyhow::Result<String> {
-    Ok(random()?.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(random()?))
 }
 
 fn random() -> anyhow::Result<[u8; BYTES]> {

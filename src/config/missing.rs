@@ -106,7 +106,7 @@ endpoints:
             .config
             .endpoints
             .iter()
-            .map(|endpoint| endpoint.url.to_string())
+            .map(|endpoint| endpoint.url.clone())
             .collect();
         assert_eq!(urls, ["https://not-set.invalid/", "https://not-set.invalid/hook"]);
     }

@@ -32,18 +32,26 @@ fn widen(schema: &mut Value, key: &str) {
                         }
                     }
                     ("$defs", Value::Object(definitions)) => {
-                        definitions.values_mut().for_each(|inner| widen(inner, ""))
+                        for inner in definitions.values_mut() {
+                            widen(inner, "");
+                        }
                     }
                     ("items" | "additionalProperties", inner) => widen(inner, key),
                     ("anyOf" | "oneOf" | "allOf", Value::Array(choices)) => {
-                        choices.iter_mut().for_each(|choice| widen(choice, key));
+                        for choice in choices {
+                            widen(choice, key);
+                        }
                     }
                     _ => {}
                 }
             }
             widen_value(members, key);
         }
-        Value::Array(choices) => choices.iter_mut().for_each(|choice| widen(choice, key)),
+        Value::Array(choices) => {
+            for choice in choices {
+                widen(choice, key);
+            }
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

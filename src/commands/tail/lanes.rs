@@ -66,7 +66,7 @@ struct Lane {
 
 /// All partitions.
 pub(super) struct Lanes {
-    lanes: Vec<Lane>,
+    all: Vec<Lane>,
     /// Whether nothing is read beyond what was there at the start.
     ends: bool,
     caught_up: bool,
@@ -77,7 +77,7 @@ pub(super) struct Lanes {
 impl Lanes {
     pub(super) fn new(ends: bool) -> Self {
         Self {
-            lanes: Vec::new(),
+            all: Vec::new(),
             ends,
             caught_up: false,
             turn: 0,
@@ -87,7 +87,7 @@ impl Lanes {
     /// Adds a partition whose reader has begun. `until` is the end of the log at the start, if there is anything before it to be read.
     pub(super) fn add(&mut self, reader: Box<dyn PartitionReader>, until: Option<Offset>) {
         let (sender, incoming) = mpsc::channel(256);
-        self.lanes.push(Lane {
+        self.all.push(Lane {
             partition: reader.partition().index,
             incoming,
             head: None,
@@ -100,27 +100,21 @@ impl Lanes {
 
     /// Waits for what comes next. Cancel-safe. Without partitions it waits for ever.
     pub(super) async fn next(&mut self) -> anyhow::Result<Next> {
-        if self.lanes.is_empty() {
+        if self.all.is_empty() {
             std::future::pending::<()>().await;
         }
         while !self.caught_up {
-            if let Some(lane) = self
-                .lanes
-                .iter_mut()
-                .find(|lane| !lane.caught_up && lane.head.is_none())
-            {
+            if let Some(lane) = self.all.iter_mut().find(|lane| !lane.caught_up && lane.head.is_none()) {
                 lane.fill(self.ends).await?;
                 continue;
             }
-            let waiting = self.lanes.iter_mut().filter(|lane| lane.head.is_some());
+            let waiting = self.all.iter_mut().filter(|lane| lane.head.is_some());
             let earliest = waiting.min_by_key(|lane| lane.head.as_ref().map(Found::time));
-            match earliest.and_then(|lane| lane.head.take()) {
-                Some(found) => return Ok(Next::Found(Box::new(found))),
-                None => {
-                    self.caught_up = true;
-                    return Ok(Next::CaughtUp);
-                }
+            if let Some(found) = earliest.and_then(|lane| lane.head.take()) {
+                return Ok(Next::Found(Box::new(found)));
             }
+            self.caught_up = true;
+            return Ok(Next::CaughtUp);
         }
         loop {
             let (partition, read) = self.any().await;
@@ -134,9 +128,9 @@ impl Lanes {
 
     /// Waits for any of them.
     async fn any(&mut self) -> (i32, Option<anyhow::Result<Read>>) {
-        let count = self.lanes.len();
+        let count = self.all.len();
         self.turn = (self.turn + 1) % count.max(1);
-        let (behind, ahead) = self.lanes.split_at_mut(self.turn);
+        let (behind, ahead) = self.all.split_at_mut(self.turn);
         poll_fn(|context| {
             for lane in ahead.iter_mut().chain(behind.iter_mut()) {
                 if let Poll::Ready(read) = lane.incoming.poll_recv(context) {

@@ -83,12 +83,11 @@ pub(crate) async fn tail(args: TailArgs, out: &mut Printer) -> anyhow::Result<()
                         break;
                     }
                 }
-                Next::Found(_) => {}
                 Next::CaughtUp if args.end => break,
                 Next::CaughtUp if screen.is_empty() => {
                     output::remark(&format!("waiting for {what} of {topic} …"));
                 }
-                Next::CaughtUp => {}
+                Next::Found(_) | Next::CaughtUp => {}
             },
             () = &mut gone => break,
             _ = &mut interrupted => break,

@@ -72,12 +72,11 @@ fn webhooks(facts: &Facts<'_>) -> Vec<String> {
         lines.push("  none: no source is configured, and nothing can be received".to_owned());
     }
     for source in facts.sources.iter().take(SHOWN) {
-        match facts.file {
-            None => lines.extend(with_secret(&facts.base, source)),
-            Some(_) => {
-                let url = format!("{}{}", facts.base, control::connect::shown_path(source));
-                lines.push(format!("  {url:<URL_WIDTH$} {}", source.platform));
-            }
+        if facts.file.is_none() {
+            lines.extend(with_secret(&facts.base, source));
+        } else {
+            let url = format!("{}{}", facts.base, control::connect::shown_path(source));
+            lines.push(format!("  {url:<URL_WIDTH$} {}", source.platform));
         }
     }
     match facts.sources.len().saturating_sub(SHOWN) {

@@ -128,7 +128,7 @@ impl Forward {
     }
 
     /// The worker of the sink, which every event goes to.
-    pub(super) fn worker(&self, sink: Vec<Arc<dyn Sink>>, base: &Base) -> anyhow::Result<Option<SinkWorker>> {
+    pub(super) fn worker(sink: Vec<Arc<dyn Sink>>, base: &Base) -> anyhow::Result<Option<SinkWorker>> {
         let rules = Arc::new(rules::Rules::everything(&Only));
         let mut metrics = Metrics::default();
         let workers = workers(&base.loaded, sink, &rules, &base.log, &base.topics, &mut metrics)?;

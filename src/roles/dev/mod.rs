@@ -143,7 +143,7 @@ impl Dev {
         };
         let sink = forward.sink(base, self.lines());
         let sink = sink.map_err(|found| base.loaded.refuse(&within("sinks.http", found)))?;
-        forward.worker(self.watch(vec![sink], &base.loaded)?, base)
+        Forward::worker(self.watch(vec![sink], &base.loaded)?, base)
     }
 
     /// Prints what is needed to use this process.

@@ -28,9 +28,13 @@ pub(super) fn published(records: &[Record], with_ids: bool) -> String {
     };
     let named = records.iter().take(NAMED);
     let mut shown: Vec<String> = named
-        .map(|record| match with_ids {
-            true => format!("{} {}", text(record, header::CE_TYPE), text(record, header::CE_ID)),
-            false => text(record, header::CE_TYPE),
+        .map(|record| {
+            let mut shown = text(record, header::CE_TYPE);
+            if with_ids {
+                shown.push(' ');
+                shown.push_str(&text(record, header::CE_ID));
+            }
+            shown
         })
         .collect();
     match records.len().saturating_sub(NAMED) {
