@@ -121,7 +121,7 @@ impl Config {
             found.add(key, format!("is {value}: give at least {least}"));
         }
         properties::check(&self.properties, &mut found);
-        fixed::check(self, &self.properties, &mut found);
+        fixed::check(self, &mut found);
         if let Some(Times {
             session,
             heartbeat,

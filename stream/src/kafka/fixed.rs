@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use schemas::secret::Secret;
 use schemas::setting::Findings;
 
 use super::config::{Config, canonical};
@@ -59,16 +58,17 @@ const ASSIGNMENT: &str = "partitions are handed over between the processes in th
 const OFFSETS: &str = "progress is stored when a sink has taken the records, and not before";
 
 /// Refuses those of the operator's properties that say something else than we do. Values are never shown.
-pub(super) fn check(config: &Config, properties: &BTreeMap<String, Secret>, found: &mut Findings) {
-    // The values that win, whatever the properties say.
+pub(super) fn check(config: &Config, found: &mut Findings) {
+    // The values that win, whatever the properties say. Those of one who publishes: who only reads may have the same properties.
     let bare = Config {
         properties: BTreeMap::new(),
+        reads_only: false,
         ..config.clone()
     };
     let (Ok(producer), Ok(member)) = (bare.producer(), bare.member("")) else {
         return;
     };
-    for (name, value) in properties {
+    for (name, value) in &config.properties {
         let ours = canonical(name);
         let Some((_, reason)) = FIXED.iter().find(|(fixed, _)| *fixed == ours) else {
             continue;
@@ -93,9 +93,12 @@ mod tests {
     use super::*;
 
     fn found(properties: &[(&str, &str)]) -> Vec<String> {
+        found_in(&config(properties))
+    }
+
+    fn found_in(config: &Config) -> Vec<String> {
         let mut found = Findings::default();
-        let config = config(properties);
-        check(&config, &config.properties, &mut found);
+        check(config, &mut found);
         found.into_warnings().iter().map(ToString::to_string).collect()
     }
 
@@ -147,6 +150,11 @@ mod tests {
             ("session.timeout.ms", "6000"),
         ];
         assert_eq!(found(&accepted), [""; 0]);
+        let reader = Config {
+            reads_only: true,
+            ..config(&accepted)
+        };
+        assert_eq!(found_in(&reader), [""; 0], "the same file serves `forebay tail`");
     }
 
     #[test]
