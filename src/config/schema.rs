@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::Config;
 
-/// What a setting with a unit in its name takes besides a whole number.
-const TIME: &str = r"^[0-9]+(ms|s|m|h|d)$|\$\{";
-const SIZE: &str = r"^[0-9]+(KiB|MiB|GiB|kB|MB|GB)$|\$\{";
+/// What a setting with a unit in its name takes besides a whole number: the units of `settings`.
+const TIME: &str = r"^[0-9]+ *(ms|s|m|h|d)$|\$\{";
+const SIZE: &str = r"^[0-9]+ *(B|kB|KB|MB|GB|KiB|MiB|GiB)$|\$\{";
 /// A value that stands elsewhere.
 const REFERENCE: &str = r"\$\{";
 
