@@ -280,7 +280,10 @@ async fn nothing_here(State(ingest): State<Arc<Ingest>>, request: Request) -> Re
     let (parts, body) = request.into_parts();
     let ended = Ended::Refused(Refused::new(
         Reason::NotFound,
-        "there is nothing at this path: the URLs of webhooks begin with /in/",
+        format!(
+            "there is nothing at this path: the URLs of webhooks begin with {}{INGEST_PREFIX}",
+            ingest.base_path
+        ),
     ));
     ingest.tell(&Head::of(&parts, &ingest.base_path), None, (ingest.clock)(), &ended);
     let asks_first = parts.headers.contains_key(EXPECT);

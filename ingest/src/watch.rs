@@ -1,4 +1,4 @@
-//! What a watcher is told of each request: `forebay dev` prints a line for each. Nobody watches a server in use, and then
+//! What a watcher is told of each request: `forebay dev` prints a line for each. No one watches a server in use, and then
 //! nothing here is computed.
 
 use std::fmt;
