@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::exposition;
-use harness::program::{dev, run, stderr};
+use harness::program::{dev, run, stderr, stdout};
 use harness::sender::{Client, sources, webhook};
 use harness::{eventually, repository};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -83,14 +83,11 @@ async fn send_is_accepted_forged_is_refused_and_tail_shows_the_events() {
     let (role, base) = dev(folder.path(), &client, DEV).await;
     for (platform, _) in PLATFORMS {
         let listed = run(&["send", platform, "--list"], folder.path());
-        assert!(
-            String::from_utf8_lossy(&listed.stdout).lines().count() >= 2,
-            "{platform} has samples"
-        );
+        assert!(stdout(&listed).lines().count() >= 2, "{platform} has samples");
         let sent = run(&["send", platform, "--url", &base], folder.path());
         assert!(sent.status.success(), "{platform}: {}", stderr(&sent));
         let forged = run(&["send", platform, "--url", &base, "--forge"], folder.path());
-        let printed = String::from_utf8_lossy(&forged.stdout).into_owned();
+        let printed = stdout(&forged);
         assert!(
             printed.contains("401") || printed.contains("404"),
             "{platform}: {printed}"
@@ -125,7 +122,7 @@ async fn send_is_accepted_forged_is_refused_and_tail_shows_the_events() {
         ],
         folder.path(),
     );
-    let line = String::from_utf8_lossy(&some.stdout).into_owned();
+    let line = stdout(&some);
     assert!(
         line.contains("standard.contact.created") && line.contains("/default/standard"),
         "{line}"
@@ -220,7 +217,7 @@ async fn every_sample_of_every_platform_is_accepted_and_becomes_its_events() {
     for platform in schemas::platform::Platform::ALL.map(schemas::platform::Platform::as_str) {
         let golden = repository().join("ingest/tests/golden").join(platform);
         let listed = run(&["send", platform, "--list"], folder.path());
-        let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+        let listed = stdout(&listed);
         for name in listed
             .lines()
             .filter_map(|line| line.split_once("  "))
@@ -306,7 +303,7 @@ async fn what_the_connection_refuses_verify_refuses_with_the_same_status() {
         }
         std::fs::write(folder.path().join("request.http"), &bytes).expect("written");
         let output = run(&["verify", "request.http", "--config", "forebay.yaml"], folder.path());
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let text = stdout(&output);
         let passes = expected == "200";
         assert_eq!(output.status.success(), passes, "{text}");
         assert!(passes || text.contains(&format!("does not pass: {expected}")), "{text}");

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use harness::program::{command, run, stderr};
+use harness::program::{command, run, stderr, stdout};
 use harness::receiver::{Answer, Receiver};
 use harness::{eventually, free_port};
 
@@ -65,7 +65,7 @@ impl Dev {
     fn send(&self, arguments: &[&str]) -> (String, bool) {
         let base = self.base();
         let sent = run(&[&["send"][..], arguments, &["--url", &base]].concat(), self.path());
-        let said = format!("{}{}", String::from_utf8_lossy(&sent.stdout), stderr(&sent));
+        let said = format!("{}{}", stdout(&sent), stderr(&sent));
         (said, sent.status.success())
     }
 }
@@ -111,7 +111,7 @@ async fn a_refused_request_can_be_had_again() {
     assert!(line.contains("forebay verify --refused 1"), "{line}");
     for arguments in [&["verify", "--refused", "1"][..], &["verify", "#1"]] {
         let verified = run(arguments, dev.path());
-        let said = String::from_utf8_lossy(&verified.stdout).into_owned();
+        let said = stdout(&verified);
         assert_eq!(verified.status.code(), Some(1), "{said}");
         assert!(said.contains("does not pass") && said.contains("no_match"), "{said}");
     }
@@ -189,7 +189,7 @@ async fn send_takes_the_port_of_the_configuration_and_posts_all_samples() {
     let text = text.replace("id: shop", "id: standard");
     std::fs::write(dev.path().join("forebay.yaml"), text).expect("written");
     let sent = run(&["send", "--all"], dev.path());
-    let said = String::from_utf8_lossy(&sent.stdout).into_owned();
+    let said = stdout(&sent);
     assert!(sent.status.success(), "{said}{}", stderr(&sent));
     let summary = said.lines().last().expect("a summary");
     assert!(
@@ -212,7 +212,7 @@ fn send_without_a_server_says_what_to_start() {
     assert!(said.contains(&format!("http://{address}/in/chatwoot")), "{said}");
     assert!(said.contains("start `forebay dev`"), "{said}");
     let listed = run(&["send", "chatwoot", "--list"], folder.path());
-    assert!(String::from_utf8_lossy(&listed.stdout).contains("  message.created"));
+    assert!(stdout(&listed).contains("  message.created"));
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn without_a_configuration_a_command_says_so() {
     );
     let listed = run(&["sources", "list"], folder.path());
     assert!(listed.status.success(), "{}", stderr(&listed));
-    assert!(String::from_utf8_lossy(&listed.stdout).contains("/in/chatwoot"));
+    assert!(stdout(&listed).contains("/in/chatwoot"));
     let empty = command(&["check"], folder.path()).env("FOREBAY_CONFIG", "").output();
     let empty = empty.expect("the program starts");
     assert!(stderr(&empty).contains("FOREBAY_CONFIG is empty"), "{}", stderr(&empty));
@@ -248,7 +248,7 @@ fn who_lists_the_sources_needs_no_secret() {
 fn a_made_secret_is_fit_for_an_endpoint() {
     let folder = tempfile::tempdir().expect("a folder");
     let made = run(&["secret", "-n", "2"], folder.path());
-    let text = String::from_utf8_lossy(&made.stdout).into_owned();
+    let text = stdout(&made);
     let secrets: Vec<&str> = text.lines().collect();
     assert_eq!(secrets.len(), 2);
     assert_ne!(secrets[0], secrets[1]);

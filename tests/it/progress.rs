@@ -5,16 +5,12 @@ use std::process::Output;
 use std::time::Duration;
 
 use harness::free_port;
-use harness::program::{Role, dev, run, stderr};
+use harness::program::{Role, dev, run, stderr, stdout};
 use harness::sender::{Client, sources, webhook};
 use harness::{Database, eventually, service, unique};
 use serde_json::Value;
 
 const SOON: Duration = Duration::from_secs(30);
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
 
 /// Returns the output of `progress show` for a sink's partitions.
 fn shown(folder: &Path, config: &str, sink: &str) -> Vec<Value> {

@@ -1,6 +1,6 @@
 //! `forebay check --connect`: all missing rights are reported at once, each with the statement that grants it.
 
-use harness::program::{run, stderr};
+use harness::program::{run, stderr, stdout};
 use harness::{Database, service, unique};
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn all_missing_rights_are_reported_at_once_with_their_remedy() {
         assert!(message.contains(part), "lacks `{part}`: {message}");
     }
     // What is as it should be is reported, too.
-    let printed = String::from_utf8_lossy(&checked.stdout).into_owned();
+    let printed = stdout(&checked);
     for part in [
         "the topics exist, and take and keep what is configured",
         &format!("topic {prefix}.events: can be read"),

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use harness::program::{dev, run, stderr};
+use harness::program::{dev, run, stderr, stdout};
 use harness::repository;
 use harness::sender::Client;
 
@@ -21,7 +21,7 @@ async fn a_source_with_two_proofs_is_sent_to_and_explained() {
     let sent = run(&args, folder.path());
     assert!(sent.status.success(), "{}", stderr(&sent));
     let forged = run(&[&args[..], &["--forge"]].concat(), folder.path());
-    let said = String::from_utf8_lossy(&forged.stdout).into_owned();
+    let said = stdout(&forged);
     assert!(said.contains("401"), "the path is right, the token is not: {said}");
 
     let verify = |path: &str, token: &str| {
@@ -29,7 +29,7 @@ async fn a_source_with_two_proofs_is_sent_to_and_explained() {
         let capture = serde_json::json!({ "path": path, "headers": {}, "body": body }).to_string();
         std::fs::write(folder.path().join("request.json"), capture).expect("written");
         let output = run(&["verify", "request.json", "--config", "forebay.yaml"], folder.path());
-        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), stderr(&output));
+        let said = format!("{}{}", stdout(&output), stderr(&output));
         for secret in ["baileys-token-1", "path-secret", "guess"] {
             assert!(!said.contains(secret), "{secret} is printed: {said}");
         }

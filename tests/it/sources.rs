@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use schemas::endpoint::EndpointDirectory as _;
 use schemas::source::SourceDirectory as _;
 
-use harness::program::stderr;
+use harness::program::{stderr, stdout};
 
 const TOKEN: &str = "token-of-the-operator-1";
 const URL_SECRET: &str = "digisac-url-secret-1";
@@ -54,10 +54,6 @@ fn sources(folder: &Path, args: &[&str], environment: &[(&str, &str)]) -> Output
         assert!(!printed.contains(secret), "{secret} is printed: {printed}");
     }
     output
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// Starts a Chatwoot with one account and the webhook created last; returns its address, and the methods of the
