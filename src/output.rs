@@ -1,6 +1,7 @@
 //! What the program says on standard output and standard error.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -89,6 +90,12 @@ pub(crate) fn for_people(lines: &[String]) {
     drop(out.flush());
 }
 
+/// A count in words: `1 warning`, `2 warnings`.
+pub(crate) fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
+    let ending = if count == N::from(1) { "" } else { "s" };
+    format!("{count} {noun}{ending}")
+}
+
 /// Whether people read standard output.
 pub(crate) fn terminal() -> bool {
     std::io::stdout().is_terminal()
@@ -104,7 +111,7 @@ pub(crate) enum Stream {
 /// Whether what is written there may have colours: on a terminal that knows them, unless `NO_COLOR` says otherwise.
 pub(crate) fn colour(stream: Stream) -> bool {
     let terminal = match stream {
-        Stream::Output => io::stdout().is_terminal(),
+        Stream::Output => terminal(),
         Stream::Error => io::stderr().is_terminal(),
     };
     // `NO_COLOR` counts whatever its value is, unless that is empty (no-color.org).

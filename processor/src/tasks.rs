@@ -125,7 +125,7 @@ impl Tasks {
                             abandoned += 1;
                         }
                     }
-                    tracing::warn!(sink = %self.shared.sink.name(), partitions = abandoned,
+                    tracing::warn!(sink = %self.shared.sink.name(), count = abandoned,
                         "current batches abandoned, they will be repeated");
                 }
             }

@@ -2,6 +2,8 @@
 
 use std::cmp::Reverse;
 
+use schemas::spelling::distance;
+
 /// Returns the known name that `name` was probably meant to be: the nearest one, if few letters differ.
 pub(super) fn near<'k>(known: impl IntoIterator<Item = &'k str>, name: &str) -> Option<&'k str> {
     let name = name.to_lowercase();
@@ -36,36 +38,9 @@ pub(super) fn either(words: &[&str]) -> String {
     }
 }
 
-/// Returns how many characters must be inserted, deleted or replaced to turn one into the other.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, a) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in b.chars().enumerate() {
-            let replaced = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row.last().copied().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn distances_are_those_of_levenshtein() {
-        for (a, b, expected) in [
-            ("", "", 0),
-            ("type", "", 4),
-            ("type", "typ", 1),
-            ("kitten", "sitting", 3),
-        ] {
-            assert_eq!((distance(a, b), distance(b, a)), (expected, expected), "{a} {b}");
-        }
-    }
 
     #[test]
     fn what_was_meant_comes_first_and_the_others_keep_their_order() {

@@ -47,7 +47,7 @@ struct Kept {
     /// Whether this outage has had a line, so that its end gets one.
     begun: bool,
     over: bool,
-    /// Nobody looks whether it lasts.
+    /// No one looks whether it lasts.
     unwatched: bool,
 }
 
@@ -91,7 +91,7 @@ impl<K: Clone + Eq + Hash> Outages<K> {
         }
         self.any.store(true, Ordering::Relaxed);
         let kept = all.entry(key.clone()).or_insert_with(|| Kept::new(now));
-        // Long after the last line, what nobody watched is another outage.
+        // Long after the last line, what no one watched is another outage.
         let another = std::mem::take(&mut kept.unwatched) && kept.is_due(now);
         if std::mem::take(&mut kept.over) || another {
             (kept.since, kept.failures, kept.begun) = (now, 0, false);

@@ -61,6 +61,30 @@ macro_rules! define {
 
 platforms!(define);
 
+/// Types of event that a platform's senders name themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnTypes {
+    /// Whatever a sender likes.
+    Any,
+    /// Those that begin so.
+    Prefix(&'static str),
+}
+
+impl Platform {
+    /// Returns which types its senders name themselves; `None` if all of its types are ours.
+    pub fn own_types(self) -> Option<OwnTypes> {
+        Some(match self {
+            Self::Standard | Self::Cloudevents => OwnTypes::Any,
+            Self::Github => OwnTypes::Prefix("github."),
+            Self::Shopify => OwnTypes::Prefix("shopify."),
+            Self::Stripe => OwnTypes::Prefix("stripe."),
+            Self::Twilio => OwnTypes::Prefix("com.twilio."),
+            Self::Twitter => OwnTypes::Prefix("twitter."),
+            _ => return None,
+        })
+    }
+}
+
 /// No platform has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no platform `{0}`; the platforms are {names}", names = names())]

@@ -97,12 +97,15 @@ pub(crate) struct Configured<'c> {
     pub(crate) endpoints: &'c dyn EndpointDirectory,
 }
 
+/// The names of all sinks that there are.
+pub(crate) const SINKS: [&str; 4] = ["http", "postgres", "sqlite", "topic"];
+
 /// Every sink with every argument: where it could not be read what rules may send to.
 pub(crate) struct AnyOfAll;
 
 impl Destinations for AnyOfAll {
     fn sinks(&self) -> Vec<SinkName> {
-        ["http", "postgres", "sqlite", "topic"].map(name).into()
+        SINKS.map(name).into()
     }
 
     fn check(&self, _: &SinkName, _: Option<&str>) -> Result<(), Invalid> {

@@ -7,7 +7,7 @@ use http::HeaderMap;
 use ingest::envelope::{Enveloper, Prepared};
 use schemas::event::Event;
 use schemas::name::{SourceId, Tenant};
-use schemas::platform::Platform;
+use schemas::platform::{OwnTypes, Platform};
 use schemas::record::Record;
 use schemas::source::{Scheme, Source};
 use schemas::time::Timestamp;
@@ -97,11 +97,10 @@ fn unmapped(records: &[Record]) -> Option<String> {
 fn doubt(name: &str, source: &Source, reason: &str, headers: &HeaderMap, body: &[u8]) -> String {
     let asked = source.platform;
     let question = format!("{name}: unmapped ({reason}): is this a body of {asked}?");
-    // These take any body for one of theirs.
-    let takes_all = [Platform::Standard, Platform::Cloudevents];
+    // Those with any types take any body for one of theirs.
     let others = Platform::ALL
         .into_iter()
-        .filter(|other| *other != asked && !takes_all.contains(other));
+        .filter(|other| *other != asked && other.own_types() != Some(OwnTypes::Any));
     let fitting: Vec<String> = others
         .filter(|other| maps(*other, &source.tenant, headers, body))
         .map(|other| other.to_string())

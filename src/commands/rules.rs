@@ -8,13 +8,11 @@ use rules::import::{Dialect, import};
 use serde_json::json;
 
 use super::send;
+use crate::assemble::SINKS;
 use crate::cli::{Output, RulesArgs, RulesCommand, RulesImportArgs, RulesOf};
 use crate::config::ConfigError;
 use crate::output;
 use crate::output::Printer;
-
-/// The sinks that rules can name; which of them are configured is not known here.
-const SINKS: [&str; 4] = ["http", "postgres", "sqlite", "topic"];
 
 /// Rules were written, and not all of what was in the originals is in them.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +30,7 @@ pub(crate) async fn rules(args: RulesArgs, out: &mut Printer) -> anyhow::Result<
 }
 
 fn import_rules(args: &RulesImportArgs, out: &mut Printer) -> anyhow::Result<()> {
+    // Which of them are configured is not known here.
     if let Some(unknown) = args.to.iter().find(|sink| !SINKS.contains(&sink.as_str())) {
         let reason = format!(
             "there is no sink `{unknown}`, which --to names; the sinks are {}",

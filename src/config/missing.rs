@@ -11,12 +11,12 @@ use sha2::{Digest as _, Sha256};
 pub(crate) enum Missing {
     /// Each is an error.
     Refuse,
-    /// In these sections, which the command does not use, something stands in its place that nobody knows.
+    /// In these sections, which the command does not use, something stands in its place that no one knows.
     LeaveIn(&'static [&'static str]),
 }
 
-/// For who reads the log alone.
-pub(crate) const READS_THE_LOG: Missing = Missing::LeaveIn(&["sources", "endpoints", "sinks"]);
+/// For commands that use no source, endpoint or sink, or nothing secret of one.
+pub(crate) const NEEDS_NO_SECRET: Missing = Missing::LeaveIn(&["sources", "endpoints", "sinks"]);
 
 /// For who also asks the sinks how far they are.
 pub(crate) const ASKS_THE_SINKS: Missing = Missing::LeaveIn(&["sources", "endpoints"]);
@@ -99,7 +99,7 @@ endpoints:
         };
         let all = ["BROKERS", "SHARED", "SHARED", "B_URL", "B_SECRET", "C_HOST", "C_SECRET"];
         assert_eq!(named(Missing::Refuse), all);
-        assert_eq!(named(READS_THE_LOG), ["BROKERS", "SHARED"]);
+        assert_eq!(named(NEEDS_NO_SECRET), ["BROKERS", "SHARED"]);
         let loaded = read(Missing::LeaveIn(&["event_log", "sources", "endpoints"])).expect("all are left");
         assert_eq!(loaded.config.sources[0].secrets[0].expose(), b"the-value-that-is-set");
         let urls: Vec<String> = loaded

@@ -1,7 +1,7 @@
 //! The program's configuration: the sum of its stages', read from one YAML file.
 //!
 //! `${NAME}` is the environment variable NAME, or the content of the file that `NAME_FILE` names.
-//! This is the only place that reads the environment.
+//! No other module reads the environment, but for `output`, which asks it for colours and width (`NO_COLOR`, `TERM`, `COLUMNS`).
 
 mod check;
 mod dev;
@@ -22,7 +22,7 @@ use settings::Document;
 pub(crate) use dev::{DEV, load_dev, load_log};
 pub(crate) use event_log::{EventLogConfig, Topics};
 pub(crate) use find::{BUILT_IN, file_of, find, load_file, load_or_built_in, url_of};
-pub(crate) use missing::{ASKS_THE_SINKS, Missing, READS_THE_LOG};
+pub(crate) use missing::{ASKS_THE_SINKS, Missing, NEEDS_NO_SECRET};
 pub(crate) use read::{Examined, examine, in_lines, secret_from_environment};
 pub(crate) use sinks::SinksConfig;
 pub(crate) use warnings::Finding;

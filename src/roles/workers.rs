@@ -17,6 +17,7 @@ use tracing::{debug, error};
 
 use crate::admin::{Check, Verdict};
 use crate::config::{ConfigError, Loaded, Topics};
+use crate::output;
 
 /// A sink and the worker that delivers to it.
 pub(crate) type SinkWorker = (Arc<dyn Sink>, processor::Worker);
@@ -189,10 +190,7 @@ fn verdict(now: processor::status::Snapshot, canary_after: Option<Duration>) -> 
              read because deliveries that wait fill its window"
         ));
     }
-    let partitions = match now.assigned.len() {
-        1 => "1 partition".to_owned(),
-        count => format!("{count} partitions"),
-    };
+    let partitions = output::counted(now.assigned.len(), "partition");
     Ok(Some(match now.oldest_unsettled {
         Some(age) => format!("{partitions}, oldest unsettled {} s", age.as_secs()),
         None => format!("{partitions}, all settled"),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cel::common::ast::{ComprehensionExpr, Expr, IdedExpr, SelectExpr, operators};
 use cel::{Env, Program};
+use schemas::platform::Platform;
 
 use super::ast;
 use super::compare;
@@ -36,21 +37,13 @@ const TYPE_NAMES: [&str; 11] = [
     "uint",
 ];
 
-/// The platforms whose senders name types of events themselves.
-const NAME_THEIR_TYPES: [&str; 7] = [
-    "cloudevents",
-    "github",
-    "shopify",
-    "standard",
-    "stripe",
-    "twilio",
-    "twitter",
-];
-
 /// Returns everything that is wrong with the condition, in the order of its text.
 pub(super) fn findings(program: &Program, env: &Arc<Env>) -> Findings {
     let root = program.expression();
-    let names_types = |part: &IdedExpr| ast::text(part).is_some_and(|text| NAME_THEIR_TYPES.contains(&text));
+    let names_types = |part: &IdedExpr| {
+        let platform = ast::text(part).and_then(|text| text.parse::<Platform>().ok());
+        platform.is_some_and(|platform| platform.own_types().is_some())
+    };
     let mut walk = Walk {
         env,
         program,

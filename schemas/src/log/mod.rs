@@ -141,6 +141,18 @@ pub struct TopicState {
     pub remarks: Vec<String>,
 }
 
+impl TopicState {
+    /// Of a topic that does not exist.
+    pub fn missing(spec: &TopicSpec) -> Self {
+        Self {
+            name: spec.name.clone(),
+            partitions: None,
+            problems: Vec::new(),
+            remarks: Vec::new(),
+        }
+    }
+}
+
 /// A topic as it must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicSpec {

@@ -37,7 +37,7 @@ async fn topics(event_log: &EventLogConfig, dry_run: bool, out: &mut Printer) ->
     let journal = event_log.journal.as_ref().map(|journal| journal.path.as_path());
     if dry_run && journal.is_some_and(|path| !path.exists()) {
         // To open it would make it.
-        let states = specs.iter().map(missing).collect::<Vec<_>>();
+        let states = specs.iter().map(TopicState::missing).collect::<Vec<_>>();
         return show(&specs, &states, "would be made", out);
     }
     let log = if dry_run {
@@ -53,22 +53,19 @@ async fn topics(event_log: &EventLogConfig, dry_run: bool, out: &mut Printer) ->
     show(&specs, &before, "made", out)
 }
 
-fn missing(spec: &TopicSpec) -> TopicState {
-    TopicState {
-        name: spec.name.clone(),
-        partitions: None,
-        problems: Vec::new(),
-        remarks: Vec::new(),
-    }
-}
-
 /// Prints what became of each topic, and fails with what is wrong with those that exist.
 fn show(specs: &[TopicSpec], states: &[TopicState], made: &str, out: &mut Printer) -> anyhow::Result<()> {
     for (spec, state) in specs.iter().zip(states) {
         let name = &state.name;
         match state.partitions {
-            None => out.line(&format!("topic {name}: {made}, {}", partitions(spec.partitions))),
-            Some(count) => out.line(&format!("topic {name}: is there already, {}", partitions(count))),
+            None => out.line(&format!(
+                "topic {name}: {made}, {}",
+                output::counted(spec.partitions, "partition")
+            )),
+            Some(count) => out.line(&format!(
+                "topic {name}: is there already, {}",
+                output::counted(count, "partition")
+            )),
         };
         for remark in &state.remarks {
             output::remark(&format!("warning: {remark}"));
@@ -94,27 +91,14 @@ async fn tables(loaded: &Loaded, dry_run: bool, out: &mut Printer) -> anyhow::Re
     let text = if dry_run {
         match sinks::postgres::pending(postgres).await.map_err(failed)? {
             0 => "postgres: up to date".to_owned(),
-            missing => format!("postgres: {} would be applied", counted(missing)),
+            missing => format!("postgres: {} would be applied", output::counted(missing, "migration")),
         }
     } else {
         match sinks::postgres::migrate(postgres).await.map_err(failed)? {
             0 => "postgres: up to date".to_owned(),
-            missing => format!("postgres: {} applied", counted(missing)),
+            missing => format!("postgres: {} applied", output::counted(missing, "migration")),
         }
     };
     out.line(&text);
     Ok(())
-}
-
-/// `1 partition`.
-fn partitions(count: i32) -> String {
-    format!("{count} {}", if count == 1 { "partition" } else { "partitions" })
-}
-
-/// `1 migration`.
-fn counted(migrations: usize) -> String {
-    format!(
-        "{migrations} {}",
-        if migrations == 1 { "migration" } else { "migrations" }
-    )
 }

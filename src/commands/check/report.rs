@@ -36,7 +36,7 @@ impl Report {
         how: Output,
         out: &mut Printer,
     ) -> anyhow::Result<()> {
-        let count = counted(self.warnings.len());
+        let count = output::counted(self.warnings.len(), "warning");
         let result = match result {
             Ok(()) if deny_warnings && !self.warnings.is_empty() => {
                 Err(ConfigError(format!("{}: {count}, and --deny-warnings is given", self.file)).into())
@@ -66,9 +66,4 @@ impl Report {
         }
         result
     }
-}
-
-/// `2 warnings`.
-fn counted(warnings: usize) -> String {
-    format!("{warnings} {}", if warnings == 1 { "warning" } else { "warnings" })
 }

@@ -5,31 +5,11 @@ use std::collections::BTreeSet;
 use schemas::data::TYPES;
 use schemas::endpoint::EventTypePattern;
 use schemas::name::{EventType, Tenant};
-use schemas::platform::Platform;
+use schemas::platform::OwnTypes;
 use schemas::setting::Findings;
 use schemas::spelling::{did_you_mean, nearest};
 
 use super::Config;
-
-/// Types that a platform names itself.
-enum Foreign {
-    /// Whatever its sender likes.
-    Any,
-    /// Those that begin so.
-    Prefix(&'static str),
-}
-
-fn foreign(platform: Platform) -> Option<Foreign> {
-    Some(match platform {
-        Platform::Standard | Platform::Cloudevents => Foreign::Any,
-        Platform::Github => Foreign::Prefix("github."),
-        Platform::Shopify => Foreign::Prefix("shopify."),
-        Platform::Stripe => Foreign::Prefix("stripe."),
-        Platform::Twilio => Foreign::Prefix("com.twilio."),
-        Platform::Twitter => Foreign::Prefix("twitter."),
-        _ => return None,
-    })
-}
 
 /// Without sources everything would be found, and nothing meant.
 pub(super) fn check(config: &Config, found: &mut Findings) {
@@ -49,9 +29,9 @@ pub(super) fn check(config: &Config, found: &mut Findings) {
             found.add(format!("{place}.tenant"), reason);
             continue;
         }
-        let foreign = foreign_of(config, &endpoint.tenant);
+        let own = own_types_of(config, &endpoint.tenant);
         for (number, pattern) in endpoint.events.iter().enumerate() {
-            if let Some(reason) = unmatched(pattern, &foreign) {
+            if let Some(reason) = unmatched(pattern, &own) {
                 found.add(format!("{place}.events[{number}]"), reason);
             }
         }
@@ -66,24 +46,24 @@ pub(super) fn check(config: &Config, found: &mut Findings) {
     }
 }
 
-fn foreign_of(config: &Config, tenant: &Tenant) -> Vec<Foreign> {
+fn own_types_of(config: &Config, tenant: &Tenant) -> Vec<OwnTypes> {
     let sources = config.sources.iter().filter(|source| source.tenant == *tenant);
-    sources.filter_map(|source| foreign(source.platform)).collect()
+    sources.filter_map(|source| source.platform.own_types()).collect()
 }
 
 /// Why no event can fit the pattern; `None` if one can.
-fn unmatched(pattern: &EventTypePattern, foreign: &[Foreign]) -> Option<String> {
+fn unmatched(pattern: &EventTypePattern, own: &[OwnTypes]) -> Option<String> {
     let ours = |name: &str| EventType::new(name.to_owned()).is_ok_and(|name| pattern.matches(&name));
     let text = match pattern {
         EventTypePattern::Exact(exact) => exact.as_str(),
         EventTypePattern::Prefix(prefix) => prefix.as_str(),
     };
-    let theirs = |foreign: &Foreign| match (foreign, pattern) {
-        (Foreign::Any, _) => !is_misspelt(pattern),
-        (Foreign::Prefix(begins), EventTypePattern::Exact(_)) => text.starts_with(begins),
-        (Foreign::Prefix(begins), EventTypePattern::Prefix(_)) => text.starts_with(begins) || begins.starts_with(text),
+    let theirs = |own: &OwnTypes| match (own, pattern) {
+        (OwnTypes::Any, _) => !is_misspelt(pattern),
+        (OwnTypes::Prefix(begins), EventTypePattern::Exact(_)) => text.starts_with(begins),
+        (OwnTypes::Prefix(begins), EventTypePattern::Prefix(_)) => text.starts_with(begins) || begins.starts_with(text),
     };
-    if TYPES.iter().any(|known| ours(known.name)) || foreign.iter().any(theirs) {
+    if TYPES.iter().any(|known| ours(known.name)) || own.iter().any(theirs) {
         return None;
     }
     let patterns = families();

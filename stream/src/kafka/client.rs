@@ -71,7 +71,7 @@ impl Connection {
             if problem.down
                 && let Some(Line { seconds, failures, .. }) = self.unreachable.over(&(), Instant::now())
             {
-                tracing::info!(brokers = %self.brokers, client = %self.client, seconds, failures, "kafka is reachable again");
+                tracing::info!(brokers = %self.brokers, kafka_client = %self.client, seconds, failures, "kafka is reachable again");
             }
         }
     }
@@ -104,9 +104,9 @@ impl Connection {
             } else {
                 "kafka is still not reachable"
             };
-            tracing::warn!(brokers = %self.brokers, client = %self.client, error = cause, seconds, "{text}");
+            tracing::warn!(brokers = %self.brokers, kafka_client = %self.client, error = cause, seconds, "{text}");
         } else {
-            tracing::debug!(brokers = %self.brokers, client = %self.client, error = %reason, "error of the kafka client");
+            tracing::debug!(brokers = %self.brokers, kafka_client = %self.client, error = %reason, "error of the kafka client");
         }
         self.has_problem.store(true, Ordering::Relaxed);
     }

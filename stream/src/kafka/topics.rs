@@ -143,12 +143,7 @@ pub(super) fn compare(cluster: &Cluster, topics: &[TopicSpec]) -> Result<Vec<Top
     }
     .into_iter();
     let state = |(spec, shape): (&TopicSpec, &Option<Shape>)| match shape {
-        None => TopicState {
-            name: spec.name.clone(),
-            partitions: None,
-            problems: Vec::new(),
-            remarks: Vec::new(),
-        },
+        None => TopicState::missing(spec),
         Some(shape) => difference::between(spec, *shape, settings.next().flatten().as_ref()),
     };
     Ok(topics.iter().zip(&shapes).map(state).collect())
