@@ -10,16 +10,7 @@ use url::Url;
 
 use super::Output;
 
-const DEV_HELP: &str = "\
-Examples:
-  forebay dev
-  forebay dev --forward-to http://localhost:3000/hook
-  forebay dev --forward-to http://localhost:3000/hook --events 'message.*'
-
-On a terminal: r and Enter sends the last event again, r N that of line N; ? says more.";
-
 #[derive(Debug, Args)]
-#[command(after_help = DEV_HELP)]
 pub(crate) struct DevArgs {
     /// The configuration file; without it the one that `FOREBAY_CONFIG` names, then `forebay.yaml` in this folder, then a source
     /// per platform with well-known secrets on 127.0.0.1

@@ -18,8 +18,12 @@ Exit codes:
 pub(super) const DEV: &str = "\
 Examples:
   forebay dev
-  forebay dev --forward-to http://localhost:3000
-  forebay dev --config forebay.yaml --data /var/tmp/forebay";
+  forebay dev --forward-to http://localhost:3000/hook
+  forebay dev --forward-to http://localhost:3000/hook --events 'message.*'
+  forebay dev --config forebay.yaml --data /var/tmp/forebay
+
+On a terminal: r and Enter sends the last event again, r N that of line N;
+? says more.";
 
 pub(super) const INGEST: &str = "\
 Examples:
