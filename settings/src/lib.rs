@@ -25,7 +25,7 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 
 pub use document::Document;
-pub use variables::{Environment, NoReferences, Unavailable, Variables, Within, value_of_variable};
+pub use variables::{Environment, NoReferences, Unavailable, Variables, Within};
 
 /// A place in a text: line and column, both from 1, the column in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

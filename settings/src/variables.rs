@@ -48,7 +48,11 @@ impl Variables for NoReferences {
     }
 }
 
-/// The environment of this process: by the rules of [`value_of_variable`].
+/// The environment of this process: the variable itself, or the content of the file that the variable of its name and `_FILE` names.
+///
+/// The variable itself counts where it is set and not empty, byte for byte. Where it is not set or empty, the file counts, if one is
+/// named: without a byte order mark at its start and without line breaks at its end, which editors add. Without a file, an
+/// empty variable has the empty value.
 #[derive(Debug, Clone, Copy)]
 pub struct Environment;
 
@@ -58,12 +62,11 @@ impl Variables for Environment {
     }
 }
 
-/// Returns the value of the variable `name`, or the content of the file that the variable `name`_FILE names.
-///
-/// `name` itself counts where it is set and not empty, byte for byte. Where it is not set or empty, the file counts, if one is
-/// named: without a byte order mark at its start and without line breaks at its end, which editors add. Without a file, an
-/// empty variable has the empty value. `lookup` returns the variables of the environment.
-pub fn value_of_variable(name: &str, lookup: impl Fn(&str) -> Option<OsString>) -> Result<Option<String>, Unavailable> {
+/// The value of the variable `name` by the rules of [`Environment`]; `lookup` returns the variables.
+pub(crate) fn value_of_variable(
+    name: &str,
+    lookup: impl Fn(&str) -> Option<OsString>,
+) -> Result<Option<String>, Unavailable> {
     let own = lookup(name).map(|value| {
         let value = value.into_string();
         value.map_err(|_| {

@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 
 use super::{Settings, faults, given, right, settings};
-use crate::{Unavailable, read, value_of_variable};
+use crate::variables::value_of_variable;
+use crate::{Unavailable, read};
 
 const VALUES: &[&str] = &[
     "plain",
