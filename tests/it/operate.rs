@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use harness::free_port;
-use harness::program::{dev, run, stderr};
+use harness::program::{dev, run, stderr, stdout};
 use harness::sender::{Client, sources};
 use serde_json::{Value, json};
 use settings::NoReferences;
@@ -15,7 +15,7 @@ fn schema() -> Value {
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
-/// Reads YAML as an editor does; references stay what they are.
+/// Reads YAML as the program does, so that a number with a unit is a number; references stay what they are.
 fn yaml(text: &str) -> Value {
     let text = text.replace("${", "$${");
     let read = settings::read::<Value>(text.as_bytes(), &NoReferences);
@@ -44,8 +44,21 @@ fn the_schema_takes_every_configuration_that_is_shipped() {
         let text = fs::read_to_string(root.join(file)).expect(file);
         assert_eq!(findings(&schema, &yaml(&text)), Vec::<String>::new(), "{file}");
     }
-    let with_units = "ingest: { max_body_bytes: 1MiB, ack_budget_ms: 2s }\nsources:\n  id: a\n  platform: chatwoot\n  secrets: ${A}\n";
-    assert_eq!(findings(&schema, &yaml(with_units)), Vec::<String>::new());
+    let one = "sources:\n  id: a\n  platform: chatwoot\n  secrets: ${A}\n";
+    assert_eq!(findings(&schema, &yaml(one)), Vec::<String>::new());
+    // As an editor reads them: texts.
+    for (key, texts) in [
+        (
+            "max_body_bytes",
+            &["512B", "10kB", "10KB", "1MiB", "2 GiB", "${SIZE}"][..],
+        ),
+        ("ack_budget_ms", &["500ms", "2s", "2 s", "1m", "${BUDGET}"][..]),
+    ] {
+        for text in texts {
+            let written = json!({ "ingest": { key: text } });
+            assert_eq!(findings(&schema, &written), Vec::<String>::new(), "{written}");
+        }
+    }
 }
 
 #[test]
@@ -87,7 +100,7 @@ async fn health_says_whether_a_process_is_ready() {
     let (mut role, _) = dev(folder.path(), &Client::default(), &config).await;
     let output = run(&["health", "--ready", "--url", &role.admin], folder.path());
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let text = stdout(&output);
     assert!(
         text.contains("event log: ok") && text.contains("worker sqlite: ok"),
         "{text}"
