@@ -8,7 +8,7 @@ use schemas::name::SourceId;
 use schemas::platform::Platform;
 use url::Url;
 
-use super::Output;
+use super::{OptionalConfigArg, Output};
 
 #[derive(Debug, Args)]
 pub(crate) struct DevArgs {
@@ -65,10 +65,8 @@ pub(crate) struct SendArgs {
     /// The source to send to: its secret and scheme are taken from the configuration; the first source of the platform if left out
     #[arg(long, value_name = "ID")]
     pub(crate) source: Option<SourceId>,
-    /// The configuration file; without it the one that `FOREBAY_CONFIG` names, then `forebay.yaml` in this folder, then that of
-    /// `forebay dev`
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) given: OptionalConfigArg,
     /// Sign with a wrong key, to see the refusal; fails if it is accepted
     #[arg(long)]
     pub(crate) forge: bool,

@@ -8,15 +8,13 @@ use schemas::name::SinkName;
 use schemas::record::Offset;
 use schemas::time::{Span, Timestamp};
 
-use super::help;
+use super::{OptionalConfigArg, help};
 
 /// Where the event log is, for a command that also reads the journal of `forebay dev`.
 #[derive(Debug, Args)]
 pub(crate) struct LogArgs {
-    /// The configuration file; without it the one that `FOREBAY_CONFIG` names, then `forebay.yaml` in this folder, then that of
-    /// `forebay dev`
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) given: OptionalConfigArg,
     /// Where journal and database lie when the configuration does not say
     #[arg(long, default_value = "forebay-data", value_name = "DIR")]
     pub(crate) data: PathBuf,

@@ -98,6 +98,14 @@ pub(crate) struct ConfigArg {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct OptionalConfigArg {
+    /// The configuration file; without it the one that `FOREBAY_CONFIG` names, then `forebay.yaml` in this folder, then that of
+    /// `forebay dev`
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct RoleArgs {
     #[command(flatten)]
     pub(crate) file: ConfigArg,
@@ -175,10 +183,8 @@ pub(crate) struct VerifyArgs {
     /// The time to judge it at, for example 2026-03-10T13:36:50Z; now if left out
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) at: Option<Timestamp>,
-    /// The configuration file; without it the one that `FOREBAY_CONFIG` names, then `forebay.yaml` in this folder, then that of
-    /// `forebay dev`
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) given: OptionalConfigArg,
     /// How to print; `json` is one object: `passes`, `status` (what ingest would answer), `source`, `platform`, `scheme`, `reasons`
     #[arg(short, long, value_enum, default_value = "pretty")]
     pub(crate) output: Output,

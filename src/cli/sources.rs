@@ -7,7 +7,7 @@ use schemas::name::SourceId;
 use schemas::platform::Platform;
 use url::Url;
 
-use super::{ConfigArg, Output, help};
+use super::{ConfigArg, OptionalConfigArg, Output, help};
 
 #[derive(Debug, Args)]
 pub(crate) struct SourcesArgs {
@@ -29,10 +29,8 @@ pub(crate) enum SourcesCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct SourcesListArgs {
-    /// The configuration file; without it the one that `FOREBAY_CONFIG` names, then `forebay.yaml` in this folder, then that
-    /// of `forebay dev`
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) given: OptionalConfigArg,
     /// How to print; `json` is one object per source: `id`, `tenant`, `platform`, `scheme`, `path`
     #[arg(short, long, value_enum, default_value = "pretty")]
     pub(crate) output: Output,

@@ -45,7 +45,7 @@ fn on_this_machine(mut loaded: Loaded, data: &Path) -> Result<Loaded, ConfigErro
 /// The configuration of a command that reads the log of a program that may be running: one that names Kafka as it is,
 /// everything else as `forebay dev` understands it, whose file names no log.
 pub(crate) fn load_log(args: &LogArgs, missing: Missing) -> Result<Loaded, ConfigError> {
-    let loaded = match find(args.config.as_deref())? {
+    let loaded = match find(args.given.config.as_deref())? {
         Some(file) => load_with(&file, missing)?,
         None => built_in()?,
     };

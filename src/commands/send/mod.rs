@@ -30,7 +30,7 @@ pub(crate) async fn send(args: SendArgs, out: &mut Printer) -> anyhow::Result<()
     if args.list {
         return list(&platforms, out);
     }
-    let loaded = config::load_or_built_in(args.config.as_deref(), Missing::Refuse)?;
+    let loaded = config::load_or_built_in(args.given.config.as_deref(), Missing::Refuse)?;
     let registry = assemble::registry(&loaded)?;
     let base = args.url.clone().unwrap_or_else(|| loaded.base_url());
     let sender = Sender::new(&base)?;

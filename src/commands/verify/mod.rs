@@ -41,7 +41,7 @@ pub(crate) async fn verify(args: VerifyArgs, out: &mut Printer) -> anyhow::Resul
     let bytes = send::read(&file).map_err(unreadable)?;
     let read = captured::read(&bytes).with_context(|| format!("`{}`", file.display()));
     let (captured, remark) = read.map_err(unreadable)?;
-    let loaded = config::load_or_built_in(args.config.as_deref(), Missing::Refuse)?;
+    let loaded = config::load_or_built_in(args.given.config.as_deref(), Missing::Refuse)?;
     let registry = assemble::registry(&loaded)?;
     let base_path = loaded.config.ingest.base_path.as_str();
     let id = args
