@@ -51,7 +51,7 @@ pub(super) fn missing(cluster: &Cluster, topic: &TopicName) -> String {
     let brokers = &cluster.config().brokers;
     format!(
         "topic `{topic}` is missing on kafka at `{brokers}`: {MISSING_HELP}, as in `kafka-topics.sh --bootstrap-server {brokers} \
-         --create --topic {topic} --partitions 12`"
+         --create --topic {topic} --partitions N`"
     )
 }
 
