@@ -149,7 +149,12 @@ pub(super) fn compare(cluster: &Cluster, topics: &[TopicSpec]) -> Result<Vec<Top
             problems: Vec::new(),
             remarks: Vec::new(),
         },
-        Some(shape) => difference::between(spec, *shape, settings.next().flatten().as_ref()),
+        Some(shape) => difference::between(
+            spec,
+            *shape,
+            settings.next().flatten().as_ref(),
+            &cluster.config().brokers,
+        ),
     };
     Ok(topics.iter().zip(&shapes).map(state).collect())
 }
