@@ -20,13 +20,23 @@ use steps::Steps;
 /// How often a tree is read, at most.
 const MOST_READS: usize = 400;
 
+/// What becomes of an element of a list that lacks keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lacks {
+    /// It is passed over as a whole.
+    PassedOver,
+    /// It is read with stand-ins for them.
+    StandIns,
+}
+
 /// Reads the tree.
-pub(crate) fn read<T: DeserializeOwned>(tree: Tree) -> Read<T> {
+pub(crate) fn read<T: DeserializeOwned>(tree: Tree, lacks: Lacks) -> Read<T> {
     let mut document = Document::new(&tree.root, tree.empty);
     let mut repair = Repair {
         read: once::<T>,
         faults: tree.faults,
         root: tree.root,
+        lacks,
         lacking: Vec::new(),
         emptied: Vec::new(),
         taken: Vec::new(),
@@ -85,6 +95,7 @@ struct Repair<T> {
     read: fn(&Node) -> Result<T, Error>,
     root: Node,
     faults: Vec<Fault>,
+    lacks: Lacks,
     lacking: Vec<Lacking>,
     /// What was made an empty section, with the number of its fault and the text that was there.
     emptied: Vec<(Steps, usize, Option<String>)>,

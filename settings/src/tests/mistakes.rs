@@ -237,6 +237,16 @@ sources:
 }
 
 #[test]
+fn what_lacks_keys_can_be_read_with_stand_ins() {
+    let text = "sources:\n  - { platform: digisac, secrets: [a] }\n  - { id: b, platform: chatwoot }\n";
+    let read = crate::read_with_stand_ins::<super::Settings>(text.as_bytes(), &NoReferences);
+    assert_eq!(faults(&read), ["2:5: `sources[0]` lacks `id`: add it"]);
+    assert_eq!(read.document.taken_out(), ["sources[0].id"]);
+    let sources = read.value.expect("all of it").sources;
+    assert_eq!((sources.len(), sources[1].id.as_str()), (2, "b"));
+}
+
+#[test]
 fn no_message_shows_the_value_of_a_variable_or_of_a_secret() {
     for text in [
         "port: ${HIDDEN}\n",
