@@ -105,7 +105,7 @@ fn the_packages_hold_a_program_that_runs_and_say_what_is_in_it() {
         let script = control.join(script);
         let text = fs::read_to_string(&script).expect("a script");
         assert!(text.contains(line), "{text}");
-        // What an upgrade calls it with, where nothing is to be done.
+        // Called so, none has anything to do.
         run(Command::new(&script).args(["upgrade", "2.0"]));
     }
 
