@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use schemas::record::Partition;
+use schemas::sink::Target;
 use schemas::time::Timestamp;
 use tokio::time::Instant;
 
@@ -28,6 +29,8 @@ struct Owned {
     stalled: Option<String>,
     /// The resource that this process lacks, while deliveries wait for it.
     lacking: Option<String>,
+    /// Whether nothing is read because deliveries that wait fill the window; with the target of most of them.
+    full: Option<Target>,
     /// When a record was last read.
     moved: Instant,
     /// How many records are read and not settled.
@@ -60,6 +63,9 @@ pub struct Snapshot {
     /// The owned partitions that are stalled, and why: the sink or the dead-letter topic is unavailable, or this
     /// process lacks a resource.
     pub stalled: Vec<(Partition, String)>,
+    /// The owned partitions of which nothing is read because deliveries that wait for another attempt fill their window, and the
+    /// target of most of these.
+    pub full: Vec<(Partition, Target)>,
     /// The owned partitions that have records in the log but none in flight, and how long ago the last was read.
     pub idle: Vec<(Partition, Duration)>,
     /// How long ago each had a canary, or was assigned.
@@ -88,6 +94,11 @@ impl Status {
                     let reason = owned.stalled.as_ref().or(owned.lacking.as_ref())?;
                     Some((of(partition), reason.clone()))
                 })
+                .collect(),
+            full: state
+                .assigned
+                .iter()
+                .filter_map(|(partition, owned)| Some((of(partition), owned.full.clone()?)))
                 .collect(),
             idle: state
                 .assigned
@@ -139,6 +150,7 @@ impl Status {
         let owned = Owned {
             stalled: None,
             lacking: None,
+            full: None,
             moved: Instant::now(),
             in_progress: 0,
             oldest: None,
@@ -168,7 +180,15 @@ impl Status {
 
     /// Notes that records were read.
     pub(crate) fn moved(&self, partition: &Partition) {
-        self.with(partition, |owned| owned.moved = Instant::now());
+        self.with(partition, |owned| {
+            owned.moved = Instant::now();
+            owned.full = None;
+        });
+    }
+
+    /// Notes that nothing is read until deliveries that wait make room, most of them for `target`.
+    pub(crate) fn full(&self, partition: &Partition, target: Target) {
+        self.with(partition, |owned| owned.full = Some(target));
     }
 
     /// Notes how many records are read and not settled, and when the oldest of them was received.

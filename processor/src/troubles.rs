@@ -1,6 +1,7 @@
 //! What a worker logs of its troubles: for all its partitions together, a line when one begins, one a minute while it lasts,
 //! and one when it is over.
 
+mod lines;
 mod targets;
 
 use std::time::Duration;
@@ -12,6 +13,8 @@ use schemas::sink::Target;
 use schemas::throttle::LogThrottle;
 use schemas::time::Timestamp;
 use tokio::time::Instant;
+
+use lines::Lines;
 
 /// What can be wrong with a worker as a whole. The troubles of single targets are kept by target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -80,6 +83,10 @@ pub(crate) struct Troubles {
     targets: Outages<Target>,
     /// Targets with dead letters. They have no end, only counts.
     given_up: Outages<Target>,
+    /// Of targets that fail or have dead letters.
+    failing_lines: Lines,
+    /// Of targets that take deliveries again.
+    ending_lines: Lines,
     not_events: LogThrottle,
 }
 
@@ -90,6 +97,8 @@ impl Troubles {
             whole: Outages::default(),
             targets: Outages::default(),
             given_up: Outages::default(),
+            failing_lines: Lines::default(),
+            ending_lines: Lines::default(),
             not_events: LogThrottle::new(Duration::from_mins(1)),
         }
     }
@@ -108,8 +117,9 @@ impl Troubles {
         }
     }
 
-    /// Logs what lasts and had no line for a minute. Called every second or so.
+    /// Logs what lasts and had no line for a minute, and how many targets had none. Called every second or so.
     pub(crate) fn tell_lasting(&self) {
+        self.tell_further_targets();
         for (trouble, line) in self.whole.lasting(now()) {
             self.tell(trouble, &line);
         }

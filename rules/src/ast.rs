@@ -15,6 +15,18 @@ pub(super) fn is_name(expression: &IdedExpr, name: &str) -> bool {
     matches!(&expression.expr, Expr::Ident(found) if found == name)
 }
 
+/// Returns the name that `expression` begins with, and the whole text, if it is names with dots between them and nothing more.
+pub(super) fn dotted(expression: &IdedExpr) -> Option<(&IdedExpr, String)> {
+    match &expression.expr {
+        Expr::Ident(name) => Some((expression, name.clone())),
+        Expr::Select(select) if !select.test => {
+            let (first, before) = dotted(&select.operand)?;
+            Some((first, format!("{before}.{}", select.field)))
+        }
+        _ => None,
+    }
+}
+
 /// Whether `found` is true for `expression` or anything in it.
 pub(super) fn any(expression: &IdedExpr, found: &dyn Fn(&IdedExpr) -> bool) -> bool {
     found(expression) || children(expression).into_iter().any(|child| any(child, found))

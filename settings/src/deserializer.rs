@@ -123,11 +123,11 @@ impl<'t> At<'t, '_> {
         visitor.visit_map(entries).map_err(|error| self.place(error))
     }
 
-    fn visit_section<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn visit_section<V: Visitor<'t>>(self, first: Option<&'static str>, visitor: V) -> Result<V::Value, Error> {
         match &self.node.value {
             Value::Map(entries) => self.visit_entries(entries, visitor),
             Value::StandIn(_) => self.visit_entries(&[], visitor),
-            Value::Scalar { .. } | Value::List(_) => self.fail(Reason::Section),
+            Value::Scalar { .. } | Value::List(_) => self.fail(Reason::Section(first)),
         }
     }
 
@@ -305,16 +305,16 @@ impl<'t> Deserializer<'t> for At<'t, '_> {
     }
 
     fn deserialize_map<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.visit_section(visitor)
+        self.visit_section(None, visitor)
     }
 
     fn deserialize_struct<V: Visitor<'t>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        keys: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        self.visit_section(visitor)
+        self.visit_section(keys.first().copied(), visitor)
     }
 
     fn deserialize_enum<V: Visitor<'t>>(

@@ -20,8 +20,8 @@ pub(crate) enum Reason {
     Missing(String),
     /// The text is none of those that are known.
     Variant { text: String, known: Vec<String> },
-    /// Keys and values are wanted. What is there is nothing, or something else.
-    Section,
+    /// Keys and values are wanted. What is there is nothing, or something else. With the first key, where it is known.
+    Section(Option<&'static str>),
     /// Nothing is there where something optional may be, which is no section: to be read as left out.
     LeftOut,
     /// Something else is wanted: `give a text, as in …`. What is written may be shown.
@@ -62,7 +62,7 @@ impl de::Error for Error {
         let expected = expected.to_string();
         let section = ["a map", "struct ", "internally tagged enum ", "adjacently tagged enum "];
         if section.iter().any(|start| expected.starts_with(start)) {
-            return Self::new(Reason::Section);
+            return Self::new(Reason::Section(None));
         }
         Self::new(Reason::Wanted(in_words(&expected)))
     }
@@ -75,7 +75,7 @@ impl de::Error for Error {
         let expected = expected.to_string();
         // A list in the place of a section is read as its values, in their order.
         if expected.starts_with("struct ") {
-            return Self::new(Reason::Section);
+            return Self::new(Reason::Section(None));
         }
         Self::new(Reason::Wanted(format!("give {expected}")))
     }

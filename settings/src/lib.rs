@@ -89,6 +89,16 @@ pub struct Read<T> {
 
 /// Reads the content of a file. An empty one, or one that holds only comments, is one without settings.
 pub fn read<T: DeserializeOwned>(content: &[u8], variables: &dyn Variables) -> Read<T> {
+    read_as(content, variables, repair::Lacks::PassedOver)
+}
+
+/// The same, but an element of a list that lacks keys is kept, so that its other keys can be checked: a text that stands in for each
+/// missing one is read, and [`Document::taken_out`] names these keys.
+pub fn read_with_stand_ins<T: DeserializeOwned>(content: &[u8], variables: &dyn Variables) -> Read<T> {
+    read_as(content, variables, repair::Lacks::StandIns)
+}
+
+fn read_as<T: DeserializeOwned>(content: &[u8], variables: &dyn Variables, lacks: repair::Lacks) -> Read<T> {
     let unreadable = |fault| Read {
         value: None,
         faults: vec![fault],
@@ -103,7 +113,7 @@ pub fn read<T: DeserializeOwned>(content: &[u8], variables: &dyn Variables) -> R
         Err(fault) => return unreadable(fault),
     };
     match tree::Tree::parse(&references) {
-        Ok(tree) => repair::read(tree),
+        Ok(tree) => repair::read(tree, lacks),
         Err(fault) => unreadable(fault),
     }
 }

@@ -20,13 +20,23 @@ use steps::Steps;
 /// How often a tree is read, at most.
 const MOST_READS: usize = 400;
 
+/// What becomes of an element of a list that lacks keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lacks {
+    /// It is passed over as a whole.
+    PassedOver,
+    /// It is read with stand-ins for them.
+    StandIns,
+}
+
 /// Reads the tree.
-pub(crate) fn read<T: DeserializeOwned>(tree: Tree) -> Read<T> {
+pub(crate) fn read<T: DeserializeOwned>(tree: Tree, lacks: Lacks) -> Read<T> {
     let mut document = Document::new(&tree.root, tree.empty);
     let mut repair = Repair {
         read: once::<T>,
         faults: tree.faults,
         root: tree.root,
+        lacks,
         lacking: Vec::new(),
         emptied: Vec::new(),
         taken: Vec::new(),
@@ -85,6 +95,7 @@ struct Repair<T> {
     read: fn(&Node) -> Result<T, Error>,
     root: Node,
     faults: Vec<Fault>,
+    lacks: Lacks,
     lacking: Vec<Lacking>,
     /// What was made an empty section, with the number of its fault and the text that was there.
     emptied: Vec<(Steps, usize, Option<String>)>,
@@ -105,7 +116,7 @@ impl<T> Repair<T> {
         let in_buffer = matches!(node.value, Value::Map(_))
             && matches!(
                 error.reason,
-                Reason::Variant { .. } | Reason::Wanted(_) | Reason::Custom(_) | Reason::Section
+                Reason::Variant { .. } | Reason::Wanted(_) | Reason::Custom(_) | Reason::Section(_)
             );
         match error.reason {
             Reason::LeftOut => self.set_out(&steps),
@@ -139,18 +150,17 @@ impl<T> Repair<T> {
             [one] => format!("there is only {one}"),
             _ => format!("there are {}", known.join(", ")),
         };
-        let reason = match meant {
-            Some(meant) => format!(
+        // Names as keys, where a list is wanted: each was read as the only element.
+        let is_name = meant.is_none() && lone && matches!(entry.node.value, Value::Map(_));
+        let first = known.first().map(String::as_str);
+        let first = first.filter(|first| is_name && matches!(*first, "id" | "name"));
+        let reason = match (meant, first) {
+            (Some(meant), _) => format!(
                 "is not a setting: did you mean `{meant}`? {}",
                 all.replacen('t', "T", 1)
             ),
-            None => match known.first().map(String::as_str) {
-                // Names as keys, where a list is wanted: each was read as the only element.
-                Some(first @ ("id" | "name")) if lone && matches!(entry.node.value, Value::Map(_)) => {
-                    format!("is not a setting: give a list, in which each begins with `- {first}: …`")
-                }
-                _ => format!("is not a setting: {all}"),
-            },
+            (None, Some(first)) => format!("is not a setting: give a list, in which each begins with `- {first}: …`"),
+            (None, None) => format!("is not a setting: {all}"),
         };
         let place = entry.key_place;
         let inner: Steps = steps.iter().copied().chain([step]).collect();
@@ -161,6 +171,11 @@ impl<T> Repair<T> {
             reason: words::one_line(&reason),
         });
         self.taken.push((inner.clone(), meant.map(str::to_owned)));
+        if first.is_some() {
+            // Nor is any key missing: they are in what has the name.
+            let all = known.iter().map(|key| (inner.clone(), Some(key.clone())));
+            self.taken.extend(all);
+        }
         self.set_out(&inner)
     }
 
@@ -173,16 +188,16 @@ impl<T> Repair<T> {
         let (place, path) = (node.place, self.path(steps, false));
         let hidden = self.is_hidden(steps);
         let written = words::written(node, hidden);
-        let decides = matches!(reason, Reason::Section | Reason::Variant { .. });
+        let decides = matches!(reason, Reason::Section(_) | Reason::Variant { .. });
         let text = match &node.value {
             Value::Scalar { text, .. } => text.as_str(),
             _ => "",
         };
         let shown =
             (!hidden && !text.is_empty() && !node.is_nothing() && written.contains(text)).then(|| text.to_owned());
-        let (nothing, is_section) = (node.is_nothing(), reason == Reason::Section);
+        let (nothing, is_section) = (node.is_nothing(), matches!(reason, Reason::Section(_)));
         let reason = match reason {
-            Reason::Section => words::section(words::last_key(&path), &written, nothing),
+            Reason::Section(first) => words::section(words::last_key(&path), &written, nothing, first),
             Reason::Variant { known, .. } => words::variant(&written, text, hidden, &known),
             Reason::Wanted(words) => {
                 let example =

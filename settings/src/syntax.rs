@@ -140,7 +140,10 @@ fn reason(error: &ScanError, line: &str) -> String {
             "a key without a value: write `key: value`, with a space after the `:`"
         }
         E::UnexpectedCharacter { .. } | E::PlainScalarStartsWithDashFlowIndicator => {
-            "a value cannot begin with this character: put it in quotes"
+            return match between_percents(line) {
+                Some(name) => format!("{NO_BEGINNING}; if a variable is meant, write ${{{name}}}"),
+                None => NO_BEGINNING.to_owned(),
+            };
         }
         E::RecursionLimitExceeded => TOO_DEEP,
         E::MissingTagUri | E::UndeclaredTagHandle | E::InvalidTagTerminator | E::UnclosedVerbatimTag => TAG,
@@ -152,4 +155,17 @@ fn reason(error: &ScanError, line: &str) -> String {
     words.to_owned()
 }
 
+/// Returns the name of a variable that is written as in `%NAME%`.
+fn between_percents(line: &str) -> Option<&str> {
+    let (_, rest) = line.split_once('%')?;
+    let (name, _) = rest.split_once('%')?;
+    // Other text could be a secret.
+    let is_name = name.starts_with(|c: char| c.is_ascii_uppercase() || c == '_')
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    is_name.then_some(name)
+}
+
+const NO_BEGINNING: &str = "a value cannot begin with this character: put it in quotes";
 const TAB: &str = "a tab is no indentation in YAML: use spaces";

@@ -142,12 +142,15 @@ pub(crate) fn in_the_place_of_a_list(key: &str, list: &Node) -> Option<String> {
     shown.then(|| format!(", as in `{key}: {text}`"))
 }
 
-/// What to write where keys and values are wanted.
-pub(crate) fn section(name: &str, written: &str, nothing: bool) -> String {
+/// What to write where keys and values are wanted; `first` is one of the keys.
+pub(crate) fn section(name: &str, written: &str, nothing: bool, first: Option<&str>) -> String {
     match name {
         "" => format!("{written}: give keys and values, as in `key: value`"),
         name if nothing => format!("{written}: write `{name}: {{}}`, or take it out"),
-        name => format!("{written}: give keys and values, as in `{name}: {{ key: value }}`"),
+        name => {
+            let example = first.map_or_else(|| "key: value".to_owned(), |key| format!("{key}: …"));
+            format!("{written}: give keys and values, as in `{name}: {{ {example} }}`")
+        }
     }
 }
 

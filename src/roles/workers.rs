@@ -9,7 +9,7 @@ use processor::WorkerError;
 use prometheus_client::registry::Registry as Metrics;
 use schemas::log::{EventLog, Publish, Subscribe};
 use schemas::setting::within;
-use schemas::sink::Sink;
+use schemas::sink::{Sink, Target};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -184,6 +184,16 @@ fn verdict(now: processor::status::Snapshot, canary_after: Option<Duration>) -> 
     }
     let missed = |(_, since): &(_, Duration)| canary_after.is_some_and(|after| *since > after);
     if let Some((partition, since)) = now.canaries.into_iter().find(missed) {
+        let full = now.full.iter().find(|(full, _)| *full == partition);
+        if let Some((_, target)) = full {
+            let most = match target {
+                Target::Only => String::new(),
+                Target::Named(name) => format!(", most of them for `{name}`"),
+            };
+            return Err(format!(
+                "{partition} reads nothing new: its window is full of deliveries that wait{most}"
+            ));
+        }
         let since = since.as_secs();
         return Err(format!(
             "{partition} has shown no canary for {since} s: no ingest writes to it, what is written does not come, or nothing is \
@@ -215,6 +225,7 @@ mod tests {
             assigned: (0..12).map(partition).collect(),
             oldest_unsettled: None,
             stalled: Vec::new(),
+            full: Vec::new(),
             idle: Vec::new(),
             canaries: Vec::new(),
             since_poll: Some(Duration::ZERO),
@@ -234,5 +245,21 @@ mod tests {
         let mut waiting = healthy();
         waiting.joined = false;
         assert!(text(waiting).is_err_and(|reason| reason.starts_with("has no partition: ")));
+    }
+
+    #[test]
+    fn a_worker_that_reads_nothing_because_its_window_is_full_says_for_whom() {
+        let text = |full: Option<Target>| {
+            let mut now = healthy();
+            let partition = now.assigned[3].clone();
+            now.canaries = vec![(partition.clone(), Duration::from_secs(90))];
+            now.full = full.into_iter().map(|target| (partition.clone(), target)).collect();
+            verdict(now, Some(CANARY_AFTER)).expect_err("no canary came")
+        };
+        let begin = "forebay.events[3] reads nothing new: its window is full of deliveries that wait";
+        let crm = Target::Named("crm".to_owned());
+        assert_eq!(text(Some(crm)), format!("{begin}, most of them for `crm`"));
+        assert_eq!(text(Some(Target::Only)), begin);
+        assert!(text(None).contains("has shown no canary for 90 s"));
     }
 }

@@ -93,6 +93,20 @@ fn the_packages_hold_a_program_that_runs_and_say_what_is_in_it() {
             unit.contains(&format!("/usr/bin/forebay {role} --config /etc/forebay/forebay.yaml")),
             "{unit}"
         );
+        assert!(unit.contains("\nStartLimitBurst=10\n"), "tried without end: {unit}");
+    }
+    let control = target.path().join("control");
+    run(Command::new("dpkg-deb").arg("-e").arg(one(".deb")).arg(&control));
+    for (script, line) in [
+        ("postinst", "systemctl daemon-reload"),
+        ("prerm", "systemctl stop forebay-ingest.service forebay-process.service"),
+        ("postrm", "systemctl daemon-reload"),
+    ] {
+        let script = control.join(script);
+        let text = fs::read_to_string(&script).expect("a script");
+        assert!(text.contains(line), "{text}");
+        // Called so, none has anything to do.
+        run(Command::new(&script).args(["upgrade", "2.0"]));
     }
 
     let text = fs::read_to_string(one(".cdx.json")).expect("an SBOM");

@@ -97,7 +97,7 @@ fn differences(found: &Match, scheme: Option<&HmacScheme>, header: &str) -> Vec<
     }
     if !found.spelling.is_empty() {
         differences.push(format!(
-            "over {}: the sender signed other bytes than were captured",
+            "over {}: the sender signed other bytes than were captured; capture the bytes themselves, not what a tool shows",
             found.spelling
         ));
     }

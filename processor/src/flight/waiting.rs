@@ -1,6 +1,8 @@
 //! The deliveries that failed and wait for another attempt, by age.
 
-use schemas::sink::Delivery;
+use std::collections::HashMap;
+
+use schemas::sink::{Delivery, Target};
 use tokio::time::Instant;
 
 use super::{Flight, Pending, Work, WorkId};
@@ -31,6 +33,20 @@ impl Flight {
             Work::GiveUp(_) => None,
         };
         old.into_iter().filter_map(take).collect()
+    }
+
+    /// Returns the target that most deliveries wait for; `None` if none waits.
+    pub(crate) fn most_waiting(&self, now: Instant) -> Option<&Target> {
+        let mut counts: HashMap<&Target, usize> = HashMap::new();
+        for (id, _) in self.waiting(now) {
+            if let Some(Work::Deliver(delivery)) = self.pending.get(&id).map(|pending| &pending.work) {
+                *counts.entry(&delivery.target).or_default() += 1;
+            }
+        }
+        counts
+            .into_iter()
+            .max_by_key(|(_, count)| *count)
+            .map(|(target, _)| target)
     }
 
     /// Whether dead letters wait to be written.

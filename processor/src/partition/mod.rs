@@ -156,6 +156,9 @@ impl PartitionTask {
     /// for progress to become durable. Returns false if the partition is no longer owned.
     async fn wait(&mut self, uncommitted: bool) -> Result<bool, WorkerError> {
         let room = self.room();
+        if !uncommitted {
+            self.show_full();
+        }
         let checkpoint = self
             .owes_checkpoint()
             .then(|| self.checkpointed + Duration::from_millis(self.shared.config.checkpoint_ms));

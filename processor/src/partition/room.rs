@@ -59,6 +59,16 @@ impl PartitionTask {
         Ok(())
     }
 
+    /// Shows that nothing is read because deliveries that wait fill the window, if so.
+    pub(super) fn show_full(&self) {
+        if self.room() || self.flight.has_letters() {
+            return;
+        }
+        if let Some(target) = self.flight.most_waiting(Instant::now()) {
+            self.shared.status.full(&self.partition, target.clone());
+        }
+    }
+
     /// Returns when the next delivery will have waited for too long; `None` while there is room, or will be.
     pub(super) fn room_due(&self) -> Option<Instant> {
         if self.room() || self.flight.has_letters() {

@@ -10,13 +10,15 @@ use schemas::sink::{Delivery, Target};
 use super::{Troubles, now};
 
 impl Troubles {
-    /// Notes that a delivery failed and is tried again after `wait`: a warning at most once a minute for each target, the
-    /// rest at debug level.
+    /// Notes that a delivery failed and is tried again after `wait`: a warning at most once a minute for each target, and for so
+    /// many targets in a minute; the rest at debug level.
     pub(crate) fn delivery_failed(&self, delivery: &Delivery, reason: &str, wait: Duration) {
         let (sink, delivery_target) = (&self.sink, &delivery.target);
         let (event_id, attempt) = (delivery.event.id(), delivery.attempt);
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        match self.targets.failed(delivery_target, reason, now()) {
+        let now = now();
+        let line = self.targets.failed(delivery_target, reason, now);
+        match line.filter(|_| self.failing_lines.allow(now)) {
             Some(Line { begins: true, .. }) => {
                 tracing::warn!(%sink, %delivery_target, %event_id, attempt, error = reason, wait_ms,
                     "delivery failed, trying again; further failures of this target are counted, and logged once a minute");
@@ -34,8 +36,21 @@ impl Troubles {
 
     /// Notes that a target has taken a delivery.
     pub(crate) fn delivered(&self, target: &Target) {
-        if let Some(Line { seconds, failures, .. }) = self.targets.over(target, now()) {
+        let now = now();
+        let line = self.targets.over(target, now);
+        if let Some(Line { seconds, failures, .. }) = line.filter(|_| self.ending_lines.allow(now)) {
             tracing::info!(sink = %self.sink, delivery_target = %target, seconds, failures, "target takes deliveries again");
+        }
+    }
+
+    /// Logs how many lines about targets were held back, because there were many: once a minute.
+    pub(super) fn tell_further_targets(&self) {
+        let now = now();
+        if let Some(targets) = self.failing_lines.further(now) {
+            tracing::warn!(sink = %self.sink, targets, "further targets fail");
+        }
+        if let Some(targets) = self.ending_lines.further(now) {
+            tracing::info!(sink = %self.sink, targets, "further targets take deliveries again");
         }
     }
 
@@ -45,11 +60,13 @@ impl Troubles {
     }
 
     /// Notes that a delivery becomes a dead letter: a warning at most once a minute for each target, with the number of
-    /// those in between.
+    /// those in between, and for so many targets in a minute.
     pub(crate) fn given_up(&self, delivery: &Delivery, partition: &Partition, reason: &str, attempts: u32) {
         let (sink, delivery_target) = (&self.sink, &delivery.target);
         let (event_id, offset) = (delivery.event.id(), delivery.record.offset.0);
-        match self.given_up.failed(delivery_target, reason, now()) {
+        let now = now();
+        let line = self.given_up.failed(delivery_target, reason, now);
+        match line.filter(|_| self.failing_lines.allow(now)) {
             Some(Line { held_back, .. }) => {
                 tracing::warn!(%sink, %event_id, %delivery_target, %partition, offset, attempt = attempts, error = reason,
                     held_back, "delivery given up: dead letter");

@@ -122,11 +122,22 @@ async fn a_full_window_gives_up_what_has_waited_for_two_minutes_so_that_others_g
     sink.targets = vec![good, bad];
     let sink = std::sync::Arc::new(sink);
     let begin = Instant::now();
-    let (log, shutdown, run) = start(640, &sink, small_window());
+    let log = MemoryLog::new(1);
+    for n in 0..640 {
+        log.append(0, record(n, &format!("key-{n}")));
+    }
+    let worker = worker_with(&log, &sink, None, small_window());
+    let (status, shutdown) = (worker.status(), CancellationToken::new());
+    let run = tokio::spawn(worker.run(shutdown.clone()));
     let delivered = || sink.delivered().iter().filter(|d| d.target == "good").count();
     eventually("the window is full", || delivered() >= 160).await;
     tokio::time::sleep(Duration::from_secs(100)).await;
     assert!(log.dead_letters().is_empty(), "an outage of minutes costs none");
+    let full = status.snapshot().full;
+    assert!(
+        matches!(&full[..], [(partition, Target::Named(target))] if partition.index == 0 && target == "bad"),
+        "{full:?}"
+    );
     eventually("the other target has everything", || delivered() == 640).await;
     assert!(begin.elapsed() < Duration::from_mins(15), "{:?}", begin.elapsed());
     let letters = log.dead_letters();

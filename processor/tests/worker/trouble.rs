@@ -114,6 +114,41 @@ async fn a_failing_target_is_logged_when_it_begins_and_when_it_recovers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn many_targets_that_fail_at_once_have_few_lines_and_a_count() {
+    let lines = Lines::default();
+    let _guard = tracing::subscriber::set_default(lines.clone());
+    let mut sink = ScriptedSink::plain(|batch| {
+        let judge = |d: &Delivery| if d.attempt < 2 { retry() } else { Outcome::Delivered };
+        Ok(batch.deliveries.iter().map(judge).collect())
+    });
+    sink.targets = (0..300).map(|n| Target::Named(format!("t{n}"))).collect();
+    let log = MemoryLog::new(1);
+    log.append(0, record(0, "key"));
+    let shutdown = CancellationToken::new();
+    let run = tokio::spawn(worker_with(&log, &Arc::new(sink), None, Config::default()).run(shutdown.clone()));
+    let of = |level: Level, part: &str| -> Vec<String> {
+        let found = lines.of(level).into_iter();
+        found.filter(|text| text.contains(part)).collect()
+    };
+    eventually("all is stored", || log.stored(0) == 1).await;
+    eventually("the others are counted", || {
+        !of(Level::INFO, "further targets take deliveries again").is_empty()
+    })
+    .await;
+    shutdown.cancel();
+    run.await.expect("no panic").expect("a clean end");
+
+    assert_eq!(of(Level::WARN, "trying again").len(), 20);
+    let further = of(Level::WARN, "further targets fail");
+    assert!(
+        matches!(&further[..], [line] if line.contains("sink=postgres ") && line.contains("targets=280 ")),
+        "{further:?}"
+    );
+    let ending = |text: &String| text.contains("target takes deliveries again");
+    assert_eq!(lines.of(Level::INFO).iter().filter(|text| ending(text)).count(), 20);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rule_that_cannot_be_evaluated_is_logged_once_a_minute_and_counted() {
     let lines = Lines::default();
     let _guard = tracing::subscriber::set_default(lines.clone());

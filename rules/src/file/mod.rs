@@ -56,7 +56,7 @@ pub(super) fn parse(
         value,
         faults,
         document,
-    } = settings::read::<File>(text.as_bytes(), &NoReferences);
+    } = settings::read_with_stand_ins::<File>(text.as_bytes(), &NoReferences);
     let mistakes: Vec<Problem> = faults
         .into_iter()
         .map(|mistake| Problem {
@@ -131,7 +131,16 @@ fn check(
     for (index, rule) in parsed.rules.iter().enumerate() {
         let before = problems.len();
         let start = |key: &str| start(document, index, key);
-        let of_rule = |place: (u64, u64), reason: String| Problem::of_rule(file, &rule.name, place, reason);
+        // Something else stands in for what is missing or wrong, which is reported.
+        let is_read = |key: &str| {
+            let path = format!("rules[{index}].{key}");
+            !document.taken_out().iter().any(|taken| taken.starts_with(&path))
+        };
+        let named = is_read("name");
+        let of_rule = |place: (u64, u64), reason: String| Problem {
+            rule: named.then(|| rule.name.clone()),
+            ..Problem::of_rule(file, &rule.name, place, reason)
+        };
         let mut problem = |place: (u64, u64), reason: String| problems.push(of_rule(place, reason));
         let name = RuleName::new(rule.name.clone());
         if let Err(error) = &name {
@@ -143,23 +152,23 @@ fn check(
                 "there is another rule of this name above: rename one".to_owned(),
             );
         }
-        let condition = match Condition::compile(&rule.when, env) {
-            Ok((condition, doubts)) => {
+        let compiled = is_read("when").then(|| Condition::compile(&rule.when, env));
+        let condition = match compiled {
+            None => None,
+            Some(Ok((condition, doubts))) => {
                 let at = |at| place(text, &rule.when, start("when"), at);
                 let doubts = doubts.into_iter();
                 warnings.extend(doubts.map(|doubt| of_rule(at(doubt.at), doubt.reason)));
                 Some(condition)
             }
-            Err(faults) => {
+            Some(Err(faults)) => {
                 for Fault { at, reason } in faults {
                     problem(place(text, &rule.when, start("when"), at), reason);
                 }
                 None
             }
         };
-        let to_is_read = format!("rules[{index}].to");
-        let to_is_read = !document.taken_out().iter().any(|taken| taken.starts_with(&to_is_read));
-        if rule.to.is_empty() && to_is_read {
+        if rule.to.is_empty() && is_read("to") {
             problem(
                 start("name"),
                 "`to` is empty: name at least one sink, or remove the rule".to_owned(),

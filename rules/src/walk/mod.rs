@@ -16,6 +16,7 @@ use super::shape::Types;
 use super::types::{TypePattern, type_patterns};
 
 mod call;
+mod names;
 mod place;
 
 /// The deepest tree. Evaluating one level takes some 40 KiB of stack in a build without optimization, and tasks run on
@@ -132,6 +133,9 @@ impl<'p> Walk<'p> {
     }
 
     fn select(&mut self, expression: &'p IdedExpr, select: &'p SelectExpr, depth: usize, types: &Types) -> Known {
+        if self.is_unquoted_type(expression) {
+            return Known::default();
+        }
         if self.is_type_name(&select.operand) {
             self.no_variable(&select.operand);
             return Known::default();
@@ -251,21 +255,6 @@ impl<'p> Walk<'p> {
     fn is_type_name(&self, expression: &IdedExpr) -> bool {
         matches!(&expression.expr, Expr::Ident(name)
             if TYPE_NAMES.contains(&name.as_str()) && !self.scopes.iter().any(|(bound, _)| bound == name))
-    }
-
-    fn no_variable(&mut self, expression: &IdedExpr) {
-        let Expr::Ident(name) = &expression.expr else {
-            return;
-        };
-        let of = |path: &str, object: Known| object.member(name).is_ok().then(|| format!("{path}.{name}"));
-        let data = || Known::event().member("data").unwrap_or_default();
-        let example = of("event", Known::event())
-            .or_else(|| of("event.data", data()))
-            .unwrap_or_else(|| "event.type".to_owned());
-        self.fault(
-            expression,
-            format!("there is no variable `{name}`: a condition sees `event`, as in `{example}`"),
-        );
     }
 }
 

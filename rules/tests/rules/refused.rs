@@ -212,6 +212,49 @@ fn a_condition_that_is_neither_true_nor_false_is_refused() {
     }
 }
 
+/// Who forgets a key learns in the same run what is wrong with the others.
+#[test]
+fn the_rest_of_a_rule_that_lacks_a_key_is_checked_too() {
+    for (yaml, expected) in [
+        (
+            "rules:\n  - when: event.typ == \"x\"\n    to: [htpp]\n",
+            &[
+                "rules.yaml:2:5: `rules[0]` lacks `name`: add it",
+                "rules.yaml:2:17: there is no member `typ` of `event`; ",
+                "rules.yaml:3:10: there is no sink `htpp`; ",
+            ][..],
+        ),
+        (
+            "rules:\n  - name: a\n    to: [htpp]\n",
+            &[
+                "rules.yaml:2:5: `rules[0]` lacks `when`: add it",
+                "rules.yaml:3:10: rule `a`: there is no sink `htpp`; ",
+            ],
+        ),
+        (
+            "rules:\n  - name: a\n    when: event.typ == \"x\"\n",
+            &[
+                "rules.yaml:2:5: `rules[0]` lacks `to`: add it",
+                "rules.yaml:3:17: rule `a`: there is no member `typ` of `event`; ",
+            ],
+        ),
+        (
+            "rules:\n  - nam: a\n    when: event.typ == \"x\"\n    to: [http]\n",
+            &[
+                "rules.yaml:2:5: `rules[0].nam` is not a setting: ",
+                "rules.yaml:3:17: there is no member `typ` of `event`; ",
+            ],
+        ),
+    ] {
+        let found = problems(yaml);
+        let right = |(found, expected): (&String, &&str)| found.starts_with(*expected);
+        assert!(
+            found.len() == expected.len() && found.iter().zip(expected).all(right),
+            "{yaml}\nfound    {found:#?}\nexpected {expected:#?}"
+        );
+    }
+}
+
 #[test]
 fn all_problems_are_reported_at_once() {
     let yaml = "rules:\n  - name: a\n    when: evnt\n    to: [x]\n  - name: b\n    when: (\n    to: [http]\n";

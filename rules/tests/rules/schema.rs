@@ -286,6 +286,33 @@ fn a_name_that_is_no_variable_is_shown_where_it_is_in_the_event() {
 }
 
 #[test]
+fn a_type_without_quotes_is_shown_with_them() {
+    for (when, name, path) in [
+        ("event.type == message.created", "message", "message.created"),
+        ("event.type in [ticket.updated, 'x']", "ticket", "ticket.updated"),
+        (
+            "event.type != group.participants.updated",
+            "group",
+            "group.participants.updated",
+        ),
+    ] {
+        let expected =
+            format!("there is no variable `{name}`: if the type of event is meant, put it in quotes: \"{path}\"");
+        assert_eq!(said(when), [expected], "{when}");
+    }
+    for when in [
+        "event.type == message.invented",
+        "event.data.message.attachments.exists(message, message.created == 'x')",
+    ] {
+        let found = said(when);
+        assert!(
+            !found.is_empty() && found.iter().all(|reason| !reason.contains("in quotes")),
+            "{when}: {found:?}"
+        );
+    }
+}
+
+#[test]
 fn all_mistakes_of_a_condition_are_reported_in_their_order_and_none_twice() {
     let found = said("event.typ == 'x' && event.data.message.direcion.x == 5 && type == 'y' && event.type == 5");
     let begins = [

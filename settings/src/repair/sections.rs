@@ -1,7 +1,7 @@
 //! Sections that lack keys, and those whose kind decides which keys they have.
 
 use super::steps::Steps;
-use super::{Lacking, Repair};
+use super::{Lacking, Lacks, Repair};
 use crate::error::{Error, Reason};
 use crate::tree::{Entry, Node, Value};
 use crate::{Fault, Kind, words};
@@ -128,11 +128,19 @@ impl<T> Repair<T> {
         Some(needed.swap_remove(chosen))
     }
 
-    /// Passes over what lacks keys, which all are known now.
+    /// Passes over what lacks keys, which all are known now; or these keys only.
     pub(super) fn take_out_lacking(&mut self) -> bool {
         let mut changed = false;
         for Lacking { steps, keys } in std::mem::take(&mut self.lacking) {
             self.report_lacking(&steps, &keys);
+            if self.lacks == Lacks::StandIns && self.is_element(&steps) {
+                let entries = self.root.at(&steps).map(Node::entries).unwrap_or_default();
+                let stand_ins = entries.iter().enumerate().filter(|(_, entry)| entry.node.is_stand_in());
+                let stand_ins = stand_ins.map(|(step, _)| steps.iter().copied().chain([step]).collect::<Steps>());
+                self.taken.extend(stand_ins.map(|inner| (inner, None)));
+                changed = true;
+                continue;
+            }
             self.taken.push((steps.clone(), None));
             changed |= self.set_out(&steps);
         }

@@ -62,17 +62,16 @@ impl<T> Repair<T> {
     /// The innermost element of a list that is a section and holds the value.
     pub(super) fn element(&self, steps: &[usize]) -> Option<Steps> {
         let lists = (1..steps.len()).rev().filter_map(|length| steps.get(..length));
-        let is_element = |outer: &[usize]| {
-            let list = outer.split_last().and_then(|(_, list)| self.root.at(list));
-            matches!(
-                list,
-                Some(Node {
-                    value: Value::List(_),
-                    ..
-                })
-            )
-        };
-        lists.filter(|outer| is_element(outer)).map(<[usize]>::to_vec).next()
+        lists
+            .filter(|outer| self.is_element(outer))
+            .map(<[usize]>::to_vec)
+            .next()
+    }
+
+    /// Whether the steps lead to an element of a list.
+    pub(super) fn is_element(&self, steps: &[usize]) -> bool {
+        let list = steps.split_last().and_then(|(_, list)| self.root.at(list));
+        list.is_some_and(|list| matches!(list.value, Value::List(_)))
     }
 
     /// The path to a value: with the numbers that elements have in the file, or `as_read`, without those that are passed over.

@@ -49,7 +49,7 @@ fn each_mistake_is_named_with_its_place_and_the_way_out() {
         ("sinks:\n", "1:1: `sinks` is empty: write `sinks: {}`, or take it out"),
         (
             "sinks: { http: x }\n",
-            "1:16: `sinks.http` is `x`: give keys and values, as in `http: { key: value }`",
+            "1:16: `sinks.http` is `x`: give keys and values, as in `http: { ports: … }`",
         ),
         (
             "sources: [{ id: a, platform: chatwot }]\n",
@@ -70,6 +70,10 @@ fn each_mistake_is_named_with_its_place_and_the_way_out() {
         (
             "sources: { id: a, platform: digisac, main: { x: 1 } }\n",
             "1:38: `sources.main` is not a setting: give a list, in which each begins with `- id: …`",
+        ),
+        (
+            "sources: { gh: { platform: digisac } }\n",
+            "1:12: `sources.gh` is not a setting: give a list, in which each begins with `- id: …`",
         ),
         (
             "sources: [{ id: a, platform: digisac, auth: none }]\n",
@@ -151,6 +155,14 @@ fn a_mistake_of_yaml_is_named_with_its_line() {
             "1: a `: ` inside a value: put the value in quotes; or the line is indented further than the one above",
         ),
         ("sinks:\n\thttp: {}\n", "2: a tab is no indentation in YAML: use spaces"),
+        (
+            "secrets: [%CW%]\n",
+            "1: a value cannot begin with this character: put it in quotes; if a variable is meant, write ${CW}",
+        ),
+        (
+            "secrets: [%hunter2%]\n",
+            "1: a value cannot begin with this character: put it in quotes",
+        ),
         ("secrets: [a\n", "1: a `[` is not closed: add its `]`"),
         (
             "name: 'a\n",
@@ -234,6 +246,16 @@ sources:
         assert!(taken.iter().any(|taken| taken == path), "{path}: {taken:?}");
     }
     assert_eq!(read.document.place("sources[1].id").map(|place| place.line), Some(9));
+}
+
+#[test]
+fn what_lacks_keys_can_be_read_with_stand_ins() {
+    let text = "sources:\n  - { platform: digisac, secrets: [a] }\n  - { id: b, platform: chatwoot }\n";
+    let read = crate::read_with_stand_ins::<super::Settings>(text.as_bytes(), &NoReferences);
+    assert_eq!(faults(&read), ["2:5: `sources[0]` lacks `id`: add it"]);
+    assert_eq!(read.document.taken_out(), ["sources[0].id"]);
+    let sources = read.value.expect("all of it").sources;
+    assert_eq!((sources.len(), sources[1].id.as_str()), (2, "b"));
 }
 
 #[test]

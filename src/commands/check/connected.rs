@@ -165,19 +165,29 @@ impl Findings<'_> {
             whole,
             "event log: the topics exist, and take and keep what is configured",
         )?;
+        let states = match log.compare_topics(specs).await {
+            Err(error) if whole => return Err(Away(error)),
+            states => states.unwrap_or_default(),
+        };
         if whole {
-            let states = log.compare_topics(specs).await.map_err(Away)?;
             self.answers
                 .remarks
-                .extend(states.into_iter().flat_map(|state| state.remarks));
+                .extend(states.iter().flat_map(|state| state.remarks.iter().cloned()));
         }
+        // What is missing has been reported, and is asked nothing more.
+        let is_missing = |topic: &TopicName| {
+            states
+                .iter()
+                .any(|state| state.name == *topic && state.partitions.is_none())
+        };
         let good = format!("topic {}: can be read", topics.events);
-        let readable = self.note(read(log, &topics.events).await, &good)?;
-        // What is missing is reported once.
+        let readable = !is_missing(&topics.events) && self.note(read(log, &topics.events).await, &good)?;
         if whole || readable {
             for topic in [&topics.events, &topics.dead_letters] {
-                self.takes_records(log, topic, &format!("topic {topic} takes no records"))
-                    .await;
+                if !is_missing(topic) {
+                    self.takes_records(log, topic, &format!("topic {topic} takes no records"))
+                        .await;
+                }
             }
             for (sink, group) in groups {
                 let asked = group_answers(log, group, &topics.events).await;

@@ -19,7 +19,8 @@ use super::connected::{Answers, check};
 use crate::config::EventLogConfig;
 use crate::output::{Printer, in_words};
 
-/// Refuses what is asked about these names, or does not answer if they end with a question mark; `None` is a log that is away.
+/// Refuses what is asked about these names, or does not answer if they end with a question mark; lacks the topics that `missing`
+/// stands before. `None` is a log that is away.
 #[derive(Debug)]
 struct Log(Option<&'static [&'static str]>);
 
@@ -88,9 +89,13 @@ impl Administer for Log {
     }
 
     fn compare_topics<'a>(&'a self, topics: &'a [TopicSpec]) -> BoxFuture<'a, Result<Vec<TopicState>, LogError>> {
+        let is_missing = |spec: &TopicSpec| {
+            let what = format!("missing {}", spec.name);
+            self.0.is_some_and(|refused| refused.contains(&what.as_str()))
+        };
         let state = |spec: &TopicSpec| TopicState {
             name: spec.name.clone(),
-            partitions: Some(spec.partitions),
+            partitions: (!is_missing(spec)).then_some(spec.partitions),
             problems: Vec::new(),
             remarks: vec![format!("topic `{}` keeps records for longer", spec.name)],
         };
@@ -224,6 +229,27 @@ async fn a_topic_that_is_missing_is_reported_without_what_follows_from_it() {
         text.contains("2 problems") && !text.contains("no right: group"),
         "{text}"
     );
+}
+
+#[tokio::test]
+async fn own_topics_that_are_missing_are_reported_once() {
+    let events: &'static [&'static str] = &["topics", "missing forebay.events", "read forebay.events"];
+    let letters: &'static [&'static str] = &["topics", "missing forebay.dead-letters", "write forebay.dead-letters"];
+    let both: &'static [&'static str] = &[
+        "topics",
+        "missing forebay.events",
+        "missing forebay.dead-letters",
+        "read forebay.events",
+        "write forebay.dead-letters",
+    ];
+    for refused in [events, letters, both] {
+        let answers = answers(Log(Some(refused)), None).await;
+        let problems: Vec<String> = answers.problems.iter().map(in_words).collect();
+        assert!(
+            matches!(&problems[..], [text] if text.contains("no right: topics")),
+            "{refused:?}: {problems:?}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use schemas::endpoint::EventTypePattern;
 use schemas::name::{EventType, Tenant};
 use schemas::platform::OwnTypes;
 use schemas::setting::Findings;
-use schemas::spelling::{did_you_mean, nearest};
+use schemas::spelling::{did_you_mean, distance, nearest};
 
 use super::Config;
 
@@ -79,12 +79,18 @@ fn unmatched(pattern: &EventTypePattern, own: &[OwnTypes]) -> Option<String> {
     ))
 }
 
-/// Whether a sender who names its types as it likes still did not mean this: it begins with a family of ours and goes on nearly
-/// like one of its types.
+/// Whether a sender who names its types as it likes still did not mean this: it is a type or a family of ours but for one letter,
+/// or begins with a family of ours and goes on nearly like one of its types.
 fn is_misspelt(pattern: &EventTypePattern) -> bool {
+    let written = pattern.to_string();
+    // One letter more is often another word: `tickets.*`, `contract.*`.
+    let nearly = |known: &str| written.len() <= known.len() && distance(&written, known) == 1;
     let EventTypePattern::Exact(exact) = pattern else {
-        return false;
+        return families().iter().any(|family| nearly(family));
     };
+    if TYPES.iter().any(|known| nearly(known.name)) {
+        return true;
+    }
     let family = exact.as_str().split_once('.').map(|(family, _)| format!("{family}."));
     let family = family.filter(|family| TYPES.iter().any(|known| known.name.starts_with(family.as_str())));
     family.is_some_and(|family| {

@@ -161,6 +161,8 @@ fn what_a_sender_may_name_itself_is_not_warned_of() {
     for (platform, secret, pattern) in [
         ("standard", other, "invoice.paid"),
         ("standard", other, "tickets.*"),
+        ("standard", other, "contract.*"),
+        ("standard", other, "message.*"),
         ("github", "github-secret-1", "github.push"),
         ("github", "github-secret-1", "github.*"),
         ("github", "github-secret-1", "*"),
@@ -168,11 +170,18 @@ fn what_a_sender_may_name_itself_is_not_warned_of() {
     ] {
         assert_eq!(of(platform, secret, pattern), [""; 0], "{platform} {pattern}");
     }
-    assert_eq!(
-        of("standard", other, "message.craeted").len(),
-        1,
-        "a misspelt type of ours"
-    );
+    for (pattern, meant) in [
+        ("message.craeted", "message.created"),
+        ("mesage.created", "message.created"),
+        ("mesage.*", "message.*"),
+        ("tikcet.*", "ticket.*"),
+    ] {
+        let found = of("standard", other, pattern);
+        assert!(
+            matches!(&found[..], [line] if line.ends_with(&format!("did you mean `{meant}`?"))),
+            "{pattern}: {found:?}"
+        );
+    }
 }
 
 #[test]

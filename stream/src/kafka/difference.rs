@@ -8,14 +8,24 @@ use super::topics::Shape;
 
 const HOUR_MS: i128 = 3_600_000;
 
-/// Compares; the settings are missing where the ACLs hide them.
-pub(super) fn between(spec: &TopicSpec, shape: Shape, settings: Option<&ConfigResource>) -> TopicState {
+/// Compares; the settings are missing where the ACLs hide them. `brokers` are named in the commands that change a setting.
+pub(super) fn between(spec: &TopicSpec, shape: Shape, settings: Option<&ConfigResource>, brokers: &str) -> TopicState {
     let text = |name: &str| settings?.get(name)?.value.as_deref();
-    compare(spec, shape.partitions, shape.replicas, text)
+    compare(spec, (shape.partitions, shape.replicas), text, brokers)
 }
 
-fn compare<'s>(spec: &TopicSpec, partitions: i32, replicas: i32, text: impl Fn(&str) -> Option<&'s str>) -> TopicState {
+fn compare<'s>(
+    spec: &TopicSpec,
+    (partitions, replicas): (i32, i32),
+    text: impl Fn(&str) -> Option<&'s str>,
+    brokers: &str,
+) -> TopicState {
     let topic = &spec.name;
+    let set = |setting: &str| {
+        format!(
+            "`kafka-configs.sh --bootstrap-server {brokers} --alter --entity-type topics --entity-name {topic} --add-config {setting}`"
+        )
+    };
     let mut state = TopicState {
         name: topic.clone(),
         partitions: Some(partitions),
@@ -40,11 +50,12 @@ fn compare<'s>(spec: &TopicSpec, partitions: i32, replicas: i32, text: impl Fn(&
         ));
     }
     let number = |name: &str| text(name).and_then(|value| value.parse::<i128>().ok());
-    retention(spec, number("retention.ms"), &mut state);
+    retention(spec, number("retention.ms"), &set, &mut state);
     let mut at_least = |name: &str, wanted: i128| {
         if let Some(found) = number(name).filter(|found| *found < wanted) {
             state.problems.push(format!(
-                "topic `{topic}` has `{name}` {found}, wanted at least {wanted}: raise it with `kafka-configs`"
+                "topic `{topic}` has `{name}` {found}, wanted at least {wanted}: raise it with {}",
+                set(&format!("{name}={wanted}"))
             ));
         }
     };
@@ -54,8 +65,9 @@ fn compare<'s>(spec: &TopicSpec, partitions: i32, replicas: i32, text: impl Fn(&
     }
     if let Some(least) = number("min.insync.replicas").filter(|least| *least > replicas.into()) {
         state.problems.push(format!(
-            "topic `{topic}` has `min.insync.replicas` {least} and {replicas} replicas, so it takes no record: lower it with \
-             `kafka-configs`, or reassign its partitions to more replicas"
+            "topic `{topic}` has `min.insync.replicas` {least} and {replicas} replicas, so it takes no record: lower it with {}, \
+             or reassign its partitions to more replicas",
+            set(&format!("min.insync.replicas={}", replicas.min(2)))
         ));
     }
     if let Some(bytes) = number("retention.bytes").filter(|bytes| *bytes >= 0) {
@@ -78,22 +90,24 @@ fn compare<'s>(spec: &TopicSpec, partitions: i32, replicas: i32, text: impl Fn(&
     state
 }
 
-fn retention(spec: &TopicSpec, found: Option<i128>, state: &mut TopicState) {
+fn retention(spec: &TopicSpec, found: Option<i128>, set: &dyn Fn(&str) -> String, state: &mut TopicState) {
     let topic = &spec.name;
     let wanted = i128::try_from(spec.retention.as_millis()).unwrap_or(i128::MAX);
+    let change = set(&format!("retention.ms={wanted}"));
     let hours = wanted / HOUR_MS;
     match found {
         Some(found) if (0..wanted).contains(&found) => state.problems.push(format!(
             "topic `{topic}` has `retention.ms` {found}, wanted at least {wanted} ({hours} hours): records would go before their \
-             time; raise it with `kafka-configs`"
+             time; raise it with {change}"
         )),
         // -1 is no limit.
         Some(found) if found < 0 => state.remarks.push(format!(
-            "topic `{topic}` keeps records for ever, and {hours} hours are configured: the topic is kept as it is"
+            "topic `{topic}` keeps records for ever, and {hours} hours are configured: the topic is kept as it is; {change} \
+             changes it"
         )),
         Some(found) if found > wanted => state.remarks.push(format!(
             "topic `{topic}` keeps records for {} hours (`retention.ms` {found}), and {hours} hours are configured: the topic is kept \
-             as it is; `kafka-configs` changes it",
+             as it is; {change} changes it",
             found / HOUR_MS
         )),
         _ => {}
@@ -119,7 +133,12 @@ mod tests {
             max_record_bytes: 200_000,
         };
         let settings: HashMap<_, _> = settings.iter().copied().collect();
-        compare(&spec, partitions, replicas, |name| settings.get(name).copied())
+        compare(
+            &spec,
+            (partitions, replicas),
+            |name| settings.get(name).copied(),
+            "b1:9092",
+        )
     }
 
     #[test]
@@ -196,6 +215,29 @@ mod tests {
                 "{expected}: {these:?}"
             );
             assert!(others.is_empty(), "{expected}: {others:?}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_set_comes_with_the_whole_command() {
+        for (name, value, change) in [
+            ("retention.ms", "3600000", "retention.ms=86400000"),
+            ("retention.ms", "-1", "retention.ms=86400000"),
+            ("retention.ms", "604800000", "retention.ms=86400000"),
+            ("max.message.bytes", "100000", "max.message.bytes=200000"),
+            ("min.insync.replicas", "1", "min.insync.replicas=2"),
+            ("min.insync.replicas", "4", "min.insync.replicas=2"),
+        ] {
+            let state = found(12, 3, &[(name, value)]);
+            let texts = [state.problems, state.remarks].concat();
+            let command = format!(
+                "`kafka-configs.sh --bootstrap-server b1:9092 --alter --entity-type topics --entity-name events \
+                 --add-config {change}`"
+            );
+            assert!(
+                matches!(&texts[..], [text] if text.contains(&command)),
+                "{name} {value}: {texts:?}"
+            );
         }
     }
 }

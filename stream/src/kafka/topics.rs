@@ -51,7 +51,7 @@ pub(super) fn missing(cluster: &Cluster, topic: &TopicName) -> String {
     let brokers = &cluster.config().brokers;
     format!(
         "topic `{topic}` is missing on kafka at `{brokers}`: {MISSING_HELP}, as in `kafka-topics.sh --bootstrap-server {brokers} \
-         --create --topic {topic} --partitions 12`"
+         --create --topic {topic} --partitions N`"
     )
 }
 
@@ -144,7 +144,12 @@ pub(super) fn compare(cluster: &Cluster, topics: &[TopicSpec]) -> Result<Vec<Top
     .into_iter();
     let state = |(spec, shape): (&TopicSpec, &Option<Shape>)| match shape {
         None => TopicState::missing(spec),
-        Some(shape) => difference::between(spec, *shape, settings.next().flatten().as_ref()),
+        Some(shape) => difference::between(
+            spec,
+            *shape,
+            settings.next().flatten().as_ref(),
+            &cluster.config().brokers,
+        ),
     };
     Ok(topics.iter().zip(&shapes).map(state).collect())
 }

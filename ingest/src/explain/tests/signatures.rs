@@ -79,12 +79,20 @@ fn a_body_that_was_written_again_is_seen() {
         let body = Bytes::from(body.to_owned());
         let said = said(&ours, &[], &Captured { body, ..signed.clone() }, NOW);
         assert!(said.contains(expected), "{expected}: {said}");
+        assert!(said.contains("capture the bytes themselves"), "{said}");
     }
     let other = Captured {
         body: Bytes::from_static(b"{\"id\":2}"),
         ..signed
     };
     assert!(said(&ours, &[], &other, NOW).contains("matches none of the 1 secret(s)"));
+    // How a body is laid out says nothing where the secret is another one.
+    let laid_out = sent(Scheme::Hmac(plain()), "another-secret", "{\n  \"id\": 1\n}");
+    let said = said(&ours, &[], &laid_out, NOW);
+    assert!(
+        said.contains("matches none") && !said.contains("capture the bytes"),
+        "{said}"
+    );
 }
 
 #[test]
