@@ -101,6 +101,12 @@ fn reason(error: &ScanError, line: &str) -> String {
         | E::TabNotAllowed
         | E::TabInPlainScalar => TAB,
         _ if indented_by_tab => TAB,
+        _ if line.contains('\u{a0}') => {
+            "a no-break space is in this line, which is no blank in YAML: write a blank in its place"
+        }
+        _ if line.contains(": [") && line.contains("]:") => {
+            "a value that begins with `[` is a list, which its `]` ends: put the value in quotes, as in \"[::1]:8080\""
+        }
         E::MappingValueNotAllowed | E::InvalidColonPlacement | E::MappingKeyNotAllowed => {
             "a `: ` inside a value: put the value in quotes; or the line is indented further than the one above"
         }
