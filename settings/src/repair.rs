@@ -218,6 +218,7 @@ impl<T> Repair<T> {
         if is_section && let Some(node) = self.root.at_mut(steps) {
             node.value = Value::Map(Vec::new());
             self.emptied.push((steps.to_vec(), self.faults.len() - 1, shown));
+            self.name_a_key(steps);
             return true;
         }
         self.set_out(steps)

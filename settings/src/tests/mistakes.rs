@@ -52,7 +52,7 @@ fn each_mistake_is_named_with_its_place_and_the_way_out() {
         ("sinks:\n", "1:1: `sinks` is empty: write `sinks: {}`, or take it out"),
         (
             "sinks: { http: x }\n",
-            "1:16: `sinks.http` is `x`: give keys and values, as in `http: { key: value }`",
+            "1:16: `sinks.http` is `x`: give keys and values, as in `http: { ports: … }`",
         ),
         (
             "sources: [{ id: a, platform: chatwot }]\n",
@@ -160,6 +160,10 @@ fn a_mistake_of_yaml_is_named_with_its_line() {
         (
             "name: [::1]:8080\nport: 1\n",
             "1: a value that begins with `[` is a list, which its `]` ends: put the value in quotes, as in \"[::1]:8080\"",
+        ),
+        (
+            "sources:\n  -id: a\n    platform: digisac\n",
+            "3: a blank is missing after the `-` of the line above: write `- key: value`",
         ),
         ("sinks:\n\thttp: {}\n", "2: a tab is no indentation in YAML: use spaces"),
         ("secrets: [a\n", "1: a `[` is not closed: add its `]`"),
