@@ -88,6 +88,12 @@ fn each_silence_has_its_line() {
             "source `a`: `verify_token` is what examples write",
         ),
         (
+            ", utc_offset: \"-03:00\"",
+            "",
+            "",
+            "source `a`: `utc_offset` counts for nothing: the times of chatwoot name their zone",
+        ),
+        (
             ", url_secrets: [your-secret]",
             "",
             "",
