@@ -86,6 +86,7 @@ fn pattern(env: &Arc<Env>, pattern: Option<&IdedExpr>) -> Option<String> {
     };
     let reason = error.to_string();
     let reason = reason.lines().last().unwrap_or_default().trim();
+    let reason = reason.trim_start_matches("error: ");
     Some(format!("`{}` is not a regular expression: {reason}", pattern.inner()))
 }
 

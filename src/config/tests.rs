@@ -310,6 +310,15 @@ fn values_that_cannot_be_run_with_are_named() {
 }
 
 #[test]
+fn no_hours_of_retention_are_one_mistake() {
+    let text = "{ event_log: { retention_hours: 0 }, sinks: { http: {} } }";
+    let error = parse(text, "f.yaml", HashMap::new()).expect_err("nothing is kept");
+    let error = error.to_string();
+    assert!(error.contains("`event_log.retention_hours` is 0: give 1 to"), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+}
+
+#[test]
 fn what_a_setting_that_cannot_be_read_would_allow_is_not_refused_besides() {
     let text = "sinks: { http: { allowed_ports: ['8444'] } }\nendpoints:\n  - { id: a, url: 'https://a.example:8444/', secrets: \
                 [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw] }\n";

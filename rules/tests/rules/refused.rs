@@ -127,7 +127,7 @@ fn a_condition_that_does_not_compile_is_reported_at_its_position() {
         ),
         (
             rule("    when: event.type.matches(\"(\")\n    to: [postgres]\n"),
-            "rules.yaml:3:29: rule `vip`: `(` is not a regular expression: error: unclosed group",
+            "rules.yaml:3:29: rule `vip`: `(` is not a regular expression: unclosed group",
         ),
         (
             rule("    when: event.data.raw.l.exists(a, event.data.raw.l.exists(b, a == b))\n    to: [postgres]\n"),
