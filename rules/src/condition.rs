@@ -97,12 +97,12 @@ impl Condition {
             match catch_unwind(AssertUnwindSafe(|| self.program.as_ref()?.execute(&subject.context).ok())) {
                 Ok(Some(Value::Bool(_)) | None) | Err(_) => None,
                 Ok(Some(other)) => Some(format!(
-                    "`when` gives a value of type {} for an event of type `{}`, and must give true or false: compare it \
-                     with something, for example `event.type == \"message.created\"`",
+                    "`when` gives {} for an event of type `{}`, and must give true or false: compare it with something, for \
+                     example `event.type == \"message.created\"`",
                     match other.type_of() {
                         // The only one of CEL's standard library.
-                        ValueType::Opaque => "optional".to_owned(),
-                        other => other.to_string(),
+                        ValueType::Opaque => "an optional value".to_owned(),
+                        other => in_words(&other.to_string()),
                     },
                     event.event_type()
                 )),
@@ -141,6 +141,18 @@ impl Condition {
     pub fn is_always(&self) -> bool {
         self.program.is_none()
     }
+}
+
+/// Returns what CEL calls a type as it is called in other messages.
+fn in_words(name: &str) -> String {
+    let words = match name {
+        "string" => "text",
+        "int" | "uint" | "float" | "double" => "a number",
+        "list" => "a list",
+        "map" => "an object",
+        other => return format!("a value of type {other}"),
+    };
+    words.to_owned()
 }
 
 /// Converts a position to a character. CEL counts lines and columns from 1; (0, 0) is unknown.

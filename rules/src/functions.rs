@@ -17,7 +17,22 @@ pub(super) fn fault(env: &Arc<Env>, name: &str, arguments: &[IdedExpr], optional
         let count = count(arguments.len());
         return Some(format!("there is no function `{name}` with {count} in CEL{way_out}"));
     }
-    (name == "matches").then(|| pattern(env, arguments.last())).flatten()
+    match name {
+        "matches" => pattern(env, arguments.last()),
+        "timestamp" => made_of_text(
+            env,
+            name,
+            arguments.last(),
+            "time: write date, time and zone, as in `timestamp(\"2026-03-10T13:36:50Z\")`",
+        ),
+        "duration" => made_of_text(
+            env,
+            name,
+            arguments.last(),
+            "duration: write numbers with units, as in `duration(\"1h30m\")`",
+        ),
+        _ => None,
+    }
 }
 
 /// What a function of another language is called in CEL.
@@ -28,6 +43,11 @@ fn meant(name: &str) -> &'static str {
         "contain" | "contains" | "include" | "includes" => ": did you mean `contains`?",
         "match" | "matches" | "regex" | "test" => ": did you mean `matches`?",
         "len" | "length" | "size" | "count" => ": did you mean `size`?",
+        "lower" | "tolower" | "tolowercase" | "lowerascii" | "upper" | "toupper" | "touppercase" | "upperascii" => {
+            ": for upper and lower case write `.matches(\"(?i)\u{2026}\")`"
+        }
+        "now" | "today" => ": a condition sees the event and no clock; `event.time` is when it happened",
+        "exists" | "isset" | "defined" => ": `has(\u{2026})` asks whether a member is there",
         _ => "",
     }
 }
@@ -66,7 +86,19 @@ fn pattern(env: &Arc<Env>, pattern: Option<&IdedExpr>) -> Option<String> {
     };
     let reason = error.to_string();
     let reason = reason.lines().last().unwrap_or_default().trim();
+    let reason = reason.trim_start_matches("error: ");
     Some(format!("`{}` is not a regular expression: {reason}", pattern.inner()))
+}
+
+/// Checks the text that a time or a duration is made of: one that cannot be read fails for every event.
+fn made_of_text(env: &Arc<Env>, name: &str, text: Option<&IdedExpr>, wanted: &str) -> Option<String> {
+    let Some(Expr::Literal(LiteralValue::String(text))) = text.map(|text| &text.expr) else {
+        return None;
+    };
+    let mut context = Context::with_env(Arc::clone(env));
+    context.add_variable_from_value("text", text.inner().to_owned());
+    let result = env.compile(&format!("{name}(text)")).map(|p| p.execute(&context));
+    matches!(result, Ok(Err(_))).then(|| format!("`{}` is no {wanted}", text.inner()))
 }
 
 fn count(count: usize) -> String {

@@ -9,7 +9,18 @@ pub(super) fn near<'k>(known: impl IntoIterator<Item = &'k str>, name: &str) -> 
     let name = name.to_lowercase();
     let (found, distance) = known
         .into_iter()
-        .map(|candidate| (candidate, distance(candidate, &name)))
+        .map(|candidate| {
+            let distance = distance(candidate, &name);
+            // Letters in another order are one slip.
+            (
+                candidate,
+                if same_letters(candidate, &name) {
+                    distance.min(1)
+                } else {
+                    distance
+                },
+            )
+        })
         .min_by_key(|(_, distance)| *distance)?;
     let allowed = (found.chars().count() / 3).clamp(1, 2);
     (distance <= allowed).then_some(found)
@@ -38,6 +49,15 @@ pub(super) fn either(words: &[&str]) -> String {
     }
 }
 
+fn same_letters(a: &str, b: &str) -> bool {
+    let sorted = |text: &str| {
+        let mut letters: Vec<char> = text.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    sorted(a) == sorted(b)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,6 +71,10 @@ mod tests {
         );
         assert_eq!(
             suggestion(&known, "Type"),
+            "did you mean `type`? There are type, id, time"
+        );
+        assert_eq!(
+            suggestion(&known, "tpye"),
             "did you mean `type`? There are type, id, time"
         );
         assert_eq!(suggestion(&known, "colour"), "there are type, id, time");

@@ -71,6 +71,11 @@ pub(super) fn reason(message: &str) -> String {
         {
             format!("`{text}` cannot stand here")
         }
+        _ if message.contains("has() macro") => {
+            "`has` asks whether a member is there, and takes its name without quotes: `has(event.data.ticket)`"
+                .to_owned()
+        }
+        _ if message.contains("ExprContext") => "something is missing in it".to_owned(),
         _ => match message.strip_prefix("reserved identifier: ") {
             Some(name) => format!("`{name}` is a word of CEL: write [\"{name}\"] for a member of that name"),
             None => message
@@ -102,8 +107,8 @@ struct Token {
 }
 
 /// Everything longer than one character that is read as one sign, longest first.
-const SIGNS: [&str; 14] = [
-    "===", "!==", "==", "!=", "<=", ">=", "=<", "=>", "=~", "<>", ":=", "&&", "||", ".?",
+const SIGNS: [&str; 15] = [
+    "===", "!==", "==", "!=", "<=", ">=", "=<", "=>", "=~", "<>", ":=", "&&", "||", ".?", "?.",
 ];
 
 /// Returns the tokens, and the quotation mark that is not closed, with its character.
@@ -194,7 +199,8 @@ fn sign(sign: &str) -> Option<&'static str> {
         "!==" | "<>" => "`!=` is the opposite of `==`",
         "=<" => "`<=` is \"at most\"",
         "=>" => "`>=` is \"at least\"",
-        "=~" => "`.matches(\"\u{2026}\")` compares with a regular expression",
+        "?." => "`.?` is for a member that may be missing",
+        "=~" | "~" => "`.matches(\"\u{2026}\")` compares with a regular expression",
         "&" => "`&&` is \"and\"",
         "|" => "`||` is \"or\"",
         ";" => "a condition is one expression, and has no `;`",
@@ -213,6 +219,7 @@ fn word(word: &str, before: Option<&Token>, after: Option<&Token>) -> Option<Str
         "and" if follows => "`&&` is \"and\"".to_owned(),
         "or" if follows => "`||` is \"or\"".to_owned(),
         "is" | "eq" | "equals" if follows => "`==` compares".to_owned(),
+        "like" if follows => "`.contains(\"\u{2026}\")` looks for a part of a text".to_owned(),
         "not" if follows && after.is_some_and(|token| token.text == "in") => {
             "write `!(a in b)` for \"a not in b\"".to_owned()
         }
@@ -241,7 +248,7 @@ mod tests {
     /// Each text has these mistakes, at these characters.
     #[test]
     fn mistakes_are_named_in_plain_words_where_they_are() {
-        let cases: [(&str, &[(usize, &str)]); 25] = [
+        let cases: [(&str, &[(usize, &str)]); 27] = [
             ("a = 1", &[(2, "`==` compares")]),
             ("a === 1", &[(2, "`==` compares")]),
             ("a <> 1", &[(2, "`!=` is the opposite of `==`")]),
@@ -252,6 +259,11 @@ mod tests {
             ("a and not b", &[(2, "`&&` is \"and\""), (6, "`!` is \"not\"")]),
             ("a not in [b]", &[(2, "write `!(a in b)` for \"a not in b\"")]),
             ("a & b", &[(2, "`&&` is \"and\"")]),
+            ("a?.b == 1", &[(1, "`.?` is for a member that may be missing")]),
+            (
+                "a like \"b\"",
+                &[(2, "`.contains(\"\u{2026}\")` looks for a part of a text")],
+            ),
             ("a | b", &[(2, "`||` is \"or\"")]),
             ("é = 1 and b", &[(2, "`==` compares"), (6, "`&&` is \"and\"")]),
             ("(a && b", &[(0, "a `(` is not closed")]),

@@ -81,6 +81,11 @@ impl FromStr for EventTypePattern {
         if text == "*" {
             return Ok(Self::Prefix(String::new()));
         }
+        if text.contains(',') {
+            return Err(format!(
+                "`{text}` holds a comma: give each by itself, as in `[message.created, ticket.*]`"
+            ));
+        }
         let checked = |name: &str| EventType::new(name.to_owned()).map_err(|e| e.to_string());
         let family = text.strip_suffix(".*");
         if family.unwrap_or(text).contains('*') {

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::spelling::did_you_mean;
+
 /// Hands the list of platforms to a macro: `Variant module "what it is";` for each, in the order of their names.
 ///
 /// The one list there is: the enum below is made from it, and so is ingest's table of adapters, where `module` names the file.
@@ -87,11 +89,15 @@ impl Platform {
 
 /// No platform has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no platform `{0}`; the platforms are {names}", names = names())]
+#[error("there is no platform `{0}`; the platforms are {names}{meant}", names = names(), meant = meant(.0))]
 pub struct UnknownPlatform(pub String);
 
 fn names() -> String {
     Platform::ALL.map(Platform::as_str).join(", ")
+}
+
+fn meant(name: &str) -> String {
+    did_you_mean(name, Platform::ALL.map(Platform::as_str))
 }
 
 impl FromStr for Platform {
@@ -126,5 +132,7 @@ mod tests {
         assert!(Platform::ALL.is_sorted_by_key(|p| p.as_str()));
         let error = "hodor".parse::<Platform>().expect_err("no platform").to_string();
         assert!(error.contains("hodor") && error.contains("whatsapp_cloud"), "{error}");
+        let error = "Chatwot".parse::<Platform>().expect_err("misspelt").to_string();
+        assert!(error.ends_with("; did you mean `chatwoot`?"), "{error}");
     }
 }

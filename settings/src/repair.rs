@@ -202,7 +202,13 @@ impl<T> Repair<T> {
             Reason::Wanted(words) => {
                 let example =
                     (words == TEXT && !hidden).then(|| words::in_the_place_of_a_list(words::last_key(&path), node));
-                format!("{written}: {words}{}", example.flatten().unwrap_or_default())
+                let example = match &node.value {
+                    Value::Map(_) if words == TEXT => {
+                        Some(", in quotes if it holds `: ` or begins with `{`".to_owned())
+                    }
+                    _ => example.flatten(),
+                };
+                format!("{written}: {words}{}", example.unwrap_or_default())
             }
             Reason::Custom(message) if hidden => format!("is not valid: {}", words::without(&message, text)),
             Reason::Custom(message) => format!("is not valid: {message}"),
@@ -227,6 +233,7 @@ impl<T> Repair<T> {
         if is_section && let Some(node) = self.root.at_mut(steps) {
             node.value = Value::Map(Vec::new());
             self.emptied.push((steps.to_vec(), self.faults.len() - 1, shown));
+            self.name_a_key(steps);
             return true;
         }
         self.set_out(steps)

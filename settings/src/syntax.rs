@@ -54,10 +54,26 @@ pub(crate) fn fault(error: &ScanError, text: &str) -> Fault {
     };
     let written = text.lines().nth(marker.line().saturating_sub(1)).unwrap_or_default();
     let opened = matches!(error.kind(), ErrorKind::InvalidQuotedScalarIndent).then(|| open_quote(text, marker.line()));
+    let above = marker.line().checked_sub(2).and_then(|line| text.lines().nth(line));
+    let in_value = matches!(
+        error.kind(),
+        ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement | ErrorKind::MappingKeyNotAllowed
+    );
+    let reason = if in_value && above.is_some_and(is_glued) {
+        "a blank is missing after the `-` of the line above: write `- key: value`".to_owned()
+    } else {
+        reason(error, written)
+    };
     Fault {
         place: Some(opened.flatten().unwrap_or(place)),
-        ..whole(&reason(error, written))
+        ..whole(&reason)
     }
+}
+
+/// Whether an element of a list begins without a blank after its `-`: it is read as a key then.
+fn is_glued(line: &str) -> bool {
+    let rest = line.trim_start().strip_prefix('-');
+    rest.is_some_and(|rest| rest.starts_with(char::is_alphabetic) && rest.contains(": "))
 }
 
 /// Returns where the quotation mark is that no line before `line` closes.
@@ -101,6 +117,12 @@ fn reason(error: &ScanError, line: &str) -> String {
         | E::TabNotAllowed
         | E::TabInPlainScalar => TAB,
         _ if indented_by_tab => TAB,
+        _ if line.contains('\u{a0}') => {
+            "a no-break space is in this line, which is no blank in YAML: write a blank in its place"
+        }
+        _ if line.contains(": [") && line.contains("]:") => {
+            "a value that begins with `[` is a list, which its `]` ends: put the value in quotes, as in \"[::1]:8080\""
+        }
         E::MappingValueNotAllowed | E::InvalidColonPlacement | E::MappingKeyNotAllowed => {
             "a `: ` inside a value: put the value in quotes; or the line is indented further than the one above"
         }

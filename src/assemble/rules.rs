@@ -1,5 +1,7 @@
 //! The rules, read from their file.
 
+use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
 
 use schemas::setting::Invalid;
@@ -17,9 +19,20 @@ pub(crate) fn rules(
     };
     let path = loaded.folder.join(file);
     let shown = path.display().to_string();
+    let refuse = |reason: String| loaded.refuse(&[Invalid::new("rules_file", reason)]);
+    if path == Path::new(&loaded.file) {
+        return Err(refuse(format!(
+            "names `{shown}`, which is the configuration: rules are in a file of their own"
+        )));
+    }
     let text = std::fs::read_to_string(&path).map_err(|e| {
-        let reason = format!("names `{shown}`, which cannot be read: {e}");
-        loaded.refuse(&[Invalid::new("rules_file", reason)])
+        refuse(match e.kind() {
+            ErrorKind::InvalidData => format!("names `{shown}`, which is not UTF-8: save it as UTF-8"),
+            ErrorKind::NotFound if file.is_relative() => {
+                format!("names `{shown}`, which cannot be read: {e}; a relative path begins at the folder of the configuration")
+            }
+            _ => format!("names `{shown}`, which cannot be read: {e}"),
+        })
     })?;
     let rules = ::rules::Rules::parse(&text, &shown, destinations).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();

@@ -81,8 +81,15 @@ pub(crate) struct SecretArgs {
     #[arg(long)]
     pub(crate) hex: bool,
     /// How many to make
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 1)]
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 1, value_parser = at_least_one)]
     pub(crate) count: u32,
+}
+
+fn at_least_one(text: &str) -> Result<u32, String> {
+    super::whole(text).and_then(|count| match count {
+        0 => Err("make at least 1".to_owned()),
+        count => Ok(count),
+    })
 }
 
 fn http_url(text: &str) -> Result<Url, String> {

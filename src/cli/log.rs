@@ -38,7 +38,7 @@ pub(crate) struct TailArgs {
     #[arg(long)]
     pub(crate) end: bool,
     /// End after so many events
-    #[arg(short = 'n', long, value_name = "N")]
+    #[arg(short = 'n', long, value_name = "N", value_parser = super::whole::<u64>)]
     pub(crate) count: Option<u64>,
     /// Read the dead letters instead of the events
     #[arg(long)]
@@ -93,7 +93,7 @@ pub(crate) struct ProgressSetArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) sink: SinkName,
     /// Only this partition (may be repeated); all of them if left out
-    #[arg(long = "partition", value_name = "N")]
+    #[arg(long = "partition", value_name = "N", value_parser = super::whole::<i32>)]
     pub(crate) partitions: Vec<i32>,
     /// Where to go on: `earliest` (the oldest record that is still there), `latest` (only what comes from now on), or the
     /// offset of the next record to deliver

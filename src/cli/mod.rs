@@ -8,6 +8,7 @@ mod rules;
 mod sources;
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -172,7 +173,7 @@ pub(crate) struct VerifyArgs {
     #[arg(value_name = "FILE", required_unless_present = "refused")]
     pub(crate) file: Option<PathBuf>,
     /// Judge the request that `forebay dev` refused under this number, which its line names
-    #[arg(long, value_name = "N", conflicts_with = "file")]
+    #[arg(long, value_name = "N", conflicts_with = "file", value_parser = whole::<u32>)]
     pub(crate) refused: Option<u32>,
     /// Where `forebay dev` keeps the requests that it refused
     #[arg(long, default_value = "forebay-data", value_name = "DIR")]
@@ -188,6 +189,11 @@ pub(crate) struct VerifyArgs {
     /// How to print; `json` is one object: `passes`, `status` (what ingest would answer), `source`, `platform`, `scheme`, `reasons`
     #[arg(short, long, value_enum, default_value = "pretty")]
     pub(crate) output: Output,
+}
+
+/// Reads a whole number.
+fn whole<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| "write a whole number, as in 10".to_owned())
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {

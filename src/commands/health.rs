@@ -24,10 +24,18 @@ pub(crate) async fn health(args: HealthArgs, out: &mut Printer) -> anyhow::Resul
         let loaded = config::load_or_built_in(args.config.as_deref(), config::NEEDS_NO_SECRET)?;
         config::url_of(&loaded.config.admin.listen)
     };
+    for path in ["/livez", "/readyz", "/metrics"] {
+        if let Some(base) = base.trim_end_matches('/').strip_suffix(path) {
+            return Err(ConfigError(format!("--url is the base: leave `{path}` out, as in {base}")).into());
+        }
+    }
     let path = if args.ready { "/readyz" } else { "/livez" };
     let url = format!("{}{path}", base.trim_end_matches('/'));
     let parsed = Url::parse(&url)
-        .map_err(|_| ConfigError(format!("`{base}` is no URL: write for example http://127.0.0.1:9464")))?;
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"));
+    let parsed =
+        parsed.ok_or_else(|| ConfigError(format!("`{base}` is no URL: write for example http://127.0.0.1:9464")))?;
     let client = Client::new(&Settings::default(), Guard::allow_all(), Arc::new(SystemResolver));
     let client = client.map_err(|invalid| ConfigError(invalid.to_string()))?;
     let asked = client

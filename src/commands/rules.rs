@@ -65,7 +65,12 @@ fn import_rules(args: &RulesImportArgs, out: &mut Printer) -> anyhow::Result<()>
         Some(file) => {
             // Rules are edited after they were imported; no one's work is overwritten.
             let written = std::fs::File::create_new(file).and_then(|mut out| out.write_all(imported.yaml.as_bytes()));
-            written.with_context(|| format!("cannot make `{}`", file.display()))?;
+            written.with_context(|| {
+                format!(
+                    "cannot make `{}`; --output names a file that is not there yet",
+                    file.display()
+                )
+            })?;
         }
     }
     let lost = imported.rules - imported.whole;

@@ -1,5 +1,7 @@
 //! What is wrong with a configuration: each room judges its own section, and everything is found in one run.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use schemas::setting::{Findings, Invalid};
 
 use super::{Config, SinksConfig};
@@ -184,15 +186,64 @@ fn collide(one: &str, other: &str) -> bool {
 /// Whether it has the form of an address to listen on.
 fn check_address(address: &str) -> Result<(), String> {
     let parts = address.rsplit_once(':');
-    match parts.filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) {
-        Some(_) => Ok(()),
-        None => Err(format!("is `{address}`: write address and port, as in 127.0.0.1:8080")),
+    let way_out = match parts {
+        Some((host, port)) if is_host(host) && port.parse::<u16>().is_ok() => return Ok(()),
+        Some(("" | "*", _)) => "; 0.0.0.0 is every address",
+        Some((host, port)) if is_host(host) && port.parse::<u64>().is_ok() => "; a port is at most 65535",
+        _ => "",
+    };
+    Err(format!(
+        "is `{address}`: write address and port, as in 127.0.0.1:8080{way_out}"
+    ))
+}
+
+/// Whether it is an address, or may be a name that has one.
+fn is_host(host: &str) -> bool {
+    let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    if let Some(address) = inner.or_else(|| Some(host).filter(|host| host.contains(':'))) {
+        // What follows a `%` is the interface.
+        let address = address.split('%').next().unwrap_or_default();
+        return address.parse::<Ipv6Addr>().is_ok();
     }
+    if host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return host.parse::<Ipv4Addr>().is_ok();
+    }
+    host.chars()
+        .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::collide;
+    use super::{check_address, collide};
+
+    #[test]
+    fn an_address_to_listen_on_has_a_host_and_a_port() {
+        for address in [
+            "127.0.0.1:8080",
+            "0.0.0.0:0",
+            "[::]:8080",
+            "::1:8080",
+            "[fe80::1%2]:80",
+            "localhost:8080",
+            "my_host-1.internal:80",
+        ] {
+            assert_eq!(check_address(address), Ok(()), "{address}");
+        }
+        for (address, expected) in [
+            (":8080", "; 0.0.0.0 is every address"),
+            ("*:8080", "; 0.0.0.0 is every address"),
+            ("127.0.0.1:65536", "; a port is at most 65535"),
+            ("127.0.0.1", "as in 127.0.0.1:8080"),
+            ("256.1.1.1:80", "as in 127.0.0.1:8080"),
+            ("fd00::1", "as in 127.0.0.1:8080"),
+            ("[::1:8080", "as in 127.0.0.1:8080"),
+            ("127.0.0.1 :8080", "as in 127.0.0.1:8080"),
+            ("http://127.0.0.1:8080", "as in 127.0.0.1:8080"),
+        ] {
+            let reason = check_address(address).expect_err(address);
+            assert!(reason.ends_with(expected), "{reason}");
+        }
+    }
 
     #[test]
     fn addresses_collide_where_one_takes_in_the_other() {

@@ -86,7 +86,8 @@ impl Loaded {
                 let invalid = Invalid::new(fault.path, fault.reason);
                 let text = match fault.kind {
                     Kind::Syntax | Kind::Variable => invalid.reason,
-                    Kind::Key | Kind::Missing | Kind::Value => in_words(&invalid, id),
+                    Kind::Key => format!("{}{}", in_words(&invalid, id), belongs(&invalid)),
+                    Kind::Missing | Kind::Value => in_words(&invalid, id),
                 };
                 Mistake {
                     file: file.clone(),
@@ -114,7 +115,8 @@ impl Loaded {
             let found = loaded.config.check_all().err().unwrap_or(found);
             let found = found
                 .into_iter()
-                .filter(|invalid| !loaded.follows_from_a_mistake(&invalid.place));
+                .filter(|invalid| !loaded.follows_from_a_mistake(&invalid.place))
+                .filter(|invalid| !loaded.may_be_allowed(invalid));
             mistakes.extend(found.map(|invalid| loaded.mistake(&invalid)));
         }
         mistakes.sort_by_key(|mistake| mistake.place);
@@ -165,8 +167,35 @@ impl Loaded {
                 .to_owned()
         };
         let taken = self.document.taken_out();
-        taken.iter().any(|taken| is_in(place, taken) || outer(taken) == place)
+        taken
+            .iter()
+            .any(|taken| taken.is_empty() || is_in(place, taken) || outer(taken) == place)
     }
+
+    /// Whether the URL of an endpoint is refused for what could not be read of the settings that would allow it.
+    fn may_be_allowed(&self, invalid: &Invalid) -> bool {
+        ["allowed_ports", "allowed_networks", "allow_plain_http"]
+            .iter()
+            .any(|key| invalid.reason.contains(key) && self.follows_from_a_mistake(&format!("sinks.http.{key}")))
+    }
+}
+
+/// Where a setting belongs that stands in a section that does not have it, as the end of a message.
+fn belongs(unknown: &Invalid) -> String {
+    let key = unknown.place.rsplit('.').next().unwrap_or_default();
+    if unknown.reason.contains("did you mean") {
+        return String::new();
+    }
+    let home = match key {
+        "kafka" | "journal" | "topic_prefix" | "partitions" | "replication" | "retention_hours" => "under `event_log`",
+        "brokers" | "properties" => "under `event_log.kafka`",
+        "postgres" | "sqlite" | "http" | "topic" => "under `sinks`",
+        "allowed_networks" | "allowed_ports" | "allow_plain_http" => "under `sinks.http`",
+        "admin" | "endpoints" | "event_log" | "ingest" | "logging" | "processor" | "rules_file" | "sinks"
+        | "sources" => "in no section, but at the beginning of a line",
+        _ => return String::new(),
+    };
+    format!("; `{key}` belongs {home}")
 }
 
 /// A source or an endpoint is called by its id, which `id` returns by its path, and not by its number.

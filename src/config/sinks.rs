@@ -55,7 +55,8 @@ impl SinksConfig {
                 continue;
             };
             let span = schedule.span();
-            if span.as_secs() >= retention_hours.saturating_mul(3600) {
+            // None at all is refused by itself.
+            if retention_hours > 0 && span.as_secs() >= retention_hours.saturating_mul(3600) {
                 let reason = format!(
                     "tries a delivery again for {} hours, but `event_log.retention_hours` is {retention_hours}: give shorter \
                      waits or fewer attempts, because a record whose delivery waits must still be in the log after a restart",

@@ -231,6 +231,16 @@ fn a_mistake_in_a_sink_or_its_schedule_is_named_with_its_place() {
             "f.yaml:3:5: ",
             "`sinks.topic.nonsense` is not a setting: there is only retry",
         ),
+        (
+            "event_log: { brokers: \"a:9092\" }",
+            "f.yaml:1:14: ",
+            "; `brokers` belongs under `event_log.kafka`",
+        ),
+        (
+            "sinks: { endpoints: [] }",
+            "f.yaml:1:10: ",
+            "; `endpoints` belongs in no section, but at the beginning of a line",
+        ),
     ] {
         let error = parse(yaml, "f.yaml", HashMap::new()).expect_err(yaml).to_string();
         assert!(error.starts_with(place) && error.contains(expected), "{yaml}: {error}");
@@ -279,6 +289,10 @@ fn values_that_cannot_be_run_with_are_named() {
             "names two logs",
         ),
         (
+            "endpoints: [{ id: a, url: 'https://a.example/', secrets: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw], events: 'a.b, a.c' }]",
+            "`events` is not valid: `a.b, a.c` holds a comma: give each by itself",
+        ),
+        (
             "sinks: { http: { retry: { steps: [] } } }",
             "`sinks.http.retry.steps` has 0 waits: give 1 to 100",
         ),
@@ -293,6 +307,25 @@ fn values_that_cannot_be_run_with_are_named() {
             "{yaml}: {error}"
         );
     }
+}
+
+#[test]
+fn no_hours_of_retention_are_one_mistake() {
+    let text = "{ event_log: { retention_hours: 0 }, sinks: { http: {} } }";
+    let error = parse(text, "f.yaml", HashMap::new()).expect_err("nothing is kept");
+    let error = error.to_string();
+    assert!(error.contains("`event_log.retention_hours` is 0: give 1 to"), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+}
+
+#[test]
+fn what_a_setting_that_cannot_be_read_would_allow_is_not_refused_besides() {
+    let text = "sinks: { http: { allowed_ports: ['8444'] } }\nendpoints:\n  - { id: a, url: 'https://a.example:8444/', secrets: \
+                [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw] }\n";
+    let error = parse(text, "f.yaml", HashMap::new()).expect_err("a number in quotes");
+    let error = error.to_string();
+    assert!(error.contains("write the number without quotes"), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
 }
 
 #[test]

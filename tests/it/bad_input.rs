@@ -149,6 +149,12 @@ fn the_configuration_and_the_rules_are_refused_in_one_run() {
         "forebay.yaml:1:13: `rules_file` names `nowhere.yaml`, which cannot be read",
     ];
     refused(folder.path(), &["check"], &nowhere, 2, &said);
+    let itself = value.replace("rules.yaml", "forebay.yaml");
+    let said = [
+        "`secrets[0]` is too short",
+        "forebay.yaml:1:13: `rules_file` names `forebay.yaml`, which is the configuration",
+    ];
+    refused(folder.path(), &["check"], &itself, 2, &said);
 }
 
 #[test]

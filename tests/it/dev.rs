@@ -259,6 +259,11 @@ fn a_made_secret_is_fit_for_an_endpoint() {
     std::fs::write(folder.path().join("forebay.yaml"), config).expect("written");
     let checked = run(&["check"], folder.path());
     assert!(checked.status.success(), "{}", stderr(&checked));
+    for (count, expected) in [("0", "make at least 1"), ("two", "write a whole number")] {
+        let refused = run(&["secret", "-n", count], folder.path());
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(stderr(&refused).contains(expected), "{}", stderr(&refused));
+    }
 }
 
 #[test]

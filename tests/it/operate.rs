@@ -89,8 +89,15 @@ fn health_fails_with_the_address_where_nothing_listens() {
         "{}",
         stderr(&output)
     );
-    let output = run(&["health", "--url", "nonsense"], folder.path());
-    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    for (wrong, expected) in [
+        ("nonsense", "is no URL"),
+        ("localhost:9464", "is no URL"),
+        ("http://127.0.0.1:9464/readyz", "--url is the base: leave `/readyz` out"),
+    ] {
+        let output = run(&["health", "--url", wrong], folder.path());
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -204,7 +204,14 @@ fn destination(written: &str, destinations: &(dyn Destinations + Sync)) -> Resul
         return Err(if known.is_empty() {
             format!("there is no sink `{name}`; no sink is configured")
         } else {
-            format!("there is no sink `{name}`; the sinks are {}", known.join(", "))
+            let way_out = if written.contains([',', ' ']) && argument.is_none() {
+                "; several are a list, with commas between them and inside `[ ]`"
+            } else if ["http", "postgres", "sqlite", "topic"].contains(&name) {
+                "; another one must be named under `sinks` in the configuration"
+            } else {
+                ""
+            };
+            format!("there is no sink `{name}`; the sinks are {}{way_out}", known.join(", "))
         });
     };
     destinations

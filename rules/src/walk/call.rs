@@ -217,6 +217,15 @@ impl<'p> Walk<'p> {
             }
             (target, _, _) => {
                 let kinds: Vec<_> = target.iter().chain(&arguments).map(|known| known.kind(types)).collect();
+                let mixed = matches!(
+                    kinds.as_slice(),
+                    [Some(Kind::Text), Some(Kind::Number)] | [Some(Kind::Number), Some(Kind::Text)]
+                );
+                if name == operators::ADD && mixed {
+                    let reason = "`+` takes two texts or two numbers: `string(\u{2026})` makes text of a number";
+                    self.fault(expression, reason.to_owned());
+                    return Known::default();
+                }
                 Known::of(returned(name, &kinds))
             }
         }

@@ -105,7 +105,14 @@ impl<'p> Walk<'p> {
         let next = depth + 1;
         match &expression.expr {
             Expr::Unspecified => Known::default(),
-            Expr::Literal(value) => Known::literal(value),
+            Expr::Literal(value) => {
+                let referring = |text: &str| text.split_once("${").is_some_and(|(_, rest)| rest.contains('}'));
+                if ast::text(expression).is_some_and(referring) {
+                    let reason = "`${\u{2026}}` is not replaced in rules: write the value itself";
+                    self.warn(expression, reason.to_owned());
+                }
+                Known::literal(value)
+            }
             Expr::Ident(name) => self.variable(expression, name),
             Expr::Select(select) => self.select(expression, select, next, types),
             Expr::List(list) => {

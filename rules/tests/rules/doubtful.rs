@@ -39,6 +39,11 @@ fn a_text_that_is_never_there_is_a_warning_at_its_place() {
             "`action` is created, revoked, rejected or approved, and never `joined`",
         ),
         (
+            "event.tenant == '${TENANT}'",
+            "'${TENANT}'",
+            "`${\u{2026}}` is not replaced in rules: write the value itself",
+        ),
+        (
             "event.type == 'mesage.created'",
             "'mesage.created'",
             "no event has the type `mesage.created`, unless its sender names it so; did you mean `message.created`?",

@@ -46,11 +46,25 @@ impl EndpointSpec {
     /// Where its URL may lead is for the sink to judge, which posts there.
     pub fn build(self) -> Result<Endpoint, Vec<Invalid>> {
         let mut found = Findings::default();
+        let typographic = ['\u{201c}', '\u{201d}', '\u{201e}', '\u{2018}', '\u{2019}'];
         let url = Url::parse(&self.url).map_err(|e| match e {
+            ParseError::RelativeUrlWithoutBase if self.url.starts_with(typographic) => {
+                "begins with a quotation mark that is none in YAML: write \"".to_owned()
+            }
+            ParseError::IdnaError | ParseError::InvalidDomainCharacter => {
+                "is not a URL, for its host holds a character that no host has: write it as in `https://example.com/hooks`"
+                    .to_owned()
+            }
             ParseError::RelativeUrlWithoutBase => {
                 "is not a URL: begin with the scheme, as in `https://example.com/hooks`".to_owned()
             }
             e => format!("is not a URL ({e}): write it as in `https://example.com/hooks`"),
+        });
+        let url = url.and_then(|url| {
+            if url.host().is_none() || names_a_host(&self.url) {
+                return Ok(url);
+            }
+            Err("is not a URL: `//` and the host follow its scheme, as in `https://example.com/hooks`".to_owned())
         });
         let url = found.keep_at("url", url);
         if self.secrets.is_empty() {
@@ -93,6 +107,12 @@ impl EndpointSpec {
     }
 }
 
+/// Whether `//` and a host are written. The parser takes the first part of the path for the host where they are not.
+fn names_a_host(url: &str) -> bool {
+    let rest = url.split_once("://").map(|(_, rest)| rest);
+    rest.is_some_and(|rest| !rest.starts_with(['/', '\\']))
+}
+
 fn timeout_ms() -> u64 {
     u64::try_from(Endpoint::TIMEOUT.as_millis()).unwrap_or(u64::MAX)
 }
@@ -123,6 +143,25 @@ mod tests {
             found[0].reason,
             "is not a URL: begin with the scheme, as in `https://example.com/hooks`"
         );
+    }
+
+    #[test]
+    fn what_is_no_url_is_named_with_the_way_out() {
+        for (url, expected) in [
+            ("\u{201c}https://example.com/\u{201d}", "write \""),
+            ("https://exa mple.com/", "a character that no host has"),
+            ("https:///hooks", "`//` and the host follow its scheme"),
+            ("https:/example.com", "`//` and the host follow its scheme"),
+        ] {
+            let spec =
+                serde_json::json!({"id": "crm", "url": url, "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]});
+            let spec: EndpointSpec = serde_json::from_value(spec).expect("a spec");
+            let found = spec.build().expect_err(url);
+            assert!(
+                found.len() == 1 && found[0].reason.contains(expected),
+                "{url}: {found:?}"
+            );
+        }
     }
 
     #[test]

@@ -28,7 +28,8 @@ pub fn check(secret: &Secret) -> Result<(), String> {
         .strip_prefix('$')
         .filter(|name| !name.bytes().any(|b| b.is_ascii_lowercase()))
     {
-        ("`$`", name)
+        // The brace at its beginning may have been forgotten.
+        ("`$`", name.strip_suffix('}').unwrap_or(name))
     } else {
         return Ok(());
     };
@@ -59,6 +60,15 @@ pub fn likely(secret: &Secret) -> Option<String> {
     }
     if let Some(reason) = wrapped(text) {
         return Some(reason.to_owned());
+    }
+    if names_a_variable(text) {
+        return Some("looks like the name of a variable: write ${NAME} if its value is meant".to_owned());
+    }
+    if text.starts_with("/run/secrets/") || text.starts_with("file:") {
+        return Some(
+            "looks like the path of a file: if what is in it is meant, write ${NAME}, and set NAME_FILE to the path"
+                .to_owned(),
+        );
     }
     is_placeholder(text).then(|| {
         "is what examples write in the place of a secret: anyone can guess it; make one with `forebay secret`"
@@ -109,6 +119,14 @@ fn is_name(text: &str) -> bool {
     begins && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
+/// Whether it is what names of variables usually are, in whatever signs: capital letters with `_` between them.
+fn names_a_variable(text: &str) -> bool {
+    let name = text.strip_prefix('$').unwrap_or(text);
+    let name = name.strip_prefix("env:").unwrap_or(name);
+    let name = name.trim_matches(['{', '}', '(', ')', '@']);
+    is_name(name) && name.contains('_') && !name.bytes().any(|byte| byte.is_ascii_lowercase())
+}
+
 fn is_placeholder(text: &str) -> bool {
     const WORDS: [&str; 12] = [
         "changeme",
@@ -144,6 +162,10 @@ mod tests {
         for (text, expected) in [
             (
                 "$CHATWOOT_SECRET",
+                "begins with `$`, which is not replaced: write ${CHATWOOT_SECRET}",
+            ),
+            (
+                "$CHATWOOT_SECRET}",
                 "begins with `$`, which is not replaced: write ${CHATWOOT_SECRET}",
             ),
             (
@@ -188,6 +210,10 @@ mod tests {
             "<secret>",
             "whsec_xxxxxxxx",
             "$chatwoot_secret",
+            "CHATWOOT_SECRET",
+            "{CHATWOOT_SECRET}",
+            "$env:CHATWOOT_SECRET",
+            "/run/secrets/chatwoot",
             "\"a-long-enough-secret\"",
             "'a-long-enough-secret'",
             "a-long-enough-secret\n",
@@ -200,6 +226,7 @@ mod tests {
             "chatwoot-dev-secret",
             "a-long-enough-secret",
             "hunter2-hunter2",
+            "K7QX2M9RTPLW4ZV8",
             "s3cret-s3cret",
             "",
         ] {

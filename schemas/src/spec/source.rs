@@ -83,6 +83,13 @@ impl SourceSpec {
         if let Some(reason) = self.verify_token.as_ref().and_then(reference::likely) {
             found.add("verify_token", reason);
         }
+        if self.utc_offset.is_some() && self.platform != Platform::Huggy {
+            let platform = self.platform;
+            found.add(
+                "utc_offset",
+                format!("counts for nothing: the times of {platform} name their zone"),
+            );
+        }
         found.into_warnings()
     }
 }

@@ -65,6 +65,34 @@ impl<T> Repair<T> {
         true
     }
 
+    /// Puts a key that the section has into what was said last, which is that it is no section.
+    pub(super) fn name_a_key(&mut self, steps: &[usize]) {
+        let Some(node) = self.root.at_mut(steps) else { return };
+        // No key is empty, and who does not know one names those that there are.
+        node.value = Value::Map(vec![Entry {
+            key: String::new(),
+            key_place: node.place,
+            key_referenced: false,
+            node: Node::new(node.place, Value::StandIn(String::new())),
+        }]);
+        let read = (self.read)(&self.root).err();
+        if let Some(node) = self.root.at_mut(steps) {
+            node.value = Value::Map(Vec::new());
+        }
+        let Some(Error {
+            steps: Some(at),
+            reason: Reason::Unknown { known, .. },
+        }) = read
+        else {
+            return;
+        };
+        if at == steps
+            && let (Some(first), Some(fault)) = (known.first(), self.faults.last_mut())
+        {
+            fault.reason = fault.reason.replace("{ key: value }", &format!("{{ {first}: … }}"));
+        }
+    }
+
     /// Gives a stand-in the first text that is known, if it was the stand-in that is not known.
     pub(super) fn try_variant(&mut self, steps: &[usize], text: &str, known: &[String]) -> bool {
         let Some(first) = known.first() else { return false };

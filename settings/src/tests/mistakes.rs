@@ -31,7 +31,10 @@ fn each_mistake_is_named_with_its_place_and_the_way_out() {
             "name: [a:9092]\n",
             "1:7: `name` is a list: give a text, as in `name: a:9092`",
         ),
-        ("name: {a: b}\n", "1:7: `name` has keys and values: give a text"),
+        (
+            "name: {a: b}\n",
+            "1:7: `name` has keys and values: give a text, in quotes if it holds `: ` or begins with `{`",
+        ),
         ("name:\n", "1:1: `name` is empty: give a text"),
         (
             "nam: x\n",
@@ -153,6 +156,18 @@ fn a_mistake_of_yaml_is_named_with_its_line() {
         (
             "name: a: b\n",
             "1: a `: ` inside a value: put the value in quotes; or the line is indented further than the one above",
+        ),
+        (
+            "port: 1\nname:\u{a0}a\non: true\n",
+            "2: a no-break space is in this line, which is no blank in YAML: write a blank in its place",
+        ),
+        (
+            "name: [::1]:8080\nport: 1\n",
+            "1: a value that begins with `[` is a list, which its `]` ends: put the value in quotes, as in \"[::1]:8080\"",
+        ),
+        (
+            "sources:\n  -id: a\n    platform: digisac\n",
+            "3: a blank is missing after the `-` of the line above: write `- key: value`",
         ),
         ("sinks:\n\thttp: {}\n", "2: a tab is no indentation in YAML: use spaces"),
         (

@@ -28,6 +28,9 @@ const PARAMETERS: [&str; 18] = [
     "options",
 ];
 
+/// The values of `sslmode`.
+const MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
+
 /// What to write in the place of parameters that other programs know.
 const ADVICE: [(&str, &str); 9] = [
     ("currentSchema", SCHEMA),
@@ -73,10 +76,17 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions, String> {
 /// Returns what may be meant, and seldom is.
 pub(super) fn warning(url: &str) -> Option<String> {
     let (_, rest) = url.split_once("://")?;
-    let (authority, _) = split(rest);
-    (authority.matches('@').count() > 1).then(|| {
-        "holds `@` more than once before the host: the last one ends the password here, but other programs read it in another way; \
-         write %40 for the others, or give `password:` beside `url:`"
+    let (authority, after) = split(rest);
+    if authority.matches('@').count() > 1 {
+        let reason = "holds `@` more than once before the host: the last one ends the password here, but other programs read it in \
+                      another way; write %40 for the others, or give `password:` beside `url:`";
+        return Some(reason.to_owned());
+    }
+    let (path, query) = after.split_once('?').unwrap_or((after, ""));
+    let is_named = !path.trim_start_matches('/').is_empty() || query.contains("dbname=");
+    (!is_named).then(|| {
+        "names no database, so the one with the user's name is taken: write it after the host, as in \
+         postgres://user:password@host:5432/database"
             .to_owned()
     })
 }
@@ -104,7 +114,15 @@ fn check(rest: &str) -> Result<(), String> {
     {
         return Err(format!("names no host after `@`: {PASSWORD}"));
     }
-    for (key, _) in pairs {
+    for (key, value) in pairs {
+        let is_mode = key == "sslmode" || key == "ssl-mode";
+        if is_mode && !MODES.contains(&value.to_ascii_lowercase().as_str()) {
+            // The value is not shown: it may be a piece of a password.
+            return Err(format!(
+                "has an `{key}` that is not known: give one of {}",
+                MODES.join(", ")
+            ));
+        }
         let known = PARAMETERS.contains(&key) || key.starts_with("options[") || key.starts_with("options%5B");
         if !known {
             return Err(unknown(key));
@@ -160,6 +178,10 @@ mod tests {
                 "postgres://u@h/d?sslmod=hunter2",
                 "the parameter `sslmod`, which is not known: remove it, or correct its name; did you mean `sslmode`?",
             ),
+            (
+                "postgres://u@h/d?sslmode=hunter2",
+                "has an `sslmode` that is not known: give one of disable",
+            ),
             ("postgres://u@h/d?hunter2%21=1", "has a parameter that is not known"),
         ] {
             let error = options(url).expect_err(url);
@@ -174,6 +196,7 @@ mod tests {
             "postgresql://u:p%40ss@h:5433/d?sslmode=require&application_name=a@b",
             "postgres://h/d?options=-csearch_path%3Dapp&options[lock_timeout]=5",
             "postgres:///d?host=/var/run/postgresql",
+            "postgres://h?dbname=d&sslmode=verify-full",
             "postgres://u@[::1]:5432/d",
         ] {
             let read = options(url);
@@ -181,5 +204,13 @@ mod tests {
             assert_eq!(warning(url), None, "{url}");
         }
         assert!(warning("postgres://u:p@ss@h/d").is_some());
+        for url in [
+            "postgres://u:p@h:5432",
+            "postgres://u:p@h/",
+            "postgres://u:p@h?sslmode=require",
+        ] {
+            let warning = warning(url).expect(url);
+            assert!(warning.starts_with("names no database"), "{url}: {warning}");
+        }
     }
 }

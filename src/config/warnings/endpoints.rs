@@ -36,7 +36,7 @@ pub(super) fn check(config: &Config, found: &mut Findings) {
             }
         }
         let connect = config.sinks.http.as_ref().map(|http| http.connect_timeout_ms);
-        if let Some(connect) = connect.filter(|connect| *connect > endpoint.timeout_ms) {
+        if let Some(connect) = connect.filter(|connect| endpoint.timeout_ms > 0 && *connect > endpoint.timeout_ms) {
             let reason = format!(
                 "is {}, less than `sinks.http.connect_timeout_ms` ({connect}), which never counts for this endpoint",
                 endpoint.timeout_ms

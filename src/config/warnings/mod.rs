@@ -117,6 +117,12 @@ impl Loaded {
             .warnings()
             .iter()
             .filter(|warning| !self.follows_from_a_mistake(&warning.place))
+            // What is said of one section, and may come from a mistake in another.
+            .filter(|warning| match warning.place.as_str() {
+                "endpoints" => !self.follows_from_a_mistake("sinks"),
+                "sinks.http" => !self.follows_from_a_mistake("endpoints"),
+                _ => true,
+            })
             .map(|warning| self.locate(warning))
             .collect();
         found.sort_by_key(|finding| (finding.line, finding.column));

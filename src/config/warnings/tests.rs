@@ -88,6 +88,12 @@ fn each_silence_has_its_line() {
             "source `a`: `verify_token` is what examples write",
         ),
         (
+            ", utc_offset: \"-03:00\"",
+            "",
+            "",
+            "source `a`: `utc_offset` counts for nothing: the times of chatwoot name their zone",
+        ),
+        (
             ", url_secrets: [your-secret]",
             "",
             "",
@@ -140,6 +146,12 @@ fn each_silence_has_its_line() {
             "",
             "event_log: { kafka: { brokers: a } }\n",
             "`event_log.kafka.brokers` names no port for `a`, so 9092 is taken",
+        ),
+        (
+            "",
+            "",
+            "event_log: { kafka: { brokers: \"a:9092\", properties: { sasl.mechanism: PLAIN } } }\n",
+            "`event_log.kafka.properties.sasl.mechanism` counts for nothing: set `security.protocol`",
         ),
     ] {
         let found = warnings(&with(source, endpoint, rest));
@@ -221,6 +233,23 @@ fn empty_sections_twins_and_shared_secrets_are_warned_of() {
         matches!(&found[..], [line] if line.contains("write `http: {}` under `sinks`")),
         "{found:?}"
     );
+}
+
+#[test]
+fn what_follows_from_a_mistake_is_not_warned_of() {
+    let right = with("", "", "");
+    for (written, wrong) in [
+        (right.as_str(), "sources\n"),
+        ("sinks: { http: {} }", "sinks: [http]"),
+        (", url: \"https://example.com/\"", ""),
+    ] {
+        let text = right.replace(written, wrong);
+        let none = Given(HashMap::new());
+        let examined = Loaded::examine(text.as_bytes(), "f.yaml".to_owned(), PathBuf::new(), &none);
+        assert!(!examined.mistakes.is_empty(), "{text}");
+        let found = examined.loaded.expect("the rest of it").warnings();
+        assert_eq!(found, [], "{text}");
+    }
 }
 
 #[test]

@@ -13,6 +13,9 @@ pub(super) fn check(brokers: &str) -> Result<(), String> {
         if broker.contains('@') {
             return Err(PLACES.to_owned());
         }
+        if broker.contains(';') {
+            return Err(format!("holds `{broker}`: write commas between brokers, and no `;`"));
+        }
         if broker.contains(char::is_whitespace) {
             return Err(format!(
                 "holds `{broker}`: write brokers without blanks, with commas between them"
@@ -96,6 +99,7 @@ mod tests {
             (" ", "is empty"),
             ("a:9092,,b:9092", "has nothing between two commas"),
             ("a:9092 b:9092", "without blanks"),
+            ("a:9092;b:9092", "no `;`"),
             ("http://a:9092", "does not speak HTTP"),
             ("kafka://a:9092", "is no `host:port`"),
             ("u:hunter2@a:9092", "is no `host:port`"),

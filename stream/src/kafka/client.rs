@@ -117,7 +117,9 @@ impl Connection {
         if let Some(refusal) = self.refusal() {
             return refusal;
         }
-        let cause = self.last();
+        let cause = self
+            .last()
+            .map(|cause| format!("{cause}; is it running, and reachable from here?"));
         let cause = cause.or_else(|| error.rdkafka_error_code().map(|code| code.to_string()));
         let cause = cause.unwrap_or_else(|| error.to_string());
         LogError::Unavailable(format!("{what} from kafka at `{}`: {cause}", self.brokers))

@@ -148,6 +148,10 @@ impl Config {
             found.add("brokers", reason);
         }
         properties::warn(&self.properties, &mut found);
+        // Each broker may name its protocol itself.
+        if !self.brokers.contains("://") {
+            properties::warn_unused(&self.properties, &mut found);
+        }
         if let Some(Times { session, heartbeat, .. }) = self.times()
             && session > heartbeat
             && session < heartbeat.saturating_mul(HEARTBEATS_PER_SESSION)

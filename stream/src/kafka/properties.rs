@@ -52,6 +52,24 @@ pub(super) fn warn(properties: &BTreeMap<String, Secret>, found: &mut Findings) 
     }
 }
 
+/// Finds what counts for nothing because no protocol asks for it: librdkafka connects in the clear and unproved, without a word.
+pub(super) fn warn_unused(properties: &BTreeMap<String, Secret>, found: &mut Findings) {
+    let protocol = properties.get("security.protocol").and_then(Secret::expose_str);
+    let protocol = protocol.unwrap_or_default().to_lowercase();
+    for (prefix, part, meant) in [
+        ("sasl.", "sasl", "`sasl_ssl` or `sasl_plaintext`"),
+        ("ssl.", "ssl", "`ssl` or `sasl_ssl`"),
+    ] {
+        let first = properties.keys().find(|name| name.starts_with(prefix));
+        if let Some(name) = first.filter(|_| !protocol.contains(part)) {
+            found.add(
+                place(name),
+                format!("counts for nothing: set `security.protocol` beside it to {meant}"),
+            );
+        }
+    }
+}
+
 /// Whether a property is a secret, and not only treated as one.
 fn is_secret(name: &str) -> bool {
     name.ends_with("password") || name.ends_with("secret")
@@ -158,6 +176,24 @@ mod tests {
             config(&[("security.protocol", "ssl"), (CA_LOCATION, special)])
                 .check()
                 .expect("no file");
+        }
+    }
+
+    #[test]
+    fn what_no_protocol_asks_for_is_warned_of() {
+        let warned = |properties: &[(&str, &str)]| in_one_line(&config(properties).warnings());
+        let sasl = warned(&[("sasl.mechanism", "PLAIN"), ("sasl.username", "u")]);
+        assert!(
+            sasl.contains("`properties.sasl.mechanism` counts for nothing"),
+            "{sasl}"
+        );
+        let ssl = warned(&[("security.protocol", "sasl_plaintext"), ("ssl.ca.location", "probe")]);
+        assert!(ssl.contains("`properties.ssl.ca.location` counts for nothing"), "{ssl}");
+        for right in [
+            [("security.protocol", "SASL_SSL"), ("sasl.mechanism", "PLAIN")],
+            [("security.protocol", "sasl_ssl"), ("ssl.ca.location", "probe")],
+        ] {
+            assert_eq!(warned(&right), "", "{right:?}");
         }
     }
 
