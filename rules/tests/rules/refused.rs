@@ -229,7 +229,7 @@ fn a_condition_that_is_neither_true_nor_false_is_refused() {
         );
     }
     let optional = problems(&one("event.data.message.?internal"));
-    assert!(optional[0].contains("a value of type optional for"), "{optional:?}");
+    assert!(optional[0].contains("an optional value for"), "{optional:?}");
     // What the sender decides is known only at run time.
     for when in [
         "event.data.raw.flag",

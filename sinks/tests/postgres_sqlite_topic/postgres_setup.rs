@@ -39,7 +39,7 @@ async fn a_wrong_configuration_names_its_key() {
         ),
         (
             with_url("postgres://u:hunter2@localhost/d?sslmode=perhaps"),
-            "`url` is not a connection URL",
+            "`sslmode` that is not known: give one of",
         ),
         (
             Config {
