@@ -90,17 +90,21 @@ impl fmt::Display for Problem {
         if let Some(line) = self.line {
             write!(f, ":{line}:{}", self.column.unwrap_or(1))?;
         }
-        f.write_str(": ")?;
-        if let Some(rule) = &self.rule {
-            write!(f, "rule `{rule}`: ")?;
-        }
-        f.write_str(&self.reason)
+        write!(f, ": {}", self.text())
     }
 }
 
 impl std::error::Error for Problem {}
 
 impl Problem {
+    /// Returns the reason, with the rule in front where it is inside one, and without the place.
+    pub fn text(&self) -> String {
+        match &self.rule {
+            Some(rule) => format!("rule `{rule}`: {}", self.reason),
+            None => self.reason.clone(),
+        }
+    }
+
     fn of_rule(file: &str, rule: &str, (line, column): (u64, u64), reason: String) -> Self {
         Self {
             file: file.to_owned(),

@@ -68,6 +68,11 @@ impl Findings {
         self.0.extend(within(outer, checked.err().unwrap_or_default()));
     }
 
+    /// What another check warns of, within `outer`.
+    pub fn warn_within(&mut self, outer: &str, warnings: Vec<Invalid>) {
+        self.0.extend(within(outer, warnings));
+    }
+
     /// The value, or `None` with what is wrong kept.
     pub fn keep<T>(&mut self, result: Result<T, Vec<Invalid>>) -> Option<T> {
         result.map_err(|found| self.0.extend(found)).ok()

@@ -1,12 +1,10 @@
 //! `forebay health`: asks the operators' port of a process on this machine, for containers, which have no other client.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
 use http::{HeaderMap, Method};
-use net::client::{Client, Guard, Settings, SystemResolver};
 use url::Url;
 
 use crate::cli::HealthArgs;
@@ -36,9 +34,7 @@ pub(crate) async fn health(args: HealthArgs, out: &mut Printer) -> anyhow::Resul
         .filter(|url| matches!(url.scheme(), "http" | "https"));
     let parsed =
         parsed.ok_or_else(|| ConfigError(format!("`{base}` is no URL: write for example http://127.0.0.1:9464")))?;
-    let client = Client::new(&Settings::default(), Guard::allow_all(), Arc::new(SystemResolver));
-    let client = client.map_err(|invalid| ConfigError(invalid.to_string()))?;
-    let asked = client
+    let asked = super::client()?
         .request(Method::GET, &parsed, HeaderMap::new(), Bytes::new(), PATIENCE)
         .await;
     let answer = asked

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use http::HeaderMap;
 use ingest::envelope::{Enveloper, Prepared};
 use schemas::event::Event;
-use schemas::name::{SourceId, Tenant};
+use schemas::name::SourceId;
 use schemas::platform::{OwnTypes, Platform};
 use schemas::record::Record;
 use schemas::source::{Scheme, Source};
@@ -102,7 +102,7 @@ fn doubt(name: &str, source: &Source, reason: &str, headers: &HeaderMap, body: &
         .into_iter()
         .filter(|other| *other != asked && other.own_types() != Some(OwnTypes::Any));
     let fitting: Vec<String> = others
-        .filter(|other| maps(*other, &source.tenant, headers, body))
+        .filter(|other| maps(*other, headers, body))
         .map(|other| other.to_string())
         .collect();
     match fitting.as_slice() {
@@ -112,22 +112,9 @@ fn doubt(name: &str, source: &Source, reason: &str, headers: &HeaderMap, body: &
 }
 
 /// Whether a platform's adapter knows all of the body.
-fn maps(platform: Platform, tenant: &Tenant, headers: &HeaderMap, body: &[u8]) -> bool {
-    let Ok(id) = SourceId::new(platform.as_str()) else {
-        return false;
-    };
-    let source = Source {
-        scheme: Some(Scheme::None),
-        ..Source::new(id, tenant.clone(), platform, Vec::new())
-    };
-    let Prepared::Records(records) = Enveloper::default().prepare(&source, headers, body, Timestamp::now()) else {
-        return false;
-    };
+fn maps(platform: Platform, headers: &HeaderMap, body: &[u8]) -> bool {
+    let becomes = samples::any_source(platform).and_then(|source| samples::becomes(&source, headers, body));
     // A type of our own, not one that the sender names.
-    records.iter().all(|record| {
-        Event::decode(&record.value).is_ok_and(|event| {
-            let event_type = event.event_type().as_str();
-            event_type != "unmapped" && schemas::data::is_defined(event_type)
-        })
-    })
+    let is_ours = |event: &Event| schemas::data::is_defined(event.event_type().as_str());
+    becomes.is_ok_and(|events| samples::is_mapped(&events) && events.iter().all(is_ours))
 }

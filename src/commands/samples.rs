@@ -82,7 +82,8 @@ pub(crate) fn some(source: &Source, count: usize) -> anyhow::Result<Vec<&'static
     Ok(mapped.into_iter().step_by(step).collect())
 }
 
-fn is_mapped(events: &[Event]) -> bool {
+/// Whether there are events, and a mapping knows all of them.
+pub(crate) fn is_mapped(events: &[Event]) -> bool {
     !events.is_empty() && events.iter().all(|event| event.event_type().as_str() != "unmapped")
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::find::{built_in, find};
+use super::find::{built_in, load_or_built_in};
 use super::missing::Missing;
 use super::{Config, ConfigError, Loaded, load_with};
 use crate::cli::LogArgs;
@@ -45,10 +45,7 @@ fn on_this_machine(mut loaded: Loaded, data: &Path) -> Result<Loaded, ConfigErro
 /// The configuration of a command that reads the log of a program that may be running: one that names Kafka as it is,
 /// everything else as `forebay dev` understands it, whose file names no log.
 pub(crate) fn load_log(args: &LogArgs, missing: Missing) -> Result<Loaded, ConfigError> {
-    let loaded = match find(args.given.config.as_deref())? {
-        Some(file) => load_with(&file, missing)?,
-        None => built_in()?,
-    };
+    let loaded = load_or_built_in(args.given.config.as_deref(), missing)?;
     if loaded.config.event_log.kafka.is_some() {
         return Ok(loaded);
     }

@@ -56,7 +56,7 @@ pub(crate) fn file_of(given: &ConfigArg) -> Result<PathBuf, ConfigError> {
     })
 }
 
-/// The configuration of a command that can do with the built-in one, and reads sources, not the log.
+/// The configuration of a command that can do with the built-in one.
 pub(crate) fn load_or_built_in(given: Option<&Path>, missing: Missing) -> Result<Loaded, ConfigError> {
     match find(given)? {
         Some(file) => load_with(&file, missing),

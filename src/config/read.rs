@@ -106,15 +106,9 @@ impl Loaded {
             document,
         };
         // If it has to be corrected anyway, then once: what only some commands need is named too.
-        let checked = if mistakes.is_empty() {
-            loaded.config.check()
-        } else {
-            Err(Vec::new())
-        };
-        if let Err(found) = checked {
-            let found = loaded.config.check_all().err().unwrap_or(found);
+        if !mistakes.is_empty() || loaded.config.check().is_err() {
+            let found = loaded.config.check_all().err().into_iter().flatten();
             let found = found
-                .into_iter()
                 .filter(|invalid| !loaded.follows_from_a_mistake(&invalid.place))
                 .filter(|invalid| !loaded.may_be_allowed(invalid));
             mistakes.extend(found.map(|invalid| loaded.mistake(&invalid)));

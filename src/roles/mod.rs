@@ -36,7 +36,6 @@ pub(crate) async fn ingest(args: RoleArgs) -> anyhow::Result<()> {
         ingest: true,
         process: None,
         make_topics: false,
-        hangup_ends: false,
         dev: None,
     };
     run(config::load_file(&args.file)?, roles).await
@@ -48,7 +47,6 @@ pub(crate) async fn process(args: ProcessArgs) -> anyhow::Result<()> {
         ingest: false,
         process: Some(args.sinks),
         make_topics: false,
-        hangup_ends: false,
         dev: None,
     };
     run(config::load_file(&args.file)?, roles).await
@@ -61,8 +59,6 @@ struct Roles {
     process: Option<Vec<SinkName>>,
     /// A journal is created at start; topics of a cluster are created by `forebay migrate` only.
     make_topics: bool,
-    /// A hangup ends it, because it belongs to a terminal; otherwise it is only logged.
-    hangup_ends: bool,
     /// What `forebay dev` has beside its roles.
     dev: Option<Arc<dev::Dev>>,
 }
@@ -113,9 +109,7 @@ impl Base {
             dev,
         })
     }
-}
 
-impl Base {
     /// What an address is chosen with: `forebay dev` has flags, and often no file.
     fn key(&self, key: &'static str, flag: &'static str) -> &'static str {
         match (&self.dev, self.loaded.file == config::BUILT_IN) {
@@ -144,7 +138,9 @@ async fn run(loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
     let ending = base.ending.clone();
     let delay = Duration::from_millis(base.loaded.config.ingest.shutdown_delay_ms);
     let delay = if roles.ingest { delay } else { Duration::ZERO };
-    let signals = tokio::spawn(ending.clone().on_signals(delay, roles.hangup_ends));
+    // What belongs to a terminal ends with it; a service only logs a hangup.
+    let hangup_ends = roles.dev.is_some() && lifetime::in_terminal();
+    let signals = tokio::spawn(ending.clone().on_signals(delay, hangup_ends));
 
     event_log::prepare(&mut base, roles.make_topics).await?;
     if let (Some(dev), Some(ingest)) = (&base.dev, &ingest) {

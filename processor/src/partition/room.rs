@@ -25,12 +25,16 @@ impl PartitionTask {
             && self.flight.bytes() < self.shared.config.window_bytes
     }
 
+    /// Whether nothing makes room but giving something up: what was given up before does, once it is written.
+    fn is_full(&self) -> bool {
+        !self.room() && !self.flight.has_letters()
+    }
+
     /// Gives up what has waited for long, if there is no room. Returns an error if the valve is tripped by that, which takes
     /// that nothing at all was delivered meanwhile.
     pub(super) fn make_room(&mut self, now: Instant) -> Result<(), WorkerError> {
-        // One step at a time: what was given up before makes room once it is written.
-        let full = !self.room() && !self.flight.has_letters();
-        let Some(read_by) = now.checked_sub(PATIENCE).filter(|_| full) else {
+        // One step at a time.
+        let Some(read_by) = now.checked_sub(PATIENCE).filter(|_| self.is_full()) else {
             return Ok(());
         };
         let most = (self.shared.config.window_records / PARTS).max(1);
@@ -61,7 +65,7 @@ impl PartitionTask {
 
     /// Shows that nothing is read because deliveries that wait fill the window, if so.
     pub(super) fn show_full(&self) {
-        if self.room() || self.flight.has_letters() {
+        if !self.is_full() {
             return;
         }
         if let Some(target) = self.flight.most_waiting(Instant::now()) {
@@ -71,7 +75,7 @@ impl PartitionTask {
 
     /// Returns when the next delivery will have waited for too long; `None` while there is room, or will be.
     pub(super) fn room_due(&self) -> Option<Instant> {
-        if self.room() || self.flight.has_letters() {
+        if !self.is_full() {
             return None;
         }
         let read = self

@@ -11,17 +11,15 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use schemas::name::SinkName;
+use schemas::series::OTHER;
 use schemas::sink::{Batch, Outcome};
 
 use super::Written;
 use super::row::source_id;
 
 /// How many pairs of source and type have a series of their own: senders name types, and events of other writers of the topic name
-/// sources. What comes later is counted together.
+/// sources. What comes later is counted together, under [`OTHER`].
 const MAX_DIFFERING: usize = 500;
-
-/// The source and the type of those.
-const OTHER: &str = "(other)";
 
 /// The counters of all database sinks of a process: registered once, cloned into each sink. The default counts too, but
 /// is exported nowhere.

@@ -88,17 +88,14 @@ async fn tables(loaded: &Loaded, dry_run: bool, out: &mut Printer) -> anyhow::Re
         return Ok(());
     };
     let failed = |error| anyhow!("`sinks.postgres`: {error}");
-    let text = if dry_run {
-        match sinks::postgres::pending(postgres).await.map_err(failed)? {
-            0 => "postgres: up to date".to_owned(),
-            missing => format!("postgres: {} would be applied", output::counted(missing, "migration")),
-        }
+    let (count, applied) = if dry_run {
+        (sinks::postgres::pending(postgres).await, "would be applied")
     } else {
-        match sinks::postgres::migrate(postgres).await.map_err(failed)? {
-            0 => "postgres: up to date".to_owned(),
-            missing => format!("postgres: {} applied", output::counted(missing, "migration")),
-        }
+        (sinks::postgres::migrate(postgres).await, "applied")
     };
-    out.line(&text);
+    out.line(&match count.map_err(failed)? {
+        0 => "postgres: up to date".to_owned(),
+        count => format!("postgres: {} {applied}", output::counted(count, "migration")),
+    });
     Ok(())
 }

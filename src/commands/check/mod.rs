@@ -49,10 +49,7 @@ async fn examine(args: &CheckArgs, report: &mut Report, mut out: Option<&mut Pri
         endpoints: &*endpoints,
     };
     let rules = assemble::rules(&loaded, &destinations)?;
-    let doubtful = rules.warnings().iter();
-    report
-        .warnings
-        .extend(doubtful.map(|warning| Finding::parse(&warning.to_string(), "")));
+    report.warnings.extend(rules.warnings().iter().map(Finding::of_rules));
     report.sources = registry.sources().count();
     report.endpoints = endpoints.endpoints().len();
     report.rules = loaded.config.rules_file.as_ref().map(|_| rules.iter().count());

@@ -1,6 +1,5 @@
 //! Signs webhooks as their platforms would, and posts them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, ensure};
@@ -8,14 +7,14 @@ use bytes::Bytes;
 use control::connect;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
-use net::client::{Client, Guard, SendError, Settings, SystemResolver};
+use net::client::{Client, SendError};
 use schemas::secret::Secret;
 use schemas::source::Source;
 use schemas::time::Timestamp;
 use serde_json::Value;
 use url::Url;
 
-use crate::config::ConfigError;
+use crate::commands;
 
 /// What a forgery is signed with: fit for every scheme, and no source's.
 const FORGERS_KEY: &str = "whsec_Zm9yZWJheS1mb3JnZWQta2V5LWZvcmdlZA==";
@@ -47,10 +46,10 @@ impl Sender {
             base.query().is_none() && base.fragment().is_none(),
             "--url takes nothing after the path: the source's own address is put there"
         );
-        // The operator names the address here; the guard is for addresses that others register.
-        let client = Client::new(&Settings::default(), Guard::allow_all(), Arc::new(SystemResolver));
-        let client = client.map_err(|invalid| ConfigError(invalid.to_string()))?;
-        Ok(Self { client, base })
+        Ok(Self {
+            client: commands::client()?,
+            base,
+        })
     }
 
     /// Signs with the newest secret and posts; returns the status. See [`post`](Self::post).

@@ -27,6 +27,8 @@ struct Judgement {
     passes: bool,
     /// What ingest would answer.
     status: u16,
+    /// What stands before the verdict in a sentence.
+    join: &'static str,
     /// The verdict in words; of what passes, how.
     verdict: String,
     /// Why it does not pass, and what else was found.
@@ -63,6 +65,7 @@ pub(crate) async fn verify(args: VerifyArgs, out: &mut Printer) -> anyhow::Resul
         Some((status, why)) => Judgement {
             passes: false,
             status,
+            join: ": ",
             verdict: why,
             findings: Vec::new(),
         },
@@ -89,7 +92,7 @@ pub(crate) async fn verify(args: VerifyArgs, out: &mut Printer) -> anyhow::Resul
 
 impl Judgement {
     fn of(explanation: &Explanation, remark: Option<&str>) -> Self {
-        let (passes, status, verdict) = match &explanation.verdict {
+        let (passes, status, join, verdict) = match &explanation.verdict {
             Verdict::Accepted {
                 secret: Some(index),
                 url_secret,
@@ -97,19 +100,23 @@ impl Judgement {
                 let besides = url_secret.map_or(String::new(), |index| {
                     format!(", and in the path number {} of `url_secrets`", index + 1)
                 });
-                (true, 200, format!("with secret number {}{besides}", index + 1))
+                (true, 200, ", ", format!("with secret number {}{besides}", index + 1))
             }
-            Verdict::Accepted { secret: None, .. } => (true, 200, "this source asks for no proof".to_owned()),
+            Verdict::Accepted { secret: None, .. } => (true, 200, ": ", "this source asks for no proof".to_owned()),
             Verdict::Replied(reply) => (
                 true,
                 200,
+                ": ",
                 format!("a handshake or test call, answered {}", in_words(reply)),
             ),
-            Verdict::Refused { reason, detail } => (false, reason.status().as_u16(), format!("({reason}): {detail}")),
+            Verdict::Refused { reason, detail } => {
+                (false, reason.status().as_u16(), " ", format!("({reason}): {detail}"))
+            }
         };
         Self {
             passes,
             status,
+            join,
             verdict,
             findings: remark
                 .map(str::to_owned)
@@ -121,14 +128,13 @@ impl Judgement {
 
     fn print(&self, source: &Source, scheme: &str, out: &mut Printer) {
         out.line(&format!("source {} ({}): {scheme}", source.id, source.platform));
-        let (status, verdict) = (self.status, &self.verdict);
-        out.line(&if !self.passes {
-            let separator = if verdict.starts_with('(') { " " } else { ": " };
-            format!("does not pass: {status}{separator}{verdict}")
-        } else if verdict.starts_with("with ") {
-            format!("passes, {verdict}")
+        let Self {
+            status, join, verdict, ..
+        } = self;
+        out.line(&if self.passes {
+            format!("passes{join}{verdict}")
         } else {
-            format!("passes: {verdict}")
+            format!("does not pass: {status}{join}{verdict}")
         });
         for finding in &self.findings {
             out.line(&format!("- {finding}"));

@@ -64,6 +64,18 @@ impl Finding {
         finding
     }
 
+    /// What is doubtful in the rules.
+    pub(crate) fn of_rules(warning: &rules::Problem) -> Self {
+        let message = warning.text();
+        Self {
+            file: Some(warning.file.clone()),
+            line: warning.line,
+            column: warning.line.map(|_| warning.column.unwrap_or(1)),
+            key: key_of(&message),
+            message,
+        }
+    }
+
     /// What is wrong with a configuration, at its place.
     pub(crate) fn of(mistake: Mistake) -> Self {
         let Mistake { file, place, text } = mistake;
@@ -141,20 +153,20 @@ impl Config {
     /// Everything that may be meant, at its place. Nothing is opened, and no service is asked.
     pub(crate) fn warnings(&self) -> Vec<Invalid> {
         let mut found = Findings::default();
-        found.add_within("logging.filter", none_or(telemetry::unknown_targets(&self.logging)));
-        found.add_within("ingest", none_or(self.ingest.warnings()));
-        found.add_within("processor", none_or(self.processor.warnings()));
+        found.warn_within("logging.filter", telemetry::unknown_targets(&self.logging));
+        found.warn_within("ingest", self.ingest.warnings());
+        found.warn_within("processor", self.processor.warnings());
         for (index, source) in self.sources.iter().enumerate() {
-            found.add_within(&format!("sources[{index}]"), none_or(source.warnings()));
+            found.warn_within(&format!("sources[{index}]"), source.warnings());
         }
         for (index, endpoint) in self.endpoints.iter().enumerate() {
-            found.add_within(&format!("endpoints[{index}]"), none_or(endpoint.warnings()));
+            found.warn_within(&format!("endpoints[{index}]"), endpoint.warnings());
         }
         if let Some(kafka) = &self.event_log.kafka {
-            found.add_within("event_log.kafka", none_or(kafka.warnings()));
+            found.warn_within("event_log.kafka", kafka.warnings());
         }
         if let Some(postgres) = &self.sinks.postgres {
-            found.add_within("sinks.postgres", none_or(postgres.warnings()));
+            found.warn_within("sinks.postgres", postgres.warnings());
         }
         self.missing(&mut found);
         self.limits(&mut found);
@@ -218,17 +230,12 @@ impl Config {
     /// One secret in two sources or endpoints: whoever has it can speak for both.
     fn shared_secrets(&self, found: &mut Findings) {
         let sources = self.sources.iter().enumerate().map(|(index, source)| {
-            let secrets = source.secrets.iter().zip((0..).map(|n| format!("secrets[{n}]")));
-            let urls = source
-                .url_secrets
-                .iter()
-                .zip((0..).map(|n| format!("url_secrets[{n}]")));
-            let all: Vec<(&Secret, String)> = secrets.chain(urls).collect();
+            let urls = placed("url_secrets", &source.url_secrets);
+            let all: Vec<_> = placed("secrets", &source.secrets).chain(urls).collect();
             (format!("sources[{index}]"), format!("source `{}`", source.id), all)
         });
         let endpoints = self.endpoints.iter().enumerate().map(|(index, endpoint)| {
-            let secrets = endpoint.secrets.iter().zip((0..).map(|n| format!("secrets[{n}]")));
-            let all: Vec<(&Secret, String)> = secrets.collect();
+            let all: Vec<_> = placed("secrets", &endpoint.secrets).collect();
             (
                 format!("endpoints[{index}]"),
                 format!("endpoint `{}`", endpoint.id),
@@ -268,7 +275,7 @@ impl Config {
     }
 }
 
-/// In the form of a check.
-fn none_or(found: Vec<Invalid>) -> Result<(), Vec<Invalid>> {
-    if found.is_empty() { Ok(()) } else { Err(found) }
+/// Secrets, each with its place in the list of this name.
+fn placed<'s>(list: &'static str, secrets: &'s [Secret]) -> impl Iterator<Item = (&'s Secret, String)> {
+    secrets.iter().zip((0..).map(move |number| format!("{list}[{number}]")))
 }

@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::{ErrorKind, Write as _};
+use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use ipnet::IpNet;
 use processor::Retry;
 use prometheus_client::registry::Registry as Metrics;
 use schemas::endpoint::{Endpoint, EndpointDirectory, EventTypePattern};
@@ -44,7 +46,7 @@ pub(super) struct Forward {
     secret: String,
     key: Secret,
     /// What the host names and addresses stand for: only these are let through.
-    networks: Vec<String>,
+    networks: Vec<IpNet>,
 }
 
 impl Forward {
@@ -97,11 +99,7 @@ impl Forward {
     /// The sink. Its metrics are not those of `sinks.http`, and are not shown.
     pub(super) fn sink(&self, base: &Base, lines: Arc<Lines>) -> Result<Arc<dyn Sink>, Vec<Invalid>> {
         let mut config = base.loaded.config.sinks.http.clone().unwrap_or_default();
-        for network in &self.networks {
-            if let Ok(network) = network.parse() {
-                config.allowed_networks.push(network);
-            }
-        }
+        config.allowed_networks.extend(&self.networks);
         let tenants: BTreeSet<Tenant> = base.registry.sources().map(|source| source.tenant.clone()).collect();
         let directory: Arc<dyn EndpointDirectory> = Arc::new(self.endpoints(&tenants));
         let sink = HttpSink::new(&config, name(), directory, &mut Metrics::default())?;
@@ -160,21 +158,17 @@ fn retry() -> anyhow::Result<Retry> {
 }
 
 /// The addresses of the URL's host now, each as a network of one.
-async fn networks_of(url: &Url) -> anyhow::Result<Vec<String>> {
-    let whole = |address: std::net::IpAddr| match address {
-        std::net::IpAddr::V4(address) => format!("{address}/32"),
-        std::net::IpAddr::V6(address) => format!("{address}/128"),
-    };
+async fn networks_of(url: &Url) -> anyhow::Result<Vec<IpNet>> {
     let name = match url.host() {
-        Some(Host::Ipv4(address)) => return Ok(vec![whole(address.into())]),
-        Some(Host::Ipv6(address)) => return Ok(vec![whole(address.into())]),
+        Some(Host::Ipv4(address)) => return Ok(vec![IpAddr::from(address).into()]),
+        Some(Host::Ipv6(address)) => return Ok(vec![IpAddr::from(address).into()]),
         Some(Host::Domain(name)) => name.to_owned(),
         None => String::new(),
     };
     let port = url.port_or_known_default().unwrap_or_default();
     let found = tokio::net::lookup_host((name.as_str(), port)).await;
     let found = found.map_err(|e| ConfigError(format!("--forward-to: cannot resolve `{name}`: {e}")))?;
-    Ok(found.map(|address| whole(address.ip())).collect())
+    Ok(found.map(|address| address.ip().into()).collect())
 }
 
 /// The file of the secret, in the data folder.
@@ -253,11 +247,11 @@ mod tests {
         let url = |text| Url::parse(text).expect("a URL");
         assert_eq!(
             networks_of(&url("http://127.0.0.1:3000/")).await.expect("found"),
-            ["127.0.0.1/32"]
+            ["127.0.0.1/32".parse().expect("a network")]
         );
         assert_eq!(
             networks_of(&url("http://[::1]:3000/")).await.expect("found"),
-            ["::1/128"]
+            ["::1/128".parse().expect("a network")]
         );
     }
 }

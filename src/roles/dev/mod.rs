@@ -66,7 +66,6 @@ pub(crate) async fn dev(args: DevArgs) -> anyhow::Result<()> {
         ingest: true,
         process: Some(Vec::new()),
         make_topics: true,
-        hangup_ends: super::lifetime::in_terminal(),
         dev: Some(Arc::new(dev)),
     };
     run(loaded, roles).await
