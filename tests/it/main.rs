@@ -9,6 +9,7 @@ mod bad_days;
 mod bad_input;
 mod commands;
 mod dev;
+mod documents;
 mod end_to_end;
 mod exposition;
 mod judging;
