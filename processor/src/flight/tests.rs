@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use bytes::Bytes;
 use schemas::event::Event;
 use schemas::record::{Header, Record};
 
@@ -47,7 +48,7 @@ fn delivery(record: &Arc<StoredRecord>, target: &str) -> Delivery {
 }
 
 fn flight_of(records: &[(i64, &'static str, &[&str])], now: Instant) -> Flight {
-    let mut flight = Flight::new(partition());
+    let mut flight = Flight::new(partition(), false);
     for (offset, key, targets) in records {
         let record = record(*offset, key);
         let deliveries = targets.iter().map(|t| delivery(&record, t)).collect();
@@ -69,7 +70,7 @@ async fn a_retry_holds_back_its_sequence_and_no_other() {
     let later = now + Duration::from_secs(5);
     let mut retried = first.batch.deliveries[0].clone();
     retried.attempt = 2;
-    flight.deliver_again(first.ids[0], retried, later);
+    flight.deliver_again(first.ids[0], retried, later, now);
 
     let second = flight.pick(now, 10, usize::MAX).expect("a batch");
     assert_eq!(offsets(Some(&second)), [1, 3], "to b, and with another key");
