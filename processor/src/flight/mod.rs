@@ -59,10 +59,23 @@ pub(crate) struct Picked {
     pub(crate) next: Offset,
 }
 
+/// How a record was settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// All its deliveries went through.
+    Delivered,
+    /// At least one of them became a dead letter, or the record did.
+    DeadLetter,
+    /// No rule sends it anywhere.
+    Nowhere,
+}
+
 /// What is known of a record that is not settled.
 #[derive(Debug)]
 struct Unsettled {
     size: usize,
+    /// Whether a dead letter of it is written.
+    given_up: bool,
     /// When it was read.
     read: Instant,
     received: Option<Timestamp>,
@@ -121,6 +134,7 @@ impl Flight {
                 record.offset,
                 Unsettled {
                     size,
+                    given_up: false,
                     read: now,
                     received: None,
                 },
@@ -175,15 +189,34 @@ impl Flight {
         self.letters.insert(id, Pending { work: given_up, due });
     }
 
-    /// Notes that the work `id` is delivered, or its dead letter written.
-    pub(crate) fn settled(&mut self, id: WorkId) {
-        if self.progress.settled(id.offset) {
-            // Deliveries settled out of order are never counted as repeats.
-            if self.next().is_some_and(|next| next <= id.offset) {
-                self.deliveries.remove(&id.offset);
-            }
-            self.bytes -= self.unsettled.remove(&id.offset).map_or(0, |record| record.size);
+    /// Notes that the delivery `id` went through. Returns how its record is settled, if it is now.
+    pub(crate) fn delivered(&mut self, id: WorkId) -> Option<Settled> {
+        self.settled(id)
+    }
+
+    /// Notes that the dead letter `id` is written. Returns how its record is settled, if it is now.
+    pub(crate) fn written(&mut self, id: WorkId) -> Option<Settled> {
+        if let Some(record) = self.unsettled.get_mut(&id.offset) {
+            record.given_up = true;
         }
+        self.settled(id)
+    }
+
+    fn settled(&mut self, id: WorkId) -> Option<Settled> {
+        if !self.progress.settled(id.offset) {
+            return None;
+        }
+        // Deliveries settled out of order are never counted as repeats.
+        if self.next().is_some_and(|next| next <= id.offset) {
+            self.deliveries.remove(&id.offset);
+        }
+        let record = self.unsettled.remove(&id.offset)?;
+        self.bytes -= record.size;
+        Some(if record.given_up {
+            Settled::DeadLetter
+        } else {
+            Settled::Delivered
+        })
     }
 
     /// Returns the offset before which everything is settled.

@@ -47,7 +47,9 @@ impl PartitionTask {
                     metrics
                         .delivery_age
                         .observe(age(delivery.event.attributes.received).as_secs_f64());
-                    self.flight.settled(id);
+                    if let Some(how) = self.flight.delivered(id) {
+                        metrics.settled(how);
+                    }
                     self.delivered_at = Some(now);
                     self.shared.troubles.delivered(&delivery.target);
                     valve = valve.and(self.note(false, ""));
