@@ -3,19 +3,24 @@
 //!
 //! Deliveries of one sequence (equal partition key and target) go out in order: the first that waits for a retry holds
 //! back the rest of its sequence, and no other sequence.
+//!
+//! For a sink that takes batches one after the other, [`Flight::pick`] takes from all sequences. For one whose targets have
+//! nothing to do with one another, [`Flight::pick_sequence`] takes of one sequence, and any number of these are under way.
 
+mod lanes;
+mod pick;
 mod waiting;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use schemas::name::RuleName;
 use schemas::record::{Offset, Partition, PartitionProgress, StoredRecord, TopicId};
 use schemas::sink::{Batch, Delivery, Target};
 use schemas::time::Timestamp;
 use tokio::time::Instant;
 
+use self::lanes::Lanes;
 use crate::settle::Progress;
 
 /// Identifies a piece of work: the offset of its record, and a number within the record.
@@ -39,15 +44,10 @@ pub(crate) struct GivenUp {
     pub(crate) failures: u32,
 }
 
+/// Work that goes out, not before it is due.
 #[derive(Debug)]
-enum Work {
-    Deliver(Delivery),
-    GiveUp(GivenUp),
-}
-
-#[derive(Debug)]
-struct Pending {
-    work: Work,
+struct Pending<W> {
+    work: W,
     due: Instant,
 }
 
@@ -59,10 +59,23 @@ pub(crate) struct Picked {
     pub(crate) next: Offset,
 }
 
+/// How a record was settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// All its deliveries went through.
+    Delivered,
+    /// At least one of them became a dead letter, or the record did.
+    DeadLetter,
+    /// No rule sends it anywhere.
+    Nowhere,
+}
+
 /// What is known of a record that is not settled.
 #[derive(Debug)]
 struct Unsettled {
     size: usize,
+    /// Whether a dead letter of it is written.
+    given_up: bool,
     /// When it was read.
     read: Instant,
     received: Option<Timestamp>,
@@ -75,16 +88,22 @@ pub(crate) struct Flight {
     progress: Progress,
     /// How many deliveries each record led to, for records that are not known to be durably settled.
     deliveries: BTreeMap<Offset, usize>,
-    pending: BTreeMap<WorkId, Pending>,
+    pending: BTreeMap<WorkId, Pending<Delivery>>,
+    letters: BTreeMap<WorkId, Pending<GivenUp>>,
+    /// The pending deliveries by target and key; `None` where batches are taken from all of them.
+    lanes: Option<Lanes>,
     /// The records that are not settled.
     unsettled: BTreeMap<Offset, Unsettled>,
     bytes: usize,
 }
 
 impl Flight {
-    pub(crate) fn new(partition: Partition) -> Self {
+    /// `apart`: whether sequences are picked one by one.
+    pub(crate) fn new(partition: Partition, apart: bool) -> Self {
         Self {
             partition,
+            lanes: apart.then(Lanes::default),
+            letters: BTreeMap::new(),
             topic_id: None,
             progress: Progress::default(),
             deliveries: BTreeMap::new(),
@@ -107,14 +126,35 @@ impl Flight {
         letters: Vec<GivenUp>,
         now: Instant,
     ) {
-        let deliveries = deliveries.into_iter().map(Work::Deliver);
-        let work = deliveries.chain(letters.into_iter().map(Work::GiveUp)).collect();
-        self.add_work(record, work, now);
+        let count = deliveries.len() + letters.len();
+        self.progress.seen(record.offset, count);
+        if count > 0 {
+            let size = record.record.size_bytes();
+            self.unsettled.insert(
+                record.offset,
+                Unsettled {
+                    size,
+                    given_up: false,
+                    read: now,
+                    received: None,
+                },
+            );
+            self.deliveries.insert(record.offset, count);
+            self.bytes += size;
+        }
+        let offset = record.offset;
+        let mut ids = (0..).map(|number| WorkId { offset, number });
+        for (delivery, id) in deliveries.into_iter().zip(&mut ids) {
+            self.wait(id, delivery, now, now);
+        }
+        for (letter, id) in letters.into_iter().zip(&mut ids) {
+            self.give_up(id, letter, now);
+        }
     }
 
     /// Adds a record that is not an event.
     pub(crate) fn add_undecodable(&mut self, record: &Arc<StoredRecord>, reason: String, now: Instant) {
-        let work = Work::GiveUp(GivenUp {
+        let letter = GivenUp {
             record: Arc::clone(record),
             target: None,
             reason,
@@ -122,34 +162,8 @@ impl Flight {
             rules_version: None,
             rules: Vec::new(),
             failures: 0,
-        });
-        self.add_work(record, vec![work], now);
-    }
-
-    fn add_work(&mut self, record: &StoredRecord, work: Vec<Work>, now: Instant) {
-        self.progress.seen(record.offset, work.len());
-        if !work.is_empty() {
-            let size = record.record.size_bytes();
-            self.unsettled.insert(
-                record.offset,
-                Unsettled {
-                    size,
-                    read: now,
-                    received: None,
-                },
-            );
-            self.deliveries.insert(record.offset, work.len());
-            self.bytes += size;
-        }
-        for (number, work) in (0..).zip(work) {
-            self.pending.insert(
-                WorkId {
-                    offset: record.offset,
-                    number,
-                },
-                Pending { work, due: now },
-            );
-        }
+        };
+        self.add(record, Vec::new(), vec![letter], now);
     }
 
     /// Notes when a record that was added was received, as long as it is not settled.
@@ -165,96 +179,44 @@ impl Flight {
         self.unsettled.values().find_map(|record| record.received)
     }
 
-    /// Returns the deliveries that may go out now, in order of offset; at most `max_records` and `max_bytes`, but at
-    /// least one if there is any.
-    pub(crate) fn pick(&mut self, now: Instant, max_records: usize, max_bytes: usize) -> Option<Picked> {
-        let mut ids = Vec::new();
-        let mut bytes = 0;
-        let mut held: HashSet<(&Target, &Bytes)> = HashSet::new();
-        for (id, pending) in &self.pending {
-            let Work::Deliver(delivery) = &pending.work else {
-                continue;
-            };
-            let sequence = (&delivery.target, &delivery.record.record.key);
-            if held.contains(&sequence) {
-                continue;
-            }
-            if pending.due > now {
-                held.insert(sequence);
-                continue;
-            }
-            let size = delivery.record.record.size_bytes();
-            if !ids.is_empty() && (ids.len() == max_records || bytes + size > max_bytes) {
-                break;
-            }
-            bytes += size;
-            ids.push(*id);
-            if delivery.attempt > 1 {
-                // It failed before: those after it wait to see whether it fails again, rather than use up their
-                // attempts.
-                held.insert(sequence);
-            }
-        }
-        let offsets: Vec<Offset> = ids.iter().map(|id| id.offset).collect();
-        let next = self.progress.next_after(&offsets)?;
-        let mut deliveries = Vec::with_capacity(ids.len());
-        for id in &ids {
-            if let Some(Pending {
-                work: Work::Deliver(delivery),
-                ..
-            }) = self.pending.remove(id)
-            {
-                deliveries.push(delivery);
-            }
-        }
-        (!deliveries.is_empty()).then(|| Picked {
-            batch: Batch {
-                deliveries,
-                progress: Some(self.progress_at(next)),
-            },
-            next,
-            ids,
-        })
-    }
-
-    /// Takes the dead letters to write now, at most `max`.
-    pub(crate) fn take_letters(&mut self, now: Instant, max: usize) -> Vec<(WorkId, GivenUp)> {
-        let due = |pending: &Pending| matches!(pending.work, Work::GiveUp(_)) && pending.due <= now;
-        let ids: Vec<WorkId> = self
-            .pending
-            .iter()
-            .filter(|(_, pending)| due(pending))
-            .map(|(id, _)| *id)
-            .take(max)
-            .collect();
-        let take = |id: WorkId| match self.pending.remove(&id)?.work {
-            Work::GiveUp(given_up) => Some((id, given_up)),
-            Work::Deliver(_) => None,
-        };
-        ids.into_iter().filter_map(take).collect()
-    }
-
     /// Puts a picked delivery back, to go out again, not before `due`.
-    pub(crate) fn deliver_again(&mut self, id: WorkId, delivery: Delivery, due: Instant) {
-        let work = Work::Deliver(delivery);
-        self.pending.insert(id, Pending { work, due });
+    pub(crate) fn deliver_again(&mut self, id: WorkId, delivery: Delivery, due: Instant, now: Instant) {
+        self.wait(id, delivery, due, now);
     }
 
     /// Adds a dead letter to be written, not before `due`.
     pub(crate) fn give_up(&mut self, id: WorkId, given_up: GivenUp, due: Instant) {
-        let work = Work::GiveUp(given_up);
-        self.pending.insert(id, Pending { work, due });
+        self.letters.insert(id, Pending { work: given_up, due });
     }
 
-    /// Notes that the work `id` is delivered, or its dead letter written.
-    pub(crate) fn settled(&mut self, id: WorkId) {
-        if self.progress.settled(id.offset) {
-            // Deliveries settled out of order are never counted as repeats.
-            if self.next().is_some_and(|next| next <= id.offset) {
-                self.deliveries.remove(&id.offset);
-            }
-            self.bytes -= self.unsettled.remove(&id.offset).map_or(0, |record| record.size);
+    /// Notes that the delivery `id` went through. Returns how its record is settled, if it is now.
+    pub(crate) fn delivered(&mut self, id: WorkId) -> Option<Settled> {
+        self.settled(id)
+    }
+
+    /// Notes that the dead letter `id` is written. Returns how its record is settled, if it is now.
+    pub(crate) fn written(&mut self, id: WorkId) -> Option<Settled> {
+        if let Some(record) = self.unsettled.get_mut(&id.offset) {
+            record.given_up = true;
         }
+        self.settled(id)
+    }
+
+    fn settled(&mut self, id: WorkId) -> Option<Settled> {
+        if !self.progress.settled(id.offset) {
+            return None;
+        }
+        // Deliveries settled out of order are never counted as repeats.
+        if self.next().is_some_and(|next| next <= id.offset) {
+            self.deliveries.remove(&id.offset);
+        }
+        let record = self.unsettled.remove(&id.offset)?;
+        self.bytes -= record.size;
+        Some(if record.given_up {
+            Settled::DeadLetter
+        } else {
+            Settled::Delivered
+        })
     }
 
     /// Returns the offset before which everything is settled.
@@ -290,22 +252,6 @@ impl Flight {
 
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
-    }
-
-    /// Returns when there is something to do next; deliveries that their sequence holds back do not count.
-    pub(crate) fn next_due(&self) -> Option<Instant> {
-        let mut sequences: HashSet<(&Target, &Bytes)> = HashSet::new();
-        let mut due: Option<Instant> = None;
-        for pending in self.pending.values() {
-            let counts = match &pending.work {
-                Work::Deliver(delivery) => sequences.insert((&delivery.target, &delivery.record.record.key)),
-                Work::GiveUp(_) => true,
-            };
-            if counts {
-                due = Some(due.map_or(pending.due, |due| due.min(pending.due)));
-            }
-        }
-        due
     }
 }
 

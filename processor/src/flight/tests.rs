@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use bytes::Bytes;
 use schemas::event::Event;
 use schemas::record::{Header, Record};
 
@@ -47,7 +48,7 @@ fn delivery(record: &Arc<StoredRecord>, target: &str) -> Delivery {
 }
 
 fn flight_of(records: &[(i64, &'static str, &[&str])], now: Instant) -> Flight {
-    let mut flight = Flight::new(partition());
+    let mut flight = Flight::new(partition(), false);
     for (offset, key, targets) in records {
         let record = record(*offset, key);
         let deliveries = targets.iter().map(|t| delivery(&record, t)).collect();
@@ -69,21 +70,23 @@ async fn a_retry_holds_back_its_sequence_and_no_other() {
     let later = now + Duration::from_secs(5);
     let mut retried = first.batch.deliveries[0].clone();
     retried.attempt = 2;
-    flight.deliver_again(first.ids[0], retried, later);
+    flight.deliver_again(first.ids[0], retried, later, now);
 
     let second = flight.pick(now, 10, usize::MAX).expect("a batch");
     assert_eq!(offsets(Some(&second)), [1, 3], "to b, and with another key");
     assert_eq!(second.next, Offset(1), "1/a is open whatever the outcome of this batch");
-    second.ids.iter().for_each(|id| flight.settled(*id));
+    for id in &second.ids {
+        flight.delivered(*id);
+    }
     assert!(flight.pick(now, 10, usize::MAX).is_none());
     assert_eq!(flight.next_due(), Some(later), "2/a is due now, but held");
 
     let third = flight.pick(later, 10, usize::MAX).expect("a batch");
     assert_eq!(offsets(Some(&third)), [1], "alone, for its second attempt");
-    flight.settled(third.ids[0]);
+    flight.delivered(third.ids[0]);
     let fourth = flight.pick(later, 10, usize::MAX).expect("a batch");
     assert_eq!((offsets(Some(&fourth)), fourth.next), (vec![2], Offset(4)));
-    flight.settled(fourth.ids[0]);
+    flight.delivered(fourth.ids[0]);
     assert_eq!(
         (flight.next(), flight.records(), flight.bytes()),
         (Some(Offset(4)), 0, 0)
@@ -117,8 +120,8 @@ fn the_oldest_record_is_the_first_that_is_not_settled() {
         offset: Offset(offset),
         number: 0,
     };
-    flight.settled(id(0));
+    flight.delivered(id(0));
     assert_eq!(flight.oldest(), Some(at(2)), "what goes nowhere is settled at once");
-    flight.settled(id(2));
+    flight.delivered(id(2));
     assert_eq!(flight.oldest(), None);
 }

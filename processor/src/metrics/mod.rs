@@ -29,6 +29,8 @@ pub struct Metrics {
     observed: Observed,
     events: Family<SinkLabel, Counter>,
     deliveries: Family<OutcomeLabel, Counter>,
+    settled: Family<OutcomeLabel, Counter>,
+    given_back: Family<SinkLabel, Counter>,
     attempts: Family<SinkLabel, Counter>,
     retries: Family<SinkLabel, Counter>,
     unavailable: Family<SinkLabel, Counter>,
@@ -119,6 +121,8 @@ impl Metrics {
             observed: Observed::default(),
             events: Family::default(),
             deliveries: Family::default(),
+            settled: Family::default(),
+            given_back: Family::default(),
             attempts: Family::default(),
             retries: Family::default(),
             unavailable: Family::default(),
@@ -146,6 +150,16 @@ impl Metrics {
             "forebay_processor_deliveries",
             "Final outcomes: delivered, rejected, exhausted",
             self.deliveries.clone(),
+        );
+        registry.register(
+            "forebay_processor_settled",
+            "Records settled, once each: every delivery delivered, a dead letter for at least one, or sent nowhere by the rules",
+            self.settled.clone(),
+        );
+        registry.register(
+            "forebay_processor_given_back",
+            "Records read and not settled when their partition was given up: its next owner reads them again",
+            self.given_back.clone(),
         );
         registry.register(
             "forebay_processor_attempts",

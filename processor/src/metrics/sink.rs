@@ -13,6 +13,8 @@ use schemas::name::SinkName;
 use schemas::series::SeriesNames;
 use schemas::sink::Target;
 
+use crate::flight::Settled;
+
 use super::{Metrics, OutcomeLabel, SinkLabel};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -35,6 +37,9 @@ pub(crate) struct SinkMetrics {
     pub(crate) delivered: Counter,
     pub(crate) rejected: Counter,
     pub(crate) exhausted: Counter,
+    settled: [Counter; 3],
+    /// Records that this process leaves to the next owner of their partition.
+    pub(crate) given_back: Counter,
     pub(crate) attempts: Counter,
     /// Failed attempts that are repeated.
     pub(crate) retries: Counter,
@@ -88,6 +93,16 @@ impl SinkMetrics {
         });
     }
 
+    /// Notes that a record is settled.
+    pub(crate) fn settled(&self, how: Settled) {
+        let [delivered, dead_letter, nowhere] = &self.settled;
+        match how {
+            Settled::Delivered => delivered.inc(),
+            Settled::DeadLetter => dead_letter.inc(),
+            Settled::Nowhere => nowhere.inc(),
+        };
+    }
+
     /// Notes that the group has changed what this process owns.
     pub(crate) fn rebalanced(&self, change: &Change) {
         match change {
@@ -116,7 +131,16 @@ impl Metrics {
             };
             self.deliveries.get_or_create(&label).clone()
         };
+        let settled = |outcome| {
+            let label = OutcomeLabel {
+                sink: sink.to_string(),
+                outcome,
+            };
+            self.settled.get_or_create(&label).clone()
+        };
         SinkMetrics {
+            settled: ["delivered", "dead_letter", "nowhere"].map(settled),
+            given_back: self.given_back.get_or_create(&label).clone(),
             events: self.events.get_or_create(&label).clone(),
             delivered: outcome("delivered"),
             rejected: outcome("rejected"),

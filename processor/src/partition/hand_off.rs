@@ -36,7 +36,9 @@ impl PartitionTask {
             match result {
                 Ok(()) => {
                     self.shared.metrics.dead_letter(given_up.target.as_ref());
-                    self.flight.settled(id);
+                    if let Some(how) = self.flight.written(id) {
+                        self.shared.metrics.settled(how);
+                    }
                     self.shared.troubles.over(Trouble::Letters);
                     if std::mem::take(&mut self.letters_failing) {
                         self.stalled(None);

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::PartitionTask;
 use crate::error::WorkerError;
-use crate::flight::GivenUp;
+use crate::flight::{GivenUp, Settled};
 use crate::troubles::Trouble;
 
 impl PartitionTask {
@@ -51,7 +51,8 @@ impl PartitionTask {
                     let routed = self.shared.router.route(&Arc::new(event), &self.partition, &record);
                     let reason = routed.undecided.first().map_or("", |undecided| &undecided.reason);
                     // Once the valve is tripped, the event gets no dead letter, and is not settled.
-                    self.note_at(&self.shared.routing_valve, routed.is_nowhere(), reason)?;
+                    let noted = self.note_at(&self.shared.routing_valve, routed.is_nowhere(), reason);
+                    noted.inspect_err(|_| self.not_taken())?;
                     let undecided = routed.undecided.into_iter().map(|undecided| GivenUp {
                         record: Arc::clone(&record),
                         target: Some(undecided.target),
@@ -61,14 +62,18 @@ impl PartitionTask {
                         rules: undecided.rules,
                         failures: 0,
                     });
-                    let letters = undecided.collect();
+                    let letters: Vec<GivenUp> = undecided.collect();
+                    if routed.deliveries.is_empty() && letters.is_empty() {
+                        self.shared.metrics.settled(Settled::Nowhere);
+                    }
                     self.flight.add(&record, routed.deliveries, letters, now);
                     self.flight.received(record.offset, received);
                 }
                 Err(error) => {
                     self.shared.metrics.undecodable.inc();
                     let reason = error.to_string();
-                    self.note(true, &reason)?;
+                    let noted = self.note(true, &reason);
+                    noted.inspect_err(|_| self.not_taken())?;
                     self.shared
                         .troubles
                         .not_an_event(&self.partition, record.offset, &reason);
@@ -79,5 +84,18 @@ impl PartitionTask {
             }
         }
         Ok(true)
+    }
+
+    /// Counts a record that was read and that ended the task before it was added.
+    fn not_taken(&self) {
+        self.shared.metrics.given_back.inc();
+    }
+}
+
+/// What is not settled when the task ends, however it ends, is read again by the next owner of the partition.
+impl Drop for PartitionTask {
+    fn drop(&mut self) {
+        let records = u64::try_from(self.flight.records()).unwrap_or(u64::MAX);
+        self.shared.metrics.given_back.inc_by(records);
     }
 }

@@ -1,5 +1,6 @@
 //! The task of one partition: reads ahead, delivers, retries, writes dead letters, settles in order, stores progress.
 
+mod apart;
 mod hand_off;
 mod intake;
 mod outcome;
@@ -37,7 +38,7 @@ pub(crate) async fn run(
 ) -> Result<(), WorkerError> {
     let partition = Arc::new(reader.partition().clone());
     let mut task = PartitionTask {
-        flight: Flight::new(Partition::clone(&partition)),
+        flight: Flight::new(Partition::clone(&partition), shared.sink.delivers_apart()),
         partition,
         reader,
         shared,
@@ -53,9 +54,14 @@ pub(crate) async fn run(
         uncommitted_reported: false,
         lacking: BTreeSet::new(),
         delivered_at: None,
+        room_looked: Instant::now(),
     };
     if task.begin().await? {
-        let result = task.work().await;
+        let result = if task.shared.sink.delivers_apart() {
+            task.work_apart().await
+        } else {
+            task.work().await
+        };
         // What is settled is stored, even when an error ends the rest.
         return result.and(task.finish().await);
     }
@@ -85,6 +91,8 @@ struct PartitionTask {
     lacking: BTreeSet<WorkId>,
     /// When any target took a delivery the last time.
     delivered_at: Option<Instant>,
+    /// When it was last looked for what to give up in a full window, by [`Self::make_room_sometimes`].
+    room_looked: Instant,
 }
 
 /// What one turn of the task's loop has done: deliveries, and dead letters that were written.

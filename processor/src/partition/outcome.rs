@@ -47,7 +47,9 @@ impl PartitionTask {
                     metrics
                         .delivery_age
                         .observe(age(delivery.event.attributes.received).as_secs_f64());
-                    self.flight.settled(id);
+                    if let Some(how) = self.flight.delivered(id) {
+                        metrics.settled(how);
+                    }
                     self.delivered_at = Some(now);
                     self.shared.troubles.delivered(&delivery.target);
                     valve = valve.and(self.note(false, ""));
@@ -56,12 +58,12 @@ impl PartitionTask {
                 Outcome::Held => {
                     // An earlier delivery of its sequence waits for a retry and holds it back; the pause is for a sink
                     // that returns only this.
-                    self.flight.deliver_again(id, delivery, now + HELD_PAUSE);
+                    self.flight.deliver_again(id, delivery, now + HELD_PAUSE, now);
                     continue;
                 }
                 Outcome::Unavailable { reason } => {
                     metrics.not_tried.inc();
-                    self.flight.deliver_again(id, delivery, now + self.backoff(1));
+                    self.flight.deliver_again(id, delivery, now + self.backoff(1), now);
                     lack = Some(reason);
                     continue;
                 }
@@ -73,7 +75,7 @@ impl PartitionTask {
                         attempt: delivery.attempt + 1,
                         ..delivery
                     };
-                    self.flight.deliver_again(id, next, now + wait);
+                    self.flight.deliver_again(id, next, now + wait, now);
                     continue;
                 }
                 Outcome::Retry { reason, .. } => {

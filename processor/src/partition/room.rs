@@ -15,6 +15,9 @@ use crate::error::WorkerError;
 /// letter, however much is sent meanwhile.
 const PATIENCE: Duration = Duration::from_mins(2);
 
+/// How often it is looked for what has waited for too long: that goes over all that waits.
+const STEP: Duration = Duration::from_millis(100);
+
 /// How many parts of the window are given up at once.
 const PARTS: usize = 8;
 
@@ -61,6 +64,20 @@ impl PartitionTask {
             self.give_up(id, delivery, reason, attempts, now);
         }
         Ok(())
+    }
+
+    /// The same, now and then, for a task that also has other things to do while the window is full. Returns when to come
+    /// again; `None` while there is room, or will be.
+    pub(super) fn make_room_sometimes(&mut self, now: Instant) -> Result<Option<Instant>, WorkerError> {
+        if !self.is_full() {
+            return Ok(None);
+        }
+        if now >= self.room_looked + STEP {
+            self.room_looked = now;
+            self.make_room(now)?;
+            self.show_full();
+        }
+        Ok(self.is_full().then(|| self.room_looked + STEP))
     }
 
     /// Shows that nothing is read because deliveries that wait fill the window, if so.

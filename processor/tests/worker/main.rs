@@ -1,5 +1,7 @@
 //! Workers as a whole, on an event log in memory and with scripted sinks: routing, delivery, settling, shutdown, trouble.
 
+mod accounts;
+mod apart;
 mod blind;
 mod dead_letters;
 mod deaths;

@@ -180,6 +180,10 @@ impl Sink for HttpSink {
             .collect()
     }
 
+    fn delivers_apart(&self) -> bool {
+        true
+    }
+
     fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {
         Box::pin(async move { Ok(order::by_key(batch, |delivery| self.attempt(delivery)).await) })
     }

@@ -85,6 +85,10 @@ impl Sink for TopicSink {
             .collect()
     }
 
+    fn delivers_apart(&self) -> bool {
+        true
+    }
+
     fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {
         Box::pin(async move {
             let outcomes = order::by_key(batch, |delivery| self.publish(delivery)).await;

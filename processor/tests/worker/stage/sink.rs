@@ -27,6 +27,8 @@ pub(crate) struct ScriptedSink {
     pub(crate) progress: Mutex<Option<Offset>>,
     /// Whether it keeps its progress.
     pub(crate) keeps: bool,
+    /// Whether its targets have nothing to do with one another.
+    pub(crate) apart: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +62,7 @@ impl ScriptedSink {
             checkpoints: Mutex::default(),
             progress: Mutex::default(),
             keeps: false,
+            apart: false,
         }
     }
 
@@ -87,6 +90,10 @@ impl Sink for ScriptedSink {
             return vec![Target::Named(argument.unwrap_or("all").to_owned())];
         }
         self.targets.clone()
+    }
+
+    fn delivers_apart(&self) -> bool {
+        self.apart
     }
 
     fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {

@@ -1,0 +1,199 @@
+//! Which pending deliveries may go out, of a sink whose targets have nothing to do with one another: an index by target, and
+//! within it by sequence. It does no I/O and reads no clock.
+//!
+//! A sequence is under way, or ready, or waits until its first delivery is due. Targets take turns, and each has at most
+//! [`MOST`] sequences under way, so that one that never answers costs the others nothing.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use bytes::Bytes;
+use schemas::sink::Target;
+use tokio::time::Instant;
+
+use super::WorkId;
+
+/// How many sequences of one target may be under way, in each partition.
+const MOST: usize = 64;
+
+/// The index.
+#[derive(Debug, Default)]
+pub(super) struct Lanes {
+    lanes: HashMap<Target, Lane>,
+    /// Targets with a sequence that may go out, each once: the next in turn is first.
+    turns: VecDeque<Target>,
+    /// When first deliveries are due. An entry whose delivery is no longer the first of its sequence means nothing.
+    timers: BTreeSet<(Instant, WorkId)>,
+}
+
+/// What is pending for one target.
+#[derive(Debug, Default)]
+struct Lane {
+    sequences: HashMap<Bytes, Sequence>,
+    /// The sequences that may go out now, by their first delivery.
+    ready: BTreeMap<WorkId, Bytes>,
+    under_way: usize,
+    has_turn: bool,
+}
+
+/// What is pending of one key.
+#[derive(Debug, Default)]
+struct Sequence {
+    ids: BTreeSet<WorkId>,
+    under_way: bool,
+    /// Its entry in `Lane::ready`.
+    ready: Option<WorkId>,
+}
+
+impl Lanes {
+    /// Adds a delivery; `due` returns when a pending delivery is due.
+    pub(super) fn add(
+        &mut self,
+        target: &Target,
+        key: &Bytes,
+        id: WorkId,
+        now: Instant,
+        due: impl Fn(WorkId) -> Instant,
+    ) {
+        if !self.lanes.contains_key(target) {
+            self.lanes.insert(target.clone(), Lane::default());
+        }
+        let Some(lane) = self.lanes.get_mut(target) else {
+            return;
+        };
+        let sequence = lane.sequences.entry(key.clone()).or_default();
+        sequence.ids.insert(id);
+        if sequence.ids.first() == Some(&id) {
+            self.refresh(target, key, now, due);
+        }
+    }
+
+    /// Removes a delivery that is not to go out any more.
+    pub(super) fn remove(
+        &mut self,
+        target: &Target,
+        key: &Bytes,
+        id: WorkId,
+        now: Instant,
+        due: impl Fn(WorkId) -> Instant,
+    ) {
+        let sequence = self.lanes.get_mut(target).and_then(|lane| lane.sequences.get_mut(key));
+        if sequence.is_some_and(|sequence| sequence.ids.remove(&id)) {
+            self.refresh(target, key, now, due);
+        }
+    }
+
+    /// Takes the next sequence in turn: its deliveries, for as long as `take` returns true. It is under way from now on. At
+    /// least the first is taken.
+    pub(super) fn next(&mut self, mut take: impl FnMut(WorkId) -> bool) -> Option<Vec<WorkId>> {
+        loop {
+            let target = self.turns.pop_front()?;
+            let Some(lane) = self.lanes.get_mut(&target) else {
+                continue;
+            };
+            lane.has_turn = false;
+            if lane.under_way >= MOST {
+                continue;
+            }
+            let Some((_, key)) = lane.ready.pop_first() else {
+                continue;
+            };
+            let Some(sequence) = lane.sequences.get_mut(&key) else {
+                continue;
+            };
+            sequence.ready = None;
+            sequence.under_way = true;
+            lane.under_way += 1;
+            let mut taken = Vec::new();
+            while let Some(id) = sequence.ids.first().copied() {
+                if !take(id) && !taken.is_empty() {
+                    break;
+                }
+                sequence.ids.remove(&id);
+                taken.push(id);
+            }
+            lane.give_turn(target, &mut self.turns);
+            return Some(taken);
+        }
+    }
+
+    /// Notes that what was taken of a sequence has come back: settled, or added again.
+    pub(super) fn back(&mut self, target: &Target, key: &Bytes, now: Instant, due: impl Fn(WorkId) -> Instant) {
+        let Some(lane) = self.lanes.get_mut(target) else {
+            return;
+        };
+        if let Some(sequence) = lane.sequences.get_mut(key)
+            && std::mem::take(&mut sequence.under_way)
+        {
+            lane.under_way -= 1;
+            self.refresh(target, key, now, due);
+        }
+    }
+
+    /// Makes the sequences ready whose time has come. `sequence` returns the target and key of a pending delivery.
+    pub(super) fn advance<'a>(
+        &mut self,
+        now: Instant,
+        sequence: impl Fn(WorkId) -> Option<(&'a Target, &'a Bytes)>,
+        due: impl Fn(WorkId) -> Instant,
+    ) {
+        while let Some((at, id)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
+            self.timers.remove(&(at, id));
+            if let Some((target, key)) = sequence(id) {
+                self.refresh(target, key, now, &due);
+            }
+        }
+    }
+
+    /// Returns when the next sequence is due that is not yet.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// Whether a target has as much under way as it may.
+    pub(super) fn is_full(&self, target: &Target) -> bool {
+        self.lanes.get(target).is_some_and(|lane| lane.under_way >= MOST)
+    }
+
+    /// Puts a sequence where it belongs.
+    fn refresh(&mut self, target: &Target, key: &Bytes, now: Instant, due: impl Fn(WorkId) -> Instant) {
+        let Some(lane) = self.lanes.get_mut(target) else {
+            return;
+        };
+        let Some(sequence) = lane.sequences.get_mut(key) else {
+            return;
+        };
+        if let Some(before) = sequence.ready.take() {
+            lane.ready.remove(&before);
+        }
+        match sequence.ids.first().copied() {
+            _ if sequence.under_way => {}
+            None => {
+                lane.sequences.remove(key);
+            }
+            Some(first) => {
+                let at = due(first);
+                if at > now {
+                    self.timers.insert((at, first));
+                } else {
+                    sequence.ready = Some(first);
+                    lane.ready.insert(first, key.clone());
+                }
+            }
+        }
+        if lane.sequences.is_empty() {
+            self.lanes.remove(target);
+        } else {
+            lane.give_turn(target.clone(), &mut self.turns);
+        }
+    }
+}
+
+impl Lane {
+    /// Gives the target a turn, if it has use for one and none yet.
+    fn give_turn(&mut self, target: Target, turns: &mut VecDeque<Target>) {
+        if !self.has_turn && !self.ready.is_empty() && self.under_way < MOST {
+            self.has_turn = true;
+            turns.push_back(target);
+        }
+    }
+}
