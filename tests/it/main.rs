@@ -8,6 +8,7 @@ mod conformance;
 mod bad_days;
 mod bad_input;
 mod commands;
+mod dashboards;
 mod dev;
 mod end_to_end;
 mod exposition;

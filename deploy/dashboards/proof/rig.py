@@ -14,9 +14,10 @@ from proof import traffic
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 SCRAPE_SECONDS = 2
+OTHERS = ["slow", "broken", "away", "gone", "unwilling", "forbidden"]
 
-# Six endpoints: one that works and checks signatures, one that is slow, one that fails now and again, one that always fails, one that is away, and one
-# that has gone for good.
+# Endpoints: one that works and checks signatures, one that is slow, and five that take nothing: by 500, by 404, by 410, away, and at an address that is
+# forbidden.
 CONFIG = """
 logging: {{ format: json }}
 admin: {{ listen: "127.0.0.1:{admin}" }}
@@ -34,10 +35,12 @@ sources:
   - {{ id: bridge, platform: baileys, secrets: [a-token-of-the-bridge], url_secrets: [a-secret-in-the-url-of-the-bridge], max_body_bytes: 262144 }}
 endpoints:
   - {{ id: crm, url: "http://127.0.0.1:{crm}/", secrets: ["{crm_secret}"] }}
-  - {{ id: slow, url: "http://127.0.0.1:{slow}/", events: ["invoice.*"], secrets: ["{crm_secret}"] }}
-  - {{ id: broken, url: "http://127.0.0.1:{broken}/", events: [invoice.paid], secrets: ["{crm_secret}"] }}
-  - {{ id: away, url: "http://127.0.0.1:{away}/", events: ["github.*"], secrets: ["{crm_secret}"] }}
-  - {{ id: gone, url: "http://127.0.0.1:{gone}/", events: [ticket.closed], secrets: ["{crm_secret}"] }}
+  - {{ id: slow, url: "http://127.0.0.1:{slow}/", events: ["invoice.*"], secrets: ["{slow_secret}"] }}
+  - {{ id: broken, url: "http://127.0.0.1:{broken}/", events: [invoice.paid], secrets: ["{broken_secret}"] }}
+  - {{ id: away, url: "http://127.0.0.1:{away}/", events: ["github.*"], secrets: ["{away_secret}"] }}
+  - {{ id: gone, url: "http://127.0.0.1:{gone}/", events: [ticket.closed], secrets: ["{gone_secret}"] }}
+  - {{ id: unwilling, url: "http://127.0.0.1:{unwilling}/", events: ["contact.*"], secrets: ["{unwilling_secret}"] }}
+  - {{ id: forbidden, url: "https://ip6-localhost/", events: ["connection.*"], secrets: ["{forbidden_secret}"] }}
 rules_file: rules.yaml
 sinks:
   postgres: {{ url: "{postgres}" }}
@@ -124,8 +127,10 @@ class Rig:
             "slow": traffic.receiver(204, 0.2),
             "broken": traffic.receiver(500),
             "gone": traffic.receiver(410),
+            "unwilling": traffic.receiver(404),
             "away": free_port(),
             "crm_secret": secret,
+            **{f"{name}_secret": traffic.whsec(f"endpoint {name}") for name in OTHERS},
             "billing_new": traffic.BILLING_NEW,
             "billing_old": traffic.BILLING_OLD,
             "shop": traffic.SHOP_SECRET,
