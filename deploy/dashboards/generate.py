@@ -182,7 +182,7 @@ def state(_):
 
 
 def table(_):
-    options = {"showHeader": True, "cellHeight": "sm", "footer": {"show": False}}
+    options = {"showHeader": True, "cellHeight": "sm", "footer": {"show": False, "reducer": []}}
     return options, {"color": {"mode": "thresholds"}, "custom": {"align": "auto", "filterable": False}}
 
 
@@ -286,6 +286,8 @@ def dashboard(source):
     link = {
         "title": "Forebay",
         "type": "dashboards",
+        "icon": "dashboard",
+        "tooltip": "",
         "tags": ["forebay"],
         "asDropdown": False,
         "includeVars": True,
