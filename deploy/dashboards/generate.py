@@ -13,6 +13,7 @@ A source has rows, and a row has panels. A panel is placed to the right of the o
     runbook  the alerts whose pages help
     queries  [expression, legend], of a table [expression, name of the column, its unit]
     limits   [value, colour]: from this value on
+    colors   of a time panel: the colour of a series by its legend; others get one of a palette
     label    of a table: the label that its rows are joined by, and the heading of that column
 
 In an expression `{@}` stands for what the variables choose: `{namespace=~"$namespace",job=~"$job",instance=~"$instance"}`.
@@ -205,7 +206,7 @@ def table_columns(panel):
         overrides.append(
             {"matcher": {"id": "byName", "options": heading}, "properties": [{"id": "links", "value": [link]}]}
         )
-    order = {name: place for place, name in enumerate([*panel.get("labels", []), *names])}
+    order = {name: place for place, name in enumerate([label, *panel.get("labels", []), *list(names)[1:]])}
     transformations = [
         {"id": "merge", "options": {}},
         {
@@ -230,6 +231,9 @@ def made_panel(panel, number, place):
         steps = [{"color": "red", "value": None}, {"color": "green", "value": 1}]
         defaults["thresholds"] = {"mode": "absolute", "steps": steps}
     transformations, overrides = table_columns(panel) if panel["kind"] == "table" else ([], [])
+    for name, color in panel.get("colors", {}).items():
+        properties = [{"id": "color", "value": {"mode": "fixed", "fixedColor": color}}]
+        overrides.append({"matcher": {"id": "byName", "options": name}, "properties": properties})
     return {
         "id": number,
         "type": {"time": "timeseries", "state": "state-timeline"}.get(panel["kind"], panel["kind"]),

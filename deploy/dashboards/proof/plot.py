@@ -51,7 +51,7 @@ def rectangle(x, y, width, height, fill, extra=""):
 
 def fitting(words, pixels, size=11):
     """Cut to what fits, by a mean width of letters."""
-    most = int(pixels / (size * 0.56))
+    most = int(pixels / (size * 0.6))
     return words if len(words) <= most else words[: max(most - 1, 1)] + "…"
 
 
@@ -87,6 +87,8 @@ def ticks(low, high, unit):
     raw = span / 4
     power = 2 ** math.floor(math.log2(raw)) if unit == "bytes" else 10 ** math.floor(math.log10(raw))
     step = next((power * m for m in (1, 2, 5, 10) if power * m >= raw), power * 10)
+    if unit == "s" and raw > 5:
+        step = next(n for n in (10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 86400) if n >= raw)
     first = math.ceil(low / step)
     return [step * n for n in range(first, int(high / step + 1e-9) + 1)]
 
@@ -103,7 +105,17 @@ def paths(points, place):
         if value is not None:
             line.append((place.x(at), place.y(value)))
             previous = at
-    return [part for part in [*parts, line] if part]
+    return [thinned(part) for part in [*parts, line] if part]
+
+
+def thinned(line):
+    """Without the points in the middle of what is level."""
+    level = [0 < n < len(line) - 1 and line[n - 1][1] == y == line[n + 1][1] for n, (_, y) in enumerate(line)]
+    return [point for point, drop in zip(line, level) if not drop]
+
+
+def drawn_through(points):
+    return "M" + "L".join(f"{x:.0f} {y:.1f}" for x, y in points)
 
 
 class Place:
@@ -137,7 +149,8 @@ def minutes(place):
     every = next(n for n in (1, 2, 5, 10, 30, 60, 240) if (place.end - place.begin) / 60 / n <= 7)
     for minute in range(0, int((place.end - place.begin) / 60) + 1, every):
         x = place.x(place.begin + 60 * minute)
-        made.append(text(x, place.top + place.height + 12, f"{minute} min", 9, "#7b8087", "middle"))
+        anchor = "end" if x > place.left + place.width - 12 else "middle"
+        made.append(text(x, place.top + place.height + 12, f"{minute} min", 9, "#7b8087", anchor))
     return made
 
 
@@ -155,6 +168,7 @@ def time_panel(panel, left, top, width, height, begin, end, away):
     defaults = panel["fieldConfig"]["defaults"]
     unit = defaults["unit"]
     series = sorted(flat(panel), key=lambda one: -max(value or 0 for _, value in one[1]))
+    colors = colors_of(panel, [name for name, _ in series])
     stack = defaults["custom"]["stacking"]["mode"] == "normal"
     layers = stacked(series) if stack else [(name, points, points, None) for name, points in series]
     high = max((value or 0 for _, _, tops, _ in layers for _, value in tops), default=0) * 1.08 or 1
@@ -164,29 +178,36 @@ def time_panel(panel, left, top, width, height, begin, end, away):
     place = Place(left + 58, top + 30, width - 70, height - 30 - 22 - 13 * lines, begin, end, high)
     made = axes(place, unit, away)
     for number, (_, _, tops, bottoms) in enumerate(layers):
-        color = COLORS[number % len(COLORS)]
+        color = colors[number]
         for part in paths(tops, place):
-            line = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in part)
-            made.append(f'<path d="{line}" fill="none" stroke="{color}" stroke-width="1.5"/>')
+            made.append(f'<path d="{drawn_through(part)}" fill="none" stroke="{color}" stroke-width="1.5"/>')
         if bottoms:
             for up, down in zip(paths(tops, place), paths(bottoms, place)):
-                area = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in up + down[::-1]) + "Z"
-                made.append(f'<path d="{area}" fill="{color}" fill-opacity="0.3"/>')
+                made.append(f'<path d="{drawn_through(up + down[::-1])}Z" fill="{color}" fill-opacity="0.3"/>')
     for step in defaults["thresholds"]["steps"][1:]:
         if step["value"] <= high:
             y = place.y(step["value"])
             made.append(f'<path d="M{place.left:.1f} {y:.1f}h{place.width:.1f}" stroke="{NAMED[step["color"]]}" stroke-dasharray="5 4"/>')
-    return made + legend(series, unit, left, place.top + place.height + 28, width)
+    return made + legend(series, colors, unit, left, place.top + place.height + 28, width)
 
 
-def legend(series, unit, left, y, width):
+def colors_of(panel, names):
+    """The fixed colours, and the palette's for the others."""
+    fixed = {
+        one["matcher"]["options"]: NAMED[one["properties"][0]["value"]["fixedColor"]]
+        for one in panel["fieldConfig"]["overrides"]
+    }
+    return [fixed.get(name, COLORS[number % len(COLORS)]) for number, name in enumerate(names)]
+
+
+def legend(series, colors, unit, left, y, width):
     made = []
     for number, (name, points) in enumerate(series[:LEGEND_LINES]):
         line = y + 13 * number
         most = max(value or 0 for _, value in points)
-        made.append(rectangle(left + 12, line - 6, 10, 3, COLORS[number % len(COLORS)]))
-        made.append(text(left + 27, line, fitting(name, width - 215, 10), 10))
-        made.append(text(left + width - 95, line, f"last {shown(last(points), unit)}", 10, "#7b8087", "end"))
+        made.append(rectangle(left + 12, line - 6, 10, 3, colors[number]))
+        made.append(text(left + 27, line, fitting(name, width - 245, 10), 10))
+        made.append(text(left + width - 112, line, f"last {shown(last(points), unit)}", 10, "#7b8087", "end"))
         made.append(text(left + width - 10, line, f"max {shown(most, unit)}", 10, "#7b8087", "end"))
     if len(series) > LEGEND_LINES:
         made.append(text(left + 27, y + 13 * LEGEND_LINES, f"and {len(series) - LEGEND_LINES} more", 10, "#7b8087"))
@@ -214,8 +235,7 @@ def stat_panel(panel, left, top, width, height, begin, end, _):
             high = max(value or 0 for _, value in points) or 1
             spark = Place(left + 6, y + each * 0.55, width - 12, each * 0.45 - 4, begin, end, high)
             for part in paths(points, spark):
-                line = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in part)
-                made.append(f'<path d="{line}" fill="none" stroke="{ink}" stroke-opacity="0.55"/>')
+                made.append(f'<path d="{drawn_through(part)}" fill="none" stroke="{ink}" stroke-opacity="0.55"/>')
         size = 24 if each > 50 else 16
         made.append(text(left + width / 2, y + each * 0.5 + size * 0.2, shown(value, defaults["unit"]), size, ink, "middle", "bold"))
         if len(series) > 1:
@@ -226,7 +246,7 @@ def stat_panel(panel, left, top, width, height, begin, end, _):
 def state_panel(panel, left, top, width, height, begin, end, _):
     series = sorted(flat(panel))
     names = 190 if width > 520 else 150
-    each = min((height - 56) / max(len(series), 1), 26)
+    each = min((height - 56) / max(len(series), 1), 32)
     place = Place(left + names, top + 30, width - names - 14, each * len(series), begin, end, 1)
     made = minutes(place)
     for number, (name, points) in enumerate(series):
@@ -255,7 +275,7 @@ def table_panel(panel, left, top, width, height, *_):
             key = tuple(found.get(label, "") for label in labels)
             rows.setdefault(key, {})[renamed[f"Value #{target['refId']}"]] = last(points)
     columns = [renamed[f"Value #{target['refId']}"] for target in panel["targets"]]
-    widths = [0.8 if label in ("version", "commit") else 1.4 for label in labels] + [1.0] * len(columns)
+    widths = [{"version": 0.7, "commit": 1.2}.get(label, 1.7) for label in labels] + [1.0] * len(columns)
     edges = [left + 12]
     for share in widths:
         edges.append(edges[-1] + share / sum(widths) * (width - 24))
