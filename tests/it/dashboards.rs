@@ -16,7 +16,7 @@ const MAX_BYTES: usize = 900 * 1024;
 const NOT_OURS: [&str; 4] = ["namespace", "job", "instance", "le"];
 
 /// Windows over time: Grafana's own, and two that have to be as long as those of the alerts.
-const WINDOWS: [&str; 4] = ["$__rate_interval", "$__range", "15m", "5m"];
+const WINDOWS: [&str; 4] = ["$__rate_interval", "$__range", "20m", "5m"];
 
 struct Dashboard {
     name: &'static str,
