@@ -17,8 +17,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 SCRAPE_SECONDS = 5
 OTHERS = ["slow", "broken", "away", "gone", "unwilling", "forbidden"]
 
-# Endpoints: one that works and checks signatures, one that is slow, and five that take nothing: by 500, by 404, by 410, away, and at an address that is
-# forbidden.
+# Endpoints: one that works and checks signatures, one that is slow, and five that take nothing: by 500, by 404, by 410, away, and at
+# an address that is forbidden.
 CONFIG = """
 logging: {{ format: json }}
 admin: {{ listen: "127.0.0.1:{admin}" }}
@@ -169,9 +169,11 @@ class Rig:
     def start_prometheus(self):
         targets = {name: port for name, port in self.ports.items() if name.startswith(("ingest", "worker"))}
         lines = [f"global: {{scrape_interval: {SCRAPE_SECONDS}s}}", "scrape_configs:"]
-        lines += ["  - job_name: forebay", "    static_configs:"]
+        lines += ["  - job_name: forebay", "    honor_labels: true", "    static_configs:"]
         for name, port in targets.items():
-            lines.append(f"      - {{targets: ['127.0.0.1:{port}'], labels: {{instance: {name}}}}}")
+            # Half of them as in Kubernetes, where the operator's `endpoint` is the name of a port and must not replace ours.
+            more = ", namespace: webhooks, endpoint: metrics" if name.startswith("worker") else ""
+            lines.append(f"      - {{targets: ['127.0.0.1:{port}'], labels: {{instance: {name}{more}}}}}")
         # Another program under the same Prometheus: none of its series may come into a panel.
         self.ports["prometheus"] = free_port()
         lines += ["  - job_name: prometheus", "    static_configs:"]
