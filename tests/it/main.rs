@@ -9,6 +9,7 @@ mod alerts;
 mod bad_days;
 mod bad_input;
 mod commands;
+mod dashboards;
 mod dev;
 mod documents;
 mod end_to_end;
