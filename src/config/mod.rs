@@ -3,6 +3,7 @@
 //! `${NAME}` is the environment variable NAME, or the content of the file that `NAME_FILE` names.
 //! No other module reads the environment, but for `output`, which asks it for colours and width (`NO_COLOR`, `TERM`, `COLUMNS`).
 
+mod certificates;
 mod check;
 mod dev;
 mod event_log;

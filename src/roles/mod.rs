@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::admin::{Check, process::register as register_process_metrics};
+use crate::certificates::Expiry;
 use crate::cli::{ProcessArgs, RoleArgs};
 use crate::config::{self, Loaded, Topics, Unused};
 use crate::{assemble, limits, telemetry};
@@ -93,15 +94,24 @@ struct Base {
 impl Base {
     async fn build(loaded: Loaded, unused: &[String], dev: Option<Arc<dev::Dev>>) -> anyhow::Result<Self> {
         telemetry::start(&loaded.config.logging)?;
-        for warning in loaded.warnings_but_of(unused) {
+        for warning in loaded.warnings_but_of(unused).into_iter().chain(loaded.ending_certificates(unused)) {
             warn!("{warning}");
         }
         limits::raise_descriptors();
         let registry = assemble::guarded_registry(&loaded)?;
         let mut metrics = Metrics::default();
         register_process_metrics(&mut metrics);
+        let expiry = Expiry::register(&mut metrics);
+        let certificates = loaded.config.certificate_files(unused);
+        expiry.measure(&certificates);
         let event_log = &loaded.config.event_log;
         let ending = Ending::new();
+        let mut tasks = JoinSet::new();
+        let measured = expiry.keep(certificates, ending.shutdown.clone());
+        tasks.spawn(async move {
+            measured.await;
+            Ok(())
+        });
         Ok(Self {
             topics: event_log.topics()?,
             specs: event_log.topic_specs()?,
@@ -113,7 +123,7 @@ impl Base {
             loaded,
             metrics,
             checks: Vec::new(),
-            tasks: JoinSet::new(),
+            tasks,
             dev,
         })
     }

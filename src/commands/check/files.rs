@@ -13,6 +13,7 @@ pub(super) fn read(file: &ConfigArg, report: &mut Report) -> Result<Loaded, Conf
         return Err(config::in_lines(&mistakes));
     };
     report.warnings = loaded.warnings();
+    report.warnings.extend(loaded.ending_certificates(&[]));
     let wrong = if mistakes.is_empty() {
         loaded.config.check_all().map_err(|found| loaded.refuse(&found))
     } else {

@@ -148,7 +148,7 @@ impl Loaded {
         found
     }
 
-    fn locate(&self, warning: &Invalid) -> Finding {
+    pub(super) fn locate(&self, warning: &Invalid) -> Finding {
         Finding {
             key: (!warning.place.is_empty()).then(|| warning.place.clone()),
             ..Finding::of(self.mistake(warning))
