@@ -43,7 +43,10 @@ fn element(input: &[u8]) -> Option<(u8, &[u8], &[u8])> {
             if !(1..=4).contains(&bytes.len()) {
                 return None;
             }
-            (bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)), rest)
+            (
+                bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)),
+                rest,
+            )
         }
     };
     let (content, rest) = rest.split_at_checked(length)?;
@@ -83,7 +86,11 @@ mod tests {
             (UTC_TIME, "27020304050\u{e9}", None),
             (0x04, "270203040506Z", None),
         ] {
-            assert_eq!(time(tag, text).map(|time| time.to_string()).as_deref(), expected, "{text}");
+            assert_eq!(
+                time(tag, text).map(|time| time.to_string()).as_deref(),
+                expected,
+                "{text}"
+            );
         }
     }
 

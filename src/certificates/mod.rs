@@ -208,6 +208,9 @@ RAIhAKpRAFqIkpwlfEedh3/zxNgLI6KwOu95l/8BYFqASo3A
         let soon = at("2027-12-22T15:51:40Z");
         assert!(soon[0].reason.contains("ends in 10 days"), "{soon:?}");
         let ended = at("2030-01-01T00:00:00Z");
-        assert!(ended[0].reason.contains("has ended, at 2028-01-01T16:51:40.000Z"), "{ended:?}");
+        assert!(
+            ended[0].reason.contains("has ended, at 2028-01-01T16:51:40.000Z"),
+            "{ended:?}"
+        );
     }
 }

@@ -26,10 +26,15 @@ impl Config {
             }
         }
         if let Some(postgres) = &self.sinks.postgres {
-            files.extend(postgres.certificate_files().into_iter().map(|(parameter, path)| CertificateFile {
-                setting: format!("sinks.postgres.url.{parameter}"),
-                path,
-            }));
+            files.extend(
+                postgres
+                    .certificate_files()
+                    .into_iter()
+                    .map(|(parameter, path)| CertificateFile {
+                        setting: format!("sinks.postgres.url.{parameter}"),
+                        path,
+                    }),
+            );
         }
         if let Some(path) = self.sinks.http.as_ref().and_then(|http| http.ca_file.clone()) {
             files.push(CertificateFile {
@@ -67,7 +72,9 @@ mod tests {
         .expect("valid");
         let named = |unused: &[String]| {
             let files = config.certificate_files(unused);
-            let shown = files.iter().map(|file| format!("{} {}", file.setting, file.path.display()));
+            let shown = files
+                .iter()
+                .map(|file| format!("{} {}", file.setting, file.path.display()));
             shown.collect::<Vec<_>>()
         };
         assert_eq!(

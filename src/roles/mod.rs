@@ -94,7 +94,11 @@ struct Base {
 impl Base {
     async fn build(loaded: Loaded, unused: &[String], dev: Option<Arc<dev::Dev>>) -> anyhow::Result<Self> {
         telemetry::start(&loaded.config.logging)?;
-        for warning in loaded.warnings_but_of(unused).into_iter().chain(loaded.ending_certificates(unused)) {
+        for warning in loaded
+            .warnings_but_of(unused)
+            .into_iter()
+            .chain(loaded.ending_certificates(unused))
+        {
             warn!("{warning}");
         }
         limits::raise_descriptors();

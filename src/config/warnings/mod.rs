@@ -234,7 +234,8 @@ impl Config {
         }
     }
 
-    /// One secret in two sources or endpoints: whoever has it can speak for both.
+    /// One secret in two sources or endpoints: whoever has it can speak for both. A source and an endpoint of one id are meant to be
+    /// one party, such as that of `forebay smoke-test`.
     fn shared_secrets(&self, found: &mut Findings) {
         let sources = self.sources.iter().enumerate().map(|(index, source)| {
             let urls = placed("url_secrets", &source.url_secrets);
@@ -255,6 +256,7 @@ impl Config {
                 match seen.get(secret.expose()) {
                     // Within one it has been told.
                     Some((owner, _)) if *owner == place => {}
+                    Some((_, other)) if is_one_party(other, &name) => {}
                     Some((_, other)) => {
                         let reason = format!("is also that of {other}: give each one of its own");
                         found.add(format!("{place}.{at}"), reason);
@@ -280,6 +282,12 @@ impl Config {
             }
         }
     }
+}
+
+/// Whether these are a source and an endpoint of the same id.
+fn is_one_party(source: &str, endpoint: &str) -> bool {
+    let id = source.strip_prefix("source ");
+    id.is_some() && id == endpoint.strip_prefix("endpoint ")
 }
 
 /// Secrets, each with its place in the list of this name.

@@ -273,3 +273,15 @@ fn a_line_is_taken_apart_into_place_key_and_message() {
         (None, "no answer from 127.0.0.1:9092: refused")
     );
 }
+
+#[test]
+fn a_source_and_an_endpoint_of_one_id_may_share_their_secret() {
+    let text = |endpoint: &str| {
+        format!(
+            "sources: [{{ id: helm-test, platform: standard, secrets: [{KEY}] }}]\nsinks: {{ http: {{}} }}\n\
+             endpoints: [{{ id: {endpoint}, url: 'https://e.example/', secrets: [{KEY}] }}]\n"
+        )
+    };
+    assert_eq!(warnings(&text("helm-test")), Vec::<String>::new());
+    assert!(warnings(&text("another"))[0].contains("is also that of source `helm-test`"));
+}
