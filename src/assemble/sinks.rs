@@ -50,7 +50,7 @@ pub(crate) async fn sinks(
 
 /// The settings of the configured sinks that were asked for; of all, if none was.
 pub(crate) fn chosen(config: &SinksConfig, wanted: &[SinkName]) -> Result<SinksConfig, ConfigError> {
-    let known = configured(config);
+    let known = config.names();
     if let Some(unknown) = wanted.iter().find(|name| !known.contains(name)) {
         let known: Vec<String> = known.iter().map(ToString::to_string).collect();
         return Err(ConfigError(format!(
@@ -100,30 +100,9 @@ impl Destinations for AnyOfAll {
     }
 }
 
-/// The names of the configured sinks.
-fn configured(config: &SinksConfig) -> Vec<SinkName> {
-    let SinksConfig {
-        http,
-        postgres,
-        sqlite,
-        topic,
-        retry: _,
-    } = config;
-    let all = [
-        ("http", http.is_some()),
-        ("postgres", postgres.is_some()),
-        ("sqlite", sqlite.is_some()),
-        ("topic", topic.is_some()),
-    ];
-    all.into_iter()
-        .filter(|(_, there)| *there)
-        .map(|(sink, _)| name(sink))
-        .collect()
-}
-
 impl Destinations for Configured<'_> {
     fn sinks(&self) -> Vec<SinkName> {
-        configured(self.sinks)
+        self.sinks.names()
     }
 
     fn check(&self, sink: &SinkName, argument: Option<&str>) -> Result<(), Invalid> {

@@ -37,7 +37,8 @@ Examples:
 pub(super) const CHECK: &str = "\
 Examples:
   forebay check
-  forebay check --connect --config forebay.yaml";
+  forebay check --connect --config forebay.yaml
+  forebay check --sink postgres";
 
 pub(super) const MIGRATE: &str = "\
 Examples:

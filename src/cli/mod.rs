@@ -128,6 +128,9 @@ pub(crate) struct ProcessArgs {
 pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub(crate) file: ConfigArg,
+    /// Check what `process` with this sink uses, and nothing else (may be repeated); the whole configuration if left out
+    #[arg(long = "sink", value_name = "NAME")]
+    pub(crate) sinks: Vec<SinkName>,
     /// Also ask the event log and the databases whether they exist and are as they should be
     #[arg(long)]
     pub(crate) connect: bool,

@@ -47,6 +47,20 @@ pub(crate) struct SinksConfig {
 }
 
 impl SinksConfig {
+    /// The names of the sinks that are named, in their order.
+    pub(crate) fn names(&self) -> Vec<SinkName> {
+        let all = [
+            ("http", self.http.is_some()),
+            ("postgres", self.postgres.is_some()),
+            ("sqlite", self.sqlite.is_some()),
+            ("topic", self.topic.is_some()),
+        ];
+        all.into_iter()
+            .filter(|(_, there)| *there)
+            .map(|(sink, _)| SinkName::new(sink).unwrap_or_else(|_| unreachable!("a literal name is valid")))
+            .collect()
+    }
+
     /// Only those of the sinks that are wanted, as if no other were named; all, if none is wanted.
     pub(crate) fn only(&self, wanted: &[SinkName]) -> Self {
         let is_wanted = |sink: &str| wanted.is_empty() || wanted.iter().any(|name| name.as_str() == sink);

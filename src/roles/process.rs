@@ -35,11 +35,7 @@ impl Process {
             topics: &base.topics,
             endpoints: &*endpoints,
         };
-        let rules = if wanted.is_empty() || base.loaded.config.rules_file.is_none() {
-            assemble::rules(&base.loaded, &own)?
-        } else {
-            assemble::rules(&base.loaded, &assemble::Part(own))?
-        };
+        let rules = assemble::rules_for(&base.loaded, own, wanted)?;
         for warning in rules.warnings() {
             warn!("{warning}");
         }

@@ -97,6 +97,18 @@ async fn each_role_needs_its_own_part_only_and_the_smoke_test_sees_them_work() {
         );
         assert_eq!(message.matches("is not set").count(), 1, "{args:?}: {message}");
     }
+    for (sink, variables) in [("postgres", [url]), ("http", [secret])] {
+        for config in ["forebay.yaml".to_owned(), format!("{sink}.yaml")] {
+            let args = ["check", "--deny-warnings", "--sink", sink, "--config", &config];
+            let checked = with(folder.path(), &args, &variables);
+            assert!(checked.status.success(), "{config}: {}", stderr(&checked));
+            assert!(
+                stdout(&checked).contains(&format!("sinks: {sink}")),
+                "{}",
+                stdout(&checked)
+            );
+        }
+    }
     // Without `--sink` the rules name a sink that the configuration lacks.
     let refused = with(folder.path(), &["process", "--config", "postgres.yaml"], &[url]);
     assert!(

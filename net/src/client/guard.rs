@@ -187,7 +187,7 @@ fn network_of(address: IpAddr) -> String {
 }
 
 /// Whether a name leads to this machine by definition (RFC 6761), or by what systems write into their file of hosts.
-fn is_loopback_name(name: &str) -> bool {
+pub fn is_loopback_name(name: &str) -> bool {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     let known = ["localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"];
     known.contains(&name.as_str()) || name.ends_with(".localhost")

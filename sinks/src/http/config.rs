@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use ipnet::IpNet;
-use net::client::{Allowed, Client, Guard, Resolve, Settings, SystemResolver};
+use net::client::{Allowed, Client, Guard, Resolve, Settings, SystemResolver, is_loopback_name};
 use schemas::setting::{Findings, Invalid};
 use serde::{Deserialize, Deserializer};
 use url::Host;
@@ -145,6 +145,9 @@ fn host(text: &str) -> Result<String, String> {
     let is_address = address.parse::<std::net::IpAddr>().is_ok() || text.parse::<IpNet>().is_ok();
     match Host::parse(text) {
         _ if is_address => Err(format!("`{text}` is an address: it belongs into `allowed_networks`")),
+        Ok(Host::Domain(name)) if is_loopback_name(&name) => Err(format!(
+            "`{text}` is loopback, which no name opens: write \"127.0.0.0/8\" into `allowed_networks`"
+        )),
         Ok(Host::Domain(name)) if !name.trim_end_matches('.').is_empty() => Ok(name.trim_end_matches('.').to_owned()),
         Ok(Host::Ipv4(_) | Host::Ipv6(_)) => Err(format!("`{text}` is an address: it belongs into `allowed_networks`")),
         _ => Err(format!(
@@ -179,6 +182,7 @@ mod tests {
             ("0x7f.1", "belongs into `allowed_networks`"),
             ("[fd00::1]", "belongs into `allowed_networks`"),
             ("fd00::1", "belongs into `allowed_networks`"),
+            ("localhost.", "is loopback"),
             ("crm:9000", "is not a name"),
             ("http://crm/", "is not a name"),
             ("", "is not a name"),

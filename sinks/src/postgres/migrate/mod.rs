@@ -66,9 +66,12 @@ pub async fn migrate_within(config: &Config, waits: Waits) -> Result<Migrated, S
             Failure::Locked { version, reason } => {
                 waiting.say("a lock");
                 if !waiting.pause(true).await {
-                    let what = version.map_or("the tables".to_owned(), |version| format!("migration {version}"));
+                    let what = match version {
+                        Some(version) => format!("migration {version} could not be applied, and nothing of it was"),
+                        None => "a lock could not be had".to_owned(),
+                    };
                     return Err(SetupError::Unavailable(format!(
-                        "{what} could not be applied within {} s, and nothing of it was: {reason}; {}",
+                        "{what}, within {} s: {reason}; {}",
                         waiting.limit().as_secs(),
                         waiting.held_by()
                     )));
