@@ -66,7 +66,7 @@ pub(crate) fn load_or_built_in(given: Option<&Path>, missing: Missing<'_>) -> Re
 
 /// The configuration of `forebay dev` without a file.
 pub(super) fn built_in() -> Result<Loaded, ConfigError> {
-    Loaded::examine(DEV.as_bytes(), BUILT_IN.to_owned(), ".".into(), &NoReferences).into_result()
+    Loaded::examine(DEV.as_bytes(), BUILT_IN.to_owned(), ".".into(), &NoReferences, &[]).into_result()
 }
 
 impl Loaded {

@@ -162,7 +162,7 @@ endpoints:
             known: Given(HashMap::from([("A_SECRET", "the-value-that-is-set")])),
             missing,
         };
-        Loaded::examine(text.as_bytes(), "f.yaml".to_owned(), PathBuf::new(), &variables).into_result()
+        Loaded::examine(text.as_bytes(), "f.yaml".to_owned(), PathBuf::new(), &variables, &[]).into_result()
     }
 
     #[test]
@@ -204,7 +204,8 @@ sinks:
                 known: Given(HashMap::new()),
                 missing: Missing::LeaveIn(unused),
             };
-            let read = Loaded::examine(text.as_bytes(), "f.yaml".to_owned(), PathBuf::new(), &variables).into_result();
+            let read =
+                Loaded::examine(text.as_bytes(), "f.yaml".to_owned(), PathBuf::new(), &variables, unused).into_result();
             let error = read.expect_err("something is missing").to_string();
             let names = error.lines().filter_map(|line| line.split('`').nth(1));
             names.map(str::to_owned).collect::<Vec<String>>()

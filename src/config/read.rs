@@ -68,12 +68,23 @@ pub(crate) fn examine(path: &Path, missing: Missing<'_>) -> Result<Examined, Con
         known: Environment,
         missing,
     };
-    Ok(Loaded::examine(&content, file, folder, &variables))
+    let unused = match missing {
+        Missing::LeaveIn(unused) => unused,
+        Missing::Refuse => &[],
+    };
+    Ok(Loaded::examine(&content, file, folder, &variables, unused))
 }
 
 impl Loaded {
-    /// Reads and checks a text; `file` names it in messages, `variables` are what `${NAME}` stands for.
-    pub(super) fn examine(content: &[u8], file: String, folder: PathBuf, variables: &dyn Variables) -> Examined {
+    /// Reads and checks a text; `file` names it in messages, `variables` are what `${NAME}` stands for. Values of what is `unused` may
+    /// be wrong, for something may stand in for them.
+    pub(super) fn examine(
+        content: &[u8],
+        file: String,
+        folder: PathBuf,
+        variables: &dyn Variables,
+        unused: &[String],
+    ) -> Examined {
         let settings::Read {
             value,
             faults,
@@ -107,7 +118,7 @@ impl Loaded {
         };
         // If it has to be corrected anyway, then once: what only some commands need is named too.
         if !mistakes.is_empty() || loaded.config.check().is_err() {
-            let found = loaded.config.check_all().err().into_iter().flatten();
+            let found = loaded.config.check_all_but_of(unused).into_iter();
             let found = found
                 .filter(|invalid| !loaded.follows_from_a_mistake(&invalid.place))
                 .filter(|invalid| !loaded.may_be_allowed(invalid));

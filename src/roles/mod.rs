@@ -95,7 +95,7 @@ impl Base {
     async fn build(loaded: Loaded, unused: &[String], dev: Option<Arc<dev::Dev>>) -> anyhow::Result<Self> {
         telemetry::start(&loaded.config.logging)?;
         for warning in loaded
-            .warnings_but_of(unused)
+            .warnings(unused)
             .into_iter()
             .chain(loaded.ending_certificates(unused))
         {

@@ -20,7 +20,7 @@ pub(super) fn read(file: &ConfigArg, sinks: &[SinkName], report: &mut Report) ->
     let Some(loaded) = loaded else {
         return Err(config::in_lines(&mistakes));
     };
-    report.warnings = loaded.warnings_but_of(&unused);
+    report.warnings = loaded.warnings(&unused);
     report.warnings.extend(loaded.ending_certificates(&unused));
     let wrong = if mistakes.is_empty() {
         match loaded.config.check_all_but_of(&unused) {

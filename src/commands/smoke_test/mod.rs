@@ -115,7 +115,8 @@ impl Started {
 fn source(loaded: &Loaded, registry: &control::Registry, id: &SourceId) -> Result<Arc<Source>, ConfigError> {
     let file = &loaded.file;
     let Some(source) = registry.sources().find(|source| source.id == *id) else {
-        let there: Vec<String> = registry.sources().map(|source| format!("`{}`", source.id)).collect();
+        let mut there: Vec<String> = registry.sources().map(|source| format!("`{}`", source.id)).collect();
+        there.sort_unstable();
         return Err(ConfigError(format!(
             "{file} has no source `{id}`; there is: {}",
             if there.is_empty() {

@@ -123,13 +123,9 @@ impl fmt::Display for Finding {
 }
 
 impl Loaded {
-    /// What may be meant, in the order of the file.
-    pub(crate) fn warnings(&self) -> Vec<Finding> {
-        self.warnings_but_of(&[])
-    }
-
-    /// The same, but for what is `unused`: another process uses it, or no one, and this one's configuration may lack it.
-    pub(crate) fn warnings_but_of(&self, unused: &[String]) -> Vec<Finding> {
+    /// What may be meant, in the order of the file, but for what is `unused`: another process uses it, or no one, and this one's
+    /// configuration may lack it.
+    pub(crate) fn warnings(&self, unused: &[String]) -> Vec<Finding> {
         let mut found: Vec<Finding> = self
             .config
             .warnings()

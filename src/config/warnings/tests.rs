@@ -13,12 +13,16 @@ fn loaded(text: &str, properties: &[(&str, &str)]) -> Loaded {
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let variables = Given(properties.collect());
-    let examined = Loaded::examine(text.as_bytes(), "f.yaml".to_owned(), PathBuf::new(), &variables);
+    let examined = Loaded::examine(text.as_bytes(), "f.yaml".to_owned(), PathBuf::new(), &variables, &[]);
     examined.into_result().expect("a valid configuration")
 }
 
 fn warnings(text: &str) -> Vec<String> {
-    loaded(text, &[]).warnings().iter().map(ToString::to_string).collect()
+    loaded(text, &[])
+        .warnings(&[])
+        .iter()
+        .map(ToString::to_string)
+        .collect()
 }
 
 #[test]
@@ -44,7 +48,7 @@ fn what_the_program_ships_gives_no_warning() {
         ("compose", include_str!("../../../deploy/compose/forebay.yaml")),
         ("dev", DEV),
     ] {
-        assert_eq!(loaded(text, &secrets).warnings(), [], "{name}");
+        assert_eq!(loaded(text, &secrets).warnings(&[]), [], "{name}");
     }
 }
 
@@ -245,9 +249,9 @@ fn what_follows_from_a_mistake_is_not_warned_of() {
     ] {
         let text = right.replace(written, wrong);
         let none = Given(HashMap::new());
-        let examined = Loaded::examine(text.as_bytes(), "f.yaml".to_owned(), PathBuf::new(), &none);
+        let examined = Loaded::examine(text.as_bytes(), "f.yaml".to_owned(), PathBuf::new(), &none, &[]);
         assert!(!examined.mistakes.is_empty(), "{text}");
-        let found = examined.loaded.expect("the rest of it").warnings();
+        let found = examined.loaded.expect("the rest of it").warnings(&[]);
         assert_eq!(found, [], "{text}");
     }
 }
