@@ -239,7 +239,13 @@ async fn a_migration_waits_for_a_lock_while_writers_go_on() {
         let config = database.config();
         let message = migrate_within(&config, waits(1_500)).await.expect_err("locked");
         let message = message.to_string();
-        for part in ["migration 6", "nothing of it was", "held by pid", "idle in transaction", "end that session"] {
+        for part in [
+            "migration 6",
+            "nothing of it was",
+            "held by pid",
+            "idle in transaction",
+            "end that session",
+        ] {
             assert!(message.contains(part), "{message}");
         }
         assert!(!message.contains("SELECT"), "{message}");
@@ -247,23 +253,28 @@ async fn a_migration_waits_for_a_lock_while_writers_go_on() {
         assert_eq!(applied, 5);
 
         // Writers go on meanwhile, and it ends when the lock is given back.
-        let waiting = tokio::spawn(async move { migrate_within(&config, waits(60_000)).await });
-        let mut slowest = Duration::ZERO;
-        for number in 0..20 {
-            let started = Instant::now();
-            database
-                .run(format!(
-                    "INSERT INTO event_receipt (hash_half, received_time, id) VALUES ('\\x{number:04}', now(), gen_random_uuid()); \
-                     UPDATE event SET log_offset = log_offset WHERE false"
-                ))
-                .await;
-            slowest = slowest.max(started.elapsed());
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        let writing = async {
+            let mut slowest = Duration::ZERO;
+            for number in 0..20 {
+                let started = Instant::now();
+                let receipt = format!("'\\x{number:04}', now(), gen_random_uuid()");
+                database
+                    .run(format!(
+                        "INSERT INTO event_receipt (hash_half, received_time, id) VALUES ({receipt}); \
+                         UPDATE event SET log_offset = log_offset WHERE false"
+                    ))
+                    .await;
+                slowest = slowest.max(started.elapsed());
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            let applied: i64 = database.value("SELECT max(version) FROM _sqlx_migrations").await;
+            assert_eq!(applied, 5, "the lock is still held");
+            sqlx::raw_sql("COMMIT").execute(&mut holder).await.expect("given back");
+            slowest
+        };
+        let (migrated, slowest) = tokio::join!(migrate_within(&config, waits(60_000)), writing);
         assert!(slowest < Duration::from_secs(2), "a writer waited for {slowest:?}");
-        assert!(!waiting.is_finished(), "the lock is still held");
-        sqlx::raw_sql("COMMIT").execute(&mut holder).await.expect("given back");
-        let migrated = waiting.await.expect("no panic").expect("migrates");
+        let migrated = migrated.expect("migrates");
         assert_eq!(migrated.missing, 1);
         database.sink().ready().await.expect("up to date");
     })
