@@ -203,7 +203,7 @@ RAIhAKpRAFqIkpwlfEedh3/zxNgLI6KwOu95l/8BYFqASo3A
         expiry.measure(&files);
         assert!(!shown().contains("later"), "{}", shown());
 
-        let at = |text: &str| warnings(&[both.clone()], Timestamp::parse(text).expect("a time"));
+        let at = |text: &str| warnings(std::slice::from_ref(&both), Timestamp::parse(text).expect("a time"));
         assert_eq!(at("2027-01-01T00:00:00Z"), []);
         let soon = at("2027-12-22T15:51:40Z");
         assert!(soon[0].reason.contains("ends in 10 days"), "{soon:?}");

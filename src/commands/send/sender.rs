@@ -75,13 +75,12 @@ impl Sender {
     ) -> anyhow::Result<Answered> {
         // Sender's ids of webhooks are unique; a counter is not, across runs.
         let id = format!("msg_{:x}", fastrand::u64(..));
-        let request = self.sign(source, body, headers, forge, &id)?;
+        let request = Self::sign(source, body, headers, forge, &id)?;
         self.deliver(source, request).await
     }
 
     /// Signs with the newest secret, as the webhook `id`, with `headers` besides those that prove the sender.
     pub(crate) fn sign(
-        &self,
         source: &Source,
         body: Bytes,
         headers: &HeaderMap,

@@ -166,7 +166,7 @@ async fn accepted(sender: &Sender, source: &Source, started: Started, out: &mut 
     let id = format!("msg_{run}");
     loop {
         // Signed anew each time: the time of the signature is checked.
-        let request = sender.sign(source, body.clone(), &HeaderMap::new(), false, &id)?;
+        let request = Sender::sign(source, body.clone(), &HeaderMap::new(), false, &id)?;
         let events = samples::becomes(source, &request.headers, &request.body)?;
         let reason = match sender.deliver(source, request).await {
             Ok(answer) if answer.accepted() => {
