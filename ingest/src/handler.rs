@@ -93,6 +93,7 @@ impl Ingest {
         config.check()?;
         let proxies = config.proxies()?;
         let metrics = Metrics::register(registry);
+        metrics.ack_budget.set(config.ack_budget().as_secs_f64());
         Ok(Arc::new(Self {
             sources: Sources::new(sources, metrics.clone(), config.metrics_sources_max),
             log,

@@ -10,6 +10,7 @@ use prometheus_client::registry::Registry;
 
 use super::readiness::Readiness;
 use super::{exposition, process};
+use crate::certificates::Expiry;
 
 /// What stands around the tables on the page.
 const BEGIN: &str = "<!-- Generated from here: UPDATE_PAGES=1 cargo test -p forebay reference -->\n";
@@ -28,6 +29,7 @@ const SECTIONS: [Section; 6] = [
         register: |registry| {
             process::register(registry);
             Readiness::example(registry);
+            Expiry::example(registry);
         },
     },
     Section {

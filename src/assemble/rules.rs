@@ -4,10 +4,26 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
+use schemas::name::SinkName;
 use schemas::setting::Invalid;
 use schemas::sink::Destinations;
 
+use super::sinks::{Configured, Part};
 use crate::config::{ConfigError, Loaded};
+
+/// The rules of a process that delivers to the sinks that are `wanted`; to all if none is. `own` are those sinks.
+pub(crate) fn rules_for(
+    loaded: &Loaded,
+    own: Configured<'_>,
+    wanted: &[SinkName],
+) -> Result<Arc<::rules::Rules>, ConfigError> {
+    // Without a file everything goes to each sink.
+    if wanted.is_empty() || loaded.config.rules_file.is_none() {
+        rules(loaded, &own)
+    } else {
+        rules(loaded, &Part(own))
+    }
+}
 
 /// The rules, checked against what they may send to.
 pub(crate) fn rules(

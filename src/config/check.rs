@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use schemas::setting::{Findings, Invalid};
 
+use super::missing::is_unused;
 use super::{Config, SinksConfig};
 use crate::telemetry;
 
@@ -42,6 +43,12 @@ impl Config {
             );
         }
         found.into_result()
+    }
+
+    /// The same, but for what is `unused`.
+    pub(crate) fn check_all_but_of(&self, unused: &[String]) -> Vec<Invalid> {
+        let found = self.check_all().err().into_iter().flatten();
+        found.filter(|invalid| !is_unused(unused, &invalid.place)).collect()
     }
 
     /// Sources and endpoints, the sources checked by the room that receives from them.

@@ -16,7 +16,7 @@ impl Variables for Given {
 }
 
 fn parse(text: &str, file: &str, variables: HashMap<String, String>) -> Result<Config, ConfigError> {
-    let examined = Loaded::examine(text.as_bytes(), file.to_owned(), PathBuf::new(), &Given(variables));
+    let examined = Loaded::examine(text.as_bytes(), file.to_owned(), PathBuf::new(), &Given(variables), &[]);
     examined.into_result().map(|loaded| loaded.config)
 }
 

@@ -39,6 +39,7 @@ pub(crate) fn workers(
     metrics: &mut Metrics,
 ) -> Result<Vec<SinkWorker>, ConfigError> {
     let metrics = processor::Metrics::register(metrics);
+    metrics.expect_canaries(loaded.config.event_log.canary_interval());
     let build = |sink: Arc<dyn Sink>| {
         let log = processor::Log {
             reader: Arc::clone(log) as Arc<dyn Subscribe>,

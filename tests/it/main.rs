@@ -30,6 +30,7 @@ mod rules;
 mod secrets;
 mod silences;
 mod sources;
+mod split;
 mod tail;
 mod tail_end;
 mod tidy;

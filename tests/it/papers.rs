@@ -50,6 +50,7 @@ fn every_command_has_a_manual_page() {
         "forebay-tail.1",
         "forebay-sources-connect.1",
         "forebay-progress-set.1",
+        "forebay-smoke-test.1",
     ] {
         let text = std::fs::read_to_string(folder.path().join(page)).expect(page);
         assert!(text.contains(".SH EXAMPLES"), "{page}");

@@ -5,6 +5,7 @@
 mod source;
 
 use std::fmt::{self, Write as _};
+use std::sync::atomic::AtomicU64;
 
 use net::server::{ByClass, ByReason};
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
@@ -69,6 +70,7 @@ pub struct Metrics {
     refused: Family<Refused, Counter>,
     published: Family<Published, Counter>,
     pub(crate) publish_seconds: Histogram,
+    pub(crate) ack_budget: Gauge<f64, AtomicU64>,
     pub(crate) in_flight: Gauge,
     pub(crate) buffered_bytes: Gauge,
     pub(crate) server: net::server::Metrics,
@@ -86,6 +88,7 @@ impl Metrics {
             refused: Family::default(),
             published: Family::default(),
             publish_seconds: Histogram::new(buckets),
+            ack_budget: Gauge::default(),
             in_flight: Gauge::default(),
             buffered_bytes: Gauge::default(),
             server: net::server::Metrics::default(),
@@ -125,6 +128,11 @@ impl Metrics {
             "forebay_ingest_publish_seconds",
             "Time from handing the events of a webhook to the event log to its acknowledgement",
             all.publish_seconds.clone(),
+        );
+        registry.register(
+            "forebay_ingest_ack_budget_seconds",
+            "How long a webhook may wait for its acknowledgement, `ack_budget_ms`",
+            all.ack_budget.clone(),
         );
         registry.register(
             "forebay_ingest_in_flight",

@@ -35,7 +35,7 @@ use pool::{Limits, On, Origin, Pool};
 pub use connect::{Resolve, SystemResolver};
 pub use environment::{PROXY_VARIABLES, proxy_warning};
 pub use error::SendError;
-pub use guard::{Allowed, Blocked, Guard, special_purpose};
+pub use guard::{Allowed, Blocked, Guard, is_loopback_name, special_purpose};
 pub use pool::Seat;
 
 /// What a client does, whatever it sends.

@@ -3,6 +3,7 @@
 mod sink;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -49,6 +50,7 @@ pub struct Metrics {
     progress_time: Family<SinkLabel, Gauge>,
     lag_failures: Family<SinkLabel, Counter>,
     canaries: Family<SinkLabel, Counter>,
+    canary_interval: Gauge,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -141,6 +143,7 @@ impl Metrics {
             progress_time: Family::default(),
             lag_failures: Family::default(),
             canaries: Family::default(),
+            canary_interval: Gauge::default(),
         }
     }
 
@@ -253,10 +256,21 @@ impl Metrics {
             self.canaries.clone(),
         );
         registry.register(
+            "forebay_processor_canary_interval_seconds",
+            "How often ingest is told to write a canary to every partition, `canary_seconds`; 0 for never",
+            self.canary_interval.clone(),
+        );
+        registry.register(
             "forebay_processor_rebalances",
             "Changes of the partitions that the group assigns to this process: assigned, revoked, or lost without notice",
             self.rebalances.clone(),
         );
+    }
+
+    /// Sets how often canaries are to be expected.
+    pub fn expect_canaries(&self, interval: Option<Duration>) {
+        let seconds = interval.map_or(0, |interval| interval.as_secs());
+        self.canary_interval.set(i64::try_from(seconds).unwrap_or(i64::MAX));
     }
 
     /// Exports the state of this worker.

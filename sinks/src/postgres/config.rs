@@ -1,5 +1,6 @@
 //! The settings of the sink `postgres`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use schemas::secret::Secret;
@@ -121,6 +122,11 @@ impl Config {
             found.add("password", reason);
         }
         found.into_warnings()
+    }
+
+    /// The files of certificates that `url` names, each with the parameter that names it.
+    pub fn certificate_files(&self) -> Vec<(&'static str, PathBuf)> {
+        self.url.expose_str().map(url::certificate_files).unwrap_or_default()
     }
 
     /// The connection that `url` names, with `user` and `password` in the place of its own. The error never quotes it, for it may

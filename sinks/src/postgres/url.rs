@@ -1,10 +1,13 @@
 //! The connection URL as it is written: what of it would lead somewhere else, or be ignored. No reason quotes the URL, for it
 //! may hold a password.
 
+use std::borrow::Cow;
+use std::path::PathBuf;
 use std::str::FromStr as _;
 
 use schemas::spelling::did_you_mean;
 use sqlx::postgres::PgConnectOptions;
+use url::Url;
 
 /// The parameters that the driver knows. It ignores any other, and writes its value into the log.
 const PARAMETERS: [&str; 18] = [
@@ -89,6 +92,21 @@ pub(super) fn warning(url: &str) -> Option<String> {
          postgres://user:password@host:5432/database"
             .to_owned()
     })
+}
+
+/// Returns the files of certificates that the URL names, each with the parameter's usual name.
+pub(super) fn certificate_files(url: &str) -> Vec<(&'static str, PathBuf)> {
+    let Ok(url) = Url::parse(url) else { return Vec::new() };
+    let file = |(key, value): (Cow<'_, str>, Cow<'_, str>)| {
+        let parameter = match &*key {
+            "sslrootcert" | "ssl-root-cert" | "ssl-ca" => "sslrootcert",
+            "sslcert" | "ssl-cert" => "sslcert",
+            _ => return None,
+        };
+        // The certificates themselves may stand there as well.
+        (!value.contains("-----BEGIN")).then(|| (parameter, PathBuf::from(value.into_owned())))
+    };
+    url.query_pairs().filter_map(file).collect()
 }
 
 /// What comes before the path, and the rest.

@@ -1,5 +1,7 @@
 //! Configuration, passwords, migrations, compression: each thing that is wrong gives one clear message.
 
+use std::time::{Duration, Instant};
+
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use prometheus_client::encoding::text::encode;
@@ -7,7 +9,7 @@ use prometheus_client::registry::Registry;
 use schemas::secret::Secret;
 use schemas::setting::in_one_line;
 use schemas::sink::Sink as _;
-use sinks::postgres::{Compression, Config, PostgresSink, migrate};
+use sinks::postgres::{Compression, Config, Migrated, PostgresSink, Waits, migrate, migrate_within, pending};
 use sinks::table::{Metrics, SetupError};
 
 use crate::database::{sink_name, with_database, with_empty_database};
@@ -177,6 +179,124 @@ async fn a_database_of_another_version_is_refused() {
         );
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_version_that_says_that_it_fits_is_worked_with() {
+    with_database(|database| async move {
+        let newer = |version: i64, description: &str| {
+            format!("INSERT INTO _sqlx_migrations VALUES ({version}, '{description}', now(), true, '\\x00', 1)")
+        };
+        database.run(newer(900, "backlog (works with 6 and later)")).await;
+        let sink = database.sink();
+        sink.ready().await.expect("it fits");
+        assert!(sink.deliver(&batch(0, &[sample("a")])).await.is_ok());
+        let expected = Migrated {
+            missing: 0,
+            newer: Some(900),
+        };
+        assert_eq!(pending(&database.config()).await.expect("fits"), expected);
+        assert_eq!(migrate(&database.config()).await.expect("fits"), expected);
+
+        for (description, version) in [("more (works with 900 and later)", 901), ("more (breaking)", 902)] {
+            database.run(newer(version, description)).await;
+            for message in [
+                database.sink().ready().await.expect_err(description).to_string(),
+                pending(&database.config()).await.expect_err(description).to_string(),
+                migrate(&database.config()).await.expect_err(description).to_string(),
+            ] {
+                assert!(message.contains(&format!("migration {version}")), "{message}");
+            }
+            database
+                .run(format!("DELETE FROM _sqlx_migrations WHERE version = {version}"))
+                .await;
+        }
+    })
+    .await;
+}
+
+/// A migration that is not applied yet, as the last one was not before it.
+const WITHOUT_THE_LAST: &str = "\
+DELETE FROM _sqlx_migrations WHERE version = 6;
+DROP FUNCTION event_id_from(timestamptz);
+ALTER TABLE event DROP COLUMN account CASCADE, DROP COLUMN schema_version CASCADE, DROP COLUMN id_time CASCADE";
+
+#[tokio::test]
+async fn a_migration_waits_for_a_lock_while_writers_go_on() {
+    with_database(|database| async move {
+        database.run(WITHOUT_THE_LAST).await;
+        let mut holder = database.connection().await;
+        sqlx::raw_sql("BEGIN; SELECT count(*) FROM event")
+            .execute(&mut holder)
+            .await
+            .expect("a transaction with a lock");
+
+        // The limit passes: nothing has changed, and the holder is named without what it runs.
+        let waits = |all| Waits {
+            lock: Duration::from_millis(300),
+            all: Duration::from_millis(all),
+        };
+        let config = database.config();
+        let message = migrate_within(&config, waits(1_500)).await.expect_err("locked");
+        let message = message.to_string();
+        for part in [
+            "migration 6",
+            "nothing of it was",
+            "held by pid",
+            "idle in transaction",
+            "end that session",
+        ] {
+            assert!(message.contains(part), "{message}");
+        }
+        assert!(!message.contains("SELECT"), "{message}");
+        let applied: i64 = database.value("SELECT max(version) FROM _sqlx_migrations").await;
+        assert_eq!(applied, 5);
+
+        // Writers go on meanwhile, and it ends when the lock is given back.
+        let writing = async {
+            let mut slowest = Duration::ZERO;
+            for number in 0..20 {
+                let started = Instant::now();
+                let receipt = format!("'\\x{number:04}', now(), gen_random_uuid()");
+                database
+                    .run(format!(
+                        "INSERT INTO event_receipt (hash_half, received_time, id) VALUES ({receipt}); \
+                         UPDATE event SET log_offset = log_offset WHERE false"
+                    ))
+                    .await;
+                slowest = slowest.max(started.elapsed());
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            let applied: i64 = database.value("SELECT max(version) FROM _sqlx_migrations").await;
+            assert_eq!(applied, 5, "the lock is still held");
+            sqlx::raw_sql("COMMIT").execute(&mut holder).await.expect("given back");
+            slowest
+        };
+        let (migrated, slowest) = tokio::join!(migrate_within(&config, waits(60_000)), writing);
+        assert!(slowest < Duration::from_secs(2), "a writer waited for {slowest:?}");
+        let migrated = migrated.expect("migrates");
+        assert_eq!(migrated.missing, 1);
+        database.sink().ready().await.expect("up to date");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_is_waited_for() {
+    let port = harness::free_port();
+    let config = Config {
+        url: Secret::new(format!("postgres://u@127.0.0.1:{port}/d")),
+        connect_timeout_ms: 300,
+        ..Config::default()
+    };
+    let started = Instant::now();
+    let waits = Waits {
+        all: Duration::from_millis(2_500),
+        ..Waits::default()
+    };
+    let error = migrate_within(&config, waits).await.expect_err("away");
+    assert!(matches!(&error, SetupError::Unavailable(_)), "{error}");
+    assert!(started.elapsed() > Duration::from_secs(1), "it tried again");
 }
 
 #[tokio::test]

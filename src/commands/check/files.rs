@@ -1,5 +1,7 @@
 //! The configuration and the rules: everything that is wrong with both is found in one run.
 
+use schemas::name::SinkName;
+
 use super::report::Report;
 use crate::assemble::{self, AnyOfAll, Configured};
 use crate::cli::ConfigArg;
@@ -7,14 +9,24 @@ use crate::config::{self, Config, ConfigError, Examined, Loaded, Missing};
 
 /// Reads the configuration with all its checks, and notes the warnings about it. Where it is wrong, the error also says what is
 /// wrong with the rules; where it is right, the rules are not looked at.
-pub(super) fn read(file: &ConfigArg, report: &mut Report) -> Result<Loaded, ConfigError> {
-    let Examined { loaded, mistakes } = config::examine(&config::file_of(file)?, Missing::Refuse)?;
+///
+/// With `sinks` only what `forebay process` uses for them is judged.
+pub(super) fn read(file: &ConfigArg, sinks: &[SinkName], report: &mut Report) -> Result<Loaded, ConfigError> {
+    let unused = match sinks {
+        [] => Vec::new(),
+        sinks => config::delivers_to(sinks),
+    };
+    let Examined { loaded, mistakes } = config::examine(&config::file_of(file)?, Missing::LeaveIn(&unused))?;
     let Some(loaded) = loaded else {
         return Err(config::in_lines(&mistakes));
     };
-    report.warnings = loaded.warnings();
+    report.warnings = loaded.warnings(&unused);
+    report.warnings.extend(loaded.ending_certificates(&unused));
     let wrong = if mistakes.is_empty() {
-        loaded.config.check_all().map_err(|found| loaded.refuse(&found))
+        match loaded.config.check_all_but_of(&unused) {
+            found if found.is_empty() => Ok(()),
+            found => Err(loaded.refuse(&found)),
+        }
     } else {
         Err(config::in_lines(&mistakes))
     };

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use prometheus_client::registry::Registry as Metrics;
 use schemas::endpoint::EndpointDirectory;
-use schemas::sink::Destinations as _;
 
 use crate::assemble::Configured;
 use crate::cli::{CheckArgs, Output};
@@ -34,26 +33,30 @@ pub(crate) async fn check(args: CheckArgs, out: &mut Printer) -> anyhow::Result<
 
 /// Checks everything, and prints what is as it should be unless `out` is `None`.
 async fn examine(args: &CheckArgs, report: &mut Report, mut out: Option<&mut Printer>) -> anyhow::Result<()> {
-    let loaded = files::read(&args.file, report)?;
+    let loaded = files::read(&args.file, &args.sinks, report)?;
     // Without services the client that is made below may notice that one is away: not asked, so not reported.
     if args.connect {
         telemetry::start(&loaded.config.logging)?;
     }
     let registry = assemble::guarded_registry(&loaded)?;
     let Config { event_log, sinks, .. } = &loaded.config;
+    let sinks = match args.sinks.as_slice() {
+        [] => sinks.clone(),
+        wanted => assemble::chosen(sinks, wanted)?,
+    };
     let topics = event_log.topics()?;
     let endpoints: Arc<dyn EndpointDirectory> = Arc::clone(&registry) as _;
     let destinations = Configured {
-        sinks,
+        sinks: &sinks,
         topics: &topics,
         endpoints: &*endpoints,
     };
-    let rules = assemble::rules(&loaded, &destinations)?;
+    let rules = assemble::rules_for(&loaded, destinations, &args.sinks)?;
     report.warnings.extend(rules.warnings().iter().map(Finding::of_rules));
     report.sources = registry.sources().count();
     report.endpoints = endpoints.endpoints().len();
     report.rules = loaded.config.rules_file.as_ref().map(|_| rules.iter().count());
-    report.sinks = destinations.sinks().iter().map(ToString::to_string).collect();
+    report.sinks = sinks.names().iter().map(ToString::to_string).collect();
     if !args.connect && event_log.kafka.is_some() {
         // Some properties are refused only when a client is made of them; no service is waited for.
         drop(assemble::event_log(event_log, &mut Metrics::default()).await?);

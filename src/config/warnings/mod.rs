@@ -12,6 +12,7 @@ use schemas::secret::Secret;
 use schemas::setting::{Findings, Invalid};
 use serde::Serialize;
 
+use super::missing::is_unused;
 use super::read::Mistake;
 use super::{Config, Loaded};
 use crate::telemetry;
@@ -122,12 +123,14 @@ impl fmt::Display for Finding {
 }
 
 impl Loaded {
-    /// What may be meant, in the order of the file.
-    pub(crate) fn warnings(&self) -> Vec<Finding> {
+    /// What may be meant, in the order of the file, but for what is `unused`: another process uses it, or no one, and this one's
+    /// configuration may lack it.
+    pub(crate) fn warnings(&self, unused: &[String]) -> Vec<Finding> {
         let mut found: Vec<Finding> = self
             .config
             .warnings()
             .iter()
+            .filter(|warning| !is_unused(unused, &warning.place))
             .filter(|warning| !self.follows_from_a_mistake(&warning.place))
             // What is said of one section, and may come from a mistake in another.
             .filter(|warning| match warning.place.as_str() {
@@ -141,7 +144,7 @@ impl Loaded {
         found
     }
 
-    fn locate(&self, warning: &Invalid) -> Finding {
+    pub(super) fn locate(&self, warning: &Invalid) -> Finding {
         Finding {
             key: (!warning.place.is_empty()).then(|| warning.place.clone()),
             ..Finding::of(self.mistake(warning))
@@ -227,7 +230,8 @@ impl Config {
         }
     }
 
-    /// One secret in two sources or endpoints: whoever has it can speak for both.
+    /// One secret in two sources or endpoints: whoever has it can speak for both. A source and an endpoint of one id are meant to be
+    /// one party, such as that of `forebay smoke-test`.
     fn shared_secrets(&self, found: &mut Findings) {
         let sources = self.sources.iter().enumerate().map(|(index, source)| {
             let urls = placed("url_secrets", &source.url_secrets);
@@ -248,6 +252,7 @@ impl Config {
                 match seen.get(secret.expose()) {
                     // Within one it has been told.
                     Some((owner, _)) if *owner == place => {}
+                    Some((_, other)) if is_one_party(other, &name) => {}
                     Some((_, other)) => {
                         let reason = format!("is also that of {other}: give each one of its own");
                         found.add(format!("{place}.{at}"), reason);
@@ -273,6 +278,12 @@ impl Config {
             }
         }
     }
+}
+
+/// Whether these are a source and an endpoint of the same id.
+fn is_one_party(source: &str, endpoint: &str) -> bool {
+    let id = source.strip_prefix("source ");
+    id.is_some() && id == endpoint.strip_prefix("endpoint ")
 }
 
 /// Secrets, each with its place in the list of this name.

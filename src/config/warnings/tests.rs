@@ -13,12 +13,16 @@ fn loaded(text: &str, properties: &[(&str, &str)]) -> Loaded {
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let variables = Given(properties.collect());
-    let examined = Loaded::examine(text.as_bytes(), "f.yaml".to_owned(), PathBuf::new(), &variables);
+    let examined = Loaded::examine(text.as_bytes(), "f.yaml".to_owned(), PathBuf::new(), &variables, &[]);
     examined.into_result().expect("a valid configuration")
 }
 
 fn warnings(text: &str) -> Vec<String> {
-    loaded(text, &[]).warnings().iter().map(ToString::to_string).collect()
+    loaded(text, &[])
+        .warnings(&[])
+        .iter()
+        .map(ToString::to_string)
+        .collect()
 }
 
 #[test]
@@ -44,7 +48,7 @@ fn what_the_program_ships_gives_no_warning() {
         ("compose", include_str!("../../../deploy/compose/forebay.yaml")),
         ("dev", DEV),
     ] {
-        assert_eq!(loaded(text, &secrets).warnings(), [], "{name}");
+        assert_eq!(loaded(text, &secrets).warnings(&[]), [], "{name}");
     }
 }
 
@@ -245,9 +249,9 @@ fn what_follows_from_a_mistake_is_not_warned_of() {
     ] {
         let text = right.replace(written, wrong);
         let none = Given(HashMap::new());
-        let examined = Loaded::examine(text.as_bytes(), "f.yaml".to_owned(), PathBuf::new(), &none);
+        let examined = Loaded::examine(text.as_bytes(), "f.yaml".to_owned(), PathBuf::new(), &none, &[]);
         assert!(!examined.mistakes.is_empty(), "{text}");
-        let found = examined.loaded.expect("the rest of it").warnings();
+        let found = examined.loaded.expect("the rest of it").warnings(&[]);
         assert_eq!(found, [], "{text}");
     }
 }
@@ -272,4 +276,16 @@ fn a_line_is_taken_apart_into_place_key_and_message() {
         (finding.file, finding.message.as_str()),
         (None, "no answer from 127.0.0.1:9092: refused")
     );
+}
+
+#[test]
+fn a_source_and_an_endpoint_of_one_id_may_share_their_secret() {
+    let text = |endpoint: &str| {
+        format!(
+            "sources: [{{ id: helm-test, platform: standard, secrets: [{KEY}] }}]\nsinks: {{ http: {{}} }}\n\
+             endpoints: [{{ id: {endpoint}, url: 'https://e.example/', secrets: [{KEY}] }}]\n"
+        )
+    };
+    assert_eq!(warnings(&text("helm-test")), Vec::<String>::new());
+    assert!(warnings(&text("another"))[0].contains("is also that of source `helm-test`"));
 }

@@ -1,6 +1,9 @@
 //! The Kafka log's metrics.
 
+use std::sync::atomic::AtomicU64;
+
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::queue::Queue;
@@ -14,6 +17,8 @@ pub struct Metrics {
     pub(super) skips: Counter,
     /// Records that wait for their acknowledgement.
     pub(super) queue: Queue,
+    /// `queue_max_bytes`.
+    pub(super) queue_limit: Gauge<u64, AtomicU64>,
 }
 
 impl Metrics {
@@ -38,6 +43,11 @@ impl Metrics {
             "forebay_kafka_producer_queue_bytes",
             "Bytes of the records that wait for their acknowledgement, of `queue_max_bytes`",
             self.queue.bytes.clone(),
+        );
+        registry.register(
+            "forebay_kafka_producer_queue_limit_bytes",
+            "Bytes that the producers' queue may have, `queue_max_bytes`",
+            self.queue_limit.clone(),
         );
     }
 }

@@ -36,6 +36,7 @@ pub(super) struct Publisher {
 impl Publisher {
     pub(super) fn new(config: Config) -> Result<Self, LogError> {
         let metrics = Metrics::default();
+        metrics.queue_limit.set(u64::from(config.queue_max_bytes));
         Ok(Self {
             cluster: Cluster::new(config, metrics.queue.clone())?,
             limits: RwLock::default(),

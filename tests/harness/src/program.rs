@@ -60,6 +60,11 @@ pub struct Role {
 impl Role {
     /// Starts `forebay <args> --config <folder>/<config>`, whose configuration has `admin.listen: <admin>`.
     pub fn start(args: &[&str], folder: &Path, name: &str, admin: u16) -> Self {
+        Self::start_with(args, folder, name, admin, &[])
+    }
+
+    /// The same, with these variables in its environment.
+    pub fn start_with(args: &[&str], folder: &Path, name: &str, admin: u16, variables: &[(&str, &str)]) -> Self {
         let log = folder.join(format!("{name}.log"));
         let file = File::options()
             .create(true)
@@ -67,6 +72,7 @@ impl Role {
             .open(&log)
             .expect("a log file");
         let child = command(args, folder)
+            .envs(variables.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::from(file))
             .spawn()
