@@ -72,8 +72,9 @@ async fn topics(event_log: &EventLogConfig, dry_run: bool, deadline: Instant, ou
 async fn available<T>(deadline: Instant, asked: impl AsyncFn() -> Result<T, LogError>) -> anyhow::Result<T> {
     let mut said: Option<Instant> = None;
     loop {
+        let answer = asked().await;
         let now = Instant::now();
-        match asked().await {
+        match answer {
             Err(LogError::Unavailable(error)) if now + TRY_AGAIN < deadline => {
                 if said.is_none_or(|said| now.duration_since(said) >= SAY_AGAIN) {
                     said = Some(now);
