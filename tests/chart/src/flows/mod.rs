@@ -1,0 +1,3 @@
+//! Who may connect to whom.
+
+mod evaluate;
