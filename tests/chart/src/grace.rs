@@ -32,7 +32,9 @@ fn given_and_taken(rendering: &Rendering, deployment: &str) -> (u64, u64) {
     } else {
         milliseconds(&configuration["processor"]["drain_ms"], 10_000)
     };
-    let sleep = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"].as_u64().unwrap_or(0);
+    let sleep = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+        .as_u64()
+        .unwrap_or(0);
     let grace = pod["terminationGracePeriodSeconds"].as_u64().expect("a grace period");
     (grace * 1000, taken + sleep * 1000)
 }

@@ -97,7 +97,9 @@ impl Render {
         let output = self.call(&["install", "--dry-run=client"], true);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let (_, notes) = text.split_once("NOTES:").unwrap_or_else(|| panic!("no NOTES in {text}"));
+        let (_, notes) = text
+            .split_once("NOTES:")
+            .unwrap_or_else(|| panic!("no NOTES in {text}"));
         notes.to_owned()
     }
 

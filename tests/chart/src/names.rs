@@ -42,13 +42,27 @@ fn objects_have_the_names_that_the_documents_say() {
 fn names_follow_the_release_and_what_values_say() {
     let name = |render: Render| {
         let rendering = render.expect();
-        let deployment = rendering.kind("Deployment").find(|one| title(one).ends_with("-ingest")).cloned();
+        let deployment = rendering
+            .kind("Deployment")
+            .find(|one| title(one).ends_with("-ingest"))
+            .cloned();
         title(&deployment.expect("ingest"))
     };
-    assert_eq!(name(Render::defaults().release("hooks")), "Deployment hooks-forebay-ingest");
-    assert_eq!(name(Render::defaults().release("my-forebay")), "Deployment my-forebay-ingest");
-    assert_eq!(name(Render::defaults().with("fullnameOverride: basin")), "Deployment basin-ingest");
-    let long = Render::defaults().release("a-release-with-a-name-as-long-as-helm-allows-it-53-ch").expect();
+    assert_eq!(
+        name(Render::defaults().release("hooks")),
+        "Deployment hooks-forebay-ingest"
+    );
+    assert_eq!(
+        name(Render::defaults().release("my-forebay")),
+        "Deployment my-forebay-ingest"
+    );
+    assert_eq!(
+        name(Render::defaults().with("fullnameOverride: basin")),
+        "Deployment basin-ingest"
+    );
+    let long = Render::defaults()
+        .release("a-release-with-a-name-as-long-as-helm-allows-it-53-ch")
+        .expect();
     for object in &long.objects {
         let name = object["metadata"]["name"].as_str().expect("a name");
         assert!(name.len() <= 63, "{name}");
@@ -64,9 +78,24 @@ fn every_object_has_the_labels_of_the_release() {
                 continue;
             }
             let labels = &object["metadata"]["labels"];
-            assert_eq!(labels["app.kubernetes.io/instance"], "forebay", "{set}: {}", title(object));
-            assert_eq!(labels["app.kubernetes.io/managed-by"], "Helm", "{set}: {}", title(object));
-            assert_eq!(labels["app.kubernetes.io/part-of"], "forebay", "{set}: {}", title(object));
+            assert_eq!(
+                labels["app.kubernetes.io/instance"],
+                "forebay",
+                "{set}: {}",
+                title(object)
+            );
+            assert_eq!(
+                labels["app.kubernetes.io/managed-by"],
+                "Helm",
+                "{set}: {}",
+                title(object)
+            );
+            assert_eq!(
+                labels["app.kubernetes.io/part-of"],
+                "forebay",
+                "{set}: {}",
+                title(object)
+            );
             assert_eq!(
                 labels["helm.sh/chart"],
                 concat!("forebay-", env!("CARGO_PKG_VERSION")),
@@ -80,11 +109,18 @@ fn every_object_has_the_labels_of_the_release() {
 #[test]
 fn an_image_by_digest_is_taken_by_digest() {
     let digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-    let rendering = Render::defaults().with(&format!("image: {{repository: r.example.com/forebay, digest: '{digest}'}}")).expect();
+    let rendering = Render::defaults()
+        .with(&format!(
+            "image: {{repository: r.example.com/forebay, digest: '{digest}'}}"
+        ))
+        .expect();
     for pod in rendering.pods() {
         for container in pod.containers() {
             let image = container["image"].as_str().expect("an image");
-            assert!(image.starts_with("r.example.com/forebay") && image.ends_with(&format!("@{digest}")), "{image}");
+            assert!(
+                image.starts_with("r.example.com/forebay") && image.ends_with(&format!("@{digest}")),
+                "{image}"
+            );
         }
     }
     let rendering = Render::defaults().expect();

@@ -72,7 +72,8 @@ impl Rendering {
 
     /// The rules file, if there is one.
     pub(crate) fn rules(&self) -> Option<&str> {
-        self.kind("ConfigMap").find_map(|map| map["data"]["rules.yaml"].as_str())
+        self.kind("ConfigMap")
+            .find_map(|map| map["data"]["rules.yaml"].as_str())
     }
 }
 
@@ -111,6 +112,11 @@ pub(crate) fn title(object: &Value) -> String {
 pub(crate) fn texts(value: &Value) -> BTreeMap<String, String> {
     let entries = value.as_object().into_iter().flatten();
     entries
-        .map(|(key, value)| (key.clone(), value.as_str().unwrap_or_else(|| panic!("{key}: {value}")).to_owned()))
+        .map(|(key, value)| {
+            (
+                key.clone(),
+                value.as_str().unwrap_or_else(|| panic!("{key}: {value}")).to_owned(),
+            )
+        })
         .collect()
 }

@@ -24,7 +24,10 @@ pub(crate) fn program() -> Command {
 
 /// What a configuration may hold, as a JSON Schema.
 pub(crate) fn configuration_schema() -> Value {
-    let output = program().args(["config", "schema"]).output().expect("the program starts");
+    let output = program()
+        .args(["config", "schema"])
+        .output()
+        .expect("the program starts");
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 

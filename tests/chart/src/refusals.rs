@@ -50,7 +50,10 @@ fn a_value_of_another_kind() {
         ("workers: {http: {sinks: http}}", "sinks"),
         ("workers: {UPPER: {sinks: [http]}}", "UPPER"),
         ("config: {event_log: {partitions: some}}", "partitions"),
-        ("config: {sources: [{id: a, platform: nosuch, secrets: [x]}]}", "platform"),
+        (
+            "config: {sources: [{id: a, platform: nosuch, secrets: [x]}]}",
+            "platform",
+        ),
     ] {
         refused(values, &[place]);
     }

@@ -40,7 +40,13 @@ fn violations(spec: &Value) -> Vec<String> {
         let name = container["name"].as_str().unwrap_or("?");
         let own = &container["securityContext"];
         // What a container does not say is the pod's to say.
-        let either = |key: &str| if own[key].is_null() { pod[key].clone() } else { own[key].clone() };
+        let either = |key: &str| {
+            if own[key].is_null() {
+                pod[key].clone()
+            } else {
+                own[key].clone()
+            }
+        };
         found.extend(of_context(name, own));
         let ports = container["ports"].as_array().into_iter().flatten();
         if ports.into_iter().any(|port| !port["hostPort"].is_null()) {
@@ -133,9 +139,15 @@ fn every_container_says_what_it_needs() {
             for container in pod.containers() {
                 let at = format!("{set}: {}: {}", pod.owner, container["name"]);
                 for resource in ["cpu", "memory"] {
-                    assert!(!container["resources"]["requests"][resource].is_null(), "{at}: {resource}");
+                    assert!(
+                        !container["resources"]["requests"][resource].is_null(),
+                        "{at}: {resource}"
+                    );
                 }
-                assert!(!container["resources"]["limits"]["memory"].is_null(), "{at}: no limit of memory");
+                assert!(
+                    !container["resources"]["limits"]["memory"].is_null(),
+                    "{at}: no limit of memory"
+                );
             }
         }
     }
@@ -156,7 +168,10 @@ fn what_the_profile_refuses_is_found() {
         ("allowPrivilegeEscalation: false, ", ""),
         ("[ALL]", "[NET_RAW]"),
         ("drop: [ALL]", "drop: [ALL], add: [NET_RAW]"),
-        ("{name: a, securityContext", "{name: a, ports: [{hostPort: 1}], securityContext"),
+        (
+            "{name: a, securityContext",
+            "{name: a, ports: [{hostPort: 1}], securityContext",
+        ),
         ("volumes:", "hostNetwork: true, volumes:"),
     ] {
         assert!(good.contains(old));

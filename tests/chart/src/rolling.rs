@@ -40,7 +40,9 @@ fn rolled(change: &str) -> Vec<String> {
     let base = Render::defaults().with(BASE);
     let (before, after) = (templates(&base.expect()), templates(&base.with(change).expect()));
     assert_eq!(before.len(), 4, "{:?}", before.keys());
-    let changed = after.iter().filter(|(name, template)| before.get(*name) != Some(template));
+    let changed = after
+        .iter()
+        .filter(|(name, template)| before.get(*name) != Some(template));
     changed
         .map(|(name, _)| name.strip_prefix("forebay-").expect("the release's name").to_owned())
         .collect()
@@ -66,14 +68,23 @@ fn an_endpoint_rolls_the_workers_that_deliver_to_endpoints() {
 
 #[test]
 fn a_sink_rolls_its_worker() {
-    assert_eq!(rolled("config: {sinks: {postgres: {max_connections: 5}}}"), ["worker-postgres"]);
-    assert_eq!(rolled("config: {sinks: {http: {allow_plain_http: true}}}"), ["worker-http"]);
+    assert_eq!(
+        rolled("config: {sinks: {postgres: {max_connections: 5}}}"),
+        ["worker-postgres"]
+    );
+    assert_eq!(
+        rolled("config: {sinks: {http: {allow_plain_http: true}}}"),
+        ["worker-http"]
+    );
 }
 
 #[test]
 fn rules_and_what_workers_share_roll_the_workers() {
     let workers = ["worker-http", "worker-postgres", "worker-topic"];
-    assert_eq!(rolled("rules: {rules: [{name: all, when: 'false', to: [postgres]}]}"), workers);
+    assert_eq!(
+        rolled("rules: {rules: [{name: all, when: 'false', to: [postgres]}]}"),
+        workers
+    );
     assert_eq!(rolled("config: {processor: {batch_max_records: 99}}"), workers);
 }
 
@@ -88,8 +99,14 @@ fn what_all_share_rolls_all() {
 #[test]
 fn a_reference_to_a_secret_rolls_who_uses_it() {
     assert_eq!(rolled("secrets: {SHOP_SECRET: {name: other, key: shop}}"), ["ingest"]);
-    assert_eq!(rolled("secrets: {CRM_SECRET: {name: other, key: crm}}"), ["worker-http"]);
-    assert_eq!(rolled("secrets: {DATABASE_URL: {name: other, key: url}}"), ["worker-postgres"]);
+    assert_eq!(
+        rolled("secrets: {CRM_SECRET: {name: other, key: crm}}"),
+        ["worker-http"]
+    );
+    assert_eq!(
+        rolled("secrets: {DATABASE_URL: {name: other, key: url}}"),
+        ["worker-postgres"]
+    );
     assert_eq!(rolled("secrets: {DATABASE_URL: {as: env}}"), ["worker-postgres"]);
 }
 
@@ -109,6 +126,12 @@ fn numbers_of_replicas_and_what_stands_around_pods_roll_none() {
 
 #[test]
 fn settings_of_one_worker_roll_that_one() {
-    assert_eq!(rolled("workers: {http: {resources: {limits: {memory: 1Gi}}}}"), ["worker-http"]);
-    assert_eq!(rolled("ingest: {env: [{name: RUST_BACKTRACE, value: '1'}]}"), ["ingest"]);
+    assert_eq!(
+        rolled("workers: {http: {resources: {limits: {memory: 1Gi}}}}"),
+        ["worker-http"]
+    );
+    assert_eq!(
+        rolled("ingest: {env: [{name: RUST_BACKTRACE, value: '1'}]}"),
+        ["ingest"]
+    );
 }

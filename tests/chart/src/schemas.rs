@@ -39,7 +39,10 @@ pub(crate) fn faults(object: &Value) -> Vec<String> {
     let kind = |key: &str| object[key].as_str().unwrap_or_default().to_owned();
     let kind = format!("{}/{}", kind("apiVersion"), kind("kind"));
     let Some(schema) = schemas().kinds.get(&kind) else {
-        return vec![format!("{}: no schema of {kind}: add it to tests/chart/schemas/reduce", title(object))];
+        return vec![format!(
+            "{}: no schema of {kind}: add it to tests/chart/schemas/reduce",
+            title(object)
+        )];
     };
     let mut schema = schema.clone();
     schema["$defs"] = schemas().definitions.clone();
@@ -64,8 +67,16 @@ fn what_a_cluster_refuses_is_refused() {
         faults(&crate::yaml::document(&text).expect("YAML"))
     };
     assert_eq!(service("{ports: [{port: 80, targetPort: http}]}"), Vec::<String>::new());
-    assert_eq!(service("{ports: [{port: 80, targetPort: 8080, tagretPort: 1}]}").len(), 1, "an unknown member");
-    assert_eq!(service("{ports: [{port: '80'}]}").len(), 1, "a text in the place of a number");
+    assert_eq!(
+        service("{ports: [{port: 80, targetPort: 8080, tagretPort: 1}]}").len(),
+        1,
+        "an unknown member"
+    );
+    assert_eq!(
+        service("{ports: [{port: '80'}]}").len(),
+        1,
+        "a text in the place of a number"
+    );
     assert_eq!(service("{ports: [{name: http}]}").len(), 1, "a member that is missing");
     for text in [
         "{apiVersion: v1, kind: Secret, metadata: {name: a}}",

@@ -46,7 +46,10 @@ fn needed_and_given(rendering: &Rendering) -> Vec<(String, BTreeSet<String>, BTr
         .filter(|pod| pod.component() != "test")
         .map(|pod| {
             let maps = mounted(pod.spec);
-            let read: Vec<_> = configurations.iter().filter(|(name, _)| maps.contains(**name)).collect();
+            let read: Vec<_> = configurations
+                .iter()
+                .filter(|(name, _)| maps.contains(**name))
+                .collect();
             assert_eq!(read.len(), 1, "{} reads {maps:?}", pod.owner);
             (pod.owner, variables(read[0].1), given(pod.spec))
         })
@@ -79,8 +82,12 @@ fn what_is_given_as_a_file_is_mounted_where_the_variable_says() {
             for container in pod.containers() {
                 for entry in container["env"].as_array().into_iter().flatten() {
                     let name = entry["name"].as_str().expect("a name");
-                    let Some(name) = name.strip_suffix("_FILE") else { continue };
-                    let found = items.iter().any(|path| path == name || path.ends_with(&format!("/{name}")));
+                    let Some(name) = name.strip_suffix("_FILE") else {
+                        continue;
+                    };
+                    let found = items
+                        .iter()
+                        .any(|path| path == name || path.ends_with(&format!("/{name}")));
                     assert!(found, "{set}: {}: {name} is in none of {items:?}", pod.owner);
                 }
             }
@@ -110,7 +117,11 @@ fn large_numbers_stay_as_they_are_written() {
         .expect();
     let configurations = rendering.configurations();
     let ingest = configurations["forebay-ingest"];
-    for line in ["max_body_bytes: 1048576", "max_buffered_bytes: 268435456", "max_record_bytes: 4194304"] {
+    for line in [
+        "max_body_bytes: 1048576",
+        "max_buffered_bytes: 268435456",
+        "max_record_bytes: 4194304",
+    ] {
         assert!(ingest.contains(line), "{line}: {ingest}");
     }
     for (set, file) in value_sets() {

@@ -78,14 +78,26 @@ fn no_selector_finds_a_pod_of_another_release_in_the_namespace() {
         for (objects, pods) in [(&one.objects, &other_pods), (&other.objects, &one_pods)] {
             for object in objects {
                 let Some(selector) = selector(object) else { continue };
-                assert_eq!(selected(&selector, pods), Vec::<&str>::new(), "{set}: {}", title(object));
+                assert_eq!(
+                    selected(&selector, pods),
+                    Vec::<&str>::new(),
+                    "{set}: {}",
+                    title(object)
+                );
             }
         }
         let names = |rendering: &Rendering| rendering.objects.iter().map(title).collect::<Vec<_>>();
-        let both: Vec<_> = names(&one).into_iter().filter(|name| names(&other).contains(name)).collect();
+        let both: Vec<_> = names(&one)
+            .into_iter()
+            .filter(|name| names(&other).contains(name))
+            .collect();
         // A value set may name an account of its own, and extra objects have the names that they have.
         let allowed = |name: &&String| !name.starts_with("ServiceAccount ") && !name.contains("extra");
-        assert_eq!(both.iter().filter(allowed).collect::<Vec<_>>(), Vec::<&String>::new(), "{set}");
+        assert_eq!(
+            both.iter().filter(allowed).collect::<Vec<_>>(),
+            Vec::<&String>::new(),
+            "{set}"
+        );
     }
 }
 
@@ -96,7 +108,12 @@ fn a_disruption_budget_lets_one_go_and_keeps_one() {
         for budget in rendering.kind("PodDisruptionBudget") {
             let spec = &budget["spec"];
             let said = [&spec["minAvailable"], &spec["maxUnavailable"]];
-            assert_eq!(said.iter().filter(|value| !value.is_null()).count(), 1, "{set}: {}", title(budget));
+            assert_eq!(
+                said.iter().filter(|value| !value.is_null()).count(),
+                1,
+                "{set}: {}",
+                title(budget)
+            );
             assert_ne!(*said[1], 0, "{set}: {}: no node could be drained", title(budget));
         }
     }
@@ -119,13 +136,20 @@ fn what_names_a_port_names_one_that_is_there() {
             let selector = selector(service).expect("of a Service");
             for pod in pods.iter().filter(|pod| matches(&selector, &pod.labels())) {
                 for port in service["spec"]["ports"].as_array().expect("ports") {
-                    let target = if port["targetPort"].is_null() { &port["port"] } else { &port["targetPort"] };
+                    let target = if port["targetPort"].is_null() {
+                        &port["port"]
+                    } else {
+                        &port["targetPort"]
+                    };
                     assert!(ports(pod.spec).contains(target), "{set}: {}: {target}", title(service));
                 }
             }
         }
         for monitor in rendering.kind("PodMonitor") {
-            for pod in pods.iter().filter(|pod| matches(&monitor["spec"]["selector"], &pod.labels())) {
+            for pod in pods
+                .iter()
+                .filter(|pod| matches(&monitor["spec"]["selector"], &pod.labels()))
+            {
                 for endpoint in monitor["spec"]["podMetricsEndpoints"].as_array().expect("endpoints") {
                     assert!(ports(pod.spec).contains(&endpoint["port"]), "{set}: {}", title(monitor));
                 }
@@ -137,12 +161,25 @@ fn what_names_a_port_names_one_that_is_there() {
                 .filter(|service| matches(&monitor["spec"]["selector"], &texts(&service["metadata"]["labels"])))
                 .collect();
             assert!(!services.is_empty(), "{set}: {} selects nothing", title(monitor));
-            for (service, endpoint) in services
-                .iter()
-                .flat_map(|service| monitor["spec"]["endpoints"].as_array().expect("endpoints").iter().map(move |one| (service, one)))
-            {
-                let has = service["spec"]["ports"].as_array().expect("ports").iter().any(|port| port["name"] == endpoint["port"]);
-                assert!(has, "{set}: {}: {} has no {}", title(monitor), title(service), endpoint["port"]);
+            for (service, endpoint) in services.iter().flat_map(|service| {
+                monitor["spec"]["endpoints"]
+                    .as_array()
+                    .expect("endpoints")
+                    .iter()
+                    .map(move |one| (service, one))
+            }) {
+                let has = service["spec"]["ports"]
+                    .as_array()
+                    .expect("ports")
+                    .iter()
+                    .any(|port| port["name"] == endpoint["port"]);
+                assert!(
+                    has,
+                    "{set}: {}: {} has no {}",
+                    title(monitor),
+                    title(service),
+                    endpoint["port"]
+                );
             }
         }
     }
@@ -165,13 +202,21 @@ fn what_refers_to_an_object_refers_to_one_that_is_there() {
         }
         for service in backends(&rendering) {
             let (name, port) = service;
-            let ports = rendering.get("Service", &name)["spec"]["ports"].as_array().expect("ports");
+            let ports = rendering.get("Service", &name)["spec"]["ports"]
+                .as_array()
+                .expect("ports");
             let found = ports.iter().any(|one| one["port"] == port || one["name"] == port);
             assert!(found, "{set}: {name} has no port {port}");
         }
         for pod in rendering.pods() {
-            if let Some(account) = pod.spec["serviceAccountName"].as_str().filter(|name| name.starts_with("forebay")) {
-                assert!(rendering.find("ServiceAccount", account).is_some() || pod.owner.starts_with("Job"), "{set}: {account}");
+            if let Some(account) = pod.spec["serviceAccountName"]
+                .as_str()
+                .filter(|name| name.starts_with("forebay"))
+            {
+                assert!(
+                    rendering.find("ServiceAccount", account).is_some() || pod.owner.starts_with("Job"),
+                    "{set}: {account}"
+                );
             }
         }
     }
@@ -186,7 +231,11 @@ fn backends(rendering: &Rendering) -> Vec<(String, Value)> {
             for path in rule["http"]["paths"].as_array().into_iter().flatten() {
                 let service = &path["backend"]["service"];
                 let port = &service["port"];
-                let port = if port["name"].is_null() { &port["number"] } else { &port["name"] };
+                let port = if port["name"].is_null() {
+                    &port["number"]
+                } else {
+                    &port["name"]
+                };
                 found.push((name(&service["name"]), port.clone()));
             }
         }

@@ -92,7 +92,10 @@ fn the_objects_of_each_value_set_are_those_committed() {
 
 #[test]
 fn no_snapshot_is_left_of_a_value_set_that_is_gone() {
-    let names: Vec<_> = value_sets().into_iter().map(|(name, _)| format!("{name}.yaml")).collect();
+    let names: Vec<_> = value_sets()
+        .into_iter()
+        .map(|(name, _)| format!("{name}.yaml"))
+        .collect();
     for entry in fs::read_dir(folder()).expect("snapshots") {
         let path = entry.expect("a file").path();
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();

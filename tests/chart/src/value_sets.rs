@@ -70,11 +70,18 @@ fn no_object_stands_twice() {
 #[test]
 fn an_old_cluster_gets_no_action_that_it_does_not_know() {
     for (name, file) in value_sets() {
-        let rendering = Render::defaults().file(&file).arguments(&["--kube-version", "1.29.0"]).expect();
+        let rendering = Render::defaults()
+            .file(&file)
+            .arguments(&["--kube-version", "1.29.0"])
+            .expect();
         for pod in rendering.pods() {
             for container in pod.containers() {
                 let sleep = &container["lifecycle"]["preStop"]["sleep"];
-                assert!(sleep.is_null(), "{name}: {}: `sleep` is on since Kubernetes 1.30", pod.owner);
+                assert!(
+                    sleep.is_null(),
+                    "{name}: {}: `sleep` is on since Kubernetes 1.30",
+                    pod.owner
+                );
             }
         }
     }

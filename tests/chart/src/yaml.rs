@@ -110,7 +110,9 @@ fn plain(text: &str) -> Result<Value, String> {
     // The mode of a file is the one number that is written so.
     if digits.len() == 4 && digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit()) {
         let octal = i64::from_str_radix(digits, 8);
-        return octal.map(Value::from).map_err(|_| format!("`{text}` is a text to some and a number to others"));
+        return octal
+            .map(Value::from)
+            .map_err(|_| format!("`{text}` is a text to some and a number to others"));
     }
     if digits.starts_with(|first: char| first.is_ascii_digit()) {
         if let Ok(number) = text.parse::<i64>() {

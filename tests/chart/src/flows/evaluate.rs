@@ -34,7 +34,15 @@ pub(super) fn allowed(policies: &[&Value], own: &str, from: &Peer, to: &Peer, po
 }
 
 /// Whether the policies of `subject` allow the other end in one direction.
-fn one_way(policies: &[&Value], own: &str, direction: &str, subject: &Peer, other: &Peer, to: &Peer, port: Port) -> bool {
+fn one_way(
+    policies: &[&Value],
+    own: &str,
+    direction: &str,
+    subject: &Peer,
+    other: &Peer,
+    to: &Peer,
+    port: Port,
+) -> bool {
     if subject.namespace.as_deref() != Some(own) {
         return true;
     }
@@ -54,7 +62,9 @@ fn one_way(policies: &[&Value], own: &str, direction: &str, subject: &Peer, othe
 }
 
 fn is_about(policy: &Value, direction: &str) -> bool {
-    let types = policy["spec"]["policyTypes"].as_array().expect("policyTypes are always written");
+    let types = policy["spec"]["policyTypes"]
+        .as_array()
+        .expect("policyTypes are always written");
     types.iter().any(|one| one == direction)
 }
 
@@ -69,7 +79,9 @@ fn peers_allow(peers: &Value, own: &str, other: &Peer) -> bool {
             let except = peer["ipBlock"]["except"].as_array().into_iter().flatten();
             return within(block) && !except.into_iter().any(|one| within(one.as_str().expect("a network")));
         }
-        let Some(namespace) = &other.namespace else { return false };
+        let Some(namespace) = &other.namespace else {
+            return false;
+        };
         let namespace_fits = match &peer["namespaceSelector"] {
             Value::Null => namespace == own,
             selector => matches(selector, &other.namespace_labels),
@@ -112,7 +124,10 @@ fn the_rules_are_those_of_kubernetes() {
         address: address.parse().expect("an address"),
         ports: [("http".to_owned(), 8080)].into(),
     };
-    let tcp = |number| Port { protocol: "TCP", number };
+    let tcp = |number| Port {
+        protocol: "TCP",
+        number,
+    };
     let (a, b) = (peer(Some("own"), "a", "10.1.0.1"), peer(Some("own"), "b", "10.1.0.2"));
     let (far, web) = (peer(Some("far"), "a", "10.1.0.3"), peer(None, "", "1.1.1.1"));
     let asks = |policy: &str, from: &Peer, to: &Peer, port| allowed(&[&read(policy)], "own", from, to, port);
@@ -123,13 +138,22 @@ fn the_rules_are_those_of_kubernetes() {
 
     let from_a = "{spec: {podSelector: {matchLabels: {app: b}}, policyTypes: [Ingress], ingress: [{from: [{podSelector: {matchLabels: {app: a}}}], ports: [{port: http}]}]}}";
     assert!(asks(from_a, &a, &b, tcp(8080)) && !asks(from_a, &a, &b, tcp(8081)) && asks(from_a, &b, &a, tcp(1)));
-    assert!(!asks(from_a, &far, &b, tcp(8080)), "without a selector of namespaces only the own one is meant");
+    assert!(
+        !asks(from_a, &far, &b, tcp(8080)),
+        "without a selector of namespaces only the own one is meant"
+    );
     assert!(!asks(from_a, &web, &b, tcp(8080)));
-    let from_far = from_a.replace("{podSelector", "{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: far}}, podSelector");
+    let from_far = from_a.replace(
+        "{podSelector",
+        "{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: far}}, podSelector",
+    );
     assert!(asks(&from_far, &far, &b, tcp(8080)) && !asks(&from_far, &a, &b, tcp(8080)));
 
     let public = "{spec: {podSelector: {}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 0.0.0.0/0, except: [10.0.0.0/8]}}], ports: [{port: 400, endPort: 500}]}]}}";
     assert!(asks(public, &a, &web, tcp(443)) && !asks(public, &a, &web, tcp(501)) && !asks(public, &a, &far, tcp(443)));
-    let udp = Port { protocol: "UDP", number: 443 };
+    let udp = Port {
+        protocol: "UDP",
+        number: 443,
+    };
     assert!(!asks(public, &a, &web, udp));
 }

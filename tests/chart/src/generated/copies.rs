@@ -36,14 +36,19 @@ fn the_dashboards_of_the_chart_are_those_of_deploy() {
         compare(&to.join(name), &read(&from.join(name)));
     }
     for name in names(&to).difference(&meant) {
-        assert!(update(), "files/dashboards/{name} is in deploy/dashboards no more: remove it");
+        assert!(
+            update(),
+            "files/dashboards/{name} is in deploy/dashboards no more: remove it"
+        );
         fs::remove_file(to.join(name)).expect("removed");
     }
 }
 
 #[test]
 fn the_rules_in_the_cluster_are_the_alerts() {
-    let rendering = Render::defaults().with("monitoring: {prometheusRule: {enabled: true}}").expect();
+    let rendering = Render::defaults()
+        .with("monitoring: {prometheusRule: {enabled: true}}")
+        .expect();
     let rules: Vec<_> = rendering.kind("PrometheusRule").collect();
     assert_eq!(rules.len(), 1);
     let alerts = yaml::document(&read(&repository().join("deploy/alerts/forebay.rules.yaml"))).expect("YAML");
@@ -52,7 +57,9 @@ fn the_rules_in_the_cluster_are_the_alerts() {
 
 #[test]
 fn the_dashboards_in_the_cluster_are_those_of_deploy() {
-    let rendering = Render::defaults().with("monitoring: {dashboards: {enabled: true}}").expect();
+    let rendering = Render::defaults()
+        .with("monitoring: {dashboards: {enabled: true}}")
+        .expect();
     let mut found = BTreeSet::new();
     for map in rendering.kind("ConfigMap") {
         for (name, content) in map["data"].as_object().expect("data") {
@@ -60,7 +67,11 @@ fn the_dashboards_in_the_cluster_are_those_of_deploy() {
                 let content: serde_json::Value = serde_json::from_str(content.as_str().expect("a text")).expect("JSON");
                 let file = name.strip_prefix("forebay-").unwrap_or(name);
                 let meant = read(&repository().join("deploy/dashboards").join(file));
-                assert_eq!(content, serde_json::from_str::<serde_json::Value>(&meant).expect("JSON"), "{name}");
+                assert_eq!(
+                    content,
+                    serde_json::from_str::<serde_json::Value>(&meant).expect("JSON"),
+                    "{name}"
+                );
                 found.insert(file.to_owned());
             }
         }

@@ -37,7 +37,10 @@ fn comments(values: &str) -> Vec<Documented> {
             continue;
         }
         let name = |letter: char| letter.is_ascii_alphanumeric() || "_-./".contains(letter);
-        let key = content.split(':').next().filter(|key| !key.is_empty() && key.chars().all(name));
+        let key = content
+            .split(':')
+            .next()
+            .filter(|key| !key.is_empty() && key.chars().all(name));
         let (Some(key), true) = (key, content.contains(':')) else {
             if content.is_empty() {
                 assert_eq!(text, None, "a comment that describes nothing");
@@ -105,7 +108,11 @@ fn tables(values: &str) -> String {
     }
     let mut text = String::new();
     for (name, keys) in sections {
-        let title = if name == "General" { name.clone() } else { format!("`{name}`") };
+        let title = if name == "General" {
+            name.clone()
+        } else {
+            format!("`{name}`")
+        };
         let _ = write!(text, "\n### {title}\n\n");
         if let Some(intro) = intro.get(&name) {
             let _ = write!(text, "{intro}\n\n");
@@ -129,7 +136,10 @@ fn the_readme_says_what_values_say() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let head = fs::read_to_string(here.join("README.head.md")).expect("the head");
     let values = fs::read_to_string(chart().join("values.yaml")).expect("values.yaml");
-    compare(&chart().join("README.md"), &format!("{}\n{}", head.trim_end(), tables(&values)));
+    compare(
+        &chart().join("README.md"),
+        &format!("{}\n{}", head.trim_end(), tables(&values)),
+    );
 }
 
 /// Adds to `missing` the keys that neither they themselves nor a key above them describes.
@@ -155,7 +165,12 @@ fn undocumented(value: &Value, path: &mut Vec<String>, documented: &[Documented]
 fn every_value_is_described() {
     let values = fs::read_to_string(chart().join("values.yaml")).expect("values.yaml");
     let mut missing = Vec::new();
-    undocumented(&yaml::document(&values).expect("YAML"), &mut Vec::new(), &comments(&values), &mut missing);
+    undocumented(
+        &yaml::document(&values).expect("YAML"),
+        &mut Vec::new(),
+        &comments(&values),
+        &mut missing,
+    );
     // The configuration is described by forebay.example.yaml.
     missing.retain(|path| !path.starts_with("config."));
     assert_eq!(missing, Vec::<String>::new());
@@ -168,10 +183,23 @@ fn comments_belong_to_the_key_below_them() {
         path: path.iter().map(|&key| key.to_owned()).collect(),
         text: text.to_owned(),
     };
-    let all = [of(&["a"], "A. More."), of(&["b", "c"], "C | c."), of(&["b", "d", "e"], "E.")];
+    let all = [
+        of(&["a"], "A. More."),
+        of(&["b", "c"], "C | c."),
+        of(&["b", "d", "e"], "E."),
+    ];
     assert_eq!(comments(values), all);
     let mut missing = Vec::new();
-    undocumented(&yaml::document(values).expect("YAML"), &mut Vec::new(), &all, &mut missing);
+    undocumented(
+        &yaml::document(values).expect("YAML"),
+        &mut Vec::new(),
+        &all,
+        &mut missing,
+    );
     assert_eq!(missing, ["f"]);
-    assert!(tables(values).contains("| `b.c` | list | `[\"x\"]` | C \\| c. |"), "{}", tables(values));
+    assert!(
+        tables(values).contains("| `b.c` | list | `[\"x\"]` | C \\| c. |"),
+        "{}",
+        tables(values)
+    );
 }
