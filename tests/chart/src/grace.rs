@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::helm::{Render, value_sets};
+use crate::helm::{Render, rendered};
 use crate::objects::Rendering;
 use crate::yaml;
 
@@ -50,8 +50,8 @@ fn hold(rendering: &Rendering, what: &str) {
 #[test]
 fn the_grace_period_is_longer_than_the_drain() {
     hold(&Render::defaults().expect(), "defaults");
-    for (set, file) in value_sets() {
-        hold(&Render::defaults().file(&file).expect(), &set);
+    for (set, rendering) in rendered() {
+        hold(rendering, set);
     }
 }
 
@@ -73,8 +73,7 @@ fn the_grace_period_grows_with_the_drain() {
 
 #[test]
 fn ingest_goes_on_accepting_until_balancers_know() {
-    for (set, file) in value_sets() {
-        let rendering = Render::defaults().file(&file).expect();
+    for (set, rendering) in rendered() {
         let Some(configuration) = rendering.configurations().get("forebay-ingest").copied() else {
             continue;
         };

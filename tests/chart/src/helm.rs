@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -34,6 +35,16 @@ pub(crate) fn value_sets() -> Vec<(String, PathBuf)> {
         .collect();
     sets.sort();
     sets
+}
+
+/// What the chart makes of each value set: names and objects. Rendered once.
+pub(crate) fn rendered() -> &'static [(String, Rendering)] {
+    static ALL: OnceLock<Vec<(String, Rendering)>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let sets = value_sets().into_iter();
+        sets.map(|(name, file)| (name, Render::defaults().file(&file).expect()))
+            .collect()
+    })
 }
 
 /// One call of Helm.

@@ -1,6 +1,6 @@
 //! Names, labels and versions, which other objects and people rely on.
 
-use crate::helm::{Render, chart, value_sets};
+use crate::helm::{Render, chart, rendered};
 use crate::objects::title;
 use crate::yaml;
 
@@ -71,8 +71,7 @@ fn names_follow_the_release_and_what_values_say() {
 
 #[test]
 fn every_object_has_the_labels_of_the_release() {
-    for (set, file) in value_sets() {
-        let rendering = Render::defaults().file(&file).expect();
+    for (set, rendering) in rendered() {
         for object in &rendering.objects {
             if title(object).contains("extra") {
                 continue;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::helm::{Render, value_sets};
+use crate::helm::rendered;
 use crate::objects::containers;
 
 /// What the profile refuses in a pod.
@@ -104,8 +104,7 @@ fn of_context(name: &str, context: &Value) -> Vec<String> {
 
 #[test]
 fn every_pod_keeps_to_the_profile_and_writes_to_no_root() {
-    for (set, file) in value_sets() {
-        let rendering = Render::defaults().file(&file).expect();
+    for (set, rendering) in rendered() {
         for pod in rendering.pods() {
             assert_eq!(violations(pod.spec), Vec::<String>::new(), "{set}: {}", pod.owner);
             for container in pod.containers() {
@@ -118,8 +117,7 @@ fn every_pod_keeps_to_the_profile_and_writes_to_no_root() {
 
 #[test]
 fn no_pod_has_a_token_of_the_api() {
-    for (set, file) in value_sets() {
-        let rendering = Render::defaults().file(&file).expect();
+    for (set, rendering) in rendered() {
         for pod in rendering.pods() {
             assert_eq!(pod.spec["automountServiceAccountToken"], false, "{set}: {}", pod.owner);
             let volumes = pod.spec["volumes"].to_string();
@@ -133,8 +131,7 @@ fn no_pod_has_a_token_of_the_api() {
 
 #[test]
 fn every_container_says_what_it_needs() {
-    for (set, file) in value_sets() {
-        let rendering = Render::defaults().file(&file).expect();
+    for (set, rendering) in rendered() {
         for pod in rendering.pods() {
             for container in pod.containers() {
                 let at = format!("{set}: {}: {}", pod.owner, container["name"]);

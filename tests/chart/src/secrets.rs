@@ -4,25 +4,35 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::helm::{Render, value_sets};
-use crate::objects::{Rendering, title};
+use crate::helm::{Render, rendered};
+use crate::objects::title;
 use crate::program::variables;
 
-/// The names of the variables whose secrets a pod gets: as a file with its `<NAME>_FILE`, or from a Secret.
-fn given(pod: &Value) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
+/// The variables that a pod has.
+#[derive(Default)]
+struct Given {
+    /// Those whose values come from Secrets, as files or from the environment.
+    secret: BTreeSet<String>,
+    /// Those whose values stand in the pod itself.
+    plain: BTreeSet<String>,
+}
+
+fn given(pod: &Value) -> Given {
+    let mut given = Given::default();
     for container in crate::objects::containers(pod) {
         for entry in container["env"].as_array().into_iter().flatten() {
             let name = entry["name"].as_str().expect("a name");
             if !entry["valueFrom"]["secretKeyRef"].is_null() {
-                names.insert(name.to_owned());
+                given.secret.insert(name.to_owned());
             } else if let Some(name) = name.strip_suffix("_FILE") {
                 assert_eq!(entry["value"], format!("/etc/forebay/secrets/{name}"));
-                names.insert(name.to_owned());
+                given.secret.insert(name.to_owned());
+            } else {
+                given.plain.insert(name.to_owned());
             }
         }
     }
-    names
+    given
 }
 
 /// The ConfigMaps that a pod mounts.
@@ -37,39 +47,28 @@ fn mounted(pod: &Value) -> BTreeSet<String> {
     names
 }
 
-/// Which variables each pod needs by its configuration, and which it has.
-fn needed_and_given(rendering: &Rendering) -> Vec<(String, BTreeSet<String>, BTreeSet<String>)> {
-    let configurations = rendering.configurations();
-    rendering
-        .pods()
-        .into_iter()
-        .filter(|pod| pod.component() != "test")
-        .map(|pod| {
+#[test]
+fn each_pod_has_the_secrets_that_its_configuration_names_and_no_more() {
+    for (set, rendering) in rendered() {
+        let configurations = rendering.configurations();
+        for pod in rendering.pods() {
             let maps = mounted(pod.spec);
             let read: Vec<_> = configurations
                 .iter()
                 .filter(|(name, _)| maps.contains(**name))
                 .collect();
-            assert_eq!(read.len(), 1, "{} reads {maps:?}", pod.owner);
-            (pod.owner, variables(read[0].1), given(pod.spec))
-        })
-        .collect()
-}
-
-#[test]
-fn each_pod_has_the_secrets_that_its_configuration_names_and_no_more() {
-    for (set, file) in value_sets() {
-        let rendering = Render::defaults().file(&file).expect();
-        for (owner, needed, given) in needed_and_given(&rendering) {
-            assert_eq!(needed, given, "{set}: {owner}");
+            assert_eq!(read.len(), 1, "{set}: {} reads {maps:?}", pod.owner);
+            let needed = variables(read[0].1);
+            let Given { secret, plain } = given(pod.spec);
+            let needed: BTreeSet<_> = needed.difference(&plain).cloned().collect();
+            assert_eq!(secret, needed, "{set}: {}", pod.owner);
         }
     }
 }
 
 #[test]
 fn what_is_given_as_a_file_is_mounted_where_the_variable_says() {
-    for (set, file) in value_sets() {
-        let rendering = Render::defaults().file(&file).expect();
+    for (set, rendering) in rendered() {
         for pod in rendering.pods() {
             let items: BTreeSet<_> = pod.spec["volumes"]
                 .as_array()
@@ -97,8 +96,7 @@ fn what_is_given_as_a_file_is_mounted_where_the_variable_says() {
 
 #[test]
 fn no_object_holds_a_secret_and_references_stay_in_config_maps() {
-    for (set, file) in value_sets() {
-        let rendering = Render::defaults().file(&file).expect();
+    for (set, rendering) in rendered() {
         for object in &rendering.objects {
             assert_ne!(object["kind"], "Secret", "{set}: {}", title(object));
             let text = object.to_string();
@@ -124,8 +122,7 @@ fn large_numbers_stay_as_they_are_written() {
     ] {
         assert!(ingest.contains(line), "{line}: {ingest}");
     }
-    for (set, file) in value_sets() {
-        let rendering = Render::defaults().file(&file).expect();
+    for (set, rendering) in rendered() {
         for (map, text) in rendering.configurations() {
             assert!(!text.contains("e+"), "{set}: {map}: {text}");
         }

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::helm::{Render, repository, value_sets};
+use crate::helm::{rendered, repository};
 use crate::objects::title;
 use crate::yaml;
 
@@ -84,23 +84,16 @@ fn shorten(value: &mut Value) {
 
 #[test]
 fn the_objects_of_each_value_set_are_those_committed() {
-    for (name, file) in value_sets() {
-        let rendering = Render::defaults().file(&file).expect();
+    let mut meant = Vec::new();
+    for (name, rendering) in rendered() {
         compare(&folder().join(format!("{name}.yaml")), &normalized(&rendering.objects));
+        meant.push(format!("{name}.yaml"));
     }
-}
-
-#[test]
-fn no_snapshot_is_left_of_a_value_set_that_is_gone() {
-    let names: Vec<_> = value_sets()
-        .into_iter()
-        .map(|(name, _)| format!("{name}.yaml"))
-        .collect();
     for entry in fs::read_dir(folder()).expect("snapshots") {
         let path = entry.expect("a file").path();
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-        if !names.contains(&name) {
-            assert!(update(), "{name}: no value set has this name: remove it");
+        if !meant.contains(&name) {
+            assert!(update(), "snapshots/{name}: no value set has this name: remove it");
             fs::remove_file(path).expect("removed");
         }
     }

@@ -1,6 +1,6 @@
 //! Every value set through all that a cluster or the program would say of it.
 
-use crate::helm::{Render, value_sets};
+use crate::helm::{Render, rendered, value_sets};
 use crate::program::check;
 use crate::schemas::faults;
 
@@ -57,8 +57,7 @@ fn every_object_is_one_that_a_cluster_takes() {
 
 #[test]
 fn no_object_stands_twice() {
-    for (name, file) in value_sets() {
-        let rendering = Render::defaults().file(&file).expect();
+    for (name, rendering) in rendered() {
         let mut titles: Vec<_> = rendering.objects.iter().map(crate::objects::title).collect();
         titles.sort();
         let all = titles.len();
@@ -89,8 +88,7 @@ fn an_old_cluster_gets_no_action_that_it_does_not_know() {
 
 #[test]
 fn the_program_takes_every_configuration() {
-    for (name, file) in value_sets() {
-        let rendering = Render::defaults().file(&file).expect();
+    for (name, rendering) in rendered() {
         let configurations = rendering.configurations();
         assert!(!configurations.is_empty(), "{name}: no configuration");
         for (map, configuration) in configurations {
@@ -102,8 +100,7 @@ fn the_program_takes_every_configuration() {
 
 #[test]
 fn the_program_warns_of_nothing_in_the_whole_configuration() {
-    for (name, file) in value_sets() {
-        let rendering = Render::defaults().file(&file).expect();
+    for (name, rendering) in rendered() {
         let configurations = rendering.configurations();
         let Some(whole) = configurations.iter().find(|(map, _)| map.ends_with("-migrate")) else {
             continue;

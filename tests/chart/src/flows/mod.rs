@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use evaluate::{Peer, Port, allowed};
 use serde_json::Value;
 
-use crate::helm::Render;
+use crate::helm::{Render, rendered};
 use crate::objects::{Rendering, containers};
 
 /// The namespace that releases are rendered for.
@@ -60,7 +60,7 @@ fn peer(rendering: &Rendering, name: &str) -> Peer {
 fn hold(rendering: &Rendering, table: &str) {
     let policies: Vec<&Value> = rendering.kind("NetworkPolicy").collect();
     let mut wrong = Vec::new();
-    for line in table.lines().filter(|line| !line.is_empty()) {
+    for line in table.lines().filter(|line| !line.trim().is_empty()) {
         let words: Vec<_> = line.split_whitespace().collect();
         let [from, "->", to, port, meant] = words[..] else {
             panic!("no connection: {line}")
@@ -227,8 +227,7 @@ fn a_worker_with_two_sinks_reaches_what_both_need() {
 
 #[test]
 fn every_pod_is_selected_by_a_policy() {
-    for (set, file) in crate::helm::value_sets() {
-        let rendering = Render::defaults().file(&file).expect();
+    for (set, rendering) in rendered() {
         let policies: Vec<_> = rendering.kind("NetworkPolicy").collect();
         if policies.is_empty() {
             continue;

@@ -34,7 +34,11 @@ fn embed(mut schema: Value, definitions: &mut Map<String, Value>) {
 fn rebase(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
-            if map.get("$ref").is_some_and(Value::is_string) {
+            if let Some(Value::Object(members)) = map.get_mut("properties") {
+                // Names of settings, which may be those of keywords.
+                members.values_mut().for_each(rebase);
+            }
+            if map.contains_key("$ref") {
                 // Draft 7 ignores what stands beside a reference.
                 let name = map["$ref"]
                     .as_str()
@@ -43,16 +47,12 @@ fn rebase(schema: &mut Value) {
                 let reference = Value::from(format!("#/definitions/{PREFIX}{name}"));
                 map.retain(|key, _| key == "description");
                 map.insert("$ref".to_owned(), reference);
-            } else if map.get("format").is_some_and(Value::is_string) {
-                map.remove("format");
             }
-            for key in ["default", "examples", "writeOnly"] {
-                // Not where it is the name of a setting, whose value is a schema.
-                if map.contains_key("type") || map.contains_key("anyOf") || map.contains_key("oneOf") {
-                    map.remove(key);
-                }
+            for key in ["default", "examples", "format", "writeOnly"] {
+                map.remove(key);
             }
-            map.values_mut().for_each(rebase);
+            let others = map.iter_mut().filter(|(key, _)| *key != "properties");
+            others.for_each(|(_, value)| rebase(value));
         }
         Value::Array(list) => list.iter_mut().for_each(rebase),
         _ => {}
@@ -109,11 +109,18 @@ fn every_object_of_the_chart_is_closed() {
     fn open(schema: &Value, place: &str, found: &mut Vec<String>) {
         match schema {
             Value::Object(map) => {
-                if map.get("properties").is_some_and(Value::is_object) && map.get("additionalProperties").is_none() {
+                if map.contains_key("properties") && !map.contains_key("additionalProperties") {
                     found.push(place.to_owned());
                 }
                 for (key, value) in map {
-                    open(value, &format!("{place}/{key}"), found);
+                    let place = format!("{place}/{key}");
+                    match value {
+                        // Names of settings, which may be those of keywords.
+                        Value::Object(members) if key == "properties" || key == "definitions" => {
+                            members.values().for_each(|member| open(member, &place, found));
+                        }
+                        value => open(value, &place, found),
+                    }
                 }
             }
             Value::Array(list) => list.iter().for_each(|value| open(value, place, found)),
