@@ -63,7 +63,7 @@ impl Rendering {
         &self.get("Deployment", deployment)["spec"]["template"]["spec"]
     }
 
-    /// The configurations that pods read: names of ConfigMaps and `forebay.yaml`.
+    /// The configurations that pods read: names of config maps and `forebay.yaml`.
     pub(crate) fn configurations(&self) -> BTreeMap<&str, &str> {
         self.kind("ConfigMap")
             .filter_map(|map| Some((map["metadata"]["name"].as_str()?, map["data"]["forebay.yaml"].as_str()?)))

@@ -90,14 +90,9 @@ fn workers_that_do_not_fit_the_sinks() {
 
 #[test]
 fn a_sink_that_no_worker_runs() {
-    let values = "config: {sinks: {topic: {}}}";
-    match Render::defaults().with(values).objects() {
-        Err(said) => assert!(said.contains("topic"), "{said}"),
-        Ok(_) => {
-            let notes = Render::defaults().with(values).notes();
-            assert!(notes.contains("topic"), "{notes}");
-        }
-    }
+    // It may be meant: the worker of another release runs it. So the notes warn.
+    let notes = Render::defaults().with("config: {sinks: {topic: {}}}").notes();
+    assert!(notes.contains("No worker runs the sink `topic`"), "{notes}");
 }
 
 #[test]

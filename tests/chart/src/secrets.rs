@@ -35,7 +35,7 @@ fn given(pod: &Value) -> Given {
     given
 }
 
-/// The ConfigMaps that a pod mounts.
+/// The config maps that a pod mounts.
 fn mounted(pod: &Value) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for volume in pod["volumes"].as_array().into_iter().flatten() {

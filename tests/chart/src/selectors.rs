@@ -196,7 +196,7 @@ fn what_refers_to_an_object_refers_to_one_that_is_there() {
                 );
             }
         }
-        for service in backends(&rendering) {
+        for service in backends(rendering) {
             let (name, port) = service;
             let ports = rendering.get("Service", &name)["spec"]["ports"]
                 .as_array()

@@ -15,6 +15,11 @@ pub(crate) fn update() -> bool {
     std::env::var_os("UPDATE_CHART").is_some_and(|value| value == "1")
 }
 
+/// Whether a file, or a key of a config map, is a dashboard.
+pub(crate) fn is_dashboard(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "json")
+}
+
 /// Fails unless the file holds `expected`; with `UPDATE_CHART=1` writes it.
 pub(crate) fn compare(path: &Path, expected: &str) {
     if update() {
@@ -51,13 +56,14 @@ fn folder() -> PathBuf {
 fn normalized(objects: &[Value]) -> String {
     let mut objects = objects.to_vec();
     objects.sort_by_key(title);
-    objects
+    let documents: Vec<_> = objects
         .iter_mut()
         .map(|object| {
             shorten(object);
-            format!("---\n{}", yaml::write(object))
+            yaml::write(object)
         })
-        .collect()
+        .collect();
+    format!("---\n{}", documents.join("---\n"))
 }
 
 /// Replaces what would make every snapshot change with each edit of a configuration, an alert or a dashboard.
@@ -70,7 +76,7 @@ fn shorten(value: &mut Value) {
             for (key, value) in map {
                 if key.starts_with("checksum/") {
                     *value = "(a digest)".into();
-                } else if key.ends_with(".json") {
+                } else if is_dashboard(key) {
                     *value = format!("(deploy/dashboards/{key})").into();
                 } else {
                     shorten(value);

@@ -1,7 +1,6 @@
 //! YAML as Kubernetes reads it, into JSON; and JSON written as YAML, always in the same form.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, StrInput};
 use serde_json::{Map, Value};
@@ -140,7 +139,7 @@ fn put(text: &mut String, value: &Value, indent: usize, listed: bool) {
                 if nth > 0 || !listed {
                     text.extend(std::iter::repeat_n(' ', indent));
                 }
-                let _ = write!(text, "{}:", scalar(key));
+                text.extend([&scalar(key), ":"]);
                 put_below(text, value, indent);
             }
         }
@@ -187,10 +186,10 @@ fn put_below(text: &mut String, value: &Value, indent: usize) {
             }
         }
         Value::String(content) => {
-            let _ = writeln!(text, " {}", scalar(content));
+            text.extend([" ", &scalar(content), "\n"]);
         }
         other => {
-            let _ = writeln!(text, " {other}");
+            text.extend([" ", &other.to_string(), "\n"]);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Whether NetworkPolicies allow a connection, as the reference of Kubernetes has it: a pod that a policy selects gets, in the
+//! Whether network policies allow a connection, as the reference of Kubernetes has it: a pod that a policy selects gets, in the
 //! directions of that policy, only what one of its policies allows; both ends have to allow.
 
 use std::collections::BTreeMap;

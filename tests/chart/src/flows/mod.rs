@@ -1,4 +1,4 @@
-//! Who may connect to whom, as tables: each line a connection, and whether the NetworkPolicies let it through.
+//! Who may connect to whom, as tables: each line a connection, and whether the network policies let it through.
 
 mod evaluate;
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::helm::{Render, chart, repository};
-use crate::snapshots::{compare, update};
+use crate::snapshots::{compare, is_dashboard, update};
 use crate::yaml;
 
 fn read(path: &Path) -> String {
@@ -17,7 +17,7 @@ fn names(folder: &Path) -> BTreeSet<String> {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     entries
         .map(|entry| entry.expect("a file").file_name().to_string_lossy().into_owned())
-        .filter(|name| name.ends_with(".json"))
+        .filter(|name| is_dashboard(name))
         .collect()
 }
 
@@ -63,7 +63,7 @@ fn the_dashboards_in_the_cluster_are_those_of_deploy() {
     let mut found = BTreeSet::new();
     for map in rendering.kind("ConfigMap") {
         for (name, content) in map["data"].as_object().expect("data") {
-            if name.ends_with(".json") {
+            if is_dashboard(name) {
                 let content: serde_json::Value = serde_json::from_str(content.as_str().expect("a text")).expect("JSON");
                 let file = name.strip_prefix("forebay-").unwrap_or(name);
                 let meant = read(&repository().join("deploy/dashboards").join(file));

@@ -1,7 +1,6 @@
 //! The README of the chart: a head that is written by hand, and a table for each section of `values.yaml`, out of its comments.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -113,19 +112,29 @@ fn tables(values: &str) -> String {
         } else {
             format!("`{name}`")
         };
-        let _ = write!(text, "\n### {title}\n\n");
+        text.extend(["\n### ", &title, "\n\n"]);
         if let Some(intro) = intro.get(&name) {
-            let _ = write!(text, "{intro}\n\n");
+            text.extend([intro.as_str(), "\n\n"]);
         }
         if keys.is_empty() {
-            let _ = write!(text, "Default: {}\n", default(&parsed[&name]));
+            text.extend(["Default: ", &default(&parsed[&name]), "\n"]);
             continue;
         }
         text.push_str("| key | type | default | description |\n|---|---|---|---|\n");
         for key in keys {
             let value = at(&parsed, &key.path);
             let (path, said) = (key.path.join("."), key.text.replace('|', "\\|"));
-            let _ = writeln!(text, "| `{path}` | {} | {} | {said} |", kind(value), default(value));
+            text.extend([
+                "| `",
+                &path,
+                "` | ",
+                kind(value),
+                " | ",
+                &default(value),
+                " | ",
+                &said,
+                " |\n",
+            ]);
         }
     }
     text
