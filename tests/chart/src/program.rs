@@ -45,6 +45,9 @@ fn value(name: &str) -> String {
     if name.ends_with("_URL") {
         return "postgres://forebay:forebay@postgres:5432/forebay".to_owned();
     }
+    if name.ends_with("_CA") {
+        return include_str!("../ca.pem").to_owned();
+    }
     // A signing key of an endpoint has this form, and every other secret may have it.
     let letters: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
     format!("whsec_{letters:A<64}")
