@@ -54,7 +54,8 @@ fn value(name: &str) -> String {
 }
 
 /// The result of `forebay check` on a configuration and its rules, laid out as in a pod. Each variable has a value that fits.
-pub(crate) fn check(configuration: &str, rules: Option<&str>) -> Value {
+/// With `sinks` it is judged for a worker that runs these.
+pub(crate) fn check(configuration: &str, rules: Option<&str>, sinks: &[&str]) -> Value {
     let folder = tempfile::tempdir().expect("a folder");
     fs::create_dir(folder.path().join("rules")).expect("made");
     fs::write(folder.path().join("forebay.yaml"), configuration).expect("written");
@@ -63,6 +64,7 @@ pub(crate) fn check(configuration: &str, rules: Option<&str>) -> Value {
     }
     let mut command = program();
     command.args(["check", "--config", "forebay.yaml", "--output", "json"]);
+    command.args(sinks.iter().flat_map(|sink| ["--sink", sink]));
     command.current_dir(folder.path());
     for name in variables(configuration) {
         command.env(&name, value(&name));
