@@ -8,15 +8,11 @@
 
 mod cases;
 mod deployment;
-mod judge;
 mod kafka;
-mod ledger;
 mod plan;
 mod proxied;
-mod receiver;
 mod report;
 mod selftest;
-mod sender;
 mod services;
 mod trial;
 mod verdict;

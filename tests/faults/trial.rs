@@ -9,11 +9,11 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::sleep;
 
 use crate::deployment::{Addresses, Deployment, Settings, Which};
-use crate::ledger::{Ledger, now_ms};
 use crate::plan::Plan;
-use crate::receiver::Receiver;
-use crate::sender::Load;
 use crate::services::{ONE, POSTGRES, Services, THREE};
+use harness::load::ledger::{Ledger, now_ms};
+use harness::load::recorder::Receiver;
+use harness::load::sender::Load;
 use harness::proxy::Proxy;
 use harness::{Database, eventually};
 
@@ -149,7 +149,7 @@ impl Trial {
     /// Starts sending, whatever the answers are.
     pub(crate) fn load_blindly(&mut self, rate: u32) {
         self.loaded_ms.0 = now_ms();
-        self.load = Some(Load::start(&self.ledger, self.deployment.bases(), rate, BODY_BYTES));
+        self.load = Some(Load::start(&self.ledger, self.deployment.routes(), rate, BODY_BYTES));
     }
 
     /// Stops sending, and waits until each event has its final answer.

@@ -8,12 +8,12 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use crate::deployment::Which;
-use crate::judge::{Finding, judge};
 use crate::kafka;
-use crate::ledger::Ledger;
-use crate::receiver::Receiver;
 use crate::trial::{Setup, Trial};
 use crate::verdict::tail;
+use harness::load::judge::{Finding, judge};
+use harness::load::ledger::Ledger;
+use harness::load::recorder::Receiver;
 use harness::program::Role;
 
 const ONE_PROCESSOR: Setup = Setup {
