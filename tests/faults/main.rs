@@ -11,6 +11,7 @@ mod deployment;
 mod kafka;
 mod plan;
 mod proxied;
+mod records;
 mod report;
 mod selftest;
 mod services;

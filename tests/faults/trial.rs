@@ -12,7 +12,7 @@ use crate::deployment::{Addresses, Deployment, Settings, Which};
 use crate::plan::Plan;
 use crate::services::{ONE, POSTGRES, Services, THREE};
 use harness::load::ledger::{Ledger, now_ms};
-use harness::load::recorder::Receiver;
+use harness::load::recorder::Recorder;
 use harness::load::sender::Load;
 use harness::proxy::Proxy;
 use harness::{Database, eventually};
@@ -55,7 +55,7 @@ pub(crate) struct Trial {
     pub(crate) direct: Addresses,
     pub(crate) deployment: Deployment,
     pub(crate) database: Database,
-    pub(crate) receivers: Vec<Receiver>,
+    pub(crate) receivers: Vec<Recorder>,
     /// In front of each broker, and of the database.
     pub(crate) kafka_proxies: Vec<Proxy>,
     pub(crate) postgres_proxy: Proxy,
@@ -92,7 +92,7 @@ impl Trial {
 
         let mut receivers = Vec::new();
         for _ in 0..plan.receivers {
-            receivers.push(Receiver::start().await);
+            receivers.push(Recorder::start().await);
         }
         let settings = Settings {
             replication: if setup.three_brokers { 3 } else { 1 },

@@ -11,7 +11,7 @@ use crate::report::{self, Line};
 use crate::trial::Trial;
 use harness::load::judge::{Evidence, Finding, judge, longest_pause, rows};
 use harness::load::ledger::{EventState, now_ms};
-use harness::load::recorder::Receiver;
+use harness::load::recorder::Recorder;
 
 /// When nothing has moved for this long, nothing will: far above any session, backoff or time-out of the deployments.
 const QUIET: Duration = Duration::from_secs(30);
@@ -81,7 +81,7 @@ impl Trial {
         while Instant::now() < deadline && moved.elapsed() < quiet {
             let accepted = self.ledger.count_accepted();
             let rows = usize::try_from(self.database.count().await).unwrap_or(0);
-            let arrivals: Vec<usize> = self.receivers.iter().map(Receiver::count).collect();
+            let arrivals: Vec<usize> = self.receivers.iter().map(Recorder::count).collect();
             // Cheap first: these counts include repeats, and events of which the sender never got an answer.
             if rows >= accepted && arrivals.iter().all(|a| *a >= accepted) {
                 let verdict = judge(&self.evidence().await);
@@ -105,7 +105,7 @@ impl Trial {
         Evidence {
             book,
             rows: rows(&self.database.pool).await,
-            receivers: self.receivers.iter().map(Receiver::arrivals).collect(),
+            receivers: self.receivers.iter().map(Recorder::arrivals).collect(),
             dead_letters: dead_letters.expect("the topic of the dead letters answers"),
             expected_dead_letters: 0,
         }

@@ -32,14 +32,14 @@ pub struct Arrival {
 
 /// Listens until dropped, and answers 200.
 #[derive(Debug)]
-pub struct Receiver {
+pub struct Recorder {
     /// Where it listens.
     pub url: String,
     arrivals: Arc<Mutex<Vec<Arrival>>>,
     accepting: JoinHandle<()>,
 }
 
-impl Receiver {
+impl Recorder {
     /// Listens on a free port of this machine's loopback.
     pub async fn start() -> Self {
         Self::start_on("127.0.0.1").await
@@ -83,7 +83,7 @@ impl Receiver {
     }
 }
 
-impl Drop for Receiver {
+impl Drop for Recorder {
     fn drop(&mut self) {
         self.accepting.abort();
     }
