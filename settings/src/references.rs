@@ -95,8 +95,8 @@ impl<'v> Replaced<'v> {
         Ok(())
     }
 
-    /// Returns `scalar`, in the section and of the key that are given, with what its placeholders stand for.
-    pub(crate) fn restore(&self, scalar: &str, section: &str, key: &str) -> Restored {
+    /// Returns `scalar`, in the section, its part and of the key that are given, with what its placeholders stand for.
+    pub(crate) fn restore(&self, scalar: &str, within: (&str, &str, &str)) -> Restored {
         let mut restored = Restored {
             text: String::with_capacity(scalar.len()),
             referenced: false,
@@ -113,14 +113,20 @@ impl<'v> Replaced<'v> {
                     let Some((meaning, place)) = self.meanings.get(number) else {
                         continue;
                     };
-                    self.put(meaning, *place, (section, key), &mut restored);
+                    self.put(meaning, *place, within, &mut restored);
                 }
             }
         }
         restored
     }
 
-    fn put(&self, meaning: &Meaning, place: Place, (section, key): (&str, &str), restored: &mut Restored) {
+    fn put(
+        &self,
+        meaning: &Meaning,
+        place: Place,
+        (section, part, key): (&str, &str, &str),
+        restored: &mut Restored,
+    ) {
         let mut fault = |reason: String| {
             restored.faults.push(Fault {
                 place: Some(place),
@@ -142,6 +148,7 @@ impl<'v> Replaced<'v> {
                 if default.is_none() && !matches!(value, Ok(Some(_))) {
                     let within = Within {
                         section,
+                        part,
                         key,
                         before: &restored.text,
                     };

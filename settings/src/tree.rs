@@ -85,6 +85,7 @@ impl Tree {
             faults: Vec::new(),
             nodes: 0,
             section: String::new(),
+            part: String::new(),
             key: String::new(),
             level: 0,
         };
@@ -105,8 +106,9 @@ struct Builder<'t, 'v> {
     anchors: HashMap<usize, Part>,
     faults: Vec<Fault>,
     nodes: usize,
-    /// The key at the left margin, and the one whose value is built.
+    /// The key at the left margin, the one below it, and the one whose value is built.
     section: String,
+    part: String,
     key: String,
     /// How many sections and lists are begun and not ended.
     level: usize,
@@ -172,7 +174,7 @@ impl<'t> Builder<'t, '_> {
                     text,
                     referenced,
                     faults,
-                } = self.replaced.restore(&text, &self.section, &self.key);
+                } = self.replaced.restore(&text, (&self.section, &self.part, &self.key));
                 let unknown = !faults.is_empty();
                 self.faults.extend(faults);
                 let value = if unknown {
@@ -226,8 +228,13 @@ impl<'t> Builder<'t, '_> {
     /// What comes next is the value of `key`.
     fn enter(&mut self, key: &str) {
         key.clone_into(&mut self.key);
-        if self.level == 1 {
-            key.clone_into(&mut self.section);
+        match self.level {
+            1 => {
+                key.clone_into(&mut self.section);
+                self.part.clear();
+            }
+            2 => key.clone_into(&mut self.part),
+            _ => {}
         }
     }
 

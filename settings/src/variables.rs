@@ -24,6 +24,8 @@ pub trait Variables {
 pub struct Within<'w> {
     /// The key at the left margin, empty in a key itself.
     pub section: &'w str,
+    /// The key in that section which it is under, as `http` in `sinks`; empty in a list and in a key itself.
+    pub part: &'w str,
     /// The key that its value, or the list that holds its value, is of.
     pub key: &'w str,
     /// What the value has in front of the reference.

@@ -12,7 +12,7 @@ use crate::config::{ConfigError, Loaded};
 
 pub(crate) use event_log::{event_log, event_log_to_read};
 pub(crate) use rules::rules;
-pub(crate) use sinks::{AnyOfAll, Configured, SINKS, chosen, sinks};
+pub(crate) use sinks::{AnyOfAll, Configured, Part, chosen, sinks};
 
 /// Sources and endpoints, the sources checked by the room that receives from them.
 pub(crate) fn registry(loaded: &Loaded) -> Result<Arc<control::Registry>, ConfigError> {

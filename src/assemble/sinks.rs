@@ -10,7 +10,7 @@ use schemas::name::{SinkName, TopicName};
 use schemas::setting::{Invalid, in_one_line, within};
 use schemas::sink::{Destinations, Sink};
 
-use crate::config::{ConfigError, SinksConfig, Topics};
+use crate::config::{ConfigError, SINKS, SinksConfig, Topics};
 
 /// The sinks that the configuration names, in the order of their names. `watch` is told of the attempts of the sink `http`.
 pub(crate) async fn sinks(
@@ -48,32 +48,22 @@ pub(crate) async fn sinks(
     Ok(all)
 }
 
-/// Those of the configured sinks that were asked for; all, if none was.
-pub(crate) fn chosen(sinks: &[Arc<dyn Sink>], wanted: &[SinkName]) -> Result<Vec<Arc<dyn Sink>>, ConfigError> {
-    let known = || {
-        sinks
-            .iter()
-            .map(|s| s.name().to_string())
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    if let Some(unknown) = wanted.iter().find(|name| !sinks.iter().any(|s| s.name() == *name)) {
+/// The settings of the configured sinks that were asked for; of all, if none was.
+pub(crate) fn chosen(config: &SinksConfig, wanted: &[SinkName]) -> Result<SinksConfig, ConfigError> {
+    let known = configured(config);
+    if let Some(unknown) = wanted.iter().find(|name| !known.contains(name)) {
+        let known: Vec<String> = known.iter().map(ToString::to_string).collect();
         return Err(ConfigError(format!(
             "there is no sink `{unknown}`; the configured sinks are: {}",
-            known()
+            known.join(", ")
         )));
     }
-    let chosen: Vec<_> = sinks
-        .iter()
-        .filter(|s| wanted.is_empty() || wanted.contains(s.name()))
-        .map(Arc::clone)
-        .collect();
-    if chosen.is_empty() {
+    if known.is_empty() {
         return Err(ConfigError(
             "no sink is configured: name at least one under `sinks`".to_owned(),
         ));
     }
-    Ok(chosen)
+    Ok(config.only(wanted))
 }
 
 /// Of settings whose file is not known here; who knows it has checked them before.
@@ -97,9 +87,6 @@ pub(crate) struct Configured<'c> {
     pub(crate) endpoints: &'c dyn EndpointDirectory,
 }
 
-/// The names of all sinks that there are.
-pub(crate) const SINKS: [&str; 4] = ["http", "postgres", "sqlite", "topic"];
-
 /// Every sink with every argument: where it could not be read what rules may send to.
 pub(crate) struct AnyOfAll;
 
@@ -113,25 +100,30 @@ impl Destinations for AnyOfAll {
     }
 }
 
+/// The names of the configured sinks.
+fn configured(config: &SinksConfig) -> Vec<SinkName> {
+    let SinksConfig {
+        http,
+        postgres,
+        sqlite,
+        topic,
+        retry: _,
+    } = config;
+    let all = [
+        ("http", http.is_some()),
+        ("postgres", postgres.is_some()),
+        ("sqlite", sqlite.is_some()),
+        ("topic", topic.is_some()),
+    ];
+    all.into_iter()
+        .filter(|(_, there)| *there)
+        .map(|(sink, _)| name(sink))
+        .collect()
+}
+
 impl Destinations for Configured<'_> {
     fn sinks(&self) -> Vec<SinkName> {
-        let SinksConfig {
-            http,
-            postgres,
-            sqlite,
-            topic,
-            retry: _,
-        } = self.sinks;
-        let all = [
-            ("http", http.is_some()),
-            ("postgres", postgres.is_some()),
-            ("sqlite", sqlite.is_some()),
-            ("topic", topic.is_some()),
-        ];
-        all.into_iter()
-            .filter(|(_, there)| *there)
-            .map(|(sink, _)| name(sink))
-            .collect()
+        configured(self.sinks)
     }
 
     fn check(&self, sink: &SinkName, argument: Option<&str>) -> Result<(), Invalid> {
@@ -139,6 +131,24 @@ impl Destinations for Configured<'_> {
             "http" => ::sinks::http::check_argument(self.endpoints, argument),
             "topic" => ::sinks::topic::check_argument(sink, &own_topics(self.topics), argument),
             _ => ::sinks::table::check_argument(sink, argument),
+        }
+    }
+}
+
+/// What the rules may send to of a process that delivers to some sinks only: the others are another process's, whose settings
+/// this one may lack, so what is sent to them is judged by `forebay check` alone.
+pub(crate) struct Part<'c>(pub(crate) Configured<'c>);
+
+impl Destinations for Part<'_> {
+    fn sinks(&self) -> Vec<SinkName> {
+        AnyOfAll.sinks()
+    }
+
+    fn check(&self, sink: &SinkName, argument: Option<&str>) -> Result<(), Invalid> {
+        if self.0.sinks().contains(sink) {
+            self.0.check(sink, argument)
+        } else {
+            AnyOfAll.check(sink, argument)
         }
     }
 }

@@ -8,7 +8,7 @@ use rules::import::{Dialect, import};
 use serde_json::json;
 
 use super::send;
-use crate::assemble::SINKS;
+use crate::config::SINKS;
 use crate::cli::{Output, RulesArgs, RulesCommand, RulesImportArgs, RulesOf};
 use crate::config::ConfigError;
 use crate::output;

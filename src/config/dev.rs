@@ -44,7 +44,7 @@ fn on_this_machine(mut loaded: Loaded, data: &Path) -> Result<Loaded, ConfigErro
 
 /// The configuration of a command that reads the log of a program that may be running: one that names Kafka as it is,
 /// everything else as `forebay dev` understands it, whose file names no log.
-pub(crate) fn load_log(args: &LogArgs, missing: Missing) -> Result<Loaded, ConfigError> {
+pub(crate) fn load_log(args: &LogArgs, missing: Missing<'_>) -> Result<Loaded, ConfigError> {
     let loaded = load_or_built_in(args.given.config.as_deref(), missing)?;
     if loaded.config.event_log.kafka.is_some() {
         return Ok(loaded);

@@ -41,9 +41,9 @@ fn choose(given: Option<&Path>, variable: Option<OsString>, usual: bool) -> Resu
     }
 }
 
-/// The configuration of a command that needs a file.
-pub(crate) fn load_file(given: &ConfigArg) -> Result<Loaded, ConfigError> {
-    load_with(&file_of(given)?, Missing::Refuse)
+/// The configuration of a command that needs a file, and does not use what is `unused`.
+pub(crate) fn load_file(given: &ConfigArg, unused: &[String]) -> Result<Loaded, ConfigError> {
+    load_with(&file_of(given)?, Missing::LeaveIn(unused))
 }
 
 /// The file of a command that needs one.
@@ -57,7 +57,7 @@ pub(crate) fn file_of(given: &ConfigArg) -> Result<PathBuf, ConfigError> {
 }
 
 /// The configuration of a command that can do with the built-in one.
-pub(crate) fn load_or_built_in(given: Option<&Path>, missing: Missing) -> Result<Loaded, ConfigError> {
+pub(crate) fn load_or_built_in(given: Option<&Path>, missing: Missing<'_>) -> Result<Loaded, ConfigError> {
     match find(given)? {
         Some(file) => load_with(&file, missing),
         None => built_in(),

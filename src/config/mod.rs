@@ -22,9 +22,11 @@ use settings::Document;
 pub(crate) use dev::{DEV, load_dev, load_log};
 pub(crate) use event_log::{EventLogConfig, Topics};
 pub(crate) use find::{BUILT_IN, file_of, find, load_file, load_or_built_in, url_of};
-pub(crate) use missing::{ASKS_THE_SINKS, Missing, NEEDS_NO_SECRET};
+pub(crate) use missing::{
+    Missing, Unused, asks_the_sinks, delivers_to, makes_topics_and_tables, needs_no_secret, posts_and_looks, receives,
+};
 pub(crate) use read::{Examined, examine, in_lines, secret_from_environment};
-pub(crate) use sinks::SinksConfig;
+pub(crate) use sinks::{SINKS, SinksConfig};
 pub(crate) use warnings::Finding;
 
 /// The configuration as the file writes it.
@@ -121,7 +123,7 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, ConfigError> {
 }
 
 /// The same, with a choice of what becomes of variables that are not set.
-pub(crate) fn load_with(path: &Path, missing: Missing) -> Result<Loaded, ConfigError> {
+pub(crate) fn load_with(path: &Path, missing: Missing<'_>) -> Result<Loaded, ConfigError> {
     examine(path, missing)?.into_result()
 }
 

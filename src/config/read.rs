@@ -58,7 +58,7 @@ pub(crate) fn in_lines(mistakes: &[Mistake]) -> ConfigError {
 }
 
 /// Reads a file, and checks what could be read of it.
-pub(crate) fn examine(path: &Path, missing: Missing) -> Result<Examined, ConfigError> {
+pub(crate) fn examine(path: &Path, missing: Missing<'_>) -> Result<Examined, ConfigError> {
     let file = path.display().to_string();
     let content = std::fs::read(path).map_err(|e| {
         ConfigError(format!("cannot read the configuration `{file}`: {e}; name another with --config, or begin with forebay.example.yaml"))
@@ -168,7 +168,7 @@ impl Loaded {
 
     /// Whether the URL of an endpoint is refused for what could not be read of the settings that would allow it.
     fn may_be_allowed(&self, invalid: &Invalid) -> bool {
-        ["allowed_ports", "allowed_networks", "allow_plain_http"]
+        ["allowed_ports", "allowed_networks", "allowed_hosts", "allow_plain_http"]
             .iter()
             .any(|key| invalid.reason.contains(key) && self.follows_from_a_mistake(&format!("sinks.http.{key}")))
     }
@@ -184,7 +184,7 @@ fn belongs(unknown: &Invalid) -> String {
         "kafka" | "journal" | "topic_prefix" | "partitions" | "replication" | "retention_hours" => "under `event_log`",
         "brokers" | "properties" => "under `event_log.kafka`",
         "postgres" | "sqlite" | "http" | "topic" => "under `sinks`",
-        "allowed_networks" | "allowed_ports" | "allow_plain_http" => "under `sinks.http`",
+        "allowed_networks" | "allowed_hosts" | "allowed_ports" | "allow_plain_http" => "under `sinks.http`",
         "admin" | "endpoints" | "event_log" | "ingest" | "logging" | "processor" | "rules_file" | "sinks"
         | "sources" => "in no section, but at the beginning of a line",
         _ => return String::new(),

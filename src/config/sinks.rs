@@ -15,6 +15,9 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IntoDeserializer as _, Map
 use serde::{Deserialize, forward_to_deserialize_any};
 use serde_json::json;
 
+/// The names of all sinks that there are.
+pub(crate) const SINKS: [&str; 4] = ["http", "postgres", "sqlite", "topic"];
+
 /// The member that each section has beside the sink's own.
 const RETRY: &str = "retry";
 
@@ -44,6 +47,17 @@ pub(crate) struct SinksConfig {
 }
 
 impl SinksConfig {
+    /// Only those of the sinks that are wanted, as if no other were named; all, if none is wanted.
+    pub(crate) fn only(&self, wanted: &[SinkName]) -> Self {
+        let is_wanted = |sink: &str| wanted.is_empty() || wanted.iter().any(|name| name.as_str() == sink);
+        let mut only = self.clone();
+        only.postgres.take_if(|_| !is_wanted("postgres"));
+        only.sqlite.take_if(|_| !is_wanted("sqlite"));
+        only.http.take_if(|_| !is_wanted("http"));
+        only.topic.take_if(|_| !is_wanted("topic"));
+        only
+    }
+
     /// Checks every sink's own `retry`: its values, and that a delivery is not tried for longer than the log keeps its
     /// record, which holds the partition's progress meanwhile.
     pub(super) fn check_retry(&self, worker: &processor::Config, retention_hours: u64) -> Result<(), Vec<Invalid>> {

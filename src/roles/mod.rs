@@ -23,7 +23,7 @@ use tracing::{info, warn};
 
 use crate::admin::{Check, process::register as register_process_metrics};
 use crate::cli::{ProcessArgs, RoleArgs};
-use crate::config::{self, Loaded, Topics};
+use crate::config::{self, Loaded, Topics, Unused};
 use crate::{assemble, limits, telemetry};
 
 pub(crate) use dev::dev;
@@ -32,24 +32,30 @@ pub(crate) use lifetime::{CutOff, asked_to_end};
 
 /// Receives and publishes.
 pub(crate) async fn ingest(args: RoleArgs) -> anyhow::Result<()> {
+    let unused = config::receives();
+    let loaded = config::load_file(&args.file, &unused)?;
     let roles = Roles {
         ingest: true,
         process: None,
+        unused,
         make_topics: false,
         dev: None,
     };
-    run(config::load_file(&args.file)?, roles).await
+    run(loaded, roles).await
 }
 
 /// Reads and delivers.
 pub(crate) async fn process(args: ProcessArgs) -> anyhow::Result<()> {
+    let unused = config::delivers_to(&args.sinks);
+    let loaded = config::load_file(&args.file, &unused)?;
     let roles = Roles {
         ingest: false,
         process: Some(args.sinks),
+        unused,
         make_topics: false,
         dev: None,
     };
-    run(config::load_file(&args.file)?, roles).await
+    run(loaded, roles).await
 }
 
 /// What one process does.
@@ -57,6 +63,8 @@ struct Roles {
     ingest: bool,
     /// Delivers to these sinks; to all if empty.
     process: Option<Vec<SinkName>>,
+    /// What of the configuration another process uses.
+    unused: Unused,
     /// A journal is created at start; topics of a cluster are created by `forebay migrate` only.
     make_topics: bool,
     /// What `forebay dev` has beside its roles.
@@ -83,9 +91,9 @@ struct Base {
 }
 
 impl Base {
-    async fn build(loaded: Loaded, dev: Option<Arc<dev::Dev>>) -> anyhow::Result<Self> {
+    async fn build(loaded: Loaded, unused: &[String], dev: Option<Arc<dev::Dev>>) -> anyhow::Result<Self> {
         telemetry::start(&loaded.config.logging)?;
-        for warning in loaded.warnings() {
+        for warning in loaded.warnings_but_of(unused) {
             warn!("{warning}");
         }
         limits::raise_descriptors();
@@ -120,7 +128,7 @@ impl Base {
 }
 
 async fn run(loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
-    let mut base = Base::build(loaded, roles.dev.clone()).await?;
+    let mut base = Base::build(loaded, &roles.unused, roles.dev.clone()).await?;
     // Ingest opens no sink.
     let process = match &roles.process {
         Some(wanted) => Some(process::Process::build(&mut base, wanted).await?),

@@ -21,27 +21,32 @@ impl Process {
     pub(super) async fn build(base: &mut Base, wanted: &[SinkName]) -> anyhow::Result<Self> {
         let ready = event_log::check(&base.log, &base.topics.dead_letters);
         base.checks.push(("event log for dead letters".to_owned(), ready));
-        let sinks = &base.loaded.config.sinks;
+        let sinks = assemble::chosen(&base.loaded.config.sinks, wanted)?;
         sinks.check().map_err(|found| base.loaded.refuse(&found))?;
         let endpoints: Arc<dyn EndpointDirectory> = Arc::clone(&base.registry) as _;
-        if !endpoints.endpoints().is_empty()
+        if sinks.http.is_some()
+            && !endpoints.endpoints().is_empty()
             && let Some(warning) = proxy_warning(&config::proxy_variables())
         {
             warn!("{warning}");
         }
-        let destinations = assemble::Configured {
-            sinks,
+        let own = assemble::Configured {
+            sinks: &sinks,
             topics: &base.topics,
             endpoints: &*endpoints,
         };
-        let rules = assemble::rules(&base.loaded, &destinations)?;
+        let rules = if wanted.is_empty() || base.loaded.config.rules_file.is_none() {
+            assemble::rules(&base.loaded, &own)?
+        } else {
+            assemble::rules(&base.loaded, &assemble::Part(own))?
+        };
         for warning in rules.warnings() {
             warn!("{warning}");
         }
         let dev = base.dev.clone();
         let watch = dev.as_ref().map(|dev| dev.lines() as Arc<dyn sinks::http::Watch>);
-        let sinks = assemble::sinks(
-            sinks,
+        let mut sinks = assemble::sinks(
+            &sinks,
             &base.topics,
             &base.log,
             Arc::clone(&endpoints),
@@ -49,7 +54,6 @@ impl Process {
             &mut base.metrics,
         )
         .await?;
-        let mut sinks = assemble::chosen(&sinks, wanted)?;
         if let Some(dev) = &dev {
             sinks = dev.watch(sinks, &base.loaded)?;
         }

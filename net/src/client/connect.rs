@@ -92,9 +92,9 @@ impl Inner {
             Host::Domain(name) => self.resolve(name).await?,
         };
         for address in &addresses {
-            self.guard.check_address(*address, port, encrypted)?;
+            self.guard.check_address_of(url.domain(), *address, port, encrypted)?;
         }
-        let tcp = self.dial(&addresses, port, encrypted, deadline).await?;
+        let tcp = self.dial(&url, &addresses, port, deadline).await?;
         if encrypted {
             self.encrypt(&url, tcp).await
         } else {
@@ -118,9 +118,9 @@ impl Inner {
     /// time for the others.
     async fn dial(
         &self,
+        url: &Url,
         addresses: &[IpAddr],
         port: u16,
-        encrypted: bool,
         deadline: Instant,
     ) -> Result<TcpStream, SendError> {
         let mut failure = String::new();
@@ -136,7 +136,9 @@ impl Inner {
                         |e: io::Error| lack::of(&e).map_or_else(|| SendError::Connect(e.to_string()), SendError::Lack);
                     let peer = stream.peer_addr().map_err(failed)?;
                     // What the system connected to in the end: for 0.0.0.0 that is this machine.
-                    self.guard.check_address(peer.ip(), peer.port(), encrypted)?;
+                    let encrypted = url.scheme() == "https";
+                    self.guard
+                        .check_address_of(url.domain(), peer.ip(), peer.port(), encrypted)?;
                     if let Err(error) = stream.set_nodelay(true) {
                         tracing::debug!(%peer, %error, "cannot turn off Nagle's algorithm");
                     }

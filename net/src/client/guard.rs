@@ -18,12 +18,15 @@ pub struct Guard {
     rules: Option<Allowed>,
 }
 
-/// Where requests may go. The reasons of [`Blocked`] name these as the settings `allowed_networks`, `allowed_ports` and
-/// `allow_plain_http` of `sinks.http`.
+/// Where requests may go. The reasons of [`Blocked`] name these as the settings `allowed_networks`, `allowed_hosts`,
+/// `allowed_ports` and `allow_plain_http` of `sinks.http`.
 #[derive(Debug, Clone, Default)]
 pub struct Allowed {
     /// Networks that may be reached although they are special-purpose, at any port, with or without TLS.
     pub networks: Vec<IpNet>,
+    /// Names whose addresses may be private, at any port, with or without TLS: in lower case, without a dot at the end. It
+    /// holds for URLs with that name, and for no other name of the same address.
+    pub hosts: Vec<String>,
     /// The ports that may be dialled elsewhere.
     pub ports: Vec<u16>,
     /// Whether plain `http` may leave `networks`.
@@ -81,6 +84,7 @@ impl Guard {
             Host::Ipv6(address) => self.check_address(address.into(), port, encrypted),
             Host::Domain(name) => match &self.rules {
                 Some(rules) if is_loopback_name(name) => rules.check_loopback_name(name),
+                Some(rules) if rules.names(name) => Ok(()),
                 // Any other name may lead into the allowed networks; without any, port and scheme are decided already.
                 Some(rules) if rules.networks.is_empty() => rules.check_open(&name, port, encrypted),
                 _ => Ok(()),
@@ -88,10 +92,24 @@ impl Guard {
         }
     }
 
-    /// Judges an address that is about to be dialled.
+    /// Judges an address that was written as such.
     pub fn check_address(&self, address: IpAddr, port: u16, encrypted: bool) -> Result<(), Blocked> {
+        self.check_address_of(None, address, port, encrypted)
+    }
+
+    /// Judges an address that is about to be dialled: one of `name`, which is that of the URL, or one that the URL has itself.
+    pub fn check_address_of(
+        &self,
+        name: Option<&str>,
+        address: IpAddr,
+        port: u16,
+        encrypted: bool,
+    ) -> Result<(), Blocked> {
         let Some(rules) = &self.rules else { return Ok(()) };
         if rules.networks.iter().any(|network| network.contains(&address)) {
+            return Ok(());
+        }
+        if name.is_some_and(|name| rules.names(name)) && (is_private(address) || special_purpose(address).is_none()) {
             return Ok(());
         }
         if let Some(kind) = special_purpose(address) {
@@ -103,6 +121,12 @@ impl Guard {
 }
 
 impl Allowed {
+    /// Whether it is one of the names whose addresses may be private.
+    fn names(&self, name: &str) -> bool {
+        let name = name.trim_end_matches('.');
+        self.hosts.iter().any(|host| host.eq_ignore_ascii_case(name))
+    }
+
     /// What holds for places outside the allowed networks.
     fn check_open(&self, host: &dyn fmt::Display, port: u16, encrypted: bool) -> Result<(), Blocked> {
         let foreign_port = !self.ports.contains(&port);
@@ -167,6 +191,24 @@ fn is_loopback_name(name: &str) -> bool {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     let known = ["localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"];
     known.contains(&name.as_str()) || name.ends_with(".localhost")
+}
+
+/// Whether an address is one that a network of one's own may have, and no cloud keeps credentials at.
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => match address.octets() {
+            // Alibaba Cloud's metadata.
+            [100, 100, 100, 200] => false,
+            [10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] => true,
+            _ => false,
+        },
+        IpAddr::V6(address) => match address.segments() {
+            // The metadata of AWS and Google Cloud.
+            [0xfd00, 0xec2, ..] | [0xfd20, 0xce, ..] => false,
+            [0xfc00..=0xfdff, ..] => true,
+            _ => false,
+        },
+    }
 }
 
 /// What an address is for if it is not global unicast; `None` if it is.
@@ -360,9 +402,60 @@ mod tests {
     fn guard(networks: &[&str], plain_http: bool) -> Guard {
         Guard::new(Allowed {
             networks: networks.iter().map(|text| text.parse().expect("a network")).collect(),
+            hosts: Vec::new(),
             ports: vec![80, 443, 8443],
             plain_http,
         })
+    }
+
+    #[test]
+    fn a_named_host_may_be_private_and_nothing_worse() {
+        let guard = Guard::new(Allowed {
+            hosts: vec!["test.shop.svc".to_owned(), "localhost".to_owned()],
+            ports: vec![443],
+            ..Allowed::default()
+        });
+        let url = |url: &str| guard.check_url(&Url::parse(url).expect("a URL"));
+        for good in ["http://test.shop.svc:9000/", "http://TEST.shop.svc.:9000/", "https://test.shop.svc/"] {
+            assert_eq!(url(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "http://a.test.shop.svc:9000/",
+            "http://shop.svc:9000/",
+            "http://test.shop.svc@10.0.0.1:9000/",
+            "http://10.0.0.1:9000/",
+            "http://localhost:9000/",
+        ] {
+            url(bad).expect_err(bad);
+        }
+        let address = |name: Option<&str>, address: &str| {
+            guard.check_address_of(name, address.parse().expect("an address"), 9000, false)
+        };
+        for good in ["10.1.2.3", "172.16.0.1", "192.168.0.1", "100.64.0.1", "fd12::1", "1.1.1.1", "2606:4700::1"] {
+            assert_eq!(address(Some("test.shop.svc"), good), Ok(()), "{good}");
+            assert_eq!(address(Some("Test.shop.svc."), good), Ok(()), "{good}");
+            address(Some("rebound.example"), good).expect_err(good);
+            address(None, good).expect_err(good);
+        }
+        for bad in [
+            "127.0.0.1",
+            "::1",
+            "0.0.0.0",
+            "::",
+            "169.254.169.254",
+            "fe80::1",
+            "224.0.0.1",
+            "ff02::1",
+            "100.100.100.200",
+            "168.63.129.16",
+            "192.0.0.192",
+            "fd00:ec2::254",
+            "fd20:ce::254",
+            "::ffff:10.0.0.1",
+            "64:ff9b::a00:1",
+        ] {
+            address(Some("test.shop.svc"), bad).expect_err(bad);
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use net::client::{Allowed, Client, Guard, Resolve, Settings, SystemResolver};
 use schemas::setting::{Findings, Invalid};
 use serde::{Deserialize, Deserializer};
+use url::Host;
 
 /// How deliveries leave, and to where they may go at all. Nothing here belongs to one endpoint.
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
@@ -19,6 +20,12 @@ pub struct Config {
     #[serde(deserialize_with = "networks")]
     #[schemars(with = "Vec<String>")]
     pub allowed_networks: Vec<IpNet>,
+    /// Names of receivers whose addresses may be private, at any port and over plain `http`, as inside `allowed_networks`:
+    /// `hooks.shop.svc`. Exact names: no wildcard, no address. Loopback, link-local and a cloud's own addresses stay forbidden.
+    /// Empty by default.
+    #[serde(deserialize_with = "hosts")]
+    #[schemars(with = "Vec<String>")]
+    pub allowed_hosts: Vec<String>,
     /// The ports that may be dialled; inside `allowed_networks` every port may. Default 80, 443, 8443.
     pub allowed_ports: Vec<u16>,
     /// Whether `http://` may leave `allowed_networks`. Default `false`: events cross the open net encrypted or not at all.
@@ -49,6 +56,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             allowed_networks: Vec::new(),
+            allowed_hosts: Vec::new(),
             allowed_ports: vec![80, 443, 8443],
             allow_plain_http: false,
             connect_timeout_ms: 3000,
@@ -68,6 +76,7 @@ impl Config {
     pub fn guard(&self) -> Guard {
         Guard::new(Allowed {
             networks: self.allowed_networks.clone(),
+            hosts: self.allowed_hosts.clone(),
             ports: self.allowed_ports.clone(),
             plain_http: self.allow_plain_http,
         })
@@ -120,6 +129,30 @@ fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D:
         .collect()
 }
 
+/// Names as URLs have them: in lower case, without a dot at the end.
+fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    Vec::<String>::deserialize(deserializer)?
+        .iter()
+        .map(|text| host(text).map_err(serde::de::Error::custom))
+        .collect()
+}
+
+fn host(text: &str) -> Result<String, String> {
+    if text.contains('*') {
+        return Err(format!("`{text}` has a `*`: each name is written out"));
+    }
+    let address = text.trim_matches(['[', ']']);
+    let is_address = address.parse::<std::net::IpAddr>().is_ok() || text.parse::<IpNet>().is_ok();
+    match Host::parse(text) {
+        _ if is_address => Err(format!("`{text}` is an address: it belongs into `allowed_networks`")),
+        Ok(Host::Domain(name)) if !name.trim_end_matches('.').is_empty() => Ok(name.trim_end_matches('.').to_owned()),
+        Ok(Host::Ipv4(_) | Host::Ipv6(_)) => Err(format!("`{text}` is an address: it belongs into `allowed_networks`")),
+        _ => Err(format!(
+            "`{text}` is not a name: write it without scheme, port and path, as in `hooks.shop.svc`"
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,6 +170,25 @@ mod tests {
 
         let error = serde_json::from_str::<Config>(r#"{"allowed_networks": ["127.0.0.1"]}"#).expect_err("no prefix");
         assert!(error.to_string().contains("`127.0.0.1` is not a network"), "{error}");
+        let config: Config = serde_json::from_str(r#"{"allowed_hosts": ["Hooks.Shop.svc.", "crm"]}"#).expect("valid");
+        assert_eq!(config.allowed_hosts, ["hooks.shop.svc", "crm"]);
+        for (wrong, reason) in [
+            ("*.svc", "`*.svc` has a `*`"),
+            ("10.0.0.1", "belongs into `allowed_networks`"),
+            ("10.0.0.0/8", "belongs into `allowed_networks`"),
+            ("0x7f.1", "belongs into `allowed_networks`"),
+            ("[fd00::1]", "belongs into `allowed_networks`"),
+            ("fd00::1", "belongs into `allowed_networks`"),
+            ("crm:9000", "is not a name"),
+            ("http://crm/", "is not a name"),
+            ("", "is not a name"),
+            (".", "is not a name"),
+        ] {
+            let error = serde_json::from_value::<Config>(serde_json::json!({ "allowed_hosts": [wrong] }));
+            let error = error.expect_err(wrong).to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+
         let error = serde_json::from_str::<Config>(r#"{"allowed_network": []}"#).expect_err("misspelt");
         assert!(error.to_string().contains("allowed_network"), "{error}");
     }

@@ -241,3 +241,27 @@ async fn a_dead_first_address_leaves_time_for_the_second() {
         .expect_err("no address");
     assert_eq!(Class::from(&error), Class::Dns, "{error}");
 }
+
+#[tokio::test]
+async fn a_named_host_may_be_private_and_its_address_under_another_name_may_not() {
+    let config: Config = serde_json::from_value(serde_json::json!({
+        "allowed_hosts": ["hooks.shop.svc"],
+        "connect_timeout_ms": 300,
+    }))
+    .expect("valid");
+    // Nothing listens there: what is allowed fails for another reason.
+    for (url, answer, blocked) in [
+        ("http://hooks.shop.svc:9000/", "10.255.255.1", false),
+        ("http://HOOKS.shop.svc.:9000/", "10.255.255.1", false),
+        ("http://rebound.example:9000/", "10.255.255.1", true),
+        ("https://rebound.example/", "10.255.255.1", true),
+        ("http://a.hooks.shop.svc:9000/", "10.255.255.1", true),
+        ("http://hooks.shop.svc:9000/", "169.254.169.254", true),
+        ("http://hooks.shop.svc:9000/", "127.0.0.1", true),
+    ] {
+        let client = config.client_with(config.guard(), Script::new(&[&[answer]])).expect("a client");
+        let answer = post(&client, url).await.expect("a URL");
+        let error = answer.expect_err("nothing listens there");
+        assert_eq!(matches!(error, SendError::Blocked(_)), blocked, "{url}: {error}");
+    }
+}

@@ -12,7 +12,7 @@ use crate::{assemble, telemetry};
 
 /// Makes or updates topics and tables; with `--dry-run`, says what it would do.
 pub(crate) async fn migrate(args: MigrateArgs, out: &mut Printer) -> anyhow::Result<()> {
-    let loaded = config::load_file(&args.file)?;
+    let loaded = config::load_file(&args.file, &config::makes_topics_and_tables())?;
     telemetry::start(&loaded.config.logging)?;
     let (event_log, sinks) = (&loaded.config.event_log, &loaded.config.sinks);
     if event_log.kafka.is_none() && event_log.journal.is_none() && sinks.postgres.is_none() {

@@ -114,7 +114,7 @@ fn name_of(secret: &KeptSecret) -> &'static str {
 }
 
 fn find_source(args: &ConnectArgs) -> anyhow::Result<Arc<Source>> {
-    let loaded = config::load_file(&args.file)?;
+    let loaded = config::load_file(&args.file, &[])?;
     let registry = assemble::registry(&loaded)?;
     let platform = args.platform;
     let missing = |what: String| ConfigError(format!("{}: {what}", loaded.file));

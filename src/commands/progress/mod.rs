@@ -126,7 +126,7 @@ struct Reader {
 
 /// Those of the sinks that are wanted; all, if none is. `write` opens the log so that progress can be set.
 async fn readers(args: &LogArgs, wanted: &[SinkName], write: bool) -> anyhow::Result<Vec<Reader>> {
-    let loaded = config::load_log(args, config::ASKS_THE_SINKS)?;
+    let loaded = config::load_log(args, config::Missing::LeaveIn(&config::asks_the_sinks()))?;
     telemetry::start(&config::Logging {
         filter: "warn".to_owned(),
         format: loaded.config.logging.format,
@@ -140,7 +140,8 @@ async fn readers(args: &LogArgs, wanted: &[SinkName], write: bool) -> anyhow::Re
     };
     let topics = event_log.topics()?;
     let endpoints: Arc<dyn EndpointDirectory> = registry;
-    let sinks = assemble::sinks(&loaded.config.sinks, &topics, &log, endpoints, None, &mut metrics).await?;
+    let sinks = assemble::chosen(&loaded.config.sinks, wanted)?;
+    let sinks = assemble::sinks(&sinks, &topics, &log, endpoints, None, &mut metrics).await?;
     let reader = |sink: Arc<dyn Sink>| {
         Ok(Reader {
             log: Arc::clone(&log),
@@ -149,7 +150,7 @@ async fn readers(args: &LogArgs, wanted: &[SinkName], write: bool) -> anyhow::Re
             sink,
         })
     };
-    assemble::chosen(&sinks, wanted)?.into_iter().map(reader).collect()
+    sinks.into_iter().map(reader).collect()
 }
 
 impl Reader {

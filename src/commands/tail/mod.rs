@@ -29,7 +29,7 @@ pub(crate) use types::Wanted;
 /// Reads every partition alone, storing nothing, until the count or (with `--end`) the end is reached, or the reader of our output goes away.
 pub(crate) async fn tail(args: TailArgs, out: &mut Printer) -> anyhow::Result<()> {
     let wanted = Wanted::new(args.types, "--type")?;
-    let loaded = config::load_log(&args.log, config::NEEDS_NO_SECRET)?;
+    let loaded = config::load_log(&args.log, config::Missing::LeaveIn(&config::needs_no_secret()))?;
     telemetry::start(&config::Logging {
         filter: "warn".to_owned(),
         ..loaded.config.logging

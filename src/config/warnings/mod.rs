@@ -12,6 +12,7 @@ use schemas::secret::Secret;
 use schemas::setting::{Findings, Invalid};
 use serde::Serialize;
 
+use super::missing::is_unused;
 use super::read::Mistake;
 use super::{Config, Loaded};
 use crate::telemetry;
@@ -124,10 +125,16 @@ impl fmt::Display for Finding {
 impl Loaded {
     /// What may be meant, in the order of the file.
     pub(crate) fn warnings(&self) -> Vec<Finding> {
+        self.warnings_but_of(&[])
+    }
+
+    /// The same, but for what is `unused`: another process uses it, or no one, and this one's configuration may lack it.
+    pub(crate) fn warnings_but_of(&self, unused: &[String]) -> Vec<Finding> {
         let mut found: Vec<Finding> = self
             .config
             .warnings()
             .iter()
+            .filter(|warning| !is_unused(unused, &warning.place))
             .filter(|warning| !self.follows_from_a_mistake(&warning.place))
             // What is said of one section, and may come from a mistake in another.
             .filter(|warning| match warning.place.as_str() {

@@ -65,6 +65,7 @@ pub(crate) async fn dev(args: DevArgs) -> anyhow::Result<()> {
     let roles = Roles {
         ingest: true,
         process: Some(Vec::new()),
+        unused: Vec::new(),
         make_topics: true,
         dev: Some(Arc::new(dev)),
     };
