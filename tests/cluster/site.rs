@@ -122,6 +122,9 @@ impl Site {
     pub(crate) fn values(&self, receiver: &str) -> Value {
         json!({
             "image": image("CURRENT"),
+            // A node of two cores has no room beside itself for one more pod of each role while they roll.
+            "ingest": { "resources": { "requests": { "cpu": "50m" } } },
+            "workerDefaults": { "resources": { "requests": { "cpu": "50m" } } },
             "config": {
                 "event_log": { "topic_prefix": self.prefix, "partitions": 12, "replication": 1 },
                 "sources": [{ "id": SOURCE, "platform": "standard", "secrets": ["${LOAD_SECRET}"] }],
