@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::cli::{Cli, Command, ConfigCommand};
-use crate::commands::{check, connect, demo, health, normalize, papers, progress, rules, secret, send, tail, verify};
+use crate::commands::{check, connect, demo, health, normalize, papers, progress, rules, secret, send, smoke_test, tail, verify};
 use crate::output::Printer;
 
 #[global_allocator]
@@ -79,6 +79,7 @@ async fn run(cli: Cli, out: &mut Printer) -> anyhow::Result<()> {
         Command::Demo(args) => demo::demo(args, out).await,
         Command::Sources(args) => connect::sources(args, out).await,
         Command::Rules(args) => rules::rules(args, out).await,
+        Command::SmokeTest(args) => smoke_test::smoke_test(args, out).await,
         Command::Progress(args) => progress::progress(args, out).await,
         Command::Health(args) => health::health(args, out).await,
         Command::Config(args) => match args.command {

@@ -39,7 +39,7 @@ pub(crate) struct Admin {
 
 /// The limits of the port: few clients, all of them ours. Whoever holds a connection open without a request must not keep a
 /// drained process from ending.
-const SETTINGS: Settings = Settings {
+pub(crate) const SETTINGS: Settings = Settings {
     max_connections: 256,
     max_connections_per_ip: None,
     proxy_protocol: None,

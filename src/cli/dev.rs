@@ -100,7 +100,7 @@ fn http_url(text: &str) -> Result<Url, String> {
 }
 
 /// An address and a port, or a port on this machine only.
-fn listen(text: &str) -> Result<String, String> {
+pub(super) fn listen(text: &str) -> Result<String, String> {
     if text.parse::<u16>().is_ok() {
         return Ok(format!("127.0.0.1:{text}"));
     }

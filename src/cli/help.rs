@@ -41,7 +41,9 @@ Examples:
 
 pub(super) const MIGRATE: &str = "\
 Examples:
-  forebay migrate --config forebay.yaml";
+  forebay migrate --config forebay.yaml
+  forebay migrate --dry-run
+  forebay migrate --wait 10m --lock-wait 1s";
 
 pub(super) const SEND: &str = "\
 Examples:
@@ -121,6 +123,17 @@ pub(super) const PROGRESS_SET: &str = "\
 Examples:
   forebay progress set --sink postgres --to earliest
   forebay progress set --sink http --partition 3 --to 1200 --yes";
+
+pub(super) const SMOKE_TEST: &str = "\
+Examples:
+  forebay smoke-test --source helm-test --url https://hooks.example.com
+  forebay smoke-test --source helm-test --receive 0.0.0.0:9000 \\
+    --endpoint helm-test --wait 2m
+
+Exit codes:
+  0  everything has arrived
+  1  something has not
+  2  wrong usage or configuration";
 
 pub(super) const HEALTH: &str = "\
 Examples:

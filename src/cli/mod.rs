@@ -14,13 +14,13 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use schemas::name::{SinkName, SourceId, Tenant};
 use schemas::platform::Platform;
-use schemas::time::Timestamp;
+use schemas::time::{Span, Timestamp};
 
 pub(crate) use dev::{DevArgs, SecretArgs, SendArgs};
 pub(crate) use log::{
     Goal, LogArgs, Output, ProgressArgs, ProgressCommand, ProgressSetArgs, ProgressShowArgs, TailArgs,
 };
-pub(crate) use operate::{ConfigArgs, ConfigCommand, HealthArgs};
+pub(crate) use operate::{ConfigArgs, ConfigCommand, HealthArgs, SmokeTestArgs};
 pub(crate) use rules::{RulesArgs, RulesCommand, RulesImportArgs, RulesOf};
 pub(crate) use sources::{ConnectArgs, SourcesArgs, SourcesCommand, SourcesListArgs};
 
@@ -78,6 +78,9 @@ pub(crate) enum Command {
     Rules(RulesArgs),
     /// Show how far each sink is in the event log, and decide where one continues
     Progress(ProgressArgs),
+    /// Post a signed webhook to an installation, and wait until its row is stored and its delivery has come
+    #[command(after_help = help::SMOKE_TEST)]
+    SmokeTest(SmokeTestArgs),
     /// Ask a process on this machine whether it is alive, or ready; for the health checks of containers
     #[command(after_help = help::HEALTH)]
     Health(HealthArgs),
@@ -143,6 +146,14 @@ pub(crate) struct MigrateArgs {
     /// Print what would be made and changed, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// How long a statement waits for a lock before it is given up and tried again; whoever comes to the same table meanwhile
+    /// waits as well
+    #[arg(long, value_name = "SPAN", default_value = "2s")]
+    pub(crate) lock_wait: Span,
+    /// How long to wait in all: for locks, for another `migrate`, for a database or an event log that cannot be reached yet. What
+    /// is not done by then is left as it was
+    #[arg(long, value_name = "SPAN", default_value = "5m")]
+    pub(crate) wait: Span,
 }
 
 #[derive(Debug, Args)]

@@ -19,6 +19,8 @@ pub(crate) mod rules;
 mod samples;
 pub(crate) mod secret;
 pub(crate) mod send;
+mod signed;
+pub(crate) mod smoke_test;
 pub(crate) mod tail;
 pub(crate) mod verify;
 

@@ -195,7 +195,7 @@ sinks:
             let names = error.lines().filter_map(|line| line.split('`').nth(1));
             names.map(str::to_owned).collect::<Vec<String>>()
         };
-        let sink = |name: &str| SinkName::new(name).expect("valid");
+        let sink = |name: &'static str| SinkName::new(name).expect("valid");
         assert_eq!(named(&delivers_to(&[sink("postgres")])), ["DATABASE"]);
         assert_eq!(named(&delivers_to(&[sink("http")])), ["B_HOST", "ENDPOINT", "AGENT"]);
         assert_eq!(named(&delivers_to(&[])), ["B_HOST", "ENDPOINT", "DATABASE", "AGENT"]);

@@ -1,6 +1,7 @@
 //! Which server it is, how to connect to it, and what its errors mean to an operator. No message holds the password.
 
 use std::fmt;
+use std::time::Duration;
 
 use schemas::setting::Invalid;
 use sqlx::ConnectOptions as _;
@@ -49,9 +50,15 @@ impl DatabaseServer {
         })
     }
 
-    /// For migrations, which may take their time.
     pub(super) fn options(&self) -> PgConnectOptions {
         self.options.clone()
+    }
+
+    /// For migrations, which may take their time, but not while they keep others waiting.
+    pub(super) fn options_for_migrations(&self, lock: Duration) -> PgConnectOptions {
+        let lock = lock.as_millis().max(1).to_string();
+        let options = self.options.clone().application_name("forebay migrate");
+        options.options([("lock_timeout", lock.as_str())])
     }
 
     pub(super) fn options_for_writing(&self, config: &Config) -> PgConnectOptions {

@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use schemas::BoxFuture;
 use schemas::event::Event;
+use schemas::id::EventId;
 use schemas::name::SinkName;
 use schemas::setting::Invalid;
 use schemas::sink::{Batch, KeepsProgress, Outcome, Sink, Target, Unavailable};
@@ -29,7 +30,7 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection as _, PgPool};
 
 pub use config::{Compression, Config};
-pub use migrate::{migrate, pending};
+pub use migrate::{Migrated, Waits, migrate, migrate_within, pending};
 
 use crate::table::{Forgetting, Metrics, Plan};
 use connection::InUse;
@@ -83,6 +84,16 @@ impl PostgresSink {
         })
     }
 
+    /// Whether the event is stored.
+    pub async fn has(&self, event: EventId) -> Result<bool, Unavailable> {
+        let mut connection = self.acquire().await?;
+        let query = sqlx::query_scalar(sql::HAS_EVENT).bind(event.uuid());
+        let found = write::within(self.answer_timeout, query.fetch_one(&mut *connection)).await;
+        let found = found.map_err(|error| self.broken(&error))?;
+        connection.done();
+        Ok(found)
+    }
+
     fn unavailable(&self, reason: String) -> Unavailable {
         Unavailable {
             sink: self.name.clone(),
@@ -99,7 +110,14 @@ impl PostgresSink {
         let mut connection = InUse::new(self.pool.acquire().await.map_err(|e| self.down(&e))?);
         if !self.schema_checked.load(Ordering::Relaxed) {
             let checked = migrate::check(&mut connection, &self.server, self.answer_timeout).await;
-            checked.map_err(|e| self.unavailable(e.to_string()))?;
+            let newer = checked.map_err(|e| self.unavailable(e.to_string()))?;
+            if let Some(version) = newer.filter(|_| !self.schema_checked.load(Ordering::Relaxed)) {
+                tracing::info!(
+                    sink = %self.name,
+                    "the {} has migration {version} of a newer `forebay`, which this version can work with",
+                    self.server.database()
+                );
+            }
             self.schema_checked.store(true, Ordering::Relaxed);
         }
         Ok(connection)
@@ -157,7 +175,7 @@ impl Sink for PostgresSink {
                 self.rights.found();
             }
             let checked = migrate::check(&mut connection, &self.server, self.answer_timeout).await;
-            checked.map_err(|e| self.unavailable(e.to_string()))
+            checked.map(drop).map_err(|e| self.unavailable(e.to_string()))
         })
     }
 }

@@ -13,6 +13,9 @@ FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::
           raw_sha256, data, raw, log_partition, log_topic, account, schema_version, id_time)
 ON CONFLICT (id) DO NOTHING";
 
+/// Whether an event is stored.
+pub(super) const HAS_EVENT: &str = "SELECT EXISTS (SELECT FROM event WHERE id = $1)";
+
 /// The stored receipts of these hash halves.
 pub(super) const RECEIPTS: &str = "SELECT id, received_time FROM event_receipt WHERE hash_half = ANY($1::bytea[])";
 
@@ -96,7 +99,16 @@ pub(super) const ROLLBACK_TO: &str = "ROLLBACK TO SAVEPOINT part";
 pub(super) const HAS_MIGRATIONS: &str = "SELECT to_regclass('_sqlx_migrations') IS NOT NULL";
 
 /// Which migrations the database has.
-pub(super) const MIGRATIONS: &str = "SELECT version, checksum, success FROM _sqlx_migrations ORDER BY version";
+pub(super) const MIGRATIONS: &str = "SELECT version, description, checksum, success FROM _sqlx_migrations ORDER BY version";
+
+/// Which session this is.
+pub(super) const OWN_PID: &str = "SELECT pg_backend_pid()";
+
+/// The sessions that this one waits for: who they are, what they do, and for how many seconds their transaction has been open. Of other
+/// users' sessions only a monitor sees the last two.
+pub(super) const HOLDERS: &str = "\
+SELECT pid, usename::text, application_name, state, extract(epoch FROM now() - xact_start)::bigint
+FROM pg_stat_activity WHERE pid = ANY(pg_blocking_pids($1)) ORDER BY pid";
 
 /// Which of these rights to these tables the user lacks. A right to some columns counts: who granted that knew which.
 pub(super) const MISSING_RIGHTS: &str = "\

@@ -19,10 +19,12 @@ use schemas::setting::{Findings, Invalid};
 use schemas::sink::{Batch, KeepsProgress, Outcome, Sink, Target, Unavailable};
 use serde::Deserialize;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, SqlSafeStr as _};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions as _, Row as _, SqlSafeStr as _};
 
-use crate::table::{Forgetting, Metrics, Plan, SetupError, check_receipts};
+use crate::table::{Forgetting, Found, Metrics, Plan, SetupError, check_receipts, newest_unknown};
 
 /// SQLite's own page size; `max_size_bytes` is counted in such pages.
 const PAGE_BYTES: u64 = 4096;
@@ -118,18 +120,47 @@ impl SqliteSink {
             forgetting: Forgetting::default(),
             metrics,
         };
-        let migrated = Migrator::with_migrations(migrations()).run(&sink.pool).await;
-        migrated.map_err(|error| match error {
+        let mut migrator = Migrator::with_migrations(migrations());
+        if let Some(version) = sink.newer().await? {
+            tracing::info!("`{path}` has migration {version} of a newer `forebay`, which this version can work with");
+            migrator.set_ignore_missing(true);
+        }
+        migrator.run(&sink.pool).await.map_err(|error| match error {
             MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
                 SetupError::Unavailable(explain::explain(&sink.config, &error))
             }
-            MigrateError::VersionMissing(version) => SetupError::Misconfigured(format!(
-                "`{path}` has migration {version}, which this version does not know: it was made by a newer `forebay`, \
-                 run that one"
-            )),
             error => SetupError::Misconfigured(format!("`{path}` cannot be migrated: {error}")),
         })?;
         Ok(sink)
+    }
+
+    /// The newest migration of a newer version which this one can work with, if the file has one.
+    async fn newer(&self) -> Result<Option<i64>, SetupError> {
+        let failed = |error: sqlx::Error| SetupError::Unavailable(explain::explain(&self.config, &error));
+        let exists: bool = sqlx::query_scalar(sql::HAS_MIGRATIONS)
+            .fetch_one(&self.pool)
+            .await
+            .map_err(failed)?;
+        if !exists {
+            return Ok(None);
+        }
+        let rows = sqlx::query(sql::MIGRATIONS).fetch_all(&self.pool).await.map_err(failed)?;
+        let found = |row: &SqliteRow| {
+            Ok(Found {
+                version: row.try_get(0)?,
+                description: row.try_get(1)?,
+                checksum: row.try_get(2)?,
+                success: row.try_get(3)?,
+            })
+        };
+        let found = rows.iter().map(found).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        newest_unknown(&found, &migrations()).map_err(|version| {
+            SetupError::Misconfigured(format!(
+                "`{}` has migration {version}, which this version does not know, nor can work with: it was made by a newer \
+                 `forebay`, run that one",
+                self.config.path.display()
+            ))
+        })
     }
 
     /// Finishes what is being written and closes the file.
@@ -145,6 +176,7 @@ impl SqliteSink {
     }
 }
 
+/// Every description from 6 on ends with `(works with N and later)` or `(breaking)`: see `newest_unknown`.
 fn migrations() -> Vec<Migration> {
     let event = include_str!("../../migrations/sqlite/0001_event.sql").into_sql_str();
     let views = include_str!("../../migrations/sqlite/0002_views.sql").into_sql_str();
@@ -200,5 +232,18 @@ impl Sink for SqliteSink {
             };
             read.await.map_err(|e| self.down(&e))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_new_migration_says_which_older_versions_go_on() {
+        crate::table::check_descriptions(&migrations(), 5);
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite");
+        let files = std::fs::read_dir(folder).expect("the folder").count();
+        assert_eq!(files, migrations().len(), "every file is one of the list");
     }
 }

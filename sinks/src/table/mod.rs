@@ -20,6 +20,7 @@
 //! to ten percent of its time per row. Who needs it adds it; the comment of the view has the statement.
 
 mod metrics;
+mod newer;
 mod plan;
 mod receipts;
 mod row;
@@ -30,6 +31,9 @@ use schemas::name::SinkName;
 use schemas::setting::{Findings, Invalid, in_one_line};
 
 pub use metrics::Metrics;
+#[cfg(test)]
+pub(crate) use newer::check_descriptions;
+pub(crate) use newer::{Found, newest_unknown};
 pub(crate) use plan::{Plan, pieces};
 pub(crate) use receipts::{Forgetting, Receipt, Receipts};
 pub(crate) use row::Row;

@@ -1,19 +1,29 @@
 //! `forebay migrate`: makes topics and tables, and says what it made, changed or found.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context as _, anyhow};
 use prometheus_client::registry::Registry as Metrics;
 use schemas::log::{LogError, TopicSpec, TopicState};
 use schemas::setting::within;
+use sinks::postgres::{Migrated, Waits};
+use tracing::warn;
 
 use crate::cli::MigrateArgs;
 use crate::config::{self, ConfigError, EventLogConfig, Loaded};
 use crate::output::{self, Printer};
 use crate::{assemble, telemetry};
 
+/// How long an event log that cannot be reached is left alone.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// How often is said that it is waited for.
+const SAY_AGAIN: Duration = Duration::from_mins(1);
+
 /// Makes or updates topics and tables; with `--dry-run`, says what it would do.
 pub(crate) async fn migrate(args: MigrateArgs, out: &mut Printer) -> anyhow::Result<()> {
     let loaded = config::load_file(&args.file, &config::makes_topics_and_tables())?;
     telemetry::start(&loaded.config.logging)?;
+    let deadline = Instant::now() + args.wait.duration();
     let (event_log, sinks) = (&loaded.config.event_log, &loaded.config.sinks);
     if event_log.kafka.is_none() && event_log.journal.is_none() && sinks.postgres.is_none() {
         return Err(ConfigError(format!(
@@ -27,12 +37,21 @@ pub(crate) async fn migrate(args: MigrateArgs, out: &mut Printer) -> anyhow::Res
         checked.map_err(|found| loaded.refuse(&within("sinks.postgres", found)))?;
     }
     if event_log.kafka.is_some() || event_log.journal.is_some() {
-        topics(event_log, args.dry_run, out).await?;
+        topics(event_log, args.dry_run, deadline, out).await?;
     }
-    tables(&loaded, args.dry_run, out).await
+    let waits = Waits {
+        lock: args.lock_wait.duration(),
+        all: deadline.saturating_duration_since(Instant::now()),
+    };
+    tables(&loaded, args.dry_run, waits, out).await
 }
 
-async fn topics(event_log: &EventLogConfig, dry_run: bool, out: &mut Printer) -> anyhow::Result<()> {
+async fn topics(
+    event_log: &EventLogConfig,
+    dry_run: bool,
+    deadline: Instant,
+    out: &mut Printer,
+) -> anyhow::Result<()> {
     let specs = event_log.topic_specs()?;
     let journal = event_log.journal.as_ref().map(|journal| journal.path.as_path());
     if dry_run && journal.is_some_and(|path| !path.exists()) {
@@ -45,12 +64,32 @@ async fn topics(event_log: &EventLogConfig, dry_run: bool, out: &mut Printer) ->
     } else {
         assemble::event_log(event_log, &mut Metrics::default()).await?
     };
-    let before = log.compare_topics(&specs).await.context("event log")?;
     if dry_run {
+        let before = log.compare_topics(&specs).await.context("event log")?;
         return show(&specs, &before, "would be made", out);
     }
-    log.ensure_topics(&specs).await.context("event log")?;
+    let before = available(deadline, async || log.compare_topics(&specs).await).await?;
+    available(deadline, async || log.ensure_topics(&specs).await).await?;
     show(&specs, &before, "made", out)
+}
+
+/// Asks the log until it answers, or the time is up: it may be starting beside this process.
+async fn available<T>(deadline: Instant, asked: impl AsyncFn() -> Result<T, LogError>) -> anyhow::Result<T> {
+    let mut said: Option<Instant> = None;
+    loop {
+        let now = Instant::now();
+        match asked().await {
+            Err(LogError::Unavailable(error)) if now + TRY_AGAIN < deadline => {
+                if said.is_none_or(|said| now.duration_since(said) >= SAY_AGAIN) {
+                    said = Some(now);
+                    let left = deadline.saturating_duration_since(now).as_secs();
+                    warn!(error, "waiting for the event log; trying for {left} s more");
+                }
+                tokio::time::sleep(TRY_AGAIN).await;
+            }
+            answer => return answer.context("event log"),
+        }
+    }
 }
 
 /// Prints what became of each topic, and fails with what is wrong with those that exist.
@@ -83,19 +122,23 @@ fn show(specs: &[TopicSpec], states: &[TopicState], made: &str, out: &mut Printe
     }
 }
 
-async fn tables(loaded: &Loaded, dry_run: bool, out: &mut Printer) -> anyhow::Result<()> {
+async fn tables(loaded: &Loaded, dry_run: bool, waits: Waits, out: &mut Printer) -> anyhow::Result<()> {
     let Some(postgres) = &loaded.config.sinks.postgres else {
         return Ok(());
     };
     let failed = |error| anyhow!("`sinks.postgres`: {error}");
-    let (count, applied) = if dry_run {
+    let (migrated, applied) = if dry_run {
         (sinks::postgres::pending(postgres).await, "would be applied")
     } else {
-        (sinks::postgres::migrate(postgres).await, "applied")
+        (sinks::postgres::migrate_within(postgres, waits).await, "applied")
     };
-    out.line(&match count.map_err(failed)? {
-        0 => "postgres: up to date".to_owned(),
-        count => format!("postgres: {} {applied}", output::counted(count, "migration")),
+    let Migrated { missing, newer } = migrated.map_err(failed)?;
+    out.line(&match (missing, newer) {
+        (0, None) => "postgres: up to date".to_owned(),
+        (0, Some(version)) => {
+            format!("postgres: newer than this version, and fits it: has migration {version} of a newer `forebay`")
+        }
+        (count, _) => format!("postgres: {} {applied}", output::counted(count, "migration")),
     });
     Ok(())
 }

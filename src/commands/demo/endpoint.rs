@@ -3,9 +3,6 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -13,9 +10,10 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use schemas::event::Event;
-use sha2::Sha256;
+use schemas::secret::Secret;
 use tokio::net::TcpListener;
 
+use super::super::signed;
 use super::ENDPOINT_KEY;
 
 /// One delivery as the endpoint got it.
@@ -71,15 +69,9 @@ async fn receive(
         .await
         .map(http_body_util::Collected::to_bytes)
         .unwrap_or_default();
-    let header = |name: &str| {
-        parts
-            .headers
-            .get(name)
-            .and_then(|v| v.to_str().ok())
-            .unwrap_or_default()
-    };
-    let id = header("webhook-id");
-    let verified = verify(id, header("webhook-timestamp"), header("webhook-signature"), &body);
+    let id = parts.headers.get("webhook-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+    let keys: Vec<Secret> = Secret::from_standard_webhooks(&format!("whsec_{ENDPOINT_KEY}")).into_iter().collect();
+    let verified = signed::verify(&keys, &parts.headers, &body);
     let event = Event::decode(&body);
     kept.lock().push(Received {
         id: id.to_owned(),
@@ -90,21 +82,4 @@ async fn receive(
         verified,
     });
     Ok(Response::new(Empty::new()))
-}
-
-/// Standard Webhooks 1.0: any of the space-separated `v1,` signatures over `id.timestamp.body`.
-fn verify(id: &str, timestamp: &str, signatures: &str, body: &[u8]) -> bool {
-    let key = BASE64.decode(ENDPOINT_KEY).unwrap_or_default();
-    signatures
-        .split(' ')
-        .filter_map(|s| BASE64.decode(s.strip_prefix("v1,")?).ok())
-        .any(|signature| {
-            let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&key) else {
-                return false;
-            };
-            for part in [id.as_bytes(), b".", timestamp.as_bytes(), b".", body] {
-                mac.update(part);
-            }
-            mac.verify_slice(&signature).is_ok()
-        })
 }

@@ -22,7 +22,7 @@ use crate::config::{ConfigError, Loaded, Missing};
 use crate::output::{self, Printer};
 use crate::{assemble, config};
 use posted::{Posted, Tally};
-pub(crate) use sender::Sender;
+pub(crate) use sender::{Answered, Sender};
 
 /// Posts webhooks, and fails unless they are accepted; with `--forge`, unless they are refused.
 pub(crate) async fn send(args: SendArgs, out: &mut Printer) -> anyhow::Result<()> {

@@ -71,7 +71,7 @@ impl Posted {
 
     /// Why it was not accepted, where it went, and what to look at.
     fn failure(&self) -> String {
-        let Answered { status, reason } = &self.answer;
+        let Answered { status, reason, .. } = &self.answer;
         let reason = reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
         let hint = match status {
             401 | 404 => {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use control::connect;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use ingest::SignedRequest;
 use net::client::{Client, SendError};
 use schemas::secret::Secret;
 use schemas::source::Source;
@@ -72,19 +73,36 @@ impl Sender {
         headers: &HeaderMap,
         forge: bool,
     ) -> anyhow::Result<Answered> {
+        // Sender's ids of webhooks are unique; a counter is not, across runs.
+        let id = format!("msg_{:x}", fastrand::u64(..));
+        let request = self.sign(source, body, headers, forge, &id)?;
+        self.deliver(source, request).await
+    }
+
+    /// Signs with the newest secret, as the webhook `id`, with `headers` besides those that prove the sender.
+    pub(crate) fn sign(
+        &self,
+        source: &Source,
+        body: Bytes,
+        headers: &HeaderMap,
+        forge: bool,
+        id: &str,
+    ) -> anyhow::Result<SignedRequest> {
         let none = Secret::new("");
         let forged = Secret::new(FORGERS_KEY);
         let secret = if forge { Some(&forged) } else { source.secrets.first() };
-        let now = Timestamp::now();
-        // Sender's ids of webhooks are unique; a counter is not, across runs.
-        let id = format!("msg_{:x}", fastrand::u64(..));
-        let mut request = ingest::sign(source, secret.unwrap_or(&none), body, now, &id)?;
+        let mut request = ingest::sign(source, secret.unwrap_or(&none), body, Timestamp::now(), id)?;
         // What proves the sender is not replaced, or no sample of a signed request could be sent.
         for (name, value) in headers {
             if name == CONTENT_TYPE || !request.headers.contains_key(name) {
                 request.headers.insert(name, value.clone());
             }
         }
+        Ok(request)
+    }
+
+    /// Posts what is signed.
+    pub(crate) async fn deliver(&self, source: &Source, request: SignedRequest) -> anyhow::Result<Answered> {
         // A base URL with a path is one behind a proxy.
         let base = self.base.as_str().trim_end_matches('/');
         let url = Url::parse(&format!("{base}{}{}", source.path(), request.path_suffix))?;
@@ -100,14 +118,16 @@ impl Sender {
         })?;
         // What ingest answers where it refuses.
         let said: Option<Value> = serde_json::from_slice(&answer.body).ok();
+        let text = String::from_utf8_lossy(&answer.body);
         Ok(Answered {
             status: answer.status.as_u16(),
             reason: said.and_then(|said| Some(said.get("error")?.as_str()?.to_owned())),
+            text: text.trim().chars().filter(|c| !c.is_control()).take(200).collect(),
         })
     }
 
     /// The URL of the source, without the secret in it.
-    pub(super) fn shown(&self, source: &Source) -> String {
+    pub(crate) fn shown(&self, source: &Source) -> String {
         let base = self.base.as_str().trim_end_matches('/');
         format!("{base}{}", connect::shown_path(source))
     }
@@ -115,13 +135,15 @@ impl Sender {
 
 /// The answer of ingest.
 pub(crate) struct Answered {
-    pub(super) status: u16,
+    pub(crate) status: u16,
     /// Why, where it refuses.
     pub(super) reason: Option<String>,
+    /// The beginning of its body.
+    pub(crate) text: String,
 }
 
 impl Answered {
-    pub(super) fn accepted(&self) -> bool {
+    pub(crate) fn accepted(&self) -> bool {
         self.status < 300
     }
 }
