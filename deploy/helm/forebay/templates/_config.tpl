@@ -22,9 +22,12 @@
 {{- include "forebay.setting" (dict "root" . "key" "ingest.base_path" "default" "") }}/in
 {{- end }}
 
-{{/* How many partitions the events topic has. */}}
+{{/* How many partitions the events topic has. Nothing if that is a variable. */}}
 {{- define "forebay.partitions" -}}
-{{- include "forebay.count" (dict "key" "event_log.partitions" "value" (include "forebay.setting" (dict "root" . "key" "event_log.partitions" "default" "12"))) }}
+{{- $partitions := include "forebay.setting" (dict "root" . "key" "event_log.partitions" "default" "12") }}
+{{- if not (contains "${" $partitions) }}
+{{- include "forebay.count" (dict "key" "event_log.partitions" "value" $partitions) }}
+{{- end }}
 {{- end }}
 
 {{/* What topics and groups begin with. */}}
@@ -32,17 +35,20 @@
 {{- include "forebay.setting" (dict "root" . "key" "event_log.topic_prefix" "default" "forebay") }}
 {{- end }}
 
-{{/* The brokers as one text; the configuration may have a list. */}}
+{{/* The brokers. */}}
 {{- define "forebay.brokers" -}}
 {{- $brokers := dig "event_log" "kafka" "brokers" "" .Values.config }}
-{{- if kindIs "slice" $brokers }}{{ join "," $brokers }}{{ else }}{{ $brokers }}{{ end }}
+{{- if not $brokers }}
+{{- fail "\n\n`config.event_log.kafka.brokers` is missing: name the brokers, as in kafka-1:9092,kafka-2:9092.\n" }}
+{{- end }}
+{{- $brokers }}
 {{- end }}
 
 {{/* Whether one of the workers runs a sink: "true" or nothing. Takes `root` and `sink`. */}}
 {{- define "forebay.runs" -}}
 {{- $runs := false }}
 {{- range $name, $worker := .root.Values.workers }}
-{{- if and $worker (ne (toString $worker.enabled) "false") (has $.sink $worker.sinks) }}
+{{- if and $worker (ne (toString $worker.enabled) "false") (has $.sink ($worker.sinks | default list)) }}
 {{- $runs = true }}
 {{- end }}
 {{- end }}

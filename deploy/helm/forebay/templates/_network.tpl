@@ -21,19 +21,14 @@
 
 {{/* One rule of egress. Takes `to` (peers; all if there are none) and `ports`, and `udp` where the ports are UDP's as well. */}}
 {{- define "forebay.egress" -}}
-- {{- with .to }}
-  to:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-  ports:
-    {{- range .ports }}
-    - port: {{ int64 . }}
-      protocol: TCP
-    {{- if $.udp }}
-    - port: {{ int64 . }}
-      protocol: UDP
-    {{- end }}
-    {{- end }}
+{{- $ports := list }}
+{{- range .ports }}
+{{- $ports = append $ports (dict "port" (int64 .) "protocol" "TCP") }}
+{{- if $.udp }}{{ $ports = append $ports (dict "port" (int64 .) "protocol" "UDP") }}{{ end }}
+{{- end }}
+{{- $rule := dict "ports" $ports }}
+{{- if .to }}{{ $_ := set $rule "to" .to }}{{ end }}
+{{- list $rule | toYaml }}
 {{- end }}
 
 {{- define "forebay.egress.dns" -}}
@@ -56,33 +51,33 @@
      on all ports, and what the values name. The ranges are those that the guard refuses; of NAT64, those that hold such an address. */}}
 {{- define "forebay.egress.http" -}}
 {{- $http := dig "sinks" "http" dict .Values.config }}
-{{- $ports := $http.allowed_ports | default (list 80 443 8443) }}
+{{- $ports := $http.allowed_ports | default (list 80 443 8443) -}}
 - to:
     - ipBlock:
         cidr: 0.0.0.0/0
         except:
           {{- toYaml .Values.networkPolicy.http.except | nindent 10 }}
     - ipBlock:
-        cidr: 2000::/3
+        cidr: "2000::/3"
         except: ["2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"]
     - ipBlock:
-        cidr: 64:ff9b::/96
+        cidr: "64:ff9b::/96"
         except:
-          - 64:ff9b::/104
-          - 64:ff9b::a00:0/104
-          - 64:ff9b::6440:0/106
-          - 64:ff9b::7f00:0/104
-          - 64:ff9b::a83f:8110/128
-          - 64:ff9b::a9fe:0/112
-          - 64:ff9b::ac10:0/108
-          - 64:ff9b::c000:0/120
-          - 64:ff9b::c000:200/120
-          - 64:ff9b::c058:6300/120
-          - 64:ff9b::c0a8:0/112
-          - 64:ff9b::c612:0/111
-          - 64:ff9b::c633:6400/120
-          - 64:ff9b::cb00:7100/120
-          - 64:ff9b::e000:0/99
+          - "64:ff9b::/104"
+          - "64:ff9b::a00:0/104"
+          - "64:ff9b::6440:0/106"
+          - "64:ff9b::7f00:0/104"
+          - "64:ff9b::a83f:8110/128"
+          - "64:ff9b::a9fe:0/112"
+          - "64:ff9b::ac10:0/108"
+          - "64:ff9b::c000:0/120"
+          - "64:ff9b::c000:200/120"
+          - "64:ff9b::c058:6300/120"
+          - "64:ff9b::c0a8:0/112"
+          - "64:ff9b::c612:0/111"
+          - "64:ff9b::c633:6400/120"
+          - "64:ff9b::cb00:7100/120"
+          - "64:ff9b::e000:0/99"
   ports:
     {{- range $ports }}
     - port: {{ int64 . }}
@@ -131,14 +126,16 @@ spec:
   policyTypes: [Ingress, Egress]
   {{- if or .ingress .role.extraIngress }}
   ingress:
-    {{- .ingress | nindent 4 }}
+    {{- with .ingress }}
+    {{- . | trim | nindent 4 }}
+    {{- end }}
     {{- with .role.extraIngress }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
   {{- end }}
   egress:
     {{- include "forebay.egress.dns" .root | nindent 4 }}
-    {{- .egress | nindent 4 }}
+    {{- .egress | trim | nindent 4 }}
     {{- with .role.extraEgress }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
@@ -146,7 +143,7 @@ spec:
 
 {{/* The rule by which metrics are read. Nothing if no one may. */}}
 {{- define "forebay.ingress.admin" -}}
-{{- with .Values.networkPolicy.monitoring.from }}
+{{- with .Values.networkPolicy.monitoring.from -}}
 - from:
     {{- toYaml . | nindent 4 }}
   ports:
@@ -155,12 +152,10 @@ spec:
 {{- end }}
 {{- end }}
 
-{{/* What a part of the configuration's sinks needs to reach beside Kafka. Takes `root` and `sinks`. */}}
+{{/* What a worker with these sinks needs to reach: Kafka, and what they write to. Takes `root` and `sinks`. */}}
 {{- define "forebay.egress.sinks" -}}
-{{- if has "postgres" .sinks }}
-{{- include "forebay.egress.postgres" .root | nindent 0 }}
-{{- end }}
-{{- if has "http" .sinks }}
-{{- include "forebay.egress.http" .root | nindent 0 }}
-{{- end }}
+{{- $rules := list (include "forebay.egress.kafka" .root) }}
+{{- if has "postgres" .sinks }}{{ $rules = append $rules (include "forebay.egress.postgres" .root) }}{{ end }}
+{{- if has "http" .sinks }}{{ $rules = append $rules (include "forebay.egress.http" .root) }}{{ end }}
+{{- join "\n" $rules }}
 {{- end }}

@@ -7,7 +7,7 @@
 {{- $root := .root }}
 {{- $role := .role }}
 {{- $runs := has .kind (list "ingest" "worker") }}
-{{- $secrets := include "forebay.secrets.used" . }}
+{{- $secrets := include "forebay.secrets.used" . -}}
 metadata:
   labels:
     {{- include "forebay.selectorLabels" . | nindent 4 }}
@@ -28,7 +28,7 @@ metadata:
     {{- toYaml . | nindent 4 }}
     {{- end }}
 spec:
-  serviceAccountName: {{ if .hook }}default{{ else }}{{ include "forebay.serviceAccountName" $root }}{{ end }}
+  serviceAccountName: {{ if and .hook $root.Values.serviceAccount.create }}default{{ else }}{{ include "forebay.serviceAccountName" $root }}{{ end }}
   automountServiceAccountToken: false
   {{- /* Variables of other Services would be taken for ours, which begin with FOREBAY_ as well. */}}
   enableServiceLinks: false
@@ -78,7 +78,7 @@ spec:
         {{- toYaml $settings | nindent 8 }}
       {{- end }}
       {{- end }}
-      {{- if and (int64 ($role.preStopSleepSeconds | default 0)) (not $role.lifecycle) }}
+      {{- if and (int64 ($role.preStopSleepSeconds | default 0)) (not $role.lifecycle) (semverCompare ">=1.30.0-0" $root.Capabilities.KubeVersion.Version) }}
       lifecycle:
         preStop:
           sleep:
@@ -110,7 +110,9 @@ spec:
                 - key: rules.yaml
                   path: rules/rules.yaml
           {{- end }}
-          {{- include "forebay.secrets.files" $secrets | nindent 10 }}
+          {{- with include "forebay.secrets.files" $secrets | trim }}
+          {{- . | nindent 10 }}
+          {{- end }}
     {{- with $role.volumes }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
@@ -169,8 +171,12 @@ securityContext:
 env:
   - name: FOREBAY_CONFIG
     value: /etc/forebay/forebay.yaml
-  {{- include "forebay.secrets.env" .secrets | nindent 2 }}
-  {{- include "forebay.strimzi.env" . | nindent 2 }}
+  {{- with include "forebay.secrets.env" .secrets | trim }}
+  {{- . | nindent 2 }}
+  {{- end }}
+  {{- with include "forebay.strimzi.env" . | trim }}
+  {{- . | nindent 2 }}
+  {{- end }}
   {{- with .role.env }}
   {{- toYaml . | nindent 2 }}
   {{- end }}

@@ -37,7 +37,7 @@
 {{- define "forebay.workers" -}}
 {{- $workers := dict }}
 {{- range $name, $worker := .Values.workers }}
-{{- if and $worker (ne (toString $worker.enabled) "false") }}
+{{- if and (kindIs "map" $worker) (ne (toString $worker.enabled) "false") }}
 {{- $role := include "forebay.role" (dict "layers" (list $.Values.podDefaults $.Values.workerDefaults $worker)) | fromYaml }}
 {{- $_ := set $workers $name $role }}
 {{- end }}

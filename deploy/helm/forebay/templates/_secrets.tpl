@@ -30,7 +30,7 @@
 {{- define "forebay.secrets.used" -}}
 {{- $known := mergeOverwrite (deepCopy (.root.Values.secrets | default dict)) (include "forebay.strimzi.secrets" . | fromYaml) (deepCopy (.role.secrets | default dict)) }}
 {{- $given := list }}
-{{- range .role.env }}
+{{- range concat (.role.env | default list) (include "forebay.strimzi.env" . | fromYamlArray) }}
 {{- $given = append $given (trimSuffix "_FILE" .name) }}
 {{- end }}
 {{- $used := dict }}

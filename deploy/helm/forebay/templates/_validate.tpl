@@ -1,8 +1,5 @@
 {{/* Refuses values that would make an installation that does not work, with the way out. Returns nothing. */}}
 {{- define "forebay.validate" -}}
-{{- if not (include "forebay.brokers" .) }}
-{{- fail "\n\n`config.event_log.kafka.brokers` is missing: name the brokers, as in kafka-1:9092,kafka-2:9092.\n" }}
-{{- end }}
 {{- if and .Values.rules.rules .Values.config.rules_file }}
 {{- fail "\n\nBoth `rules` and `config.rules_file` are set: give the rules under `rules`, or a file of your own in `config.rules_file`.\n" }}
 {{- end }}
@@ -15,6 +12,10 @@
 {{- if and (include "forebay.tests" .) (has "helm-test" $taken) }}
 {{- fail "\n\nThe id `helm-test` belongs to `helm test`: give your source or endpoint another, or set `tests.enabled` to false.\n" }}
 {{- end }}
+{{- if not (or .Values.ingest.enabled (include "forebay.workers" . | fromYaml)) }}
+{{- fail "\n\nNothing is left to run: `ingest.enabled` is false, and `workers` has none.\n" }}
+{{- end }}
+{{- $owner := dict }}
 {{- range $name, $role := include "forebay.workers" . | fromYaml }}
 {{- $full := printf "%s-worker-%s" (include "forebay.fullname" $) $name }}
 {{- if or (gt (len $full) 63) (not (regexMatch "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" $name)) }}
@@ -24,6 +25,10 @@
 {{- fail (printf "\n\n`workers.%s.sinks` is empty: name the sinks that it runs, as in [postgres].\n" $name) }}
 {{- end }}
 {{- range $role.sinks }}
+{{- if hasKey $owner . }}
+{{- fail (printf "\n\nThe workers `%s` and `%s` both run the sink `%s`: give it to one of them, with as many replicas as both have.\n" (get $owner .) $name .) }}
+{{- end }}
+{{- $_ := set $owner . $name }}
 {{- if not (hasKey ($.Values.config.sinks | default dict) .) }}
 {{- fail (printf "\n\nThe worker `%s` runs the sink `%s`, which `config.sinks` does not have: add it there, or take the worker out with `workers.%s: null`.\n" $name . $name) }}
 {{- end }}
@@ -31,12 +36,16 @@
 {{- if and (dig "autoscaling" "enabled" false $role) (dig "keda" "enabled" false $role) }}
 {{- fail (printf "\n\n`workers.%s` has `autoscaling` and `keda` enabled: only one of them can decide how many pods there are.\n" $name) }}
 {{- end }}
-{{- if and (dig "keda" "enabled" false $role) (gt (int64 $role.keda.maxReplicaCount) (int64 (include "forebay.partitions" $))) }}
-{{- fail (printf "\n\n`workers.%s.keda.maxReplicaCount` is %d, but the events topic has %s partitions (`config.event_log.partitions`), and a pod without one does nothing: give at most that.\n" $name (int64 $role.keda.maxReplicaCount) (include "forebay.partitions" $)) }}
+{{- $most := dict "key" "replicas" "value" $role.replicas }}
+{{- if dig "keda" "enabled" false $role }}
+{{- $most = dict "key" "keda.maxReplicaCount" "value" $role.keda.maxReplicaCount }}
+{{- else if dig "autoscaling" "enabled" false $role }}
+{{- $most = dict "key" "autoscaling.maxReplicas" "value" $role.autoscaling.maxReplicas }}
 {{- end }}
+{{- $partitions := include "forebay.partitions" $ }}
+{{- if and $partitions (gt (int64 $most.value) (int64 $partitions)) }}
+{{- fail (printf "\n\n`workers.%s.%s` is %d, but the events topic has %s partitions (`config.event_log.partitions`), and a pod without one does nothing: give at most that.\n" $name $most.key (int64 $most.value) $partitions) }}
 {{- end }}
-{{- if and (int64 (.Values.ingest.preStopSleepSeconds | default 0)) (semverCompare "<1.30.0-0" .Capabilities.KubeVersion.Version) }}
-{{- fail "\n\n`ingest.preStopSleepSeconds` needs Kubernetes 1.30: leave it 0, `config.ingest.shutdown_delay_ms` does the same.\n" }}
 {{- end }}
 {{- if and .Values.ingest.httpRoute.enabled (not .Values.ingest.httpRoute.parentRefs) }}
 {{- fail "\n\n`ingest.httpRoute.parentRefs` is empty: name the Gateway, as in [{name: public, namespace: gateways}].\n" }}

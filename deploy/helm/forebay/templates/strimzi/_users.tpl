@@ -33,10 +33,8 @@
 {{- define "forebay.strimzi.acl" -}}
 - resource:
     type: {{ .type }}
-    {{- with .name }}
-    name: {{ . }}
+    name: {{ .name }}
     patternType: literal
-    {{- end }}
   operations: [{{ join ", " .operations }}]
   host: "*"
 {{- end }}
