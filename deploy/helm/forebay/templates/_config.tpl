@@ -55,19 +55,24 @@
 {{- if $runs }}true{{ end }}
 {{- end }}
 
-{{/* Whether `helm test` is there: "true" or nothing. The test speaks no PROXY protocol. */}}
-{{- define "forebay.tests" -}}
+{{/* Whether the test could reach ingest: "true" or nothing. It speaks no PROXY protocol. */}}
+{{- define "forebay.tests.possible" -}}
 {{- if and .Values.tests.enabled .Values.ingest.enabled (ne (include "forebay.setting" (dict "root" . "key" "ingest.proxy_protocol" "default" "false")) "true") }}true{{ end }}
+{{- end }}
+
+{{/* Whether `helm test` is there: "true" or nothing. It has to look somewhere. */}}
+{{- define "forebay.tests" -}}
+{{- if or (include "forebay.tests.table" .) (include "forebay.tests.receiver" .) }}true{{ end }}
 {{- end }}
 
 {{/* Whether the test looks for the row: "true" or nothing. */}}
 {{- define "forebay.tests.table" -}}
-{{- if and (include "forebay.tests" .) (include "forebay.runs" (dict "root" . "sink" "postgres")) (ne (toString .Values.tests.table) "false") }}true{{ end }}
+{{- if and (include "forebay.tests.possible" .) (include "forebay.runs" (dict "root" . "sink" "postgres")) (ne (toString .Values.tests.table) "false") }}true{{ end }}
 {{- end }}
 
 {{/* Whether the test receives the delivery: "true" or nothing. */}}
 {{- define "forebay.tests.receiver" -}}
-{{- if and (include "forebay.tests" .) (include "forebay.runs" (dict "root" . "sink" "http")) (ne (toString .Values.tests.receiver) "false") }}true{{ end }}
+{{- if and (include "forebay.tests.possible" .) (include "forebay.runs" (dict "root" . "sink" "http")) (ne (toString .Values.tests.receiver) "false") }}true{{ end }}
 {{- end }}
 
 {{/* The whole configuration, as YAML: that of the values, with what `helm test` needs and where the rules are. */}}
