@@ -238,6 +238,42 @@ fn the_compose_file_starts_the_postgresql_that_the_readme_says_was_tested() {
 }
 
 #[test]
+fn the_image_is_made_with_the_toolchain_and_from_bases_that_cannot_change() {
+    let of_image = |before: &str| between("deploy/image/Dockerfile", before, "\n");
+    let channel = between("rust-toolchain.toml", "channel = \"", "\"");
+    assert_eq!(of_image("ENV RUSTUP_TOOLCHAIN="), channel);
+    assert_eq!(of_image("ARG VERSION="), env!("CARGO_PKG_VERSION"));
+    for (argument, image) in [
+        ("ARG RUST=", format!("docker.io/library/rust:{channel}-slim-bookworm")),
+        ("ARG DEBIAN=", "docker.io/library/debian:bookworm-".to_owned()),
+    ] {
+        let base = of_image(argument);
+        let (name, digest) = base.split_once("@sha256:").expect("a digest");
+        assert!(name.starts_with(&image), "{base}");
+        assert!(
+            digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            "{base}"
+        );
+    }
+}
+
+#[test]
+fn what_the_compose_file_mounts_exists() {
+    let folder = root().join("deploy/compose");
+    let text = fs::read_to_string(folder.join("compose.yaml")).expect("the compose file");
+    let mounts: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- ")?.split_once(":/"))
+        .map(|(here, _)| here)
+        .filter(|here| here.starts_with('.'))
+        .collect();
+    assert!(mounts.len() > 4, "{mounts:?}");
+    for mount in mounts {
+        assert!(folder.join(mount).exists(), "{mount}");
+    }
+}
+
+#[test]
 fn the_configuration_and_the_rules_in_the_readme_are_valid() {
     let readme = fs::read_to_string(root().join("README.md")).expect("README.md exists");
     let blocks: Vec<&str> = readme
