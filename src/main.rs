@@ -16,7 +16,9 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::cli::{Cli, Command, ConfigCommand};
-use crate::commands::{check, connect, demo, health, normalize, papers, progress, rules, secret, send, smoke_test, tail, verify};
+use crate::commands::{
+    check, connect, demo, health, normalize, papers, progress, rules, secret, send, smoke_test, tail, verify,
+};
 use crate::output::Printer;
 
 #[global_allocator]

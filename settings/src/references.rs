@@ -120,13 +120,7 @@ impl<'v> Replaced<'v> {
         restored
     }
 
-    fn put(
-        &self,
-        meaning: &Meaning,
-        place: Place,
-        (section, part, key): (&str, &str, &str),
-        restored: &mut Restored,
-    ) {
+    fn put(&self, meaning: &Meaning, place: Place, (section, part, key): (&str, &str, &str), restored: &mut Restored) {
         let mut fault = |reason: String| {
             restored.faults.push(Fault {
                 place: Some(place),

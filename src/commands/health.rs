@@ -19,7 +19,10 @@ pub(crate) async fn health(args: HealthArgs, out: &mut Printer) -> anyhow::Resul
     let base = if let Some(url) = args.url {
         url
     } else {
-        let loaded = config::load_or_built_in(args.config.as_deref(), config::Missing::LeaveIn(&config::needs_no_secret()))?;
+        let loaded = config::load_or_built_in(
+            args.config.as_deref(),
+            config::Missing::LeaveIn(&config::needs_no_secret()),
+        )?;
         config::url_of(&loaded.config.admin.listen)
     };
     for path in ["/livez", "/readyz", "/metrics"] {

@@ -8,9 +8,9 @@ use rules::import::{Dialect, import};
 use serde_json::json;
 
 use super::send;
-use crate::config::SINKS;
 use crate::cli::{Output, RulesArgs, RulesCommand, RulesImportArgs, RulesOf};
 use crate::config::ConfigError;
+use crate::config::SINKS;
 use crate::output;
 use crate::output::Printer;
 

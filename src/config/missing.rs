@@ -3,8 +3,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use settings::{Environment, Unavailable, Variables, Within};
 use schemas::name::SinkName;
+use settings::{Environment, Unavailable, Variables, Within};
 use sha2::{Digest as _, Sha256};
 
 use super::sinks::SINKS;
@@ -37,14 +37,18 @@ pub(crate) fn asks_the_sinks() -> Unused {
 
 /// For `forebay ingest`.
 pub(crate) fn receives() -> Unused {
-    ["endpoints", "sinks", "processor", "rules_file"].map(str::to_owned).into()
+    ["endpoints", "sinks", "processor", "rules_file"]
+        .map(str::to_owned)
+        .into()
 }
 
 /// For `forebay process` with these sinks; with all if none is named.
 pub(crate) fn delivers_to(wanted: &[SinkName]) -> Unused {
     let mut unused: Unused = ["sources", "ingest"].map(str::to_owned).into();
     if !wanted.is_empty() {
-        let others = SINKS.iter().filter(|sink| wanted.iter().all(|name| name.as_str() != **sink));
+        let others = SINKS
+            .iter()
+            .filter(|sink| wanted.iter().all(|name| name.as_str() != **sink));
         for sink in others {
             unused.push(format!("sinks.{sink}"));
             if *sink == "http" {
@@ -57,13 +61,23 @@ pub(crate) fn delivers_to(wanted: &[SinkName]) -> Unused {
 
 /// For `forebay migrate`.
 pub(crate) fn makes_topics_and_tables() -> Unused {
-    let all = ["sources", "endpoints", "sinks.http", "sinks.sqlite", "sinks.topic", "ingest", "processor"];
+    let all = [
+        "sources",
+        "endpoints",
+        "sinks.http",
+        "sinks.sqlite",
+        "sinks.topic",
+        "ingest",
+        "processor",
+    ];
     all.map(str::to_owned).into()
 }
 
 /// For `forebay smoke-test`, which posts to endpoints only where it receives.
 pub(crate) fn posts_and_looks(receives: bool) -> Unused {
-    let mut unused: Unused = ["event_log", "sinks.http", "sinks.sqlite", "sinks.topic"].map(str::to_owned).into();
+    let mut unused: Unused = ["event_log", "sinks.http", "sinks.sqlite", "sinks.topic"]
+        .map(str::to_owned)
+        .into();
     if !receives {
         unused.push("endpoints".to_owned());
     }

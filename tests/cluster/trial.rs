@@ -214,8 +214,12 @@ impl Trial {
                 "answers other than 2xx, these milliseconds after the load began: {moments:?}"
             ));
         }
+        let mut errors = BTreeMap::<&str, usize>::new();
         for error in &evidence.book.errors {
-            report::say(&format!("not answered: {error}"));
+            *errors.entry(error).or_default() += 1;
+        }
+        for (error, count) in errors {
+            self.notes.push(format!("broken, {count} of the first: {error}"));
         }
         if !complaints.is_empty() {
             self.leave_traces();

@@ -416,7 +416,11 @@ mod tests {
             ..Allowed::default()
         });
         let url = |url: &str| guard.check_url(&Url::parse(url).expect("a URL"));
-        for good in ["http://test.shop.svc:9000/", "http://TEST.shop.svc.:9000/", "https://test.shop.svc/"] {
+        for good in [
+            "http://test.shop.svc:9000/",
+            "http://TEST.shop.svc.:9000/",
+            "https://test.shop.svc/",
+        ] {
             assert_eq!(url(good), Ok(()), "{good}");
         }
         for bad in [
@@ -431,7 +435,15 @@ mod tests {
         let address = |name: Option<&str>, address: &str| {
             guard.check_address_of(name, address.parse().expect("an address"), 9000, false)
         };
-        for good in ["10.1.2.3", "172.16.0.1", "192.168.0.1", "100.64.0.1", "fd12::1", "1.1.1.1", "2606:4700::1"] {
+        for good in [
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.0.1",
+            "100.64.0.1",
+            "fd12::1",
+            "1.1.1.1",
+            "2606:4700::1",
+        ] {
             assert_eq!(address(Some("test.shop.svc"), good), Ok(()), "{good}");
             assert_eq!(address(Some("Test.shop.svc."), good), Ok(()), "{good}");
             address(Some("rebound.example"), good).expect_err(good);

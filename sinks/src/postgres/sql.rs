@@ -99,7 +99,8 @@ pub(super) const ROLLBACK_TO: &str = "ROLLBACK TO SAVEPOINT part";
 pub(super) const HAS_MIGRATIONS: &str = "SELECT to_regclass('_sqlx_migrations') IS NOT NULL";
 
 /// Which migrations the database has.
-pub(super) const MIGRATIONS: &str = "SELECT version, description, checksum, success FROM _sqlx_migrations ORDER BY version";
+pub(super) const MIGRATIONS: &str =
+    "SELECT version, description, checksum, success FROM _sqlx_migrations ORDER BY version";
 
 /// Which session this is.
 pub(super) const OWN_PID: &str = "SELECT pg_backend_pid()";

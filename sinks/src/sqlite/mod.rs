@@ -144,7 +144,10 @@ impl SqliteSink {
         if !exists {
             return Ok(None);
         }
-        let rows = sqlx::query(sql::MIGRATIONS).fetch_all(&self.pool).await.map_err(failed)?;
+        let rows = sqlx::query(sql::MIGRATIONS)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed)?;
         let found = |row: &SqliteRow| {
             Ok(Found {
                 version: row.try_get(0)?,

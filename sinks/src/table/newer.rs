@@ -85,9 +85,19 @@ mod tests {
         assert_eq!(unknown(&both), Ok(Some(8)));
         let second = [(7, "b (works with 6 and later)"), (8, "c (works with 7 and later)")];
         assert_eq!(unknown(&second), Err(8));
-        for refused in ["b", "b (breaking)", "b (works with 7 and later)", "b (works with six and later)", ""] {
+        for refused in [
+            "b",
+            "b (breaking)",
+            "b (works with 7 and later)",
+            "b (works with six and later)",
+            "",
+        ] {
             assert_eq!(unknown(&[(7, refused)]), Err(7), "{refused}");
         }
-        assert_eq!(unknown(&[(0, "b (works with 0 and later)")]), Err(0), "that one is not newer");
+        assert_eq!(
+            unknown(&[(0, "b (works with 0 and later)")]),
+            Err(0),
+            "that one is not newer"
+        );
     }
 }

@@ -259,7 +259,9 @@ async fn a_named_host_may_be_private_and_its_address_under_another_name_may_not(
         ("http://hooks.shop.svc:9000/", "169.254.169.254", true),
         ("http://hooks.shop.svc:9000/", "127.0.0.1", true),
     ] {
-        let client = config.client_with(config.guard(), Script::new(&[&[answer]])).expect("a client");
+        let client = config
+            .client_with(config.guard(), Script::new(&[&[answer]]))
+            .expect("a client");
         let answer = post(&client, url).await.expect("a URL");
         let error = answer.expect_err("nothing listens there");
         assert_eq!(matches!(error, SendError::Blocked(_)), blocked, "{url}: {error}");

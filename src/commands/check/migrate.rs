@@ -46,12 +46,7 @@ pub(crate) async fn migrate(args: MigrateArgs, out: &mut Printer) -> anyhow::Res
     tables(&loaded, args.dry_run, waits, out).await
 }
 
-async fn topics(
-    event_log: &EventLogConfig,
-    dry_run: bool,
-    deadline: Instant,
-    out: &mut Printer,
-) -> anyhow::Result<()> {
+async fn topics(event_log: &EventLogConfig, dry_run: bool, deadline: Instant, out: &mut Printer) -> anyhow::Result<()> {
     let specs = event_log.topic_specs()?;
     let journal = event_log.journal.as_ref().map(|journal| journal.path.as_path());
     if dry_run && journal.is_some_and(|path| !path.exists()) {

@@ -13,7 +13,10 @@ use crate::{assemble, config, output};
 
 /// Prints a table of the sources, or an object of each.
 pub(super) fn list(args: &SourcesListArgs, out: &mut Printer) -> anyhow::Result<()> {
-    let loaded = config::load_or_built_in(args.given.config.as_deref(), config::Missing::LeaveIn(&config::needs_no_secret()))?;
+    let loaded = config::load_or_built_in(
+        args.given.config.as_deref(),
+        config::Missing::LeaveIn(&config::needs_no_secret()),
+    )?;
     let registry = assemble::registry(&loaded)?;
     let mut sources: Vec<&Arc<Source>> = registry.sources().collect();
     sources.sort_by(|a, b| a.id.cmp(&b.id));

@@ -69,8 +69,14 @@ async fn receive(
         .await
         .map(http_body_util::Collected::to_bytes)
         .unwrap_or_default();
-    let id = parts.headers.get("webhook-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
-    let keys: Vec<Secret> = Secret::from_standard_webhooks(&format!("whsec_{ENDPOINT_KEY}")).into_iter().collect();
+    let id = parts
+        .headers
+        .get("webhook-id")
+        .and_then(|id| id.to_str().ok())
+        .unwrap_or_default();
+    let keys: Vec<Secret> = Secret::from_standard_webhooks(&format!("whsec_{ENDPOINT_KEY}"))
+        .into_iter()
+        .collect();
     let verified = signed::verify(&keys, &parts.headers, &body);
     let event = Event::decode(&body);
     kept.lock().push(Received {

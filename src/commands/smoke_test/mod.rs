@@ -118,7 +118,11 @@ fn source(loaded: &Loaded, registry: &control::Registry, id: &SourceId) -> Resul
         let there: Vec<String> = registry.sources().map(|source| format!("`{}`", source.id)).collect();
         return Err(ConfigError(format!(
             "{file} has no source `{id}`; there is: {}",
-            if there.is_empty() { "none".to_owned() } else { there.join(", ") }
+            if there.is_empty() {
+                "none".to_owned()
+            } else {
+                there.join(", ")
+            }
         )));
     };
     // Only there has every webhook an identity of its own; the samples of the others are the same event every time.
@@ -154,12 +158,7 @@ fn endpoint(
 }
 
 /// Posts the webhook until it is accepted, and returns the id of the event that it becomes.
-async fn accepted(
-    sender: &Sender,
-    source: &Source,
-    started: Started,
-    out: &mut Printer,
-) -> anyhow::Result<EventId> {
+async fn accepted(sender: &Sender, source: &Source, started: Started, out: &mut Printer) -> anyhow::Result<EventId> {
     let run = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
     let body = json!({ "type": TYPE, "timestamp": Timestamp::now().to_string(), "data": { "id": run } });
     let body = Bytes::from(body.to_string());
@@ -211,7 +210,11 @@ fn refused(sender: &Sender, source: &Source, answer: &Answered) -> anyhow::Error
     } else {
         format!(": {}", answer.text)
     };
-    anyhow!("not accepted: {} answered {}{said}; {hint}", sender.shown(source), answer.status)
+    anyhow!(
+        "not accepted: {} answered {}{said}; {hint}",
+        sender.shown(source),
+        answer.status
+    )
 }
 
 /// Waits for the row of the event. Only reads.

@@ -54,7 +54,15 @@ impl Receiver {
         let token = ended.clone();
         tokio::spawn(async move {
             let uncounted = net::server::Metrics::default();
-            net::server::serve(router, &admin::SETTINGS, uncounted, listener, token, &TaskTracker::new()).await;
+            net::server::serve(
+                router,
+                &admin::SETTINGS,
+                uncounted,
+                listener,
+                token,
+                &TaskTracker::new(),
+            )
+            .await;
         });
         Ok(Self {
             address,
@@ -75,7 +83,10 @@ impl Receiver {
 
 async fn receive(State(kept): State<Arc<Kept>>, headers: HeaderMap, body: Bytes) -> StatusCode {
     let verified = signed::verify(&kept.endpoint.secrets, &headers, &body);
-    let id = headers.get("webhook-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+    let id = headers
+        .get("webhook-id")
+        .and_then(|id| id.to_str().ok())
+        .unwrap_or_default();
     let mut arrived = kept.arrived.lock();
     let before = arrived.entry(id.to_owned()).or_insert(Arrived { verified });
     before.verified |= verified;

@@ -40,7 +40,8 @@ async fn large_bodies_do_not_reach_the_default_memory_limit() {
 async fn nothing_accepted_is_lost_when_memory_runs_out() {
     let mut trial = Trial::begin("memory-small").await;
     let mut values = trial.values();
-    values["ingest"]["resources"] = json!({ "limits": { "memory": "48Mi" }, "requests": { "cpu": "50m", "memory": "48Mi" } });
+    values["ingest"]["resources"] =
+        json!({ "limits": { "memory": "48Mi" }, "requests": { "cpu": "50m", "memory": "48Mi" } });
     trial.install(&values);
     trial.load().await;
     let attack = Attack::start(&trial.site.base(), SENDERS);

@@ -193,7 +193,10 @@ async fn state(connection: &mut PgConnection, server: &DatabaseServer) -> Result
             newer: None,
         });
     }
-    let rows = sqlx::query(sql::MIGRATIONS).fetch_all(connection).await.map_err(failed)?;
+    let rows = sqlx::query(sql::MIGRATIONS)
+        .fetch_all(connection)
+        .await
+        .map_err(failed)?;
     let found = rows.iter().map(found).collect::<Result<Vec<_>, _>>().map_err(failed)?;
     let newer = newest_unknown(&found, &ours).map_err(|version| Failure::Final(unknown(server, version)))?;
     let is_missing = |migration: &&Migration| found.iter().all(|found| found.version != migration.version);
@@ -250,7 +253,11 @@ pub(super) async fn check(
     let rows = within(limit, sqlx::query(sql::MIGRATIONS).fetch_all(connection))
         .await
         .map_err(unavailable)?;
-    let all = rows.iter().map(found).collect::<Result<Vec<_>, _>>().map_err(unavailable)?;
+    let all = rows
+        .iter()
+        .map(found)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(unavailable)?;
     let ours = migrations();
     let newer = newest_unknown(&all, &ours).map_err(|version| unknown(server, version))?;
     let database = server.database();
