@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::sender::SOURCE;
 use crate::services::Held;
 use harness::deliveries::SECRET;
+use harness::load::sender::{Route, SOURCE};
 use harness::program::{Role, run, stderr};
 use harness::sender::{Client, STANDARD_SECRET};
 use harness::unique;
@@ -152,8 +152,14 @@ impl Deployment {
         }
     }
 
-    pub(crate) fn bases(&self) -> Vec<String> {
-        self.ingests.iter().map(Member::base).collect()
+    /// The ingests, each by connections that are kept.
+    pub(crate) fn routes(&self) -> Vec<Route> {
+        let client = Client::default();
+        let route = |member: &Member| Route {
+            client: client.clone(),
+            base: member.base(),
+        };
+        self.ingests.iter().map(route).collect()
     }
 
     /// Starts a process again that has ended.

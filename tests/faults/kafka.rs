@@ -1,4 +1,4 @@
-//! Direct requests of the cases to the brokers: count the records of a topic, delete a topic or a group.
+//! Direct requests of the cases to the brokers: the leaders of a topic, delete a topic or a group.
 
 use std::time::Duration;
 
@@ -8,28 +8,14 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::metadata::MetadataTopic;
 
+pub(crate) use crate::records::records;
+
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn client(brokers: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", brokers).set("group.id", "faults-looks");
     config
-}
-
-/// Returns how many records a topic has; `None` if it does not exist or does not answer.
-pub(crate) fn records(brokers: &str, topic: &str) -> Option<u64> {
-    let consumer: BaseConsumer = client(brokers).create().expect("a consumer");
-    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).ok()?;
-    let partitions = metadata.topics().first()?.partitions();
-    if partitions.is_empty() {
-        return None;
-    }
-    let mut records = 0;
-    for partition in partitions {
-        let (low, high) = consumer.fetch_watermarks(topic, partition.id(), PATIENCE).ok()?;
-        records += u64::try_from(high - low).unwrap_or(0);
-    }
-    Some(records)
 }
 
 /// Returns for each broker its id and how many partitions it leads.

@@ -8,15 +8,12 @@
 
 mod cases;
 mod deployment;
-mod judge;
 mod kafka;
-mod ledger;
 mod plan;
 mod proxied;
-mod receiver;
+mod records;
 mod report;
 mod selftest;
-mod sender;
 mod services;
 mod trial;
 mod verdict;

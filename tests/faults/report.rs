@@ -8,7 +8,7 @@ use std::path::Path;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use crate::judge::{Finding, Verdict};
+use harness::load::judge::{Finding, Verdict};
 
 /// The figures of one case besides its verdict.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! A judge that finds nothing proves nothing: one fault of each kind is planted, and each must be found.
 
-use crate::judge::{Evidence, Finding, Row, judge};
-use crate::ledger::{Book, EventState};
-use crate::receiver::Arrival;
+use harness::load::judge::{Evidence, Finding, Row, judge};
+use harness::load::ledger::{Book, EventState};
+use harness::load::recorder::Arrival;
 
 const KEYS: usize = 5;
 const EVENTS: usize = 60;

@@ -9,11 +9,11 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::sleep;
 
 use crate::deployment::{Addresses, Deployment, Settings, Which};
-use crate::ledger::{Ledger, now_ms};
 use crate::plan::Plan;
-use crate::receiver::Receiver;
-use crate::sender::Load;
 use crate::services::{ONE, POSTGRES, Services, THREE};
+use harness::load::ledger::{Ledger, now_ms};
+use harness::load::recorder::Recorder;
+use harness::load::sender::Load;
 use harness::proxy::Proxy;
 use harness::{Database, eventually};
 
@@ -55,7 +55,7 @@ pub(crate) struct Trial {
     pub(crate) direct: Addresses,
     pub(crate) deployment: Deployment,
     pub(crate) database: Database,
-    pub(crate) receivers: Vec<Receiver>,
+    pub(crate) receivers: Vec<Recorder>,
     /// In front of each broker, and of the database.
     pub(crate) kafka_proxies: Vec<Proxy>,
     pub(crate) postgres_proxy: Proxy,
@@ -92,7 +92,7 @@ impl Trial {
 
         let mut receivers = Vec::new();
         for _ in 0..plan.receivers {
-            receivers.push(Receiver::start().await);
+            receivers.push(Recorder::start().await);
         }
         let settings = Settings {
             replication: if setup.three_brokers { 3 } else { 1 },
@@ -149,7 +149,7 @@ impl Trial {
     /// Starts sending, whatever the answers are.
     pub(crate) fn load_blindly(&mut self, rate: u32) {
         self.loaded_ms.0 = now_ms();
-        self.load = Some(Load::start(&self.ledger, self.deployment.bases(), rate, BODY_BYTES));
+        self.load = Some(Load::start(&self.ledger, self.deployment.routes(), rate, BODY_BYTES));
     }
 
     /// Stops sending, and waits until each event has its final answer.

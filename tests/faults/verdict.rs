@@ -4,15 +4,14 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sqlx::Row as _;
 use tokio::time::{Instant, sleep};
 
-use crate::judge::{Evidence, Finding, Row, judge};
 use crate::kafka;
-use crate::ledger::{EventState, now_ms};
-use crate::receiver::Receiver;
 use crate::report::{self, Line};
 use crate::trial::Trial;
+use harness::load::judge::{Evidence, Finding, judge, longest_pause, rows};
+use harness::load::ledger::{EventState, now_ms};
+use harness::load::recorder::Recorder;
 
 /// When nothing has moved for this long, nothing will: far above any session, backoff or time-out of the deployments.
 const QUIET: Duration = Duration::from_secs(30);
@@ -82,7 +81,7 @@ impl Trial {
         while Instant::now() < deadline && moved.elapsed() < quiet {
             let accepted = self.ledger.count_accepted();
             let rows = usize::try_from(self.database.count().await).unwrap_or(0);
-            let arrivals: Vec<usize> = self.receivers.iter().map(Receiver::count).collect();
+            let arrivals: Vec<usize> = self.receivers.iter().map(Recorder::count).collect();
             // Cheap first: these counts include repeats, and events of which the sender never got an answer.
             if rows >= accepted && arrivals.iter().all(|a| *a >= accepted) {
                 let verdict = judge(&self.evidence().await);
@@ -106,7 +105,7 @@ impl Trial {
         Evidence {
             book,
             rows: rows(&self.database.pool).await,
-            receivers: self.receivers.iter().map(Receiver::arrivals).collect(),
+            receivers: self.receivers.iter().map(Recorder::arrivals).collect(),
             dead_letters: dead_letters.expect("the topic of the dead letters answers"),
             expected_dead_letters: 0,
         }
@@ -137,33 +136,6 @@ impl Trial {
 pub(crate) fn tail(log: &str) -> String {
     let lines: Vec<&str> = log.lines().collect();
     lines[lines.len().saturating_sub(15)..].join("\n")
-}
-
-async fn rows(pool: &sqlx::PgPool) -> Vec<Row> {
-    let sql = r#"SELECT coalesce(substring(convert_from(raw, 'UTF8') from '"mark":"([^"]*)"'), '') AS mark, log_partition, log_offset,
-                        (extract(epoch FROM stored_time) * 1000)::bigint AS stored_ms FROM event"#;
-    let rows = sqlx::query(sql).fetch_all(pool).await.expect("the table is readable");
-    rows.iter()
-        .map(|row| Row {
-            mark: row.get("mark"),
-            partition: row.get("log_partition"),
-            offset: row.get("log_offset"),
-            stored_ms: row.get("stored_ms"),
-        })
-        .collect()
-}
-
-/// Returns the longest time without a 2xx, or without a new row, under load.
-fn longest_pause(evidence: &Evidence, (from, to): (i64, i64)) -> i64 {
-    let gap = |mut moments: Vec<i64>| {
-        moments.extend([from, to]);
-        moments.retain(|m| (from..=to).contains(m));
-        moments.sort_unstable();
-        moments.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
-    };
-    let accepted = evidence.book.accepted().map(|(_, at)| at).collect();
-    let stored = evidence.rows.iter().map(|row| row.stored_ms).collect();
-    gap(accepted).max(gap(stored))
 }
 
 /// Returns how long after `healed` the last of the events accepted before it was in the table and at all receivers.

@@ -51,9 +51,9 @@ broker_answers() {
     brokers=$(
         # shellcheck disable=SC2016 # expanded by the inner shell
         timeout 3 bash -c '
-            exec 3<>"/dev/tcp/127.0.0.1/$1"
+            exec 3<>"/dev/tcp/$2/$1"
             printf "\0\0\0\x10\0\x03\0\x01\0\0\0\x07\0\x02up\0\0\0\0" >&3
-            head -c 12 <&3 | od -An -tu1' up "$(port_of "$1")" 2>/dev/null
+            head -c 12 <&3 | od -An -tu1' up "$(port_of "$1")" "$(address)" 2>/dev/null
     ) || return 1
     # shellcheck disable=SC2086 # twelve numbers
     set -- $brokers
@@ -67,9 +67,9 @@ broker_properties() {
 process.roles=broker,controller
 node.id=$node
 controller.quorum.voters=$voters
-listeners=PLAINTEXT://127.0.0.1:$(port_of "$service"),PROXIED://127.0.0.1:$(port_of "$service" proxied-to-port),CONTROLLER://127.0.0.1:$(port_of "$service" controller-port)
+listeners=PLAINTEXT://$(address):$(port_of "$service"),PROXIED://$(address):$(port_of "$service" proxied-to-port),CONTROLLER://$(address):$(port_of "$service" controller-port)
 # A client that begins at a proxy learns the proxy's address only.
-advertised.listeners=PLAINTEXT://127.0.0.1:$(port_of "$service"),PROXIED://127.0.0.1:$(port_of "$service" proxied-port)
+advertised.listeners=PLAINTEXT://$(address):$(port_of "$service"),PROXIED://$(address):$(port_of "$service" proxied-port)
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
@@ -123,7 +123,7 @@ launch_kafka() {
     controller=$(keep_port kafka controller-port)
     # A test's proxy may be listening there already.
     fixed_port kafka proxied-port >/dev/null
-    broker_properties kafka 1 "1@127.0.0.1:$controller" 1 1 >"$dir/kafka/server.properties"
+    broker_properties kafka 1 "1@$(address):$controller" 1 1 >"$dir/kafka/server.properties"
     launch_broker kafka "$(new_cluster_id)" -Xms512m -Xmx512m -XX:+UseG1GC
 }
 
@@ -136,7 +136,7 @@ launch_kafka3() {
         for name in port proxied-port proxied-to-port controller-port; do
             fixed_port "kafka3/$n" $name >/dev/null
         done
-        voters+=${voters:+,}$n@127.0.0.1:$(port_of "kafka3/$n" controller-port)
+        voters+=${voters:+,}$n@$(address):$(port_of "kafka3/$n" controller-port)
     done
     [ -s "$dir/kafka3/cluster-id" ] || new_cluster_id >"$dir/kafka3/cluster-id"
     broker_properties "kafka3/$1" "$1" "$voters" 3 2 >"$dir/kafka3/$1/server.properties"
@@ -152,7 +152,7 @@ print_kafka() {
         local addresses=()
         for broker in "$@"; do
             port=$(port_of "$broker" "$name") || return 0
-            addresses+=("127.0.0.1:$port")
+            addresses+=("$(address):$port")
         done
         case $name in
             port) printf 'export %s=%s\n' "$variable" "${addresses[*]}" ;;

@@ -12,7 +12,7 @@ async fn in_a_calm_nothing_is_lost_doubled_or_repeated() {
     trial.unload().await;
     trial.drain().await;
     let evidence = trial.evidence().await;
-    let repeats = crate::judge::judge(&evidence).repeats;
+    let repeats = harness::load::judge::judge(&evidence).repeats;
     let complaints = if repeats == 0 {
         Vec::new()
     } else {

@@ -8,12 +8,12 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use crate::deployment::Which;
-use crate::judge::{Finding, judge};
 use crate::kafka;
-use crate::ledger::Ledger;
-use crate::receiver::Receiver;
 use crate::trial::{Setup, Trial};
 use crate::verdict::tail;
+use harness::load::judge::{Finding, judge};
+use harness::load::ledger::Ledger;
+use harness::load::recorder::Recorder;
 use harness::program::Role;
 
 const ONE_PROCESSOR: Setup = Setup {
@@ -168,7 +168,7 @@ impl Trial {
         for _ in 0..20 {
             let member = self.deployment.get(Which::Processor(0));
             let ready = member.readiness(&client).await.is_some_and(|(status, _)| status == 200);
-            let arrivals: usize = self.receivers.iter().map(Receiver::count).sum();
+            let arrivals: usize = self.receivers.iter().map(Recorder::count).sum();
             let now = (self.database.count().await, arrivals);
             if !ready || last.is_some_and(|last| last != now) {
                 return false;

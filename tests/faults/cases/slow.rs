@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::deployment::Which;
-use crate::judge::Evidence;
-use crate::ledger::{EventState, Ledger};
 use crate::trial::{Setup, Trial};
+use harness::load::judge::Evidence;
+use harness::load::ledger::{EventState, Ledger};
 
 /// Graceful restarts of the only processor: where it begins to read must not depend on how long the answers take.
 async fn restarts(phase: &'static str, kafka_ms: u64, postgres_ms: u64, least: usize) {

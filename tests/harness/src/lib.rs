@@ -10,6 +10,8 @@ pub mod deliveries;
 pub mod destinations;
 pub mod directory;
 pub mod event;
+#[cfg(feature = "postgres")]
+pub mod load;
 pub mod memory_log;
 pub mod program;
 pub mod proxy;

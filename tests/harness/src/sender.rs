@@ -170,6 +170,12 @@ impl Default for Client {
 }
 
 impl Client {
+    /// A client that opens a connection for each request.
+    pub fn unpooled() -> Self {
+        let mut builder = hyper_util::client::legacy::Client::builder(TokioExecutor::new());
+        Self(builder.pool_max_idle_per_host(0).build_http())
+    }
+
     /// Returns status and body; `None` without an answer.
     pub async fn get(&self, url: &str) -> Option<(u16, String)> {
         let request = Request::get(url).body(Full::default()).expect("a valid URL");

@@ -14,31 +14,40 @@ use standardwebhooks::Webhook as Verifier;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::ledger::{mark_in, now_ms};
-use harness::deliveries::SECRET;
+use super::ledger::{mark_in, now_ms};
+use crate::deliveries::SECRET;
 
 /// One delivery as it arrived.
 #[derive(Debug, Clone)]
-pub(crate) struct Arrival {
+pub struct Arrival {
     /// Empty if the body has none.
-    pub(crate) mark: String,
+    pub mark: String,
     /// `webhook-id`.
-    pub(crate) id: String,
-    pub(crate) at_ms: i64,
-    pub(crate) verified: bool,
+    pub id: String,
+    /// When it had come whole.
+    pub at_ms: i64,
+    /// Whether the stock library accepts its signature.
+    pub verified: bool,
 }
 
 /// Listens until dropped, and answers 200.
 #[derive(Debug)]
-pub(crate) struct Receiver {
-    pub(crate) url: String,
+pub struct Recorder {
+    /// Where it listens.
+    pub url: String,
     arrivals: Arc<Mutex<Vec<Arrival>>>,
     accepting: JoinHandle<()>,
 }
 
-impl Receiver {
-    pub(crate) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+impl Recorder {
+    /// Listens on a free port of this machine's loopback.
+    pub async fn start() -> Self {
+        Self::start_on("127.0.0.1").await
+    }
+
+    /// Listens on a free port of this address.
+    pub async fn start_on(address: &str) -> Self {
+        let listener = TcpListener::bind((address, 0)).await.expect("a port");
         let url = format!("http://{}/hook", listener.local_addr().expect("bound"));
         let arrivals = Arc::new(Mutex::new(Vec::new()));
         let noted = Arc::clone(&arrivals);
@@ -64,17 +73,17 @@ impl Receiver {
     }
 
     /// Returns how many arrived, including repeats.
-    pub(crate) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.arrivals.lock().len()
     }
 
     /// Returns the arrivals in order.
-    pub(crate) fn arrivals(&self) -> Vec<Arrival> {
+    pub fn arrivals(&self) -> Vec<Arrival> {
         self.arrivals.lock().clone()
     }
 }
 
-impl Drop for Receiver {
+impl Drop for Recorder {
     fn drop(&mut self) {
         self.accepting.abort();
     }

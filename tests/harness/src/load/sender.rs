@@ -11,32 +11,40 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::ledger::{Answer, EventState, Ledger, now_ms};
-use harness::sender::{Client, STANDARD_SECRET, Webhook};
+use super::ledger::{Answer, EventState, Ledger, now_ms};
+use crate::sender::{Client, STANDARD_SECRET, Webhook};
 
 /// The id of the source, which is of the platform `standard` and has the secret [`STANDARD_SECRET`].
-pub(crate) const SOURCE: &str = "faults";
+pub const SOURCE: &str = "load";
+
+/// A way to an ingest.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// With or without connections that are kept.
+    pub client: Client,
+    /// Its URL, without a path.
+    pub base: String,
+}
 
 /// How long an answer may take.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A load that goes on until it is stopped.
 #[derive(Debug)]
-pub(crate) struct Load {
+pub struct Load {
     planning: CancellationToken,
     give_up: watch::Sender<Option<Instant>>,
     ended: tokio::task::JoinHandle<()>,
 }
 
 impl Load {
-    /// Sends `rate` events a second to the ingests at `bases` in turn.
-    pub(crate) fn start(ledger: &Arc<Ledger>, bases: Vec<String>, rate: u32, size: usize) -> Self {
+    /// Sends `rate` events a second, of `size` bytes each, by the routes in turn.
+    pub fn start(ledger: &Arc<Ledger>, routes: Vec<Route>, rate: u32, size: usize) -> Self {
         let planning = CancellationToken::new();
         let post = Post {
             ledger: Arc::clone(ledger),
-            client: Client::default(),
             signer: Signer::new(STANDARD_SECRET).expect("a valid key"),
-            bases,
+            routes,
             size,
         };
         let (give_up, patience) = watch::channel(None);
@@ -49,7 +57,7 @@ impl Load {
     }
 
     /// Stops planning, and waits until each event has its final answer, for at most `patience`.
-    pub(crate) async fn stop(self, patience: Duration) {
+    pub async fn stop(self, patience: Duration) {
         self.planning.cancel();
         self.give_up.send_replace(Some(Instant::now() + patience));
         self.ended.await.expect("the sender does not panic");
@@ -88,9 +96,8 @@ async fn run(post: Arc<Post>, rate: u32, planning: CancellationToken, patience: 
 
 struct Post {
     ledger: Arc<Ledger>,
-    client: Client,
     signer: Signer,
-    bases: Vec<String>,
+    routes: Vec<Route>,
     size: usize,
 }
 
@@ -115,14 +122,17 @@ impl Post {
         let id = mark.replace('/', "-");
         let body = self.body(key, &mark, planned_ms);
         for attempt in 0.. {
-            let base = &self.bases[(number + attempt) % self.bases.len()];
+            let Route { client, base } = &self.routes[(number + attempt) % self.routes.len()];
             let webhook = self.signed(&id, &body);
-            let answer = match timeout(ANSWER_PATIENCE, self.client.post(base, &webhook)).await {
+            let answer = match timeout(ANSWER_PATIENCE, client.post(base, &webhook)).await {
                 Ok(Ok(answer)) if (200..300).contains(&answer.status) => {
                     return EventState::Accepted { at_ms: now_ms() };
                 }
                 Ok(Ok(answer)) => Answer::Status(answer.status),
-                Ok(Err(_)) => Answer::Broken,
+                Ok(Err(words)) => {
+                    self.ledger.error(words);
+                    Answer::Broken
+                }
                 Err(_) => Answer::Late,
             };
             self.ledger.not_accepted(answer);
@@ -136,8 +146,8 @@ impl Post {
                 break;
             }
             // At once at the next ingest, then with growing pauses.
-            let round = u32::try_from(attempt / self.bases.len()).unwrap_or(u32::MAX);
-            if (attempt + 1) % self.bases.len() == 0 {
+            let round = u32::try_from(attempt / self.routes.len()).unwrap_or(u32::MAX);
+            if (attempt + 1) % self.routes.len() == 0 {
                 sleep(Duration::from_millis(50 << round.min(4))).await;
             }
         }
@@ -148,7 +158,7 @@ impl Post {
         let time = DateTime::from_timestamp_millis(planned_ms).expect("a time of this century");
         let time = time.format("%Y-%m-%dT%H:%M:%S%.3fZ");
         let mut body =
-            format!(r#"{{"type":"fault.tick","timestamp":"{time}","data":{{"id":"k{key}","mark":"{mark}","pad":""#);
+            format!(r#"{{"type":"load.tick","timestamp":"{time}","data":{{"id":"k{key}","mark":"{mark}","pad":""#);
         let rest = self.size.saturating_sub(body.len() + 3);
         body.extend(std::iter::repeat_n('x', rest));
         body.push_str("\"}}");

@@ -2,35 +2,42 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::ledger::{Book, EventState};
-use crate::receiver::Arrival;
+use sqlx::Row as _;
+
+use super::ledger::{Book, EventState};
+use super::recorder::Arrival;
 
 /// One row of the table `event`.
 #[derive(Debug, Clone)]
-pub(crate) struct Row {
+pub struct Row {
     /// Empty if the body has none.
-    pub(crate) mark: String,
-    pub(crate) partition: i32,
-    pub(crate) offset: i64,
+    pub mark: String,
+    /// Where its event is in the log.
+    pub partition: i32,
+    /// The position in the partition.
+    pub offset: i64,
     /// When its transaction began.
-    pub(crate) stored_ms: i64,
+    pub stored_ms: i64,
 }
 
 /// Everything that is judged.
 #[derive(Debug, Clone)]
-pub(crate) struct Evidence {
-    pub(crate) book: Book,
+pub struct Evidence {
+    /// What was sent.
+    pub book: Book,
     /// The rows, in any order.
-    pub(crate) rows: Vec<Row>,
+    pub rows: Vec<Row>,
     /// Per receiver, in order of arrival.
-    pub(crate) receivers: Vec<Vec<Arrival>>,
-    pub(crate) dead_letters: u64,
-    pub(crate) expected_dead_letters: u64,
+    pub receivers: Vec<Vec<Arrival>>,
+    /// How many dead letters there are.
+    pub dead_letters: u64,
+    /// How many there should be.
+    pub expected_dead_letters: u64,
 }
 
 /// One way to break a promise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Finding {
+pub enum Finding {
     /// The sender did not finish its plan.
     Unfinished,
     /// An accepted event without a row.
@@ -65,14 +72,17 @@ pub(crate) enum Finding {
 
 /// The result of a judgement.
 #[derive(Debug, Default)]
-pub(crate) struct Verdict {
-    pub(crate) accepted: usize,
-    pub(crate) rows: usize,
-    pub(crate) arrivals: usize,
+pub struct Verdict {
+    /// How many events were accepted.
+    pub accepted: usize,
+    /// How many rows are of events of the book.
+    pub rows: usize,
+    /// How many deliveries are.
+    pub arrivals: usize,
     /// Arrivals of an event that had arrived at that receiver before: allowed, and counted.
-    pub(crate) repeats: usize,
+    pub repeats: usize,
     /// How often each was found, and the first case.
-    pub(crate) findings: BTreeMap<Finding, (usize, String)>,
+    pub findings: BTreeMap<Finding, (usize, String)>,
 }
 
 impl Verdict {
@@ -85,12 +95,14 @@ impl Verdict {
         found.0 += count;
     }
 
-    pub(crate) fn count(&self, findings: &[Finding]) -> usize {
+    /// Returns how often any of these was found.
+    pub fn count(&self, findings: &[Finding]) -> usize {
         findings.iter().filter_map(|f| self.findings.get(f)).map(|f| f.0).sum()
     }
 }
 
-pub(crate) fn judge(evidence: &Evidence) -> Verdict {
+/// Compares the evidence with its book.
+pub fn judge(evidence: &Evidence) -> Verdict {
     let book = &evidence.book;
     let mut verdict = Verdict {
         accepted: book.accepted().count(),
@@ -242,4 +254,32 @@ fn inversions(book: &Book, numbers: impl Iterator<Item = (i32, usize)>, finding:
         }
         *highest = number.max(*highest);
     }
+}
+
+/// Reads the rows of the table.
+pub async fn rows(pool: &sqlx::PgPool) -> Vec<Row> {
+    let sql = r#"SELECT coalesce(substring(convert_from(raw, 'UTF8') from '"mark":"([^"]*)"'), '') AS mark, log_partition, log_offset,
+                        (extract(epoch FROM stored_time) * 1000)::bigint AS stored_ms FROM event"#;
+    let rows = sqlx::query(sql).fetch_all(pool).await.expect("the table is readable");
+    rows.iter()
+        .map(|row| Row {
+            mark: row.get("mark"),
+            partition: row.get("log_partition"),
+            offset: row.get("log_offset"),
+            stored_ms: row.get("stored_ms"),
+        })
+        .collect()
+}
+
+/// Returns the longest time without a 2xx, or without a new row, under a load from one time to another.
+pub fn longest_pause(evidence: &Evidence, (from, to): (i64, i64)) -> i64 {
+    let gap = |mut moments: Vec<i64>| {
+        moments.extend([from, to]);
+        moments.retain(|m| (from..=to).contains(m));
+        moments.sort_unstable();
+        moments.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
+    };
+    let accepted = evidence.book.accepted().map(|(_, at)| at).collect();
+    let stored = evidence.rows.iter().map(|row| row.stored_ms).collect();
+    gap(accepted).max(gap(stored))
 }
