@@ -1,4 +1,4 @@
-//! The JSON Schemas of Kubernetes and of the operators, reduced and strict; see `schemas/reduce`.
+//! The JSON Schemas of Kubernetes and of the operators, reduced and strict; see `tests/chart/schemas/reduce`.
 
 use std::sync::OnceLock;
 

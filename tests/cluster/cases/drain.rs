@@ -1,3 +1,5 @@
+//! A node is drained.
+
 use crate::command::kubectl;
 use crate::pods;
 use crate::trial::Trial;

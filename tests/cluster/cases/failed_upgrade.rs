@@ -1,3 +1,5 @@
+//! Upgrades that cannot succeed.
+
 use serde_json::{Value, json};
 
 use crate::command::{Done, helm};

@@ -1,3 +1,5 @@
+//! Installation with no value set.
+
 use serde_json::json;
 
 use crate::pods;

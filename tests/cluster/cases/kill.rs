@@ -1,3 +1,5 @@
+//! Processes that are killed.
+
 use std::time::Duration;
 
 use crate::pods;

@@ -1,3 +1,5 @@
+//! Limits of memory.
+
 use std::time::Duration;
 
 use serde_json::json;

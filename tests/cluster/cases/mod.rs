@@ -1,3 +1,5 @@
+//! The cases, a file for each.
+
 mod drain;
 mod failed_upgrade;
 mod install;

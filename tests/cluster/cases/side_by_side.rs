@@ -1,3 +1,5 @@
+//! This version beside the one before.
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

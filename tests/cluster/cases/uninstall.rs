@@ -1,3 +1,5 @@
+//! What is left after the end.
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Upgrades that succeed.
+
 use serde_json::json;
 
 use crate::pods;

@@ -143,7 +143,7 @@ fn tables(values: &str) -> String {
 #[test]
 fn the_readme_says_what_values_say() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let head = fs::read_to_string(here.join("README.head.md")).expect("the head");
+    let head = fs::read_to_string(here.join("README.head")).expect("the head");
     let values = fs::read_to_string(chart().join("values.yaml")).expect("values.yaml");
     compare(
         &chart().join("README.md"),
