@@ -28,6 +28,15 @@ pub(crate) async fn event_log(config: &EventLogConfig, metrics: &mut Metrics) ->
     ))
 }
 
+/// The same, for one who makes topics and sets progress, or asks for them: Kafka may give no right to write.
+pub(crate) async fn event_log_to_administer(config: &EventLogConfig) -> anyhow::Result<Arc<dyn EventLog>> {
+    if config.kafka.is_some() {
+        event_log_to_read(config).await
+    } else {
+        event_log(config, &mut Metrics::default()).await
+    }
+}
+
 /// The same, for one who only reads: the process that writes the journal may be running, and Kafka may give no right to write.
 pub(crate) async fn event_log_to_read(config: &EventLogConfig) -> anyhow::Result<Arc<dyn EventLog>> {
     if let Some(kafka) = config.kafka() {

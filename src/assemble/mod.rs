@@ -10,7 +10,7 @@ use schemas::source::Scheme;
 
 use crate::config::{ConfigError, Loaded};
 
-pub(crate) use event_log::{event_log, event_log_to_read};
+pub(crate) use event_log::{event_log, event_log_to_administer, event_log_to_read};
 pub(crate) use rules::{rules, rules_for};
 pub(crate) use sinks::{AnyOfAll, Configured, chosen, sinks};
 

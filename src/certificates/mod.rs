@@ -1,7 +1,5 @@
 //! When the certificates end that the configuration names: a gauge for each file, and a warning in time.
 
-mod der;
-
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,6 +15,8 @@ use schemas::time::Timestamp;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
+use x509_cert::certificate::{CertificateInner, Raw};
+use x509_cert::der::Decode as _;
 
 /// How often the files are read: a certificate is renewed while the program runs.
 const AGAIN: Duration = Duration::from_hours(1);
@@ -129,10 +129,18 @@ fn first_end(path: &Path) -> Result<Timestamp, Unreadable> {
     let mut first: Option<Timestamp> = None;
     for certificate in CertificateDer::pem_slice_iter(&content) {
         let certificate = certificate.map_err(|error| Unreadable(error.to_string()))?;
-        let end = der::not_after(&certificate).ok_or_else(|| Unreadable("one of them cannot be read".to_owned()))?;
+        let end = not_after(&certificate).ok_or_else(|| Unreadable("one of them cannot be read".to_owned()))?;
         first = Some(first.map_or(end, |first| first.min(end)));
     }
     first.ok_or_else(|| Unreadable("the file has none, in PEM".to_owned()))
+}
+
+/// The end of the certificate's validity; `None` if it is no certificate. Nothing is verified: whoever uses it does that.
+fn not_after(certificate: &[u8]) -> Option<Timestamp> {
+    // `Raw`: a serial number that breaks a rule is no reason not to see the end.
+    let certificate = CertificateInner::<Raw>::from_der(certificate).ok()?;
+    let end = certificate.tbs_certificate().validity().not_after.to_unix_duration();
+    Timestamp::from_millis(i64::try_from(end.as_millis()).ok()?)
 }
 
 #[cfg(test)]
@@ -212,5 +220,45 @@ RAIhAKpRAFqIkpwlfEedh3/zxNgLI6KwOu95l/8BYFqASo3A
             ended[0].reason.contains("has ended, at 2028-01-01T16:51:40.000Z"),
             "{ended:?}"
         );
+    }
+
+    /// A certificate with another end of the same form; its signature does not fit, and is not looked at.
+    fn ending(pem: &str, end: &str, other: &str) -> Option<String> {
+        let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).expect("a certificate");
+        let at = certificate.windows(end.len()).position(|text| text == end.as_bytes());
+        let at = at.expect("its end");
+        let mut changed = certificate.to_vec();
+        changed[at..at + end.len()].copy_from_slice(other.as_bytes());
+        not_after(&changed).map(|end| end.to_string())
+    }
+
+    #[test]
+    fn times_are_read_in_both_forms() {
+        let (short, long) = ("280101165140Z", "21261105165020Z");
+        for (pem, end, other, expected) in [
+            (A, short, "270203040506Z", Some("2027-02-03T04:05:06.000Z")),
+            (A, short, "491231235959Z", Some("2049-12-31T23:59:59.000Z")),
+            (A, short, "991231235959Z", Some("1999-12-31T23:59:59.000Z")),
+            (A, short, "279903040506Z", None),
+            (A, short, "27020304050xZ", None),
+            (B, long, "20500101000000Z", Some("2050-01-01T00:00:00.000Z")),
+        ] {
+            assert_eq!(ending(pem, end, other).as_deref(), expected, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_certificate_has_no_end() {
+        for bytes in [
+            &b""[..],
+            b"0",
+            b"\x30\x80",
+            b"\x30\xff",
+            b"\x30\x84\xff\xff\xff\xff",
+            b"\x30\x02\x30\x00",
+            b"no certificate at all",
+        ] {
+            assert_eq!(not_after(bytes), None, "{bytes:?}");
+        }
     }
 }

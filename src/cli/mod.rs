@@ -131,7 +131,11 @@ pub(crate) struct CheckArgs {
     /// Check what `process` with this sink uses, and nothing else (may be repeated); the whole configuration if left out
     #[arg(long = "sink", value_name = "NAME")]
     pub(crate) sinks: Vec<SinkName>,
-    /// Also ask the event log and the databases whether they exist and are as they should be
+    /// Check what `ingest` uses, and nothing else
+    #[arg(long, conflicts_with = "sinks")]
+    pub(crate) ingest: bool,
+    /// Also ask the event log and the databases whether they exist, are as they should be, and give the rights that are needed:
+    /// those of `process` with --sink, those of `ingest` with --ingest or where the configuration names no sink, else those of both
     #[arg(long)]
     pub(crate) connect: bool,
     /// Fail with 2 if there is something to warn of

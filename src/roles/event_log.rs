@@ -46,6 +46,9 @@ async fn wait(
                     info!("the event log is available");
                 }
                 ready.cancel();
+                if !make {
+                    remark(log, specs).await;
+                }
                 return Ok(());
             }
             Err(LogError::Unavailable(reason)) => {
@@ -63,6 +66,14 @@ async fn wait(
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
             () = shutdown.cancelled() => return Ok(()),
         }
+    }
+}
+
+/// Says what differs from the configuration, or cannot be seen, and can be worked with. No answer is none.
+async fn remark(log: &Arc<dyn EventLog>, specs: &[TopicSpec]) {
+    let states = log.compare_topics(specs).await.unwrap_or_default();
+    for remark in states.iter().flat_map(|state| &state.remarks) {
+        warn!("{remark}");
     }
 }
 

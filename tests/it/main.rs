@@ -5,6 +5,7 @@
 #[path = "../../sinks/tests/conformance/mod.rs"]
 mod conformance;
 
+mod acls;
 mod alerts;
 mod bad_days;
 mod bad_input;

@@ -67,6 +67,14 @@ impl Publish for Faulty {
         self.log.ready(topic)
     }
 
+    fn answers<'a>(&'a self, topic: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>> {
+        if self.cut.load(Ordering::Relaxed) {
+            let away = LogError::Unavailable("the log is away".to_owned());
+            return Box::pin(std::future::ready(Err(away)));
+        }
+        self.log.answers(topic)
+    }
+
     fn flush(&self, grace: Duration) -> BoxFuture<'_, Result<(), LogError>> {
         self.log.flush(grace)
     }

@@ -114,16 +114,35 @@ launch_broker() {
         -Dlog4j2.configurationFile="$here/kafka/log4j2.xml" -cp "$jars/*" kafka.Kafka "$dir/$service/server.properties"
 }
 
+# The listener of users who may do nothing but what a test allows. Whoever comes without a name may do everything.
+# Settings that are named twice count as they are named last.
+limited_properties() {
+    local properties=$1 listeners
+    for listeners in listeners advertised.listeners; do
+        sed -n "s|^$listeners=.*|&,LIMITED://$(address):$(port_of kafka limited-port)|p" "$properties"
+    done
+    sed -n 's|^listener.security.protocol.map=.*|&,LIMITED:SASL_PLAINTEXT|p' "$properties"
+    cat <<'PROPERTIES'
+listener.name.limited.sasl.enabled.mechanisms=PLAIN
+listener.name.limited.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_limited="limited" user_reader="reader";
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+PROPERTIES
+}
+
 launch_kafka() {
-    local controller
+    local controller limited
     install_kafka
     mkdir -p "$dir/kafka"
     keep_port kafka port >/dev/null
     keep_port kafka proxied-to-port >/dev/null
+    keep_port kafka limited-port >/dev/null
     controller=$(keep_port kafka controller-port)
     # A test's proxy may be listening there already.
     fixed_port kafka proxied-port >/dev/null
     broker_properties kafka 1 "1@$(address):$controller" 1 1 >"$dir/kafka/server.properties"
+    limited=$(limited_properties "$dir/kafka/server.properties")
+    printf '%s\n' "$limited" >>"$dir/kafka/server.properties"
     launch_broker kafka "$(new_cluster_id)" -Xms512m -Xmx512m -XX:+UseG1GC
 }
 

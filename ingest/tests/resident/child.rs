@@ -154,6 +154,10 @@ impl Publish for Copying {
         Box::pin(async { Ok(()) })
     }
 
+    fn answers<'a>(&'a self, topic: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>> {
+        self.ready(topic)
+    }
+
     fn flush(&self, _: Duration) -> BoxFuture<'_, Result<(), LogError>> {
         Box::pin(async { Ok(()) })
     }

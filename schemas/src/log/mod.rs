@@ -43,6 +43,10 @@ pub trait Publish: Send + Sync + fmt::Debug {
     /// was tried lately, if the topic exists and could take one as far as can be asked.
     fn ready<'a>(&'a self, topic: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>>;
 
+    /// Whether the log answers now, asked of `topic`, which need not take records of ours. For readiness of who writes elsewhere:
+    /// as [`ready`](Self::ready), but for the right to write.
+    fn answers<'a>(&'a self, topic: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>>;
+
     /// Waits, at most `grace`, until everything handed to [`publish`](Self::publish) is settled.
     fn flush(&self, grace: Duration) -> BoxFuture<'_, Result<(), LogError>>;
 }

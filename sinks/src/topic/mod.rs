@@ -105,11 +105,12 @@ impl Sink for TopicSink {
 
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
         Box::pin(async move {
-            // Asked of a topic of our own, which exists if the log does. One that a rule names may be missing alone.
+            // Asked of a topic of our own, which exists if the log does: one that a rule names may be missing alone. The sink
+            // never writes to it, and may have no right to.
             let Some(topic) = self.own_topics.first() else {
                 return Ok(());
             };
-            self.log.ready(topic).await.map_err(|error| Unavailable {
+            self.log.answers(topic).await.map_err(|error| Unavailable {
                 sink: self.name.clone(),
                 reason: error.to_string(),
             })

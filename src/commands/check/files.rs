@@ -1,22 +1,21 @@
 //! The configuration and the rules: everything that is wrong with both is found in one run.
 
-use schemas::name::SinkName;
-
 use super::report::Report;
 use crate::assemble::{self, AnyOfAll, Configured};
-use crate::cli::ConfigArg;
-use crate::config::{self, Config, ConfigError, Examined, Loaded, Missing};
+use crate::cli::CheckArgs;
+use crate::config::{self, Config, ConfigError, Examined, Loaded, Missing, SinksConfig};
 
 /// Reads the configuration with all its checks, and notes the warnings about it. Where it is wrong, the error also says what is
 /// wrong with the rules; where it is right, the rules are not looked at.
 ///
-/// With `sinks` only what `forebay process` uses for them is judged.
-pub(super) fn read(file: &ConfigArg, sinks: &[SinkName], report: &mut Report) -> Result<Loaded, ConfigError> {
-    let unused = match sinks {
+/// With `--sink` only what `forebay process` uses for them is judged, with `--ingest` only what `forebay ingest` uses.
+pub(super) fn read(args: &CheckArgs, report: &mut Report) -> Result<Loaded, ConfigError> {
+    let unused = match args.sinks.as_slice() {
+        _ if args.ingest => config::receives(),
         [] => Vec::new(),
         sinks => config::delivers_to(sinks),
     };
-    let Examined { loaded, mistakes } = config::examine(&config::file_of(file)?, Missing::LeaveIn(&unused))?;
+    let Examined { loaded, mistakes } = config::examine(&config::file_of(&args.file)?, Missing::LeaveIn(&unused))?;
     let Some(loaded) = loaded else {
         return Err(config::in_lines(&mistakes));
     };
@@ -31,12 +30,21 @@ pub(super) fn read(file: &ConfigArg, sinks: &[SinkName], report: &mut Report) ->
         Err(config::in_lines(&mistakes))
     };
     match wrong {
+        Ok(()) if args.ingest => Ok(without_process(loaded)),
         Ok(()) => Ok(loaded),
+        Err(error) if args.ingest => Err(error),
         Err(error) => Err(match wrong_rules(&loaded) {
             Some(rules) => ConfigError(format!("{error}\n{rules}")),
             None => error,
         }),
     }
+}
+
+/// Without what `forebay ingest` does not even look at.
+fn without_process(mut loaded: Loaded) -> Loaded {
+    loaded.config.sinks = SinksConfig::default();
+    loaded.config.rules_file = None;
+    loaded
 }
 
 /// What is wrong with the rules of a configuration that is wrong itself, as far as it does not follow from that.

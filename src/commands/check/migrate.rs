@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
-use prometheus_client::registry::Registry as Metrics;
 use schemas::log::{LogError, TopicSpec, TopicState};
 use schemas::setting::within;
 use sinks::postgres::{Migrated, Waits};
@@ -57,7 +56,7 @@ async fn topics(event_log: &EventLogConfig, dry_run: bool, deadline: Instant, ou
     let log = if dry_run {
         assemble::event_log_to_read(event_log).await?
     } else {
-        assemble::event_log(event_log, &mut Metrics::default()).await?
+        assemble::event_log_to_administer(event_log).await?
     };
     if dry_run {
         let before = log.compare_topics(&specs).await.context("event log")?;

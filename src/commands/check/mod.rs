@@ -18,6 +18,7 @@ use crate::cli::{CheckArgs, Output};
 use crate::config::{self, Config, Finding, Loaded};
 use crate::output::{self, Printer};
 use crate::{assemble, telemetry};
+use connected::Part;
 pub(crate) use migrate::migrate;
 use report::Report;
 
@@ -33,7 +34,7 @@ pub(crate) async fn check(args: CheckArgs, out: &mut Printer) -> anyhow::Result<
 
 /// Checks everything, and prints what is as it should be unless `out` is `None`.
 async fn examine(args: &CheckArgs, report: &mut Report, mut out: Option<&mut Printer>) -> anyhow::Result<()> {
-    let loaded = files::read(&args.file, &args.sinks, report)?;
+    let loaded = files::read(args, report)?;
     // Without services the client that is made below may notice that one is away: not asked, so not reported.
     if args.connect {
         telemetry::start(&loaded.config.logging)?;
@@ -66,7 +67,8 @@ async fn examine(args: &CheckArgs, report: &mut Report, mut out: Option<&mut Pri
     }
     if args.connect {
         let mut metrics = Metrics::default();
-        let log = assemble::event_log(event_log, &mut metrics).await?;
+        // Nothing is written.
+        let log = assemble::event_log_to_administer(event_log).await?;
         let scratch = Scratch::new()?;
         let mut sinks = sinks.clone();
         if let Some(sqlite) = &mut sinks.sqlite
@@ -75,7 +77,12 @@ async fn examine(args: &CheckArgs, report: &mut Report, mut out: Option<&mut Pri
             sqlite.path = scratch.0.join("forebay.db");
         }
         let sinks = assemble::sinks(&sinks, &topics, &log, endpoints, None, &mut metrics).await?;
-        let answers = connected::check(&log, &sinks, &rules, event_log, out).await?;
+        let part = match args.sinks.as_slice() {
+            [] if sinks.is_empty() => Part::Ingest,
+            [] => Part::Whole,
+            _ => Part::Process,
+        };
+        let answers = connected::check(&log, &sinks, &rules, (event_log, part), out).await?;
         report
             .warnings
             .extend(answers.remarks.iter().map(|text| Finding::elsewhere(text)));

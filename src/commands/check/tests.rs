@@ -15,7 +15,7 @@ use schemas::name::{GroupName, SinkName, TopicName};
 use schemas::record::{Partition, PartitionProgress, Position, Record};
 use schemas::sink::{Batch, Outcome, Sink, Target, Unavailable};
 
-use super::connected::{Answers, check};
+use super::connected::{Answers, Part, check};
 use crate::config::EventLogConfig;
 use crate::output::{Printer, in_words};
 
@@ -65,6 +65,10 @@ impl Publish for Log {
 
     fn ready<'a>(&'a self, topic: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>> {
         self.answer(&format!("write {topic}"), ())
+    }
+
+    fn answers<'a>(&'a self, _: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>> {
+        unreachable!("the sink that asks so is not here")
     }
 
     fn flush(&self, _: Duration) -> BoxFuture<'_, Result<(), LogError>> {
@@ -148,6 +152,10 @@ async fn checked(log: Log, postgres: Option<&'static str>) -> Result<(), Error> 
 }
 
 async fn answers(log: Log, postgres: Option<&'static str>) -> Answers {
+    answers_to(Part::Whole, log, postgres).await
+}
+
+async fn answers_to(part: Part, log: Log, postgres: Option<&'static str>) -> Answers {
     let name = |name: &str| SinkName::new(name.to_owned()).expect("a name");
     let sinks: Vec<Arc<dyn Sink>> = vec![
         Arc::new(Named(name("http"), None)),
@@ -163,7 +171,7 @@ async fn answers(log: Log, postgres: Option<&'static str>) -> Answers {
         &log,
         &sinks,
         &rules,
-        &EventLogConfig::default(),
+        (&EventLogConfig::default(), part),
         Some(&mut Printer::default()),
     )
     .await
@@ -191,6 +199,25 @@ async fn everything_that_is_missing_is_reported_at_once() {
     let many = in_words(&many.expect_err("much is refused"));
     for part in refused.iter().chain(&["5 problems", "lacks rights"]) {
         assert!(many.contains(part), "lacks {part}: {many}");
+    }
+}
+
+#[tokio::test]
+async fn a_part_is_asked_for_its_own_rights_only() {
+    for (part, others) in [
+        (Part::Process, &["write forebay.events"][..]),
+        (Part::Ingest, &["read forebay.events", "write forebay.dead-letters"]),
+    ] {
+        let answers = answers_to(part, Log(Some(others)), None).await;
+        answers.into_result().expect("no right of another part");
+    }
+    for (part, own) in [
+        (Part::Process, &["write forebay.dead-letters"][..]),
+        (Part::Process, &["read forebay.events"]),
+        (Part::Ingest, &["write forebay.events"]),
+    ] {
+        let answers = answers_to(part, Log(Some(own)), None).await;
+        answers.into_result().expect_err("a right of its own");
     }
 }
 

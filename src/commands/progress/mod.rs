@@ -134,7 +134,7 @@ async fn readers(args: &LogArgs, wanted: &[SinkName], write: bool) -> anyhow::Re
     let registry = assemble::registry(&loaded)?;
     let (event_log, mut metrics) = (&loaded.config.event_log, Metrics::default());
     let log = if write {
-        assemble::event_log(event_log, &mut metrics).await?
+        assemble::event_log_to_administer(event_log).await?
     } else {
         assemble::event_log_to_read(event_log).await?
     };

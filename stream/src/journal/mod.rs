@@ -157,6 +157,11 @@ impl Publish for Journal {
         Box::pin(async move { self.handle.ready(topic) })
     }
 
+    /// Nobody lacks a right here.
+    fn answers<'a>(&'a self, topic: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>> {
+        self.ready(topic)
+    }
+
     fn flush(&self, grace: Duration) -> BoxFuture<'_, Result<(), LogError>> {
         Box::pin(self.handle.flush(grace))
     }

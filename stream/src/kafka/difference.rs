@@ -11,7 +11,15 @@ const HOUR_MS: i128 = 3_600_000;
 /// Compares; the settings are missing where the ACLs hide them. `brokers` are named in the commands that change a setting.
 pub(super) fn between(spec: &TopicSpec, shape: Shape, settings: Option<&ConfigResource>, brokers: &str) -> TopicState {
     let text = |name: &str| settings?.get(name)?.value.as_deref();
-    compare(spec, (shape.partitions, shape.replicas), text, brokers)
+    let mut state = compare(spec, (shape.partitions, shape.replicas), text, brokers);
+    if settings.is_none() {
+        state.remarks.push(format!(
+            "kafka does not show the settings of topic `{}`, so its retention and limits are not checked: the ACLs of this user \
+             need DescribeConfigs on it",
+            spec.name
+        ));
+    }
+    state
 }
 
 fn compare<'s>(

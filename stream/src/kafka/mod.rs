@@ -79,7 +79,7 @@ impl KafkaLog {
         Ok(Self { publisher })
     }
 
-    /// The same for one who publishes nothing: it needs no right to write.
+    /// The same for one who publishes nothing, as who reads or administers: it needs no right to write.
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
@@ -122,6 +122,11 @@ impl Publish for KafkaLog {
     fn ready<'a>(&'a self, topic: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>> {
         let topic = topic.clone();
         Box::pin(self.blocking(move |publisher| publisher.ready(&topic)))
+    }
+
+    fn answers<'a>(&'a self, topic: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>> {
+        let topic = topic.clone();
+        Box::pin(self.blocking(move |publisher| publisher.answers(&topic)))
     }
 
     fn flush(&self, grace: Duration) -> BoxFuture<'_, Result<(), LogError>> {

@@ -18,11 +18,13 @@ use super::health::{Health, Recent};
 use super::metrics::Metrics;
 use super::offsets;
 use super::producers::Acknowledgement;
-use super::topics::{self, MISSING_HELP};
+use super::topics::{self, MISSING_HELP, Shape};
 
 /// How long a publish waits for room in a full queue: short, because those who wait hold memory as well.
 const QUEUE_FULL_PATIENCE: Duration = Duration::from_millis(200);
 const QUEUE_FULL_STEP: Duration = Duration::from_millis(5);
+/// How long one answer is waited for, for readiness.
+const QUESTION: Duration = Duration::from_secs(1);
 
 /// Publishes records, and tracks whether the producer works.
 pub(super) struct Publisher {
@@ -168,6 +170,26 @@ impl Publisher {
     /// Checks whether `topic` accepts records now, by the results of the last appends; if none was tried recently, by
     /// asking the cluster, down to the leader of a partition. Blocks.
     pub(super) fn ready(self: &Arc<Self>, topic: &TopicName) -> Result<(), LogError> {
+        self.healthy(topic, || {
+            let found = offsets::described_within(&self.cluster, topic, QUESTION)?;
+            if found.as_ref().is_some_and(|(_, description)| !description.may_write) {
+                return Err(LogError::Misconfigured(offsets::topic_forbidden(topic, "Write")));
+            }
+            Ok(found.map(|(shape, _)| shape))
+        })
+    }
+
+    /// The same of a topic that we need not write to. Blocks.
+    pub(super) fn answers(self: &Arc<Self>, topic: &TopicName) -> Result<(), LogError> {
+        self.healthy(topic, || topics::shape(&self.cluster, topic.as_str(), QUESTION))
+    }
+
+    /// `look` returns what the topic is, if it exists, and fails where that is not enough.
+    fn healthy(
+        self: &Arc<Self>,
+        topic: &TopicName,
+        look: impl FnOnce() -> Result<Option<Shape>, LogError>,
+    ) -> Result<(), LogError> {
         if self.cluster.producers().rebuild_if_broken() {
             return Err(LogError::Unavailable("the producer is being replaced".to_owned()));
         }
@@ -175,18 +197,14 @@ impl Publisher {
             Recent::Confirmed => Ok(()),
             Recent::Failing(reason) => Err(LogError::Unavailable(reason)),
             Recent::Unknown { partition } => {
-                let timeout = Duration::from_secs(1);
-                let Some((shape, description)) = offsets::described_within(&self.cluster, topic, timeout)? else {
+                let Some(shape) = look()? else {
                     return Err(LogError::Unavailable(topics::missing(&self.cluster, topic)));
                 };
                 if let Some(why) = shape.refuses_records() {
                     return Err(LogError::Unavailable(format!("topic `{topic}`: {why}")));
                 }
-                if !description.may_write {
-                    return Err(LogError::Misconfigured(offsets::topic_forbidden(topic, "Write")));
-                }
                 let index = i32::try_from(partition).unwrap_or(0) % shape.partitions.max(1);
-                let asked = offsets::ask_leader(&self.cluster, topic, index, timeout);
+                let asked = offsets::ask_leader(&self.cluster, topic, index, QUESTION);
                 asked.map(drop).map_err(|error| {
                     let what = format!("no answer from the leader of {topic}[{index}]");
                     self.cluster.connection().failure(&what, &error)

@@ -12,7 +12,7 @@ use schemas::log::{LogError, TopicSpec, TopicState};
 use schemas::name::TopicName;
 
 use super::cluster::Cluster;
-use super::config::FRAMING_BYTES;
+use super::config::{Config, FRAMING_BYTES};
 use super::difference;
 use super::properties::creation_error;
 
@@ -154,12 +154,14 @@ pub(super) fn compare(cluster: &Cluster, topics: &[TopicSpec]) -> Result<Vec<Top
     Ok(topics.iter().zip(&shapes).map(state).collect())
 }
 
+/// A client for what librdkafka has administrators do. Under it is a producer that never writes: it must not ask for an id, to
+/// which this user may have no right.
 fn admin(cluster: &Cluster) -> Result<AdminClient<DefaultClientContext>, LogError> {
-    cluster
-        .config()
-        .producer()?
-        .create()
-        .map_err(|e| creation_error("client", &e))
+    let config = Config {
+        reads_only: true,
+        ..cluster.config().clone()
+    };
+    config.producer()?.create().map_err(|e| creation_error("client", &e))
 }
 
 fn create(
@@ -271,14 +273,9 @@ fn settings(
     let options = AdminOptions::new().request_timeout(Some(timeout));
     let described = futures_util::FutureExt::boxed(admin.describe_configs(&resources, &options));
     let described = block_on(described).map_err(|e| cluster.connection().failure("no settings of topics", &e))?;
-    let hidden = |(spec, result): (&&TopicSpec, Result<ConfigResource, Code>)| match result {
-        Ok(settings) => Some(settings),
-        Err(code) => {
-            tracing::warn!(topic = %spec.name, error = %code, "kafka does not show the settings of a topic: its retention and limits are not checked");
-            None
-        }
-    };
-    Ok(topics.iter().zip(described).map(hidden).collect())
+    // The binding drops the error of a resource; each topic that is shown has settings.
+    let shown = |result: Result<ConfigResource, Code>| result.ok().filter(|settings| !settings.entries.is_empty());
+    Ok(described.into_iter().map(shown).collect())
 }
 
 /// Blocks on a future. The caller is on a thread for blocking calls, inside a runtime.

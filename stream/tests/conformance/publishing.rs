@@ -188,6 +188,12 @@ pub(crate) async fn a_healthy_log_is_ready(harness: &mut impl Harness) {
     within("the answer", harness.log().ready(&missing))
         .await
         .expect_err("a missing topic takes no records");
+    within("the answer", harness.log().answers(&topic))
+        .await
+        .expect("who takes records answers");
+    within("the answer", harness.log().answers(&missing))
+        .await
+        .expect_err("nobody answers for a missing topic");
 }
 
 /// With any key, and without one.

@@ -4,6 +4,7 @@
 //!
 //! Only for tests: everything here panics where a test should fail.
 
+pub mod acls;
 #[cfg(feature = "postgres")]
 mod database;
 pub mod deliveries;

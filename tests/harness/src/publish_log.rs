@@ -170,6 +170,10 @@ impl Publish for TestLog {
         Box::pin(std::future::ready(answer))
     }
 
+    fn answers<'a>(&'a self, topic: &'a TopicName) -> BoxFuture<'a, Result<(), LogError>> {
+        self.ready(topic)
+    }
+
     fn flush(&self, _: Duration) -> BoxFuture<'_, Result<(), LogError>> {
         Box::pin(async { Ok(()) })
     }
