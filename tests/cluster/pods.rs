@@ -104,13 +104,12 @@ impl Pod {
             resident += line.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024;
         }
         // Version 1 counts nanoseconds.
-        let cpu = match self.figure(&["cpuacct.usage"]) {
-            Some(nanoseconds) => nanoseconds.trim().parse::<u64>().ok()? / 1000,
-            None => {
-                let stat = self.figure(&["cpu.stat"])?;
-                let line = stat.lines().find_map(|line| line.strip_prefix("usage_usec "))?;
-                line.parse().ok()?
-            }
+        let cpu = if let Some(nanoseconds) = self.figure(&["cpuacct.usage"]) {
+            nanoseconds.trim().parse::<u64>().ok()? / 1000
+        } else {
+            let stat = self.figure(&["cpu.stat"])?;
+            let line = stat.lines().find_map(|line| line.strip_prefix("usage_usec "))?;
+            line.parse().ok()?
         };
         let group = self
             .figure(&["memory.peak", "memory.max_usage_in_bytes"])?

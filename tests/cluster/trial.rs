@@ -33,7 +33,8 @@ const QUIET: Duration = Duration::from_secs(45);
 
 /// Webhooks a second, unless `FOREBAY_CLUSTER_RATE` says otherwise.
 fn rate() -> u32 {
-    std::env::var("FOREBAY_CLUSTER_RATE").map_or(200, |rate| rate.parse().expect("a number"))
+    let rate = std::env::var_os("FOREBAY_CLUSTER_RATE").and_then(|rate| rate.into_string().ok());
+    rate.map_or(200, |rate| rate.parse().expect("a number"))
 }
 
 pub(crate) struct Trial {

@@ -18,7 +18,7 @@ const MOST: usize = 64;
 /// The index.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
-    lanes: HashMap<Target, Lane>,
+    by_target: HashMap<Target, Lane>,
     /// Targets with a sequence that may go out, each once: the next in turn is first.
     turns: VecDeque<Target>,
     /// When first deliveries are due. An entry whose delivery is no longer the first of its sequence means nothing.
@@ -54,10 +54,10 @@ impl Lanes {
         now: Instant,
         due: impl Fn(WorkId) -> Instant,
     ) {
-        if !self.lanes.contains_key(target) {
-            self.lanes.insert(target.clone(), Lane::default());
+        if !self.by_target.contains_key(target) {
+            self.by_target.insert(target.clone(), Lane::default());
         }
-        let Some(lane) = self.lanes.get_mut(target) else {
+        let Some(lane) = self.by_target.get_mut(target) else {
             return;
         };
         let sequence = lane.sequences.entry(key.clone()).or_default();
@@ -76,7 +76,10 @@ impl Lanes {
         now: Instant,
         due: impl Fn(WorkId) -> Instant,
     ) {
-        let sequence = self.lanes.get_mut(target).and_then(|lane| lane.sequences.get_mut(key));
+        let sequence = self
+            .by_target
+            .get_mut(target)
+            .and_then(|lane| lane.sequences.get_mut(key));
         if sequence.is_some_and(|sequence| sequence.ids.remove(&id)) {
             self.refresh(target, key, now, due);
         }
@@ -87,7 +90,7 @@ impl Lanes {
     pub(super) fn next(&mut self, mut take: impl FnMut(WorkId) -> bool) -> Option<Vec<WorkId>> {
         loop {
             let target = self.turns.pop_front()?;
-            let Some(lane) = self.lanes.get_mut(&target) else {
+            let Some(lane) = self.by_target.get_mut(&target) else {
                 continue;
             };
             lane.has_turn = false;
@@ -118,7 +121,7 @@ impl Lanes {
 
     /// Notes that what was taken of a sequence has come back: settled, or added again.
     pub(super) fn back(&mut self, target: &Target, key: &Bytes, now: Instant, due: impl Fn(WorkId) -> Instant) {
-        let Some(lane) = self.lanes.get_mut(target) else {
+        let Some(lane) = self.by_target.get_mut(target) else {
             return;
         };
         if let Some(sequence) = lane.sequences.get_mut(key)
@@ -151,12 +154,12 @@ impl Lanes {
 
     /// Whether a target has as much under way as it may.
     pub(super) fn is_full(&self, target: &Target) -> bool {
-        self.lanes.get(target).is_some_and(|lane| lane.under_way >= MOST)
+        self.by_target.get(target).is_some_and(|lane| lane.under_way >= MOST)
     }
 
     /// Puts a sequence where it belongs.
     fn refresh(&mut self, target: &Target, key: &Bytes, now: Instant, due: impl Fn(WorkId) -> Instant) {
-        let Some(lane) = self.lanes.get_mut(target) else {
+        let Some(lane) = self.by_target.get_mut(target) else {
             return;
         };
         let Some(sequence) = lane.sequences.get_mut(key) else {
@@ -181,7 +184,7 @@ impl Lanes {
             }
         }
         if lane.sequences.is_empty() {
-            self.lanes.remove(target);
+            self.by_target.remove(target);
         } else {
             lane.give_turn(target.clone(), &mut self.turns);
         }

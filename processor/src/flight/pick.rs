@@ -104,14 +104,13 @@ impl Flight {
     /// Returns when there is something to do next; deliveries that their sequence holds back do not count.
     pub(crate) fn next_due<'a>(&'a self) -> Option<Instant> {
         let letters = self.letters.values().map(|pending| pending.due).min();
-        let deliveries = match &self.lanes {
-            Some(lanes) => lanes.next_due(),
-            None => {
-                let mut sequences: HashSet<(&Target, &Bytes)> = HashSet::new();
-                let mut is_first = |delivery: &'a Delivery| sequences.insert(sequence_of(delivery));
-                let firsts = self.pending.values().filter(|pending| is_first(&pending.work));
-                firsts.map(|pending| pending.due).min()
-            }
+        let deliveries = if let Some(lanes) = &self.lanes {
+            lanes.next_due()
+        } else {
+            let mut sequences: HashSet<(&Target, &Bytes)> = HashSet::new();
+            let mut is_first = |delivery: &'a Delivery| sequences.insert(sequence_of(delivery));
+            let firsts = self.pending.values().filter(|pending| is_first(&pending.work));
+            firsts.map(|pending| pending.due).min()
         };
         [letters, deliveries].into_iter().flatten().min()
     }
