@@ -13,12 +13,12 @@ use tokio::time::Instant;
 use super::WorkId;
 
 /// How many sequences of one target may be under way, in each partition.
-const MOST: usize = 64;
+pub(super) const MOST: usize = 64;
 
 /// The index.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
-    lanes: HashMap<Target, Lane>,
+    by_target: HashMap<Target, Lane>,
     /// Targets with a sequence that may go out, each once: the next in turn is first.
     turns: VecDeque<Target>,
     /// When first deliveries are due. An entry whose delivery is no longer the first of its sequence means nothing.
@@ -54,12 +54,7 @@ impl Lanes {
         now: Instant,
         due: impl Fn(WorkId) -> Instant,
     ) {
-        if !self.lanes.contains_key(target) {
-            self.lanes.insert(target.clone(), Lane::default());
-        }
-        let Some(lane) = self.lanes.get_mut(target) else {
-            return;
-        };
+        let lane = self.by_target.entry(target.clone()).or_default();
         let sequence = lane.sequences.entry(key.clone()).or_default();
         sequence.ids.insert(id);
         if sequence.ids.first() == Some(&id) {
@@ -76,7 +71,10 @@ impl Lanes {
         now: Instant,
         due: impl Fn(WorkId) -> Instant,
     ) {
-        let sequence = self.lanes.get_mut(target).and_then(|lane| lane.sequences.get_mut(key));
+        let sequence = self
+            .by_target
+            .get_mut(target)
+            .and_then(|lane| lane.sequences.get_mut(key));
         if sequence.is_some_and(|sequence| sequence.ids.remove(&id)) {
             self.refresh(target, key, now, due);
         }
@@ -87,7 +85,7 @@ impl Lanes {
     pub(super) fn next(&mut self, mut take: impl FnMut(WorkId) -> bool) -> Option<Vec<WorkId>> {
         loop {
             let target = self.turns.pop_front()?;
-            let Some(lane) = self.lanes.get_mut(&target) else {
+            let Some(lane) = self.by_target.get_mut(&target) else {
                 continue;
             };
             lane.has_turn = false;
@@ -118,7 +116,7 @@ impl Lanes {
 
     /// Notes that what was taken of a sequence has come back: settled, or added again.
     pub(super) fn back(&mut self, target: &Target, key: &Bytes, now: Instant, due: impl Fn(WorkId) -> Instant) {
-        let Some(lane) = self.lanes.get_mut(target) else {
+        let Some(lane) = self.by_target.get_mut(target) else {
             return;
         };
         if let Some(sequence) = lane.sequences.get_mut(key)
@@ -144,19 +142,25 @@ impl Lanes {
         }
     }
 
-    /// Returns when the next sequence is due that is not yet.
-    pub(super) fn next_due(&self) -> Option<Instant> {
-        self.timers.first().map(|(at, _)| *at)
+    /// Returns when the next sequence is due that is not by `now`.
+    pub(super) fn next_due(&self, now: Instant) -> Option<Instant> {
+        self.timers.iter().map(|(at, _)| *at).find(|at| *at > now)
     }
 
     /// Whether a target has as much under way as it may.
     pub(super) fn is_full(&self, target: &Target) -> bool {
-        self.lanes.get(target).is_some_and(|lane| lane.under_way >= MOST)
+        self.by_target.get(target).is_some_and(|lane| lane.under_way >= MOST)
+    }
+
+    /// Whether nothing is left of anything that was added.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_target.is_empty() && self.turns.is_empty() && self.timers.is_empty()
     }
 
     /// Puts a sequence where it belongs.
     fn refresh(&mut self, target: &Target, key: &Bytes, now: Instant, due: impl Fn(WorkId) -> Instant) {
-        let Some(lane) = self.lanes.get_mut(target) else {
+        let Some(lane) = self.by_target.get_mut(target) else {
             return;
         };
         let Some(sequence) = lane.sequences.get_mut(key) else {
@@ -181,7 +185,7 @@ impl Lanes {
             }
         }
         if lane.sequences.is_empty() {
-            self.lanes.remove(target);
+            self.by_target.remove(target);
         } else {
             lane.give_turn(target.clone(), &mut self.turns);
         }

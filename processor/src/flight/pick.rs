@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{Flight, GivenUp, Pending, Picked, WorkId};
 
 /// How many deliveries of one sequence are handed over together. They go out one after the other, and a stop waits for them.
-const SEQUENCE_MOST: usize = 16;
+pub(super) const SEQUENCE_MOST: usize = 16;
 
 impl Flight {
     /// Returns the deliveries that may go out now, in order of offset; at most `max_records` and `max_bytes`, but at
@@ -101,17 +101,18 @@ impl Flight {
         ids.into_iter().filter_map(take).collect()
     }
 
-    /// Returns when there is something to do next; deliveries that their sequence holds back do not count.
-    pub(crate) fn next_due<'a>(&'a self) -> Option<Instant> {
-        let letters = self.letters.values().map(|pending| pending.due).min();
-        let deliveries = match &self.lanes {
-            Some(lanes) => lanes.next_due(),
-            None => {
-                let mut sequences: HashSet<(&Target, &Bytes)> = HashSet::new();
-                let mut is_first = |delivery: &'a Delivery| sequences.insert(sequence_of(delivery));
-                let firsts = self.pending.values().filter(|pending| is_first(&pending.work));
-                firsts.map(|pending| pending.due).min()
-            }
+    /// Returns when something is due that is not by `now`; deliveries that their sequence holds back do not count. What is due
+    /// by then and has not gone out waits for something else, and hides nothing that is due later.
+    pub(crate) fn next_due<'a>(&'a self, now: Instant) -> Option<Instant> {
+        let later = |due: &Instant| *due > now;
+        let letters = self.letters.values().map(|pending| pending.due).filter(later).min();
+        let deliveries = if let Some(lanes) = &self.lanes {
+            lanes.next_due(now)
+        } else {
+            let mut sequences: HashSet<(&Target, &Bytes)> = HashSet::new();
+            let mut is_first = |delivery: &'a Delivery| sequences.insert(sequence_of(delivery));
+            let firsts = self.pending.values().filter(|pending| is_first(&pending.work));
+            firsts.map(|pending| pending.due).filter(later).min()
         };
         [letters, deliveries].into_iter().flatten().min()
     }
