@@ -10,7 +10,7 @@ use schemas::event::Event;
 use schemas::record::Record;
 
 use super::lanes::MOST;
-use super::pick::SEQUENCE_MOST;
+use super::pick::{SEQUENCE_MOST, SHARE};
 use super::*;
 
 const TARGETS: [&str; 3] = ["a", "b", "c"];
@@ -70,7 +70,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let key = prop_oneof![0..3_usize, 0..KEYS];
     let step = prop_oneof![
         3 => prop::collection::vec((key, any::<[bool; 3]>()), 1..60).prop_map(Step::Read),
-        4 => (1..90_usize, 1..30_usize).prop_map(|(times, most)| Step::Pick { times, most }),
+        4 => (1..90_usize, prop_oneof![1..90_usize, 200..600_usize]).prop_map(|(times, most)| Step::Pick { times, most }),
         8 => (any::<Index>(), 0..20_usize, then)
             .prop_map(|(which, delivered, then)| Step::Return { which, delivered, then }),
         1 => (0..3000_u64, 1..10_usize).prop_map(|(millis, most)| Step::MakeRoom { millis, most }),
@@ -94,6 +94,8 @@ struct Test {
     under_way: Vec<Picked>,
     /// How often in a row another target was picked, while this one had something that could go out.
     passed_over: [usize; TARGETS.len()],
+    /// Of the last pick.
+    share: usize,
     now: Instant,
     end: i64,
 }
@@ -108,6 +110,7 @@ impl Test {
             open: BTreeMap::new(),
             under_way: Vec::new(),
             passed_over: [0; TARGETS.len()],
+            share: 0,
             now: Instant::now(),
             end: 0,
         }
@@ -148,11 +151,22 @@ impl Test {
         self.flight.add(&record, deliveries, vec![], self.now);
     }
 
-    /// The sequences of a target that are under way, by what was picked: all of it may be settled but for what is not back.
-    fn under_way_of(&self, of: usize) -> usize {
+    /// The sequences of a target that are under way, and their deliveries.
+    fn under_way_of(&self, of: usize) -> (usize, usize) {
         let of = Target::Named(TARGETS[of].to_owned());
-        let ours = |picked: &&Picked| picked.batch.deliveries[0].target == of;
-        self.under_way.iter().filter(ours).count()
+        let ours = self
+            .under_way
+            .iter()
+            .filter(|picked| picked.batch.deliveries[0].target == of);
+        ours.fold((0, 0), |(sequences, deliveries), picked| {
+            (sequences + 1, deliveries + picked.ids.len())
+        })
+    }
+
+    /// Whether a target has as much under way as it may, where that is so many deliveries.
+    fn is_full(&self, of: usize, share: usize) -> bool {
+        let (sequences, deliveries) = self.under_way_of(of);
+        sequences >= MOST || deliveries >= share
     }
 
     /// The deliveries of each sequence that could go out, most first.
@@ -167,12 +181,20 @@ impl Test {
         for (id, open) in &self.open {
             pending.entry(open.sequence).or_default().push((*id, open));
         }
-        let full: Vec<bool> = (0..TARGETS.len()).map(|of| self.under_way_of(of) >= MOST).collect();
+        let share = (most / SHARE).max(1);
+        let full: Vec<bool> = (0..TARGETS.len()).map(|of| self.is_full(of, share)).collect();
+        let left: Vec<usize> = (0..TARGETS.len())
+            .map(|of| share.saturating_sub(self.under_way_of(of).1))
+            .collect();
         let may_go = |sequence: &Sequence| !busy.contains(sequence) && !full[sequence.0];
         let mut ready = BTreeMap::new();
         for (sequence, pending) in pending.into_iter().filter(|(sequence, _)| may_go(sequence)) {
             let alone = pending[0].1.attempt > 1;
-            let most = if alone { 1 } else { most.min(SEQUENCE_MOST) };
+            let most = if alone {
+                1
+            } else {
+                most.min(SEQUENCE_MOST).min(left[sequence.0])
+            };
             let goes =
                 |(n, (_, open)): &(usize, &(WorkId, &Open))| open.due <= self.now && (*n == 0 || open.attempt == 1);
             let ids = pending.iter().enumerate().take(most).take_while(goes);
@@ -187,6 +209,7 @@ impl Test {
     /// Returns whether anything could go out.
     fn pick(&mut self, most: usize) -> bool {
         let ready = self.ready(most);
+        self.share = (most / SHARE).max(1);
         let Some(picked) = self.flight.pick_sequence(self.now, most, usize::MAX) else {
             assert!(ready.is_empty(), "left behind: {ready:?}");
             return false;
@@ -251,7 +274,9 @@ impl Test {
     fn make_room(&mut self, read_by: Instant, most: usize) {
         let waits = |open: &Open| {
             let failed = open.due > self.now && open.attempt > 1;
-            !open.under_way && open.read <= read_by && (failed || self.under_way_of(open.sequence.0) >= MOST)
+            !open.under_way
+                && open.read <= read_by
+                && (failed || self.is_full(open.sequence.0, self.share.max(SEQUENCE_MOST)))
         };
         let expected = self.open.iter().filter(|(_, open)| waits(open)).map(|(id, _)| *id);
         let expected: Vec<WorkId> = expected.take(most).collect();

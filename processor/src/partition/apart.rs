@@ -99,7 +99,9 @@ impl PartitionTask {
                 (picked, outcomes)
             }));
         }
-        let uncommitted = (most == 0).then(|| now + COMMIT_STEP);
+        // Once progress is durable more may go out, whatever becomes of what is under way.
+        let short = most <= under_way.deliveries && most < self.shared.config.batch_max_records;
+        let uncommitted = short.then(|| now + COMMIT_STEP);
         let due = self.flight.next_due(now);
         Ok([uncommitted, due, room].into_iter().flatten().min())
     }

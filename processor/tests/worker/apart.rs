@@ -68,6 +68,44 @@ async fn a_target_that_never_answers_holds_up_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_backlog_for_a_target_that_never_answers_leaves_room_for_the_others() {
+    let hangs = |batch: &Batch| Duration::from_millis(if is_slow(batch) { 3_600_000 } else { 1 });
+    let sink = two_targets(hangs, each(|_, _| Outcome::Delivered));
+    let log = MemoryLog::new(1);
+    // Few keys, so that each batch for it is large.
+    (0..1_500).for_each(|n| log.append(0, record(n, &format!("key-{}", n % 40))));
+    let begin = Instant::now();
+    let shutdown = CancellationToken::new();
+    let run = tokio::spawn(worker_with(&log, &sink, None, Config::default()).run(shutdown.clone()));
+    eventually("the other has all", || offsets_of(&sink, "quick").len() == 1_500).await;
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    shutdown.cancel();
+    run.await.expect("no panic").expect("a clean end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_targets_that_never_answer_leave_room_for_the_others() {
+    let hangs = |batch: &Batch| {
+        let quick = batch.deliveries[0].target == Target::Named("quick".into());
+        Duration::from_millis(if quick { 1 } else { 3_600_000 })
+    };
+    let mut sink = ScriptedSink::plain(each(|_, _| Outcome::Delivered));
+    sink.targets = (0..12).map(|n| Target::Named(format!("slow-{n}"))).collect();
+    sink.targets.push(Target::Named("quick".into()));
+    (sink.delay, sink.apart) = (hangs, true);
+    let sink = Arc::new(sink);
+    let log = MemoryLog::new(1);
+    (0..1_500).for_each(|n| log.append(0, record(n, &format!("key-{}", n % 300))));
+    let shutdown = CancellationToken::new();
+    let begin = Instant::now();
+    let run = tokio::spawn(worker_with(&log, &sink, None, Config::default()).run(shutdown.clone()));
+    eventually("the other has all", || offsets_of(&sink, "quick").len() == 1_500).await;
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    shutdown.cancel();
+    run.await.expect("no panic").expect("a clean end");
+}
+
+#[tokio::test(start_paused = true)]
 async fn order_is_kept_by_key_and_target_whatever_fails() {
     // A fifth fails the first two times, and the times vary by target.
     let delay = |batch: &Batch| {
