@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
-use harness::program::run;
 use harness::repository;
 
 /// One rule. Two may have one name: the same alert, with two severities.
@@ -141,50 +140,4 @@ fn every_metric_that_alerts_tests_and_pages_name_exists() {
             );
         }
     }
-}
-
-/// The commands of Forebay in the shell blocks of a page: the words up to the first option or argument, and the options.
-fn commands(page: &str) -> Vec<(Vec<&str>, Vec<&str>)> {
-    let blocks = page
-        .split("```sh\n")
-        .skip(1)
-        .filter_map(|rest| rest.split("```").next());
-    let parts = blocks.flat_map(|block| block.split(['\n', '|', ';', '>', '#']));
-    parts
-        .filter_map(|part| {
-            let words: Vec<&str> = part
-                .split_whitespace()
-                .skip_while(|word| *word != "forebay")
-                .skip(1)
-                .collect();
-            let is_command = |word: &&&str| word.bytes().all(|b| b.is_ascii_lowercase());
-            let command: Vec<&str> = words.iter().take_while(is_command).copied().collect();
-            let options = words.iter().filter(|word| word.starts_with("--")).copied().collect();
-            (!command.is_empty()).then_some((command, options))
-        })
-        .collect()
-}
-
-#[test]
-fn every_command_of_forebay_that_a_page_shows_exists() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let pages = pages();
-    let mut seen = 0;
-    for (name, page) in &pages {
-        for (mut command, options) in commands(page) {
-            command.push("--help");
-            let output = run(&command, folder.path());
-            assert!(output.status.success(), "{name}: forebay {}", command.join(" "));
-            let help = String::from_utf8_lossy(&output.stdout);
-            for option in options {
-                assert!(
-                    help.contains(option),
-                    "{name}: forebay {} has no {option}",
-                    command.join(" ")
-                );
-            }
-            seen += 1;
-        }
-    }
-    assert!(seen >= 20, "the pages show {seen} commands");
 }

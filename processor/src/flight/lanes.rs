@@ -2,7 +2,7 @@
 //! within it by sequence. It does no I/O and reads no clock.
 //!
 //! A sequence is under way, or ready, or waits until its first delivery is due. Targets take turns, and each has at most
-//! [`MOST`] sequences under way, so that one that never answers costs the others nothing.
+//! [`MOST`] sequences and a share of the deliveries under way, so that one that never answers costs the others nothing.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -11,9 +11,10 @@ use schemas::sink::Target;
 use tokio::time::Instant;
 
 use super::WorkId;
+use super::pick::SEQUENCE_MOST;
 
 /// How many sequences of one target may be under way, in each partition.
-const MOST: usize = 64;
+pub(super) const MOST: usize = 64;
 
 /// The index.
 #[derive(Debug, Default)]
@@ -21,6 +22,8 @@ pub(super) struct Lanes {
     by_target: HashMap<Target, Lane>,
     /// Targets with a sequence that may go out, each once: the next in turn is first.
     turns: VecDeque<Target>,
+    /// How many deliveries one target may have under way, as it was when the last were taken.
+    share: usize,
     /// When first deliveries are due. An entry whose delivery is no longer the first of its sequence means nothing.
     timers: BTreeSet<(Instant, WorkId)>,
 }
@@ -31,7 +34,9 @@ struct Lane {
     sequences: HashMap<Bytes, Sequence>,
     /// The sequences that may go out now, by their first delivery.
     ready: BTreeMap<WorkId, Bytes>,
+    /// How many sequences and deliveries are under way.
     under_way: usize,
+    deliveries: usize,
     has_turn: bool,
 }
 
@@ -39,7 +44,8 @@ struct Lane {
 #[derive(Debug, Default)]
 struct Sequence {
     ids: BTreeSet<WorkId>,
-    under_way: bool,
+    /// How many of its deliveries are under way.
+    under_way: usize,
     /// Its entry in `Lane::ready`.
     ready: Option<WorkId>,
 }
@@ -54,12 +60,7 @@ impl Lanes {
         now: Instant,
         due: impl Fn(WorkId) -> Instant,
     ) {
-        if !self.by_target.contains_key(target) {
-            self.by_target.insert(target.clone(), Lane::default());
-        }
-        let Some(lane) = self.by_target.get_mut(target) else {
-            return;
-        };
+        let lane = self.by_target.entry(target.clone()).or_default();
         let sequence = lane.sequences.entry(key.clone()).or_default();
         sequence.ids.insert(id);
         if sequence.ids.first() == Some(&id) {
@@ -85,16 +86,19 @@ impl Lanes {
         }
     }
 
-    /// Takes the next sequence in turn: its deliveries, for as long as `take` returns true. It is under way from now on. At
-    /// least the first is taken.
-    pub(super) fn next(&mut self, mut take: impl FnMut(WorkId) -> bool) -> Option<Vec<WorkId>> {
-        loop {
+    /// Takes the next sequence in turn: its deliveries, for as long as `take` returns true, and until its target has `share` of
+    /// them under way. It is under way from now on. At least the first is taken.
+    pub(super) fn next(&mut self, share: usize, mut take: impl FnMut(WorkId) -> bool) -> Option<Vec<WorkId>> {
+        self.share = share;
+        for _ in 0..self.turns.len() {
             let target = self.turns.pop_front()?;
             let Some(lane) = self.by_target.get_mut(&target) else {
                 continue;
             };
             lane.has_turn = false;
-            if lane.under_way >= MOST {
+            if lane.deliveries >= share {
+                // It keeps its turn for when it may have more.
+                lane.give_turn(target, &mut self.turns);
                 continue;
             }
             let Some((_, key)) = lane.ready.pop_first() else {
@@ -104,19 +108,21 @@ impl Lanes {
                 continue;
             };
             sequence.ready = None;
-            sequence.under_way = true;
-            lane.under_way += 1;
             let mut taken = Vec::new();
             while let Some(id) = sequence.ids.first().copied() {
-                if !take(id) && !taken.is_empty() {
+                if (!take(id) || lane.deliveries == share) && !taken.is_empty() {
                     break;
                 }
                 sequence.ids.remove(&id);
                 taken.push(id);
+                lane.deliveries += 1;
             }
+            sequence.under_way = taken.len();
+            lane.under_way += 1;
             lane.give_turn(target, &mut self.turns);
             return Some(taken);
         }
+        None
     }
 
     /// Notes that what was taken of a sequence has come back: settled, or added again.
@@ -124,10 +130,11 @@ impl Lanes {
         let Some(lane) = self.by_target.get_mut(target) else {
             return;
         };
-        if let Some(sequence) = lane.sequences.get_mut(key)
-            && std::mem::take(&mut sequence.under_way)
-        {
+        let sequence = lane.sequences.get_mut(key);
+        let deliveries = sequence.map_or(0, |sequence| std::mem::take(&mut sequence.under_way));
+        if deliveries > 0 {
             lane.under_way -= 1;
+            lane.deliveries -= deliveries;
             self.refresh(target, key, now, due);
         }
     }
@@ -147,14 +154,23 @@ impl Lanes {
         }
     }
 
-    /// Returns when the next sequence is due that is not yet.
-    pub(super) fn next_due(&self) -> Option<Instant> {
-        self.timers.first().map(|(at, _)| *at)
+    /// Returns when the next sequence is due that is not by `now`.
+    pub(super) fn next_due(&self, now: Instant) -> Option<Instant> {
+        self.timers.iter().map(|(at, _)| *at).find(|at| *at > now)
     }
 
     /// Whether a target has as much under way as it may.
     pub(super) fn is_full(&self, target: &Target) -> bool {
-        self.by_target.get(target).is_some_and(|lane| lane.under_way >= MOST)
+        // Where what may go out is short for another reason, a share is small and says nothing about the target.
+        let share = self.share.max(SEQUENCE_MOST);
+        let full = |lane: &Lane| lane.under_way >= MOST || lane.deliveries >= share;
+        self.by_target.get(target).is_some_and(full)
+    }
+
+    /// Whether nothing is left of anything that was added.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_target.is_empty() && self.turns.is_empty() && self.timers.is_empty()
     }
 
     /// Puts a sequence where it belongs.
@@ -169,7 +185,7 @@ impl Lanes {
             lane.ready.remove(&before);
         }
         match sequence.ids.first().copied() {
-            _ if sequence.under_way => {}
+            _ if sequence.under_way > 0 => {}
             None => {
                 lane.sequences.remove(key);
             }

@@ -256,4 +256,6 @@ impl Flight {
 }
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;

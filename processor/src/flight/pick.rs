@@ -10,7 +10,11 @@ use tokio::time::Instant;
 use super::{Flight, GivenUp, Pending, Picked, WorkId};
 
 /// How many deliveries of one sequence are handed over together. They go out one after the other, and a stop waits for them.
-const SEQUENCE_MOST: usize = 16;
+pub(super) const SEQUENCE_MOST: usize = 16;
+
+/// Which part of what may still go out one target may have under way: so something is left for each of the others, however
+/// many of them never answer.
+pub(super) const SHARE: usize = 4;
 
 impl Flight {
     /// Returns the deliveries that may go out now, in order of offset; at most `max_records` and `max_bytes`, but at
@@ -45,7 +49,8 @@ impl Flight {
     }
 
     /// Returns deliveries of the next sequence in turn that may go out now and has none under way, at most `max_records` and
-    /// `max_bytes`, but at least one if there is any. [`Self::back`] is to be called once they have outcomes.
+    /// `max_bytes`, but at least one if there is any. With them its target has no more under way than its share of `max_records`,
+    /// or one. [`Self::back`] is to be called once they have outcomes.
     pub(crate) fn pick_sequence(&mut self, now: Instant, max_records: usize, max_bytes: usize) -> Option<Picked> {
         let pending = &self.pending;
         let lanes = self.lanes.as_mut()?;
@@ -53,7 +58,7 @@ impl Flight {
         lanes.advance(now, sequence, |id| due(pending, id, now));
         let (mut count, mut bytes) = (0, 0);
         let mut retried = false;
-        let ids = lanes.next(|id| {
+        let ids = lanes.next((max_records / SHARE).max(1), |id| {
             let Some(Pending { work: delivery, due }) = pending.get(&id) else {
                 return false;
             };
@@ -101,16 +106,18 @@ impl Flight {
         ids.into_iter().filter_map(take).collect()
     }
 
-    /// Returns when there is something to do next; deliveries that their sequence holds back do not count.
-    pub(crate) fn next_due<'a>(&'a self) -> Option<Instant> {
-        let letters = self.letters.values().map(|pending| pending.due).min();
+    /// Returns when something is due that is not by `now`; deliveries that their sequence holds back do not count. What is due
+    /// by then and has not gone out waits for something else, and hides nothing that is due later.
+    pub(crate) fn next_due<'a>(&'a self, now: Instant) -> Option<Instant> {
+        let later = |due: &Instant| *due > now;
+        let letters = self.letters.values().map(|pending| pending.due).filter(later).min();
         let deliveries = if let Some(lanes) = &self.lanes {
-            lanes.next_due()
+            lanes.next_due(now)
         } else {
             let mut sequences: HashSet<(&Target, &Bytes)> = HashSet::new();
             let mut is_first = |delivery: &'a Delivery| sequences.insert(sequence_of(delivery));
             let firsts = self.pending.values().filter(|pending| is_first(&pending.work));
-            firsts.map(|pending| pending.due).min()
+            firsts.map(|pending| pending.due).filter(later).min()
         };
         [letters, deliveries].into_iter().flatten().min()
     }

@@ -79,7 +79,7 @@ async fn a_retry_holds_back_its_sequence_and_no_other() {
         flight.delivered(*id);
     }
     assert!(flight.pick(now, 10, usize::MAX).is_none());
-    assert_eq!(flight.next_due(), Some(later), "2/a is due now, but held");
+    assert_eq!(flight.next_due(now), Some(later), "2/a is due now, but held");
 
     let third = flight.pick(later, 10, usize::MAX).expect("a batch");
     assert_eq!(offsets(Some(&third)), [1], "alone, for its second attempt");
@@ -104,6 +104,33 @@ async fn a_batch_is_bounded_in_records_and_bytes_but_never_empty() {
         offsets(flight.pick(now, 10, 1).as_ref()),
         [1],
         "larger than the limit, so alone"
+    );
+}
+
+#[test]
+fn what_is_due_and_cannot_go_out_hides_nothing_that_is_due_later() {
+    let now = Instant::now();
+    let [soon, later] = [1, 5].map(|seconds| now + Duration::from_secs(seconds));
+    let mut flight = Flight::new(partition(), true);
+    let first = record(1, "k");
+    flight.add(&first, vec![delivery(&first, "a")], vec![], now);
+    let picked = flight.pick_sequence(now, 10, usize::MAX).expect("the delivery");
+    let mut retried = picked.batch.deliveries[0].clone();
+    retried.attempt = 2;
+    flight.deliver_again(picked.ids[0], retried, soon, now);
+    flight.back(&Target::Named("a".into()), &Bytes::from_static(b"k"), now);
+    flight.add_undecodable(&record(2, "k"), "no event".to_owned(), now);
+    assert_eq!(
+        flight.next_due(now),
+        Some(soon),
+        "the dead letter waits for others to be written"
+    );
+    flight.take_letters(now, 1);
+    flight.add_undecodable(&record(3, "k"), "no event".to_owned(), later);
+    assert_eq!(
+        flight.next_due(soon),
+        Some(later),
+        "the delivery waits for others to come back"
     );
 }
 

@@ -69,7 +69,11 @@ impl PartitionTask {
     /// Hands over what may go out. Returns when there is something to do again, at the latest.
     fn begin_more(&mut self, under_way: &mut UnderWay) -> Result<Option<Instant>, WorkerError> {
         let now = Instant::now();
-        let room = self.make_room_sometimes(now)?;
+        // What was given up before makes room once it is written.
+        let room = match &under_way.letters {
+            None => self.make_room_sometimes(now)?,
+            Some(_) => None,
+        };
         if under_way.letters.is_none() {
             let letters = self.flight.take_letters(now, dead_letters::AT_ONCE);
             under_way.letters = (!letters.is_empty()).then(|| {
@@ -95,8 +99,10 @@ impl PartitionTask {
                 (picked, outcomes)
             }));
         }
-        let uncommitted = (most == 0).then(|| now + COMMIT_STEP);
-        let due = self.flight.next_due().filter(|due| *due > now);
+        // Once progress is durable more may go out, whatever becomes of what is under way.
+        let short = most <= under_way.deliveries && most < self.shared.config.batch_max_records;
+        let uncommitted = short.then(|| now + COMMIT_STEP);
+        let due = self.flight.next_due(now);
         Ok([uncommitted, due, room].into_iter().flatten().min())
     }
 

@@ -149,7 +149,7 @@ impl PartitionTask {
                 most => self.flight.pick(now, most, self.shared.config.batch_max_bytes),
             };
             if letters.is_empty() && picked.is_none() {
-                if !self.wait(most == 0).await? {
+                if !self.wait(now, most == 0).await? {
                     return Ok(());
                 }
             } else if !self.turn(picked, letters).await? {
@@ -160,9 +160,9 @@ impl PartitionTask {
         Ok(())
     }
 
-    /// Reads on or waits until the next work is due, because nothing can go out now; `uncommitted` if deliveries wait
+    /// Reads on or waits until the next work is due, because nothing can go out `now`; `uncommitted` if deliveries wait
     /// for progress to become durable. Returns false if the partition is no longer owned.
-    async fn wait(&mut self, uncommitted: bool) -> Result<bool, WorkerError> {
+    async fn wait(&mut self, now: Instant, uncommitted: bool) -> Result<bool, WorkerError> {
         let room = self.room();
         if !uncommitted {
             self.show_full();
@@ -173,7 +173,7 @@ impl PartitionTask {
         let due = if uncommitted {
             Some(Instant::now() + COMMIT_STEP)
         } else {
-            self.flight.next_due()
+            self.flight.next_due(now)
         };
         let wake = [due, checkpoint, self.room_due()].into_iter().flatten().min();
         let stop = self.stop.clone();

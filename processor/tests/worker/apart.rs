@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use harness::memory_log::MemoryLog;
 use processor::Config;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
 use schemas::sink::{Batch, Delivery, Outcome, Target};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::deliver::stop;
 use crate::stage::sink::{ScriptedSink, each, retry};
-use crate::stage::{eventually, number, record, worker_with};
+use crate::stage::{eventually, number, record, worker_in, worker_with};
 
 /// A sink with two targets, of which `slow` takes as long as `delay` says.
 fn two_targets(
@@ -61,6 +63,44 @@ async fn a_target_that_never_answers_holds_up_no_other() {
         (0, vec![]),
         "nothing of it is settled"
     );
+    shutdown.cancel();
+    run.await.expect("no panic").expect("a clean end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backlog_for_a_target_that_never_answers_leaves_room_for_the_others() {
+    let hangs = |batch: &Batch| Duration::from_millis(if is_slow(batch) { 3_600_000 } else { 1 });
+    let sink = two_targets(hangs, each(|_, _| Outcome::Delivered));
+    let log = MemoryLog::new(1);
+    // Few keys, so that each batch for it is large.
+    (0..1_500).for_each(|n| log.append(0, record(n, &format!("key-{}", n % 40))));
+    let begin = Instant::now();
+    let shutdown = CancellationToken::new();
+    let run = tokio::spawn(worker_with(&log, &sink, None, Config::default()).run(shutdown.clone()));
+    eventually("the other has all", || offsets_of(&sink, "quick").len() == 1_500).await;
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    shutdown.cancel();
+    run.await.expect("no panic").expect("a clean end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_targets_that_never_answer_leave_room_for_the_others() {
+    let hangs = |batch: &Batch| {
+        let quick = batch.deliveries[0].target == Target::Named("quick".into());
+        Duration::from_millis(if quick { 1 } else { 3_600_000 })
+    };
+    let mut sink = ScriptedSink::plain(each(|_, _| Outcome::Delivered));
+    sink.targets = (0..12).map(|n| Target::Named(format!("slow-{n}"))).collect();
+    sink.targets.push(Target::Named("quick".into()));
+    (sink.delay, sink.apart) = (hangs, true);
+    let sink = Arc::new(sink);
+    let log = MemoryLog::new(1);
+    (0..1_500).for_each(|n| log.append(0, record(n, &format!("key-{}", n % 300))));
+    let shutdown = CancellationToken::new();
+    let begin = Instant::now();
+    let run = tokio::spawn(worker_with(&log, &sink, None, Config::default()).run(shutdown.clone()));
+    eventually("the other has all", || offsets_of(&sink, "quick").len() == 1_500).await;
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
     shutdown.cancel();
     run.await.expect("no panic").expect("a clean end");
 }
@@ -176,6 +216,44 @@ async fn what_the_window_cannot_hold_any_more_is_given_up_and_the_others_go_on()
     assert!(!log.dead_letters().is_empty());
     // What is under way is never given up: its outcome is not known.
     assert!(log.stored(0) < 64, "{}", log.stored(0));
+    shutdown.cancel();
+    run.await.expect("no panic").expect("a clean end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_is_given_up_while_dead_letters_that_make_room_are_being_written() {
+    let hangs = |batch: &Batch| Duration::from_millis(if is_slow(batch) { 36_000_000 } else { 1 });
+    let sink = two_targets(hangs, each(|_, _| Outcome::Delivered));
+    let log = MemoryLog::new(1);
+    log.publishes_slowly(Duration::from_secs(5));
+    for n in 0..700 {
+        log.append(0, record(n, &format!("key-{n}")));
+    }
+    let mut registry = Registry::default();
+    let config = Config {
+        window_records: 500,
+        ..Config::default()
+    };
+    let shutdown = CancellationToken::new();
+    let run = tokio::spawn(worker_in(&mut registry, &log, &sink, None, config).run(shutdown.clone()));
+    let given_up = || {
+        let mut text = String::new();
+        encode(&mut text, &registry).expect("text");
+        let line = text.lines().find(|line| line.contains(r#"outcome="exhausted""#));
+        line.map_or(0, |line| {
+            line.rsplit(' ')
+                .next()
+                .map_or(0, |value| value.parse().expect("a number"))
+        })
+    };
+    eventually("some are given up", || given_up() > 0).await;
+    // Others go on, and wake the task, meanwhile.
+    for _ in 0..200 {
+        let unwritten = given_up() - log.dead_letters().len();
+        assert!(unwritten <= 500 / 8, "{unwritten} at once");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(log.dead_letters().len() > 100);
     shutdown.cancel();
     run.await.expect("no panic").expect("a clean end");
 }

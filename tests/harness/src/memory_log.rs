@@ -46,6 +46,7 @@ struct LogState {
     commits_asked: u32,
     lag_fails: bool,
     too_large: bool,
+    publish_takes: Duration,
     errors: VecDeque<LogError>,
     /// The errors that joining the group returns first.
     join_errors: VecDeque<LogError>,
@@ -121,6 +122,11 @@ impl MemoryLog {
         self.lock().too_large = true;
     }
 
+    /// Makes every publish take this long.
+    pub fn publishes_slowly(&self, takes: Duration) {
+        self.lock().publish_takes = takes;
+    }
+
     /// Makes the next read fail.
     pub fn fail_reading(&self, error: LogError) {
         self.lock().errors.push_back(error);
@@ -189,7 +195,8 @@ pub struct Shared(pub Arc<MemoryLog>);
 impl Publish for Shared {
     fn publish<'a>(&'a self, topic: &'a TopicName, record: Record) -> BoxFuture<'a, Result<Position, PublishError>> {
         Box::pin(async move {
-            tokio::task::yield_now().await;
+            let takes = self.0.lock().publish_takes;
+            tokio::time::sleep(takes).await;
             assert_eq!(topic.as_str(), "dead-letters");
             let mut state = self.0.lock();
             if state.too_large {
