@@ -14,6 +14,9 @@ use crate::output::Printer;
 /// How long the answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The same of `/readyz`, which gives each check 15 seconds: what does not answer is what one wants to be told.
+const READY_PATIENCE: Duration = Duration::from_secs(20);
+
 /// Prints what the process answers, and fails unless that is 200.
 pub(crate) async fn health(args: HealthArgs, out: &mut Printer) -> anyhow::Result<()> {
     let base = if let Some(url) = args.url {
@@ -30,7 +33,11 @@ pub(crate) async fn health(args: HealthArgs, out: &mut Printer) -> anyhow::Resul
             return Err(ConfigError(format!("--url is the base: leave `{path}` out, as in {base}")).into());
         }
     }
-    let path = if args.ready { "/readyz" } else { "/livez" };
+    let (path, patience) = if args.ready {
+        ("/readyz", READY_PATIENCE)
+    } else {
+        ("/livez", PATIENCE)
+    };
     let url = format!("{}{path}", base.trim_end_matches('/'));
     let parsed = Url::parse(&url)
         .ok()
@@ -38,7 +45,7 @@ pub(crate) async fn health(args: HealthArgs, out: &mut Printer) -> anyhow::Resul
     let parsed =
         parsed.ok_or_else(|| ConfigError(format!("`{base}` is no URL: write for example http://127.0.0.1:9464")))?;
     let asked = super::client()?
-        .request(Method::GET, &parsed, HeaderMap::new(), Bytes::new(), PATIENCE)
+        .request(Method::GET, &parsed, HeaderMap::new(), Bytes::new(), patience)
         .await;
     let answer = asked
         .with_context(|| format!("no answer from {url} (is the process running, and is that its `admin.listen`?)"))?;

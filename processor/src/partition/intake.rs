@@ -83,6 +83,7 @@ impl PartitionTask {
                 }
             }
         }
+        self.show_in_flight();
         Ok(true)
     }
 

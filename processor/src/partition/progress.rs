@@ -26,11 +26,7 @@ impl PartitionTask {
     }
 
     fn store(&mut self) -> Result<(), WorkerError> {
-        let records = self.flight.records();
-        self.in_flight.set(i64::try_from(records).unwrap_or(i64::MAX));
-        self.shared
-            .status
-            .in_progress(&self.partition, records, self.flight.oldest());
+        self.show_in_flight();
         let mut next = self.flight.next();
         if self.shared.sink.kept_progress().is_some() {
             next = next.min(self.known_to_sink);
@@ -51,6 +47,16 @@ impl PartitionTask {
             Err(error) => return Err(error.into()),
         }
         Ok(())
+    }
+
+    /// Shows what is read and not settled. Also after each read: a turn lasts as long as the sink is unavailable, and meanwhile
+    /// what `forebay_processor_events_total` counts must be in flight.
+    pub(super) fn show_in_flight(&self) {
+        let records = self.flight.records();
+        self.in_flight.set(i64::try_from(records).unwrap_or(i64::MAX));
+        self.shared
+            .status
+            .in_progress(&self.partition, records, self.flight.oldest());
     }
 
     /// Returns how many deliveries may go out now, so that a crash repeats no more than `repeat_max_deliveries` settled

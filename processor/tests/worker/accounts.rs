@@ -8,8 +8,9 @@ use processor::Config;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use schemas::canary;
+use schemas::name::SinkName;
 use schemas::record::Record;
-use schemas::sink::Outcome;
+use schemas::sink::{Outcome, Unavailable};
 use schemas::time::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -93,4 +94,25 @@ async fn what_was_read_is_settled_in_flight_or_given_back() {
         shutdown.cancel();
         run.await.expect("no panic").expect("a clean end");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_read_while_the_sink_is_away_is_in_flight() {
+    let sink = ScriptedSink::new(|_| {
+        Err(Unavailable {
+            sink: SinkName::new("postgres").expect("valid"),
+            reason: "the test is away".to_owned(),
+        })
+    });
+    let log = MemoryLog::new(1);
+    log.append(0, record(0, "key"));
+    let mut registry = Registry::default();
+    let shutdown = CancellationToken::new();
+    let run = tokio::spawn(worker_in(&mut registry, &log, &sink, None, Config::default()).run(shutdown.clone()));
+    eventually("the sink was asked", || value(&registry, "unavailable_total") > 0).await;
+    log.append(0, record(1, "another"));
+    eventually("the next one is read", || value(&registry, "events_total") == 2).await;
+    assert_balanced(&registry, "while the sink is away");
+    shutdown.cancel();
+    run.await.expect("no panic").expect("a clean end");
 }

@@ -5,12 +5,13 @@
 
 mod row;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use prometheus_client::registry::Registry as Metrics;
 use schemas::endpoint::EndpointDirectory;
-use schemas::log::EventLog;
+use schemas::log::{EventLog, PartitionState};
 use schemas::name::{GroupName, SinkName, TopicName};
 use schemas::record::PartitionProgress;
 use schemas::sink::Sink;
@@ -155,21 +156,29 @@ async fn readers(args: &LogArgs, wanted: &[SinkName], write: bool) -> anyhow::Re
 
 impl Reader {
     async fn rows(&self) -> anyhow::Result<Vec<Row>> {
-        let states = self.log.progress(&self.group, &self.topic).await.context("event log")?;
-        let mut rows = Vec::with_capacity(states.len());
-        for state in states {
-            let kept = match self.sink.kept_progress() {
-                None => Kept::InTheLog,
-                Some(keeper) => Kept::BySink(keeper.progress(&state.partition).await?),
-            };
-            rows.push(Row {
-                sink: self.sink.name().clone(),
-                group: self.group.clone(),
-                state,
-                kept,
-            });
+        let mut kept = HashMap::new();
+        if let Some(keeper) = self.sink.kept_progress() {
+            for state in self.states().await? {
+                let progress = keeper.progress(&state.partition).await?;
+                kept.insert(state.partition.index, progress);
+            }
         }
-        Ok(rows)
+        // Only now, since workers that run move on meanwhile: what is kept must not be beyond the end that is shown.
+        let states = self.states().await?;
+        let row = |state: PartitionState| Row {
+            sink: self.sink.name().clone(),
+            group: self.group.clone(),
+            kept: match self.sink.kept_progress() {
+                None => Kept::InTheLog,
+                Some(_) => Kept::BySink(kept.remove(&state.partition.index).flatten()),
+            },
+            state,
+        };
+        Ok(states.into_iter().map(row).collect())
+    }
+
+    async fn states(&self) -> anyhow::Result<Vec<PartitionState>> {
+        self.log.progress(&self.group, &self.topic).await.context("event log")
     }
 
     /// The group first: the log refuses while it has members, and then nothing is changed.

@@ -20,8 +20,9 @@ pub(super) fn read(cluster: &Cluster, group: &GroupName, topic: &TopicName) -> R
             topic: topic.clone(),
             index,
         };
-        let (earliest, end) = watermarks(cluster, &partition)?;
+        // Progress moves on while workers run. Asked for before the end, it is never beyond it.
         let stored = offsets::committed(&consumer, cluster.connection(), group.as_str(), &partition, timeout)?;
+        let (earliest, end) = watermarks(cluster, &partition)?;
         Ok(PartitionState {
             partition,
             topic_id: description.id.clone(),
