@@ -91,7 +91,15 @@ fn a_sink_taken_out_whose_worker_is_left() {
 
 #[test]
 fn a_key_whose_lines_are_all_commented_out() {
-    for key in ["image", "rules", "ingest", "migrate", "networkPolicy", "monitoring", "tests"] {
+    for key in [
+        "image",
+        "rules",
+        "ingest",
+        "migrate",
+        "networkPolicy",
+        "monitoring",
+        "tests",
+    ] {
         refused(&format!("{key}:"), &[&format!("`{key}: {{}}`")]);
     }
 }
