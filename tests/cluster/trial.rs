@@ -316,7 +316,7 @@ impl Trial {
         );
         let pods = self.site.kubectl(&["get", "pods", "-o", "name"]);
         for pod in pods.said.lines().filter(|line| line.starts_with("pod/")) {
-            let logs = self.site.kubectl(&["logs", pod, "--all-containers"]);
+            let logs = self.site.kubectl(&["logs", pod, "--all-containers", "--ignore-errors"]);
             self.site.write(&format!("{}.log", pod.replace('/', "-")), &logs.said);
             let logs = self.site.kubectl(&["logs", pod, "--all-containers", "--previous"]);
             if logs.succeeded {

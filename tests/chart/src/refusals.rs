@@ -60,6 +60,51 @@ fn a_value_of_another_kind() {
 }
 
 #[test]
+fn a_name_that_kubernetes_does_not_take() {
+    for values in [
+        "fullnameOverride: Basin",
+        "fullnameOverride: 1-basin",
+        "fullnameOverride: a-name-of-more-than-forty-characters-does-not-fit",
+        "nameOverride: my_basin",
+    ] {
+        refused(values, &["Override"]);
+    }
+    match Render::defaults().release("1basin").objects() {
+        Ok(_) => panic!("taken"),
+        Err(said) => assert!(said.contains("fullnameOverride"), "{said}"),
+    }
+}
+
+#[test]
+fn a_platform_that_is_not_there_in_one_line() {
+    refused(
+        "config: {sources: [{id: a, platform: nosuch, secrets: [x]}]}",
+        &["value must be one of 'baileys', 'chatwoot'"],
+    );
+}
+
+#[test]
+fn a_sink_taken_out_whose_worker_is_left() {
+    refused("config: {sinks: {http: null}}", &["workers.http: null"]);
+    refused("config: {sinks: null}", &["config.sinks"]);
+}
+
+#[test]
+fn a_key_whose_lines_are_all_commented_out() {
+    for key in [
+        "image",
+        "rules",
+        "ingest",
+        "migrate",
+        "networkPolicy",
+        "monitoring",
+        "tests",
+    ] {
+        refused(&format!("{key}:"), &[&format!("`{key}: {{}}`")]);
+    }
+}
+
+#[test]
 fn a_variable_stands_where_a_number_does() {
     let rendering = Render::defaults()
         .with("config: {event_log: {partitions: '${PARTITIONS}'}, ingest: {max_body_bytes: 2MiB, ack_budget_ms: 3s}}")

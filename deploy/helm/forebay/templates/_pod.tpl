@@ -164,6 +164,8 @@ image: {{ include "forebay.image" .root | quote }}
 imagePullPolicy: {{ .root.Values.image.pullPolicy }}
 args:
   {{- toYaml .args | nindent 2 }}
+{{- /* So that `kubectl describe pod` says why it ended. */}}
+terminationMessagePolicy: FallbackToLogsOnError
 {{- with .role.securityContext }}
 securityContext:
   {{- toYaml . | nindent 2 }}

@@ -1,10 +1,19 @@
 {{/* Refuses values that would make an installation that does not work, with the way out. Returns nothing. */}}
 {{- define "forebay.validate" -}}
+{{- range list "image" "config" "rules" "podDefaults" "ingest" "workerDefaults" "migrate" "serviceAccount" "networkPolicy" "monitoring" "strimzi" "tests" }}
+{{- if not (kindIs "map" (get $.Values .)) }}
+{{- fail (printf "\n\n`%s:` has nothing below it in your values, which takes the chart's own values of it away: remove that line, or write `%s: {}`.\n" . .) }}
+{{- end }}
+{{- end }}
 {{- if and .Values.rules.rules .Values.config.rules_file }}
 {{- fail "\n\nBoth `rules` and `config.rules_file` are set: give the rules under `rules`, or a file of your own in `config.rules_file`.\n" }}
 {{- end }}
 {{- if not (has .Values.migrate.mode (list "hook" "job")) }}
 {{- fail (printf "\n\n`migrate.mode` is `%s`: give hook or job.\n" .Values.migrate.mode) }}
+{{- end }}
+{{- $fullname := include "forebay.fullname" . }}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $fullname) }}
+{{- fail (printf "\n\nThe names of all objects would begin with `%s`, and Kubernetes takes only lower-case letters, digits and `-`, with a letter first: set `fullnameOverride`.\n" $fullname) }}
 {{- end }}
 {{- $taken := list }}
 {{- range .Values.config.sources }}{{ $taken = append $taken .id }}{{ end }}

@@ -51,12 +51,26 @@ fn rebase(schema: &mut Value) {
             for key in ["default", "examples", "format", "writeOnly"] {
                 map.remove(key);
             }
+            if let Some(choice) = map.get("oneOf").and_then(choice) {
+                // Helm would print a line for each of them, thirty for the name of a platform.
+                map.remove("oneOf");
+                map.insert("enum".to_owned(), choice);
+            }
             let others = map.iter_mut().filter(|(key, _)| *key != "properties");
             others.for_each(|(_, value)| rebase(value));
         }
         Value::Array(list) => list.iter_mut().for_each(rebase),
         _ => {}
     }
+}
+
+/// The constants of a `oneOf` that has nothing else.
+fn choice(one_of: &Value) -> Option<Value> {
+    let constants = one_of.as_array()?.iter().map(|one| match one.get("type") {
+        Some(Value::String(kind)) if kind == "string" => one.get("const").cloned(),
+        _ => None,
+    });
+    constants.collect::<Option<Vec<_>>>().map(Value::from)
 }
 
 /// Replaces each `extends: [names]` by the properties of those definitions: draft 7 has no closed object that is made of others.
