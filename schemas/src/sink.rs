@@ -35,9 +35,7 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// Whether targets have nothing to do with one another, so that one that is slow must cost no other anything. Then each
     /// batch holds deliveries of one key and one target, any number of batches of a partition come at the same time, and of
     /// one key and target one after the other. Not for a sink that keeps progress.
-    fn delivers_apart(&self) -> bool {
-        false
-    }
+    fn delivers_apart(&self) -> bool;
 
     /// The progress that this sink keeps together with its data, if it keeps any.
     fn kept_progress(&self) -> Option<&dyn KeepsProgress> {

@@ -15,6 +15,7 @@ mod dev;
 mod documents;
 mod end_to_end;
 mod exposition;
+mod isolation;
 mod judging;
 mod night;
 mod operate;

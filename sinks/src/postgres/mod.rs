@@ -139,6 +139,10 @@ impl Sink for PostgresSink {
         vec![Target::Only]
     }
 
+    fn delivers_apart(&self) -> bool {
+        false
+    }
+
     fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {
         Box::pin(async move {
             let started = Instant::now();

@@ -204,6 +204,10 @@ impl Sink for SqliteSink {
         vec![Target::Only]
     }
 
+    fn delivers_apart(&self) -> bool {
+        false
+    }
+
     fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {
         Box::pin(async move {
             let started = Instant::now();

@@ -132,6 +132,10 @@ impl Sink for Named {
         vec![Target::Only]
     }
 
+    fn delivers_apart(&self) -> bool {
+        false
+    }
+
     fn deliver<'a>(&'a self, _: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {
         unreachable!("a check delivers nothing")
     }

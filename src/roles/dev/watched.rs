@@ -36,6 +36,10 @@ impl Sink for Watched {
         self.inner.targets(event, argument)
     }
 
+    fn delivers_apart(&self) -> bool {
+        self.inner.delivers_apart()
+    }
+
     fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {
         Box::pin(async move {
             let begun = Instant::now();
@@ -79,6 +83,10 @@ impl Sink for Since {
             return Vec::new();
         }
         self.inner.targets(event, argument)
+    }
+
+    fn delivers_apart(&self) -> bool {
+        self.inner.delivers_apart()
     }
 
     fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {
