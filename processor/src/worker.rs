@@ -115,6 +115,10 @@ impl Worker {
         while let Some(mut consumer) = self.subscribe(&mut failures, shutdown).await? {
             let result = self.work(&mut *consumer, &mut tasks, &mut failures, shutdown).await;
             self.shared.status.joined(false);
+            if let Err(error) = &result {
+                // Now, because the others may take a while.
+                self.shared.status.ended(error.to_string());
+            }
 
             // Current batches are finished in any case: an error of one partition does not affect the others.
             let drained = tasks.stop_all(Duration::from_millis(self.shared.config.drain_ms)).await;

@@ -36,8 +36,11 @@ impl PartitionTask {
     pub(super) async fn work_apart(&mut self) -> Result<(), WorkerError> {
         let mut under_way = UnderWay::default();
         let mut going_on = true;
-        while going_on || !under_way.is_empty() {
+        loop {
             going_on = going_on && !self.stop.is_cancelled();
+            if !going_on && under_way.is_empty() {
+                return Ok(());
+            }
             let wake = if going_on {
                 self.begin_more(&mut under_way)?
             } else {
@@ -63,7 +66,6 @@ impl PartitionTask {
             }
             self.advance().await?;
         }
-        Ok(())
     }
 
     /// Hands over what may go out. Returns when there is something to do again, at the latest.

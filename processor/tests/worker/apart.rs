@@ -257,3 +257,33 @@ async fn no_more_is_given_up_while_dead_letters_that_make_room_are_being_written
     shutdown.cancel();
     run.await.expect("no panic").expect("a clean end");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_and_a_revocation_take_no_longer_than_what_is_under_way() {
+    let sink = two_targets(|_| Duration::from_millis(300), each(|_, _| Outcome::Delivered));
+    let log = MemoryLog::new(2);
+    let shutdown = CancellationToken::new();
+    let run = tokio::spawn(worker_with(&log, &sink, None, Config::default()).run(shutdown.clone()));
+    for partition in [0, 1] {
+        log.append(partition, record(1, "key"));
+        eventually("it is stored", || log.stored(partition) == 1).await;
+    }
+    let begin = Instant::now();
+    log.revoke(&[0]).await;
+    assert!(
+        begin.elapsed() < Duration::from_millis(100),
+        "idle: {:?}",
+        begin.elapsed()
+    );
+    log.append(1, record(2, "key"));
+    // The batch begins.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let begin = Instant::now();
+    stop(shutdown, run).await;
+    assert!(
+        begin.elapsed() < Duration::from_millis(500),
+        "busy: {:?}",
+        begin.elapsed()
+    );
+    assert_eq!(log.stored(1), 2);
+}

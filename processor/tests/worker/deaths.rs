@@ -23,8 +23,18 @@ struct Scenario {
     lives_ms: Vec<u64>,
     seed: u64,
     refuse: u32,
-    /// Whether the sink keeps its own progress, which then wins.
-    keeps_progress: bool,
+    kind: Kind,
+}
+
+/// What kind of a sink it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    /// Takes one batch after the other.
+    Plain,
+    /// Keeps its own progress, which then wins.
+    KeepsProgress,
+    /// Has targets that have nothing to do with one another.
+    Apart,
 }
 
 fn scenario() -> impl Strategy<Value = Scenario> {
@@ -36,20 +46,18 @@ fn scenario() -> impl Strategy<Value = Scenario> {
         proptest::collection::vec(0_u64..5_000, 0..6),
         any::<u64>(),
         0_u32..8,
-        any::<bool>(),
+        prop_oneof![Just(Kind::Plain), Just(Kind::KeepsProgress), Just(Kind::Apart)],
     )
-        .prop_map(
-            |(records, keys, batch, more, lives_ms, seed, refuse, keeps_progress)| Scenario {
-                records,
-                keys,
-                batch,
-                window: batch + more,
-                lives_ms,
-                seed,
-                refuse,
-                keeps_progress,
-            },
-        )
+        .prop_map(|(records, keys, batch, more, lives_ms, seed, refuse, kind)| Scenario {
+            records,
+            keys,
+            batch,
+            window: batch + more,
+            lives_ms,
+            seed,
+            refuse,
+            kind,
+        })
 }
 
 /// What the sinks of all lives did.
@@ -78,7 +86,7 @@ fn filled_log(scenario: &Scenario) -> Arc<MemoryLog> {
 /// A sink that is unavailable, rejects and postpones at random.
 fn random_sink(scenario: &Scenario, life: usize, done: &Arc<Done>) -> ScriptedSink {
     let mut random = fastrand::Rng::with_seed(scenario.seed.wrapping_add(life as u64));
-    let keeps_progress = scenario.keeps_progress;
+    let keeps_progress = scenario.kind == Kind::KeepsProgress;
     let recorded = Arc::clone(done);
     let mut sink = ScriptedSink::plain(move |batch| {
         if random.u8(..) < 40 {
@@ -95,6 +103,7 @@ fn random_sink(scenario: &Scenario, life: usize, done: &Arc<Done>) -> ScriptedSi
     });
     *sink.progress.lock().expect("no panic") = *done.progress.lock().expect("no panic");
     sink.keeps = keeps_progress;
+    sink.apart = scenario.kind == Kind::Apart;
     sink
 }
 
@@ -199,7 +208,7 @@ fn keys_are_in_order(scenario: &Scenario, done: &Done) -> Result<(), TestCaseErr
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(96))]
     #[test]
     fn nothing_is_skipped_whenever_the_worker_dies(scenario in scenario()) {
         let runtime = tokio::runtime::Builder::new_current_thread()

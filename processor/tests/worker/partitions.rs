@@ -295,3 +295,24 @@ async fn metrics_count_what_happens_and_a_revoked_partition_is_removed() {
     shutdown.cancel();
     run.await.expect("no panic").expect("a clean end");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_stops_says_why_before_its_other_partitions_have_drained() {
+    let mut sink = ScriptedSink::plain(each(|_, _| rejected()));
+    sink.delay = |batch| Duration::from_secs(if batch.deliveries[0].partition.index == 1 { 8 } else { 1 });
+    let sink = Arc::new(sink);
+    let log = MemoryLog::new(2);
+    log.append(1, record(0, "other"));
+    (0..5).for_each(|n| log.append(0, record(n, "key")));
+    let config = Config {
+        valve_window: 5,
+        ..Config::default()
+    };
+    let worker = worker_with(&log, &sink, None, config);
+    let status = worker.status();
+    let run = tokio::spawn(worker.run(CancellationToken::new()));
+    eventually("the reason is shown", || status.snapshot().ended.is_some()).await;
+    assert!(!run.is_finished(), "the other partition is still at its batch");
+    let ended = run.await.expect("no panic");
+    assert!(matches!(ended, Err(WorkerError::Valve { .. })), "{ended:?}");
+}

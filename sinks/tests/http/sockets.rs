@@ -112,7 +112,7 @@ async fn more_endpoints_than_connections_share_them() {
     let mut delivering = std::pin::pin!(delivering);
     let mut most = 0;
     let outcomes = loop {
-        let moment = tokio::time::sleep(Duration::from_millis(100));
+        let moment = tokio::time::sleep(Duration::from_millis(5));
         tokio::select! {
             outcomes = &mut delivering => break outcomes.expect("available"),
             () = moment => most = most.max(gauge(&stage, "forebay_sinks_http_connections")),
