@@ -92,23 +92,22 @@ impl Trial {
 
     /// Installs the release, and waits until it is ready.
     pub(crate) fn install(&mut self, values: &Value) {
-        let done = self.site.helm_and_wait("install", values);
-        if !done.succeeded {
-            self.leave_traces();
-        }
-        let done = done.expected();
-        self.step("install", &done);
+        self.release("install", "install", values);
     }
 
     /// Changes the release, waits until that is ready, and goes on for a while.
     pub(crate) async fn upgrade(&mut self, name: &str, values: &Value) {
-        let done = self.site.helm_and_wait("upgrade", values);
+        self.release("upgrade", name, values);
+        self.accept_more(usize::try_from(rate()).expect("fits") * 3).await;
+    }
+
+    fn release(&mut self, verb: &str, name: &str, values: &Value) {
+        let done = self.site.helm_and_wait(verb, values);
         if !done.succeeded {
             self.leave_traces();
         }
         let done = done.expected();
         self.step(name, &done);
-        self.accept_more(usize::try_from(rate()).expect("fits") * 3).await;
     }
 
     pub(crate) async fn rollback(&mut self, revision: &str) {

@@ -145,7 +145,7 @@ impl Flight {
         let offset = record.offset;
         let mut ids = (0..).map(|number| WorkId { offset, number });
         for (delivery, id) in deliveries.into_iter().zip(&mut ids) {
-            self.wait(id, delivery, now, now);
+            self.deliver_at(id, delivery, now, now);
         }
         for (letter, id) in letters.into_iter().zip(&mut ids) {
             self.give_up(id, letter, now);
@@ -177,11 +177,6 @@ impl Flight {
     /// for what its publishers' clocks differ.
     pub(crate) fn oldest(&self) -> Option<Timestamp> {
         self.unsettled.values().find_map(|record| record.received)
-    }
-
-    /// Puts a picked delivery back, to go out again, not before `due`.
-    pub(crate) fn deliver_again(&mut self, id: WorkId, delivery: Delivery, due: Instant, now: Instant) {
-        self.wait(id, delivery, due, now);
     }
 
     /// Adds a dead letter to be written, not before `due`.

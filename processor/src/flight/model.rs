@@ -169,14 +169,15 @@ impl Test {
         sequences >= MOST || deliveries >= share
     }
 
+    /// The sequences that are under way.
+    fn busy(&self) -> HashSet<Sequence> {
+        let under_way = self.open.values().filter(|open| open.under_way);
+        under_way.map(|open| open.sequence).collect()
+    }
+
     /// The deliveries of each sequence that could go out, most first.
     fn ready(&self, most: usize) -> BTreeMap<Sequence, Vec<WorkId>> {
-        let busy: HashSet<Sequence> = self
-            .open
-            .values()
-            .filter(|open| open.under_way)
-            .map(|o| o.sequence)
-            .collect();
+        let busy = self.busy();
         let mut pending: BTreeMap<Sequence, Vec<(WorkId, &Open)>> = BTreeMap::new();
         for (id, open) in &self.open {
             pending.entry(open.sequence).or_default().push((*id, open));
@@ -265,8 +266,7 @@ impl Test {
             let attempt = delivery.attempt + more;
             let open = self.open.get_mut(&id).expect("it was under way");
             (open.due, open.attempt, open.under_way) = (due, attempt, false);
-            self.flight
-                .deliver_again(id, Delivery { attempt, ..delivery }, due, now);
+            self.flight.deliver_at(id, Delivery { attempt, ..delivery }, due, now);
         }
         self.flight.back(&target(sequence), &key(sequence), now);
     }
@@ -305,12 +305,7 @@ impl Test {
     }
 
     fn check(&self) {
-        let busy: HashSet<Sequence> = self
-            .open
-            .values()
-            .filter(|open| open.under_way)
-            .map(|o| o.sequence)
-            .collect();
+        let busy = self.busy();
         let mut firsts: BTreeMap<Sequence, Instant> = BTreeMap::new();
         for open in self.open.values().filter(|open| !busy.contains(&open.sequence)) {
             firsts.entry(open.sequence).or_insert(open.due);

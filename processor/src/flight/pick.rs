@@ -25,7 +25,7 @@ impl Flight {
         let mut held: HashSet<(&Target, &Bytes)> = HashSet::new();
         for (id, pending) in &self.pending {
             let delivery = &pending.work;
-            let sequence = (&delivery.target, &delivery.record.record.key);
+            let sequence = sequence_of(delivery);
             if held.contains(&sequence) {
                 continue;
             }
@@ -122,8 +122,8 @@ impl Flight {
         [letters, deliveries].into_iter().flatten().min()
     }
 
-    /// Adds a delivery that goes out once it is due.
-    pub(super) fn wait(&mut self, id: WorkId, delivery: Delivery, due_at: Instant, now: Instant) {
+    /// Adds a delivery, or puts one that was picked back, to go out not before `due_at`.
+    pub(crate) fn deliver_at(&mut self, id: WorkId, delivery: Delivery, due_at: Instant, now: Instant) {
         let sequence = self.lanes.is_some().then(|| {
             let (target, key) = sequence_of(&delivery);
             (target.clone(), key.clone())

@@ -70,7 +70,7 @@ async fn a_retry_holds_back_its_sequence_and_no_other() {
     let later = now + Duration::from_secs(5);
     let mut retried = first.batch.deliveries[0].clone();
     retried.attempt = 2;
-    flight.deliver_again(first.ids[0], retried, later, now);
+    flight.deliver_at(first.ids[0], retried, later, now);
 
     let second = flight.pick(now, 10, usize::MAX).expect("a batch");
     assert_eq!(offsets(Some(&second)), [1, 3], "to b, and with another key");
@@ -117,7 +117,7 @@ fn what_is_due_and_cannot_go_out_hides_nothing_that_is_due_later() {
     let picked = flight.pick_sequence(now, 10, usize::MAX).expect("the delivery");
     let mut retried = picked.batch.deliveries[0].clone();
     retried.attempt = 2;
-    flight.deliver_again(picked.ids[0], retried, soon, now);
+    flight.deliver_at(picked.ids[0], retried, soon, now);
     flight.back(&Target::Named("a".into()), &Bytes::from_static(b"k"), now);
     flight.add_undecodable(&record(2, "k"), "no event".to_owned(), now);
     assert_eq!(

@@ -124,20 +124,15 @@ impl Metrics {
             self.rebalances.get_or_create(&label).clone()
         };
         let label = SinkLabel { sink: sink.to_string() };
-        let outcome = |outcome| {
+        let counter = |family: &Family<OutcomeLabel, Counter>, outcome| {
             let label = OutcomeLabel {
                 sink: sink.to_string(),
                 outcome,
             };
-            self.deliveries.get_or_create(&label).clone()
+            family.get_or_create(&label).clone()
         };
-        let settled = |outcome| {
-            let label = OutcomeLabel {
-                sink: sink.to_string(),
-                outcome,
-            };
-            self.settled.get_or_create(&label).clone()
-        };
+        let outcome = |outcome| counter(&self.deliveries, outcome);
+        let settled = |outcome| counter(&self.settled, outcome);
         SinkMetrics {
             settled: ["delivered", "dead_letter", "nowhere"].map(settled),
             given_back: self.given_back.get_or_create(&label).clone(),

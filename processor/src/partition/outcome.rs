@@ -58,12 +58,12 @@ impl PartitionTask {
                 Outcome::Held => {
                     // An earlier delivery of its sequence waits for a retry and holds it back; the pause is for a sink
                     // that returns only this.
-                    self.flight.deliver_again(id, delivery, now + HELD_PAUSE, now);
+                    self.flight.deliver_at(id, delivery, now + HELD_PAUSE, now);
                     continue;
                 }
                 Outcome::Unavailable { reason } => {
                     metrics.not_tried.inc();
-                    self.flight.deliver_again(id, delivery, now + self.backoff(1), now);
+                    self.flight.deliver_at(id, delivery, now + self.backoff(1), now);
                     lack = Some(reason);
                     continue;
                 }
@@ -75,7 +75,7 @@ impl PartitionTask {
                         attempt: delivery.attempt + 1,
                         ..delivery
                     };
-                    self.flight.deliver_again(id, next, now + wait, now);
+                    self.flight.deliver_at(id, next, now + wait, now);
                     continue;
                 }
                 Outcome::Retry { reason, .. } => {

@@ -193,7 +193,7 @@ pub(crate) async fn a_healthy_log_is_ready(harness: &mut impl Harness) {
         .expect("who takes records answers");
     within("the answer", harness.log().answers(&missing))
         .await
-        .expect_err("nobody answers for a missing topic");
+        .expect_err("no one answers for a missing topic");
 }
 
 /// With any key, and without one.

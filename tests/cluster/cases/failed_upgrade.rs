@@ -34,15 +34,7 @@ async fn after_an_upgrade_that_failed_the_old_pods_serve_on() {
     values["rules"] = json!({ "rules": [{ "name": "broken", "when": "event.nope == 1", "to": ["postgres"] }] });
     let done = refused_by_the_hook(&trial, &values);
     trial.step("refused by the check", &done);
-    let why = trial
-        .site
-        .kubectl(&["logs", "job/forebay-migrate", "--all-containers", "--ignore-errors"])
-        .said;
-    let line = why.lines().find(|line| line.contains("nope"));
-    trial.note(format!(
-        "kubectl logs job/forebay-migrate --all-containers --ignore-errors: {}",
-        line.unwrap_or_else(|| panic!("{why}"))
-    ));
+    log_of_the_hook_says(&mut trial, "nope");
 
     sqlx::raw_sql("DO $$ BEGIN CREATE ROLE without_rights LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
         .execute(&trial.site.database.pool)
@@ -56,15 +48,7 @@ async fn after_an_upgrade_that_failed_the_old_pods_serve_on() {
     values["secrets"]["DATABASE_URL"] = json!({ "name": "without-rights", "key": "url" });
     let done = refused_by_the_hook(&trial, &values);
     trial.step("migration refused by the database", &done);
-    let why = trial
-        .site
-        .kubectl(&["logs", "job/forebay-migrate", "--all-containers", "--ignore-errors"])
-        .said;
-    let line = why.lines().find(|line| line.contains("permission denied"));
-    trial.note(format!(
-        "kubectl logs job/forebay-migrate --all-containers --ignore-errors: {}",
-        line.unwrap_or_else(|| panic!("{why}"))
-    ));
+    log_of_the_hook_says(&mut trial, "permission denied");
     trial.accept_more(600).await;
     assert_eq!(
         pods::names(&trial.site.namespace),
@@ -101,6 +85,18 @@ async fn after_an_upgrade_that_failed_the_old_pods_serve_on() {
 /// Helm says that the hook failed.
 fn refused_by_the_hook(trial: &Trial, values: &Value) -> Done {
     trial.site.helm_and_wait("upgrade", values).refused("forebay-migrate")
+}
+
+/// Notes the line that says why, in the log that an operator is told to look into.
+fn log_of_the_hook_says(trial: &mut Trial, why: &str) {
+    let command = ["logs", "job/forebay-migrate", "--all-containers", "--ignore-errors"];
+    let said = trial.site.kubectl(&command).said;
+    let line = said.lines().find(|line| line.contains(why));
+    trial.note(format!(
+        "kubectl {}: {}",
+        command.join(" "),
+        line.unwrap_or_else(|| panic!("{said}"))
+    ));
 }
 
 fn revisions(trial: &Trial) -> usize {
