@@ -112,7 +112,7 @@ class Rig:
         self.ports = {}
 
     def services(self, *words):
-        """`deploy/local/services`, on a folder of our own: nobody else's services are touched."""
+        """`deploy/local/services`, on a folder of our own: no one else's services are touched."""
         command = [str(ROOT / "deploy/local/services"), "--dir", str(self.folder / "services"), *words]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
