@@ -12,7 +12,7 @@ use schemas::platform::Platform;
 use schemas::record::{Offset, Partition, PartitionProgress, StoredRecord, TopicId};
 use schemas::secret::Secret;
 use schemas::setting::in_one_line;
-use schemas::sink::{Batch, Delivery, Outcome, Sink as _, Target};
+use schemas::sink::{Batch, Begun, Delivery, Outcome, Sink as _, Target};
 use schemas::time::Timestamp;
 use sinks::postgres::{Config, PostgresSink, migrate};
 use sqlx::postgres::PgPoolCopyExt as _;
@@ -128,6 +128,7 @@ fn batches(first: usize, connections: usize, setting: &Setting) -> anyhow::Resul
                         })
                         .collect::<anyhow::Result<_>>()?;
                     Ok(Batch {
+                        begun: Begun::default(),
                         progress: Some(PartitionProgress {
                             partition: Partition::clone(&partition),
                             topic_id: Some(TopicId::new("a-topic")),

@@ -40,8 +40,8 @@ pub mod worker;
 
 pub use config::{Config, Retry};
 pub use error::WorkerError;
-pub use failure::schedule::Schedule;
 pub use metrics::Metrics;
+pub use schemas::schedule::Schedule;
 pub use shared::Log;
 pub use status::Status;
 pub use worker::Worker;

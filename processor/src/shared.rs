@@ -9,12 +9,12 @@ use schemas::name::TopicName;
 use schemas::sink::Sink;
 
 use crate::config::Config;
-use crate::failure::schedule::Schedule;
 use crate::failure::valve::Valve;
 use crate::metrics::SinkMetrics;
 use crate::route::Router;
 use crate::status::Status;
 use crate::troubles::Troubles;
+use schemas::schedule::Schedule;
 
 /// The parts of the event log that a worker uses.
 #[derive(Debug, Clone)]

@@ -17,7 +17,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::error::WorkerError;
-use crate::failure::schedule::Schedule;
 use crate::failure::valve::Valve;
 use crate::holding::Holding;
 use crate::metrics::Metrics;
@@ -27,6 +26,7 @@ use crate::status::Status;
 use crate::tasks::Tasks;
 use crate::troubles::{Trouble, Troubles};
 use rules::Rules;
+use schemas::schedule::Schedule;
 
 /// How long measuring the lag may take.
 const LAG_PATIENCE: Duration = Duration::from_secs(10);

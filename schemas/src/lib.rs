@@ -14,13 +14,17 @@
 //! * [`content`]: whether two bodies say the same, and in what they differ
 //! * [`record`]: record, header, partition, offset, position
 //! * [`log`]: the traits [`Publish`](log::Publish), [`Subscribe`](log::Subscribe), [`Administer`](log::Administer) and [`PartitionReader`](log::PartitionReader)
-//! * [`sink`]: the trait [`Sink`](sink::Sink), deliveries and outcomes
+//! * [`sink`]: the trait [`Sink`](sink::Sink), deliveries and outcomes; [`schedule`]: when a delivery is tried again
+//! * [`backlog`]: where deliveries wait for hours; [`attempt`]: what became of each attempt
+//! * [`operations`]: what happened to Forebay itself that someone should know
 //! * [`source`], [`endpoint`]: what is registered, and how a stage looks it up; [`preset`]: how each platform proves itself
 //! * [`spec`]: sources and endpoints as they are written
 //! * [`setting`]: what is wrong with a setting
 //! * [`throttle`], [`outage`]: how often a log line may repeat, and what is logged of a failure that lasts
 //! * [`series`]: how many series a metric may have
 
+pub mod attempt;
+pub mod backlog;
 pub mod canary;
 pub mod content;
 pub mod data;
@@ -31,10 +35,12 @@ pub mod id;
 pub mod json_schema;
 pub mod log;
 pub mod name;
+pub mod operations;
 pub mod outage;
 pub mod platform;
 pub mod preset;
 pub mod record;
+pub mod schedule;
 pub mod secret;
 pub mod series;
 pub mod setting;

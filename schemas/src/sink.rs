@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::BoxFuture;
 use crate::event::Event;
 use crate::name::{RuleName, SinkName};
 use crate::record::{Partition, PartitionProgress, Position, StoredRecord};
+use crate::schedule::Schedule;
 use crate::setting::Invalid;
 
 /// A place that events are delivered to.
@@ -36,6 +38,12 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// batch holds deliveries of one key and one target, any number of batches of a partition come at the same time, and of
     /// one key and target one after the other. Not for a sink that keeps progress.
     fn delivers_apart(&self) -> bool;
+
+    /// How the deliveries of one target are to be handled. `None`: there is no such target any more. Quick, and never I/O: asked
+    /// for every delivery.
+    fn handling(&self, _target: &Target) -> Option<Arc<Handling>> {
+        None
+    }
 
     /// The progress that this sink keeps together with its data, if it keeps any.
     fn kept_progress(&self) -> Option<&dyn KeepsProgress> {
@@ -93,6 +101,50 @@ impl fmt::Display for Target {
     }
 }
 
+/// How the deliveries of one target are handled, of a sink that [delivers apart](Sink::delivers_apart).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Handling {
+    /// Whether deliveries of one key go out in their order, so that one that waits holds back those after it.
+    pub ordered: bool,
+    /// Whether nothing goes out for now. What comes meanwhile waits.
+    pub paused: bool,
+    /// How long one attempt takes at most, from when it has begun.
+    pub attempt_max: Duration,
+    /// How many deliveries of each partition may wait in memory.
+    pub queue_max: usize,
+    /// When its deliveries are tried again; `None`: as those of its sink.
+    pub schedule: Option<Schedule>,
+}
+
+impl Default for Handling {
+    fn default() -> Self {
+        Self {
+            ordered: true,
+            paused: false,
+            attempt_max: Duration::from_secs(15),
+            queue_max: 1_000,
+            schedule: None,
+        }
+    }
+}
+
+/// Whether an attempt has begun: the sink sets it, whoever handed the batch over reads it. Until then the future of
+/// [`Sink::deliver`] may be dropped, and nothing has gone out.
+#[derive(Debug, Clone, Default)]
+pub struct Begun(Arc<AtomicBool>);
+
+impl Begun {
+    /// Notes that something may be on its way to the target from now on.
+    pub fn note(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether it was noted.
+    pub fn is_noted(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
 /// Deliveries that are handed to a sink together.
 #[derive(Debug)]
 pub struct Batch {
@@ -105,6 +157,8 @@ pub struct Batch {
     ///
     /// `None`: no partition waits for these deliveries (a resend, a redrive, a test event), and no progress is stored.
     pub progress: Option<PartitionProgress>,
+    /// Noted by a sink that delivers apart, before the first of these goes out.
+    pub begun: Begun,
 }
 
 /// One event bound for one target of one sink.
@@ -159,6 +213,11 @@ pub enum Outcome {
     Held,
     /// Will never go through: a dead letter.
     Rejected {
+        /// Why, for logs and dead letters; without secrets.
+        reason: String,
+    },
+    /// The target wants no deliveries at all any more: a dead letter, and the target is to be disabled.
+    Refused {
         /// Why, for logs and dead letters; without secrets.
         reason: String,
     },

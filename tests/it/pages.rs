@@ -12,7 +12,7 @@ use schemas::event::Event;
 use schemas::name::{SinkName, TopicName};
 use schemas::record::{Offset, Partition, Record, StoredRecord};
 use schemas::secret::Secret;
-use schemas::sink::{Batch, Delivery, Outcome, Sink as _, Target};
+use schemas::sink::{Batch, Begun, Delivery, Outcome, Sink as _, Target};
 use serde_json::Value;
 use sinks::postgres::{self, PostgresSink};
 use sqlx::{AssertSqlSafe, Row as _};
@@ -88,6 +88,7 @@ async fn store(database: &Database, pages: &[Page]) {
     let batch = Batch {
         deliveries,
         progress: None,
+        begun: Begun::default(),
     };
     let outcomes = sink.deliver(&batch).await.expect("the test server");
     assert!(

@@ -11,7 +11,7 @@ use schemas::name::{SinkName, SourceId, Tenant, TopicName};
 use schemas::platform::Platform;
 use schemas::record::{Offset, Partition, PartitionProgress, StoredRecord, TopicId};
 use schemas::secret::Secret;
-use schemas::sink::{Batch, Delivery, Outcome, Sink, Target};
+use schemas::sink::{Batch, Begun, Delivery, Outcome, Sink, Target};
 use schemas::source::{Scheme, Source};
 use schemas::time::Timestamp;
 use sha2::{Digest as _, Sha256};
@@ -133,6 +133,7 @@ fn batch(sent: &[Sent]) -> Batch {
             next: Offset(i64::try_from(deliveries.len()).expect("few")),
         }),
         deliveries,
+        begun: Begun::default(),
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 pub use retry::Retry;
 
-use crate::failure::schedule::{Growth, LONGEST_WAIT, Schedule};
+use schemas::schedule::{Growth, LONGEST_WAIT, Schedule};
 
 /// The settings of one worker. Plain data; [`Worker::new`](crate::Worker::new) checks it.
 #[derive(Debug, Clone, PartialEq, Deserialize, schemars::JsonSchema)]

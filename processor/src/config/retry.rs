@@ -7,7 +7,7 @@ use schemas::time::Span;
 use serde::Deserialize;
 
 use super::{Config, FACTORS};
-use crate::failure::schedule::{Growth, LONGEST_WAIT, Schedule};
+use schemas::schedule::{Growth, LONGEST_WAIT, Schedule};
 
 /// When the deliveries of one sink are tried again: the settings `retry` of a sink. What is left out is the worker's.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, schemars::JsonSchema)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
 use schemas::record::Offset;
-use schemas::sink::{Batch, Delivery, Target};
+use schemas::sink::{Batch, Begun, Delivery, Target};
 use tokio::time::Instant;
 
 use super::{Flight, GivenUp, Pending, Picked, WorkId};
@@ -92,6 +92,7 @@ impl Flight {
             batch: Batch {
                 deliveries,
                 progress: Some(self.progress_at(next)),
+                begun: Begun::default(),
             },
             next,
             ids,

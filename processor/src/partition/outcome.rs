@@ -83,7 +83,7 @@ impl PartitionTask {
                     let attempts = delivery.attempt;
                     (format!("given up after {attempts} attempts: {reason}"), attempts)
                 }
-                Outcome::Rejected { reason } => {
+                Outcome::Rejected { reason } | Outcome::Refused { reason } => {
                     metrics.rejected.inc();
                     (reason, delivery.attempt)
                 }

@@ -127,7 +127,7 @@ fn random_outcomes(batch: &Batch, life: usize, random: &mut fastrand::Rng, done:
                 done.delivered.lock().expect("no panic").insert(n);
                 done.order.lock().expect("no panic").push((life, n));
             }
-            Outcome::Rejected { .. } | Outcome::Held => {}
+            Outcome::Rejected { .. } | Outcome::Refused { .. } | Outcome::Held => {}
         }
         outcome
     });

@@ -257,7 +257,10 @@ fn report(ready: &ReadyEndpoint, delivery: &Delivery, class: Class, outcome: &Ou
     match outcome {
         Outcome::Delivered => ready.delivered(),
         Outcome::Held => {}
-        Outcome::Retry { reason, .. } | Outcome::Rejected { reason } | Outcome::Unavailable { reason } => {
+        Outcome::Retry { reason, .. }
+        | Outcome::Rejected { reason }
+        | Outcome::Refused { reason }
+        | Outcome::Unavailable { reason } => {
             let endpoint = &ready.endpoint.id;
             let (event_id, offset) = (delivery.event.id(), delivery.record.offset);
             let (attempt, class) = (delivery.attempt, class.as_str());

@@ -8,7 +8,7 @@ use schemas::event::Event;
 use schemas::id::EventId;
 use schemas::name::{SourceId, Tenant, TopicName};
 use schemas::record::{Offset, Partition, PartitionProgress, Record, StoredRecord, TopicId};
-use schemas::sink::{Batch, Delivery, Target};
+use schemas::sink::{Batch, Begun, Delivery, Target};
 use schemas::time::Timestamp;
 
 /// The tenant of all events here.
@@ -84,6 +84,7 @@ pub(crate) fn batch(deliveries: Vec<Delivery>) -> Batch {
     Batch {
         deliveries,
         progress: Some(progress_to(next.0)),
+        begun: Begun::default(),
     }
 }
 
@@ -92,6 +93,7 @@ pub(crate) fn resend(deliveries: Vec<Delivery>) -> Batch {
     Batch {
         deliveries,
         progress: None,
+        begun: Begun::default(),
     }
 }
 

@@ -65,7 +65,9 @@ pub(crate) async fn there_is_one_outcome_per_delivery_in_order(harness: &mut imp
                 !spoilt.contains(&place) && arrived.contains(&delivery.event.id()),
                 "{place}"
             ),
-            Outcome::Rejected { reason } => assert!(spoilt.contains(&place) && !reason.is_empty(), "{place}: {reason}"),
+            Outcome::Rejected { reason } | Outcome::Refused { reason } => {
+                assert!(spoilt.contains(&place) && !reason.is_empty(), "{place}: {reason}")
+            }
             other => panic!("{place}: {other:?}"),
         }
     }

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "a sink takes one of the two parts")]
 
 use schemas::record::Offset;
-use schemas::sink::{Batch, Delivery};
+use schemas::sink::{Batch, Begun, Delivery};
 
 use super::{Harness, Sample, all_delivered, batch, deliver, progress_to, resend, target};
 
@@ -105,6 +105,7 @@ pub(crate) async fn progress_before_the_batch_is_stored_as_it_is(harness: &mut i
         let batch = Batch {
             progress: Some(progress_to(progress)),
             deliveries: deliveries(harness, 20..22),
+            begun: Begun::default(),
         };
         assert!(all_delivered(&deliver(harness, &batch).await));
         assert_eq!(kept(harness).await, Some(Offset(expected)));

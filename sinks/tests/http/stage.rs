@@ -11,7 +11,7 @@ use schemas::event::Event;
 use schemas::name::{EndpointId, SinkName, Tenant, TopicName};
 use schemas::record::{Offset, Partition, Record, StoredRecord};
 use schemas::secret::Secret;
-use schemas::sink::{Batch, Delivery, Outcome, Sink as _, Target};
+use schemas::sink::{Batch, Begun, Delivery, Outcome, Sink as _, Target};
 use sinks::http::{Config, HttpSink};
 
 pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -148,6 +148,7 @@ pub(crate) fn conversations(deliveries: &[(&str, usize)]) -> Batch {
     Batch {
         deliveries,
         progress: None,
+        begun: Begun::default(),
     }
 }
 

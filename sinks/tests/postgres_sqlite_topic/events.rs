@@ -7,7 +7,7 @@ use schemas::event::Event;
 use schemas::id::EventId;
 use schemas::name::{SourceId, Tenant, TopicName};
 use schemas::record::{Offset, Partition, PartitionProgress, Record, StoredRecord, TopicId};
-use schemas::sink::{Batch, Delivery, Sink, Target};
+use schemas::sink::{Batch, Begun, Delivery, Sink, Target};
 use schemas::time::Timestamp;
 
 /// 2026-03-10T13:36:50.912Z
@@ -145,6 +145,7 @@ pub(crate) fn batch_of(index: i32, first: i64, samples: &[Sample]) -> Batch {
     Batch {
         progress: Some(progress(index, first + i64::try_from(deliveries.len()).expect("few"))),
         deliveries,
+        begun: Begun::default(),
     }
 }
 

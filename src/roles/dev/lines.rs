@@ -16,7 +16,7 @@ use http::StatusCode;
 use ingest::Seen;
 use parking_lot::Mutex;
 use processor::Schedule;
-use schemas::sink::{Batch, Delivery, Outcome, Sink, Target};
+use schemas::sink::{Batch, Begun, Delivery, Outcome, Sink, Target};
 use schemas::time::Timestamp;
 use tokio::time::Instant;
 
@@ -103,7 +103,9 @@ impl Lines {
             // The processor logs what this process lacks.
             Outcome::Held | Outcome::Unavailable { .. } => return None,
             Outcome::Delivered => None,
-            Outcome::Rejected { reason } => Some(format!("{reason}; {}", next(schedule, None, None))),
+            Outcome::Rejected { reason } | Outcome::Refused { reason } => {
+                Some(format!("{reason}; {}", next(schedule, None, None)))
+            }
             Outcome::Retry { after, reason } => {
                 let next = next(schedule, Some(delivery.attempt), *after);
                 if sink.name().as_str() == FORWARD && unreached(reason) {
@@ -157,6 +159,7 @@ impl Lines {
             let batch = Batch {
                 deliveries: vec![Delivery { attempt: 1, ..delivery }],
                 progress: None,
+                begun: Begun::default(),
             };
             let begun = Instant::now();
             match sink.deliver(&batch).await {
