@@ -1,0 +1,1 @@
+//! The backlog in a database: see [`schemas::backlog`] for what it promises.

@@ -1,0 +1,5 @@
+//! Tables that are not events, on PostgreSQL and on SQLite, with one suite of tests for both: the backlog, in which deliveries
+//! wait, and the attempt log.
+
+pub mod attempts;
+pub mod backlog;
