@@ -108,6 +108,8 @@ pub struct Handling {
     pub ordered: bool,
     /// Whether nothing goes out for now. What comes meanwhile waits.
     pub paused: bool,
+    /// How many attempts may be under way at once, of all partitions together.
+    pub slots: usize,
     /// How long one attempt takes at most, from when it has begun.
     pub attempt_max: Duration,
     /// How many deliveries of each partition may wait in memory.
@@ -121,6 +123,7 @@ impl Default for Handling {
         Self {
             ordered: true,
             paused: false,
+            slots: 10,
             attempt_max: Duration::from_secs(15),
             queue_max: 1_000,
             schedule: None,
