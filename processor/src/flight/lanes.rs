@@ -10,8 +10,8 @@ use bytes::Bytes;
 use schemas::sink::Target;
 use tokio::time::Instant;
 
-use super::WorkId;
 use super::pick::SEQUENCE_MOST;
+use super::{Origin, WorkId};
 
 /// How many sequences of one target may be under way, in each partition.
 pub(super) const MOST: usize = 64;
@@ -29,11 +29,14 @@ pub(super) struct Lanes {
 }
 
 /// What is pending for one target.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Lane {
     sequences: HashMap<Bytes, Sequence>,
-    /// The sequences that may go out now, by their first delivery.
-    ready: BTreeMap<WorkId, Bytes>,
+    /// The sequences that may go out now, by their first delivery: those that begin with one from the log, and with one from the
+    /// backlog.
+    ready: [BTreeMap<WorkId, Bytes>; 2],
+    /// Whose turn it is of the two.
+    next: Origin,
     /// How many sequences and deliveries are under way.
     under_way: usize,
     deliveries: usize,
@@ -86,9 +89,16 @@ impl Lanes {
         }
     }
 
-    /// Takes the next sequence in turn: its deliveries, for as long as `take` returns true, and until its target has `share` of
-    /// them under way. It is under way from now on. At least the first is taken.
-    pub(super) fn next(&mut self, share: usize, mut take: impl FnMut(WorkId) -> bool) -> Option<Vec<WorkId>> {
+    /// Takes the next sequence in turn that its target admits: its deliveries, for as long as `take` returns true, and until its
+    /// target has `share` of them under way. It is under way from now on. At least the first is taken.
+    ///
+    /// `admits` is asked once for each of the two origins of a target whose turn it is, until it returns true.
+    pub(super) fn next(
+        &mut self,
+        share: usize,
+        mut admits: impl FnMut(&Target, Origin) -> bool,
+        mut take: impl FnMut(WorkId) -> bool,
+    ) -> Option<(Target, Bytes, Vec<WorkId>)> {
         self.share = share;
         for _ in 0..self.turns.len() {
             let target = self.turns.pop_front()?;
@@ -101,7 +111,14 @@ impl Lanes {
                 lane.give_turn(target, &mut self.turns);
                 continue;
             }
-            let Some((_, key)) = lane.ready.pop_first() else {
+            let origins = [lane.next, lane.next.other()].into_iter();
+            let mut may = origins.filter(|origin| !lane.ready[*origin as usize].is_empty());
+            let Some(origin) = may.find(|origin| admits(&target, *origin)) else {
+                lane.give_turn(target, &mut self.turns);
+                continue;
+            };
+            lane.next = origin.other();
+            let Some((_, key)) = lane.ready[origin as usize].pop_first() else {
                 continue;
             };
             let Some(sequence) = lane.sequences.get_mut(&key) else {
@@ -119,8 +136,8 @@ impl Lanes {
             }
             sequence.under_way = taken.len();
             lane.under_way += 1;
-            lane.give_turn(target, &mut self.turns);
-            return Some(taken);
+            lane.give_turn(target.clone(), &mut self.turns);
+            return Some((target, key, taken));
         }
         None
     }
@@ -167,6 +184,19 @@ impl Lanes {
         self.by_target.get(target).is_some_and(full)
     }
 
+    /// Returns what is pending of a target.
+    pub(super) fn of_target(&self, target: &Target) -> Vec<WorkId> {
+        let lane = self.by_target.get(target);
+        let sequences = lane.into_iter().flat_map(|lane| lane.sequences.values());
+        sequences.flat_map(|sequence| sequence.ids.iter().copied()).collect()
+    }
+
+    /// Returns what is pending of a sequence.
+    pub(super) fn of_sequence(&self, target: &Target, key: &Bytes) -> Vec<WorkId> {
+        let sequence = self.by_target.get(target).and_then(|lane| lane.sequences.get(key));
+        sequence.map_or_else(Vec::new, |sequence| sequence.ids.iter().copied().collect())
+    }
+
     /// Whether nothing is left of anything that was added.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
@@ -182,7 +212,7 @@ impl Lanes {
             return;
         };
         if let Some(before) = sequence.ready.take() {
-            lane.ready.remove(&before);
+            lane.ready[before.origin() as usize].remove(&before);
         }
         match sequence.ids.first().copied() {
             _ if sequence.under_way > 0 => {}
@@ -195,7 +225,7 @@ impl Lanes {
                     self.timers.insert((at, first));
                 } else {
                     sequence.ready = Some(first);
-                    lane.ready.insert(first, key.clone());
+                    lane.ready[first.origin() as usize].insert(first, key.clone());
                 }
             }
         }
@@ -207,10 +237,24 @@ impl Lanes {
     }
 }
 
+impl Default for Lane {
+    fn default() -> Self {
+        Self {
+            sequences: HashMap::new(),
+            ready: Default::default(),
+            next: Origin::Log,
+            under_way: 0,
+            deliveries: 0,
+            has_turn: false,
+        }
+    }
+}
+
 impl Lane {
     /// Gives the target a turn, if it has use for one and none yet.
     fn give_turn(&mut self, target: Target, turns: &mut VecDeque<Target>) {
-        if !self.has_turn && !self.ready.is_empty() && self.under_way < MOST {
+        let is_ready = self.ready.iter().any(|ready| !ready.is_empty());
+        if !self.has_turn && is_ready && self.under_way < MOST {
             self.has_turn = true;
             turns.push_back(target);
         }

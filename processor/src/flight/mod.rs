@@ -11,9 +11,10 @@ mod lanes;
 mod pick;
 mod waiting;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use schemas::name::RuleName;
 use schemas::record::{Offset, Partition, PartitionProgress, StoredRecord, TopicId};
 use schemas::sink::{Batch, Delivery, Target};
@@ -21,13 +22,54 @@ use schemas::time::Timestamp;
 use tokio::time::Instant;
 
 use self::lanes::Lanes;
+use self::pick::SEQUENCE_MOST;
 use crate::settle::Progress;
 
 /// Identifies a piece of work: the offset of its record, and a number within the record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct WorkId {
     pub(crate) offset: Offset,
-    pub(crate) number: u32,
+    pub(crate) number: u64,
+}
+
+/// From here on numbers are of deliveries that came from the backlog: settled in the log, and counted over all records.
+const FROM_BACKLOG: u64 = 1 << 32;
+
+impl WorkId {
+    /// The `count`th delivery that came from the backlog.
+    pub(crate) fn from_backlog(offset: Offset, count: u64) -> Self {
+        Self {
+            offset,
+            number: FROM_BACKLOG + count,
+        }
+    }
+
+    /// Where the delivery came from.
+    pub(crate) fn origin(self) -> Origin {
+        if self.number < FROM_BACKLOG {
+            Origin::Log
+        } else {
+            Origin::Backlog
+        }
+    }
+}
+
+/// Where a delivery comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// It was read from the event log, and is not settled there.
+    Log,
+    /// It was fetched from the backlog.
+    Backlog,
+}
+
+impl Origin {
+    fn other(self) -> Self {
+        match self {
+            Self::Log => Self::Backlog,
+            Self::Backlog => Self::Log,
+        }
+    }
 }
 
 /// A delivery given up, to be written to the dead-letter topic.
@@ -49,6 +91,8 @@ pub(crate) struct GivenUp {
 struct Pending<W> {
     work: W,
     due: Instant,
+    /// What deliveries of one target have in common that go out in order: the key, or for a target without order nothing.
+    sequence: Bytes,
 }
 
 /// A batch, the ids of its deliveries, and the progress once all of them are settled.
@@ -57,6 +101,8 @@ pub(crate) struct Picked {
     pub(crate) batch: Batch,
     pub(crate) ids: Vec<WorkId>,
     pub(crate) next: Offset,
+    /// The sequence that it is of, if it is of one.
+    pub(crate) sequence: Option<(Target, Bytes)>,
 }
 
 /// How a record was settled.
@@ -66,6 +112,8 @@ pub(crate) enum Settled {
     Delivered,
     /// At least one of them became a dead letter, or the record did.
     DeadLetter,
+    /// The last of them went to the backlog, and none became a dead letter.
+    Parked,
     /// No rule sends it anywhere.
     Nowhere,
 }
@@ -74,8 +122,9 @@ pub(crate) enum Settled {
 #[derive(Debug)]
 struct Unsettled {
     size: usize,
-    /// Whether a dead letter of it is written.
+    /// Whether a dead letter of it is written, or a delivery of it is in the backlog.
     given_up: bool,
+    parked: bool,
     /// When it was read.
     read: Instant,
     received: Option<Timestamp>,
@@ -92,6 +141,12 @@ pub(crate) struct Flight {
     letters: BTreeMap<WorkId, Pending<GivenUp>>,
     /// The pending deliveries by target and key; `None` where batches are taken from all of them.
     lanes: Option<Lanes>,
+    /// How many deliveries of one sequence are handed over together.
+    sequence_most: usize,
+    /// Targets whose deliveries need not go out in order.
+    unordered: HashSet<Target>,
+    /// How many deliveries are pending that were read from the log.
+    from_log: usize,
     /// The records that are not settled.
     unsettled: BTreeMap<Offset, Unsettled>,
     bytes: usize,
@@ -103,6 +158,9 @@ impl Flight {
         Self {
             partition,
             lanes: apart.then(Lanes::default),
+            sequence_most: SEQUENCE_MOST,
+            unordered: HashSet::new(),
+            from_log: 0,
             letters: BTreeMap::new(),
             topic_id: None,
             progress: Progress::default(),
@@ -110,6 +168,20 @@ impl Flight {
             pending: BTreeMap::new(),
             unsettled: BTreeMap::new(),
             bytes: 0,
+        }
+    }
+
+    /// Has deliveries handed over one at a time, so that each can be taken back until its attempt has begun.
+    pub(crate) fn one_at_a_time(&mut self) {
+        self.sequence_most = 1;
+    }
+
+    /// Notes whether deliveries of a target go out in order; it holds for those that are added from now on.
+    pub(crate) fn set_ordered(&mut self, target: &Target, ordered: bool) {
+        if ordered {
+            self.unordered.remove(target);
+        } else if !self.unordered.contains(target) {
+            self.unordered.insert(target.clone());
         }
     }
 
@@ -135,6 +207,7 @@ impl Flight {
                 Unsettled {
                     size,
                     given_up: false,
+                    parked: false,
                     read: now,
                     received: None,
                 },
@@ -181,7 +254,15 @@ impl Flight {
 
     /// Adds a dead letter to be written, not before `due`.
     pub(crate) fn give_up(&mut self, id: WorkId, given_up: GivenUp, due: Instant) {
-        self.letters.insert(id, Pending { work: given_up, due });
+        let sequence = Bytes::new();
+        self.letters.insert(
+            id,
+            Pending {
+                work: given_up,
+                due,
+                sequence,
+            },
+        );
     }
 
     /// Notes that the delivery `id` went through. Returns how its record is settled, if it is now.
@@ -191,14 +272,24 @@ impl Flight {
 
     /// Notes that the dead letter `id` is written. Returns how its record is settled, if it is now.
     pub(crate) fn written(&mut self, id: WorkId) -> Option<Settled> {
-        if let Some(record) = self.unsettled.get_mut(&id.offset) {
+        if id.origin() == Origin::Log
+            && let Some(record) = self.unsettled.get_mut(&id.offset)
+        {
             record.given_up = true;
         }
         self.settled(id)
     }
 
+    /// Notes that the delivery `id` is in the backlog. Returns how its record is settled, if it is now.
+    pub(crate) fn parked(&mut self, id: WorkId) -> Option<Settled> {
+        if let Some(record) = self.unsettled.get_mut(&id.offset) {
+            record.parked = true;
+        }
+        self.settled(id)
+    }
+
     fn settled(&mut self, id: WorkId) -> Option<Settled> {
-        if !self.progress.settled(id.offset) {
+        if id.origin() == Origin::Backlog || !self.progress.settled(id.offset) {
             return None;
         }
         // Deliveries settled out of order are never counted as repeats.
@@ -209,6 +300,8 @@ impl Flight {
         self.bytes -= record.size;
         Some(if record.given_up {
             Settled::DeadLetter
+        } else if record.parked {
+            Settled::Parked
         } else {
             Settled::Delivered
         })

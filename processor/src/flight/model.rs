@@ -211,7 +211,7 @@ impl Test {
     fn pick(&mut self, most: usize) -> bool {
         let ready = self.ready(most);
         self.share = (most / SHARE).max(1);
-        let Some(picked) = self.flight.pick_sequence(self.now, most, usize::MAX) else {
+        let Some(picked) = self.flight.pick_sequence(self.now, most, usize::MAX, |_, _| true) else {
             assert!(ready.is_empty(), "left behind: {ready:?}");
             return false;
         };
@@ -268,7 +268,7 @@ impl Test {
             (open.due, open.attempt, open.under_way) = (due, attempt, false);
             self.flight.deliver_at(id, Delivery { attempt, ..delivery }, due, now);
         }
-        self.flight.back(&target(sequence), &key(sequence), now);
+        self.flight.back(&(target(sequence), key(sequence)), now);
     }
 
     fn make_room(&mut self, read_by: Instant, most: usize) {

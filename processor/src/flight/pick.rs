@@ -7,7 +7,7 @@ use schemas::record::Offset;
 use schemas::sink::{Batch, Begun, Delivery, Target};
 use tokio::time::Instant;
 
-use super::{Flight, GivenUp, Pending, Picked, WorkId};
+use super::{Flight, GivenUp, Origin, Pending, Picked, WorkId};
 
 /// How many deliveries of one sequence are handed over together. They go out one after the other, and a stop waits for them.
 pub(super) const SEQUENCE_MOST: usize = 16;
@@ -25,7 +25,7 @@ impl Flight {
         let mut held: HashSet<(&Target, &Bytes)> = HashSet::new();
         for (id, pending) in &self.pending {
             let delivery = &pending.work;
-            let sequence = sequence_of(delivery);
+            let sequence = sequence_of(pending);
             if held.contains(&sequence) {
                 continue;
             }
@@ -45,34 +45,46 @@ impl Flight {
                 held.insert(sequence);
             }
         }
-        self.take(ids)
+        self.take(ids, None)
     }
 
     /// Returns deliveries of the next sequence in turn that may go out now and has none under way, at most `max_records` and
     /// `max_bytes`, but at least one if there is any. With them its target has no more under way than its share of `max_records`,
     /// or one. [`Self::back`] is to be called once they have outcomes.
-    pub(crate) fn pick_sequence(&mut self, now: Instant, max_records: usize, max_bytes: usize) -> Option<Picked> {
+    ///
+    /// `admits` is asked whether a target takes a delivery of that origin now; once it has returned true, one is returned.
+    pub(crate) fn pick_sequence(
+        &mut self,
+        now: Instant,
+        max_records: usize,
+        max_bytes: usize,
+        admits: impl FnMut(&Target, Origin) -> bool,
+    ) -> Option<Picked> {
         let pending = &self.pending;
         let lanes = self.lanes.as_mut()?;
-        let sequence = |id| pending.get(&id).map(|pending| sequence_of(&pending.work));
+        let most = max_records.min(self.sequence_most);
+        let sequence = |id| pending.get(&id).map(sequence_of);
         lanes.advance(now, sequence, |id| due(pending, id, now));
         let (mut count, mut bytes) = (0, 0);
         let mut retried = false;
-        let ids = lanes.next((max_records / SHARE).max(1), |id| {
-            let Some(Pending { work: delivery, due }) = pending.get(&id) else {
+        let (target, key, ids) = lanes.next((max_records / SHARE).max(1), admits, |id| {
+            let Some(Pending {
+                work: delivery, due, ..
+            }) = pending.get(&id)
+            else {
                 return false;
             };
             count += 1;
             bytes += delivery.record.record.size_bytes();
             // One that failed before goes alone: those after it wait to see whether it fails again.
             retried |= delivery.attempt > 1;
-            *due <= now && !retried && count <= max_records.min(SEQUENCE_MOST) && bytes <= max_bytes
+            *due <= now && !retried && count <= most && bytes <= max_bytes
         })?;
-        self.take(ids)
+        self.take(ids, Some((target, key)))
     }
 
     /// Notes that all that was picked of a sequence has an outcome.
-    pub(crate) fn back(&mut self, target: &Target, key: &Bytes, now: Instant) {
+    pub(crate) fn back(&mut self, (target, key): &(Target, Bytes), now: Instant) {
         let pending = &self.pending;
         if let Some(lanes) = &mut self.lanes {
             lanes.back(target, key, now, |id| due(pending, id, now));
@@ -80,14 +92,10 @@ impl Flight {
     }
 
     /// Makes a batch of pending deliveries.
-    fn take(&mut self, ids: Vec<WorkId>) -> Option<Picked> {
+    fn take(&mut self, ids: Vec<WorkId>, sequence: Option<(Target, Bytes)>) -> Option<Picked> {
         let offsets: Vec<Offset> = ids.iter().map(|id| id.offset).collect();
         let next = self.progress.next_after(&offsets)?;
-        let deliveries: Vec<Delivery> = ids
-            .iter()
-            .filter_map(|id| self.pending.remove(id))
-            .map(|pending| pending.work)
-            .collect();
+        let deliveries: Vec<Delivery> = ids.iter().filter_map(|id| self.no_longer_pending(*id)).collect();
         (!deliveries.is_empty()).then(|| Picked {
             batch: Batch {
                 deliveries,
@@ -96,7 +104,14 @@ impl Flight {
             },
             next,
             ids,
+            sequence,
         })
+    }
+
+    fn no_longer_pending(&mut self, id: WorkId) -> Option<Delivery> {
+        let pending = self.pending.remove(&id)?;
+        self.from_log -= usize::from(id.origin() == Origin::Log);
+        Some(pending.work)
     }
 
     /// Takes the dead letters to write now, at most `max`.
@@ -116,8 +131,8 @@ impl Flight {
             lanes.next_due(now)
         } else {
             let mut sequences: HashSet<(&Target, &Bytes)> = HashSet::new();
-            let mut is_first = |delivery: &'a Delivery| sequences.insert(sequence_of(delivery));
-            let firsts = self.pending.values().filter(|pending| is_first(&pending.work));
+            let mut is_first = |pending: &'a Pending<Delivery>| sequences.insert(sequence_of(pending));
+            let firsts = self.pending.values().filter(|pending| is_first(pending));
             firsts.map(|pending| pending.due).filter(later).min()
         };
         [letters, deliveries].into_iter().flatten().min()
@@ -125,35 +140,66 @@ impl Flight {
 
     /// Adds a delivery, or puts one that was picked back, to go out not before `due_at`.
     pub(crate) fn deliver_at(&mut self, id: WorkId, delivery: Delivery, due_at: Instant, now: Instant) {
-        let sequence = self.lanes.is_some().then(|| {
-            let (target, key) = sequence_of(&delivery);
-            (target.clone(), key.clone())
-        });
+        let sequence = if self.unordered.contains(&delivery.target) {
+            Bytes::copy_from_slice(&id.offset.0.to_be_bytes())
+        } else {
+            delivery.record.record.key.clone()
+        };
+        let target = delivery.target.clone();
         let pending = Pending {
             work: delivery,
             due: due_at,
+            sequence: sequence.clone(),
         };
         self.pending.insert(id, pending);
+        self.from_log += usize::from(id.origin() == Origin::Log);
         let pending = &self.pending;
-        if let (Some(lanes), Some((target, key))) = (&mut self.lanes, sequence) {
-            lanes.add(&target, &key, id, now, |id| due(pending, id, now));
+        if let Some(lanes) = &mut self.lanes {
+            lanes.add(&target, &sequence, id, now, |id| due(pending, id, now));
         }
     }
 
     /// Removes a pending delivery.
-    pub(super) fn remove(&mut self, id: WorkId, now: Instant) -> Option<Delivery> {
-        let delivery = self.pending.remove(&id)?.work;
+    pub(crate) fn remove(&mut self, id: WorkId, now: Instant) -> Option<Delivery> {
+        let sequence = self.pending.get(&id)?.sequence.clone();
+        let delivery = self.no_longer_pending(id)?;
         let pending = &self.pending;
         if let Some(lanes) = &mut self.lanes {
-            let (target, key) = sequence_of(&delivery);
-            lanes.remove(target, key, id, now, |id| due(pending, id, now));
+            lanes.remove(&delivery.target, &sequence, id, now, |id| due(pending, id, now));
         }
         Some(delivery)
     }
+
+    /// Returns what is pending of a target.
+    pub(crate) fn pending_of(&self, target: &Target) -> Vec<WorkId> {
+        self.lanes
+            .as_ref()
+            .map_or_else(Vec::new, |lanes| lanes.of_target(target))
+    }
+
+    /// Returns what is pending of a target and key, of a target whose deliveries go out in order.
+    pub(crate) fn pending_of_key(&self, target: &Target, key: &Bytes) -> Vec<WorkId> {
+        self.lanes
+            .as_ref()
+            .map_or_else(Vec::new, |lanes| lanes.of_sequence(target, key))
+    }
+
+    /// Returns how many deliveries are pending that were read from the log.
+    pub(crate) fn pending_from_log(&self) -> usize {
+        self.from_log
+    }
+
+    /// Returns the deliveries that were read from the log by `read_by` and are pending, each with its target, oldest first.
+    pub(crate) fn pending_since(&self, read_by: Instant) -> Vec<(WorkId, Target)> {
+        let read = |id: &WorkId| self.unsettled.get(&id.offset).map(|record| record.read);
+        let from_log = self.pending.iter().filter(|(id, _)| id.origin() == Origin::Log);
+        let old = from_log.take_while(|(id, _)| read(id).is_some_and(|read| read <= read_by));
+        old.map(|(id, pending)| (*id, pending.work.target.clone())).collect()
+    }
 }
 
-fn sequence_of(delivery: &Delivery) -> (&Target, &Bytes) {
-    (&delivery.target, &delivery.record.record.key)
+fn sequence_of(pending: &Pending<Delivery>) -> (&Target, &Bytes) {
+    (&pending.work.target, &pending.sequence)
 }
 
 /// When a pending delivery is due. One that is not pending is due now, so that it is noticed.

@@ -114,11 +114,13 @@ fn what_is_due_and_cannot_go_out_hides_nothing_that_is_due_later() {
     let mut flight = Flight::new(partition(), true);
     let first = record(1, "k");
     flight.add(&first, vec![delivery(&first, "a")], vec![], now);
-    let picked = flight.pick_sequence(now, 10, usize::MAX).expect("the delivery");
+    let picked = flight
+        .pick_sequence(now, 10, usize::MAX, |_, _| true)
+        .expect("the delivery");
     let mut retried = picked.batch.deliveries[0].clone();
     retried.attempt = 2;
     flight.deliver_at(picked.ids[0], retried, soon, now);
-    flight.back(&Target::Named("a".into()), &Bytes::from_static(b"k"), now);
+    flight.back(&(Target::Named("a".into()), Bytes::from_static(b"k")), now);
     flight.add_undecodable(&record(2, "k"), "no event".to_owned(), now);
     assert_eq!(
         flight.next_due(now),

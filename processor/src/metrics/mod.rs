@@ -156,7 +156,7 @@ impl Metrics {
         );
         registry.register(
             "forebay_processor_settled",
-            "Records settled, once each: every delivery delivered, a dead letter for at least one, or sent nowhere by the rules",
+            "Records settled, once each: every delivery delivered; a dead letter for at least one; the rest in the backlog (`parked`); or sent nowhere by the rules",
             self.settled.clone(),
         );
         registry.register(

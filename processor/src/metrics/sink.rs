@@ -37,7 +37,7 @@ pub(crate) struct SinkMetrics {
     pub(crate) delivered: Counter,
     pub(crate) rejected: Counter,
     pub(crate) exhausted: Counter,
-    settled: [Counter; 3],
+    settled: [Counter; 4],
     /// Records that this process leaves to the next owner of their partition.
     pub(crate) given_back: Counter,
     pub(crate) attempts: Counter,
@@ -95,10 +95,11 @@ impl SinkMetrics {
 
     /// Notes that a record is settled.
     pub(crate) fn settled(&self, how: Settled) {
-        let [delivered, dead_letter, nowhere] = &self.settled;
+        let [delivered, dead_letter, parked, nowhere] = &self.settled;
         match how {
             Settled::Delivered => delivered.inc(),
             Settled::DeadLetter => dead_letter.inc(),
+            Settled::Parked => parked.inc(),
             Settled::Nowhere => nowhere.inc(),
         };
     }
@@ -134,7 +135,7 @@ impl Metrics {
         let outcome = |outcome| counter(&self.deliveries, outcome);
         let settled = |outcome| counter(&self.settled, outcome);
         SinkMetrics {
-            settled: ["delivered", "dead_letter", "nowhere"].map(settled),
+            settled: ["delivered", "dead_letter", "parked", "nowhere"].map(settled),
             given_back: self.given_back.get_or_create(&label).clone(),
             events: self.events.get_or_create(&label).clone(),
             delivered: outcome("delivered"),

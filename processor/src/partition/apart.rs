@@ -90,7 +90,7 @@ impl PartitionTask {
         self.report_uncommitted(most == 0);
         while let Some(left) = most.checked_sub(under_way.deliveries).filter(|left| *left > 0) {
             let max_bytes = self.shared.config.batch_max_bytes;
-            let Some(picked) = self.flight.pick_sequence(now, left, max_bytes) else {
+            let Some(picked) = self.flight.pick_sequence(now, left, max_bytes, |_, _| true) else {
                 break;
             };
             under_way.deliveries += picked.ids.len();
@@ -115,11 +115,10 @@ impl PartitionTask {
         let Some(outcomes) = outcomes else {
             return Ok(());
         };
-        let first = picked.batch.deliveries.first();
-        let sequence = first.map(|first| (first.target.clone(), first.record.record.key.clone()));
+        let sequence = picked.sequence.clone();
         let result = self.outcomes(picked, outcomes);
-        if let Some((target, key)) = sequence {
-            self.flight.back(&target, &key, Instant::now());
+        if let Some(sequence) = sequence {
+            self.flight.back(&sequence, Instant::now());
         }
         result
     }

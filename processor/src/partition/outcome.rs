@@ -19,7 +19,7 @@ const HELD_PAUSE: Duration = Duration::from_millis(5);
 impl PartitionTask {
     /// Settles what is delivered, schedules retries, gives up the rest.
     pub(super) fn outcomes(&mut self, picked: Picked, outcomes: Vec<Outcome>) -> Result<(), WorkerError> {
-        let Picked { batch, ids, next } = picked;
+        let Picked { batch, ids, next, .. } = picked;
         if outcomes.len() != ids.len() {
             return Err(WorkerError::Contract {
                 sink: self.shared.sink.name().clone(),
