@@ -50,6 +50,17 @@ pub enum WorkerError {
         /// How many outcomes it returned.
         outcomes: usize,
     },
+    /// Another process has taken the backlog of a partition over: this one was suspended or could not reach the database for too
+    /// long. Nothing unsettled was stored.
+    #[error(
+        "sink `{sink}`: another process has taken over the backlog of {partition}, because this one did not renew its claim in time"
+    )]
+    BacklogLost {
+        /// The sink whose backlog it is.
+        sink: SinkName,
+        /// The partition whose rows another process has.
+        partition: Partition,
+    },
     /// The task of a partition panicked; a bug of the sink or of Forebay. Nothing unsettled was stored.
     #[error("the task of {partition} for sink `{sink}` panicked: {reason}")]
     Panicked {

@@ -1,9 +1,10 @@
 //! What all partitions of a worker share.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use schemas::backlog::Backlog;
 use schemas::log::{Publish, Subscribe};
 use schemas::name::TopicName;
 use schemas::sink::Sink;
@@ -13,6 +14,7 @@ use crate::failure::valve::Valve;
 use crate::metrics::SinkMetrics;
 use crate::route::Router;
 use crate::status::Status;
+use crate::targets::Targets;
 use crate::troubles::Troubles;
 use schemas::schedule::Schedule;
 
@@ -46,9 +48,23 @@ pub(crate) struct Shared {
     pub(crate) troubles: Troubles,
     pub(crate) metrics: SinkMetrics,
     pub(crate) status: Arc<Status>,
+    /// Where deliveries wait, if the sink has a backlog. Set before the worker starts.
+    pub(crate) parking: OnceLock<Parking>,
+}
+
+/// Where deliveries of a worker wait, and what is known of their targets.
+#[derive(Debug)]
+pub(crate) struct Parking {
+    pub(crate) backlog: Arc<dyn Backlog>,
+    pub(crate) targets: Arc<Targets>,
 }
 
 impl Shared {
+    /// Returns where deliveries wait, if the sink has a backlog.
+    pub(crate) fn parking(&self) -> Option<&Parking> {
+        self.parking.get()
+    }
+
     /// Returns the wait before an unavailable sink or log is tried again after `failures` failures in a row.
     pub(crate) fn backoff(&self, failures: u32) -> Duration {
         self.config.while_unavailable().at_least_half(failures, fastrand::f64())

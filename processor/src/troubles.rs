@@ -29,6 +29,8 @@ pub(crate) enum Trouble {
     Progress,
     /// Progress does not become durable.
     Commit,
+    /// The backlog cannot be written or read.
+    Backlog,
     /// This process lacks a resource.
     Lack,
 }
@@ -41,6 +43,9 @@ impl Trouble {
             Self::Letters => "dead letter not written, trying until it is; progress waits",
             Self::Progress => "progress not stored, trying again until it is",
             Self::Commit => "deliveries wait until progress is durable",
+            Self::Backlog => {
+                "the backlog is away, trying until it is back; deliveries that have to wait stay in memory"
+            }
             Self::Lack => {
                 "deliveries wait for a resource that this process lacks; they are postponed and lose no attempt"
             }
@@ -54,6 +59,7 @@ impl Trouble {
             Self::Letters => "dead letters are still not written; progress waits",
             Self::Progress => "progress is still not stored",
             Self::Commit => "deliveries still wait until progress is durable",
+            Self::Backlog => "the backlog is still away; deliveries that have to wait stay in memory",
             Self::Lack => "deliveries still wait for a resource that this process lacks",
         }
     }
@@ -65,6 +71,7 @@ impl Trouble {
             Self::Letters => "dead letters are written again",
             Self::Progress => "progress is stored again",
             Self::Commit => "progress becomes durable again",
+            Self::Backlog => "the backlog is back",
             Self::Lack => "nothing is lacking any more: all deliveries that had to wait were tried",
         }
     }

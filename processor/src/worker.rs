@@ -1,19 +1,22 @@
 //! One sink's worker: a member of the sink's consumer group, with one task per assigned partition.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use schemas::BoxFuture;
+use schemas::backlog::Backlog;
 use schemas::log::{Change, Consumer, LogError, Membership, Start, Subscription};
 use schemas::name::{GroupName, SinkName};
+use schemas::operations::Operations;
 use schemas::record::Partition;
 use schemas::setting::Invalid;
 use schemas::sink::Sink;
 use tokio::time::error::Elapsed;
 use tokio::time::{MissedTickBehavior, Timeout, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::Config;
 use crate::error::WorkerError;
@@ -21,8 +24,9 @@ use crate::failure::valve::Valve;
 use crate::holding::Holding;
 use crate::metrics::Metrics;
 use crate::route::Router;
-use crate::shared::{Log, Shared};
+use crate::shared::{Log, Parking, Shared};
 use crate::status::Status;
+use crate::targets::Targets;
 use crate::tasks::Tasks;
 use crate::troubles::{Trouble, Troubles};
 use rules::Rules;
@@ -72,6 +76,7 @@ impl Worker {
             routing_valve: valve(),
             troubles: Troubles::new(sink.name().clone()),
             status: Arc::default(),
+            parking: OnceLock::new(),
             sink,
             log,
             config,
@@ -79,6 +84,19 @@ impl Worker {
         let shared = Arc::new(shared);
         metrics.watch(&shared);
         Ok(Self { shared, group, metrics })
+    }
+
+    /// Gives the worker a backlog, in which deliveries wait, of a sink that delivers apart; for other sinks it does nothing.
+    /// `operations` is told when a target fails, works again, or is disabled.
+    #[must_use]
+    pub fn with_backlog(self, backlog: Arc<dyn Backlog>, operations: Option<Arc<dyn Operations>>) -> Self {
+        let sink = &self.shared.sink;
+        if sink.delivers_apart() {
+            let targets = Targets::new(Arc::clone(sink), Arc::clone(&backlog), operations);
+            let targets = Arc::new(targets);
+            self.shared.parking.get_or_init(|| Parking { backlog, targets });
+        }
+        self
     }
 
     /// Returns the sink that it delivers to.
@@ -111,6 +129,10 @@ impl Worker {
 
     async fn join_and_work(&self, shutdown: &CancellationToken) -> Result<(), WorkerError> {
         let mut tasks = Tasks::new(Arc::clone(&self.shared), self.metrics.clone());
+        let _keeping = self.shared.parking().map(|parking| {
+            let targets = Arc::clone(&parking.targets);
+            AbortOnDropHandle::new(tokio::spawn(async move { targets.keep().await }))
+        });
         let mut failures = 0;
         while let Some(mut consumer) = self.subscribe(&mut failures, shutdown).await? {
             let result = self.work(&mut *consumer, &mut tasks, &mut failures, shutdown).await;

@@ -184,6 +184,11 @@ impl Lanes {
         self.by_target.get(target).is_some_and(full)
     }
 
+    /// Returns the targets for which anything is pending or under way.
+    pub(super) fn targets(&self) -> Vec<Target> {
+        self.by_target.keys().cloned().collect()
+    }
+
     /// Returns what is pending of a target.
     pub(super) fn of_target(&self, target: &Target) -> Vec<WorkId> {
         let lane = self.by_target.get(target);

@@ -239,6 +239,28 @@ impl Flight {
         self.add(record, Vec::new(), vec![letter], now);
     }
 
+    /// Gives up a delivery of which no more than its record is known.
+    pub(crate) fn give_up_record(
+        &mut self,
+        id: WorkId,
+        record: &Arc<StoredRecord>,
+        target: Target,
+        reason: String,
+        attempts: u32,
+        now: Instant,
+    ) {
+        let given_up = GivenUp {
+            record: Arc::clone(record),
+            target: Some(target),
+            reason,
+            attempts,
+            rules_version: None,
+            rules: Vec::new(),
+            failures: 0,
+        };
+        self.give_up(id, given_up, now);
+    }
+
     /// Notes when a record that was added was received, as long as it is not settled.
     pub(crate) fn received(&mut self, offset: Offset, at: Timestamp) {
         if let Some(record) = self.unsettled.get_mut(&offset) {

@@ -7,6 +7,7 @@ use schemas::record::Offset;
 use schemas::sink::{Batch, Begun, Delivery, Target};
 use tokio::time::Instant;
 
+use super::lanes::Lanes;
 use super::{Flight, GivenUp, Origin, Pending, Picked, WorkId};
 
 /// How many deliveries of one sequence are handed over together. They go out one after the other, and a stop waits for them.
@@ -93,8 +94,10 @@ impl Flight {
 
     /// Makes a batch of pending deliveries.
     fn take(&mut self, ids: Vec<WorkId>, sequence: Option<(Target, Bytes)>) -> Option<Picked> {
-        let offsets: Vec<Offset> = ids.iter().map(|id| id.offset).collect();
-        let next = self.progress.next_after(&offsets)?;
+        let from_log = ids.iter().filter(|id| id.origin() == Origin::Log);
+        let offsets: Vec<Offset> = from_log.map(|id| id.offset).collect();
+        // Before anything is read, only what comes from the backlog goes out, which moves no progress.
+        let next = self.progress.next_after(&offsets).unwrap_or(Offset(0));
         let deliveries: Vec<Delivery> = ids.iter().filter_map(|id| self.no_longer_pending(*id)).collect();
         (!deliveries.is_empty()).then(|| Picked {
             batch: Batch {
@@ -182,6 +185,25 @@ impl Flight {
         self.lanes
             .as_ref()
             .map_or_else(Vec::new, |lanes| lanes.of_sequence(target, key))
+    }
+
+    /// Returns the targets for which anything is pending.
+    pub(crate) fn pending_targets(&self) -> Vec<Target> {
+        self.lanes.as_ref().map_or_else(Vec::new, Lanes::targets)
+    }
+
+    /// Returns the deliveries of the record at `offset` that are pending.
+    pub(crate) fn pending_at(&self, offset: Offset) -> impl Iterator<Item = (WorkId, &Delivery)> {
+        let first = WorkId { offset, number: 0 };
+        let last = WorkId::from_backlog(offset, 0);
+        let pending = self.pending.range(first..last);
+        pending.map(|(id, pending)| (*id, &pending.work))
+    }
+
+    /// Returns all that is pending and was read from the log, in order.
+    pub(crate) fn pending_from_log_ids(&self) -> Vec<WorkId> {
+        let from_log = self.pending.keys().filter(|id| id.origin() == Origin::Log);
+        from_log.copied().collect()
     }
 
     /// Returns how many deliveries are pending that were read from the log.

@@ -51,6 +51,8 @@ pub struct Metrics {
     lag_failures: Family<SinkLabel, Counter>,
     canaries: Family<SinkLabel, Counter>,
     canary_interval: Gauge,
+    parked: Family<SinkLabel, Counter>,
+    unparked: Family<SinkLabel, Counter>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -144,6 +146,8 @@ impl Metrics {
             lag_failures: Family::default(),
             canaries: Family::default(),
             canary_interval: Gauge::default(),
+            parked: Family::default(),
+            unparked: Family::default(),
         }
     }
 
@@ -198,6 +202,16 @@ impl Metrics {
             "forebay_processor_delivery_age_seconds",
             "Time from the receipt of an event to its delivery, retries included",
             self.delivery_age.clone(),
+        );
+        registry.register(
+            "forebay_processor_parked",
+            "Deliveries that went to the backlog, because they had to wait",
+            self.parked.clone(),
+        );
+        registry.register(
+            "forebay_processor_unparked",
+            "Deliveries that left the backlog: delivered, or dead letters",
+            self.unparked.clone(),
         );
         registry.register(
             "forebay_processor_undecodable",

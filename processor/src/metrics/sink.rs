@@ -59,6 +59,9 @@ pub(crate) struct SinkMetrics {
     pub(crate) progress_time: Gauge,
     pub(crate) lag_failures: Counter,
     pub(crate) canaries: Counter,
+    /// Deliveries that went to the backlog, and that left it.
+    pub(crate) parked: Counter,
+    pub(crate) unparked: Counter,
 }
 
 /// The dead letters of one sink by target, whose number is bounded.
@@ -160,6 +163,8 @@ impl Metrics {
             progress_time: self.progress_time.get_or_create(&label).clone(),
             lag_failures: self.lag_failures.get_or_create(&label).clone(),
             canaries: self.canaries.get_or_create(&label).clone(),
+            parked: self.parked.get_or_create(&label).clone(),
+            unparked: self.unparked.get_or_create(&label).clone(),
         }
     }
 }

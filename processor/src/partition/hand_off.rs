@@ -36,8 +36,13 @@ impl PartitionTask {
             match result {
                 Ok(()) => {
                     self.shared.metrics.dead_letter(given_up.target.as_ref());
-                    if let Some(how) = self.flight.written(id) {
+                    if self.is_open(id)
+                        && let Some(how) = self.flight.written(id)
+                    {
                         self.shared.metrics.settled(how);
+                    }
+                    if let Some(target) = &given_up.target {
+                        self.remove_row(target, &given_up.record.record.key, given_up.record.offset);
                     }
                     self.shared.troubles.over(Trouble::Letters);
                     if std::mem::take(&mut self.letters_failing) {

@@ -63,11 +63,14 @@ impl PartitionTask {
                         failures: 0,
                     });
                     let letters: Vec<GivenUp> = undecided.collect();
-                    if routed.deliveries.is_empty() && letters.is_empty() {
-                        self.shared.metrics.settled(Settled::Nowhere);
+                    let (deliveries, was_parked) = self.not_parked(routed.deliveries);
+                    if deliveries.is_empty() && letters.is_empty() {
+                        let how = if was_parked { Settled::Parked } else { Settled::Nowhere };
+                        self.shared.metrics.settled(how);
                     }
-                    self.flight.add(&record, routed.deliveries, letters, now);
+                    self.flight.add(&record, deliveries, letters, now);
                     self.flight.received(record.offset, received);
+                    self.follow(record.offset, now);
                 }
                 Err(error) => {
                     self.shared.metrics.undecodable.inc();

@@ -4,6 +4,7 @@ mod apart;
 mod hand_off;
 mod intake;
 mod outcome;
+mod parked;
 mod progress;
 mod room;
 
@@ -23,6 +24,7 @@ use crate::failure::dead_letters::{self, Written};
 use crate::flight::{Flight, GivenUp, Picked, WorkId};
 use crate::shared::Shared;
 use crate::troubles::Trouble;
+use parked::Parked;
 
 /// How often deliveries that wait for a commit check whether it is done.
 const COMMIT_STEP: Duration = Duration::from_millis(5);
@@ -55,6 +57,7 @@ pub(crate) async fn run(
         lacking: BTreeSet::new(),
         delivered_at: None,
         room_looked: Instant::now(),
+        parked: None,
     };
     if task.begin().await? {
         let result = if task.shared.sink.delivers_apart() {
@@ -63,7 +66,9 @@ pub(crate) async fn run(
             task.work().await
         };
         // What is settled is stored, even when an error ends the rest.
-        return result.and(task.finish().await);
+        let finished = task.finish().await;
+        task.release_claim().await;
+        return result.and(finished);
     }
     Ok(())
 }
@@ -93,6 +98,8 @@ struct PartitionTask {
     delivered_at: Option<Instant>,
     /// When it was last looked for what to give up in a full window, by [`Self::make_room_sometimes`].
     room_looked: Instant,
+    /// What it has in the backlog, if its sink has one.
+    parked: Option<Box<Parked>>,
 }
 
 /// What one turn of the task's loop has done: deliveries, and dead letters that were written.
@@ -119,8 +126,9 @@ impl PartitionTask {
                         self.shared.troubles.over(Trouble::Log);
                         self.known_to_sink = kept;
                         self.flight.begin(self.reader.topic_id());
+                        let claimed = self.claim_in_time().await;
                         self.stalled(None);
-                        return Ok(true);
+                        return Ok(claimed);
                     }
                     Err(LogError::Unavailable(reason)) => (Trouble::Log, reason),
                     Err(error) => return Err(error.into()),

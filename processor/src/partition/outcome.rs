@@ -100,7 +100,7 @@ impl PartitionTask {
 
     /// Logs that this process lacks a resource: when it begins, and when no delivery of any partition waits for it any
     /// more.
-    fn report_lack(&self, lack: Option<String>) {
+    pub(super) fn report_lack(&self, lack: Option<String>) {
         let shared = &self.shared;
         if let Some(reason) = lack {
             shared.troubles.met(Trouble::Lack, &reason);

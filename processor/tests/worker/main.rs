@@ -2,6 +2,7 @@
 
 mod accounts;
 mod apart;
+mod backlog;
 mod blind;
 mod dead_letters;
 mod deaths;

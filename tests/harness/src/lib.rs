@@ -13,6 +13,7 @@ pub mod directory;
 pub mod event;
 #[cfg(feature = "postgres")]
 pub mod load;
+pub mod memory_backlog;
 pub mod memory_log;
 pub mod program;
 pub mod proxy;

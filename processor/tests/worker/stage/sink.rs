@@ -7,7 +7,7 @@ use schemas::BoxFuture;
 use schemas::event::Event;
 use schemas::name::SinkName;
 use schemas::record::{Offset, Partition, PartitionProgress};
-use schemas::sink::{Batch, KeepsProgress, Outcome, Sink, Target, Unavailable};
+use schemas::sink::{Batch, Handling, KeepsProgress, Outcome, Sink, Target, Unavailable};
 
 use super::number;
 
@@ -29,6 +29,10 @@ pub(crate) struct ScriptedSink {
     pub(crate) keeps: bool,
     /// Whether its targets have nothing to do with one another.
     pub(crate) apart: bool,
+    /// How each target is handled.
+    pub(crate) handling: Arc<Handling>,
+    /// How long a delivery waits before its attempt begins.
+    pub(crate) begins_after: fn(&Batch) -> Duration,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +67,8 @@ impl ScriptedSink {
             progress: Mutex::default(),
             keeps: false,
             apart: false,
+            handling: Arc::default(),
+            begins_after: |_| Duration::ZERO,
         }
     }
 
@@ -98,6 +104,11 @@ impl Sink for ScriptedSink {
 
     fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {
         Box::pin(async move {
+            let wait = (self.begins_after)(batch);
+            if !wait.is_zero() {
+                tokio::time::sleep(wait).await;
+            }
+            batch.begun.note();
             tokio::time::sleep((self.delay)(batch)).await;
             assert!(!batch.deliveries.is_empty());
             let offsets: Vec<Offset> = batch.deliveries.iter().map(|d| d.record.offset).collect();
@@ -117,6 +128,10 @@ impl Sink for ScriptedSink {
             }
             Ok(outcomes)
         })
+    }
+
+    fn handling(&self, _: &Target) -> Option<Arc<Handling>> {
+        Some(Arc::clone(&self.handling))
     }
 
     fn kept_progress(&self) -> Option<&dyn KeepsProgress> {

@@ -1,0 +1,442 @@
+//! The work of a partition whose sink has a backlog: a delivery that waits, for its target or for its next attempt, goes there
+//! after a moment and is settled in the event log. So it holds up neither the partition's progress nor its reading, and a
+//! restart repeats only what was in flight.
+//!
+//! The task owns the rows of its partition by a [`Claim`]: it adds them, fetches them in their order, and removes them. One
+//! write or one fetch is under way at a time (`exchange`).
+
+mod exchange;
+mod outcome;
+mod patience;
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use schemas::backlog::{BacklogError, Change, Claim, Standing, Waiting, What};
+use schemas::record::Offset;
+use schemas::sink::{Begun, Delivery, Target};
+use schemas::time::Timestamp;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::PartitionTask;
+use crate::error::WorkerError;
+use crate::flight::{Origin, Picked, WorkId};
+use crate::health::Ticket;
+use crate::rows::{Place, Rows};
+use crate::shared::Parking;
+use crate::targets::Turn;
+use crate::troubles::Trouble;
+
+pub(super) use exchange::{Exchange, exchanged};
+use patience::Pace;
+
+/// How many deliveries from the log may be pending before no more is read. So each waits shortly where the process is busy, and
+/// one that waits longer does so for its target.
+const READ_AHEAD: usize = 512;
+
+/// How many changes may wait to be written before no more is read.
+const OUTBOX: usize = 5_000;
+
+/// How often a claim is tried that another process has.
+const CLAIM_STEP: Duration = Duration::from_millis(250);
+
+/// How long attempts that have begun are waited for when the partition is given up: longer than nearly all need.
+const LAST_OUTCOMES: Duration = Duration::from_millis(1_500);
+
+/// What the task of a partition has beside its flight.
+#[derive(Debug)]
+pub(super) struct Parked {
+    claim: Arc<dyn Claim>,
+    rows: Rows,
+    /// What is to be written, oldest first.
+    outbox: VecDeque<Outgoing>,
+    /// Deliveries from the log whose row is being added; they are not settled.
+    parking: HashSet<WorkId>,
+    /// Deliveries from the log that are settled there because their row was added, and are still in memory.
+    parked: HashSet<WorkId>,
+    under_way: BTreeMap<WorkId, UnderWay>,
+    /// How many rows were fetched.
+    fetched: u64,
+    /// Everything before this was read from the log.
+    read_to: Offset,
+    /// Notified when a target that this partition waits for has ended an attempt, and when there are orders.
+    notify: Arc<Notify>,
+    /// The newest order that was obeyed.
+    order: i64,
+    /// Whether the rows are to be looked through again, because others have changed them.
+    reload: bool,
+    pace: Pace,
+    /// How many deliveries a record leads to, of those read last.
+    fan_out: usize,
+    /// Writes and fetches that failed in a row, and when the next may begin.
+    failures: u32,
+    not_before: Instant,
+    /// Until when nothing is fetched, because there was nothing to fetch.
+    rest_until: Instant,
+    /// Since when the partition is being given up.
+    stopping: Option<Instant>,
+}
+
+/// A change that is to be written.
+#[derive(Debug)]
+pub(in crate::partition) struct Outgoing {
+    change: Change,
+    /// The delivery from the log that is settled by it.
+    settles: Option<WorkId>,
+}
+
+/// A delivery that was handed to the sink.
+#[derive(Debug)]
+struct UnderWay {
+    delivery: Delivery,
+    handed: Instant,
+    begun: Begun,
+    /// Takes it back, unless its attempt has begun.
+    withdraw: Option<oneshot::Sender<()>>,
+    ticket: Option<Ticket>,
+}
+
+impl Parked {
+    fn place<'a>(target: &'a Target, key: &'a Bytes, offset: Offset, ordered: bool) -> Place<'a> {
+        Place {
+            target,
+            key,
+            offset,
+            ordered,
+        }
+    }
+
+    /// Whether a delivery may go out now, and when to ask again, if not.
+    pub(super) fn turn_of(&self, parking: &Parking, target: &Target, origin: Origin, now: Instant) -> Turn {
+        let soon = Turn::Wait(Some(now + Duration::from_millis(100)));
+        match (self.claim.standing(), origin) {
+            (Standing::Held, _) => {}
+            // While the database is away, the log alone says who delivers.
+            (Standing::Away(_), Origin::Log) => {}
+            (Standing::Expired, Origin::Log) if !parking.targets.handling(target).ordered => {}
+            (Standing::Expired | Standing::Away(_) | Standing::Lost, _) => return soon,
+        }
+        if self.stopping.is_some() {
+            return match origin {
+                Origin::Log => Turn::Park,
+                Origin::Backlog => Turn::Wait(None),
+            };
+        }
+        parking.targets.admit(target, origin, now, &self.notify)
+    }
+
+    pub(super) fn notify(&self) -> Arc<Notify> {
+        Arc::clone(&self.notify)
+    }
+
+    /// Whether nothing of the log is left that the backlog could take.
+    fn is_settled(&self) -> bool {
+        let under_way = self
+            .under_way
+            .keys()
+            .any(|id| id.origin() == Origin::Log && !self.parked.contains(id));
+        self.outbox.is_empty() && self.parking.is_empty() && !under_way
+    }
+}
+
+impl PartitionTask {
+    /// Claims the rows of the partition, if the sink has a backlog, as soon as that can be done. The reader has begun, and nothing
+    /// was read yet. Returns false if stopped before that.
+    pub(super) async fn claim_in_time(&mut self) -> bool {
+        let shared = Arc::clone(&self.shared);
+        let Some(parking) = shared.parking() else {
+            return true;
+        };
+        let (mut failures, stop) = (0, self.stop.clone());
+        loop {
+            let claimed = tokio::select! {
+                claimed = self.claim(parking) => claimed,
+                () = stop.cancelled() => return false,
+            };
+            let pause = match claimed {
+                Ok(()) => {
+                    self.shared.troubles.over(Trouble::Backlog);
+                    return true;
+                }
+                Err(BacklogError::NotOwner) => {
+                    // Released in a moment, or not renewed for some seconds.
+                    self.stalled(Some(
+                        "another process still has the backlog of this partition".to_owned(),
+                    ));
+                    CLAIM_STEP
+                }
+                Err(BacklogError::Unavailable(reason)) => {
+                    failures += 1;
+                    self.shared.troubles.met(Trouble::Backlog, &reason);
+                    self.stalled(Some(format!("the backlog is away: {reason}")));
+                    self.backoff(failures)
+                }
+            };
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = stop.cancelled() => return false,
+            }
+        }
+    }
+
+    /// Claims the rows of the partition and loads what is known of them.
+    async fn claim(&mut self, parking: &Parking) -> Result<(), BacklogError> {
+        let sink = self.shared.sink.name();
+        let topic_id = self.reader.topic_id();
+        let claim = parking.backlog.claim(sink, &self.partition, topic_id.as_ref()).await?;
+        // Without progress everything may be read.
+        let read_to = self.reader.durable().unwrap_or(Offset(0));
+        let contents = claim.contents(read_to).await?;
+        let notify = Arc::new(Notify::new());
+        let order = parking.targets.follow_orders(&notify);
+        let mut rows = Rows::default();
+        rows.load(contents, |target| parking.targets.handling(target).ordered, moment);
+        self.flight.one_at_a_time();
+        let now = Instant::now();
+        self.parked = Some(Box::new(Parked {
+            claim,
+            rows,
+            outbox: VecDeque::new(),
+            parking: HashSet::new(),
+            parked: HashSet::new(),
+            under_way: BTreeMap::new(),
+            fetched: 0,
+            read_to,
+            notify,
+            order,
+            reload: false,
+            pace: Pace::new(now),
+            fan_out: 1,
+            failures: 0,
+            not_before: now,
+            rest_until: now,
+            stopping: None,
+        }));
+        Ok(())
+    }
+
+    /// Gives the claim up, so that the next owner need not wait.
+    pub(super) async fn release_claim(&mut self) {
+        if let Some(parked) = self.parked.take() {
+            // What is not released ends by itself.
+            let _elapsed = timeout(Duration::from_secs(1), parked.claim.release()).await;
+        }
+    }
+
+    /// Whether the backlog has room for what is read next.
+    pub(super) fn has_room_to_park(&self) -> bool {
+        let Some(parked) = &self.parked else {
+            return true;
+        };
+        self.flight.pending_from_log() < READ_AHEAD && parked.outbox.len() < OUTBOX
+    }
+
+    /// Returns how many records to read at once.
+    pub(super) fn read_at_once(&self) -> usize {
+        let most = self.shared.config.batch_max_records;
+        let Some(parked) = &self.parked else {
+            return most;
+        };
+        let left = READ_AHEAD.saturating_sub(self.flight.pending_from_log());
+        (left / parked.fan_out.max(1)).clamp(1, most)
+    }
+
+    /// Returns those deliveries of a record that are not in the backlog already and whose targets are not disabled, and whether
+    /// any was in the backlog.
+    pub(super) fn not_parked(&mut self, deliveries: Vec<Delivery>) -> (Vec<Delivery>, bool) {
+        let (Some(parked), Some(parking)) = (&mut self.parked, self.shared.parking()) else {
+            return (deliveries, false);
+        };
+        let mut was_parked = false;
+        let mut left = deliveries;
+        left.retain(|delivery| {
+            if parked.rows.was_parked(&delivery.target, delivery.record.offset) {
+                was_parked = true;
+                return false;
+            }
+            !parking.targets.is_disabled(&delivery.target)
+        });
+        for delivery in &left {
+            let ordered = parking.targets.handling(&delivery.target).ordered;
+            self.flight.set_ordered(&delivery.target, ordered);
+        }
+        parked.fan_out = left.len().max(1);
+        (left, was_parked)
+    }
+
+    /// Notes that the record at `offset` was read and its deliveries added, and parks those that have to follow others of their
+    /// key.
+    pub(super) fn follow(&mut self, offset: Offset, now: Instant) {
+        let (Some(parked), Some(parking)) = (&mut self.parked, self.shared.parking()) else {
+            return;
+        };
+        parked.read_to = offset.next();
+        let followers: Vec<WorkId> = self
+            .flight
+            .pending_at(offset)
+            .filter(|(_, delivery)| {
+                let ordered = parking.targets.handling(&delivery.target).ordered;
+                let key = &delivery.record.record.key;
+                let place = Parked::place(&delivery.target, key, offset, ordered);
+                parked.rows.must_follow(&place)
+            })
+            .map(|(id, _)| id)
+            .collect();
+        for id in followers {
+            self.park_pending(id, now);
+        }
+    }
+
+    /// Parks a pending delivery from the log: it goes out when its turn comes.
+    fn park_pending(&mut self, id: WorkId, now: Instant) {
+        if let Some(delivery) = self.flight.remove(id, now) {
+            self.park(id, &delivery, delivery.attempt - 1, None);
+        }
+    }
+
+    /// Adds a row for a delivery from the log that has none. It is settled in the log once that is durable. With `due` it has a
+    /// time of its own.
+    fn park(&mut self, id: WorkId, delivery: &Delivery, attempts: u32, due: Option<Instant>) {
+        let (Some(parked), Some(parking)) = (&mut self.parked, self.shared.parking()) else {
+            return;
+        };
+        let ordered = parking.targets.handling(&delivery.target).ordered;
+        let (key, offset) = (&delivery.record.record.key, delivery.record.offset);
+        let place = Parked::place(&delivery.target, key, offset, ordered);
+        let here = parked.under_way.contains_key(&id).then_some(id);
+        parked.rows.adding(&place, due, here);
+        parked.parking.insert(id);
+        self.shared.metrics.parked.inc();
+        parked.outbox.push_back(Outgoing {
+            change: Change::Add(Waiting {
+                target: delivery.target.to_string(),
+                record: Arc::clone(&delivery.record),
+                rules: delivery.rules.clone(),
+                rules_version: Arc::clone(&delivery.rules_version),
+                attempts,
+                due: due.map(timestamp),
+                ordered,
+                since: Timestamp::now(),
+            }),
+            settles: Some(id),
+        });
+    }
+
+    /// Parks all that is pending from the log for a target.
+    pub(super) fn park_target(&mut self, target: &Target, now: Instant) {
+        let pending = self.flight.pending_of(target);
+        for id in pending.into_iter().filter(|id| id.origin() == Origin::Log) {
+            self.park_pending(id, now);
+        }
+    }
+
+    /// Notes that a delivery was handed to the sink. What is returned is notified if it is wanted back.
+    pub(super) fn handed_over(&mut self, picked: &Picked, ticket: Option<Ticket>) -> Option<oneshot::Receiver<()>> {
+        let parked = self.parked.as_mut()?;
+        let (id, delivery) = (picked.ids.first()?, picked.batch.deliveries.first()?);
+        let (withdraw, withdrawn) = oneshot::channel();
+        let under_way = UnderWay {
+            delivery: delivery.clone(),
+            handed: Instant::now(),
+            begun: picked.batch.begun.clone(),
+            withdraw: Some(withdraw),
+            ticket,
+        };
+        parked.under_way.insert(*id, under_way);
+        Some(withdrawn)
+    }
+
+    /// Obeys what operators have ordered.
+    pub(super) fn obey_orders(&mut self) {
+        let (Some(parked), Some(parking)) = (&mut self.parked, self.shared.parking()) else {
+            return;
+        };
+        for order in parking.targets.orders_after(parked.order) {
+            parked.order = order.id;
+            let target = Target::Named(order.target);
+            match order.what {
+                What::Look => parked.reload = true,
+                What::Try => parked.rows.make_due(&target),
+            }
+        }
+    }
+
+    /// Parks what is pending once the partition is to be given up. Returns whether nothing more is to be waited for.
+    pub(super) fn stop_parked(&mut self, now: Instant) -> bool {
+        let Some(parked) = &mut self.parked else {
+            return true;
+        };
+        let since = *parked.stopping.get_or_insert(now);
+        for under_way in parked.under_way.values_mut() {
+            if !under_way.begun.is_noted()
+                && let Some(withdraw) = under_way.withdraw.take()
+            {
+                let _gone = withdraw.send(());
+            }
+        }
+        let pending = self.flight.pending_from_log_ids();
+        for id in pending {
+            self.park_pending(id, now);
+        }
+        let waited = now.saturating_duration_since(since);
+        let most = Duration::from_millis(self.shared.config.revoke_ms).mul_f64(0.75);
+        let Some(parked) = &self.parked else {
+            return true;
+        };
+        waited >= most || (parked.is_settled() && (parked.under_way.is_empty() || waited >= LAST_OUTCOMES))
+    }
+
+    /// Ends the task if another process has its rows.
+    pub(super) fn still_owned(&self) -> Result<(), WorkerError> {
+        let lost = |parked: &Parked| parked.claim.standing() == Standing::Lost;
+        if self.parked.as_deref().is_some_and(lost) {
+            return Err(self.not_owner());
+        }
+        Ok(())
+    }
+
+    fn not_owner(&self) -> WorkerError {
+        WorkerError::BacklogLost {
+            sink: self.shared.sink.name().clone(),
+            partition: self.partition.as_ref().clone(),
+        }
+    }
+
+    fn backlog_failed(&mut self, reason: &str) {
+        self.shared.troubles.met(Trouble::Backlog, reason);
+        let Some(parked) = &mut self.parked else { return };
+        parked.failures = parked.failures.saturating_add(1);
+        let (failures, first) = (parked.failures, parked.failures == 1);
+        let pause = self.shared.backoff(failures);
+        if let Some(parked) = &mut self.parked {
+            parked.not_before = Instant::now() + pause;
+        }
+        if first {
+            self.stalled(Some(format!("the backlog is away: {reason}")));
+        }
+    }
+
+    fn backlog_works(&mut self) {
+        let Some(parked) = &mut self.parked else { return };
+        if std::mem::take(&mut parked.failures) > 0 {
+            self.shared.troubles.over(Trouble::Backlog);
+            self.stalled(None);
+        }
+    }
+}
+
+/// When a time of the database is, by the clock that does not jump.
+fn moment(at: Timestamp) -> Instant {
+    let millis = at.millis() - Timestamp::now().millis();
+    Instant::now() + Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+}
+
+/// The time of a moment to come.
+fn timestamp(at: Instant) -> Timestamp {
+    let wait = i64::try_from(at.saturating_duration_since(Instant::now()).as_millis()).unwrap_or(i64::MAX);
+    let now = Timestamp::now().millis();
+    Timestamp::from_millis(now.saturating_add(wait)).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,258 @@
+//! What becomes of a delivery whose attempt has ended, of a sink with a backlog.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use schemas::backlog::Change;
+use schemas::sink::{Delivery, Outcome, Target};
+use tokio::time::Instant;
+
+use super::{Outgoing, Parked, timestamp};
+use crate::error::WorkerError;
+use crate::flight::{Origin, Picked, WorkId};
+use crate::partition::PartitionTask;
+use crate::partition::apart::Came;
+use crate::status::age;
+use crate::targets::Result as TargetResult;
+
+/// The longest that a target can have a delivery wait.
+const ASKED_MOST: Duration = Duration::from_hours(24);
+
+impl PartitionTask {
+    /// Handles what became of a delivery.
+    pub(in crate::partition) fn came_back_parked(&mut self, picked: Picked, came: Came) -> Result<(), WorkerError> {
+        let now = Instant::now();
+        let sequence = picked.sequence.clone();
+        let mut works = picked.batch.deliveries.into_iter().zip(picked.ids);
+        let Some((delivery, id)) = works.next() else {
+            return Ok(());
+        };
+        let outcome = match came {
+            Came::Outcomes(outcomes) if outcomes.len() == 1 => outcomes.into_iter().next(),
+            Came::Outcomes(outcomes) => {
+                return Err(WorkerError::Contract {
+                    sink: self.shared.sink.name().clone(),
+                    deliveries: 1,
+                    outcomes: outcomes.len(),
+                });
+            }
+            Came::GivenUp(reason) => Some(Outcome::Rejected { reason }),
+            Came::TakenBack | Came::Stopped => None,
+        };
+        let ticket = self
+            .parked
+            .as_mut()
+            .and_then(|parked| parked.under_way.remove(&id)?.ticket);
+        if let (Some(ticket), Some(parking)) = (ticket, self.shared.parking()) {
+            let result = result_of(outcome.as_ref());
+            parking.targets.ended(&delivery.target, ticket, &result, now);
+            if let TargetResult::Refused { reason } = &result {
+                parking.targets.refuse(&delivery.target, reason);
+            }
+        }
+        // Before what comes after it may be looked at.
+        self.after(id, delivery, outcome, now);
+        if let Some(sequence) = sequence {
+            self.flight.back(&sequence, now);
+        }
+        Ok(())
+    }
+
+    fn after(&mut self, id: WorkId, delivery: Delivery, outcome: Option<Outcome>, now: Instant) {
+        match &outcome {
+            Some(Outcome::Unavailable { .. }) => self.lacking.insert(id),
+            None | Some(Outcome::Held) => false,
+            Some(_) => self.lacking.remove(&id),
+        };
+        let mut lack = None;
+        match outcome {
+            None => self.not_tried(id, &delivery, now),
+            Some(Outcome::Held) => self.try_again(id, delivery, Duration::from_millis(5), now),
+            Some(Outcome::Unavailable { reason }) => {
+                self.shared.metrics.not_tried.inc();
+                let pause = self.backoff(1);
+                self.try_again(id, delivery, pause, now);
+                lack = Some(reason);
+            }
+            Some(Outcome::Delivered) => {
+                let metrics = &self.shared.metrics;
+                metrics.attempts.inc();
+                metrics.delivered.inc();
+                let since = age(delivery.event.attributes.received);
+                metrics.delivery_age.observe(since.as_secs_f64());
+                self.delivered_at = Some(now);
+                self.shared.troubles.delivered(&delivery.target);
+                if let Some(parked) = &mut self.parked {
+                    parked.pace.delivered(&delivery.target);
+                }
+                self.settle_delivered(id, &delivery);
+            }
+            Some(Outcome::Retry { after, reason }) => {
+                self.shared.metrics.attempts.inc();
+                self.failed(id, delivery, after, reason, now);
+            }
+            Some(Outcome::Rejected { reason } | Outcome::Refused { reason }) => {
+                self.shared.metrics.attempts.inc();
+                self.shared.metrics.rejected.inc();
+                let attempts = delivery.attempt;
+                self.give_up(id, delivery, reason, attempts, now);
+            }
+        }
+        self.report_lack(lack);
+    }
+
+    /// A delivery that was taken back before its attempt had begun, or was stopped.
+    fn not_tried(&mut self, id: WorkId, delivery: &Delivery, now: Instant) {
+        if self.has_row(delivery) {
+            // The row is as it was.
+            if id.origin() == Origin::Backlog {
+                self.put_back(delivery);
+            }
+            return;
+        }
+        self.park(id, delivery, delivery.attempt - 1, None);
+        self.park_followers(&delivery.target, &delivery.record.record.key, now);
+    }
+
+    /// A delivery that is to be tried again soon, and at no cost.
+    fn try_again(&mut self, id: WorkId, delivery: Delivery, pause: Duration, now: Instant) {
+        if id.origin() == Origin::Log && self.has_row(&delivery) {
+            let attempts = delivery.attempt - 1;
+            self.tried(&delivery, attempts, now + pause);
+            self.forget_parked(id);
+            return;
+        }
+        self.flight.deliver_at(id, delivery, now + pause, now);
+    }
+
+    /// A delivery that has failed: it waits for its next attempt, or is given up.
+    fn failed(&mut self, id: WorkId, delivery: Delivery, asked: Option<Duration>, reason: String, now: Instant) {
+        let attempts = delivery.attempt;
+        let handling = self
+            .shared
+            .parking()
+            .map(|parking| parking.targets.handling(&delivery.target));
+        let own = handling.as_ref().and_then(|handling| handling.schedule.as_ref());
+        let schedule = own.unwrap_or(&self.shared.schedule);
+        if schedule.is_exhausted(attempts) {
+            self.shared.metrics.exhausted.inc();
+            let reason = format!("given up after {attempts} attempts: {reason}");
+            self.give_up(id, delivery, reason, attempts, now);
+            return;
+        }
+        let asked = asked.map(|asked| asked.min(ASKED_MOST));
+        let wait = schedule.wait(attempts, asked, fastrand::f64());
+        self.shared.metrics.retries.inc();
+        self.shared.troubles.delivery_failed(&delivery, &reason, wait);
+        if self.has_row(&delivery) {
+            self.tried(&delivery, attempts, now + wait);
+            self.forget_parked(id);
+        } else {
+            self.park(id, &delivery, attempts, Some(now + wait));
+        }
+        self.park_followers(&delivery.target, &delivery.record.record.key, now);
+    }
+
+    fn has_row(&self, delivery: &Delivery) -> bool {
+        let parked = self.parked.as_ref();
+        parked.is_some_and(|parked| parked.rows.holds(&delivery.target, delivery.record.offset))
+    }
+
+    /// Settles a delivery that went through: in the log, and in the backlog.
+    fn settle_delivered(&mut self, id: WorkId, delivery: &Delivery) {
+        if self.is_open(id)
+            && let Some(how) = self.flight.delivered(id)
+        {
+            self.shared.metrics.settled(how);
+        }
+        self.remove_row(&delivery.target, &delivery.record.record.key, delivery.record.offset);
+    }
+
+    /// Whether a delivery is not settled in the log. It is from now on.
+    pub(in crate::partition) fn is_open(&mut self, id: WorkId) -> bool {
+        let Some(parked) = &mut self.parked else { return true };
+        parked.parking.remove(&id);
+        !parked.parked.remove(&id)
+    }
+
+    fn forget_parked(&mut self, id: WorkId) {
+        if let Some(parked) = &mut self.parked {
+            parked.parked.remove(&id);
+        }
+    }
+
+    /// Removes the row of a delivery, if it has one.
+    pub(in crate::partition) fn remove_row(&mut self, target: &Target, key: &Bytes, offset: schemas::record::Offset) {
+        let Some(parked) = &mut self.parked else { return };
+        if !parked.rows.holds(target, offset) {
+            return;
+        }
+        parked.rows.removing(&Parked::place(target, key, offset, true));
+        self.shared.metrics.unparked.inc();
+        let change = Change::Remove {
+            target: target.to_string(),
+            offset,
+        };
+        parked.outbox.push_back(Outgoing { change, settles: None });
+    }
+
+    /// Notes an attempt in the row of a delivery.
+    fn tried(&mut self, delivery: &Delivery, attempts: u32, due: Instant) {
+        let (Some(parked), Some(parking)) = (&mut self.parked, self.shared.parking()) else {
+            return;
+        };
+        let ordered = parking.targets.handling(&delivery.target).ordered;
+        let (key, offset) = (&delivery.record.record.key, delivery.record.offset);
+        parked
+            .rows
+            .tried(&Parked::place(&delivery.target, key, offset, ordered), due);
+        let change = Change::Tried {
+            target: delivery.target.to_string(),
+            offset,
+            attempts,
+            due: timestamp(due),
+        };
+        parked.outbox.push_back(Outgoing { change, settles: None });
+    }
+
+    fn put_back(&mut self, delivery: &Delivery) {
+        let (Some(parked), Some(parking)) = (&mut self.parked, self.shared.parking()) else {
+            return;
+        };
+        let ordered = parking.targets.handling(&delivery.target).ordered;
+        let (key, offset) = (&delivery.record.record.key, delivery.record.offset);
+        parked
+            .rows
+            .put_back(&Parked::place(&delivery.target, key, offset, ordered));
+    }
+
+    /// Has those after a delivery that waits, of its target and key, wait in the backlog too, where order is kept.
+    pub(super) fn park_followers(&mut self, target: &Target, key: &Bytes, now: Instant) {
+        let Some(parking) = self.shared.parking() else { return };
+        if !parking.targets.handling(target).ordered {
+            return;
+        }
+        for id in self.flight.pending_of_key(target, key) {
+            let Some(delivery) = self.flight.remove(id, now) else {
+                continue;
+            };
+            match id.origin() {
+                Origin::Log => self.park(id, &delivery, delivery.attempt - 1, None),
+                Origin::Backlog => self.put_back(&delivery),
+            }
+        }
+    }
+}
+
+fn result_of(outcome: Option<&Outcome>) -> TargetResult {
+    match outcome {
+        None | Some(Outcome::Held | Outcome::Unavailable { .. }) => TargetResult::NotTried,
+        // It has answered for this delivery alone.
+        Some(Outcome::Delivered | Outcome::Rejected { .. }) => TargetResult::Works,
+        Some(Outcome::Retry { after, reason }) => TargetResult::Failed {
+            after: *after,
+            reason: reason.clone(),
+        },
+        Some(Outcome::Refused { reason }) => TargetResult::Refused { reason: reason.clone() },
+    }
+}

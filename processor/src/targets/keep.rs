@@ -1,0 +1,187 @@
+//! Keeps what all processes know of the targets: notes which fail and which work again, learns what others have found, and
+//! disables what has failed for days. What changes is reported as an operational event, by the process that found it first.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use schemas::backlog::{BacklogError, Condition, Finding, What};
+use schemas::operations::{TargetChange, TargetChanged};
+use schemas::sink::Target;
+use schemas::time::Timestamp;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::{ORDERS, Targets};
+
+/// How often it is looked for what has changed.
+const STEP: Duration = Duration::from_secs(1);
+
+/// How long a target may fail before others know of it: a single failure is no news.
+const NEWS_AFTER: Duration = Duration::from_secs(10);
+
+/// How long a target may fail, without one success, before it is disabled.
+const DISABLED_AFTER: Duration = Duration::from_hours(5 * 24);
+
+/// How often it is asked whether a target has failed for so long.
+const LOOK_EVERY: u64 = 60;
+
+/// What has been seen of what others write.
+#[derive(Debug, Default)]
+struct Seen {
+    version: Option<i64>,
+    order: Option<i64>,
+    steps: u64,
+}
+
+impl Targets {
+    /// Goes on until it is dropped. What the database does not answer is asked again.
+    pub(crate) async fn keep(&self) {
+        let mut step = interval(STEP);
+        step.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut seen = Seen::default();
+        loop {
+            step.tick().await;
+            if let Err(error) = self.keep_step(&mut seen).await {
+                tracing::debug!(sink = %self.sink.name(), error = %error, "what is known of targets was not exchanged");
+            }
+        }
+    }
+
+    async fn keep_step(&self, seen: &mut Seen) -> Result<(), BacklogError> {
+        let sink = self.sink.name();
+        let conditions = self.backlog.conditions(sink, seen.version).await?;
+        for condition in conditions {
+            seen.version = seen.version.max(Some(condition.version));
+            self.learn(&condition);
+        }
+        match seen.order {
+            None => seen.order = Some(self.backlog.newest_order(sink).await?),
+            Some(after) => self.obey(self.backlog.orders(sink, after).await?, seen),
+        }
+        for (target, finding) in self.findings(seen.steps) {
+            let name = target.to_string();
+            if let Some(condition) = self.backlog.note(sink, &name, finding.clone()).await? {
+                self.report(&target, &finding, &condition);
+                self.learn(&condition);
+            }
+            self.noted(&target, &finding);
+        }
+        seen.steps += 1;
+        self.forget();
+        Ok(())
+    }
+
+    /// What is to be noted of targets now.
+    fn findings(&self, steps: u64) -> Vec<(Target, Finding)> {
+        let news = Timestamp::now().before(NEWS_AFTER);
+        let long_ago = Timestamp::now().before(DISABLED_AFTER);
+        let mut findings = Vec::new();
+        for (target, entry) in self.entries.read().iter() {
+            let entry = entry.lock();
+            if let Some(disabled) = entry.disabled.as_ref().filter(|_| !entry.noted) {
+                let reason = disabled.reason.clone();
+                findings.push((target.clone(), Finding::Refuses { reason }));
+                continue;
+            }
+            match entry.failing_since {
+                None if entry.noted && entry.disabled.is_none() => findings.push((target.clone(), Finding::Works)),
+                Some(since) if !entry.noted && since <= news && entry.failures > 1 => {
+                    findings.push((target.clone(), Finding::Failing { since }));
+                }
+                Some(_) if entry.noted && entry.disabled.is_none() && steps.is_multiple_of(LOOK_EVERY) => {
+                    let reason = format!(
+                        "every delivery has failed for five days; the last one: {}",
+                        entry.reason
+                    );
+                    let before = long_ago;
+                    findings.push((target.clone(), Finding::FailedSince { before, reason }));
+                }
+                _ => {}
+            }
+        }
+        findings
+    }
+
+    fn noted(&self, target: &Target, finding: &Finding) {
+        if let Some(entry) = self.find(target) {
+            let mut entry = entry.lock();
+            entry.noted = !matches!(finding, Finding::Works) || entry.failing_since.is_some();
+        }
+    }
+
+    /// Takes over what others have found.
+    fn learn(&self, condition: &Condition) {
+        let target = Target::Named(condition.target.clone());
+        let entry = self.entry(&target);
+        let mut entry = entry.lock();
+        let was_disabled = entry.disabled.is_some();
+        entry.disabled.clone_from(&condition.disabled);
+        entry.noted = condition.disabled.is_some() || condition.failing_since.is_some();
+        // It works for another process, or is enabled again.
+        let works = condition.failing_since.is_none() && entry.health.is_broken();
+        if condition.disabled.is_none() && (was_disabled || works) {
+            entry.health.try_now(Instant::now());
+            let waiting = std::mem::take(&mut entry.waiting);
+            drop(entry);
+            waiting.iter().for_each(|partition| partition.notify_one());
+        }
+    }
+
+    fn obey(&self, orders: Vec<schemas::backlog::Order>, seen: &mut Seen) {
+        if orders.is_empty() {
+            return;
+        }
+        for order in &orders {
+            seen.order = seen.order.max(Some(order.id));
+            if order.what == What::Try
+                && let Some(entry) = self.find(&Target::Named(order.target.clone()))
+            {
+                entry.lock().health.try_now(Instant::now());
+            }
+        }
+        let mut all = self.orders.lock();
+        all.recent.extend(orders);
+        let surplus = all.recent.len().saturating_sub(ORDERS);
+        all.recent.drain(..surplus);
+        all.partitions.retain(|partition| Arc::strong_count(partition) > 1);
+        all.partitions.iter().for_each(|partition| partition.notify_one());
+    }
+
+    fn report(&self, target: &Target, finding: &Finding, condition: &Condition) {
+        let entry = self.entry(target);
+        let (reason, since) = {
+            let entry = entry.lock();
+            (entry.reason.clone(), entry.failing_since)
+        };
+        let change = match finding {
+            Finding::Failing { .. } => TargetChange::Failing { reason },
+            Finding::Works => TargetChange::Recovered {
+                failing_since: condition.failing_since.unwrap_or_else(Timestamp::now),
+            },
+            Finding::Refuses { reason } | Finding::FailedSince { reason, .. } => TargetChange::Disabled {
+                reason: reason.clone(),
+                failing_since: condition.failing_since.or(since),
+            },
+            Finding::Enabled => return,
+        };
+        if let Some(operations) = &self.operations {
+            operations.report(TargetChanged {
+                sink: self.sink.name().clone(),
+                target: target.to_string(),
+                at: Timestamp::now(),
+                change,
+                version: condition.version,
+            });
+        }
+    }
+
+    /// Forgets targets of which nothing is known any more.
+    fn forget(&self) {
+        let now = Instant::now();
+        self.entries.write().retain(|_, entry| {
+            let held_elsewhere = Arc::strong_count(entry) > 1;
+            let entry = entry.lock();
+            let known = entry.noted || entry.disabled.is_some() || entry.failing_since.is_some();
+            held_elsewhere || known || !entry.health.is_idle(now) || !entry.waiting.is_empty()
+        });
+    }
+}

@@ -1,0 +1,333 @@
+//! Deliveries that wait go to the backlog: what one target does costs no other anything, progress goes on, and a restart repeats
+//! only what was in flight. In paused time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use harness::memory_backlog::MemoryBacklog;
+use harness::memory_log::MemoryLog;
+use processor::{Config, Worker};
+use schemas::backlog::{Backlog, What};
+use schemas::schedule::Schedule;
+use schemas::sink::{Batch, Delivery, Handling, Outcome, Target, Unavailable};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::deliver::stop;
+use crate::stage::sink::{Delivered, ScriptedSink, rejected, retry};
+use crate::stage::{eventually, record, worker_with};
+
+/// Whether the target `sick` works now.
+type Works = Arc<AtomicBool>;
+
+/// A sink with the targets `well` and `sick`. While the second does not work, an attempt there takes `delay` and fails.
+fn sink(works: &Works, delay: Duration, fails: fn(&Delivery) -> Outcome) -> ScriptedSink {
+    let working = Arc::clone(works);
+    let mut sink = ScriptedSink::plain(move |batch: &Batch| {
+        let judge = |delivery: &Delivery| {
+            if is_sick(delivery) && !working.load(Ordering::Relaxed) {
+                fails(delivery)
+            } else {
+                Outcome::Delivered
+            }
+        };
+        Ok::<_, Unavailable>(batch.deliveries.iter().map(judge).collect())
+    });
+    sink.targets = vec![Target::Named("sick".into()), Target::Named("well".into())];
+    sink.apart = true;
+    sink.delay = |batch| Duration::from_millis(if is_sick(&batch.deliveries[0]) { 1 } else { 2 });
+    if delay > Duration::from_secs(1) {
+        sink.delay = |batch| {
+            if is_sick(&batch.deliveries[0]) {
+                Duration::from_secs(15)
+            } else {
+                Duration::from_millis(2)
+            }
+        };
+    }
+    sink.handling = Arc::new(Handling {
+        schedule: Some(Schedule::Steps([5, 300, 1800].map(Duration::from_secs).to_vec())),
+        ..Handling::default()
+    });
+    sink
+}
+
+fn is_sick(delivery: &Delivery) -> bool {
+    delivery.target == Target::Named("sick".into())
+}
+
+fn of<'a>(delivered: &'a [Delivered], target: &str) -> Vec<&'a Delivered> {
+    delivered.iter().filter(|d| d.target == target).collect()
+}
+
+fn offsets(sink: &ScriptedSink, target: &str) -> Vec<i64> {
+    of(&sink.delivered(), target).iter().map(|d| d.offset).collect()
+}
+
+struct Running {
+    shutdown: CancellationToken,
+    run: JoinHandle<Result<(), processor::WorkerError>>,
+}
+
+fn worker(log: &Arc<MemoryLog>, sink: &Arc<ScriptedSink>, backlog: &MemoryBacklog) -> Worker {
+    let backlog: Arc<dyn Backlog> = Arc::new(backlog.clone());
+    worker_with(log, sink, None, Config::default()).with_backlog(backlog, None)
+}
+
+fn start(log: &Arc<MemoryLog>, sink: &Arc<ScriptedSink>, backlog: &MemoryBacklog) -> Running {
+    let shutdown = CancellationToken::new();
+    let run = tokio::spawn(worker(log, sink, backlog).run(shutdown.clone()));
+    Running { shutdown, run }
+}
+
+impl Running {
+    async fn stop(self) {
+        stop(self.shutdown, self.run).await;
+    }
+}
+
+/// Waits for what takes hours of the schedule.
+async fn in_time(what: &str, holds: impl FnMut() -> bool) {
+    harness::until(what, Duration::from_hours(48), holds).await;
+}
+
+fn append(log: &MemoryLog, numbers: std::ops::Range<u64>, keys: u64) {
+    for n in numbers {
+        log.append(0, record(n, &format!("key-{}", n % keys)));
+    }
+}
+
+/// Whether the first arrivals of each key came in the order of the log.
+fn in_order(offsets: &[i64], keys: i64) -> bool {
+    let mut last: HashMap<i64, i64> = HashMap::new();
+    let mut seen = std::collections::HashSet::new();
+    offsets.iter().all(|offset| {
+        if !seen.insert(*offset) {
+            return true;
+        }
+        last.insert(offset % keys, *offset)
+            .is_none_or(|before| before < *offset)
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_never_answers_holds_neither_the_others_nor_progress() {
+    let works = Works::default();
+    let sink = Arc::new(sink(&works, Duration::from_secs(15), |_| retry()));
+    let (log, backlog) = (MemoryLog::new(1), MemoryBacklog::default());
+    let running = start(&log, &sink, &backlog);
+    for n in 0..3_000 {
+        let sent = Instant::now();
+        append(&log, n..n + 1, 200);
+        eventually("the other has it", || {
+            offsets(&sink, "well").last() == Some(&(n.cast_signed()))
+        })
+        .await;
+        assert!(sent.elapsed() < Duration::from_millis(50), "{n}: {:?}", sent.elapsed());
+    }
+    let begin = Instant::now();
+    eventually("all is settled", || log.stored(0) == 3_000).await;
+    assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+    assert_eq!(backlog.waiting("sick").len(), 3_000);
+    assert!(backlog.waiting("well").is_empty());
+    works.store(true, Ordering::Relaxed);
+    in_time("the sick one has all", || backlog.is_empty()).await;
+    let sick = offsets(&sink, "sick");
+    assert!(in_order(&sick, 200), "{sick:?}");
+    let unique: std::collections::HashSet<_> = sick.iter().collect();
+    assert_eq!((sick.len(), unique.len()), (3_000, 3_000), "each once");
+    assert!(log.dead_letters().is_empty());
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_fails_is_tried_now_and_then_and_gets_all_in_order_once_it_works() {
+    let works = Works::default();
+    let mut scripted = sink(&works, Duration::ZERO, |_| retry());
+    scripted.handling = Arc::new(Handling::default());
+    let sink = Arc::new(scripted);
+    let (log, backlog) = (MemoryLog::new(1), MemoryBacklog::default());
+    append(&log, 0..2_000, 50);
+    let running = start(&log, &sink, &backlog);
+    eventually("the other has all", || offsets(&sink, "well").len() == 2_000).await;
+    eventually("all is settled", || log.stored(0) == 2_000).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(backlog.waiting("sick").len(), 2_000);
+    assert!(log.dead_letters().is_empty(), "a sick target costs no dead letter");
+    works.store(true, Ordering::Relaxed);
+    in_time("the sick one has all", || backlog.is_empty()).await;
+    let sick = offsets(&sink, "sick");
+    assert_eq!(sick.len(), 2_000, "each once");
+    assert!(in_order(&sick, 50), "{sick:?}");
+    // Fed from the log again.
+    let writes = backlog.writes();
+    append(&log, 2_000..2_200, 50);
+    eventually("new ones come", || offsets(&sink, "sick").len() == 2_200).await;
+    eventually("they are settled", || log.stored(0) == 2_200).await;
+    assert_eq!(backlog.writes(), writes, "without the backlog");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_repeats_nothing_at_a_target_that_works() {
+    let works = Works::default();
+    let sink = Arc::new(sink(&works, Duration::from_secs(15), |_| retry()));
+    let (log, backlog) = (MemoryLog::new(1), MemoryBacklog::default());
+    for round in 0..5 {
+        let running = start(&log, &sink, &backlog);
+        append(&log, round * 200..(round + 1) * 200, 40);
+        let expected = usize::try_from((round + 1) * 200).expect("few");
+        eventually("the other has all", || offsets(&sink, "well").len() >= expected).await;
+        running.stop().await;
+        assert_eq!(log.stored(0), i64::try_from(expected).expect("few"), "all is settled");
+    }
+    assert_eq!(offsets(&sink, "well").len(), 1_000, "each once");
+    works.store(true, Ordering::Relaxed);
+    let running = start(&log, &sink, &backlog);
+    in_time("the sick one has all", || backlog.is_empty()).await;
+    let sick = offsets(&sink, "sick");
+    assert!(in_order(&sick, 40), "{sick:?}");
+    let unique: std::collections::HashSet<_> = sick.iter().collect();
+    assert_eq!(unique.len(), 1_000);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_fails_for_good_becomes_a_dead_letter_and_those_after_it_go_on() {
+    let works = Works::default();
+    // Every tenth fails at the sick target, whatever is done.
+    let mut scripted = sink(&works, Duration::ZERO, |delivery| {
+        if delivery.record.offset.0 % 10 == 0 {
+            retry()
+        } else {
+            Outcome::Delivered
+        }
+    });
+    scripted.handling = Arc::new(Handling {
+        schedule: Some(Schedule::Steps([1, 2, 3].map(Duration::from_secs).to_vec())),
+        ..Handling::default()
+    });
+    let sink = Arc::new(scripted);
+    let (log, backlog) = (MemoryLog::new(1), MemoryBacklog::default());
+    append(&log, 0..300, 7);
+    let running = start(&log, &sink, &backlog);
+    in_time("all else is delivered", || offsets(&sink, "sick").len() == 270).await;
+    in_time("nothing waits", || backlog.is_empty()).await;
+    assert_eq!(log.dead_letters().len(), 30);
+    let sick = offsets(&sink, "sick");
+    assert!(in_order(&sick, 7), "{sick:?}");
+    assert_eq!(log.stored(0), 300);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_rejected_is_a_dead_letter_at_once_and_the_backlog_is_not_used() {
+    let works = Works::default();
+    let sink = Arc::new(sink(&works, Duration::ZERO, |_| rejected()));
+    let (log, backlog) = (MemoryLog::new(1), MemoryBacklog::default());
+    append(&log, 0..50, 7);
+    let running = start(&log, &sink, &backlog);
+    eventually("all is settled", || log.stored(0) == 50).await;
+    assert_eq!((log.dead_letters().len(), backlog.writes()), (50, 0));
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_backlog_is_away_deliveries_go_on_and_nothing_is_lost() {
+    let works = Works::default();
+    let sink = Arc::new(sink(&works, Duration::ZERO, |_| retry()));
+    let (log, backlog) = (MemoryLog::new(1), MemoryBacklog::default());
+    let running = start(&log, &sink, &backlog);
+    append(&log, 0..1, 7);
+    eventually("it works", || offsets(&sink, "well").len() == 1).await;
+    backlog.set_away(true);
+    append(&log, 1..301, 7);
+    eventually("the other has all", || offsets(&sink, "well").len() == 301).await;
+    assert!(log.stored(0) <= 2, "nothing that waits is settled: {}", log.stored(0));
+    backlog.set_away(false);
+    eventually("all is settled", || log.stored(0) == 301).await;
+    works.store(true, Ordering::Relaxed);
+    in_time("the sick one has all", || backlog.is_empty()).await;
+    let sick = offsets(&sink, "sick");
+    assert!(in_order(&sick, 7), "{sick:?}");
+    assert_eq!(sick.len(), 301);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_whose_backlog_another_has_taken_over_stops() {
+    let works = Works::default();
+    let sink = Arc::new(sink(&works, Duration::ZERO, |_| retry()));
+    let (log, backlog) = (MemoryLog::new(1), MemoryBacklog::default());
+    let running = start(&log, &sink, &backlog);
+    append(&log, 0..10, 7);
+    eventually("it works", || log.stored(0) == 10).await;
+    backlog.take_over();
+    append(&log, 10..20, 7);
+    let error = running
+        .run
+        .await
+        .expect("no panic")
+        .expect_err("it is not the owner any more");
+    assert!(
+        error.to_string().contains("has taken over the backlog of events[0]"),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_paused_target_gets_nothing_and_all_of_it_later() {
+    let works: Works = Arc::new(AtomicBool::new(true));
+    let mut paused = sink(&works, Duration::ZERO, |_| retry());
+    paused.handling = Arc::new(Handling {
+        paused: true,
+        ..Handling::default()
+    });
+    let (log, backlog) = (MemoryLog::new(1), MemoryBacklog::default());
+    append(&log, 0..100, 7);
+    let paused = Arc::new(paused);
+    let running = start(&log, &paused, &backlog);
+    eventually("all is settled", || log.stored(0) == 100).await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!((paused.delivered().len(), backlog.len()), (0, 200));
+    running.stop().await;
+    let resumed = Arc::new(sink(&works, Duration::ZERO, |_| retry()));
+    let running = start(&log, &resumed, &backlog);
+    eventually("nothing waits", || backlog.is_empty()).await;
+    assert_eq!(resumed.delivered().len(), 200);
+    assert!(in_order(&offsets(&resumed, "sick"), 7));
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_has_a_target_tried_at_once() {
+    let works = Works::default();
+    let sink = Arc::new(sink(&works, Duration::ZERO, |_| retry()));
+    let (log, backlog) = (MemoryLog::new(1), MemoryBacklog::default());
+    append(&log, 0..50, 7);
+    let running = start(&log, &sink, &backlog);
+    eventually("all is settled", || log.stored(0) == 50).await;
+    // By now pauses are long.
+    tokio::time::sleep(Duration::from_secs(1_200)).await;
+    works.store(true, Ordering::Relaxed);
+    backlog.order("sick", What::Try);
+    let begin = Instant::now();
+    eventually("nothing waits", || backlog.is_empty()).await;
+    assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_healthy_target_that_has_much_to_do_is_not_parked() {
+    let works: Works = Arc::new(AtomicBool::new(true));
+    let sink = Arc::new(sink(&works, Duration::ZERO, |_| retry()));
+    let (log, backlog) = (MemoryLog::new(1), MemoryBacklog::default());
+    append(&log, 0..10_000, 300);
+    let running = start(&log, &sink, &backlog);
+    eventually("all is settled", || log.stored(0) == 10_000).await;
+    assert_eq!(backlog.writes(), 0);
+    running.stop().await;
+}
