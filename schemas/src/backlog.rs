@@ -108,7 +108,7 @@ pub enum Which {
         /// At most so many.
         limit: usize,
     },
-    /// All of one key after this offset, in their order, with a time of their own or not.
+    /// All [`ordered`](Waiting::ordered) ones of one key after this offset, in their order, with a time of their own or not.
     OfKey {
         /// The key of the records.
         key: Bytes,

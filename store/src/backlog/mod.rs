@@ -1,1 +1,36 @@
 //! The backlog in a database: see [`schemas::backlog`] for what it promises.
+//!
+//! * [`PostgresBacklog`]: for many processes. A partition is owned by a lease with an epoch ([`Lease`]); every write carries the
+//!   epoch of its claim, so that a process that has lost a partition, and does not know yet, changes nothing.
+//! * [`SqliteBacklog`]: for one process, which owns everything in its file.
+//!
+//! A row is written once and never leased: its owner alone reads it, by a cursor, and removes it. Tables and their columns are
+//! described in `store/migrations/`.
+
+mod answer;
+mod changes;
+mod lease;
+mod postgres;
+mod row;
+mod sqlite;
+
+use schemas::time::Timestamp;
+
+pub use lease::Lease;
+pub use postgres::PostgresBacklog;
+pub use sqlite::SqliteBacklog;
+
+/// What waits for one target, over all topics and partitions of a sink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetRows {
+    /// The target's name.
+    pub target: String,
+    /// How many deliveries are in line.
+    pub in_line: u64,
+    /// How many have a time of their own.
+    pub with_time: u64,
+    /// When the one that has waited longest came into the backlog.
+    pub oldest_since: Timestamp,
+    /// When the next of those with a time of their own is due.
+    pub next_due: Option<Timestamp>,
+}

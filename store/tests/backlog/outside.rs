@@ -1,0 +1,114 @@
+//! What commands and the API ask. On both databases.
+
+use schemas::backlog::What;
+use schemas::name::SinkName;
+use schemas::record::Offset;
+use schemas::time::Timestamp;
+
+use crate::deliveries::{END, add, at, due, in_line, offsets, one, waiting};
+use crate::stage::{on_both, sink};
+
+#[tokio::test]
+async fn it_is_counted_what_waits_for_each_target() {
+    on_both(async |both| {
+        let mut older = waiting("a", 2, "k");
+        older.since = at(-60);
+        add(
+            &*both.claim(0).await,
+            [waiting("a", 1, "k"), older, due("a", 3, "k", 70)],
+        )
+        .await;
+        add(&*both.claim(1).await, [due("a", 1, "k", 50), waiting("b", 1, "k")]).await;
+        let targets = both.targets(&sink()).await;
+        let rows: Vec<_> = targets
+            .iter()
+            .map(|t| (&*t.target, t.in_line, t.with_time, t.oldest_since, t.next_due))
+            .collect();
+        assert_eq!(rows, [("a", 2, 2, at(-60), Some(at(50))), ("b", 1, 0, at(0), None)]);
+        assert_eq!(both.targets(&SinkName::new("other").expect("valid")).await, []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_added_from_outside_is_due_now_and_the_owners_are_told() {
+    on_both(async |both| {
+        let claim = both.claim(3).await;
+        let later = Timestamp::MAX;
+        let mut known = due("a", 1, "k", 0);
+        known.due = Some(later);
+        add(&*claim, [known.clone(), waiting("a", 2, "k")]).await;
+        let mut other = waiting("a", 2, "other");
+        other.attempts = 7;
+        let added = both
+            .add_from_outside(
+                None,
+                vec![
+                    (3, known),
+                    (3, other.clone()),
+                    (3, other),
+                    (3, waiting("b", 5, "k")),
+                    (9, waiting("a", 1, "k")),
+                ],
+            )
+            .await;
+        assert_eq!(added, 4);
+        let found = claim
+            .fetch(vec![one("a", 1), one("a", 2), one("b", 5)], END)
+            .await
+            .expect("available");
+        let now = Timestamp::now().before(std::time::Duration::from_secs(60));
+        assert!(
+            found.iter().all(|w| w.due.is_some_and(|due| due > now && due < later)),
+            "{found:?}"
+        );
+        assert_eq!(&found[1].record.record.key[..], b"k", "one that waits stays as it is");
+        assert_eq!(found[1].attempts, 0);
+        assert_eq!(offsets(&*claim, in_line("a", None, 5)).await, [0; 0]);
+        assert_eq!(
+            both.claim(9)
+                .await
+                .contents(Offset(0))
+                .await
+                .expect("available")
+                .due
+                .len(),
+            1
+        );
+        let orders = both.backlog().orders(&sink(), 0).await.expect("available");
+        let orders: Vec<_> = orders.iter().map(|order| (&*order.target, order.what)).collect();
+        assert_eq!(orders, [("a", What::Look), ("b", What::Look)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_target_that_is_tried_now_has_all_due_but_what_may_be_under_way() {
+    on_both(async |both| {
+        let claim = both.claim(0).await;
+        let now = Timestamp::now();
+        let in_seconds = |seconds: i64| Timestamp::from_millis(now.millis() + seconds * 1000);
+        let mut rows = [
+            due("a", 1, "k", 0),
+            due("a", 2, "k", 0),
+            due("b", 3, "k", 0),
+            waiting("a", 4, "k"),
+        ];
+        for (row, seconds) in rows.iter_mut().zip([3600, 30, 3600]) {
+            row.due = in_seconds(seconds);
+        }
+        add(&*claim, rows).await;
+        assert_eq!(both.try_now("a").await, 1);
+        let found = claim
+            .fetch(vec![one("a", 1), one("a", 2), one("b", 3)], END)
+            .await
+            .expect("available");
+        assert!(found[0].due < in_seconds(60) && found[0].due.is_some());
+        assert_eq!((found[1].due, found[2].due), (in_seconds(30), in_seconds(3600)));
+        assert_eq!(offsets(&*claim, in_line("a", None, 5)).await, [4]);
+        let orders = both.backlog().orders(&sink(), 0).await.expect("available");
+        let orders: Vec<_> = orders.iter().map(|order| (&*order.target, order.what)).collect();
+        assert_eq!(orders, [("a", What::Look), ("a", What::Try)]);
+    })
+    .await;
+}
