@@ -89,6 +89,10 @@ impl Queue {
         }
         waiting.taken += number;
         let rows: Vec<Attempt> = waiting.rows.drain(..number).collect();
+        // What an outage took is given back.
+        if waiting.rows.is_empty() && waiting.rows.capacity() > 4 * MAX_ROWS {
+            waiting.rows.shrink_to(MAX_ROWS);
+        }
         drop(waiting);
         let bytes = rows.iter().map(bytes).sum();
         Some(Batch { rows, bytes })

@@ -60,10 +60,11 @@ impl Writer {
         let mut batch: Option<Batch> = None;
         let mut failures = 0;
         loop {
-            if !ending.is_cancelled() && Instant::now() >= upkeep.due {
+            // Without having seen that there are partitions, every row would be dropped for want of one.
+            let wanted = !ending.is_cancelled() || !upkeep.possible;
+            if wanted && Instant::now() >= upkeep.due {
                 self.look_after(&mut upkeep).await;
             }
-            // Without having seen that there are partitions, every row would be dropped for want of one.
             if upkeep.possible || ending.is_cancelled() {
                 batch = batch.or_else(|| self.queue.take());
             }
