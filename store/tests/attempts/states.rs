@@ -43,20 +43,20 @@ async fn a_delivery_has_one_state_and_the_backlog_knows_best() {
             at: ago(100),
             ..failed("crm", 1)
         };
-        log.log.record(Attempt {
+        log.attempts.record(Attempt {
             event: first.event,
             number: 2,
             ..delivered("crm", 1)
         });
-        log.log.record(first.clone());
+        log.attempts.record(first.clone());
         // Failed at another target; waits at a third; waits at one that is disabled; is in line at a fifth, having been delivered.
         for target in ["erp", "bot", "off"] {
-            log.log.record(Attempt {
+            log.attempts.record(Attempt {
                 event: first.event,
                 ..failed(target, 1)
             });
         }
-        log.log.record(Attempt {
+        log.attempts.record(Attempt {
             event: first.event,
             ..delivered("again", 1)
         });
