@@ -1,0 +1,2 @@
+-- A stand-in.
+CREATE TABLE backlog (id bigint PRIMARY KEY);

@@ -1,0 +1,2 @@
+-- A stand-in.
+CREATE TABLE attempt (id INTEGER PRIMARY KEY);
