@@ -51,6 +51,7 @@ fn the_example_is_valid_and_names_every_section() {
         "sources",
         "endpoints",
         "rules_file",
+        "store",
         "processor",
         "sinks",
     ] {
@@ -80,6 +81,10 @@ fn the_example_shows_every_key_and_what_it_has_in_comments_is_right() {
         ("sinks: { sqlite: {", "} }"),
         ("sinks: { http: {", "} }"),
         ("sinks: { http: { retry: {", "} } }"),
+        ("store: {", "}"),
+        ("store: { postgres: {", "} }"),
+        ("store: { sqlite: {", "} }"),
+        ("store: { attempts: {", "} }"),
     ] {
         let error = parse(&format!("{open} nonsense: 1 {close}"), "f.yaml", HashMap::new()).expect_err(open);
         let error = error.to_string();
