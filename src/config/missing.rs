@@ -69,7 +69,6 @@ pub(crate) fn makes_topics_and_tables() -> Unused {
         "sinks.sqlite",
         "sinks.topic",
         "store.sqlite",
-        "store.attempts",
         "ingest",
         "processor",
     ];

@@ -237,6 +237,26 @@ fn a_mistake_in_a_sink_or_its_schedule_is_named_with_its_place() {
             "`sinks.topic.nonsense` is not a setting: there is only retry",
         ),
         (
+            "store:\n  postgress: {}\n",
+            "f.yaml:2:3: ",
+            "`store.postgress` is not a setting: did you mean `postgres`? There are postgres, sqlite, attempts",
+        ),
+        (
+            "store:\n  postgres:\n    url: postgres://h/d\n    max_connections: 0\n",
+            "f.yaml:4:22: ",
+            "`store.postgres.max_connections` is 0: give at least 1",
+        ),
+        (
+            "store:\n  attempts: { retention_days: 0 }\n",
+            "f.yaml:2:31: ",
+            "`store.attempts.retention_days` is 0",
+        ),
+        (
+            "sinks:\n  attempts: {}\n",
+            "f.yaml:2:3: ",
+            "; `attempts` belongs under `store`",
+        ),
+        (
             "event_log: { brokers: \"a:9092\" }",
             "f.yaml:1:14: ",
             "; `brokers` belongs under `event_log.kafka`",

@@ -3,17 +3,21 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ::database::postgres::Waits;
+use ::database::postgres::{self, Waits};
 use ::database::{Migrated, SetupError};
 use harness::Database;
 use schemas::secret::Secret;
 use sqlx::AssertSqlSafe;
 use store::{Config, Sqlite, Tables, migrate, pending};
 
-fn config(url: &str) -> ::database::postgres::Config {
-    ::database::postgres::Config {
+fn config(url: &str) -> Config {
+    let postgres = postgres::Config {
         url: Secret::new(url),
-        ..::database::postgres::Config::default()
+        ..postgres::Config::default()
+    };
+    Config {
+        postgres: Some(postgres),
+        ..Config::default()
     }
 }
 
@@ -25,11 +29,7 @@ fn waits() -> Waits {
 }
 
 async fn tables(url: &str) -> Tables {
-    let config = Config {
-        postgres: Some(config(url)),
-        ..Config::default()
-    };
-    Tables::open(&config).await.expect("a valid configuration")
+    Tables::open(&config(url)).await.expect("a valid configuration")
 }
 
 /// What a newer version would have noted.
@@ -49,11 +49,11 @@ async fn a_second_migration_finds_nothing_to_do_and_before_the_first_nothing_is_
         matches!(&error, SetupError::Misconfigured(reason) if reason.ends_with("run `forebay migrate`")),
         "{error}"
     );
-    let all = pending(&config).await.expect("an answer").missing;
+    let all = pending(&config).await.expect("an answer").expect("a server").missing;
     assert!(all > 0);
     let first = migrate(&config, waits()).await.expect("an empty database migrates");
     let second = migrate(&config, waits()).await.expect("it goes on");
-    let migrated = |missing| Migrated { missing, newer: None };
+    let migrated = |missing| Some(Migrated { missing, newer: None });
     assert_eq!((first, second), (migrated(all), migrated(0)));
     assert_eq!(pending(&config).await.expect("an answer"), migrated(0));
     assert_eq!(tables.ready().await.expect("ready"), None);
@@ -91,7 +91,7 @@ async fn tables_of_a_newer_version_are_used_only_if_they_say_that_they_fit() {
         let tables = tables(&database.url).await;
         let (again, ready) = (migrate(&config, waits()).await, tables.ready().await);
         if fits {
-            assert_eq!(again.expect("nothing to do").newer, Some(99));
+            assert_eq!(again.expect("nothing to do").expect("a server").newer, Some(99));
             assert_eq!(ready.expect("ready"), Some(99));
         } else {
             for error in [again.expect_err("refused"), ready.expect_err("refused")] {

@@ -25,7 +25,7 @@ pub(crate) async fn migrate(args: MigrateArgs, out: &mut Printer) -> anyhow::Res
     telemetry::start(&loaded.config.logging)?;
     let deadline = Instant::now() + args.wait.duration();
     let (event_log, sinks) = (&loaded.config.event_log, &loaded.config.sinks);
-    let store = loaded.config.store.as_ref().and_then(|store| store.postgres.as_ref());
+    let store = loaded.config.store.as_ref().filter(|store| store.postgres.is_some());
     if event_log.kafka.is_none() && event_log.journal.is_none() && sinks.postgres.is_none() && store.is_none() {
         return Err(ConfigError(format!(
             "{}: neither `event_log` nor `sinks.postgres` nor `store.postgres` is set: there is nothing to migrate",
@@ -37,9 +37,9 @@ pub(crate) async fn migrate(args: MigrateArgs, out: &mut Printer) -> anyhow::Res
         let checked = postgres.check();
         checked.map_err(|found| loaded.refuse(&within("sinks.postgres", found)))?;
     }
-    if let Some(postgres) = store {
-        let checked = postgres.check();
-        checked.map_err(|found| loaded.refuse(&within("store.postgres", found)))?;
+    if let Some(store) = store {
+        let checked = store.check();
+        checked.map_err(|found| loaded.refuse(&within("store", found)))?;
     }
     if event_log.kafka.is_some() || event_log.journal.is_some() {
         topics(event_log, args.dry_run, deadline, out).await?;
@@ -57,14 +57,16 @@ pub(crate) async fn migrate(args: MigrateArgs, out: &mut Printer) -> anyhow::Res
         let migrated = migrated.map_err(|error| anyhow!("`sinks.postgres`: {error}"))?;
         tables("postgres", migrated, args.dry_run, out);
     }
-    if let Some(postgres) = store {
+    if let Some(store) = store {
         let migrated = if args.dry_run {
-            store::pending(postgres).await
+            store::pending(store).await
         } else {
-            store::migrate(postgres, waits()).await
+            store::migrate(store, waits()).await
         };
         let migrated = migrated.map_err(|error| anyhow!("`store.postgres`: {error}"))?;
-        tables("store", migrated, args.dry_run, out);
+        if let Some(migrated) = migrated {
+            tables("store", migrated, args.dry_run, out);
+        }
     }
     Ok(())
 }

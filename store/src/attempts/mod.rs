@@ -1,63 +1,60 @@
-//! The attempt log. A stand-in with the agreed signatures: it drops what it is given.
+//! The attempt log: every attempt in a table by day, written in batches, dropped after its retention.
+//!
+//! [`AttemptLog::record`] puts an attempt into a queue of bounded size and returns; a [`Writer`], which is one task of the
+//! process, takes them from there in batches. While the database is away the queue fills, and what does not fit is counted and
+//! dropped: the log is there for people, and no delivery waits for it.
+//!
+//! An attempt is written once, except where the answer of the database was lost: the batch is written again then, and its rows may
+//! be there twice.
+
+mod bounds;
+mod config;
+mod failure;
+mod metrics;
+mod postgres;
+mod queue;
+mod read;
+mod sqlite;
+mod table;
+mod troubles;
+mod writer;
 
 use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
-use schemas::attempt::{Attempt, AttemptLog};
-use schemas::setting::{Findings, Invalid};
-use serde::Deserialize;
+use schemas::attempt::AttemptLog;
 use sqlx::{PgPool, SqlitePool};
-use tokio_util::sync::CancellationToken;
 
-/// The section of the attempt log.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Config {
-    /// How many whole days attempts are kept, 1 to 3660. Default 14.
-    pub retention_days: u32,
+pub use config::Config;
+pub use postgres::keep_partitions;
+pub use read::{ReadError, Reader, Row};
+pub use writer::Writer;
+
+use metrics::Metrics;
+use queue::Queue;
+use table::Table;
+
+/// The attempt log in PostgreSQL. The tables are those of `migrations/postgres/0002_attempts.sql`. Nothing is written until the
+/// [`Writer`] runs. To be called once per registry.
+pub fn postgres(pool: PgPool, config: &Config, metrics: &mut Registry) -> (Arc<dyn AttemptLog>, Writer) {
+    let table = postgres::Table::new(pool, config);
+    open(Table::Postgres(table), config, metrics)
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        Self { retention_days: 14 }
-    }
+/// The attempt log in SQLite. The tables are those of `migrations/sqlite/0002_attempts.sql`. Nothing is written until the
+/// [`Writer`] runs. To be called once per registry.
+pub fn sqlite(pool: SqlitePool, config: &Config, metrics: &mut Registry) -> (Arc<dyn AttemptLog>, Writer) {
+    let table = sqlite::Table::new(pool, config);
+    open(Table::Sqlite(table), config, metrics)
 }
 
-impl Config {
-    /// Everything that is wrong with the settings.
-    pub fn check(&self) -> Result<(), Vec<Invalid>> {
-        let mut found = Findings::default();
-        if !(1..=3_660).contains(&self.retention_days) {
-            found.add("retention_days", format!("is {}: give 1 to 3660", self.retention_days));
-        }
-        found.into_result()
-    }
+fn open(table: Table, config: &Config, registry: &mut Registry) -> (Arc<dyn AttemptLog>, Writer) {
+    let queue = Arc::new(Queue::new(config, Metrics::register(registry)));
+    let writer = Writer::new(Arc::clone(&queue), table);
+    (queue, writer)
 }
 
-#[derive(Debug)]
-struct Dropped;
-
-impl AttemptLog for Dropped {
-    fn record(&self, _: Attempt) {}
-}
-
-/// The task that writes.
-#[derive(Debug)]
-pub struct Writer;
-
-impl Writer {
-    /// Writes until `shutdown`, which is to come after the last attempt.
-    pub async fn run(self, shutdown: CancellationToken) {
-        shutdown.cancelled().await;
-    }
-}
-
-/// The attempt log in PostgreSQL.
-pub fn postgres(_: PgPool, _: &Config, _: &mut Registry) -> (Arc<dyn AttemptLog>, Writer) {
-    (Arc::new(Dropped), Writer)
-}
-
-/// The attempt log in SQLite.
-pub fn sqlite(_: SqlitePool, _: &Config, _: &mut Registry) -> (Arc<dyn AttemptLog>, Writer) {
-    (Arc::new(Dropped), Writer)
+/// Registers the metrics with one series of each, for the reference page: which there are, and which labels they have.
+pub fn example_metrics(registry: &mut Registry) {
+    Metrics::register(registry).example();
 }

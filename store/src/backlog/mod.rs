@@ -1,110 +1,36 @@
-//! The backlog. A stand-in with the agreed signatures: it is never available.
+//! The backlog in a database: see [`schemas::backlog`] for what it promises.
+//!
+//! * [`PostgresBacklog`]: for many processes. A partition is owned by a lease with an epoch ([`Lease`]); every write carries the
+//!   epoch of its claim, so that a process that has lost a partition, and does not know yet, changes nothing.
+//! * [`SqliteBacklog`]: for one process, which owns everything in its file.
+//!
+//! A row is written once and never leased: its owner alone reads it, by a cursor, and removes it. Tables and their columns are
+//! described in `store/migrations/`.
 
-use std::sync::Arc;
+mod answer;
+mod changes;
+mod lease;
+mod postgres;
+mod row;
+mod sqlite;
 
-use schemas::BoxFuture;
-use schemas::backlog::{Backlog, BacklogError, Claim, Condition, Finding, Order};
-use schemas::name::SinkName;
-use schemas::record::{Partition, TopicId};
-use sqlx::{PgPool, SqlitePool};
-use uuid::Uuid;
+use schemas::time::Timestamp;
 
-/// The backlog in PostgreSQL.
-#[derive(Debug)]
-pub struct PostgresBacklog;
+pub use lease::Lease;
+pub use postgres::PostgresBacklog;
+pub use sqlite::SqliteBacklog;
 
-impl PostgresBacklog {
-    /// The backlog of the process `owner`.
-    pub fn new(pool: PgPool, owner: Uuid) -> Self {
-        drop((pool, owner));
-        Self
-    }
-}
-
-/// The backlog in SQLite.
-#[derive(Debug)]
-pub struct SqliteBacklog;
-
-impl SqliteBacklog {
-    /// The backlog of one process.
-    pub fn new(pool: SqlitePool) -> Self {
-        drop(pool);
-        Self
-    }
-}
-
-fn away<T: Send + 'static>() -> BoxFuture<'static, Result<T, BacklogError>> {
-    Box::pin(async { Err(BacklogError::Unavailable("there is no backlog yet".to_owned())) })
-}
-
-impl Backlog for PostgresBacklog {
-    fn claim<'a>(
-        &'a self,
-        _: &'a SinkName,
-        _: &'a Partition,
-        _: Option<&'a TopicId>,
-    ) -> BoxFuture<'a, Result<Arc<dyn Claim>, BacklogError>> {
-        away()
-    }
-
-    fn conditions<'a>(
-        &'a self,
-        _: &'a SinkName,
-        _: Option<i64>,
-    ) -> BoxFuture<'a, Result<Vec<Condition>, BacklogError>> {
-        away()
-    }
-
-    fn note<'a>(
-        &'a self,
-        _: &'a SinkName,
-        _: &'a str,
-        _: Finding,
-    ) -> BoxFuture<'a, Result<Option<Condition>, BacklogError>> {
-        away()
-    }
-
-    fn orders<'a>(&'a self, _: &'a SinkName, _: i64) -> BoxFuture<'a, Result<Vec<Order>, BacklogError>> {
-        away()
-    }
-
-    fn newest_order<'a>(&'a self, _: &'a SinkName) -> BoxFuture<'a, Result<i64, BacklogError>> {
-        away()
-    }
-}
-
-impl Backlog for SqliteBacklog {
-    fn claim<'a>(
-        &'a self,
-        _: &'a SinkName,
-        _: &'a Partition,
-        _: Option<&'a TopicId>,
-    ) -> BoxFuture<'a, Result<Arc<dyn Claim>, BacklogError>> {
-        away()
-    }
-
-    fn conditions<'a>(
-        &'a self,
-        _: &'a SinkName,
-        _: Option<i64>,
-    ) -> BoxFuture<'a, Result<Vec<Condition>, BacklogError>> {
-        away()
-    }
-
-    fn note<'a>(
-        &'a self,
-        _: &'a SinkName,
-        _: &'a str,
-        _: Finding,
-    ) -> BoxFuture<'a, Result<Option<Condition>, BacklogError>> {
-        away()
-    }
-
-    fn orders<'a>(&'a self, _: &'a SinkName, _: i64) -> BoxFuture<'a, Result<Vec<Order>, BacklogError>> {
-        away()
-    }
-
-    fn newest_order<'a>(&'a self, _: &'a SinkName) -> BoxFuture<'a, Result<i64, BacklogError>> {
-        away()
-    }
+/// What waits for one target, over all topics and partitions of a sink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetRows {
+    /// The target's name.
+    pub target: String,
+    /// How many deliveries are in line.
+    pub in_line: u64,
+    /// How many have a time of their own.
+    pub with_time: u64,
+    /// When the one that has waited longest came into the backlog.
+    pub oldest_since: Timestamp,
+    /// When the next of those with a time of their own is due.
+    pub next_due: Option<Timestamp>,
 }

@@ -1,0 +1,143 @@
+//! Connections, with a limit of time for all that is asked, and what errors mean.
+
+use std::io;
+use std::time::Duration;
+
+use schemas::backlog::BacklogError;
+use sqlx::pool::PoolConnection;
+use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Transaction};
+
+use super::sql;
+
+/// How long one statement may take, the wait for a connection included.
+pub(super) const LIMIT: Duration = Duration::from_secs(10);
+
+/// The database, by its pool.
+#[derive(Debug, Clone)]
+pub(super) struct Database {
+    pool: PgPool,
+}
+
+impl Database {
+    pub(super) fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    /// Returns a connection, which is closed and not used again unless [`InUse::done`] is called.
+    pub(super) async fn connection(&self) -> Result<InUse, BacklogError> {
+        let connection = self.within(LIMIT, self.pool.acquire()).await?;
+        Ok(InUse {
+            connection,
+            unanswered: true,
+        })
+    }
+
+    pub(super) async fn begin<'c>(
+        &self,
+        connection: &'c mut PgConnection,
+    ) -> Result<Transaction<'c, Postgres>, BacklogError> {
+        self.within(LIMIT, connection.begin_with(sql::BEGIN)).await
+    }
+
+    /// Waits for an answer of the database, so long and no longer.
+    pub(super) async fn within<T>(
+        &self,
+        limit: Duration,
+        answer: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, BacklogError> {
+        self.answered(limit, answer)
+            .await
+            .map_err(|error| self.unavailable(&error))
+    }
+
+    pub(super) async fn answered<T>(
+        &self,
+        limit: Duration,
+        answer: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, sqlx::Error> {
+        tokio::time::timeout(limit, answer).await.unwrap_or_else(|_elapsed| {
+            let reason = format!("no answer within {} ms", limit.as_millis());
+            Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, reason)))
+        })
+    }
+
+    /// What happened, where, and the way out. `DETAIL` is left out: it quotes rows.
+    pub(super) fn unavailable(&self, error: &sqlx::Error) -> BacklogError {
+        let options = self.pool.connect_options();
+        let place = format!(
+            "the backlog in the database `{}` on `{}:{}`",
+            options.get_database().unwrap_or_else(|| options.get_username()),
+            options.get_host(),
+            options.get_port()
+        );
+        let Some(database) = error.as_database_error() else {
+            return BacklogError::Unavailable(match error {
+                sqlx::Error::PoolTimedOut => format!(
+                    "{place} cannot be reached in time: is PostgreSQL running, reachable, and below its limit of connections?"
+                ),
+                // Its text may quote a part of the URL.
+                sqlx::Error::Configuration(_) => format!("{place} cannot be used: its settings are wrong"),
+                error => format!("{place} cannot be reached: {error}"),
+            });
+        };
+        let (message, code) = (database.message(), database.code().unwrap_or_default());
+        let user = options.get_username();
+        BacklogError::Unavailable(match &*code {
+            "25006" => format!(
+                "{place} cannot be written ({message}): this server is a replica, or fails over; it is tried again, point the URL \
+                 to the primary if that does not end"
+            ),
+            "42P01" | "42703" => format!("{place} has not all tables ({message}): run `forebay migrate`"),
+            "42501" => format!("{place} refuses the user `{user}` ({message}): grant it what is missing"),
+            code if code.starts_with("28") => {
+                format!("{place} refuses the user `{user}` ({message}): check user and password")
+            }
+            code if code.starts_with("53") => format!("{place} has no room ({message}): make some"),
+            code => format!("{place} fails: {message} (SQLSTATE {code})"),
+        })
+    }
+}
+
+/// Whether the error is what was written, and would come again for ever: classes 22 (data exception), 23 (integrity constraint)
+/// and 54 (program limit), or a trigger that said no.
+pub(super) fn is_refusal(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| matches!(code.get(..2), Some("22" | "23" | "54")) || code == "P0001")
+}
+
+/// A connection of the pool while it is used. Whoever drops it before [`done`](Self::done), after an error or because it was
+/// stopped in the middle, leaves the connection in a state that no one knows: it is closed then.
+#[derive(Debug)]
+pub(super) struct InUse {
+    connection: PoolConnection<Postgres>,
+    unanswered: bool,
+}
+
+impl InUse {
+    /// All that was asked has been answered: it goes back to the pool.
+    pub(super) fn done(mut self) {
+        self.unanswered = false;
+    }
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        if self.unanswered {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+impl std::ops::Deref for InUse {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &Self::Target {
+        &self.connection
+    }
+}
+
+impl std::ops::DerefMut for InUse {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.connection
+    }
+}
