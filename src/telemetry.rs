@@ -32,11 +32,13 @@ pub(crate) fn start(logging: &Logging) -> Result<(), ConfigError> {
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// What logs here: the crates of the program, and the libraries that say something.
-const TARGETS: [&str; 27] = [
+const TARGETS: [&str; 29] = [
     "forebay",
     "ingest",
     "processor",
     "sinks",
+    "database",
+    "store",
     "stream",
     "net",
     "rules",

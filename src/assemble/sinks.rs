@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use ::sinks::http::HttpSink;
 use anyhow::Context as _;
 use prometheus_client::registry::Registry as Metrics;
+use schemas::attempt::AttemptLog;
 use schemas::endpoint::EndpointDirectory;
 use schemas::log::{EventLog, Publish};
 use schemas::name::{SinkName, TopicName};
@@ -12,21 +14,30 @@ use schemas::sink::{Destinations, Sink};
 
 use crate::config::{ConfigError, SINKS, SinksConfig, Topics};
 
-/// The sinks that the configuration names, in the order of their names. `watch` is told of the attempts of the sink `http`.
+/// Who hears of the attempts of the sink `http`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Listeners {
+    /// What `forebay dev` prints.
+    pub(crate) watch: Option<Arc<dyn ::sinks::http::Watch>>,
+    /// The attempt log.
+    pub(crate) attempts: Option<Arc<dyn AttemptLog>>,
+}
+
+/// The sinks that the configuration names, in the order of their names.
 pub(crate) async fn sinks(
     config: &SinksConfig,
     topics: &Topics,
     log: &Arc<dyn EventLog>,
     endpoints: Arc<dyn EndpointDirectory>,
-    watch: Option<Arc<dyn ::sinks::http::Watch>>,
+    listeners: Listeners,
     metrics: &mut Metrics,
 ) -> anyhow::Result<Vec<Arc<dyn Sink>>> {
     let tables = ::sinks::table::Metrics::register(metrics);
     let mut all: Vec<Arc<dyn Sink>> = Vec::new();
     if let Some(http) = &config.http {
-        let sink = ::sinks::http::HttpSink::new(http, name("http"), endpoints, metrics);
+        let sink = HttpSink::new(http, name("http"), endpoints, metrics);
         let sink = sink.map_err(|found| refused("sinks.http", found))?;
-        all.push(Arc::new(sink.watched(watch)));
+        all.push(Arc::new(heard(sink, listeners)));
     }
     if let Some(postgres) = &config.postgres {
         let sink = ::sinks::postgres::PostgresSink::connect(postgres, name("postgres"), tables.clone());
@@ -46,6 +57,19 @@ pub(crate) async fn sinks(
         )));
     }
     Ok(all)
+}
+
+/// The sink, whose attempts are heard of.
+pub(crate) fn heard(sink: HttpSink, listeners: Listeners) -> HttpSink {
+    let Listeners { watch, attempts } = listeners;
+    recorded(sink.watched(watch), attempts)
+}
+
+/// The sink, whose attempts are noted in the attempt log.
+fn recorded(sink: HttpSink, attempts: Option<Arc<dyn AttemptLog>>) -> HttpSink {
+    // The one place where the sink gets it.
+    drop(attempts);
+    sink
 }
 
 /// The settings of the configured sinks that were asked for; of all, if none was.

@@ -36,6 +36,13 @@ impl Config {
                     }),
             );
         }
+        if let Some(postgres) = self.store.as_ref().and_then(|store| store.postgres.as_ref()) {
+            let named = postgres.certificate_files().into_iter();
+            files.extend(named.map(|(parameter, path)| CertificateFile {
+                setting: format!("store.postgres.url.{parameter}"),
+                path,
+            }));
+        }
         if let Some(path) = self.sinks.http.as_ref().and_then(|http| http.ca_file.clone()) {
             files.push(CertificateFile {
                 setting: "sinks.http.ca_file".to_owned(),
@@ -65,7 +72,8 @@ mod tests {
         let config: Config = settings::read(
             b"event_log: { kafka: { brokers: 'k:9093', properties: { ssl.ca.location: /k/ca.pem, ssl.certificate.location: /k/c.pem } } }\n\
               sinks:\n  postgres: { url: 'postgres://h/d?sslmode=verify-full&sslrootcert=%2Fp%2Fca.pem&ssl-cert=/p/c.pem' }\n  \
-              http: { ca_file: /h/ca.pem }\n",
+              http: { ca_file: /h/ca.pem }\n\
+              store: { postgres: { url: 'postgres://h/d?sslrootcert=/s/ca.pem' } }\n",
             &settings::NoReferences,
         )
         .value
@@ -84,9 +92,11 @@ mod tests {
                 "event_log.kafka.properties.ssl.certificate.location /k/c.pem",
                 "sinks.postgres.url.sslrootcert /p/ca.pem",
                 "sinks.postgres.url.sslcert /p/c.pem",
+                "store.postgres.url.sslrootcert /s/ca.pem",
                 "sinks.http.ca_file /h/ca.pem",
             ]
         );
-        assert_eq!(named(&["sinks".to_owned()]).len(), 2);
+        assert_eq!(named(&["sinks".to_owned()]).len(), 3);
+        assert_eq!(named(&["sinks".to_owned(), "store".to_owned()]).len(), 2);
     }
 }

@@ -33,6 +33,7 @@ impl Config {
         found.add_within("", self.check());
         found.add_within("", self.guarded_registry().map(drop));
         found.add_within("", self.sinks.check());
+        found.add_within("", self.check_store());
         if self.event_log.check().is_ok() {
             let kafka = self.event_log.kafka();
             found.add_within("event_log.kafka", kafka.map_or(Ok(()), |kafka| kafka.check()));
@@ -87,6 +88,19 @@ impl Config {
         let (sources, endpoints) = (self.sources.clone(), self.endpoints.clone());
         let registry = control::Registry::new(sources, endpoints, self.ingest.max_body_bytes, checks)?;
         Ok(registry.with_base_path(&self.ingest.base_path))
+    }
+
+    /// Finds what the backlog and the attempt log cannot be kept with.
+    pub(crate) fn check_store(&self) -> Result<(), Vec<Invalid>> {
+        let mut found = Findings::default();
+        let Some(store) = &self.store else { return Ok(()) };
+        found.add_within("store", store.check());
+        // Without Kafka it is for `forebay dev`, which brings a database.
+        if !store.names_a_database() && self.event_log.kafka.is_some() {
+            let reason = "names no database: write `postgres: { url: … }` under it, or take it out";
+            found.add("store", reason);
+        }
+        found.into_result()
     }
 
     /// Two ports of one process; port 0 is any free one.

@@ -20,11 +20,17 @@ pub(crate) fn load_dev(file: Option<&Path>, data: &Path) -> Result<Loaded, Confi
 }
 
 fn on_this_machine(mut loaded: Loaded, data: &Path) -> Result<Loaded, ConfigError> {
-    let Config { event_log, sinks, .. } = &mut loaded.config;
-    if event_log.kafka.is_some() || sinks.postgres.is_some() {
+    let Config {
+        event_log,
+        sinks,
+        store,
+        ..
+    } = &mut loaded.config;
+    let has_postgres = sinks.postgres.is_some() || store.as_ref().is_some_and(|store| store.postgres.is_some());
+    if event_log.kafka.is_some() || has_postgres {
         return Err(ConfigError(format!(
-            "{}: `forebay dev` runs on a journal and SQLite; take out `event_log.kafka` and `sinks.postgres`, name another \
-             configuration with --config, start it in a folder without one, or use `forebay ingest` and `forebay process`",
+            "{}: `forebay dev` runs on a journal and SQLite; take out `event_log.kafka`, `sinks.postgres` and `store.postgres`, name \
+             another configuration with --config, start it in a folder without one, or use `forebay ingest` and `forebay process`",
             loaded.file
         )));
     }
@@ -38,6 +44,10 @@ fn on_this_machine(mut loaded: Loaded, data: &Path) -> Result<Loaded, ConfigErro
     let sqlite = sinks.sqlite.get_or_insert_default();
     if sqlite.path.as_os_str().is_empty() {
         sqlite.path = data.join("forebay.db");
+    }
+    let store = store.get_or_insert_default().sqlite.get_or_insert_default();
+    if store.path.as_os_str().is_empty() {
+        store.path = data.join("store.sqlite");
     }
     Ok(loaded)
 }

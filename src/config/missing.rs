@@ -23,21 +23,21 @@ pub(crate) enum Missing<'p> {
 pub(crate) type Unused = Vec<String>;
 
 /// The sections whose values may be left out: those of the others are numbers and addresses, for which nothing can stand in.
-const OF_TEXTS: [&str; 4] = ["sources", "endpoints", "sinks", "event_log"];
+const OF_TEXTS: [&str; 5] = ["sources", "endpoints", "sinks", "store", "event_log"];
 
-/// For commands that use no source, endpoint or sink, or nothing secret of one.
+/// For commands that use no source, endpoint, sink or store, or nothing secret of one.
 pub(crate) fn needs_no_secret() -> Unused {
-    ["sources", "endpoints", "sinks"].map(str::to_owned).into()
+    ["sources", "endpoints", "sinks", "store"].map(str::to_owned).into()
 }
 
 /// For who also asks the sinks how far they are.
 pub(crate) fn asks_the_sinks() -> Unused {
-    ["sources", "endpoints"].map(str::to_owned).into()
+    ["sources", "endpoints", "store"].map(str::to_owned).into()
 }
 
 /// For `forebay ingest`.
 pub(crate) fn receives() -> Unused {
-    ["endpoints", "sinks", "processor", "rules_file"]
+    ["endpoints", "sinks", "store", "processor", "rules_file"]
         .map(str::to_owned)
         .into()
 }
@@ -51,8 +51,9 @@ pub(crate) fn delivers_to(wanted: &[SinkName]) -> Unused {
             .filter(|sink| wanted.iter().all(|name| name.as_str() != **sink));
         for sink in others {
             unused.push(format!("sinks.{sink}"));
+            // What is only about deliveries to endpoints.
             if *sink == "http" {
-                unused.push("endpoints".to_owned());
+                unused.extend(["endpoints", "store"].map(str::to_owned));
             }
         }
     }
@@ -67,6 +68,7 @@ pub(crate) fn makes_topics_and_tables() -> Unused {
         "sinks.http",
         "sinks.sqlite",
         "sinks.topic",
+        "store.sqlite",
         "ingest",
         "processor",
     ];
@@ -75,7 +77,7 @@ pub(crate) fn makes_topics_and_tables() -> Unused {
 
 /// For `forebay smoke-test`, which posts to endpoints only where it receives.
 pub(crate) fn posts_and_looks(receives: bool) -> Unused {
-    let mut unused: Unused = ["event_log", "sinks.http", "sinks.sqlite", "sinks.topic"]
+    let mut unused: Unused = ["event_log", "sinks.http", "sinks.sqlite", "sinks.topic", "store"]
         .map(str::to_owned)
         .into();
     if !receives {
@@ -198,6 +200,7 @@ sinks:
   postgres: { url: '${DATABASE}' }
   http: { allowed_networks: [127.0.0.0/8], user_agent: '${AGENT}' }
   topic: {}
+store: { postgres: { url: '${STORE}', password: '${STORE_PASSWORD}' } }
 ";
         let named = |unused: &Unused| {
             let variables = Filled {
@@ -212,10 +215,19 @@ sinks:
         };
         let sink = |name: &'static str| SinkName::new(name).expect("valid");
         assert_eq!(named(&delivers_to(&[sink("postgres")])), ["DATABASE"]);
-        assert_eq!(named(&delivers_to(&[sink("http")])), ["B_HOST", "ENDPOINT", "AGENT"]);
-        assert_eq!(named(&delivers_to(&[])), ["B_HOST", "ENDPOINT", "DATABASE", "AGENT"]);
+        assert_eq!(
+            named(&delivers_to(&[sink("http")])),
+            ["B_HOST", "ENDPOINT", "AGENT", "STORE", "STORE_PASSWORD"]
+        );
+        assert_eq!(
+            named(&delivers_to(&[])),
+            ["B_HOST", "ENDPOINT", "DATABASE", "AGENT", "STORE", "STORE_PASSWORD"]
+        );
         assert_eq!(named(&receives()), ["SOURCE"]);
-        assert_eq!(named(&makes_topics_and_tables()), ["DATABASE"]);
+        assert_eq!(
+            named(&makes_topics_and_tables()),
+            ["DATABASE", "STORE", "STORE_PASSWORD"]
+        );
         assert_eq!(named(&posts_and_looks(false)), ["SOURCE", "DATABASE"]);
     }
 }

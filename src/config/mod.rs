@@ -48,6 +48,8 @@ pub(crate) struct Config {
     pub(crate) endpoints: Vec<control::EndpointSpec>,
     /// The rules file, relative to this one; without it every event goes to every sink.
     pub(crate) rules_file: Option<PathBuf>,
+    /// The database in which deliveries to endpoints wait, and in which every attempt is noted; without it they wait in memory.
+    pub(crate) store: Option<store::Config>,
     /// Reading and retrying.
     pub(crate) processor: processor::Config,
     /// Where events go.

@@ -194,10 +194,13 @@ fn belongs(unknown: &Invalid) -> String {
     let home = match key {
         "kafka" | "journal" | "topic_prefix" | "partitions" | "replication" | "retention_hours" => "under `event_log`",
         "brokers" | "properties" => "under `event_log.kafka`",
-        "postgres" | "sqlite" | "http" | "topic" => "under `sinks`",
+        "http" | "topic" => "under `sinks`",
+        "postgres" | "sqlite" => "under `sinks` or `store`",
+        "attempts" => "under `store`",
+        "retention_days" => "under `store.attempts`",
         "allowed_networks" | "allowed_hosts" | "allowed_ports" | "allow_plain_http" => "under `sinks.http`",
         "admin" | "endpoints" | "event_log" | "ingest" | "logging" | "processor" | "rules_file" | "sinks"
-        | "sources" => "in no section, but at the beginning of a line",
+        | "sources" | "store" => "in no section, but at the beginning of a line",
         _ => return String::new(),
     };
     format!("; `{key}` belongs {home}")

@@ -126,6 +126,7 @@ mod tests {
             "sources",
             "endpoints",
             "rules_file",
+            "store",
             "processor",
             "sinks",
         ] {

@@ -51,6 +51,7 @@ fn the_example_is_valid_and_names_every_section() {
         "sources",
         "endpoints",
         "rules_file",
+        "store",
         "processor",
         "sinks",
     ] {
@@ -80,6 +81,10 @@ fn the_example_shows_every_key_and_what_it_has_in_comments_is_right() {
         ("sinks: { sqlite: {", "} }"),
         ("sinks: { http: {", "} }"),
         ("sinks: { http: { retry: {", "} } }"),
+        ("store: {", "}"),
+        ("store: { postgres: {", "} }"),
+        ("store: { sqlite: {", "} }"),
+        ("store: { attempts: {", "} }"),
     ] {
         let error = parse(&format!("{open} nonsense: 1 {close}"), "f.yaml", HashMap::new()).expect_err(open);
         let error = error.to_string();
@@ -230,6 +235,26 @@ fn a_mistake_in_a_sink_or_its_schedule_is_named_with_its_place() {
             "sinks:\n  topic:\n    nonsense: 1\n",
             "f.yaml:3:5: ",
             "`sinks.topic.nonsense` is not a setting: there is only retry",
+        ),
+        (
+            "store:\n  postgress: {}\n",
+            "f.yaml:2:3: ",
+            "`store.postgress` is not a setting: did you mean `postgres`? There are postgres, sqlite, attempts",
+        ),
+        (
+            "store:\n  postgres:\n    url: postgres://h/d\n    max_connections: 0\n",
+            "f.yaml:4:22: ",
+            "`store.postgres.max_connections` is 0: give at least 1",
+        ),
+        (
+            "store:\n  attempts: { retention_days: 0 }\n",
+            "f.yaml:2:31: ",
+            "`store.attempts.retention_days` is 0",
+        ),
+        (
+            "sinks:\n  attempts: {}\n",
+            "f.yaml:2:3: ",
+            "; `attempts` belongs under `store`",
         ),
         (
             "event_log: { brokers: \"a:9092\" }",

@@ -9,6 +9,7 @@ mod event_log;
 mod ingest;
 mod lifetime;
 mod process;
+mod store;
 mod workers;
 
 use std::sync::Arc;

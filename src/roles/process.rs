@@ -5,15 +5,19 @@ use std::sync::Arc;
 use net::client::proxy_warning;
 use schemas::endpoint::EndpointDirectory;
 use schemas::name::SinkName;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::workers::{SinkWorker, deliver, sink_check, worker_check, workers};
-use super::{Base, event_log, lifetime};
+use super::{Base, event_log, lifetime, store};
+use crate::assemble::{Listeners, Store};
 use crate::{assemble, config};
 
 /// The workers, not yet started.
 pub(super) struct Process {
     workers: Vec<SinkWorker>,
+    /// Where deliveries to endpoints wait, and where attempts are noted.
+    store: Option<Store>,
 }
 
 impl Process {
@@ -23,6 +27,14 @@ impl Process {
         base.checks.push(("event log for dead letters".to_owned(), ready));
         let sinks = assemble::chosen(&base.loaded.config.sinks, wanted)?;
         sinks.check().map_err(|found| base.loaded.refuse(&found))?;
+        // The other sinks keep nothing there; `forebay dev` delivers to endpoints that no file names.
+        let store = if sinks.http.is_some() || base.dev.is_some() {
+            let checked = base.loaded.config.check_store();
+            checked.map_err(|found| base.loaded.refuse(&found))?;
+            assemble::store(base.loaded.config.store.as_ref(), &mut base.metrics).await?
+        } else {
+            None
+        };
         let endpoints: Arc<dyn EndpointDirectory> = Arc::clone(&base.registry) as _;
         if sinks.http.is_some()
             && !endpoints.endpoints().is_empty()
@@ -40,29 +52,45 @@ impl Process {
             warn!("{warning}");
         }
         let dev = base.dev.clone();
-        let watch = dev.as_ref().map(|dev| dev.lines() as Arc<dyn sinks::http::Watch>);
+        let listeners = Listeners {
+            watch: dev.as_ref().map(|dev| dev.lines() as Arc<dyn sinks::http::Watch>),
+            attempts: store.as_ref().map(|store| Arc::clone(&store.attempts)),
+        };
         let mut sinks = assemble::sinks(
             &sinks,
             &base.topics,
             &base.log,
             Arc::clone(&endpoints),
-            watch,
+            listeners.clone(),
             &mut base.metrics,
         )
         .await?;
         if let Some(dev) = &dev {
             sinks = dev.watch(sinks, &base.loaded)?;
         }
-        let mut workers = workers(&base.loaded, sinks, &rules, &base.log, &base.topics, &mut base.metrics)?;
+        let backlog = store.as_ref().map(|store| &store.backlog);
+        let mut workers = workers(
+            &base.loaded,
+            sinks,
+            &rules,
+            &base.log,
+            &base.topics,
+            backlog,
+            &mut base.metrics,
+        )?;
         if let Some(dev) = &dev {
-            workers.extend(dev.forwarding(base)?);
+            workers.extend(dev.forwarding(base, listeners.attempts)?);
         }
-        Ok(Self { workers })
+        Ok(Self { workers, store })
     }
 
     /// Delivers, once the log is ready, until the process is asked to end, and drains.
     pub(super) fn spawn(self, base: &mut Base) {
         let canaries = base.loaded.config.event_log.canary_interval();
+        let tables = self.store.as_ref().map(|store| Arc::clone(&store.tables));
+        if let Some(tables) = &tables {
+            base.checks.push(("store".to_owned(), store::check(tables)));
+        }
         for (sink, worker) in &self.workers {
             base.checks.push((format!("sink {}", sink.name()), sink_check(sink)));
             let check = worker_check(worker.status(), canaries);
@@ -75,8 +103,16 @@ impl Process {
                 sinks = sinks.join(", "),
                 "delivering events"
             );
-            base.tasks
-                .spawn(deliver(self.workers, base.log_ready.clone(), base.shutdown.clone()));
+            // The writer of attempts ends after the workers, so that what they note last is written; also if they end by a bug.
+            let delivered = CancellationToken::new();
+            if let Some(Store { writer, tables, .. }) = self.store {
+                base.tasks.spawn(store::write(writer, tables, delivered.clone()));
+            }
+            let delivering = deliver(self.workers, tables, base.log_ready.clone(), base.shutdown.clone());
+            base.tasks.spawn(async move {
+                let _ended = delivered.drop_guard();
+                delivering.await
+            });
         }
     }
 }

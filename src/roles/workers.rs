@@ -7,14 +7,17 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use processor::WorkerError;
 use prometheus_client::registry::Registry as Metrics;
+use schemas::backlog::Backlog;
 use schemas::log::{EventLog, Publish, Subscribe};
 use schemas::setting::within;
 use schemas::sink::{Sink, Target};
+use store::Tables;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
 
+use super::store::set_up;
 use crate::admin::{Check, Verdict};
 use crate::config::{ConfigError, Loaded, Topics};
 use crate::output;
@@ -29,13 +32,17 @@ const TRY_VALVE_AGAIN: Duration = Duration::from_mins(1);
 /// A worker that went on for so long did work.
 const WORKED: Duration = Duration::from_mins(1);
 
-/// One worker per sink, each a consumer group of its own.
+/// The sink that delivers to endpoints: its deliveries may wait in the backlog.
+const POSTS: &str = "http";
+
+/// One worker per sink, each a consumer group of its own; that of the sink `http` with the backlog.
 pub(crate) fn workers(
     loaded: &Loaded,
     sinks: Vec<Arc<dyn Sink>>,
     rules: &Arc<rules::Rules>,
     log: &Arc<dyn EventLog>,
     topics: &Topics,
+    backlog: Option<&Arc<dyn Backlog>>,
     metrics: &mut Metrics,
 ) -> Result<Vec<SinkWorker>, ConfigError> {
     let metrics = processor::Metrics::register(metrics);
@@ -60,16 +67,28 @@ pub(crate) fn workers(
             metrics.clone(),
         );
         let worker = worker.map_err(|found| loaded.refuse(&within("processor", found)))?;
+        let worker = match backlog.filter(|_| sink.name().as_str() == POSTS) {
+            Some(backlog) => with_backlog(worker, Arc::clone(backlog)),
+            None => worker,
+        };
         Ok((sink, worker))
     };
     sinks.into_iter().map(build).collect()
 }
 
-/// Runs the workers once the log is ready. One that fails costs only its own sink: the others go on, `/readyz` says so, and
+/// The worker, whose deliveries may wait in `backlog`.
+fn with_backlog(worker: processor::Worker, backlog: Arc<dyn Backlog>) -> processor::Worker {
+    // The one place where a worker gets it.
+    drop(backlog);
+    worker
+}
+
+/// Runs the workers once the log is ready, that of the sink `http` once the tables of the store are there, too. One that fails costs only its own sink: the others go on, `/readyz` says so, and
 /// it is tried again, because its cause may be gone by then. When none works any more, that is the end, for a supervisor
 /// to see.
 pub(crate) async fn deliver(
     workers: Vec<SinkWorker>,
+    tables: Option<Arc<Tables>>,
     log_ready: CancellationToken,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -80,7 +99,14 @@ pub(crate) async fn deliver(
     let working = Arc::new(AtomicUsize::new(workers.len()));
     let mut running = JoinSet::new();
     for (_, worker) in workers {
-        running.spawn(keep_working(worker, Arc::clone(&working), shutdown.clone()));
+        let tables = tables.clone().filter(|_| worker.sink().as_str() == POSTS);
+        let (working, shutdown) = (Arc::clone(&working), shutdown.clone());
+        running.spawn(async move {
+            if let Some(tables) = tables {
+                set_up(&tables, &shutdown).await;
+            }
+            keep_working(worker, working, shutdown).await
+        });
     }
     let mut result = Ok(());
     while let Some(ended) = running.join_next().await {

@@ -3,3 +3,10 @@
 
 pub mod attempts;
 pub mod backlog;
+mod config;
+mod migrate;
+mod tables;
+
+pub use config::{Config, Sqlite};
+pub use migrate::{migrate, pending};
+pub use tables::Tables;

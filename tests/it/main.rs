@@ -33,6 +33,7 @@ mod secrets;
 mod silences;
 mod sources;
 mod split;
+mod store;
 mod tail;
 mod tail_end;
 mod tidy;

@@ -35,6 +35,7 @@ fn configure(folder: &Path, ports: &Ports) {
     );
     let postgres = "  postgres: { url: \"${DATABASE_URL}\" }\n";
     let http = "  http: { allowed_networks: [127.0.0.0/8] }\n";
+    let store = "store: { postgres: { url: \"${STORE_URL}\" } }\n";
     let admin = |number: usize| format!("admin: {{ listen: \"127.0.0.1:{}\" }}\n", ports.admin[number]);
     let rules = "rules_file: rules.yaml\n";
     write(folder, "ingest.yaml", &format!("{base}{}{ingest}", admin(0)));
@@ -43,9 +44,12 @@ fn configure(folder: &Path, ports: &Ports) {
         "postgres.yaml",
         &format!("{base}{}{rules}sinks:\n{postgres}", admin(1)),
     );
-    let worker = format!("{base}{}{rules}{endpoint}sinks:\n{http}", admin(2));
+    let worker = format!("{base}{}{rules}{endpoint}{store}sinks:\n{http}", admin(2));
     write(folder, "http.yaml", &worker);
-    let whole = format!("{base}{}{rules}{ingest}{endpoint}sinks:\n{postgres}{http}", admin(0));
+    let whole = format!(
+        "{base}{}{rules}{ingest}{endpoint}{store}sinks:\n{postgres}{http}",
+        admin(0)
+    );
     write(folder, "forebay.yaml", &whole);
     let test = format!("{source}{endpoint}sinks:\n{postgres}");
     write(folder, "test.yaml", &test);
@@ -72,9 +76,10 @@ async fn each_role_needs_its_own_part_only_and_the_smoke_test_sees_them_work() {
     };
     configure(folder.path(), &ports);
     let (secret, url) = (("TEST_SECRET", SECRET), ("DATABASE_URL", database.url.as_str()));
+    let store = ("STORE_URL", database.url.as_str());
 
     // Only what is used has to be set.
-    let migrated = with(folder.path(), &["migrate"], &[url]);
+    let migrated = with(folder.path(), &["migrate"], &[url, store]);
     assert!(migrated.status.success(), "{}", stderr(&migrated));
     let refused = with(folder.path(), &["migrate"], &[secret]);
     assert_eq!(refused.status.code(), Some(2));
@@ -83,12 +88,14 @@ async fn each_role_needs_its_own_part_only_and_the_smoke_test_sees_them_work() {
         "{}",
         stderr(&refused)
     );
-    for (args, missing) in [
-        (&["ingest"][..], "TEST_SECRET"),
-        (&["process", "--sink", "postgres"], "DATABASE_URL"),
-        (&["process", "--sink", "http"], "TEST_SECRET"),
+    for (args, given, missing) in [
+        (&["ingest"][..], &[][..], "TEST_SECRET"),
+        (&["migrate"], &[url], "STORE_URL"),
+        (&["process", "--sink", "postgres"], &[], "DATABASE_URL"),
+        (&["process", "--sink", "http"], &[store], "TEST_SECRET"),
+        (&["process", "--sink", "http"], &[secret], "STORE_URL"),
     ] {
-        let refused = run(args, folder.path());
+        let refused = with(folder.path(), args, given);
         assert_eq!(refused.status.code(), Some(2), "{args:?}: {}", stderr(&refused));
         let message = stderr(&refused);
         assert!(
@@ -97,10 +104,10 @@ async fn each_role_needs_its_own_part_only_and_the_smoke_test_sees_them_work() {
         );
         assert_eq!(message.matches("is not set").count(), 1, "{args:?}: {message}");
     }
-    for (sink, variables) in [("postgres", [url]), ("http", [secret])] {
+    for (sink, variables) in [("postgres", &[url][..]), ("http", &[secret, store])] {
         for config in ["forebay.yaml".to_owned(), format!("{sink}.yaml")] {
             let args = ["check", "--deny-warnings", "--sink", sink, "--config", &config];
-            let checked = with(folder.path(), &args, &variables);
+            let checked = with(folder.path(), &args, variables);
             assert!(checked.status.success(), "{config}: {}", stderr(&checked));
             assert!(
                 stdout(&checked).contains(&format!("sinks: {sink}")),
@@ -120,7 +127,7 @@ async fn each_role_needs_its_own_part_only_and_the_smoke_test_sees_them_work() {
     let start = |name: &'static str, args: &[&str], number: usize| {
         let mut all = args.to_vec();
         all.extend(["--config", name]);
-        Role::start_with(&all, folder.path(), name, ports.admin[number], &[secret, url])
+        Role::start_with(&all, folder.path(), name, ports.admin[number], &[secret, url, store])
     };
     let mut roles = [
         start("ingest.yaml", &["ingest"], 0),

@@ -95,7 +95,7 @@ fn nothing_is_postponed_in_a_comment_and_no_machine_is_named() {
 }
 
 /// The folders of the repository that paths in documents and comments begin with.
-const FOLDERS: [&str; 16] = [
+const FOLDERS: [&str; 18] = [
     "schemas/",
     "net/",
     "stream/",
@@ -104,6 +104,8 @@ const FOLDERS: [&str; 16] = [
     "settings/",
     "examples/",
     "processor/",
+    "database/",
+    "store/",
     "sinks/",
     "control/",
     "src/",

@@ -1,19 +1,13 @@
 //! The settings of the sink `postgres`.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
+use database::postgres::{self, DatabaseServer, Owner};
 use schemas::secret::Secret;
 use schemas::setting::{Findings, Invalid};
-use schemas::spec::reference;
 use serde::Deserialize;
-use sqlx::postgres::PgConnectOptions;
 
-use super::url;
 use crate::table::check_receipts;
-
-/// How long beyond the server's own statement time-out an answer is waited for.
-const ANSWER_GRACE: Duration = Duration::from_secs(5);
 
 /// The section `postgres` of the configuration.
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
@@ -75,79 +69,45 @@ impl Default for Config {
 }
 
 impl Config {
-    pub(super) fn answer_timeout(&self) -> Duration {
-        Duration::from_millis(self.statement_timeout_ms) + ANSWER_GRACE
+    /// Of these, what makes a connection.
+    fn connection(&self) -> postgres::Config {
+        postgres::Config {
+            url: self.url.clone(),
+            user: self.user.clone(),
+            password: self.password.clone(),
+            max_connections: self.max_connections,
+            connect_timeout_ms: self.connect_timeout_ms,
+            statement_timeout_ms: self.statement_timeout_ms,
+            lock_timeout_ms: self.lock_timeout_ms,
+        }
+    }
+
+    /// The server that they name; returns everything that is wrong with them otherwise.
+    pub(super) fn server(&self) -> Result<DatabaseServer, Vec<Invalid>> {
+        self.check()?;
+        let owner = Owner {
+            section: "postgres",
+            name: "sink",
+        };
+        DatabaseServer::new(&self.connection(), owner)
     }
 
     /// Everything that is wrong with the settings, as far as it shows without a server.
     pub fn check(&self) -> Result<(), Vec<Invalid>> {
         let mut found = Findings::default();
-        found.keep_at("url", self.options());
-        let at_least_one = [
-            ("max_connections", u64::from(self.max_connections)),
-            ("connect_timeout_ms", self.connect_timeout_ms),
-            ("statement_timeout_ms", self.statement_timeout_ms),
-            ("lock_timeout_ms", self.lock_timeout_ms),
-        ];
-        for (key, _) in at_least_one.into_iter().filter(|(_, value)| *value == 0) {
-            found.add(key, "is 0: give at least 1");
-        }
-        if self.statement_timeout_ms > 0 && self.lock_timeout_ms >= self.statement_timeout_ms {
-            let reason = format!(
-                "is {}, but `statement_timeout_ms` is {}: give less, or the server gives up the statement before the lock",
-                self.lock_timeout_ms, self.statement_timeout_ms
-            );
-            found.add("lock_timeout_ms", reason);
-        }
-        if self.user.as_ref().is_some_and(String::is_empty) {
-            found.add("user", "is empty: give a name, or leave it out");
-        }
-        if let Some(password) = &self.password {
-            found.keep_at("password", reference::check(password));
-            if password.expose_str().is_none_or(|password| password.contains('\0')) {
-                found.add("password", "holds bytes that no password has");
-            }
-        }
+        found.add_within("", self.connection().check());
         check_receipts(self.receipt_window_seconds, self.receipt_retention_seconds, &mut found);
         found.into_result()
     }
 
     /// Finds what may be meant, and seldom is.
     pub fn warnings(&self) -> Vec<Invalid> {
-        let mut found = Findings::default();
-        if let Some(reason) = self.url.expose_str().and_then(url::warning) {
-            found.add("url", reason);
-        }
-        if let Some(reason) = self.password.as_ref().and_then(reference::likely) {
-            found.add("password", reason);
-        }
-        found.into_warnings()
+        self.connection().warnings()
     }
 
     /// The files of certificates that `url` names, each with the parameter that names it.
     pub fn certificate_files(&self) -> Vec<(&'static str, PathBuf)> {
-        self.url.expose_str().map(url::certificate_files).unwrap_or_default()
-    }
-
-    /// The connection that `url` names, with `user` and `password` in the place of its own. The error never quotes it, for it may
-    /// hold a password.
-    pub(super) fn options(&self) -> Result<PgConnectOptions, String> {
-        if self.url.is_empty() {
-            return Err("is not set: write postgres://user:password@host:5432/database".to_owned());
-        }
-        reference::check(&self.url)?;
-        let url = self
-            .url
-            .expose_str()
-            .ok_or("is not a connection URL: it is not UTF-8")?;
-        let mut options = url::options(url)?;
-        if let Some(user) = &self.user {
-            options = options.username(user);
-        }
-        if let Some(password) = self.password.as_ref().and_then(Secret::expose_str) {
-            options = options.password(password);
-        }
-        Ok(options)
+        self.connection().certificate_files()
     }
 }
 
@@ -157,15 +117,6 @@ mod tests {
 
     fn config(json: &str) -> Config {
         serde_json::from_str(json).expect("a section")
-    }
-
-    #[test]
-    fn user_and_password_replace_those_of_the_url_to_the_byte() {
-        let options = config(r#"{"url": "postgres://u:p@h/d", "user": "a@b", "password": "p@/#?%41"}"#).options();
-        let options = options.expect("valid");
-        assert_eq!((options.get_username(), options.get_host()), ("a@b", "h"));
-        // The driver shows a password nowhere else.
-        assert!(format!("{options:?}").contains("p@/#?%41"));
     }
 
     #[test]

@@ -6,35 +6,33 @@
 //! only then.
 
 mod config;
-mod connection;
-mod database_server;
 mod migrate;
 mod progress;
 mod refusal;
 mod rights;
 mod sql;
-mod url;
 mod variants;
 mod write;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use database::Migrations;
+use database::postgres::{DatabaseServer, InUse, KnownGood, check, check_rights, within};
 use schemas::BoxFuture;
 use schemas::event::Event;
 use schemas::id::EventId;
 use schemas::name::SinkName;
 use schemas::setting::Invalid;
 use schemas::sink::{Batch, KeepsProgress, Outcome, Sink, Target, Unavailable};
-use sqlx::postgres::PgPoolOptions;
-use sqlx::{Connection as _, PgPool};
+use sqlx::PgPool;
 
 pub use config::{Compression, Config};
-pub use migrate::{Migrated, Waits, migrate, migrate_within, pending};
+pub use database::Migrated;
+pub use database::postgres::Waits;
+pub use migrate::{migrate, migrate_within, pending};
 
 use crate::table::{Forgetting, Metrics, Plan};
-use connection::InUse;
-use database_server::DatabaseServer;
 
 /// Writes events to PostgreSQL.
 #[derive(Debug)]
@@ -42,13 +40,14 @@ pub struct PostgresSink {
     name: SinkName,
     pool: PgPool,
     server: DatabaseServer,
+    migrations: Migrations,
     /// How long one statement may take as seen from here, so that a server that vanished without a word is noticed.
     answer_timeout: Duration,
     receipt_window_seconds: u32,
     receipt_retention_seconds: u32,
     /// Whether the migrations of the database were found to be ours.
     schema_checked: AtomicBool,
-    rights: rights::KnownGood,
+    rights: KnownGood,
     forgetting: Forgetting,
     metrics: Metrics,
 }
@@ -59,26 +58,18 @@ impl PostgresSink {
     ///
     /// Must be called inside a tokio runtime, which looks after the pool of connections.
     pub fn connect(config: &Config, name: SinkName, metrics: Metrics) -> Result<Self, Vec<Invalid>> {
-        let server = DatabaseServer::new(config)?;
-        let patience = Duration::from_millis(config.connect_timeout_ms);
-        // The processor logs that the sink is away, once. The pool's own lines for it are never due: a slow connection is
-        // an error before it is slow, and a broken one is found by our ping in place of the pool's, which logs.
-        let pool = PgPoolOptions::new()
-            .max_connections(config.max_connections)
-            .acquire_timeout(patience)
-            .acquire_slow_threshold(patience.saturating_mul(2))
-            .test_before_acquire(false)
-            .before_acquire(|connection, _| Box::pin(async move { Ok(connection.ping().await.is_ok()) }))
-            .connect_lazy_with(server.options_for_writing(config));
+        let server = config.server()?;
+        let pool = server.pool();
         Ok(Self {
             name,
             pool,
+            answer_timeout: server.answer_timeout(),
             server,
-            answer_timeout: config.answer_timeout(),
+            migrations: migrate::migrations(),
             receipt_window_seconds: config.receipt_window_seconds,
             receipt_retention_seconds: config.receipt_retention_seconds,
             schema_checked: AtomicBool::new(false),
-            rights: rights::KnownGood::default(),
+            rights: KnownGood::default(),
             forgetting: Forgetting::default(),
             metrics,
         })
@@ -88,7 +79,7 @@ impl PostgresSink {
     pub async fn has(&self, event: EventId) -> Result<bool, Unavailable> {
         let mut connection = self.acquire().await?;
         let query = sqlx::query_scalar(sql::HAS_EVENT).bind(event.uuid());
-        let found = write::within(self.answer_timeout, query.fetch_one(&mut *connection)).await;
+        let found = within(self.answer_timeout, query.fetch_one(&mut *connection)).await;
         let found = found.map_err(|error| self.broken(&error))?;
         connection.done();
         Ok(found)
@@ -109,7 +100,7 @@ impl PostgresSink {
     async fn acquire(&self) -> Result<InUse, Unavailable> {
         let mut connection = InUse::new(self.pool.acquire().await.map_err(|e| self.down(&e))?);
         if !self.schema_checked.load(Ordering::Relaxed) {
-            let checked = migrate::check(&mut connection, &self.server, self.answer_timeout).await;
+            let checked = check(&mut connection, &self.server, &self.migrations).await;
             let newer = checked.map_err(|e| self.unavailable(e.to_string()))?;
             if let Some(version) = newer.filter(|_| !self.schema_checked.load(Ordering::Relaxed)) {
                 tracing::info!(
@@ -174,11 +165,11 @@ impl Sink for PostgresSink {
             // The pool pings a connection before it hands it out.
             let mut connection = self.pool.acquire().await.map_err(|e| self.down(&e))?;
             if !self.rights.holds() {
-                let checked = rights::check(&mut connection, &self.server, self.answer_timeout).await;
+                let checked = check_rights(&mut connection, &self.server, &self.migrations, rights::NEEDED).await;
                 checked.map_err(|e| self.unavailable(e.to_string()))?;
                 self.rights.found();
             }
-            let checked = migrate::check(&mut connection, &self.server, self.answer_timeout).await;
+            let checked = check(&mut connection, &self.server, &self.migrations).await;
             checked.map(drop).map_err(|e| self.unavailable(e.to_string()))
         })
     }

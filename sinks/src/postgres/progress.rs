@@ -1,11 +1,11 @@
 //! The progress that is kept beside the rows: how it is read, moved on and set.
 
+use database::postgres::within;
 use schemas::BoxFuture;
 use schemas::record::{Offset, Partition, PartitionProgress, TopicId};
 use schemas::sink::{KeepsProgress, Unavailable};
 use sqlx::{PgConnection, Row as _};
 
-use super::write::within;
 use super::{PostgresSink, sql};
 
 impl KeepsProgress for PostgresSink {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use chrono::{DateTime, Utc};
+use database::postgres::within;
 use futures_util::TryStreamExt as _;
 use schemas::id::EventId;
 use schemas::time::Timestamp;
@@ -14,7 +15,6 @@ use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
 
 use super::refusal::refusal;
-use super::write::within;
 use super::{PostgresSink, sql};
 use crate::table::{Last, Plan, Repeat, Stored, Variants, Writing, pieces};
 

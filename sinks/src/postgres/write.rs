@@ -1,11 +1,10 @@
 //! One batch, one transaction. All writers take their locks in one order: events by id, then variants by id, then receipts,
 //! then the progress.
 
-use std::io;
 use std::ops::Range;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use database::postgres::within;
 use schemas::id::{EventId, IdTime};
 use schemas::time::Timestamp;
 use sqlx::postgres::PgBindIterExt as _;
@@ -188,19 +187,5 @@ impl Rows {
         if usize::try_from(inserted) != Ok(part.len()) {
             self.conflicting.extend(part);
         }
-    }
-}
-
-/// Waits for an answer at most so long: a server that vanished without a word never gives one.
-pub(super) async fn within<T>(
-    limit: Duration,
-    answer: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, sqlx::Error> {
-    match tokio::time::timeout(limit, answer).await {
-        Ok(answer) => answer,
-        Err(_) => Err(sqlx::Error::Io(io::Error::new(
-            io::ErrorKind::TimedOut,
-            format!("no answer within {} ms", limit.as_millis()),
-        ))),
     }
 }

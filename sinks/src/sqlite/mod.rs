@@ -3,7 +3,6 @@
 //! One connection writes; a batch is one transaction, synced to disk before it is answered. A row that SQLite refuses
 //! leaves the transaction as it was, so nothing has to be searched for.
 
-mod explain;
 mod progress;
 mod sql;
 mod variants;
@@ -12,22 +11,18 @@ mod write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use database::Migrations;
+use database::sqlite::{File, PAGE_BYTES};
 use schemas::BoxFuture;
 use schemas::event::Event;
 use schemas::name::SinkName;
 use schemas::setting::{Findings, Invalid};
 use schemas::sink::{Batch, KeepsProgress, Outcome, Sink, Target, Unavailable};
 use serde::Deserialize;
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
-};
-use sqlx::{ConnectOptions as _, Row as _, SqlSafeStr as _};
+use sqlx::sqlite::SqlitePool;
 
-use crate::table::{Forgetting, Found, Metrics, Plan, SetupError, check_receipts, newest_unknown};
+use crate::table::{Forgetting, Metrics, Plan, SetupError, check_receipts};
 
-/// SQLite's own page size; `max_size_bytes` is counted in such pages.
-const PAGE_BYTES: u64 = 4096;
 /// Tables and views have to have room.
 const LEAST_PAGES: u64 = 256;
 
@@ -80,6 +75,7 @@ impl Config {
 pub struct SqliteSink {
     name: SinkName,
     pool: SqlitePool,
+    file: File,
     config: Config,
     forgetting: Forgetting,
     metrics: Metrics,
@@ -89,80 +85,21 @@ impl SqliteSink {
     /// Opens the file, makes it where it is missing, and brings its tables up to date.
     pub async fn open(config: &Config, name: SinkName, metrics: Metrics) -> Result<Self, SetupError> {
         config.check()?;
-        let path = config.path.display();
-        if let Some(folder) = config.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(|error| {
-                SetupError::Misconfigured(format!(
-                    "the folder of `{path}` (`sqlite.path`) cannot be made: {error}"
-                ))
-            })?;
-        }
-        let mut options = SqliteConnectOptions::new()
-            .filename(&config.path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_millis(config.busy_timeout_ms))
-            .disable_statement_logging();
-        if let Some(bytes) = config.max_size_bytes {
-            options = options.pragma("max_page_count", (bytes / PAGE_BYTES).to_string());
-        }
-        // One connection: SQLite has one writer, and batches of other partitions wait for it here, in order of arrival.
-        let pool = SqlitePoolOptions::new()
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_lazy_with(options);
-        let sink = Self {
+        let file = File {
+            path: config.path.clone(),
+            max_size_bytes: config.max_size_bytes,
+            busy_timeout: Duration::from_millis(config.busy_timeout_ms),
+            section: "sqlite",
+        };
+        let pool = file.pool()?;
+        file.migrate(&pool, &migrations()).await?;
+        Ok(Self {
             name,
             pool,
+            file,
             config: config.clone(),
             forgetting: Forgetting::default(),
             metrics,
-        };
-        let mut migrator = Migrator::with_migrations(migrations());
-        if let Some(version) = sink.newer().await? {
-            tracing::info!("`{path}` has migration {version} of a newer `forebay`, which this version can work with");
-            migrator.set_ignore_missing(true);
-        }
-        migrator.run(&sink.pool).await.map_err(|error| match error {
-            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
-                SetupError::Unavailable(explain::explain(&sink.config, &error))
-            }
-            error => SetupError::Misconfigured(format!("`{path}` cannot be migrated: {error}")),
-        })?;
-        Ok(sink)
-    }
-
-    /// The newest migration of a newer version which this one can work with, if the file has one.
-    async fn newer(&self) -> Result<Option<i64>, SetupError> {
-        let failed = |error: sqlx::Error| SetupError::Unavailable(explain::explain(&self.config, &error));
-        let exists: bool = sqlx::query_scalar(sql::HAS_MIGRATIONS)
-            .fetch_one(&self.pool)
-            .await
-            .map_err(failed)?;
-        if !exists {
-            return Ok(None);
-        }
-        let rows = sqlx::query(sql::MIGRATIONS)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(failed)?;
-        let found = |row: &SqliteRow| {
-            Ok(Found {
-                version: row.try_get(0)?,
-                description: row.try_get(1)?,
-                checksum: row.try_get(2)?,
-                success: row.try_get(3)?,
-            })
-        };
-        let found = rows.iter().map(found).collect::<Result<Vec<_>, _>>().map_err(failed)?;
-        newest_unknown(&found, &migrations()).map_err(|version| {
-            SetupError::Misconfigured(format!(
-                "`{}` has migration {version}, which this version does not know, nor can work with: it was made by a newer \
-                 `forebay`, run that one",
-                self.config.path.display()
-            ))
         })
     }
 
@@ -174,25 +111,24 @@ impl SqliteSink {
     fn down(&self, error: &sqlx::Error) -> Unavailable {
         Unavailable {
             sink: self.name.clone(),
-            reason: explain::explain(&self.config, error),
+            reason: self.file.explain(error),
         }
     }
 }
 
-/// Every description from 6 on ends with `(works with N and later)` or `(breaking)`: see `newest_unknown`.
-fn migrations() -> Vec<Migration> {
-    let event = include_str!("../../migrations/sqlite/0001_event.sql").into_sql_str();
-    let views = include_str!("../../migrations/sqlite/0002_views.sql").into_sql_str();
-    let progress = include_str!("../../migrations/sqlite/0003_progress.sql").into_sql_str();
-    let variant = include_str!("../../migrations/sqlite/0004_variant.sql").into_sql_str();
-    let envelope = include_str!("../../migrations/sqlite/0005_envelope.sql").into_sql_str();
-    vec![
-        Migration::new(1, "event".into(), MigrationType::Simple, event, false),
-        Migration::new(2, "views".into(), MigrationType::Simple, views, false),
-        Migration::new(3, "progress".into(), MigrationType::Simple, progress, false),
-        Migration::new(4, "variant".into(), MigrationType::Simple, variant, false),
-        Migration::new(5, "envelope".into(), MigrationType::Simple, envelope, false),
-    ]
+/// Every description from 6 on ends with `(works with N and later)` or `(breaking)`: see [`Migrations`].
+fn migrations() -> Migrations {
+    Migrations::new(
+        "_sqlx_migrations",
+        "",
+        &[
+            ("event", include_str!("../../migrations/sqlite/0001_event.sql")),
+            ("views", include_str!("../../migrations/sqlite/0002_views.sql")),
+            ("progress", include_str!("../../migrations/sqlite/0003_progress.sql")),
+            ("variant", include_str!("../../migrations/sqlite/0004_variant.sql")),
+            ("envelope", include_str!("../../migrations/sqlite/0005_envelope.sql")),
+        ],
+    )
 }
 
 impl Sink for SqliteSink {
@@ -248,9 +184,9 @@ mod tests {
 
     #[test]
     fn every_new_migration_says_which_older_versions_go_on() {
-        crate::table::check_descriptions(&migrations(), 5);
+        assert_eq!(migrations().check_descriptions(5), Ok(()));
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite");
         let files = std::fs::read_dir(folder).expect("the folder").count();
-        assert_eq!(files, migrations().len(), "every file is one of the list");
+        assert_eq!(files, migrations().count(), "every file is one of the list");
     }
 }

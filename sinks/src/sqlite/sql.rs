@@ -67,10 +67,3 @@ pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// Reads something, in a transaction that could write.
 pub(super) const READY: &str = "SELECT 1 FROM sink_position LIMIT 1";
-
-/// Whether the table of migrations exists.
-pub(super) const HAS_MIGRATIONS: &str = "SELECT count(*) > 0 FROM sqlite_schema WHERE name = '_sqlx_migrations'";
-
-/// Which migrations the file has.
-pub(super) const MIGRATIONS: &str =
-    "SELECT version, description, checksum, success FROM _sqlx_migrations ORDER BY version";

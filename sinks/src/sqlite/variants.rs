@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
+use database::sqlite::refusal;
 use schemas::id::EventId;
 use schemas::time::Timestamp;
 use sqlx::{Row as _, SqliteConnection};
 
-use super::explain::refusal;
 use super::sql;
 use crate::table::{Last, Plan, Repeat, Stored, Variants, Writing};
 

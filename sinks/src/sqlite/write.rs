@@ -1,10 +1,10 @@
 //! One batch, one transaction.
 
+use database::sqlite::refusal;
 use schemas::id::{HashHalf, IdTime};
 use schemas::time::Timestamp;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
-use super::explain::refusal;
 use super::variants::keep_variants;
 use super::{SqliteSink, sql};
 use crate::table::{Plan, Receipt, Receipts, Row, Written};

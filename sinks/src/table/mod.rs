@@ -20,7 +20,6 @@
 //! to ten percent of its time per row. Who needs it adds it; the comment of the view has the statement.
 
 mod metrics;
-mod newer;
 mod plan;
 mod receipts;
 mod row;
@@ -28,33 +27,14 @@ mod text;
 mod variants;
 
 use schemas::name::SinkName;
-use schemas::setting::{Findings, Invalid, in_one_line};
+use schemas::setting::{Findings, Invalid};
 
+pub use database::SetupError;
 pub use metrics::Metrics;
-#[cfg(test)]
-pub(crate) use newer::check_descriptions;
-pub(crate) use newer::{Found, newest_unknown};
 pub(crate) use plan::{Plan, pieces};
 pub(crate) use receipts::{Forgetting, Receipt, Receipts};
 pub(crate) use row::Row;
 pub(crate) use variants::{Last, Repeat, Stored, Variants, Writing};
-
-/// Why a database could not be made ready, by what the caller will do.
-#[derive(Debug, thiserror::Error)]
-pub enum SetupError {
-    /// Will not pass by itself: stop and report it to the operator.
-    #[error("{0}")]
-    Misconfigured(String),
-    /// May pass: try again.
-    #[error("{0}")]
-    Unavailable(String),
-}
-
-impl From<Vec<Invalid>> for SetupError {
-    fn from(found: Vec<Invalid>) -> Self {
-        Self::Misconfigured(in_one_line(&found))
-    }
-}
 
 /// Receipts have to be remembered for longer than a second one counts as the same event.
 pub(crate) fn check_receipts(window_seconds: u32, retention_seconds: u32, found: &mut Findings) {

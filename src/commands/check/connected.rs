@@ -9,6 +9,7 @@ use anyhow::anyhow;
 use schemas::log::{EventLog, LogError, Membership, Start, Subscription, TopicSpec};
 use schemas::name::{GroupName, SinkName, TopicName};
 use schemas::sink::Sink;
+use store::Tables;
 use tokio::task::JoinHandle;
 
 use crate::config::{ConfigError, EventLogConfig, Topics};
@@ -96,6 +97,19 @@ fn ask(sink: Arc<dyn Sink>) -> JoinHandle<anyhow::Result<()>> {
 }
 
 impl Answers {
+    /// Asks the database of the store. Prints that it is as it should be, unless `out` is `None`.
+    pub(super) async fn ask_store(&mut self, config: &store::Config, out: Option<&mut Printer>) {
+        let asked = async { Tables::open(config).await?.ready().await };
+        match asked.await {
+            Ok(_) => {
+                if let Some(out) = out {
+                    out.line("store: ready");
+                }
+            }
+            Err(error) => self.problems.push(anyhow!("store: {error}")),
+        }
+    }
+
     /// Fails with all problems.
     pub(super) fn into_result(mut self) -> anyhow::Result<()> {
         if self.problems.len() < 2 {

@@ -43,6 +43,7 @@ pub(super) fn read(args: &CheckArgs, report: &mut Report) -> Result<Loaded, Conf
 /// Without what `forebay ingest` does not even look at.
 fn without_process(mut loaded: Loaded) -> Loaded {
     loaded.config.sinks = SinksConfig::default();
+    loaded.config.store = None;
     loaded.config.rules_file = None;
     loaded
 }

@@ -3,13 +3,14 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
+use database::Migrated;
+use database::postgres::Waits;
 use schemas::log::{LogError, TopicSpec, TopicState};
 use schemas::setting::within;
-use sinks::postgres::{Migrated, Waits};
 use tracing::warn;
 
 use crate::cli::MigrateArgs;
-use crate::config::{self, ConfigError, EventLogConfig, Loaded};
+use crate::config::{self, ConfigError, EventLogConfig};
 use crate::output::{self, Printer};
 use crate::{assemble, telemetry};
 
@@ -24,9 +25,10 @@ pub(crate) async fn migrate(args: MigrateArgs, out: &mut Printer) -> anyhow::Res
     telemetry::start(&loaded.config.logging)?;
     let deadline = Instant::now() + args.wait.duration();
     let (event_log, sinks) = (&loaded.config.event_log, &loaded.config.sinks);
-    if event_log.kafka.is_none() && event_log.journal.is_none() && sinks.postgres.is_none() {
+    let store = loaded.config.store.as_ref().filter(|store| store.postgres.is_some());
+    if event_log.kafka.is_none() && event_log.journal.is_none() && sinks.postgres.is_none() && store.is_none() {
         return Err(ConfigError(format!(
-            "{}: neither `event_log` nor `sinks.postgres` is set: there is nothing to migrate",
+            "{}: neither `event_log` nor `sinks.postgres` nor `store.postgres` is set: there is nothing to migrate",
             loaded.file
         ))
         .into());
@@ -35,14 +37,38 @@ pub(crate) async fn migrate(args: MigrateArgs, out: &mut Printer) -> anyhow::Res
         let checked = postgres.check();
         checked.map_err(|found| loaded.refuse(&within("sinks.postgres", found)))?;
     }
+    if let Some(store) = store {
+        let checked = store.check();
+        checked.map_err(|found| loaded.refuse(&within("store", found)))?;
+    }
     if event_log.kafka.is_some() || event_log.journal.is_some() {
         topics(event_log, args.dry_run, deadline, out).await?;
     }
-    let waits = Waits {
+    let waits = || Waits {
         lock: args.lock_wait.duration(),
         all: deadline.saturating_duration_since(Instant::now()),
     };
-    tables(&loaded, args.dry_run, waits, out).await
+    if let Some(postgres) = &sinks.postgres {
+        let migrated = if args.dry_run {
+            sinks::postgres::pending(postgres).await
+        } else {
+            sinks::postgres::migrate_within(postgres, waits()).await
+        };
+        let migrated = migrated.map_err(|error| anyhow!("`sinks.postgres`: {error}"))?;
+        tables("postgres", migrated, args.dry_run, out);
+    }
+    if let Some(store) = store {
+        let migrated = if args.dry_run {
+            store::pending(store).await
+        } else {
+            store::migrate(store, waits()).await
+        };
+        let migrated = migrated.map_err(|error| anyhow!("`store.postgres`: {error}"))?;
+        if let Some(migrated) = migrated {
+            tables("store", migrated, args.dry_run, out);
+        }
+    }
+    Ok(())
 }
 
 async fn topics(event_log: &EventLogConfig, dry_run: bool, deadline: Instant, out: &mut Printer) -> anyhow::Result<()> {
@@ -117,23 +143,18 @@ fn show(specs: &[TopicSpec], states: &[TopicState], made: &str, out: &mut Printe
     }
 }
 
-async fn tables(loaded: &Loaded, dry_run: bool, waits: Waits, out: &mut Printer) -> anyhow::Result<()> {
-    let Some(postgres) = &loaded.config.sinks.postgres else {
-        return Ok(());
-    };
-    let failed = |error| anyhow!("`sinks.postgres`: {error}");
-    let (migrated, applied) = if dry_run {
-        (sinks::postgres::pending(postgres).await, "would be applied")
-    } else {
-        (sinks::postgres::migrate_within(postgres, waits).await, "applied")
-    };
-    let Migrated { missing, newer } = migrated.map_err(failed)?;
-    out.line(&match (missing, newer) {
-        (0, None) => "postgres: up to date".to_owned(),
-        (0, Some(version)) => {
-            format!("postgres: newer than this version, and fits it: has migration {version} of a newer `forebay`")
-        }
-        (count, _) => format!("postgres: {} {applied}", output::counted(count, "migration")),
+/// Prints what became of the tables of `whom`.
+fn tables(whom: &str, migrated: Migrated, dry_run: bool, out: &mut Printer) {
+    let applied = if dry_run { "would be applied" } else { "applied" };
+    out.line(&match migrated {
+        Migrated {
+            missing: 0,
+            newer: None,
+        } => format!("{whom}: up to date"),
+        Migrated {
+            missing: 0,
+            newer: Some(version),
+        } => format!("{whom}: newer than this version, and fits it: has migration {version} of a newer `forebay`"),
+        Migrated { missing, .. } => format!("{whom}: {} {applied}", output::counted(missing, "migration")),
     });
-    Ok(())
 }

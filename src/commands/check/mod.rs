@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use prometheus_client::registry::Registry as Metrics;
 use schemas::endpoint::EndpointDirectory;
 
-use crate::assemble::Configured;
+use crate::assemble::{Configured, Listeners};
 use crate::cli::{CheckArgs, Output};
 use crate::config::{self, Config, Finding, Loaded};
 use crate::output::{self, Printer};
@@ -76,13 +76,25 @@ async fn examine(args: &CheckArgs, report: &mut Report, mut out: Option<&mut Pri
         {
             sqlite.path = scratch.0.join("forebay.db");
         }
-        let sinks = assemble::sinks(&sinks, &topics, &log, endpoints, None, &mut metrics).await?;
+        let posts = args.sinks.is_empty() || sinks.http.is_some();
+        let store = loaded.config.store.clone().filter(|_| posts).map(|mut store| {
+            if let Some(sqlite) = &mut store.sqlite
+                && sqlite.path.as_os_str().is_empty()
+            {
+                sqlite.path = scratch.0.join("store.sqlite");
+            }
+            store
+        });
+        let sinks = assemble::sinks(&sinks, &topics, &log, endpoints, Listeners::default(), &mut metrics).await?;
         let part = match args.sinks.as_slice() {
             [] if sinks.is_empty() => Part::Ingest,
             [] => Part::Whole,
             _ => Part::Process,
         };
-        let answers = connected::check(&log, &sinks, &rules, (event_log, part), out).await?;
+        let mut answers = connected::check(&log, &sinks, &rules, (event_log, part), out.as_deref_mut()).await?;
+        if let Some(store) = store.filter(store::Config::names_a_database) {
+            answers.ask_store(&store, out).await;
+        }
         report
             .warnings
             .extend(answers.remarks.iter().map(|text| Finding::elsewhere(text)));

@@ -16,6 +16,7 @@ use schemas::name::{GroupName, SinkName, TopicName};
 use schemas::record::PartitionProgress;
 use schemas::sink::Sink;
 
+use crate::assemble::Listeners;
 use crate::cli::{LogArgs, Output, ProgressArgs, ProgressCommand, ProgressSetArgs, ProgressShowArgs};
 use crate::config::{self, ConfigError};
 use crate::output::{self, Printer};
@@ -142,7 +143,7 @@ async fn readers(args: &LogArgs, wanted: &[SinkName], write: bool) -> anyhow::Re
     let topics = event_log.topics()?;
     let endpoints: Arc<dyn EndpointDirectory> = registry;
     let sinks = assemble::chosen(&loaded.config.sinks, wanted)?;
-    let sinks = assemble::sinks(&sinks, &topics, &log, endpoints, None, &mut metrics).await?;
+    let sinks = assemble::sinks(&sinks, &topics, &log, endpoints, Listeners::default(), &mut metrics).await?;
     let reader = |sink: Arc<dyn Sink>| {
         Ok(Reader {
             log: Arc::clone(&log),

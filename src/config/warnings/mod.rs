@@ -135,7 +135,7 @@ impl Loaded {
             // What is said of one section, and may come from a mistake in another.
             .filter(|warning| match warning.place.as_str() {
                 "endpoints" => !self.follows_from_a_mistake("sinks"),
-                "sinks.http" => !self.follows_from_a_mistake("endpoints"),
+                "sinks.http" => !self.follows_from_a_mistake("endpoints") && !self.follows_from_a_mistake("store"),
                 _ => true,
             })
             .map(|warning| self.locate(warning))
@@ -171,6 +171,9 @@ impl Config {
         if let Some(postgres) = &self.sinks.postgres {
             found.warn_within("sinks.postgres", postgres.warnings());
         }
+        if let Some(store) = &self.store {
+            found.warn_within("store", store.warnings());
+        }
         self.missing(&mut found);
         self.limits(&mut found);
         self.shared_secrets(&mut found);
@@ -204,6 +207,12 @@ impl Config {
                 "every endpoint is paused"
             };
             found.add("sinks.http", format!("posts nothing: {which} under `endpoints`"));
+        }
+        let posts = sinks.http.is_some() && self.endpoints.iter().any(|endpoint| endpoint.enabled);
+        if posts && self.store.is_none() && !dev {
+            let reason = "keeps deliveries that wait in memory: they hold up the progress of their partition, and after a restart what \
+                          follows them is delivered again; name a database for them, as in `store: { postgres: { url: … } }`";
+            found.add("sinks.http", reason);
         }
         if self.event_log.kafka.is_some() && self.event_log.canary_seconds == Some(0) {
             let reason = "is 0: a sink that stands still while nothing comes in is not noticed; leave it out for every 10 seconds";

@@ -142,20 +142,32 @@ fn each_silence_has_its_line() {
         (
             "",
             "",
-            "event_log: { canary_seconds: 0, kafka: { brokers: \"a:9092\" } }\n",
+            "event_log: { canary_seconds: 0, kafka: { brokers: \"a:9092\" } }\nstore: { sqlite: { path: a } }\n",
             "`event_log.canary_seconds` is 0",
         ),
         (
             "",
             "",
-            "event_log: { kafka: { brokers: a } }\n",
+            "event_log: { kafka: { brokers: a } }\nstore: { sqlite: { path: a } }\n",
             "`event_log.kafka.brokers` names no port for `a`, so 9092 is taken",
         ),
         (
             "",
             "",
-            "event_log: { kafka: { brokers: \"a:9092\", properties: { sasl.mechanism: PLAIN } } }\n",
+            "event_log: { kafka: { brokers: \"a:9092\", properties: { sasl.mechanism: PLAIN } } }\nstore: { sqlite: { path: a } }\n",
             "`event_log.kafka.properties.sasl.mechanism` counts for nothing: set `security.protocol`",
+        ),
+        (
+            "",
+            "",
+            "event_log: { kafka: { brokers: \"a:9092\" } }\n",
+            "f.yaml:5:16: warning: `sinks.http` keeps deliveries that wait in memory",
+        ),
+        (
+            "",
+            "",
+            "store: { postgres: { url: \"postgres://h\" } }\n",
+            "f.yaml:6:27: warning: `store.postgres.url` names no database",
         ),
     ] {
         let found = warnings(&with(source, endpoint, rest));

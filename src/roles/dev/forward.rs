@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use ipnet::IpNet;
 use processor::Retry;
 use prometheus_client::registry::Registry as Metrics;
+use schemas::attempt::AttemptLog;
 use schemas::endpoint::{Endpoint, EndpointDirectory, EventTypePattern};
 use schemas::name::{EndpointId, SinkName, Tenant};
 use schemas::secret::Secret;
@@ -23,6 +24,7 @@ use url::{Host, Url};
 use super::lines::Lines;
 use super::watched::Since;
 use super::{Base, SinkWorker};
+use crate::assemble::{Listeners, heard};
 use crate::commands::secret;
 use crate::config::{ConfigError, Loaded};
 use crate::roles::workers::workers;
@@ -97,13 +99,22 @@ impl Forward {
     }
 
     /// The sink. Its metrics are not those of `sinks.http`, and are not shown.
-    pub(super) fn sink(&self, base: &Base, lines: Arc<Lines>) -> Result<Arc<dyn Sink>, Vec<Invalid>> {
+    pub(super) fn sink(
+        &self,
+        base: &Base,
+        lines: Arc<Lines>,
+        attempts: Option<Arc<dyn AttemptLog>>,
+    ) -> Result<Arc<dyn Sink>, Vec<Invalid>> {
         let mut config = base.loaded.config.sinks.http.clone().unwrap_or_default();
         config.allowed_networks.extend(&self.networks);
         let tenants: BTreeSet<Tenant> = base.registry.sources().map(|source| source.tenant.clone()).collect();
         let directory: Arc<dyn EndpointDirectory> = Arc::new(self.endpoints(&tenants));
         let sink = HttpSink::new(&config, name(), directory, &mut Metrics::default())?;
-        Ok(Arc::new(Since::now(Arc::new(sink.watched(Some(lines))))))
+        let listeners = Listeners {
+            watch: Some(lines),
+            attempts,
+        };
+        Ok(Arc::new(Since::now(Arc::new(heard(sink, listeners)))))
     }
 
     fn endpoints(&self, tenants: &BTreeSet<Tenant>) -> Fixed {
@@ -129,7 +140,7 @@ impl Forward {
     pub(super) fn worker(sink: Vec<Arc<dyn Sink>>, base: &Base) -> anyhow::Result<Option<SinkWorker>> {
         let rules = Arc::new(rules::Rules::everything(&Only));
         let mut metrics = Metrics::default();
-        let workers = workers(&base.loaded, sink, &rules, &base.log, &base.topics, &mut metrics)?;
+        let workers = workers(&base.loaded, sink, &rules, &base.log, &base.topics, None, &mut metrics)?;
         Ok(workers.into_iter().next())
     }
 }

@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use schemas::attempt::AttemptLog;
 use schemas::setting::within;
 use schemas::sink::Sink;
 
@@ -137,11 +138,15 @@ impl Dev {
     }
 
     /// The worker that delivers to the URLs of `--forward-to`.
-    pub(super) fn forwarding(&self, base: &Base) -> anyhow::Result<Option<SinkWorker>> {
+    pub(super) fn forwarding(
+        &self,
+        base: &Base,
+        attempts: Option<Arc<dyn AttemptLog>>,
+    ) -> anyhow::Result<Option<SinkWorker>> {
         let Some(forward) = &self.forward else {
             return Ok(None);
         };
-        let sink = forward.sink(base, self.lines());
+        let sink = forward.sink(base, self.lines(), attempts);
         let sink = sink.map_err(|found| base.loaded.refuse(&within("sinks.http", found)))?;
         Forward::worker(self.watch(vec![sink], &base.loaded)?, base)
     }

@@ -4,20 +4,31 @@ use std::fmt;
 use std::time::Duration;
 
 use schemas::setting::Invalid;
-use sqlx::ConnectOptions as _;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::config::Config;
 
 /// How long a transaction of ours may stand idle: a client that froze must not hold locks.
 const IDLE_IN_TRANSACTION_MS: &str = "60000";
 
-pub(super) struct DatabaseServer {
+/// Whose tables they are, for messages.
+#[derive(Debug, Clone, Copy)]
+pub struct Owner {
+    /// The section with the settings, as `postgres` or `store.postgres`.
+    pub section: &'static str,
+    /// What needs the rights, as `sink`.
+    pub name: &'static str,
+}
+
+/// A server and a database on it, as one owner of tables sees them.
+pub struct DatabaseServer {
     options: PgConnectOptions,
+    owner: Owner,
     place: String,
     user: String,
     database: String,
-    connect_timeout_ms: u64,
+    config: Config,
 }
 
 impl fmt::Debug for DatabaseServer {
@@ -32,7 +43,8 @@ impl fmt::Debug for DatabaseServer {
 }
 
 impl DatabaseServer {
-    pub(super) fn new(config: &Config) -> Result<Self, Vec<Invalid>> {
+    /// The server that the settings name; nothing is connected. Returns everything that is wrong with them.
+    pub fn new(config: &Config, owner: Owner) -> Result<Self, Vec<Invalid>> {
         config.check()?;
         let options = config.options().map_err(|reason| vec![Invalid::new("url", reason)])?;
         let options = options.application_name("forebay").disable_statement_logging();
@@ -46,7 +58,8 @@ impl DatabaseServer {
             database: options.get_database().unwrap_or(&user).to_owned(),
             user,
             options,
-            connect_timeout_ms: config.connect_timeout_ms,
+            owner,
+            config: config.clone(),
         })
     }
 
@@ -61,41 +74,79 @@ impl DatabaseServer {
         options.options([("lock_timeout", lock.as_str())])
     }
 
-    pub(super) fn options_for_writing(&self, config: &Config) -> PgConnectOptions {
+    fn options_for_writing(&self) -> PgConnectOptions {
+        let Config {
+            statement_timeout_ms,
+            lock_timeout_ms,
+            ..
+        } = self.config;
         self.options.clone().options([
-            ("statement_timeout", config.statement_timeout_ms.to_string().as_str()),
-            ("lock_timeout", config.lock_timeout_ms.to_string().as_str()),
+            ("statement_timeout", statement_timeout_ms.to_string().as_str()),
+            ("lock_timeout", lock_timeout_ms.to_string().as_str()),
             ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_MS),
         ])
     }
 
+    /// Connections for reading and writing, each made when it is first used.
+    ///
+    /// Must be called inside a tokio runtime, which looks after the pool.
+    pub fn pool(&self) -> PgPool {
+        let patience = self.patience();
+        // Who uses the pool logs that the server is away, once. The pool's own lines for it are never due: a slow connection is
+        // an error before it is slow, and a broken one is found by our ping in place of the pool's, which logs.
+        PgPoolOptions::new()
+            .max_connections(self.config.max_connections)
+            .acquire_timeout(patience)
+            .acquire_slow_threshold(patience.saturating_mul(2))
+            .test_before_acquire(false)
+            .before_acquire(|connection, _| Box::pin(async move { Ok(connection.ping().await.is_ok()) }))
+            .connect_lazy_with(self.options_for_writing())
+    }
+
+    /// How long a connection is waited for.
+    pub(super) fn patience(&self) -> Duration {
+        Duration::from_millis(self.config.connect_timeout_ms)
+    }
+
+    /// How long one statement may take as seen from here.
+    pub fn answer_timeout(&self) -> Duration {
+        self.config.answer_timeout()
+    }
+
     /// Returns the user's name, for messages.
-    pub(super) fn user(&self) -> &str {
+    pub fn user(&self) -> &str {
         &self.user
     }
 
     /// Returns the database and its server in words, for messages.
-    pub(super) fn database(&self) -> String {
+    pub fn database(&self) -> String {
         format!("database `{}` on `{}`", self.database, self.place)
     }
 
     /// Whether trying again cannot help.
-    pub(super) fn is_misconfigured(error: &sqlx::Error) -> bool {
+    pub fn is_misconfigured(error: &sqlx::Error) -> bool {
         let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
         code.is_some_and(|code| code.starts_with("28") || matches!(&*code, "3D000" | "42501")) || is_of_password(error)
     }
 
+    /// Whether a table is missing.
+    pub(super) fn is_not_set_up(error: &sqlx::Error) -> bool {
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        code.is_some_and(|code| code == "42P01")
+    }
+
     /// What happened, where, and the way out.
-    pub(super) fn explain(&self, error: &sqlx::Error) -> String {
+    pub fn explain(&self, error: &sqlx::Error) -> String {
         let Self {
             place, user, database, ..
         } = self;
+        let Owner { section, name } = self.owner;
         let Some(error) = error.as_database_error() else {
             return match error {
                 sqlx::Error::PoolTimedOut => format!(
                     "no connection to PostgreSQL on `{place}` within {} ms: is it running, reachable, and below its \
                      limit of connections?",
-                    self.connect_timeout_ms
+                    self.config.connect_timeout_ms
                 ),
                 // The error itself quotes a character of the password.
                 error if is_of_password(error) => format!(
@@ -110,11 +161,11 @@ impl DatabaseServer {
         match &*code {
             code if code.starts_with("28") => format!(
                 "PostgreSQL on `{place}` refuses user `{user}` for database `{database}` ({message}): check user and \
-                 password in `postgres.url`, or `user` and `password` beside it"
+                 password in `{section}.url`, or `user` and `password` beside it"
             ),
             "3D000" => format!(
                 "PostgreSQL on `{place}` has no database `{database}` for user `{user}`: create it, or correct \
-                 `postgres.url`"
+                 `{section}.url`"
             ),
             "42P01" | "42703" => format!(
                 "the {} is not set up for this version ({message}): run `forebay migrate`",
@@ -122,11 +173,11 @@ impl DatabaseServer {
             ),
             "42501" => format!(
                 "user `{user}` may not do all that is needed in the {} ({message}): grant it the rights; \
-                 `forebay check --connect` names those that the sink needs",
+                 `forebay check --connect` names those that the {name} needs",
                 self.database()
             ),
             "25006" => format!(
-                "the {} is read-only ({message}): is it a standby? Point `postgres.url` to the primary",
+                "the {} is read-only ({message}): is it a standby? Point `{section}.url` to the primary",
                 self.database()
             ),
             code => format!("the {} says: {message} (SQLSTATE {code})", self.database()),

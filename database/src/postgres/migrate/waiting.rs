@@ -14,7 +14,7 @@ use tracing::warn;
 
 use super::super::database_server::DatabaseServer;
 use super::super::sql;
-use super::super::write::within;
+use super::super::within;
 
 /// How long a migration waits.
 #[derive(Debug, Clone, Copy)]
