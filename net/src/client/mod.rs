@@ -1,20 +1,23 @@
-//! The HTTP client: one request at a time on the connections of a pool, made by our own connector, to addresses that a
-//! [`Guard`] has judged.
+//! The HTTP client: requests on the connections of a pool, made by our own connector, to addresses that a [`Guard`] has judged.
 //!
 //! It does exactly one request per call: no redirects, no proxies from the environment, no decompression, no second try
-//! of what a receiver may have seen (only a request of which no byte was sent moves on to another connection). HTTP/1.1.
+//! of what a receiver may have seen (only a request that was not sent, or that HTTP/2 says was not looked at, moves on to another
+//! connection). HTTP/1.1, and HTTP/2 where [`Options`] offer it.
 
 mod aside;
 mod connect;
 mod environment;
 mod error;
 mod guard;
+mod http2;
+mod idle;
 mod lack;
 mod oauth2;
 mod options;
 mod place;
 mod pool;
 mod proxy;
+mod sender;
 mod stream;
 mod tls;
 
@@ -38,6 +41,7 @@ use aside::{Aside, Rest};
 use connect::Connector;
 use place::{Origin, Places};
 use pool::{Limits, On, Pool};
+use sender::Sender;
 use tls::Tls;
 
 pub use connect::{Resolve, SystemResolver};
@@ -82,6 +86,9 @@ impl Default for Settings {
         }
     }
 }
+
+/// How often a request moves on from a connection of HTTP/2 on which it was not looked at.
+const MAX_MOVES: usize = 3;
 
 /// Sends requests to places that its guard allows. Cheap to clone; clones share the connections.
 #[derive(Clone)]
@@ -133,6 +140,20 @@ pub struct Timing {
     pub connect: Option<Duration>,
     /// From the moment that the request could be sent until the head of its answer had come.
     pub first_byte: Duration,
+}
+
+impl Destination {
+    /// Writes where a request goes as the connection wants it.
+    fn address(&self, request: &mut Request<Full<Bytes>>, sender: &Sender) {
+        if sender.is_shared() {
+            // Scheme and host stand beside the path, and there is no other place for them.
+            *request.uri_mut() = self.uri.clone();
+            request.headers_mut().remove(HOST);
+        } else {
+            *request.uri_mut() = self.target.clone();
+            request.headers_mut().insert(HOST, self.host.clone());
+        }
+    }
 }
 
 impl Answer {
@@ -241,7 +262,7 @@ impl Client {
         }
         let seat = self.seat(destination).await?;
         let deadline = Instant::now() + timeout;
-        let request = self.build(method, destination, headers, body);
+        let request = self.build(method, headers, body);
         let answer = self.exchange(seat, destination, request, timeout).await?;
         let Rest {
             body,
@@ -255,7 +276,7 @@ impl Client {
                 .await
                 .unwrap_or(false);
         if complete && matches!(timeout_at(deadline, sender.ready()).await, Ok(Ok(()))) {
-            self.pool.keep(origin, sender);
+            self.pool.put_back(origin, sender);
         }
         Ok(Response {
             status: answer.status,
@@ -281,22 +302,15 @@ impl Client {
         body: Bytes,
         timeout: Duration,
     ) -> Result<Answer, SendError> {
-        let request = self.build(Method::POST, destination, headers, body);
+        let request = self.build(Method::POST, headers, body);
         self.exchange(seat, destination, request, timeout).await
     }
 
-    fn build(
-        &self,
-        method: Method,
-        destination: &Destination,
-        mut headers: HeaderMap,
-        body: Bytes,
-    ) -> Request<Full<Bytes>> {
+    /// A request, all but where it goes.
+    fn build(&self, method: Method, mut headers: HeaderMap, body: Bytes) -> Request<Full<Bytes>> {
         headers.entry(USER_AGENT).or_insert_with(|| self.user_agent.clone());
-        headers.insert(HOST, destination.host.clone());
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
-        *request.uri_mut() = destination.target.clone();
         *request.headers_mut() = headers;
         request
     }
@@ -310,39 +324,64 @@ impl Client {
     ) -> Result<Answer, SendError> {
         let late = |_| SendError::Timeout(timeout);
         let mut deadline = Instant::now() + timeout;
+        // How long a connection was being made for this request.
+        let mut connect: Option<Duration> = None;
+        let mut moves = 0;
         loop {
             let begun = Instant::now();
-            let (mut sender, connect) = match seat.0 {
-                On::Existing(sender) => (sender, None),
+            let sender = match seat.0 {
+                On::Existing(sender) => Some(sender),
+                On::Joining(making) => {
+                    timeout_at(deadline, making.wait()).await.map_err(late)??;
+                    connect = Some(connect.unwrap_or_default() + begun.elapsed());
+                    None
+                }
                 On::New(permit) => {
                     let open = self.pool.open(&destination.uri, &destination.origin, permit);
                     let opened = timeout_at(deadline, open).await.map_err(late)??;
-                    (opened, Some(begun.elapsed()))
+                    connect = Some(connect.unwrap_or_default() + begun.elapsed());
+                    opened
                 }
             };
-            let ready = Instant::now();
-            let sent = timeout_at(deadline, sender.try_send_request(request)).await;
-            let mut error = match sent.map_err(late)? {
-                Ok(response) => {
-                    let (head, body) = response.into_parts();
-                    let origin = destination.origin.clone();
-                    return Ok(Answer {
-                        status: head.status,
-                        headers: head.headers,
-                        timing: Timing {
-                            connect,
-                            first_byte: ready.elapsed(),
-                        },
-                        rest: Rest { body, sender, origin },
-                    });
-                }
-                Err(error) => error,
-            };
-            // Closed by the other side while it was unused: not a byte was sent, so it may go out on another.
-            let Some(unsent) = error.take_message().filter(|_| connect.is_none()) else {
-                return Err(SendError::of(error.error()));
-            };
-            request = unsent;
+            if let Some(mut sender) = sender {
+                destination.address(&mut request, &sender);
+                let copy = sender.is_shared().then(|| request.clone());
+                let ready = Instant::now();
+                let sent = timeout_at(deadline, sender.try_send_request(request)).await;
+                let mut error = match sent {
+                    Ok(Ok(response)) => {
+                        let (head, body) = response.into_parts();
+                        let origin = destination.origin.clone();
+                        return Ok(Answer {
+                            status: head.status,
+                            headers: head.headers,
+                            timing: Timing {
+                                connect,
+                                first_byte: ready.elapsed(),
+                            },
+                            rest: Rest { body, sender, origin },
+                        });
+                    }
+                    Ok(Err(error)) => error,
+                    Err(_) => {
+                        // Others may be on it, and it may be dead.
+                        sender.retire();
+                        return Err(SendError::Timeout(timeout));
+                    }
+                };
+                let unsent = error.take_message();
+                let unsent = match copy {
+                    // Closed by the other side while it was unused: not a byte was sent, so it may go out on another.
+                    None => unsent.filter(|_| connect.is_none()),
+                    Some(copy) => {
+                        sender.retire();
+                        let may_move = unsent.is_some() || http2::is_unprocessed(error.error());
+                        moves += 1;
+                        (may_move && moves <= MAX_MOVES).then_some(copy)
+                    }
+                };
+                request = unsent.ok_or_else(|| SendError::of(error.error()))?;
+            }
             let waiting = Instant::now();
             seat = self.seat(destination).await?;
             deadline += waiting.elapsed();

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use tokio_rustls::TlsConnector;
 
 use super::error::SendError;
+use super::http2::Shared;
 use super::options::Options;
 use super::tls::Tls;
 
@@ -26,6 +27,15 @@ pub(super) struct Place {
     text: Box<str>,
     pub(super) options: Options,
     pub(super) tls: TlsConnector,
+    /// Where HTTP/2 is offered.
+    shared: Option<Shared>,
+}
+
+impl Place {
+    /// The connections that carry many requests, where there may be such.
+    pub(super) fn shared(&self) -> Option<&Shared> {
+        self.shared.as_ref()
+    }
 }
 
 /// All places that a destination or a connection holds.
@@ -59,6 +69,8 @@ impl Places {
             text: Box::from(text),
             options: options.clone(),
             tls: self.tls.with(options)?,
+            // Over TLS only, which is where both sides can agree on it.
+            shared: (options.http2 && text.starts_with("https:")).then(Shared::default),
         });
         if known.places.len() >= known.tidy_at {
             known.places.retain(|_, place| place.strong_count() > 0);
