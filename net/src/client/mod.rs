@@ -4,10 +4,13 @@
 //! of what a receiver may have seen (only a request that was not sent, or that HTTP/2 says was not looked at, moves on to another
 //! connection). HTTP/1.1, and HTTP/2 where [`Options`] offer it.
 
+mod answer;
 mod aside;
 mod connect;
+mod destination;
 mod environment;
 mod error;
+mod exchange;
 mod guard;
 mod http2;
 mod idle;
@@ -28,23 +31,23 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING, UPGRADE, USER_AGENT};
-use http::uri::{InvalidUri, PathAndQuery};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request};
 use http_body_util::Full;
 use hyper::body::Body as _;
 use prometheus_client::metrics::gauge::Gauge;
 use schemas::setting::Invalid;
 use tokio::time::{Instant, timeout_at};
-use url::{Position, Url};
+use url::Url;
 
 use aside::{Aside, Rest};
 use connect::Connector;
-use place::{Origin, Places};
-use pool::{Limits, On, Pool};
-use sender::Sender;
+use place::Places;
+use pool::{Limits, Pool};
 use tls::Tls;
 
+pub use answer::{Answer, Response, Timing};
 pub use connect::{Resolve, SystemResolver};
+pub use destination::Destination;
 pub use environment::{PROXY_VARIABLES, proxy_warning};
 pub use error::SendError;
 pub use guard::{Allowed, Blocked, Guard, is_loopback_name, special_purpose};
@@ -87,9 +90,6 @@ impl Default for Settings {
     }
 }
 
-/// How often a request moves on from a connection of HTTP/2 on which it was not looked at.
-const MAX_MOVES: usize = 3;
-
 /// Sends requests to places that its guard allows. Cheap to clone; clones share the connections.
 #[derive(Clone)]
 pub struct Client {
@@ -110,73 +110,6 @@ pub struct Metrics {
     pub max_connections: usize,
     /// Answers whose head has come and whose body is still being read aside.
     pub bodies_aside: Gauge,
-}
-
-/// A URL that passed the guard's first check.
-#[derive(Debug, Clone)]
-pub struct Destination {
-    uri: Uri,
-    /// What stands in the request: path and query.
-    target: Uri,
-    host: HeaderValue,
-    origin: Origin,
-}
-
-/// A response whose head has come. Its body comes with [`Client::finish`].
-#[derive(Debug)]
-pub struct Answer {
-    /// The status, of any class; redirects are not followed.
-    pub status: StatusCode,
-    /// The headers, as they were received.
-    pub headers: HeaderMap,
-    timing: Timing,
-    rest: Rest,
-}
-
-/// Where the time of an attempt went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timing {
-    /// Resolving, connecting and TLS together. `None`: the connection was there.
-    pub connect: Option<Duration>,
-    /// From the moment that the request could be sent until the head of its answer had come.
-    pub first_byte: Duration,
-}
-
-impl Destination {
-    /// Writes where a request goes as the connection wants it.
-    fn address(&self, request: &mut Request<Full<Bytes>>, sender: &Sender) {
-        if sender.is_shared() {
-            // Scheme and host stand beside the path, and there is no other place for them.
-            *request.uri_mut() = self.uri.clone();
-            request.headers_mut().remove(HOST);
-        } else {
-            *request.uri_mut() = self.target.clone();
-            request.headers_mut().insert(HOST, self.host.clone());
-        }
-    }
-}
-
-impl Answer {
-    /// Where the time went until the head had come. What was waited for before, slots and connections of this process, is not in it.
-    pub fn timing(&self) -> Timing {
-        self.timing
-    }
-}
-
-/// What came back.
-#[derive(Debug)]
-pub struct Response {
-    /// The status, of any class; redirects are not followed.
-    pub status: StatusCode,
-    /// The headers, as they were received.
-    pub headers: HeaderMap,
-    /// The body, up to `response_max_bytes`, encoded as it was sent. Never to be repeated to whoever registered the URL:
-    /// it may come from a place that only we reach.
-    pub body: Bytes,
-    /// Whether that is the whole body: it may be longer, or not have come in time.
-    pub complete: bool,
-    /// Where the time went until the head had come.
-    pub timing: Timing,
 }
 
 impl Client {
@@ -208,17 +141,7 @@ impl Client {
     /// host and port share connections where their options are equal, and never otherwise.
     pub fn destination_with(&self, url: &Url, options: &Options) -> Result<Destination, SendError> {
         self.guard.check_url(url)?;
-        let unusable = |e: http::Error| SendError::Connect(format!("the URL is not usable: {e}"));
-        let uri: Uri = url.as_str().parse().map_err(|e: InvalidUri| unusable(e.into()))?;
-        let target = uri.path_and_query().map_or("/", PathAndQuery::as_str).parse();
-        // The port is missing in both where it is the scheme's own.
-        let host = HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort]);
-        Ok(Destination {
-            uri,
-            target: target.map_err(|e: InvalidUri| unusable(e.into()))?,
-            host: host.map_err(|e| unusable(e.into()))?,
-            origin: self.places.find(&url[..Position::BeforePath], options)?,
-        })
+        Destination::new(url, &self.places, options)
     }
 
     /// Posts `body` once; see [`request`](Self::request).
@@ -315,79 +238,6 @@ impl Client {
         request
     }
 
-    async fn exchange(
-        &self,
-        mut seat: Seat,
-        destination: &Destination,
-        mut request: Request<Full<Bytes>>,
-        timeout: Duration,
-    ) -> Result<Answer, SendError> {
-        let late = |_| SendError::Timeout(timeout);
-        let mut deadline = Instant::now() + timeout;
-        // How long a connection was being made for this request.
-        let mut connect: Option<Duration> = None;
-        let mut moves = 0;
-        loop {
-            let begun = Instant::now();
-            let sender = match seat.0 {
-                On::Existing(sender) => Some(sender),
-                On::Joining(making) => {
-                    timeout_at(deadline, making.wait()).await.map_err(late)??;
-                    connect = Some(connect.unwrap_or_default() + begun.elapsed());
-                    None
-                }
-                On::New(permit) => {
-                    let open = self.pool.open(&destination.uri, &destination.origin, permit);
-                    let opened = timeout_at(deadline, open).await.map_err(late)??;
-                    connect = Some(connect.unwrap_or_default() + begun.elapsed());
-                    opened
-                }
-            };
-            if let Some(mut sender) = sender {
-                destination.address(&mut request, &sender);
-                let copy = sender.is_shared().then(|| request.clone());
-                let ready = Instant::now();
-                let sent = timeout_at(deadline, sender.try_send_request(request)).await;
-                let mut error = match sent {
-                    Ok(Ok(response)) => {
-                        let (head, body) = response.into_parts();
-                        let origin = destination.origin.clone();
-                        return Ok(Answer {
-                            status: head.status,
-                            headers: head.headers,
-                            timing: Timing {
-                                connect,
-                                first_byte: ready.elapsed(),
-                            },
-                            rest: Rest { body, sender, origin },
-                        });
-                    }
-                    Ok(Err(error)) => error,
-                    Err(_) => {
-                        // Others may be on it, and it may be dead.
-                        sender.retire();
-                        return Err(SendError::Timeout(timeout));
-                    }
-                };
-                let unsent = error.take_message();
-                let unsent = match copy {
-                    // Closed by the other side while it was unused: not a byte was sent, so it may go out on another.
-                    None => unsent.filter(|_| connect.is_none()),
-                    Some(copy) => {
-                        sender.retire();
-                        let may_move = unsent.is_some() || http2::is_unprocessed(error.error());
-                        moves += 1;
-                        (may_move && moves <= MAX_MOVES).then_some(copy)
-                    }
-                };
-                request = unsent.ok_or_else(|| SendError::of(error.error()))?;
-            }
-            let waiting = Instant::now();
-            seat = self.seat(destination).await?;
-            deadline += waiting.elapsed();
-        }
-    }
-
     /// Sees to what is left of an answer, so that its connection can be used again.
     pub async fn finish(&self, answer: Answer) {
         self.aside
@@ -410,85 +260,5 @@ impl fmt::Debug for Client {
         f.debug_struct("Client")
             .field("guard", &self.guard)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    thread_local! {
-        static CLIENT: Client =
-            Client::new(&Settings::default(), Guard::allow_all(), Arc::new(SystemResolver)).expect("a client");
-    }
-
-    /// Texts that parsers of URLs have disagreed about.
-    fn piece() -> impl Strategy<Value = String> {
-        let known = [
-            "a",
-            "@",
-            ":",
-            "/",
-            "\\\\",
-            "?",
-            "#",
-            "#@",
-            "[::1]",
-            "[",
-            "]",
-            "127.0.0.1",
-            "0x7f.1",
-            "①②⑦",
-            "。",
-            ".",
-            "..",
-            "%2f",
-            "%00",
-            "%40",
-            "\t",
-            "\n",
-            " ",
-            "é",
-            "xn--",
-            "ß",
-            "::",
-            ":80",
-            ":0",
-            ":99999",
-            "example.com",
-            "\u{200b}",
-            "|",
-            "<",
-            "{",
-            "^",
-        ];
-        prop_oneof![
-            proptest::sample::select(known.to_vec()).prop_map(str::to_owned),
-            "[a-z]{250,300}",
-            any::<char>().prop_map(|c| c.to_string()),
-        ]
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(4096))]
-        #[test]
-        fn the_url_that_was_checked_and_the_one_that_is_dialled_have_the_same_host(
-            scheme in "https?",
-            slashes in "[/\\\\]{0,3}",
-            rest in proptest::collection::vec(piece(), 1..6),
-        ) {
-            let Ok(url) = Url::parse(&format!("{scheme}:{slashes}{}", rest.concat())) else { return Ok(()) };
-            let client = CLIENT.with(Client::clone);
-            let Ok(Destination { uri, host, .. }) = client.destination(&url) else { return Ok(()) };
-            // What the connector does with what the pool hands it.
-            let dialled = Url::parse(&uri.to_string()).expect("a URL");
-            prop_assert_eq!(dialled.host(), url.host());
-            prop_assert_eq!(dialled.port_or_known_default(), url.port_or_known_default());
-            prop_assert_eq!(uri.host().map(str::to_owned), url.host_str().map(str::to_owned));
-            let named = url.port().map_or(String::new(), |port| format!(":{port}"));
-            prop_assert_eq!(host.to_str().expect("text").to_owned(), url.host_str().unwrap_or_default().to_owned() + &named);
-        }
     }
 }

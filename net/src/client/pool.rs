@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 
 use super::connect::Connector;
 use super::error::SendError;
-use super::http2::{Making, Turn};
+use super::http2::{Making, Shared, Turn};
 use super::idle::{Idle, Kept};
 use super::place::Origin;
 use super::sender::{self, Sender};
@@ -109,7 +109,7 @@ impl Pool {
         if let Some(sender) = kept.and_then(|kept| self.take_up(origin, kept)) {
             return Ok(Seat(On::Existing(sender)));
         }
-        if let Some(making) = origin.shared().and_then(|shared| shared.making()) {
+        if let Some(making) = origin.shared().and_then(Shared::making) {
             return Ok(Seat(On::Joining(making)));
         }
         let permits = || Arc::clone(&self.permits);

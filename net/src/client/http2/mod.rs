@@ -5,62 +5,34 @@
 //! belongs to its place; when its last request has ended it goes to the pool, like any that is unused. One on which a request ran out of
 //! time, or that refused one, gets no further requests: it may be dead, and a new one is cheap.
 
-use std::error::Error as StdError;
+mod connection;
+
 use std::fmt;
-use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::client::conn::{TrySendError, http2};
-use hyper::rt::Executor;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::client::conn::TrySendError;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use super::error::SendError;
 use super::idle::Kept;
 use super::place::Origin;
 use super::pool::{Permit, Pool};
-use super::sender::MAX_HEADER_BYTES;
 use super::stream::Stream;
 
-/// The most requests on one connection at once, whatever its peer allows.
-const MAX_STREAMS: usize = 100;
-/// How much of an answer, and of all answers together, may be under way. They are short.
-const STREAM_WINDOW: u32 = 64 * 1024;
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
-/// How long a connection in use may be silent before it is asked whether it lives, and how long it may take to say so.
-const SILENCE: Duration = Duration::from_secs(5);
+use connection::Limit;
+
+pub(super) use connection::{Connection, is_unprocessed};
 
 /// The connections of one place that are in use.
 #[derive(Default)]
 pub(super) struct Shared {
     state: Mutex<State>,
     limit: Limit,
-}
-
-/// How many requests the peer allows on one connection at once, as far as it has said. One for all connections of a place, so that a
-/// new one begins with what another has learned.
-#[derive(Clone, Default)]
-struct Limit(Arc<AtomicUsize>);
-
-impl Limit {
-    fn learn(&self, allowed: usize) {
-        self.0.store(allowed.clamp(1, MAX_STREAMS), Ordering::Relaxed);
-    }
-
-    /// Zero stands for what is not known.
-    fn get(&self) -> usize {
-        match self.0.load(Ordering::Relaxed) {
-            0 => MAX_STREAMS,
-            known => known,
-        }
-    }
 }
 
 #[derive(Default)]
@@ -221,13 +193,7 @@ impl Lease {
         &mut self,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<Incoming>, TrySendError<Request<Full<Bytes>>>> {
-        // What sends is shared, too; a clone is what hyper has for that.
-        let mut sender = self.connection.sender.clone();
-        let answer = sender.try_send_request(request).await;
-        if answer.is_ok() {
-            self.connection.answered.notify_one();
-        }
-        answer
+        self.connection.try_send_request(request).await
     }
 
     /// Lets no further request use the connection.
@@ -250,82 +216,8 @@ impl Drop for Lease {
     }
 }
 
-/// One connection. It is closed when nothing holds it any more and its requests have ended.
-pub(super) struct Connection {
-    sender: http2::SendRequest<Full<Bytes>>,
-    /// Told of each answer. Before the first, the peer's limit may not have come.
-    answered: Arc<Notify>,
-}
-
-impl Connection {
-    async fn make(stream: Stream, permit: Permit, limit: Limit) -> Result<Self, SendError> {
-        let (sender, connection) = http2::Builder::new(Holding(Arc::new(permit)))
-            .timer(TokioTimer::new())
-            // Until the peer says how many it allows the others wait, so that it has to refuse none.
-            .initial_max_send_streams(1)
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_header_list_size(u32::try_from(MAX_HEADER_BYTES).unwrap_or(u32::MAX))
-            .keep_alive_interval(SILENCE)
-            .keep_alive_timeout(SILENCE)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(|e| SendError::of(&e))?;
-        let answered = Arc::new(Notify::new());
-        let known = Arc::clone(&answered);
-        tokio::spawn(async move {
-            let mut connection = pin!(connection);
-            loop {
-                tokio::select! {
-                    ended = connection.as_mut() => {
-                        if let Err(error) = ended {
-                            tracing::trace!(%error, "connection ended");
-                        }
-                        return;
-                    }
-                    () = known.notified() => {
-                        limit.learn(connection.current_max_send_streams());
-                    }
-                }
-            }
-        });
-        Ok(Self { sender, answered })
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        self.sender.is_closed()
-    }
-}
-
 impl fmt::Debug for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Lease")
     }
-}
-
-/// Runs the parts of a connection, which hold its permit until the last has ended and the socket is closed.
-#[derive(Clone)]
-struct Holding(Arc<Permit>);
-
-impl<F: Future<Output: Send> + Send + 'static> Executor<F> for Holding {
-    fn execute(&self, part: F) {
-        let permit = Arc::clone(&self.0);
-        tokio::spawn(async move {
-            part.await;
-            drop(permit);
-        });
-    }
-}
-
-/// Whether the peer said that it has not looked at the request: it refused its stream, or went away in order before it came to it.
-/// For streams that it may have looked at, going away is told as a broken connection.
-pub(super) fn is_unprocessed(error: &hyper::Error) -> bool {
-    // What has these as values is a crate that we know through hyper only, and not by name.
-    let told = StdError::source(error).map(ToString::to_string).unwrap_or_default();
-    [
-        "stream error received: refused stream",
-        "connection error received: not a result of an error",
-    ]
-    .iter()
-    .any(|unprocessed| told.starts_with(unprocessed))
 }
