@@ -13,7 +13,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::pool::{Origin, Pool, Sender};
+use super::place::Origin;
+use super::pool::Pool;
+use super::sender::Sender;
 
 /// What has come so soon after the head is waited for: nearly every body, and then its connection serves the next delivery.
 const GRACE: Duration = Duration::from_millis(10);
@@ -78,7 +80,7 @@ async fn keep_when_read(rest: Rest, max_bytes: usize, pool: Weak<Pool>) {
         return;
     }
     if let Some(pool) = pool.upgrade() {
-        pool.keep(origin, sender);
+        pool.put_back(origin, sender);
     }
 }
 

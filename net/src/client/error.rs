@@ -1,6 +1,7 @@
 //! Why there is no answer.
 
 use std::error::Error as StdError;
+use std::io;
 use std::time::Duration;
 
 use http::header::HeaderName;
@@ -13,6 +14,14 @@ pub enum SendError {
     /// The guard forbids it. Trying again will not help.
     #[error(transparent)]
     Blocked(#[from] Blocked),
+    /// A name that resolves to forbidden addresses only. What name servers answer changes, so trying again may help.
+    #[error("`{host}` resolves to {}, which is not allowed: {}", .blocked.place(), .blocked.reason())]
+    Astray {
+        /// The name that was looked up.
+        host: String,
+        /// The first of its addresses, and why it is forbidden.
+        blocked: Blocked,
+    },
     /// A header that would change how the request is framed or routed. Trying again will not help.
     #[error("the header `{0}` is not for callers to set")]
     Header(HeaderName),
@@ -25,6 +34,14 @@ pub enum SendError {
         /// The name that was looked up.
         host: String,
         /// What the resolver said.
+        reason: String,
+    },
+    /// The authorization server gave no token, so the request was not sent.
+    #[error("no token from `{host}`: {reason}")]
+    Token {
+        /// The host of the authorization server.
+        host: String,
+        /// What became of the request for it, without token and secret.
         reason: String,
     },
     /// No connection.
@@ -45,12 +62,24 @@ pub enum SendError {
 }
 
 impl SendError {
+    /// A name of which no address may be dialled.
+    pub(super) fn astray(host: &str, blocked: Blocked) -> Self {
+        Self::Astray {
+            host: host.to_owned(),
+            blocked,
+        }
+    }
+
     /// What hyper says, in the words of its innermost cause.
     pub(super) fn of(error: &hyper::Error) -> Self {
         let mut deepest = error.to_string();
         let mut source = StdError::source(error);
         while let Some(cause) = source {
             deepest = cause.to_string();
+            if is_alert(cause) {
+                // In TLS 1.3 a server looks at our certificate after the handshake has ended for us, and before the request.
+                return Self::Tls(deepest);
+            }
             source = cause.source();
         }
         if error.is_parse() {
@@ -59,4 +88,13 @@ impl SendError {
             Self::Network(deepest)
         }
     }
+}
+
+/// Whether the other side ended it in the words of TLS.
+fn is_alert(cause: &(dyn StdError + 'static)) -> bool {
+    let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    matches!(
+        inner.and_then(|inner| inner.downcast_ref()),
+        Some(rustls::Error::AlertReceived(_))
+    )
 }

@@ -1,16 +1,28 @@
-//! The HTTP client: one request at a time on the connections of a pool, made by our own connector, to addresses that a
-//! [`Guard`] has judged.
+//! The HTTP client: requests on the connections of a pool, made by our own connector, to addresses that a [`Guard`] has judged.
 //!
 //! It does exactly one request per call: no redirects, no proxies from the environment, no decompression, no second try
-//! of what a receiver may have seen (only a request of which no byte was sent moves on to another connection). HTTP/1.1.
+//! of what a receiver may have seen (only a request that was not sent, or that HTTP/2 says was not looked at, moves on to another
+//! connection). HTTP/1.1, and HTTP/2 where [`Options`] offer it.
 
+mod answer;
 mod aside;
 mod connect;
+mod destination;
 mod environment;
 mod error;
+mod exchange;
 mod guard;
+mod http2;
+mod idle;
 mod lack;
+mod oauth2;
+mod options;
+mod place;
 mod pool;
+mod proxy;
+mod sender;
+mod stream;
+mod tls;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -19,24 +31,30 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING, UPGRADE, USER_AGENT};
-use http::uri::{InvalidUri, PathAndQuery};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request};
 use http_body_util::Full;
 use hyper::body::Body as _;
 use prometheus_client::metrics::gauge::Gauge;
 use schemas::setting::Invalid;
 use tokio::time::{Instant, timeout_at};
-use url::{Position, Url};
+use url::Url;
 
 use aside::{Aside, Rest};
 use connect::Connector;
-use pool::{Limits, On, Origin, Pool};
+use place::Places;
+use pool::{Limits, Pool};
+use tls::Tls;
 
+pub use answer::{Answer, Response, Timing};
 pub use connect::{Resolve, SystemResolver};
+pub use destination::Destination;
 pub use environment::{PROXY_VARIABLES, proxy_warning};
 pub use error::SendError;
 pub use guard::{Allowed, Blocked, Guard, is_loopback_name, special_purpose};
+pub use oauth2::{Token, TokenSettings, Tokens};
+pub use options::{Authorities, Identity, Options};
 pub use pool::Seat;
+pub use proxy::Proxy;
 
 /// What a client does, whatever it sends.
 #[derive(Debug, Clone)]
@@ -76,6 +94,7 @@ impl Default for Settings {
 #[derive(Clone)]
 pub struct Client {
     pool: Arc<Pool>,
+    places: Arc<Places>,
     aside: Arc<Aside>,
     guard: Guard,
     user_agent: HeaderValue,
@@ -93,45 +112,11 @@ pub struct Metrics {
     pub bodies_aside: Gauge,
 }
 
-/// A URL that passed the guard's first check.
-#[derive(Debug, Clone)]
-pub struct Destination {
-    uri: Uri,
-    /// What stands in the request: path and query.
-    target: Uri,
-    host: HeaderValue,
-    origin: Origin,
-}
-
-/// A response whose head has come. Its body comes with [`Client::finish`].
-#[derive(Debug)]
-pub struct Answer {
-    /// The status, of any class; redirects are not followed.
-    pub status: StatusCode,
-    /// The headers, as they were received.
-    pub headers: HeaderMap,
-    rest: Rest,
-}
-
-/// What came back.
-#[derive(Debug)]
-pub struct Response {
-    /// The status, of any class; redirects are not followed.
-    pub status: StatusCode,
-    /// The headers, as they were received.
-    pub headers: HeaderMap,
-    /// The body, up to `response_max_bytes`, encoded as it was sent. Never to be repeated to whoever registered the URL:
-    /// it may come from a place that only we reach.
-    pub body: Bytes,
-    /// Whether that is the whole body: it may be longer, or not have come in time.
-    pub complete: bool,
-}
-
 impl Client {
     /// A client with that guard and resolver. What can be wrong is the file of certificates: the place is `ca_file`.
     pub fn new(settings: &Settings, guard: Guard, resolver: Arc<dyn Resolve>) -> Result<Self, Invalid> {
-        let tls = connect::tls(settings.ca_file.as_deref())?;
-        let connector = Connector::new(guard.clone(), resolver, tls, settings.connect_timeout);
+        let tls = Tls::new(settings.ca_file.as_deref())?;
+        let connector = Connector::new(guard.clone(), resolver, settings.connect_timeout);
         let limits = Limits {
             connections: lack::connections(settings.max_connections),
             wait: settings.connection_wait,
@@ -139,6 +124,7 @@ impl Client {
         };
         Ok(Self {
             pool: Arc::new(Pool::new(connector, limits)),
+            places: Arc::new(Places::new(tls)),
             aside: Arc::default(),
             guard,
             user_agent: settings.user_agent.clone(),
@@ -146,20 +132,16 @@ impl Client {
         })
     }
 
-    /// Checks `url` as far as it can be without resolving it.
+    /// Checks `url` as far as it can be without resolving it. It is reached as all are by default.
     pub fn destination(&self, url: &Url) -> Result<Destination, SendError> {
+        self.destination_with(url, &Options::default())
+    }
+
+    /// Checks `url` as far as it can be without resolving it. It is reached as `options` say: destinations with the same scheme,
+    /// host and port share connections where their options are equal, and never otherwise.
+    pub fn destination_with(&self, url: &Url, options: &Options) -> Result<Destination, SendError> {
         self.guard.check_url(url)?;
-        let unusable = |e: http::Error| SendError::Connect(format!("the URL is not usable: {e}"));
-        let uri: Uri = url.as_str().parse().map_err(|e: InvalidUri| unusable(e.into()))?;
-        let target = uri.path_and_query().map_or("/", PathAndQuery::as_str).parse();
-        // The port is missing in both where it is the scheme's own.
-        let host = HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort]);
-        Ok(Destination {
-            uri,
-            target: target.map_err(|e: InvalidUri| unusable(e.into()))?,
-            host: host.map_err(|e| unusable(e.into()))?,
-            origin: url[..Position::BeforePath].into(),
-        })
+        Destination::new(url, &self.places, options)
     }
 
     /// Posts `body` once; see [`request`](Self::request).
@@ -184,15 +166,27 @@ impl Client {
         timeout: Duration,
     ) -> Result<Response, SendError> {
         let destination = self.destination(url)?;
+        self.request_to(method, &destination, headers, body, timeout).await
+    }
+
+    /// The same to a destination that was checked before, as its options say.
+    pub async fn request_to(
+        &self,
+        method: Method,
+        destination: &Destination,
+        headers: HeaderMap,
+        body: Bytes,
+        timeout: Duration,
+    ) -> Result<Response, SendError> {
         for name in [HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, TE, UPGRADE] {
             if headers.contains_key(&name) {
                 return Err(SendError::Header(name));
             }
         }
-        let seat = self.seat(&destination).await?;
+        let seat = self.seat(destination).await?;
         let deadline = Instant::now() + timeout;
-        let request = self.build(method, &destination, headers, body);
-        let answer = self.exchange(seat, &destination, request, timeout).await?;
+        let request = self.build(method, headers, body);
+        let answer = self.exchange(seat, destination, request, timeout).await?;
         let Rest {
             body,
             mut sender,
@@ -205,11 +199,12 @@ impl Client {
                 .await
                 .unwrap_or(false);
         if complete && matches!(timeout_at(deadline, sender.ready()).await, Ok(Ok(()))) {
-            self.pool.keep(origin, sender);
+            self.pool.put_back(origin, sender);
         }
         Ok(Response {
             status: answer.status,
             headers: answer.headers,
+            timing: answer.timing,
             body: read.into(),
             complete,
         })
@@ -230,65 +225,17 @@ impl Client {
         body: Bytes,
         timeout: Duration,
     ) -> Result<Answer, SendError> {
-        let request = self.build(Method::POST, destination, headers, body);
+        let request = self.build(Method::POST, headers, body);
         self.exchange(seat, destination, request, timeout).await
     }
 
-    fn build(
-        &self,
-        method: Method,
-        destination: &Destination,
-        mut headers: HeaderMap,
-        body: Bytes,
-    ) -> Request<Full<Bytes>> {
+    /// A request, all but where it goes.
+    fn build(&self, method: Method, mut headers: HeaderMap, body: Bytes) -> Request<Full<Bytes>> {
         headers.entry(USER_AGENT).or_insert_with(|| self.user_agent.clone());
-        headers.insert(HOST, destination.host.clone());
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
-        *request.uri_mut() = destination.target.clone();
         *request.headers_mut() = headers;
         request
-    }
-
-    async fn exchange(
-        &self,
-        mut seat: Seat,
-        destination: &Destination,
-        mut request: Request<Full<Bytes>>,
-        timeout: Duration,
-    ) -> Result<Answer, SendError> {
-        let late = |_| SendError::Timeout(timeout);
-        let mut deadline = Instant::now() + timeout;
-        loop {
-            let (mut sender, is_new) = match seat.0 {
-                On::Existing(sender) => (sender, false),
-                On::New(permit) => {
-                    let opened = timeout_at(deadline, self.pool.open(&destination.uri, permit)).await;
-                    (opened.map_err(late)??, true)
-                }
-            };
-            let sent = timeout_at(deadline, sender.try_send_request(request)).await;
-            let mut error = match sent.map_err(late)? {
-                Ok(response) => {
-                    let (head, body) = response.into_parts();
-                    let origin = Arc::clone(&destination.origin);
-                    return Ok(Answer {
-                        status: head.status,
-                        headers: head.headers,
-                        rest: Rest { body, sender, origin },
-                    });
-                }
-                Err(error) => error,
-            };
-            // Closed by the other side while it was unused: not a byte was sent, so it may go out on another.
-            let Some(unsent) = error.take_message().filter(|_| !is_new) else {
-                return Err(SendError::of(error.error()));
-            };
-            request = unsent;
-            let waiting = Instant::now();
-            seat = self.seat(destination).await?;
-            deadline += waiting.elapsed();
-        }
     }
 
     /// Sees to what is left of an answer, so that its connection can be used again.
@@ -313,85 +260,5 @@ impl fmt::Debug for Client {
         f.debug_struct("Client")
             .field("guard", &self.guard)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    thread_local! {
-        static CLIENT: Client =
-            Client::new(&Settings::default(), Guard::allow_all(), Arc::new(SystemResolver)).expect("a client");
-    }
-
-    /// Texts that parsers of URLs have disagreed about.
-    fn piece() -> impl Strategy<Value = String> {
-        let known = [
-            "a",
-            "@",
-            ":",
-            "/",
-            "\\\\",
-            "?",
-            "#",
-            "#@",
-            "[::1]",
-            "[",
-            "]",
-            "127.0.0.1",
-            "0x7f.1",
-            "①②⑦",
-            "。",
-            ".",
-            "..",
-            "%2f",
-            "%00",
-            "%40",
-            "\t",
-            "\n",
-            " ",
-            "é",
-            "xn--",
-            "ß",
-            "::",
-            ":80",
-            ":0",
-            ":99999",
-            "example.com",
-            "\u{200b}",
-            "|",
-            "<",
-            "{",
-            "^",
-        ];
-        prop_oneof![
-            proptest::sample::select(known.to_vec()).prop_map(str::to_owned),
-            "[a-z]{250,300}",
-            any::<char>().prop_map(|c| c.to_string()),
-        ]
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(4096))]
-        #[test]
-        fn the_url_that_was_checked_and_the_one_that_is_dialled_have_the_same_host(
-            scheme in "https?",
-            slashes in "[/\\\\]{0,3}",
-            rest in proptest::collection::vec(piece(), 1..6),
-        ) {
-            let Ok(url) = Url::parse(&format!("{scheme}:{slashes}{}", rest.concat())) else { return Ok(()) };
-            let client = CLIENT.with(Client::clone);
-            let Ok(Destination { uri, host, .. }) = client.destination(&url) else { return Ok(()) };
-            // What the connector does with what the pool hands it.
-            let dialled = Url::parse(&uri.to_string()).expect("a URL");
-            prop_assert_eq!(dialled.host(), url.host());
-            prop_assert_eq!(dialled.port_or_known_default(), url.port_or_known_default());
-            prop_assert_eq!(uri.host().map(str::to_owned), url.host_str().map(str::to_owned));
-            let named = url.port().map_or(String::new(), |port| format!(":{port}"));
-            prop_assert_eq!(host.to_str().expect("text").to_owned(), url.host_str().unwrap_or_default().to_owned() + &named);
-        }
     }
 }

@@ -4,35 +4,25 @@
 //! needs one has the connection given up that was unused for the longest, and waits; so a connection is waited for rather
 //! than refused by the system. The wait has an end, and what ends there was not tried ([`SendError::Lack`]).
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::Uri;
-use http_body_util::Full;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use parking_lot::{Mutex, MutexGuard};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::connect::Connector;
 use super::error::SendError;
+use super::http2::{Making, Shared, Turn};
+use super::idle::{Idle, Kept};
+use super::place::Origin;
+use super::sender::{self, Sender};
 
-/// An answer's header may have so many fields, and together so many bytes.
-const MAX_HEADERS: usize = 100;
-const MAX_HEADER_BYTES: usize = 64 * 1024;
 /// How often, at most, connections are looked for that were unused for too long.
 const SWEEP_EVERY: Duration = Duration::from_millis(100);
-
-/// What sends requests on a connection.
-pub(super) type Sender = http1::SendRequest<Full<Bytes>>;
-
-/// Scheme, host and port: whose connections are exchangeable.
-pub(super) type Origin = Arc<str>;
 
 /// All connections.
 pub(super) struct Pool {
@@ -67,6 +57,8 @@ pub(super) enum On {
     Existing(Sender),
     /// One that may be made.
     New(Permit),
+    /// One that is being made, for many requests.
+    Joining(Making),
 }
 
 /// The right to one socket, counted as open until it is dropped.
@@ -109,9 +101,16 @@ impl Pool {
     }
 
     /// A connection to `origin`, or the right to make one.
-    pub(super) async fn seat(&self, origin: &Origin) -> Result<Seat, SendError> {
-        if let Some(sender) = self.lock().take(origin, self.limits.idle) {
+    pub(super) async fn seat(self: &Arc<Self>, origin: &Origin) -> Result<Seat, SendError> {
+        if let Some(lease) = origin.shared().and_then(|shared| shared.lease(origin, self)) {
+            return Ok(Seat(On::Existing(Sender::Many(lease))));
+        }
+        let kept = self.lock().take(origin, self.limits.idle);
+        if let Some(sender) = kept.and_then(|kept| self.take_up(origin, kept)) {
             return Ok(Seat(On::Existing(sender)));
+        }
+        if let Some(making) = origin.shared().and_then(Shared::making) {
+            return Ok(Seat(On::Joining(making)));
         }
         let permits = || Arc::clone(&self.permits);
         if let Ok(permit) = permits().try_acquire_owned() {
@@ -137,9 +136,49 @@ impl Pool {
         }
     }
 
+    /// A connection that was unused, for the next request.
+    fn take_up(self: &Arc<Self>, origin: &Origin, kept: Kept) -> Option<Sender> {
+        Some(match kept {
+            Kept::One(sender) => Sender::One(sender),
+            Kept::Many(connection) => Sender::Many(origin.shared()?.adopt(connection, origin, self)),
+        })
+    }
+
+    /// Makes a connection. To a place that may take many requests on one, only one is made at a time: `None` says that another
+    /// was, and that a seat has to be asked for once more.
+    pub(super) async fn open(
+        self: &Arc<Self>,
+        uri: &Uri,
+        origin: &Origin,
+        permit: Permit,
+    ) -> Result<Option<Sender>, SendError> {
+        let turn = origin.shared().map(|shared| shared.turn(origin, self));
+        match turn {
+            None | Some(Turn::Alone) => self.make(uri, origin, permit).await.map(Some),
+            Some(Turn::Lease(lease)) => Ok(Some(Sender::Many(lease))),
+            Some(Turn::Join(making)) => {
+                drop(permit);
+                making.wait().await?;
+                Ok(None)
+            }
+            Some(Turn::Make(told)) => {
+                let (pool, uri, origin) = (Arc::clone(self), uri.clone(), origin.clone());
+                // A task of its own: others wait for it, whatever becomes of the request that began it.
+                let made = tokio::spawn(async move {
+                    let made = pool.make(&uri, &origin, permit).await;
+                    told.tell(made.as_ref().err());
+                    made
+                });
+                let made = made.await;
+                made.unwrap_or_else(|_| Err(SendError::Connect("connecting was broken off".to_owned())))
+                    .map(Some)
+            }
+        }
+    }
+
     /// Makes a connection. It lives until its sender is dropped, or the other side closes it.
-    pub(super) async fn open(&self, uri: &Uri, permit: Permit) -> Result<Sender, SendError> {
-        let stream = match self.connector.connect(uri).await {
+    async fn make(self: &Arc<Self>, uri: &Uri, origin: &Origin, permit: Permit) -> Result<Sender, SendError> {
+        let stream = match self.connector.connect(uri, origin).await {
             Ok(stream) => stream,
             Err(error) => {
                 if matches!(error, SendError::Lack(_)) {
@@ -149,30 +188,35 @@ impl Pool {
                 return Err(error);
             }
         };
-        let (sender, connection) = http1::Builder::new()
-            .max_headers(MAX_HEADERS)
-            .max_buf_size(MAX_HEADER_BYTES)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(|e| SendError::of(&e))?;
-        tokio::spawn(async move {
-            // The request that is under way gets the error, too.
-            if let Err(error) = connection.await {
-                tracing::trace!(%error, "connection ended");
-            }
-            // The socket is closed by now.
-            drop(permit);
-        });
-        Ok(sender)
+        let speaks_http2 = stream.speaks_http2();
+        let Some(shared) = origin.shared() else {
+            return sender::exclusive(stream, permit).await.map(Sender::One);
+        };
+        shared.learn(speaks_http2);
+        if speaks_http2 {
+            let connection = shared.make(stream, permit).await?;
+            Ok(Sender::Many(shared.adopt(connection, origin, self)))
+        } else {
+            sender::exclusive(stream, permit).await.map(Sender::One)
+        }
+    }
+
+    /// Sees to a connection whose request is done: it is kept if it is ready for the next one.
+    pub(super) fn put_back(self: &Arc<Self>, origin: Origin, sender: Sender) {
+        match sender {
+            Sender::One(sender) => self.keep(origin, Kept::One(sender)),
+            // The last to leave has it kept.
+            Sender::Many(lease) => drop(lease),
+        }
     }
 
     /// Keeps a connection that is ready for the next request; closes it if a request waits for one.
-    pub(super) fn keep(self: &Arc<Self>, origin: Origin, sender: Sender) {
+    pub(super) fn keep(self: &Arc<Self>, origin: Origin, kept: Kept) {
         let mut idle = self.lock();
-        if self.is_short() || sender.is_closed() {
+        if self.is_short() || kept.is_closed() {
             return;
         }
-        idle.add(origin, sender);
+        idle.add(origin, kept);
         if !std::mem::replace(&mut idle.swept, true) {
             tokio::spawn(sweep(Arc::downgrade(self), self.limits.idle));
         }
@@ -202,81 +246,6 @@ impl<'a> Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-/// The connections that are not in use. A larger number was put in later.
-#[derive(Default)]
-struct Idle {
-    next: u64,
-    by_age: BTreeMap<u64, Unused>,
-    by_origin: HashMap<Origin, VecDeque<u64>>,
-    /// Whether a task is running that closes those that are unused for too long.
-    swept: bool,
-}
-
-struct Unused {
-    origin: Origin,
-    sender: Sender,
-    since: Instant,
-}
-
-impl Idle {
-    fn add(&mut self, origin: Origin, sender: Sender) {
-        let number = self.next;
-        self.next += 1;
-        self.by_origin.entry(Arc::clone(&origin)).or_default().push_back(number);
-        let since = Instant::now();
-        self.by_age.insert(number, Unused { origin, sender, since });
-    }
-
-    /// The one to `origin` that was used last, if it still lives.
-    fn take(&mut self, origin: &Origin, max_idle: Duration) -> Option<Sender> {
-        loop {
-            let number = *self.by_origin.get(origin)?.back()?;
-            let unused = self.remove(number)?;
-            if !unused.sender.is_closed() && unused.since.elapsed() <= max_idle {
-                return Some(unused.sender);
-            }
-        }
-    }
-
-    /// The one that was unused for the longest. Those that the other side has closed hold no permit any more.
-    fn take_oldest(&mut self) -> Option<Sender> {
-        loop {
-            let number = *self.by_age.first_key_value()?.0;
-            let unused = self.remove(number)?;
-            if !unused.sender.is_closed() {
-                return Some(unused.sender);
-            }
-        }
-    }
-
-    fn remove(&mut self, number: u64) -> Option<Unused> {
-        let unused = self.by_age.remove(&number)?;
-        if let Some(numbers) = self.by_origin.get_mut(&unused.origin) {
-            // In order, and it is nearly always the first or the last.
-            if let Ok(at) = numbers.binary_search(&number) {
-                numbers.remove(at);
-            }
-            if numbers.is_empty() {
-                self.by_origin.remove(&unused.origin);
-            }
-        }
-        Some(unused)
-    }
-
-    /// Closes what is unused for too long. False: nothing is left to look after.
-    fn sweep(&mut self, max_idle: Duration) -> bool {
-        let over = |(number, unused): (&u64, &Unused)| {
-            (unused.sender.is_closed() || unused.since.elapsed() > max_idle).then_some(*number)
-        };
-        let over: Vec<u64> = self.by_age.iter().filter_map(over).collect();
-        for number in over {
-            self.remove(number);
-        }
-        self.swept = !self.by_age.is_empty();
-        self.swept
     }
 }
 
