@@ -186,12 +186,20 @@ fn migrations() -> Vec<Migration> {
     let progress = include_str!("../../migrations/sqlite/0003_progress.sql").into_sql_str();
     let variant = include_str!("../../migrations/sqlite/0004_variant.sql").into_sql_str();
     let envelope = include_str!("../../migrations/sqlite/0005_envelope.sql").into_sql_str();
+    let operations = include_str!("../../migrations/sqlite/0006_operations.sql").into_sql_str();
     vec![
         Migration::new(1, "event".into(), MigrationType::Simple, event, false),
         Migration::new(2, "views".into(), MigrationType::Simple, views, false),
         Migration::new(3, "progress".into(), MigrationType::Simple, progress, false),
         Migration::new(4, "variant".into(), MigrationType::Simple, variant, false),
         Migration::new(5, "envelope".into(), MigrationType::Simple, envelope, false),
+        Migration::new(
+            6,
+            "operations (works with 5 and later)".into(),
+            MigrationType::Simple,
+            operations,
+            false,
+        ),
     ]
 }
 

@@ -24,6 +24,7 @@ fn migrations() -> Vec<Migration> {
     let variant = include_str!("../../../migrations/postgres/0004_variant.sql").into_sql_str();
     let raw = include_str!("../../../migrations/postgres/0005_raw.sql").into_sql_str();
     let envelope = include_str!("../../../migrations/postgres/0006_envelope.sql").into_sql_str();
+    let operations = include_str!("../../../migrations/postgres/0007_operations.sql").into_sql_str();
     vec![
         Migration::new(1, "event".into(), MigrationType::Simple, event, false),
         Migration::new(2, "views".into(), MigrationType::Simple, views, false),
@@ -31,6 +32,13 @@ fn migrations() -> Vec<Migration> {
         Migration::new(4, "variant".into(), MigrationType::Simple, variant, false),
         Migration::new(5, "raw".into(), MigrationType::Simple, raw, false),
         Migration::new(6, "envelope".into(), MigrationType::Simple, envelope, false),
+        Migration::new(
+            7,
+            "operations (works with 6 and later)".into(),
+            MigrationType::Simple,
+            operations,
+            false,
+        ),
     ]
 }
 
