@@ -1,10 +1,14 @@
 //! The role that reads events and delivers them: a worker for each sink.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use net::client::proxy_warning;
+use processor::operations::{OperationsMetrics, Publishing, publisher};
 use schemas::endpoint::EndpointDirectory;
+use schemas::log::Publish;
 use schemas::name::SinkName;
+use schemas::operations::Operations;
 use tracing::{info, warn};
 
 use super::workers::{SinkWorker, deliver, sink_check, worker_check, workers};
@@ -14,6 +18,9 @@ use crate::{assemble, config};
 /// The workers, not yet started.
 pub(super) struct Process {
     workers: Vec<SinkWorker>,
+    /// Who is told what happens to endpoints. Kept as long as the workers run.
+    operations: Arc<dyn Operations>,
+    publishing: Publishing,
 }
 
 impl Process {
@@ -53,11 +60,21 @@ impl Process {
         if let Some(dev) = &dev {
             sinks = dev.watch(sinks, &base.loaded)?;
         }
+        let (operations, publishing) = publisher(
+            Arc::clone(&base.log) as Arc<dyn Publish>,
+            base.topics.operations.clone(),
+            endpoints,
+            OperationsMetrics::register(&mut base.metrics),
+        );
         let mut workers = workers(&base.loaded, sinks, &rules, &base.log, &base.topics, &mut base.metrics)?;
         if let Some(dev) = &dev {
             workers.extend(dev.forwarding(base)?);
         }
-        Ok(Self { workers })
+        Ok(Self {
+            workers,
+            operations,
+            publishing,
+        })
     }
 
     /// Delivers, once the log is ready, until the process is asked to end, and drains.
@@ -75,8 +92,19 @@ impl Process {
                 sinks = sinks.join(", "),
                 "delivering events"
             );
-            base.tasks
-                .spawn(deliver(self.workers, base.log_ready.clone(), base.shutdown.clone()));
+            let delivering = deliver(self.workers, base.log_ready.clone(), base.shutdown.clone());
+            let operations = self.operations;
+            base.tasks.spawn(async move {
+                let result = delivering.await;
+                drop(operations);
+                result
+            });
+            let patience = Duration::from_millis(base.loaded.config.processor.drain_ms);
+            let publishing = self.publishing.run(base.shutdown.clone(), patience);
+            base.tasks.spawn(async move {
+                publishing.await;
+                Ok(())
+            });
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use processor::WorkerError;
+use processor::operations::WithOperations;
 use prometheus_client::registry::Registry as Metrics;
 use schemas::log::{EventLog, Publish, Subscribe};
 use schemas::setting::within;
@@ -41,8 +42,10 @@ pub(crate) fn workers(
     let metrics = processor::Metrics::register(metrics);
     metrics.expect_canaries(loaded.config.event_log.canary_interval());
     let build = |sink: Arc<dyn Sink>| {
+        let operations = loaded.config.event_log.operations_group(sink.name())?;
+        let reader = Arc::clone(log) as Arc<dyn Subscribe>;
         let log = processor::Log {
-            reader: Arc::clone(log) as Arc<dyn Subscribe>,
+            reader: Arc::new(WithOperations::new(reader, topics.operations.clone(), operations)),
             writer: Arc::clone(log) as Arc<dyn Publish>,
             events: topics.events.clone(),
             dead_letters: topics.dead_letters.clone(),

@@ -38,6 +38,8 @@ pub(crate) async fn tail(args: TailArgs, out: &mut Printer) -> anyhow::Result<()
     let topics = loaded.config.event_log.topics()?;
     let (topic, what) = if args.dead_letters {
         (topics.dead_letters, "dead letters")
+    } else if args.operations {
+        (topics.operations, "operational events")
     } else {
         (topics.events, "events")
     };
