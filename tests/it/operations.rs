@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use harness::program::{dev, run, stderr, stdout};
-use harness::receiver::Receiver;
+use harness::receiver::{Answer, Receiver};
 use harness::sender::Client;
 use harness::until;
 use processor::operations::{OperationsMetrics, publisher};
@@ -105,13 +105,13 @@ async fn a_rule_sends_the_event_of_a_disabled_endpoint_to_a_table_and_to_another
     publish(&data.join("journal")).await;
     std::fs::write(folder.path().join("rules.yaml"), RULES).expect("written");
 
-    let receiver = Receiver::start([]).await;
+    let receiver = Receiver::start([Answer::Status(204)]).await;
     let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     let url = receiver.url();
     let config = format!(
         "rules_file: rules.yaml\nsources: []\nsinks:\n  sqlite: {{}}\n  http: {{ allowed_networks: [127.0.0.0/8] }}\nendpoints:\n  \
          - {{ id: crm, tenant: acme, url: \"{url}\", secrets: [{secret}] }}\n  \
-         - {{ id: ops, tenant: acme, url: \"{url}\", secrets: [{secret}] }}\n"
+         - {{ id: ops, tenant: acme, url: \"{url}&to=ops\", secrets: [{secret}] }}\n"
     );
     let (_role, _) = dev(folder.path(), &Client::default(), &config).await;
     until("it is delivered", Duration::from_secs(20), || {
@@ -121,6 +121,7 @@ async fn a_rule_sends_the_event_of_a_disabled_endpoint_to_a_table_and_to_another
     let seen = receiver.seen();
     let event: serde_json::Value = serde_json::from_slice(&seen[0].body).expect("JSON");
     assert!(event.to_string().contains("endpoint.disabled"), "{event}");
+    assert!(seen[0].target.ends_with("to=ops"), "{seen:?}");
 
     let database = data.join("forebay.db");
     let found = harness::eventually("it is in the table", Duration::from_secs(20), || async {
@@ -130,6 +131,7 @@ async fn a_rule_sends_the_event_of_a_disabled_endpoint_to_a_table_and_to_another
     .await;
     let row = ("/acme/forebay".to_owned(), "answered 410 Gone".to_owned(), 2);
     assert_eq!(found, [row]);
+    assert_eq!(receiver.seen().len(), 1, "no rule sends the other event");
 
     let shown = run(&["tail", "--operations", "--end", "--output", "json"], folder.path());
     let types: Vec<String> = stdout(&shown)
