@@ -40,15 +40,22 @@ pub(crate) struct TailArgs {
     /// End after so many events
     #[arg(short = 'n', long, value_name = "N", value_parser = super::whole::<u64>)]
     pub(crate) count: Option<u64>,
+    #[command(flatten)]
+    pub(crate) topic: TopicArgs,
+    /// How to print; by default `pretty` on a terminal and `json` in a pipe
+    #[arg(short, long, value_enum)]
+    pub(crate) output: Option<Output>,
+}
+
+/// Which topic is read, if not that of the events.
+#[derive(Debug, Args)]
+pub(crate) struct TopicArgs {
     /// Read the dead letters instead of the events
     #[arg(long)]
     pub(crate) dead_letters: bool,
     /// Read the operational events (what happens to endpoints) instead of the events
     #[arg(long, conflicts_with = "dead_letters")]
     pub(crate) operations: bool,
-    /// How to print; by default `pretty` on a terminal and `json` in a pipe
-    #[arg(short, long, value_enum)]
-    pub(crate) output: Option<Output>,
 }
 
 /// How a command prints.

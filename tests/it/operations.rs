@@ -94,7 +94,7 @@ async fn rows(database: &Path) -> Vec<(String, String, i64)> {
     let Ok(mut connection) = sqlx::SqliteConnection::connect(&url).await else {
         return Vec::new();
     };
-    let rows = sqlx::query_as("SELECT source, reason, version FROM endpoint_disabled");
+    let rows = sqlx::query_as("SELECT tenant || '/' || source, reason, version FROM endpoint_disabled");
     rows.fetch_all(&mut connection).await.unwrap_or_default()
 }
 
@@ -129,7 +129,7 @@ async fn a_rule_sends_the_event_of_a_disabled_endpoint_to_a_table_and_to_another
         (!rows.is_empty()).then_some(rows)
     })
     .await;
-    let row = ("/acme/forebay".to_owned(), "answered 410 Gone".to_owned(), 2);
+    let row = ("acme/forebay".to_owned(), "answered 410 Gone".to_owned(), 2);
     assert_eq!(found, [row]);
     assert_eq!(receiver.seen().len(), 1, "no rule sends the other event");
 
