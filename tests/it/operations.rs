@@ -4,20 +4,21 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use harness::program::{dev, run, stderr, stdout};
+use harness::program::{Role, dev, run, stderr, stdout};
 use harness::receiver::{Answer, Receiver};
 use harness::sender::Client;
-use harness::until;
+use harness::{free_port, service, unique, until};
 use processor::operations::{OperationsMetrics, publisher};
 use prometheus_client::registry::Registry;
 use schemas::endpoint::{Endpoint, EndpointDirectory};
-use schemas::log::{Administer as _, TopicSpec};
-use schemas::name::{EndpointId, SinkName, Tenant, TopicName};
+use schemas::log::{Administer as _, Publish, TopicSpec};
+use schemas::name::{EndpointId, GroupName, SinkName, Tenant, TopicName};
 use schemas::operations::{TargetChange, TargetChanged};
 use schemas::secret::Secret;
 use schemas::time::Timestamp;
 use sqlx::Connection as _;
 use stream::journal::Journal;
+use stream::kafka::KafkaLog;
 use tokio_util::sync::CancellationToken;
 
 const RULES: &str = "\
@@ -46,22 +47,18 @@ fn changed(version: i64, change: TargetChange) -> TargetChanged {
     }
 }
 
-/// Publishes, as a worker would, that the endpoint `crm` fails and is disabled.
-async fn publish(journal: &Path) {
-    let config = stream::journal::Config {
-        path: journal.to_owned(),
-        ..stream::journal::Config::default()
-    };
-    let log = Arc::new(Journal::open(&config).await.expect("a journal"));
-    let topic = TopicName::new("forebay.operations").expect("valid");
-    let spec = TopicSpec {
-        name: topic.clone(),
-        partitions: 1,
+fn topic(name: String, partitions: i32) -> TopicSpec {
+    TopicSpec {
+        name: TopicName::new(name).expect("valid"),
+        partitions,
         replication: 1,
         retention: Duration::from_hours(1),
         max_record_bytes: 1 << 20,
-    };
-    log.ensure_topics(&[spec]).await.expect("the topic");
+    }
+}
+
+/// Publishes, as a worker would, that the endpoint `crm` fails and is disabled.
+async fn publish(log: Arc<dyn Publish>, topic: TopicName) {
     let crm = Endpoint::new(
         EndpointId::new("crm").expect("valid"),
         Tenant::new("acme").expect("valid"),
@@ -70,7 +67,7 @@ async fn publish(journal: &Path) {
     );
     let endpoints = Arc::new(Crm([Arc::new(crm)].into()));
     let metrics = OperationsMetrics::register(&mut Registry::default());
-    let (operations, publishing) = publisher(Arc::clone(&log) as _, topic, endpoints, metrics);
+    let (operations, publishing) = publisher(log, topic, endpoints, metrics);
     operations.report(changed(
         1,
         TargetChange::Failing {
@@ -102,7 +99,15 @@ async fn rows(database: &Path) -> Vec<(String, String, i64)> {
 async fn a_rule_sends_the_event_of_a_disabled_endpoint_to_a_table_and_to_another_endpoint() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("forebay-data");
-    publish(&data.join("journal")).await;
+    let journal = stream::journal::Config {
+        path: data.join("journal"),
+        ..stream::journal::Config::default()
+    };
+    let journal = Journal::open(&journal).await.expect("a journal");
+    let operations = topic("forebay.operations".to_owned(), 1);
+    let name = operations.name.clone();
+    journal.ensure_topics(&[operations]).await.expect("the topic");
+    publish(Arc::new(journal), name).await;
     std::fs::write(folder.path().join("rules.yaml"), RULES).expect("written");
 
     let receiver = Receiver::start([Answer::Status(204)]).await;
@@ -150,6 +155,57 @@ async fn a_rule_sends_the_event_of_a_disabled_endpoint_to_a_table_and_to_another
         "{}{}",
         stdout(&shown),
         stderr(&shown)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_kafka_a_rule_sends_it_to_a_named_topic() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (prefix, admin, brokers) = (unique("operations"), free_port(), service("FOREBAY_TEST_KAFKA"));
+    let config = format!(
+        "event_log:\n  kafka: {{ brokers: \"{brokers}\" }}\n  topic_prefix: {prefix}\n  partitions: 2\n  replication: 1\n\
+         admin: {{ listen: \"127.0.0.1:{admin}\" }}\nrules_file: rules.yaml\nsinks:\n  topic: {{}}\n"
+    );
+    std::fs::write(folder.path().join("forebay.yaml"), config).expect("written");
+    let named = topic(format!("{prefix}-trouble"), 1);
+    let rules = RULES.replace("sqlite, \"http:ops\"", &format!("\"topic:{}\"", named.name));
+    std::fs::write(folder.path().join("rules.yaml"), rules).expect("written");
+    let migrated = run(&["migrate"], folder.path());
+    assert!(migrated.status.success(), "{}", stderr(&migrated));
+    assert!(
+        stdout(&migrated).contains(&format!("{prefix}.operations: made, 1 partition")),
+        "{}",
+        stdout(&migrated)
+    );
+
+    let kafka = stream::kafka::Config {
+        brokers,
+        ..stream::kafka::Config::default()
+    };
+    let log = Arc::new(KafkaLog::connect(kafka).expect("a client"));
+    log.ensure_topics(std::slice::from_ref(&named))
+        .await
+        .expect("the topic");
+    let mut role = Role::start(&["process"], folder.path(), "process", admin);
+    role.ready(&Client::default()).await;
+    let operations = TopicName::new(format!("{prefix}.operations")).expect("valid");
+    publish(Arc::clone(&log) as _, operations.clone()).await;
+
+    let group = GroupName::new(format!("{prefix}.topic.operations")).expect("valid");
+    let settled = harness::eventually("both are settled", Duration::from_secs(30), || async {
+        let states = log.progress(&group, &operations).await.ok()?;
+        let next = states.first()?.stored.as_ref()?.next;
+        (next.0 == 2).then_some(next)
+    });
+    settled.await;
+    let states = log.progress(&group, &named.name).await.expect("an answer");
+    assert_eq!(states[0].end.0, 1, "one of the two is routed: {}", role.logs());
+    let checked = run(&["check", "--connect"], folder.path());
+    assert!(
+        stdout(&checked).contains(&format!("group {group}: can be used")),
+        "{}{}",
+        stdout(&checked),
+        stderr(&checked)
     );
 }
 
