@@ -173,7 +173,7 @@ fn delivery(number: usize, partition: &Arc<Partition>) -> anyhow::Result<Deliver
         id_time: IdTime::Event,
         tenant: &tenant,
         source: &source,
-        platform: Platform::Chatwoot,
+        platform: Platform::Chatwoot.into(),
         subject: None,
         time,
         received: time,

@@ -89,7 +89,7 @@ impl Enveloper {
                 id_time,
                 tenant: &source.tenant,
                 source: &source.id,
-                platform: source.platform,
+                platform: source.platform.into(),
                 account: event.account.as_deref(),
                 subject: event.subject.as_deref(),
                 time: match id_time {

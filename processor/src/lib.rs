@@ -14,6 +14,7 @@
 //! * `flight`: the work in flight of a partition; [`settle`]: how far it is settled, in order
 //! * [`failure`]: when a delivery is tried again, what is given up, and when to stop rather than give up everything
 //! * [`config`], [`metrics`], `observed`, [`status`]: the settings, and what can be observed
+//! * [`operations`]: events about endpoints, published and read
 //! * `troubles`, `holding`: what is logged, once for all partitions
 //!
 //! The guarantee: an offset is stored only when every delivery of every record before it is settled, that is delivered,
@@ -30,6 +31,7 @@ mod health;
 mod holding;
 pub mod metrics;
 mod observed;
+pub mod operations;
 mod partition;
 pub mod route;
 mod rows;

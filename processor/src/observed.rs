@@ -50,7 +50,7 @@ impl Collector for Observed {
         )?;
         gauge(
             "forebay_processor_partitions",
-            "Partitions that this process holds for the sink",
+            "Partitions of the events that this process holds for the sink",
             partitions,
         )?;
         gauge(
@@ -83,7 +83,10 @@ fn oldest_unsettled(worker: &Shared) -> Vec<Series> {
 }
 
 fn partitions(worker: &Shared) -> Vec<Series> {
-    vec![(vec![], precise(worker.status.snapshot().assigned.len()))]
+    // Those of the events: the partition of operational events says nothing of them.
+    let assigned = worker.status.snapshot().assigned;
+    let of_events = assigned.iter().filter(|partition| partition.topic == worker.log.events);
+    vec![(vec![], precise(of_events.count()))]
 }
 
 fn joined(worker: &Shared) -> Vec<Series> {

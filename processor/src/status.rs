@@ -39,8 +39,8 @@ struct Owned {
     oldest: Option<Timestamp>,
     /// How many records the partition has that are not settled, as last measured; `None` before the first time.
     lag: Option<u64>,
-    /// The newest canary, or the assignment, so that the age grows even if none was seen.
-    canary: Canary,
+    /// The newest canary, or the assignment, so that the age grows even if none was seen. `None` where none are sent.
+    canary: Option<Canary>,
 }
 
 /// The newest canary that was seen: when ingest sent it, and when it came here.
@@ -68,7 +68,7 @@ pub struct Snapshot {
     pub full: Vec<(Partition, Target)>,
     /// The owned partitions that have records in the log but none in flight, and how long ago the last was read.
     pub idle: Vec<(Partition, Duration)>,
-    /// How long ago each had a canary, or was assigned.
+    /// How long ago each had a canary, or was assigned; without those of a topic that has no canaries.
     pub canaries: Vec<(Partition, Duration)>,
     /// How long ago the event log was last asked; `None` before the first time. More than a few seconds means stuck.
     pub since_poll: Option<Duration>,
@@ -109,7 +109,7 @@ impl Status {
             canaries: state
                 .assigned
                 .iter()
-                .map(|(partition, owned)| (of(partition), owned.canary.seen.elapsed()))
+                .filter_map(|(partition, owned)| Some((of(partition), owned.canary?.seen.elapsed())))
                 .collect(),
             since_poll: state.last_poll.map(|at| at.elapsed()),
             waiting_for: state.waiting_for.clone(),
@@ -120,8 +120,11 @@ impl Status {
     /// Returns the age of each partition's newest canary, in seconds since it was sent; before the first one, since the
     /// assignment.
     pub fn canary_ages(&self) -> Vec<(Partition, f64)> {
-        let of = |(partition, owned): (&Partition, &Owned)| (partition.clone(), age(owned.canary.sent).as_secs_f64());
-        self.lock().assigned.iter().map(of).collect()
+        let of = |(partition, owned): (&Partition, &Owned)| {
+            let canary = owned.canary?;
+            Some((partition.clone(), age(canary.sent).as_secs_f64()))
+        };
+        self.lock().assigned.iter().filter_map(of).collect()
     }
 
     pub(crate) fn started(&self) {
@@ -146,7 +149,8 @@ impl Status {
         self.lock().waiting_for = Some(reason);
     }
 
-    pub(crate) fn assigned(&self, partition: &Partition) {
+    /// Notes that the partition is owned. `canaries`: whether ingest writes canaries to it.
+    pub(crate) fn assigned(&self, partition: &Partition, canaries: bool) {
         let owned = Owned {
             stalled: None,
             lacking: None,
@@ -155,10 +159,10 @@ impl Status {
             in_progress: 0,
             oldest: None,
             lag: None,
-            canary: Canary {
+            canary: canaries.then(|| Canary {
                 sent: Timestamp::now(),
                 seen: Instant::now(),
-            },
+            }),
         };
         self.lock().assigned.insert(partition.clone(), owned);
     }
@@ -203,7 +207,7 @@ impl Status {
 
     pub(crate) fn canary(&self, partition: &Partition, sent: Timestamp) {
         let seen = Instant::now();
-        self.with(partition, |owned| owned.canary = Canary { sent, seen });
+        self.with(partition, |owned| owned.canary = Some(Canary { sent, seen }));
     }
 
     pub(crate) fn ended(&self, error: String) {
@@ -242,8 +246,8 @@ mod tests {
             index,
         };
         let ago = |seconds| Timestamp::now().before(Duration::from_secs(seconds));
-        status.assigned(&partition(0));
-        status.assigned(&partition(1));
+        status.assigned(&partition(0), true);
+        status.assigned(&partition(1), true);
         assert_eq!(status.snapshot().oldest_unsettled, None);
         status.in_progress(&partition(0), 1, Some(ago(60)));
         status.in_progress(&partition(1), 1, Some(ago(3_600)));

@@ -49,6 +49,12 @@ impl Tasks {
         self.running.keys()
     }
 
+    /// Those of the events, which say whether the group has assigned any.
+    pub(crate) fn of_events(&self) -> impl Iterator<Item = &Partition> {
+        self.owned()
+            .filter(|partition| partition.topic == self.shared.log.events)
+    }
+
     /// Returns the next task that ends; `None` while there is no task. Cancel-safe.
     pub(crate) async fn next_ended(&mut self) -> Option<Ended> {
         self.set.join_next_with_id().await
@@ -91,7 +97,8 @@ impl Tasks {
         }
         let stop = CancellationToken::new();
         let gauge = self.metrics.in_flight(self.shared.sink.name(), &partition);
-        self.shared.status.assigned(&partition);
+        let canaries = partition.topic == self.shared.log.events;
+        self.shared.status.assigned(&partition, canaries);
         let abort = self
             .set
             .spawn(partition::run(reader, Arc::clone(&self.shared), gauge, stop.clone()));

@@ -237,17 +237,17 @@ impl Worker {
                     Ok(change) => {
                         *failures = 0;
                         self.shared.troubles.over(Trouble::Log);
-                        let assigned = matches!(change, Change::Assigned(_));
+                        let assigned = self.assigns_events(&change);
                         self.shared.metrics.rebalanced(&change);
                         tasks.change(change).await?;
                         // Without any partition it waits for the next assignment, which may be empty when other members
                         // own all.
-                        if assigned || tasks.owned().next().is_none() {
+                        if assigned || tasks.of_events().next().is_none() {
                             self.shared.status.joined(assigned);
                         }
                         if assigned {
-                            holding.assigned(tasks.owned());
-                        } else if tasks.owned().next().is_none() {
+                            holding.assigned(tasks.of_events());
+                        } else if tasks.of_events().next().is_none() {
                             holding.lost();
                         }
                     }
@@ -266,6 +266,12 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// Whether partitions of the events are assigned, which may be none. Operational events come beside them.
+    fn assigns_events(&self, change: &Change) -> bool {
+        let of_events = |partition: &Partition| partition.topic == self.shared.log.events;
+        matches!(change, Change::Assigned(readers) if readers.iter().all(|reader| of_events(reader.partition())))
     }
 
     /// Exports the lag. One that could not be measured is removed: the last value says nothing about now.

@@ -209,5 +209,10 @@ impl FromIterator<usize> for Types {
 
 /// Returns the names of all platforms.
 pub(super) fn platforms() -> Vec<&'static str> {
-    Platform::ALL.map(Platform::as_str).into()
+    let own = [schemas::operations::PLATFORM];
+    Platform::ALL
+        .iter()
+        .map(|platform| platform.as_str())
+        .chain(own)
+        .collect()
 }

@@ -23,7 +23,7 @@ struct Section {
     register: fn(&mut Registry),
 }
 
-const SECTIONS: [Section; 6] = [
+const SECTIONS: [Section; 7] = [
     Section {
         title: "Every process",
         register: |registry| {
@@ -39,6 +39,10 @@ const SECTIONS: [Section; 6] = [
     Section {
         title: "`forebay process`: every sink",
         register: processor::Metrics::example,
+    },
+    Section {
+        title: "`forebay process`: operational events",
+        register: processor::operations::OperationsMetrics::example,
     },
     Section {
         title: "`forebay process`: the sink `http`, and the database sinks",

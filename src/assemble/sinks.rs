@@ -101,7 +101,11 @@ fn name(name: &'static str) -> SinkName {
 
 /// Those that Forebay itself reads or writes.
 fn own_topics(topics: &Topics) -> Vec<TopicName> {
-    vec![topics.events.clone(), topics.dead_letters.clone()]
+    vec![
+        topics.events.clone(),
+        topics.dead_letters.clone(),
+        topics.operations.clone(),
+    ]
 }
 
 /// What rules may send to, by the configuration alone.

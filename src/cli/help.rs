@@ -81,7 +81,8 @@ Examples:
   forebay tail
   forebay tail --from-beginning --type message --type ticket.closed
   forebay tail --since 2h --end --output json | jq -r .type | sort | uniq -c
-  forebay tail --dead-letters --end --config forebay.yaml";
+  forebay tail --dead-letters --end --config forebay.yaml
+  forebay tail --operations --since 1d --end";
 
 pub(super) const DEMO: &str = "\
 Examples:

@@ -40,12 +40,22 @@ pub(crate) struct TailArgs {
     /// End after so many events
     #[arg(short = 'n', long, value_name = "N", value_parser = super::whole::<u64>)]
     pub(crate) count: Option<u64>,
-    /// Read the dead letters instead of the events
-    #[arg(long)]
-    pub(crate) dead_letters: bool,
+    #[command(flatten)]
+    pub(crate) topic: TopicArgs,
     /// How to print; by default `pretty` on a terminal and `json` in a pipe
     #[arg(short, long, value_enum)]
     pub(crate) output: Option<Output>,
+}
+
+/// Which topic is read, if not that of the events.
+#[derive(Debug, Args)]
+pub(crate) struct TopicArgs {
+    /// Read the dead letters instead of the events
+    #[arg(long)]
+    pub(crate) dead_letters: bool,
+    /// Read the operational events (what happens to endpoints) instead of the events
+    #[arg(long, conflicts_with = "dead_letters")]
+    pub(crate) operations: bool,
 }
 
 /// How a command prints.
@@ -80,6 +90,9 @@ pub(crate) struct ProgressShowArgs {
     /// Only this sink (may be repeated)
     #[arg(long = "sink", value_name = "NAME")]
     pub(crate) sinks: Vec<SinkName>,
+    /// Of the operational events instead of the events
+    #[arg(long)]
+    pub(crate) operations: bool,
     /// How to print
     #[arg(short, long, value_enum, default_value = "pretty")]
     pub(crate) output: Output,
@@ -95,6 +108,9 @@ pub(crate) struct ProgressSetArgs {
     /// Only this partition (may be repeated); all of them if left out
     #[arg(long = "partition", value_name = "N", value_parser = super::whole::<i32>)]
     pub(crate) partitions: Vec<i32>,
+    /// In the operational events instead of the events
+    #[arg(long)]
+    pub(crate) operations: bool,
     /// Where to go on: `earliest` (the oldest record that is still there), `latest` (only what comes from now on), or the
     /// offset of the next record to deliver
     #[arg(long, value_name = "earliest|latest|OFFSET", value_parser = goal, allow_hyphen_values = true)]

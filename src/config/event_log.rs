@@ -55,6 +55,9 @@ const MAX_RETENTION_HOURS: i64 = 876_000;
 /// What a dead letter may be larger than its record: the headers that say what went wrong.
 const DEAD_LETTER_HEADERS_BYTES: u32 = 64 * 1024;
 
+/// Operational events are few, and so they all keep one order.
+const OPERATIONS_PARTITIONS: i32 = 1;
+
 /// What Kafka's clients take, less what makes a dead letter larger than its record.
 const MAX_RECORD_BYTES: u32 = 48 * 1024 * 1024 - DEAD_LETTER_HEADERS_BYTES;
 
@@ -75,6 +78,7 @@ impl EventLogConfig {
 pub(crate) struct Topics {
     pub(crate) events: TopicName,
     pub(crate) dead_letters: TopicName,
+    pub(crate) operations: TopicName,
 }
 
 impl EventLogConfig {
@@ -115,6 +119,7 @@ impl EventLogConfig {
         Ok(Topics {
             events: self.name("events", TopicName::new)?,
             dead_letters: self.name("dead-letters", TopicName::new)?,
+            operations: self.name("operations", TopicName::new)?,
         })
     }
 
@@ -124,6 +129,11 @@ impl EventLogConfig {
 
     pub(crate) fn group(&self, sink: &SinkName) -> Result<GroupName, ConfigError> {
         self.name(sink.as_str(), GroupName::new).map_err(prefix)
+    }
+
+    /// The group in which a sink reads the operational events.
+    pub(crate) fn operations_group(&self, sink: &SinkName) -> Result<GroupName, ConfigError> {
+        self.name(&format!("{sink}.operations"), GroupName::new).map_err(prefix)
     }
 
     fn name<T>(
@@ -165,6 +175,13 @@ impl EventLogConfig {
                 // People look at dead letters later than programs at events.
                 retention: retention * 4,
                 max_record_bytes: self.max_dead_letter_bytes(),
+            },
+            TopicSpec {
+                name: topics.operations,
+                partitions: OPERATIONS_PARTITIONS,
+                replication: self.replication,
+                retention,
+                max_record_bytes: self.max_record_bytes,
             },
         ])
     }

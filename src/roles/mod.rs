@@ -144,6 +144,11 @@ impl Base {
 
 async fn run(loaded: Loaded, roles: Roles) -> anyhow::Result<()> {
     let mut base = Base::build(loaded, &roles.unused, roles.dev.clone()).await?;
+    if roles.process.is_none() {
+        // Only workers write and read operational events: ingest needs no right to this topic, nor that it exists.
+        let operations = base.topics.operations.clone();
+        base.specs.retain(|spec| spec.name != operations);
+    }
     // Ingest opens no sink.
     let process = match &roles.process {
         Some(wanted) => Some(process::Process::build(&mut base, wanted).await?),

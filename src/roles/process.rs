@@ -1,9 +1,12 @@
 //! The role that reads events and delivers them: a worker for each sink.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use net::client::proxy_warning;
+use processor::operations::{OperationsMetrics, Publishing, publisher};
 use schemas::endpoint::EndpointDirectory;
+use schemas::log::Publish;
 use schemas::name::SinkName;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -18,6 +21,7 @@ pub(super) struct Process {
     workers: Vec<SinkWorker>,
     /// Where deliveries to endpoints wait, and where attempts are noted.
     store: Option<Store>,
+    publishing: Publishing,
 }
 
 impl Process {
@@ -68,6 +72,12 @@ impl Process {
         if let Some(dev) = &dev {
             sinks = dev.watch(sinks, &base.loaded)?;
         }
+        let (operations, publishing) = publisher(
+            Arc::clone(&base.log) as Arc<dyn Publish>,
+            base.topics.operations.clone(),
+            endpoints,
+            OperationsMetrics::register(&mut base.metrics),
+        );
         let backlog = store.as_ref().map(|store| &store.backlog);
         let mut workers = workers(
             &base.loaded,
@@ -75,13 +85,17 @@ impl Process {
             &rules,
             &base.log,
             &base.topics,
-            backlog,
+            backlog.map(|backlog| (backlog, &operations)),
             &mut base.metrics,
         )?;
         if let Some(dev) = &dev {
             workers.extend(dev.forwarding(base, listeners.attempts)?);
         }
-        Ok(Self { workers, store })
+        Ok(Self {
+            workers,
+            store,
+            publishing,
+        })
     }
 
     /// Delivers, once the log is ready, until the process is asked to end, and drains.
@@ -112,6 +126,12 @@ impl Process {
             base.tasks.spawn(async move {
                 let _ended = delivered.drop_guard();
                 delivering.await
+            });
+            let patience = Duration::from_millis(base.loaded.config.processor.drain_ms);
+            let publishing = self.publishing.run(base.shutdown.clone(), patience);
+            base.tasks.spawn(async move {
+                publishing.await;
+                Ok(())
             });
         }
     }

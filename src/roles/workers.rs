@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use processor::WorkerError;
+use processor::operations::WithOperations;
 use prometheus_client::registry::Registry as Metrics;
 use schemas::backlog::Backlog;
 use schemas::log::{EventLog, Publish, Subscribe};
+use schemas::operations::Operations;
 use schemas::setting::within;
 use schemas::sink::{Sink, Target};
 use store::Tables;
@@ -35,21 +37,24 @@ const WORKED: Duration = Duration::from_mins(1);
 /// The sink that delivers to endpoints: its deliveries may wait in the backlog.
 const POSTS: &str = "http";
 
-/// One worker per sink, each a consumer group of its own; that of the sink `http` with the backlog.
+/// One worker per sink, each a consumer group of its own; that of the sink `http` with the backlog, and with who is told what
+/// happens to endpoints.
 pub(crate) fn workers(
     loaded: &Loaded,
     sinks: Vec<Arc<dyn Sink>>,
     rules: &Arc<rules::Rules>,
     log: &Arc<dyn EventLog>,
     topics: &Topics,
-    backlog: Option<&Arc<dyn Backlog>>,
+    backlog: Option<(&Arc<dyn Backlog>, &Arc<dyn Operations>)>,
     metrics: &mut Metrics,
 ) -> Result<Vec<SinkWorker>, ConfigError> {
     let metrics = processor::Metrics::register(metrics);
     metrics.expect_canaries(loaded.config.event_log.canary_interval());
     let build = |sink: Arc<dyn Sink>| {
+        let operations = loaded.config.event_log.operations_group(sink.name())?;
+        let reader = Arc::clone(log) as Arc<dyn Subscribe>;
         let log = processor::Log {
-            reader: Arc::clone(log) as Arc<dyn Subscribe>,
+            reader: Arc::new(WithOperations::new(reader, topics.operations.clone(), operations)),
             writer: Arc::clone(log) as Arc<dyn Publish>,
             events: topics.events.clone(),
             dead_letters: topics.dead_letters.clone(),
@@ -68,19 +73,12 @@ pub(crate) fn workers(
         );
         let worker = worker.map_err(|found| loaded.refuse(&within("processor", found)))?;
         let worker = match backlog.filter(|_| sink.name().as_str() == POSTS) {
-            Some(backlog) => with_backlog(worker, Arc::clone(backlog)),
+            Some((backlog, operations)) => worker.with_backlog(Arc::clone(backlog), Some(Arc::clone(operations))),
             None => worker,
         };
         Ok((sink, worker))
     };
     sinks.into_iter().map(build).collect()
-}
-
-/// The worker, whose deliveries may wait in `backlog`.
-fn with_backlog(worker: processor::Worker, backlog: Arc<dyn Backlog>) -> processor::Worker {
-    // The one place where a worker gets it.
-    drop(backlog);
-    worker
 }
 
 /// Runs the workers once the log is ready, that of the sink `http` once the tables of the store are there, too. One that fails costs only its own sink: the others go on, `/readyz` says so, and

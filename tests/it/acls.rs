@@ -26,8 +26,10 @@ struct Installation {
     folder: tempfile::TempDir,
     events: String,
     dead_letters: String,
-    /// The group of the sink `topic`.
+    operations: String,
+    /// The groups of the sink `topic`.
     group: String,
+    operations_group: String,
     /// The prefix of another installation, whose dead letters a rule names as its topic.
     other: String,
 }
@@ -69,7 +71,9 @@ impl Installation {
             folder,
             events: format!("{prefix}.events"),
             dead_letters: format!("{prefix}.dead-letters"),
+            operations: format!("{prefix}.operations"),
             group: format!("{prefix}.topic"),
+            operations_group: format!("{prefix}.topic.operations"),
             other,
         }
     }
@@ -122,7 +126,11 @@ fn good(output: &Output) -> (String, String) {
 #[test]
 fn who_may_not_write_makes_topics_and_sets_progress_without_a_word_of_failure() {
     let installation = Installation::of(READER);
-    for topic in [&installation.events, &installation.dead_letters] {
+    for topic in [
+        &installation.events,
+        &installation.dead_letters,
+        &installation.operations,
+    ] {
         allow(READER, Topic(topic), &[Create, Describe, DescribeConfigs]);
     }
     let (_, errors) = good(&installation.limited(&["migrate"]));
@@ -138,7 +146,11 @@ fn who_may_not_write_makes_topics_and_sets_progress_without_a_word_of_failure() 
 #[tokio::test]
 async fn settings_that_may_not_be_seen_are_warned_of() {
     let installation = Installation::new();
-    for topic in [&installation.events, &installation.dead_letters] {
+    for topic in [
+        &installation.events,
+        &installation.dead_letters,
+        &installation.operations,
+    ] {
         allow(LIMITED, Topic(topic), &[Create, Describe]);
     }
     good(&installation.limited(&["migrate"]));
@@ -168,6 +180,8 @@ async fn a_worker_of_topics_is_ready_without_a_right_to_write_events() {
     allow(LIMITED, Topic(&installation.events), &[Read, DescribeConfigs]);
     allow(LIMITED, Topic(&installation.dead_letters), &[Write, DescribeConfigs]);
     allow(LIMITED, Group(&installation.group), &[Read]);
+    allow(LIMITED, Topic(&installation.operations), &[Read, DescribeConfigs]);
+    allow(LIMITED, Group(&installation.operations_group), &[Read]);
 
     // Its last right is missing, and named.
     let check = ["check", "--connect", "--sink", "topic"];

@@ -19,6 +19,7 @@ mod isolation;
 mod judging;
 mod night;
 mod operate;
+mod operations;
 mod output;
 mod packaging;
 mod pages;

@@ -146,8 +146,11 @@ impl EventFamily {
             Data::ConnectionUpdated(_) => Self::Connection,
             Data::PresenceUpdated(_) => Self::Presence,
             Data::BotCommand(_) => Self::Bot,
+            // Forebay's own, which no sender has: a type of that name that one gives is a type of its own.
+            Data::EndpointFailing(_) | Data::EndpointRecovered(_) | Data::EndpointDisabled(_) | Data::Foreign(_) => {
+                Self::Foreign
+            }
             Data::Unmapped(_) => Self::Unmapped,
-            Data::Foreign(_) => Self::Foreign,
         }
     }
 

@@ -75,6 +75,7 @@ struct RuleLabel {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PartitionLabel {
     sink: String,
+    topic: String,
     partition: i32,
 }
 
@@ -330,6 +331,7 @@ impl Metrics {
 fn partition_label(sink: &SinkName, partition: &Partition) -> PartitionLabel {
     PartitionLabel {
         sink: sink.to_string(),
+        topic: partition.topic.to_string(),
         partition: partition.index,
     }
 }

@@ -274,8 +274,8 @@ async fn metrics_count_what_happens_and_a_revoked_partition_is_removed() {
         r#"valve_failures_ratio{sink="postgres",valve="routing"} 0.0"#,
         r#"valve_tripped{sink="postgres",valve="deliveries"} 0.0"#,
         r#"rule_matches_total{sink="postgres",rule="everything"} 10"#,
-        r#"lag_records{sink="postgres",partition="0"} 0"#,
-        r#"in_flight_records{sink="postgres",partition="0"} 0"#,
+        r#"lag_records{sink="postgres",topic="events",partition="0"} 0"#,
+        r#"in_flight_records{sink="postgres",topic="events",partition="0"} 0"#,
     ] {
         let line = format!("forebay_processor_{line}\n");
         assert!(shown.contains(&line), "{line} is not in\n{shown}");

@@ -147,7 +147,7 @@ fn a_condition_of_unknown_members_or_another_type_is_reported_with_what_is_allow
         (
             rule("    when: event.data.mesage.id == \"x\"\n    to: [postgres]\n"),
             "rules.yaml:3:22: rule `vip`: there is no member `mesage` of `event.data`; did you mean `message`? There are \
-             message, group, ticket, contact, connection, presence, command, unmapped, headers, raw",
+             message, group, ticket, contact, connection, presence, command, endpoint, unmapped, headers, raw",
         ),
         (
             rule("    when: \"1 + 1\"\n    to: [postgres]\n"),

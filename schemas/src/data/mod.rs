@@ -1,4 +1,5 @@
-//! What each event type carries in `data`, one Rust type each, in five families.
+//! What each event type carries in `data`, one Rust type each, in five families; and what
+//! happens to Forebay's own parts.
 //!
 //! Ids are text, whatever the platform sends (`9001` and `"9001"` are the same id); every reference to a message (`quoted.id`,
 //! the id of a deletion, a status, a reaction) has the form of `message.id` on that platform. Platforms differ in what they report: every
@@ -6,6 +7,7 @@
 
 mod connection;
 mod contact;
+mod endpoint;
 mod group;
 mod message;
 mod other;
@@ -18,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use connection::{Connection, ConnectionState};
 pub use contact::Contact;
+pub use endpoint::EndpointChange;
 pub use group::{Group, GroupJoinRequest, GroupParticipants, JoinRequestAction, Participant, ParticipantsAction};
 pub use message::{
     Answer, Attachment, Conversation, DeliveryStatus, Direction, Message, MessageDeletion, MessageReaction,
@@ -180,6 +183,12 @@ data! {
     PresenceUpdated(Presence) = "presence.updated", "presence", 1;
     /// A customer gave a bot a command.
     BotCommand(BotCommand) = "bot.command", "command", 1;
+    /// Deliveries to an endpoint fail: they wait, and it is tried now and then.
+    EndpointFailing(EndpointChange) = "endpoint.failing", "endpoint", 1;
+    /// An endpoint that had failed takes deliveries again.
+    EndpointRecovered(EndpointChange) = "endpoint.recovered", "endpoint", 1;
+    /// An endpoint gets no more deliveries, until an operator enables it.
+    EndpointDisabled(EndpointChange) = "endpoint.disabled", "endpoint", 1;
     /// Authentic, but nothing that a mapping knows: kept as it came.
     Unmapped(Unmapped) = "unmapped", "unmapped", 1;
 }

@@ -4,6 +4,7 @@
 //! space around it; it is always the last member, and there is no other white space outside of texts.
 
 use std::borrow::Cow;
+use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -13,7 +14,8 @@ use super::CONTENT_TYPE;
 use crate::data::Data;
 use crate::id::{EventId, IdTime};
 use crate::name::{SourceId, Tenant};
-use crate::platform::Platform;
+use crate::operations;
+use crate::platform::{Platform, UnknownPlatform};
 use crate::record::{Header, Record, header};
 use crate::time::Timestamp;
 
@@ -35,7 +37,7 @@ pub struct Envelope<'a> {
     /// Which source it came from.
     pub source: &'a SourceId,
     /// Which dialect it was in.
-    pub platform: Platform,
+    pub platform: Dialect,
     /// The platform's own account, organization or workspace that it came from, where the platform says.
     pub account: Option<&'a str>,
     /// What it is about: the conversation, group or contact in the platform's own words.
@@ -54,6 +56,41 @@ pub struct Envelope<'a> {
     pub data: &'a Data<'a>,
     /// What the platform sent.
     pub raw: Raw<'a>,
+}
+
+/// Who speaks: whose words the event was made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// A platform's sender.
+    Platform(Platform),
+    /// Forebay itself, about its own parts ([`crate::operations`]).
+    Forebay,
+}
+
+impl Dialect {
+    /// The attribute `platform`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Platform(platform) => platform.as_str(),
+            Self::Forebay => operations::PLATFORM,
+        }
+    }
+}
+
+impl From<Platform> for Dialect {
+    fn from(platform: Platform) -> Self {
+        Self::Platform(platform)
+    }
+}
+
+impl FromStr for Dialect {
+    type Err = UnknownPlatform;
+    fn from_str(text: &str) -> Result<Self, UnknownPlatform> {
+        if text == operations::PLATFORM {
+            return Ok(Self::Forebay);
+        }
+        text.parse().map(Self::Platform)
+    }
 }
 
 /// What the platform sent, for `data.raw` or `data.raw_base64`.

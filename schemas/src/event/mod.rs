@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-pub use envelope::{Envelope, Raw, partition_key};
+pub use envelope::{Dialect, Envelope, Raw, partition_key};
 
 use crate::id::{EventId, IdTime};
 use crate::name::{EventType, Tenant};
@@ -252,7 +252,7 @@ mod tests {
             id_time: IdTime::Event,
             tenant,
             source,
-            platform: Platform::Chatwoot,
+            platform: Platform::Chatwoot.into(),
             subject: Some("conversation \"128\""),
             time,
             received: Timestamp::parse("2026-03-10T13:36:51.000Z").expect("valid"),

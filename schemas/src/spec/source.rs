@@ -1,6 +1,7 @@
 //! One source as it is written.
 
 use crate::name::{SourceId, Tenant};
+use crate::operations;
 use crate::platform::Platform;
 use crate::secret::Secret;
 use crate::setting::{Findings, Invalid, within};
@@ -49,6 +50,12 @@ impl SourceSpec {
     /// Whether each of its secrets is fit for its scheme is for ingest to judge, which knows how they are used.
     pub fn build(self, max_body_bytes: usize) -> Result<Source, Vec<Invalid>> {
         let mut found = Findings::default();
+        if self.id.as_str() == operations::SOURCE {
+            found.add(
+                "id",
+                "is reserved: events about Forebay itself have this source; choose another id",
+            );
+        }
         let scheme = self.auth.map(AuthSpec::build).transpose();
         let scheme = found.keep(scheme.map_err(|invalid| within("auth", invalid)));
         if self.secrets.is_empty() && scheme != Some(Some(Scheme::None)) {
@@ -138,6 +145,17 @@ mod tests {
         let found = source.build(1000).expect_err("three things are wrong");
         let places: Vec<&str> = found.iter().map(|invalid| invalid.place.as_str()).collect();
         assert_eq!(places, ["auth.template", "secrets", "utc_offset"]);
+    }
+
+    #[test]
+    fn the_source_of_operational_events_is_no_ones() {
+        let source = spec(r#"{"id": "forebay", "platform": "chatwoot", "secrets": ["s3cret-s3cret"]}"#);
+        let found = source.build(1000).expect_err("reserved");
+        let [invalid] = found.as_slice() else {
+            panic!("{found:?}")
+        };
+        assert_eq!(invalid.place, "id");
+        assert!(invalid.reason.starts_with("is reserved"), "{invalid}");
     }
 
     #[test]

@@ -24,7 +24,11 @@ fn document() -> Value {
         .map(|t| (t.name.to_owned(), event(t.name, t.meaning)))
         .collect();
     messages.insert(OWN_TYPE.to_owned(), own_type());
-    let of_events: Map<String, Value> = messages.keys().map(|name| (name.clone(), to_message(name))).collect();
+    let own = |name: &&String| name.starts_with("endpoint.");
+    let of_events = messages.keys().filter(|name| !own(name));
+    let of_events: Map<String, Value> = of_events.map(|name| (name.clone(), to_message(name))).collect();
+    let of_operations = messages.keys().filter(own);
+    let of_operations: Map<String, Value> = of_operations.map(|name| (name.clone(), to_message(name))).collect();
     messages.insert("dead-letter".to_owned(), dead_letter());
     json!({
         "asyncapi": "3.0.0",
@@ -51,7 +55,7 @@ fn document() -> Value {
                 "description": "Every event of every source. All families share one topic, because a conversation's messages and tickets share one order: records of equal keys are in one partition, in the order in which they were accepted. A record may occur more than once: its copies have the same `ce_id`.",
                 "servers": [{ "$ref": "#/servers/kafka" }],
                 "messages": of_events,
-                "bindings": { "kafka": topic(7) }
+                "bindings": { "kafka": topic(12, 7) }
             },
             "dead-letters": {
                 "address": "forebay.dead-letters",
@@ -59,7 +63,15 @@ fn document() -> Value {
                 "description": "Deliveries that were given up: the original record, key, headers and value byte for byte, and further headers that say what went wrong.",
                 "servers": [{ "$ref": "#/servers/kafka" }],
                 "messages": { "dead-letter": to_message("dead-letter") },
-                "bindings": { "kafka": topic(28) }
+                "bindings": { "kafka": topic(12, 28) }
+            },
+            "operations": {
+                "address": "forebay.operations",
+                "title": "Operational events",
+                "description": "What happens to Forebay's own parts, as events like any other: sinks read this topic beside that of the events, and rules route both. Their source is `/<tenant>/forebay`.",
+                "servers": [{ "$ref": "#/servers/kafka" }],
+                "messages": of_operations,
+                "bindings": { "kafka": topic(1, 7) }
             }
         },
         "operations": {
@@ -72,6 +84,11 @@ fn document() -> Value {
                 "action": "send",
                 "channel": { "$ref": "#/channels/dead-letters" },
                 "summary": "Forebay publishes what a sink rejected, or what used up its attempts."
+            },
+            "sendOperations": {
+                "action": "send",
+                "channel": { "$ref": "#/channels/operations" },
+                "summary": "Forebay publishes that deliveries to an endpoint fail, go through again, or are made no more."
             }
         },
         "components": { "messages": messages }
@@ -79,9 +96,9 @@ fn document() -> Value {
 }
 
 /// The defaults of the configuration.
-fn topic(retention_days: u64) -> Value {
+fn topic(partitions: u32, retention_days: u64) -> Value {
     json!({
-        "partitions": 12,
+        "partitions": partitions,
         "replicas": 3,
         "topicConfiguration": { "cleanup.policy": ["delete"], "retention.ms": retention_days * 24 * 3600 * 1000 },
         "bindingVersion": BINDING

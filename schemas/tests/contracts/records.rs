@@ -26,7 +26,7 @@ pub(crate) fn own_type() -> Record {
         id_time: IdTime::Received,
         tenant: &tenant,
         source: &source,
-        platform: Platform::Github,
+        platform: Platform::Github.into(),
         account: Some("6811672"),
         subject: Some("octo-org/forebay"),
         time: received,

@@ -23,6 +23,10 @@ pub(super) fn migrations() -> Migrations {
             ("variant", include_str!("../../migrations/postgres/0004_variant.sql")),
             ("raw", include_str!("../../migrations/postgres/0005_raw.sql")),
             ("envelope", include_str!("../../migrations/postgres/0006_envelope.sql")),
+            (
+                "operations (works with 6 and later)",
+                include_str!("../../migrations/postgres/0007_operations.sql"),
+            ),
         ],
     )
 }

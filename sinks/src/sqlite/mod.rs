@@ -127,6 +127,10 @@ fn migrations() -> Migrations {
             ("progress", include_str!("../../migrations/sqlite/0003_progress.sql")),
             ("variant", include_str!("../../migrations/sqlite/0004_variant.sql")),
             ("envelope", include_str!("../../migrations/sqlite/0005_envelope.sql")),
+            (
+                "operations (works with 5 and later)",
+                include_str!("../../migrations/sqlite/0006_operations.sql"),
+            ),
         ],
     )
 }

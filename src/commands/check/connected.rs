@@ -19,6 +19,8 @@ use crate::output::{self, Printer};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The sink that writes to topics which rules name.
 const TOPIC: &str = "topic";
+/// The sink that reports what happens to its endpoints.
+const HTTP: &str = "http";
 
 /// Whose rights are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,14 +49,25 @@ pub(super) async fn check(
     (config, part): (&EventLogConfig, Part),
     out: Option<&mut Printer>,
 ) -> anyhow::Result<Answers> {
+    let topics = config.topics()?;
+    let mut specs = config.topic_specs()?;
+    if part == Part::Ingest {
+        // It has nothing to do with operational events.
+        specs.retain(|spec| spec.name != topics.operations);
+    }
+    let groups = |sink: &Arc<dyn Sink>| {
+        let name = sink.name();
+        Ok(Groups {
+            sink: name.clone(),
+            events: config.group(name)?,
+            operations: config.operations_group(name)?,
+        })
+    };
     let named = Named {
         part,
-        topics: config.topics()?,
-        specs: config.topic_specs()?,
-        groups: sinks
-            .iter()
-            .map(|sink| Ok((sink.name().clone(), config.group(sink.name())?)))
-            .collect::<Result<_, ConfigError>>()?,
+        specs,
+        groups: sinks.iter().map(groups).collect::<Result<_, ConfigError>>()?,
+        topics,
     };
     let mut findings = Findings {
         out,
@@ -125,7 +138,14 @@ struct Named {
     part: Part,
     topics: Topics,
     specs: Vec<TopicSpec>,
-    groups: Vec<(SinkName, GroupName)>,
+    groups: Vec<Groups>,
+}
+
+/// The groups that a sink reads in.
+struct Groups {
+    sink: SinkName,
+    events: GroupName,
+    operations: GroupName,
 }
 
 /// The event log does not answer.
@@ -213,32 +233,49 @@ impl Findings<'_> {
                 .iter()
                 .any(|state| state.name == *topic && state.partitions.is_none())
         };
-        let good = format!("topic {}: can be read", topics.events);
-        let readable = *part != Part::Ingest
-            && !is_missing(&topics.events)
-            && self.note(read(log, &topics.events).await, &good)?;
+        let mut readable = *part != Part::Ingest;
+        for topic in [&topics.events, &topics.operations] {
+            if *part != Part::Ingest {
+                let good = format!("topic {topic}: can be read");
+                readable &= !is_missing(topic) && self.note(read(log, topic).await, &good)?;
+            }
+        }
         if whole || readable {
-            let written = [(&topics.events, Part::Ingest), (&topics.dead_letters, Part::Process)];
+            let mut written = vec![(&topics.events, Part::Ingest), (&topics.dead_letters, Part::Process)];
+            // What is reported are endpoints.
+            if groups.iter().any(|group| group.sink.as_str() == HTTP) {
+                written.push((&topics.operations, Part::Process));
+            }
             for (topic, by) in written {
                 if (*part == by || *part == Part::Whole) && !is_missing(topic) {
                     self.takes_records(log, topic, &format!("topic {topic} takes no records"))
                         .await;
                 }
             }
-            for (sink, group) in groups {
-                let asked = group_answers(log, group, &topics.events).await;
-                let context = format!("group {group}, which sink {sink} reads in, cannot be used");
-                let right = format!("Read on group `{group}`");
-                self.note_of(
-                    asked,
-                    &context,
-                    &right,
-                    &format!("group {group}: can be used, for sink {sink}"),
-                );
+            for Groups {
+                sink,
+                events,
+                operations,
+            } in groups
+            {
+                for (group, topic) in [(events, &topics.events), (operations, &topics.operations)] {
+                    if is_missing(topic) {
+                        continue;
+                    }
+                    let asked = group_answers(log, group, topic).await;
+                    let context = format!("group {group}, which sink {sink} reads in, cannot be used");
+                    let right = format!("Read on group `{group}`");
+                    self.note_of(
+                        asked,
+                        &context,
+                        &right,
+                        &format!("group {group}: can be used, for sink {sink}"),
+                    );
+                }
             }
         }
         // They are the sink's: another process may have it, with another user.
-        if groups.iter().any(|(sink, _)| sink.as_str() == TOPIC) {
+        if groups.iter().any(|group| group.sink.as_str() == TOPIC) {
             self.named_topics(log, rules).await;
         }
         Ok(())

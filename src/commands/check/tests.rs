@@ -211,6 +211,14 @@ async fn a_part_is_asked_for_its_own_rights_only() {
     for (part, others) in [
         (Part::Process, &["write forebay.events"][..]),
         (Part::Ingest, &["read forebay.events", "write forebay.dead-letters"]),
+        (
+            Part::Ingest,
+            &[
+                "missing forebay.operations",
+                "read forebay.operations",
+                "write forebay.operations",
+            ],
+        ),
     ] {
         let answers = answers_to(part, Log(Some(others)), None).await;
         answers.into_result().expect("no right of another part");
@@ -218,6 +226,9 @@ async fn a_part_is_asked_for_its_own_rights_only() {
     for (part, own) in [
         (Part::Process, &["write forebay.dead-letters"][..]),
         (Part::Process, &["read forebay.events"]),
+        (Part::Process, &["read forebay.operations"]),
+        (Part::Process, &["write forebay.operations"]),
+        (Part::Process, &["group forebay.postgres.operations"]),
         (Part::Ingest, &["write forebay.events"]),
     ] {
         let answers = answers_to(part, Log(Some(own)), None).await;
@@ -232,7 +243,8 @@ async fn what_differs_and_can_be_worked_with_is_remarked_and_no_problem() {
         answers.remarks,
         [
             "topic `forebay.events` keeps records for longer",
-            "topic `forebay.dead-letters` keeps records for longer"
+            "topic `forebay.dead-letters` keeps records for longer",
+            "topic `forebay.operations` keeps records for longer"
         ]
     );
     answers.into_result().expect("no problem");

@@ -33,7 +33,7 @@ pub(crate) async fn progress(args: ProgressArgs, out: &mut Printer) -> anyhow::R
 
 async fn show(args: &ProgressShowArgs, out: &mut Printer) -> anyhow::Result<()> {
     let mut rows = Vec::new();
-    for reader in readers(&args.log, &args.sinks, false).await? {
+    for reader in readers(&args.log, &args.sinks, false, args.operations).await? {
         rows.extend(reader.rows().await?);
     }
     let lines = match args.output {
@@ -84,7 +84,7 @@ fn table(rows: &[Row]) -> Vec<String> {
 }
 
 async fn set(args: &ProgressSetArgs, out: &mut Printer) -> anyhow::Result<()> {
-    let readers = readers(&args.log, std::slice::from_ref(&args.sink), args.yes).await?;
+    let readers = readers(&args.log, std::slice::from_ref(&args.sink), args.yes, args.operations).await?;
     let reader = readers.first().context("the sink has a reader")?;
     let rows = reader.rows().await?;
     if let Some(unknown) = args
@@ -118,7 +118,7 @@ async fn set(args: &ProgressSetArgs, out: &mut Printer) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One sink as a reader of the events.
+/// One sink as a reader of a topic.
 struct Reader {
     log: Arc<dyn EventLog>,
     sink: Arc<dyn Sink>,
@@ -126,8 +126,9 @@ struct Reader {
     topic: TopicName,
 }
 
-/// Those of the sinks that are wanted; all, if none is. `write` opens the log so that progress can be set.
-async fn readers(args: &LogArgs, wanted: &[SinkName], write: bool) -> anyhow::Result<Vec<Reader>> {
+/// Those of the sinks that are wanted; all, if none is. `write` opens the log so that progress can be set; `operations` means their
+/// progress in the operational events.
+async fn readers(args: &LogArgs, wanted: &[SinkName], write: bool, operations: bool) -> anyhow::Result<Vec<Reader>> {
     let loaded = config::load_log(args, config::Missing::LeaveIn(&config::asks_the_sinks()))?;
     telemetry::start(&config::Logging {
         filter: "warn".to_owned(),
@@ -145,10 +146,15 @@ async fn readers(args: &LogArgs, wanted: &[SinkName], write: bool) -> anyhow::Re
     let sinks = assemble::chosen(&loaded.config.sinks, wanted)?;
     let sinks = assemble::sinks(&sinks, &topics, &log, endpoints, Listeners::default(), &mut metrics).await?;
     let reader = |sink: Arc<dyn Sink>| {
+        let (group, topic) = if operations {
+            (event_log.operations_group(sink.name())?, &topics.operations)
+        } else {
+            (event_log.group(sink.name())?, &topics.events)
+        };
         Ok(Reader {
             log: Arc::clone(&log),
-            group: event_log.group(sink.name())?,
-            topic: topics.events.clone(),
+            group,
+            topic: topic.clone(),
             sink,
         })
     };

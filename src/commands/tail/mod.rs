@@ -36,8 +36,10 @@ pub(crate) async fn tail(args: TailArgs, out: &mut Printer) -> anyhow::Result<()
     })?;
     let log = assemble::event_log_to_read(&loaded.config.event_log).await?;
     let topics = loaded.config.event_log.topics()?;
-    let (topic, what) = if args.dead_letters {
+    let (topic, what) = if args.topic.dead_letters {
         (topics.dead_letters, "dead letters")
+    } else if args.topic.operations {
+        (topics.operations, "operational events")
     } else {
         (topics.events, "events")
     };
@@ -56,7 +58,7 @@ pub(crate) async fn tail(args: TailArgs, out: &mut Printer) -> anyhow::Result<()
     };
     let mut consumer = log.subscribe(subscription).await?;
     let mut lanes = Lanes::new(args.end);
-    let mut screen = Screen::new(args.output, args.dead_letters);
+    let mut screen = Screen::new(args.output, args.topic.dead_letters);
     let mut left = args.count.unwrap_or(u64::MAX);
     let (gone, interrupted) = (output::reader_gone(), tokio::signal::ctrl_c());
     tokio::pin!(gone, interrupted);

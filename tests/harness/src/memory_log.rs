@@ -24,9 +24,11 @@ fn offset(at: usize) -> Offset {
     Offset(i64::try_from(at).expect("a small number"))
 }
 
-/// Partitions in memory, one group.
+/// Partitions of one topic in memory, one group.
 #[derive(Debug, Default)]
 pub struct MemoryLog {
+    /// `None` is the topic `events`.
+    topic: Option<TopicName>,
     state: Mutex<LogState>,
     grown: Notify,
 }
@@ -61,6 +63,24 @@ impl MemoryLog {
         let log = Self::default();
         log.lock().partitions = (0..partitions).map(|index| (index, Vec::new())).collect();
         Arc::new(log)
+    }
+
+    /// The same, of another topic than `events`.
+    pub fn of(topic: TopicName, partitions: i32) -> Arc<Self> {
+        let log = Self {
+            topic: Some(topic),
+            ..Self::default()
+        };
+        log.lock().partitions = (0..partitions).map(|index| (index, Vec::new())).collect();
+        Arc::new(log)
+    }
+
+    fn partition(&self, index: i32) -> Partition {
+        let of_events = partition(index);
+        Partition {
+            topic: self.topic.clone().unwrap_or(of_events.topic),
+            index,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, LogState> {
@@ -140,9 +160,12 @@ impl MemoryLog {
     /// Revokes partitions; the future ends once the worker has released them.
     pub async fn revoke(self: &Arc<Self>, indices: &[i32]) {
         let (done, wait) = tokio::sync::oneshot::channel();
-        let revocation = Revocation::new(indices.iter().copied().map(partition).collect(), move || {
-            done.send(()).expect("the test waits");
-        });
+        let revocation = Revocation::new(
+            indices.iter().map(|index| self.partition(*index)).collect(),
+            move || {
+                done.send(()).expect("the test waits");
+            },
+        );
         self.change(Change::Revoked(revocation));
         wait.await.expect("done is called");
         self.lock().revoked.extend(indices);
@@ -150,7 +173,7 @@ impl MemoryLog {
 
     /// Takes a partition away without a drain.
     pub fn lose(self: &Arc<Self>, index: i32) {
-        self.change(Change::Lost(vec![partition(index)]));
+        self.change(Change::Lost(vec![self.partition(index)]));
     }
 
     /// Assigns partitions again.
@@ -180,7 +203,7 @@ impl MemoryLog {
         let reader = |index: &i32| -> Box<dyn PartitionReader> {
             Box::new(MemoryReader {
                 log: Arc::clone(self),
-                partition: partition(*index),
+                partition: self.partition(*index),
                 next: 0,
             })
         };
@@ -285,7 +308,7 @@ impl Consumer for MemoryConsumer {
         let lag = |(index, records): (&i32, &Vec<Record>)| {
             let stored = state.stored.get(index).map_or(0, |o| o.0);
             (
-                partition(*index),
+                self.log.partition(*index),
                 records.len() as u64 - u64::try_from(stored).expect("positive"),
             )
         };

@@ -41,6 +41,14 @@ pub(super) fn page() -> String {
             .expect("text");
         }
     }
+    out.push_str(
+        "\n## forebay\n\n\
+         Events about Forebay's own parts, whose source is `/<tenant>/forebay`: they come from no webhook.\n\n\
+         | event | identity | time | two happenings differ | every delivery agrees |\n|---|---|---|---|---|\n\
+         | endpoint.failing, endpoint.recovered, endpoint.disabled | `type`, `data.endpoint.sink`, `data.endpoint.id`, \
+         `data.endpoint.version` | `time` | Every change of an endpoint's condition raises the version. | Whoever finds the same \
+         change finds its version and its time. |\n",
+    );
     out
 }
 

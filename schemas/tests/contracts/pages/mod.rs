@@ -127,7 +127,9 @@ fn sent_by(name: &str, senders: &Senders) -> String {
             writeln!(rows, "| {platform} | {samples} | {vectors} |").expect("text");
         }
     }
-    if rows.is_empty() {
+    if name.starts_with("endpoint.") {
+        "Forebay itself, to the topic `forebay.operations`. The raw part is an empty object.\n".to_owned()
+    } else if rows.is_empty() {
         "No sample or vector of any platform shows it yet.\n".to_owned()
     } else {
         format!("| platform | its events, by sample | by vector |\n|---|---|---|\n{rows}")
@@ -137,7 +139,7 @@ fn sent_by(name: &str, senders: &Senders) -> String {
 fn index(senders: &Senders) -> String {
     let mut out = format!(
         "{GENERATED}# Events\n\n\
-         The topic `forebay.events` has one event per record: [CloudEvents](https://cloudevents.io) 1.0, structured JSON, key = `partitionkey`. \
+         The topic `forebay.events` has one event per record, and `forebay.operations` those about Forebay itself (`endpoint.*`): [CloudEvents](https://cloudevents.io) 1.0, structured JSON, key = `partitionkey`. \
          The table `event` has one row per event; what a repeat said differently from the stored event is in `event_variant`. The topics as AsyncAPI 3.0: [asyncapi.json](../asyncapi.json); JSON Schemas: [json](../json); \
          what may change, and how: [compat/README.md](../compat/README.md).\n\n\
          - [envelope.md](envelope.md): what every event has, and the headers of its record\n\
@@ -154,6 +156,7 @@ fn index(senders: &Senders) -> String {
             .iter()
             .filter(|(_, types)| types.contains_key(name))
             .map(|(platform, _)| platform.as_str())
+            .chain(name.starts_with("endpoint.").then_some("forebay"))
             .collect();
         writeln!(
             out,
