@@ -167,7 +167,10 @@ fn a_sink_has_its_own_settings_and_its_own_schedule() {
     };
     assert_eq!((attempts("http"), attempts("topic"), attempts("sqlite")), (3, 9, 3));
     assert_eq!(
-        config.sinks.retry["http"].schedule(&config.processor).expect("valid"),
+        config
+            .processor
+            .schedule_of(&config.sinks.retry["http"])
+            .expect("valid"),
         processor::Schedule::Steps([5, 300].map(std::time::Duration::from_secs).to_vec())
     );
     let error = parse("sinks: { http: {}, topic: }", "f.yaml", HashMap::new()).expect_err("an empty section");

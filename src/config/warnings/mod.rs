@@ -201,7 +201,7 @@ impl Config {
             let which = if self.endpoints.is_empty() {
                 "no endpoint is named"
             } else {
-                "every endpoint is paused"
+                "every endpoint is switched off"
             };
             found.add("sinks.http", format!("posts nothing: {which} under `endpoints`"));
         }
@@ -239,7 +239,8 @@ impl Config {
             (format!("sources[{index}]"), format!("source `{}`", source.id), all)
         });
         let endpoints = self.endpoints.iter().enumerate().map(|(index, endpoint)| {
-            let all: Vec<_> = placed("secrets", &endpoint.secrets).collect();
+            let secrets = endpoint.secrets.iter().map(|spec| &spec.secret);
+            let all: Vec<_> = placed("secrets", secrets).collect();
             (
                 format!("endpoints[{index}]"),
                 format!("endpoint `{}`", endpoint.id),
@@ -287,6 +288,11 @@ fn is_one_party(source: &str, endpoint: &str) -> bool {
 }
 
 /// Secrets, each with its place in the list of this name.
-fn placed<'s>(list: &'static str, secrets: &'s [Secret]) -> impl Iterator<Item = (&'s Secret, String)> {
-    secrets.iter().zip((0..).map(move |number| format!("{list}[{number}]")))
+fn placed<'s>(
+    list: &'static str,
+    secrets: impl IntoIterator<Item = &'s Secret>,
+) -> impl Iterator<Item = (&'s Secret, String)> {
+    secrets
+        .into_iter()
+        .zip((0..).map(move |number| format!("{list}[{number}]")))
 }
