@@ -13,7 +13,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::pool::{Origin, Pool, Sender};
+use super::place::Origin;
+use super::pool::{Pool, Sender};
 
 /// What has come so soon after the head is waited for: nearly every body, and then its connection serves the next delivery.
 const GRACE: Duration = Duration::from_millis(10);

@@ -13,6 +13,14 @@ pub enum SendError {
     /// The guard forbids it. Trying again will not help.
     #[error(transparent)]
     Blocked(#[from] Blocked),
+    /// A name that resolves to forbidden addresses only. What name servers answer changes, so trying again may help.
+    #[error("`{host}` resolves to {}, which is not allowed: {}", .blocked.place(), .blocked.reason())]
+    Astray {
+        /// The name that was looked up.
+        host: String,
+        /// The first of its addresses, and why it is forbidden.
+        blocked: Blocked,
+    },
     /// A header that would change how the request is framed or routed. Trying again will not help.
     #[error("the header `{0}` is not for callers to set")]
     Header(HeaderName),
@@ -45,6 +53,14 @@ pub enum SendError {
 }
 
 impl SendError {
+    /// A name of which no address may be dialled.
+    pub(super) fn astray(host: &str, blocked: Blocked) -> Self {
+        Self::Astray {
+            host: host.to_owned(),
+            blocked,
+        }
+    }
+
     /// What hyper says, in the words of its innermost cause.
     pub(super) fn of(error: &hyper::Error) -> Self {
         let mut deepest = error.to_string();

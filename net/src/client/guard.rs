@@ -49,6 +49,16 @@ impl Blocked {
             reason: reason.into(),
         }
     }
+
+    /// What is not dialled.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Why, and the way out.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
 }
 
 impl Guard {

@@ -10,7 +10,12 @@ mod environment;
 mod error;
 mod guard;
 mod lack;
+mod options;
+mod place;
 mod pool;
+mod proxy;
+mod stream;
+mod tls;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -30,13 +35,17 @@ use url::{Position, Url};
 
 use aside::{Aside, Rest};
 use connect::Connector;
-use pool::{Limits, On, Origin, Pool};
+use place::{Origin, Places};
+use pool::{Limits, On, Pool};
+use tls::Tls;
 
 pub use connect::{Resolve, SystemResolver};
 pub use environment::{PROXY_VARIABLES, proxy_warning};
 pub use error::SendError;
 pub use guard::{Allowed, Blocked, Guard, is_loopback_name, special_purpose};
+pub use options::{Authorities, Identity, Options};
 pub use pool::Seat;
+pub use proxy::Proxy;
 
 /// What a client does, whatever it sends.
 #[derive(Debug, Clone)]
@@ -76,6 +85,7 @@ impl Default for Settings {
 #[derive(Clone)]
 pub struct Client {
     pool: Arc<Pool>,
+    places: Arc<Places>,
     aside: Arc<Aside>,
     guard: Guard,
     user_agent: HeaderValue,
@@ -110,7 +120,24 @@ pub struct Answer {
     pub status: StatusCode,
     /// The headers, as they were received.
     pub headers: HeaderMap,
+    timing: Timing,
     rest: Rest,
+}
+
+/// Where the time of an attempt went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// Resolving, connecting and TLS together. `None`: the connection was there.
+    pub connect: Option<Duration>,
+    /// From the moment that the request could be sent until the head of its answer had come.
+    pub first_byte: Duration,
+}
+
+impl Answer {
+    /// Where the time went until the head had come. What was waited for before, slots and connections of this process, is not in it.
+    pub fn timing(&self) -> Timing {
+        self.timing
+    }
 }
 
 /// What came back.
@@ -130,8 +157,8 @@ pub struct Response {
 impl Client {
     /// A client with that guard and resolver. What can be wrong is the file of certificates: the place is `ca_file`.
     pub fn new(settings: &Settings, guard: Guard, resolver: Arc<dyn Resolve>) -> Result<Self, Invalid> {
-        let tls = connect::tls(settings.ca_file.as_deref())?;
-        let connector = Connector::new(guard.clone(), resolver, tls, settings.connect_timeout);
+        let tls = Tls::new(settings.ca_file.as_deref())?;
+        let connector = Connector::new(guard.clone(), resolver, settings.connect_timeout);
         let limits = Limits {
             connections: lack::connections(settings.max_connections),
             wait: settings.connection_wait,
@@ -139,6 +166,7 @@ impl Client {
         };
         Ok(Self {
             pool: Arc::new(Pool::new(connector, limits)),
+            places: Arc::new(Places::new(tls)),
             aside: Arc::default(),
             guard,
             user_agent: settings.user_agent.clone(),
@@ -146,8 +174,14 @@ impl Client {
         })
     }
 
-    /// Checks `url` as far as it can be without resolving it.
+    /// Checks `url` as far as it can be without resolving it. It is reached as all are by default.
     pub fn destination(&self, url: &Url) -> Result<Destination, SendError> {
+        self.destination_with(url, &Options::default())
+    }
+
+    /// Checks `url` as far as it can be without resolving it. It is reached as `options` say: destinations with the same scheme,
+    /// host and port share connections where their options are equal, and never otherwise.
+    pub fn destination_with(&self, url: &Url, options: &Options) -> Result<Destination, SendError> {
         self.guard.check_url(url)?;
         let unusable = |e: http::Error| SendError::Connect(format!("the URL is not usable: {e}"));
         let uri: Uri = url.as_str().parse().map_err(|e: InvalidUri| unusable(e.into()))?;
@@ -158,7 +192,7 @@ impl Client {
             uri,
             target: target.map_err(|e: InvalidUri| unusable(e.into()))?,
             host: host.map_err(|e| unusable(e.into()))?,
-            origin: url[..Position::BeforePath].into(),
+            origin: self.places.find(&url[..Position::BeforePath], options)?,
         })
     }
 
@@ -260,28 +294,35 @@ impl Client {
         let late = |_| SendError::Timeout(timeout);
         let mut deadline = Instant::now() + timeout;
         loop {
-            let (mut sender, is_new) = match seat.0 {
-                On::Existing(sender) => (sender, false),
+            let begun = Instant::now();
+            let (mut sender, connect) = match seat.0 {
+                On::Existing(sender) => (sender, None),
                 On::New(permit) => {
-                    let opened = timeout_at(deadline, self.pool.open(&destination.uri, permit)).await;
-                    (opened.map_err(late)??, true)
+                    let open = self.pool.open(&destination.uri, &destination.origin, permit);
+                    let opened = timeout_at(deadline, open).await.map_err(late)??;
+                    (opened, Some(begun.elapsed()))
                 }
             };
+            let ready = Instant::now();
             let sent = timeout_at(deadline, sender.try_send_request(request)).await;
             let mut error = match sent.map_err(late)? {
                 Ok(response) => {
                     let (head, body) = response.into_parts();
-                    let origin = Arc::clone(&destination.origin);
+                    let origin = destination.origin.clone();
                     return Ok(Answer {
                         status: head.status,
                         headers: head.headers,
+                        timing: Timing {
+                            connect,
+                            first_byte: ready.elapsed(),
+                        },
                         rest: Rest { body, sender, origin },
                     });
                 }
                 Err(error) => error,
             };
             // Closed by the other side while it was unused: not a byte was sent, so it may go out on another.
-            let Some(unsent) = error.take_message().filter(|_| !is_new) else {
+            let Some(unsent) = error.take_message().filter(|_| connect.is_none()) else {
                 return Err(SendError::of(error.error()));
             };
             request = unsent;

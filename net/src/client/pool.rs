@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::connect::Connector;
 use super::error::SendError;
+use super::place::Origin;
 
 /// An answer's header may have so many fields, and together so many bytes.
 const MAX_HEADERS: usize = 100;
@@ -30,9 +31,6 @@ const SWEEP_EVERY: Duration = Duration::from_millis(100);
 
 /// What sends requests on a connection.
 pub(super) type Sender = http1::SendRequest<Full<Bytes>>;
-
-/// Scheme, host and port: whose connections are exchangeable.
-pub(super) type Origin = Arc<str>;
 
 /// All connections.
 pub(super) struct Pool {
@@ -138,8 +136,8 @@ impl Pool {
     }
 
     /// Makes a connection. It lives until its sender is dropped, or the other side closes it.
-    pub(super) async fn open(&self, uri: &Uri, permit: Permit) -> Result<Sender, SendError> {
-        let stream = match self.connector.connect(uri).await {
+    pub(super) async fn open(&self, uri: &Uri, origin: &Origin, permit: Permit) -> Result<Sender, SendError> {
+        let stream = match self.connector.connect(uri, origin).await {
             Ok(stream) => stream,
             Err(error) => {
                 if matches!(error, SendError::Lack(_)) {
@@ -225,7 +223,7 @@ impl Idle {
     fn add(&mut self, origin: Origin, sender: Sender) {
         let number = self.next;
         self.next += 1;
-        self.by_origin.entry(Arc::clone(&origin)).or_default().push_back(number);
+        self.by_origin.entry(origin.clone()).or_default().push_back(number);
         let since = Instant::now();
         self.by_age.insert(number, Unused { origin, sender, since });
     }

@@ -8,7 +8,8 @@
 //! | 4xx | `status_4xx` | retry: receivers deploy mistakes; the processor's limit makes them few |
 //! | 5xx | `status_5xx` | retry |
 //! | nothing | `timeout`, `dns`, `connect`, `tls`, `network`, `protocol` | retry |
-//! | a forbidden place | `blocked` | rejected |
+//! | a forbidden place that the URL itself names | `blocked` | rejected |
+//! | a name that resolves to forbidden addresses only | `blocked` | retry: name servers change their answers |
 //! | no free slot | `no_slot` | retry |
 //! | not tried: this process lacks descriptors, ports, memory, or a free connection | `unavailable` | unavailable |
 //!
@@ -104,7 +105,7 @@ impl Class {
 impl From<&SendError> for Class {
     fn from(error: &SendError) -> Self {
         match error {
-            SendError::Blocked(_) | SendError::Header(_) => Self::Blocked,
+            SendError::Blocked(_) | SendError::Astray { .. } | SendError::Header(_) => Self::Blocked,
             SendError::Lack(_) => Self::Unavailable,
             SendError::Resolve { .. } => Self::Dns,
             SendError::Connect(_) => Self::Connect,
