@@ -9,7 +9,7 @@ use crate::secret::Secret;
 /// How connections to an endpoint are made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Connection {
-    /// A PEM file of certificate authorities that are trusted for this endpoint besides those of its sink.
+    /// A PEM file of the certificate authorities that are trusted for this endpoint, and of no others.
     pub ca_file: Option<PathBuf>,
     /// The certificate that we show.
     pub client_certificate: Option<ClientCertificate>,

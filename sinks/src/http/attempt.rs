@@ -7,7 +7,7 @@ use schemas::sink::{Begun, Delivery, Outcome, Target};
 use tokio::time::Instant;
 
 use super::endpoints::ReadyEndpoint;
-use super::record::{Ended, Recording};
+use super::record::{EXCERPT_BYTES, Ended, Recording, excerpt};
 use super::verdict::{self, Class};
 use super::{HttpSink, headers};
 
@@ -55,12 +55,13 @@ impl HttpSink {
                     return outcome;
                 };
                 let took = recording.took();
-                let ended = Ended {
-                    status: Some(answer.status),
-                    first_byte: Some(took),
-                    ..Ended::default()
-                };
-                self.client.finish(answer).await;
+                let mut ended = Ended::of(&answer);
+                if outcome == Outcome::Delivered {
+                    self.client.finish(answer).await;
+                } else {
+                    let beginning = self.client.finish_with_beginning(answer, EXCERPT_BYTES).await;
+                    ended.answer = excerpt(&beginning);
+                }
                 recording.end(delivery, class, &outcome, took, ended);
                 outcome
             }

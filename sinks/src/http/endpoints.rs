@@ -13,6 +13,7 @@ use parking_lot::RwLock;
 use schemas::endpoint::{Endpoint, EndpointDirectory};
 use schemas::event::Event;
 use schemas::name::{EventType, Tenant};
+use schemas::setting::in_one_line;
 use schemas::sink::Handling;
 use schemas::throttle::LogThrottle;
 use schemas::time::Timestamp;
@@ -23,6 +24,7 @@ use super::headers;
 use super::index::Index;
 use super::metrics::{EndpointMetrics, Metrics};
 use super::rate::Rate;
+use super::reach::Files;
 
 /// All enabled endpoints, ready for deliveries, kept in step with the directory.
 #[derive(Debug)]
@@ -105,9 +107,10 @@ impl Endpoints {
     fn follow(&self, before: &Snapshot, endpoints: Arc<[Arc<Endpoint>]>) -> Snapshot {
         let mut by_id = HashMap::with_capacity(endpoints.len());
         let mut by_tenant: HashMap<Tenant, Index> = HashMap::new();
+        let mut files = Files::default();
         for endpoint in endpoints.iter() {
             let id = endpoint.id.to_string();
-            let ready = self.ready(before.by_id.get(&id), endpoint);
+            let ready = self.ready(before.by_id.get(&id), endpoint, &mut files);
             let of_tenant = by_tenant.entry(endpoint.tenant.clone()).or_default();
             of_tenant.add(Arc::clone(&ready));
             by_id.insert(id, ready);
@@ -122,7 +125,12 @@ impl Endpoints {
         }
     }
 
-    fn ready(&self, before: Option<&Arc<ReadyEndpoint>>, endpoint: &Arc<Endpoint>) -> Arc<ReadyEndpoint> {
+    fn ready(
+        &self,
+        before: Option<&Arc<ReadyEndpoint>>,
+        endpoint: &Arc<Endpoint>,
+        files: &mut Files,
+    ) -> Arc<ReadyEndpoint> {
         if let Some(ready) = before.filter(|ready| Arc::ptr_eq(&ready.endpoint, endpoint)) {
             return Arc::clone(ready);
         }
@@ -150,7 +158,7 @@ impl Endpoints {
         });
         Arc::new(ReadyEndpoint {
             endpoint: Arc::clone(endpoint),
-            destination: self.client.destination(&endpoint.url),
+            destination: self.destination(endpoint, files),
             headers: headers::of_endpoint(endpoint),
             handling: Arc::new(Handling {
                 ordered: endpoint.ordered,
@@ -163,6 +171,13 @@ impl Endpoints {
             slots,
             undecided: LogThrottle::new(UNDECIDED_EVERY),
         })
+    }
+
+    /// Files that cannot be read now may be there once the endpoint is changed again: until then its deliveries fail.
+    fn destination(&self, endpoint: &Endpoint, files: &mut Files) -> Result<Destination, SendError> {
+        let options = files.options(&endpoint.connection);
+        let options = options.map_err(|found| SendError::Tls(in_one_line(&found)))?;
+        self.client.destination_with(&endpoint.url, &options)
     }
 }
 

@@ -14,6 +14,7 @@ mod headers;
 mod index;
 mod metrics;
 mod rate;
+mod reach;
 mod record;
 mod sign;
 mod verdict;
@@ -35,6 +36,7 @@ use schemas::sink::{Batch, Delivery, Handling, Outcome, Sink, Target, Unavailabl
 
 pub use config::Config;
 pub use metrics::example_metrics;
+pub use reach::check_endpoint;
 pub use sign::signature;
 pub use verdict::Class;
 

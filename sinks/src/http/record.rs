@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use net::client::Answer;
 use schemas::attempt::{Attempt, AttemptLog};
 use schemas::name::SinkName;
 use schemas::sink::{Delivery, Outcome};
@@ -34,6 +35,19 @@ pub(super) struct Ended {
     pub(super) answer: Option<String>,
 }
 
+impl Ended {
+    /// With an answer whose head has come.
+    pub(super) fn of(answer: &Answer) -> Self {
+        let timing = answer.timing();
+        Self {
+            status: Some(answer.status),
+            connect: timing.connect,
+            first_byte: Some(timing.first_byte),
+            answer: None,
+        }
+    }
+}
+
 impl<'s> Recording<'s> {
     pub(super) fn begin(log: &'s dyn AttemptLog, sink: &'s SinkName) -> Self {
         Self {
@@ -53,7 +67,7 @@ impl<'s> Recording<'s> {
     /// Tells the log, unless it was no attempt at all.
     pub(super) fn end(self, delivery: &Delivery, class: Class, outcome: &Outcome, total: Duration, ended: Ended) {
         let reason = match outcome {
-            // Not tried: this process lacks something.
+            // Not tried: this process lacks something. Without a slot it does not come here.
             Outcome::Unavailable { .. } | Outcome::Held => return,
             Outcome::Delivered => None,
             Outcome::Retry { reason, .. } | Outcome::Rejected { reason } | Outcome::Refused { reason } => {

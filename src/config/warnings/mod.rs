@@ -162,8 +162,13 @@ impl Config {
         for (index, source) in self.sources.iter().enumerate() {
             found.warn_within(&format!("sources[{index}]"), source.warnings());
         }
+        let filters = rules::Filters::default();
         for (index, endpoint) in self.endpoints.iter().enumerate() {
-            found.warn_within(&format!("endpoints[{index}]"), endpoint.warnings());
+            let place = format!("endpoints[{index}]");
+            found.warn_within(&place, endpoint.warnings());
+            for doubt in endpoint.filter.iter().flat_map(|text| filters.warnings(text)) {
+                found.add(format!("{place}.filter"), doubt);
+            }
         }
         if let Some(kafka) = &self.event_log.kafka {
             found.warn_within("event_log.kafka", kafka.warnings());

@@ -73,7 +73,7 @@ pub struct EndpointSpec {
     /// How we prove ourselves, beside the signature.
     #[serde(default, skip_serializing)]
     pub auth: Option<EndpointAuthSpec>,
-    /// A PEM file of certificate authorities that are trusted for this endpoint besides those of the sink.
+    /// A PEM file of the certificate authorities that are trusted for this endpoint, instead of those of the web and of the sink.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
     /// The certificate that we show.
