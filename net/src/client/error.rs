@@ -1,6 +1,7 @@
 //! Why there is no answer.
 
 use std::error::Error as StdError;
+use std::io;
 use std::time::Duration;
 
 use http::header::HeaderName;
@@ -35,6 +36,14 @@ pub enum SendError {
         /// What the resolver said.
         reason: String,
     },
+    /// The authorization server gave no token, so the request was not sent.
+    #[error("no token from `{host}`: {reason}")]
+    Token {
+        /// The host of the authorization server.
+        host: String,
+        /// What became of the request for it, without token and secret.
+        reason: String,
+    },
     /// No connection.
     #[error("cannot connect: {0}")]
     Connect(String),
@@ -67,6 +76,10 @@ impl SendError {
         let mut source = StdError::source(error);
         while let Some(cause) = source {
             deepest = cause.to_string();
+            if is_alert(cause) {
+                // In TLS 1.3 a server looks at our certificate after the handshake has ended for us, and before the request.
+                return Self::Tls(deepest);
+            }
             source = cause.source();
         }
         if error.is_parse() {
@@ -75,4 +88,13 @@ impl SendError {
             Self::Network(deepest)
         }
     }
+}
+
+/// Whether the other side ended it in the words of TLS.
+fn is_alert(cause: &(dyn StdError + 'static)) -> bool {
+    let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    matches!(
+        inner.and_then(|inner| inner.downcast_ref()),
+        Some(rustls::Error::AlertReceived(_))
+    )
 }

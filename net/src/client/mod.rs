@@ -10,6 +10,7 @@ mod environment;
 mod error;
 mod guard;
 mod lack;
+mod oauth2;
 mod options;
 mod place;
 mod pool;
@@ -43,6 +44,7 @@ pub use connect::{Resolve, SystemResolver};
 pub use environment::{PROXY_VARIABLES, proxy_warning};
 pub use error::SendError;
 pub use guard::{Allowed, Blocked, Guard, is_loopback_name, special_purpose};
+pub use oauth2::{Token, TokenSettings, Tokens};
 pub use options::{Authorities, Identity, Options};
 pub use pool::Seat;
 pub use proxy::Proxy;
@@ -152,6 +154,8 @@ pub struct Response {
     pub body: Bytes,
     /// Whether that is the whole body: it may be longer, or not have come in time.
     pub complete: bool,
+    /// Where the time went until the head had come.
+    pub timing: Timing,
 }
 
 impl Client {
@@ -218,15 +222,27 @@ impl Client {
         timeout: Duration,
     ) -> Result<Response, SendError> {
         let destination = self.destination(url)?;
+        self.request_to(method, &destination, headers, body, timeout).await
+    }
+
+    /// The same to a destination that was checked before, as its options say.
+    pub async fn request_to(
+        &self,
+        method: Method,
+        destination: &Destination,
+        headers: HeaderMap,
+        body: Bytes,
+        timeout: Duration,
+    ) -> Result<Response, SendError> {
         for name in [HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, TE, UPGRADE] {
             if headers.contains_key(&name) {
                 return Err(SendError::Header(name));
             }
         }
-        let seat = self.seat(&destination).await?;
+        let seat = self.seat(destination).await?;
         let deadline = Instant::now() + timeout;
-        let request = self.build(method, &destination, headers, body);
-        let answer = self.exchange(seat, &destination, request, timeout).await?;
+        let request = self.build(method, destination, headers, body);
+        let answer = self.exchange(seat, destination, request, timeout).await?;
         let Rest {
             body,
             mut sender,
@@ -244,6 +260,7 @@ impl Client {
         Ok(Response {
             status: answer.status,
             headers: answer.headers,
+            timing: answer.timing,
             body: read.into(),
             complete,
         })

@@ -62,8 +62,9 @@ impl Proxy {
             Secret::new(format!("Basic {}", STANDARD.encode(pair.expose())))
         });
         let mut bare = url.clone();
-        // Neither fails for a URL with a host.
-        let _ = bare.set_username("").and_then(|()| bare.set_password(None));
+        if bare.set_username("").is_err() || bare.set_password(None).is_err() {
+            return Err(wrong("has no host: write `http://[user:password@]host:port`"));
+        }
         Ok(Self(Arc::new(Named {
             url: bare,
             port,

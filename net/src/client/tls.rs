@@ -13,7 +13,7 @@ use schemas::setting::Invalid;
 use tokio_rustls::TlsConnector;
 
 use super::error::SendError;
-use super::options::Options;
+use super::options::{Authorities, Options};
 
 /// How many sessions a place of its own options remembers: it has one name.
 const SESSIONS: usize = 8;
@@ -60,7 +60,7 @@ fn config(
     let roots = options
         .authorities
         .as_ref()
-        .map_or_else(|| Arc::clone(roots), |own| own.roots());
+        .map_or_else(|| Arc::clone(roots), Authorities::roots);
     let builder = ClientConfig::builder_with_provider(Arc::clone(provider))
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots);

@@ -7,7 +7,7 @@
 //! | 3xx, 101 | `status_3xx`, `protocol` | retry: never followed, but endpoints move back |
 //! | 4xx | `status_4xx` | retry: receivers deploy mistakes; the processor's limit makes them few |
 //! | 5xx | `status_5xx` | retry |
-//! | nothing | `timeout`, `dns`, `connect`, `tls`, `network`, `protocol` | retry |
+//! | nothing | `timeout`, `dns`, `token`, `connect`, `tls`, `network`, `protocol` | retry |
 //! | a forbidden place that the URL itself names | `blocked` | rejected |
 //! | a name that resolves to forbidden addresses only | `blocked` | retry: name servers change their answers |
 //! | no free slot | `no_slot` | retry |
@@ -46,6 +46,8 @@ pub enum Class {
     Timeout,
     /// The endpoint's name could not be resolved to an address.
     Dns,
+    /// The authorization server gave no token for the endpoint.
+    Token,
     /// No connection.
     Connect,
     /// No encrypted connection.
@@ -64,7 +66,7 @@ pub enum Class {
 
 impl Class {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Delivered,
         Self::Gone,
         Self::Status3xx,
@@ -72,6 +74,7 @@ impl Class {
         Self::Status5xx,
         Self::Timeout,
         Self::Dns,
+        Self::Token,
         Self::Connect,
         Self::Tls,
         Self::Network,
@@ -91,6 +94,7 @@ impl Class {
             Self::Status5xx => "status_5xx",
             Self::Timeout => "timeout",
             Self::Dns => "dns",
+            Self::Token => "token",
             Self::Connect => "connect",
             Self::Tls => "tls",
             Self::Network => "network",
@@ -108,6 +112,7 @@ impl From<&SendError> for Class {
             SendError::Blocked(_) | SendError::Astray { .. } | SendError::Header(_) => Self::Blocked,
             SendError::Lack(_) => Self::Unavailable,
             SendError::Resolve { .. } => Self::Dns,
+            SendError::Token { .. } => Self::Token,
             SendError::Connect(_) => Self::Connect,
             SendError::Tls(_) => Self::Tls,
             SendError::Timeout(_) => Self::Timeout,

@@ -11,69 +11,9 @@ use sinks::http::{Class, Config};
 use url::Url;
 
 use crate::resolver::Script;
-use crate::stage::{Stage, endpoint, rejected};
+use crate::stage::{Stage, endpoint, rejected, retry};
 use harness::receiver::{Answer, Receiver};
-
-/// Spellings that lead to the IPv4 loopback address, all of which a naive parser lets through.
-const LOOPBACK_V4: &[&str] = &[
-    "127.0.0.1",
-    "2130706433",
-    "0x7f000001",
-    "0X7F.0x0.0x0.0x1",
-    "017700000001",
-    "0177.0.0.1",
-    "127.1",
-    "127.0.1",
-    "0x7f.1",
-    "127.0.0.1.",
-    "127%2e0%2e0%2e1",
-    "①②⑦.⓪.⓪.①",
-    "127。0。0。1",
-    "0",
-    "0.0.0.0",
-    "[::ffff:127.0.0.1]",
-    "[::ffff:7f00:1]",
-    "[0:0:0:0:0:ffff:7f00:0001]",
-    "[::ffff:0:0]",
-    "localhost",
-    "LOCALHOST",
-];
-
-const LOOPBACK_V6: &[&str] = &["[::1]", "[0:0:0:0:0:0:0:1]", "[0000::0001]", "[::]"];
-
-/// Forms that must not be dialled and do not lead to this machine's listener.
-const OTHERS: &[&str] = &[
-    "127.0.0.2",
-    "127.255.255.254",
-    "10.0.0.1",
-    "172.16.0.1",
-    "192.168.0.1",
-    "100.64.0.1",
-    "169.254.169.254",
-    "0xa9fea9fe",
-    "2852039166",
-    "169.254.43518",
-    "168.63.129.16",
-    "192.0.0.192",
-    "198.18.0.1",
-    "224.0.0.1",
-    "255.255.255.255",
-    "[::127.0.0.1]",
-    "[::ffff:0:127.0.0.1]",
-    "[64:ff9b::7f00:1]",
-    "[64:ff9b::a9fe:a9fe]",
-    "[64:ff9b:1::7f00:1]",
-    "[2002:7f00:1::1]",
-    "[2001:0:7f00:1::]",
-    "[fec0::1]",
-    "[fd00:ec2::254]",
-    "[fe80::1]",
-    "[100::1]",
-    "[3fff::1]",
-    "[5f00::1]",
-    "[ff02::1]",
-    "[2001:db8::1]",
-];
+use harness::spellings::{self, LOOPBACK_V4, LOOPBACK_V6};
 
 async fn post(client: &Client, url: &str) -> Option<Result<u16, SendError>> {
     // What is not a URL cannot be registered.
@@ -104,18 +44,11 @@ async fn no_spelling_of_a_forbidden_address_is_dialled() {
     };
     let strict = config.client().expect("a client");
     let mut urls = 0;
-    for host in LOOPBACK_V4.iter().chain(LOOPBACK_V6).chain(OTHERS) {
-        for url in [
-            format!("http://{host}:{port}/"),
-            format!("HTTP:\\\\{host}:{port}\\x"),
-            format!("https://{host}:{port}/?a=b#@example.com"),
-            format!("http://\t{host}\n:{port}//x"),
-        ] {
-            if let Some(answer) = post(&strict, &url).await {
-                let error = answer.expect_err(&url);
-                assert_eq!(Class::from(&error), Class::Blocked, "{url}: {error}");
-                urls += 1;
-            }
+    for url in spellings::urls(port) {
+        if let Some(answer) = post(&strict, &url).await {
+            let error = answer.expect_err(&url);
+            assert!(matches!(error, SendError::Blocked(_)), "{url}: {error}");
+            urls += 1;
         }
     }
     assert!(urls >= 200, "only {urls} of them are URLs");
@@ -164,25 +97,66 @@ fn client(script: &Arc<Script>) -> Client {
 }
 
 #[tokio::test]
-async fn one_forbidden_address_among_good_ones_rejects_the_name() {
-    let canary = Receiver::start([Answer::Status(200)]).await;
-    let url = format!("http://receiver.test:{}/", canary.address.port());
+async fn of_the_addresses_of_a_name_only_those_are_dialled_that_are_allowed() {
+    let meant = Receiver::start([Answer::Status(200)]).await;
+    let port = meant.address.port();
+    // Outside the network that is allowed, and would answer first.
+    let canary = Receiver::start_at(&format!("127.0.0.5:{port}"), [Answer::Status(200)]).await;
+    let url = format!("http://receiver.test:{port}/");
     for answer in [
-        &["127.0.0.1", "10.0.0.1"][..],
+        &["127.0.0.5", "127.0.0.1"][..],
+        &["127.0.0.1", "127.0.0.5"],
         &["10.0.0.1", "127.0.0.1"],
-        &["127.0.0.1", "::1"],
-        &["127.0.0.1", "64:ff9b::a9fe:a9fe"],
-        &["127.0.0.1", "::ffff:127.0.0.1"],
-        &["127.0.0.1", "169.254.169.254", "127.0.0.1"],
+        &["fe80::1", "127.0.0.1"],
+        &["::1", "127.0.0.1"],
+        &["64:ff9b::a9fe:a9fe", "127.0.0.1"],
+        &["::ffff:127.0.0.1", "0.0.0.0", "127.0.0.1", "169.254.169.254"],
     ] {
         let script = Script::new(&[answer]);
-        let error = post(&client(&script), &url).await.expect("a URL").expect_err("mixed");
-        assert_eq!(Class::from(&error), Class::Blocked, "{answer:?}: {error}");
+        assert_eq!(post(&client(&script), &url).await, Some(Ok(200)), "{answer:?}");
         assert_eq!(script.asked(), 1);
     }
-    assert_eq!(canary.connections(), 0);
-    let script = Script::new(&[&["127.0.0.1"]]);
-    assert_eq!(post(&client(&script), &url).await, Some(Ok(200)), "the control");
+    let dead = Script::new(&[&["127.0.0.5", "127.0.0.2", "127.0.0.5"]]);
+    let error = post(&client(&dead), &url)
+        .await
+        .expect("a URL")
+        .expect_err("nothing there");
+    assert_eq!(Class::from(&error), Class::Connect, "{error}");
+    assert_eq!((meant.connections(), canary.connections()), (7, 0));
+}
+
+#[tokio::test]
+async fn a_name_of_forbidden_addresses_only_is_tried_again_and_never_dialled() {
+    let canary = Receiver::start_at("127.0.0.5:0", [Answer::Status(200)]).await;
+    let port = canary.address.port();
+    let meant = Receiver::start_at(&format!("127.0.0.1:{port}"), [Answer::Status(200)]).await;
+    let script = Script::new(&[&["127.0.0.5"], &["127.0.0.5", "0.0.0.0"], &["fe80::1"], &["127.0.0.1"]]);
+    let stage = Stage::with_client(
+        client(&script),
+        [endpoint("crm", &format!("http://receiver.test:{port}/"))],
+    );
+    for said in ["127.0.0.5", "127.0.0.5", "fe80::1"] {
+        let outcome = stage.deliver_one("crm").await;
+        let reason = retry(&outcome);
+        let said = format!("`receiver.test` resolves to {said}, which is not allowed: it is ");
+        assert!(
+            reason.contains(&said) && reason.contains("allowed_networks"),
+            "{reason}"
+        );
+    }
+    assert!(
+        stage
+            .metrics()
+            .contains(r#"attempts_total{endpoint="crm",class="blocked"} 3"#),
+        "{}",
+        stage.metrics()
+    );
+    assert_eq!(
+        stage.deliver_one("crm").await,
+        Outcome::Delivered,
+        "once the name is right"
+    );
+    assert_eq!((meant.connections(), canary.connections()), (1, 0));
 }
 
 #[tokio::test]
@@ -219,10 +193,15 @@ async fn a_name_that_turns_to_a_forbidden_address_is_checked_at_every_connection
         )],
     );
     assert_eq!(stage.deliver_one("crm").await, Outcome::Delivered);
-    assert!(rejected(&stage.deliver_one("crm").await).contains("`169.254.169.254` is blocked"));
+    assert!(
+        retry(&stage.deliver_one("crm").await)
+            .contains("`receiver.test` resolves to 169.254.169.254, which is not allowed")
+    );
     assert_eq!(stage.deliver_one("crm").await, Outcome::Delivered);
     for _ in 0..100 {
-        assert!(rejected(&stage.deliver_one("crm").await).contains("`::1` is blocked"));
+        assert!(
+            retry(&stage.deliver_one("crm").await).contains("`receiver.test` resolves to ::1, which is not allowed")
+        );
     }
     assert_eq!(receiver.connections(), 2);
 }
@@ -264,7 +243,7 @@ async fn a_named_host_may_be_private_and_its_address_under_another_name_may_not(
             .expect("a client");
         let answer = post(&client, url).await.expect("a URL");
         assert_eq!(
-            matches!(answer, Err(SendError::Blocked(_))),
+            matches!(answer, Err(SendError::Blocked(_) | SendError::Astray { .. })),
             blocked,
             "{url}: {answer:?}"
         );

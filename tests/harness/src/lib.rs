@@ -20,6 +20,7 @@ pub mod publish_log;
 pub mod receiver;
 pub mod samples;
 pub mod sender;
+pub mod spellings;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
