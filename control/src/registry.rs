@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use schemas::endpoint::{Endpoint, EndpointDirectory};
-use schemas::setting::{Findings, Invalid};
+use schemas::endpoint::{Endpoint, EndpointDirectory, Filter};
+use schemas::setting::{Findings, Invalid, within};
 use schemas::source::{Source, SourceDirectory};
 use schemas::spec::{EndpointSpec, SourceSpec};
 
@@ -15,6 +15,9 @@ pub struct Checks<'c> {
     pub source: &'c dyn Fn(&Source) -> Result<(), Vec<Invalid>>,
     /// Whether an endpoint that is enabled may be posted to: the room that sends.
     pub endpoint: &'c dyn Fn(&Endpoint) -> Result<(), Vec<Invalid>>,
+    /// The filter that a condition makes, or everything that is wrong with it: the room that knows conditions. The place of what is
+    /// wrong is empty: it is the whole condition.
+    pub filter: &'c dyn Fn(&str) -> Result<Arc<dyn Filter>, Vec<Invalid>>,
 }
 
 impl fmt::Debug for Checks<'_> {
@@ -68,7 +71,12 @@ impl Registry {
                     Ok(None)
                 }
             };
-            match spec.build().and_then(check) {
+            let filter = spec.filter.as_deref().map(checks.filter).transpose();
+            let filter = filter.map_err(|invalid| within("filter", invalid));
+            let filter = filter.map_err(|invalid| found.add_within(&place, Err(invalid)));
+            let filter = filter.ok().flatten();
+            let built = spec.build().map(|endpoint| Endpoint { filter, ..endpoint });
+            match built.and_then(check) {
                 Ok(endpoint) => enabled.extend(endpoint.map(Arc::new)),
                 Err(invalid) => found.add_within(&place, Err(invalid)),
             }
@@ -112,12 +120,21 @@ impl EndpointDirectory for Registry {
 
 #[cfg(test)]
 mod tests {
-    use schemas::setting::within;
+    use schemas::event::Event;
     use serde_json::{Value, from_value, json};
 
     use super::*;
 
     const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+    #[derive(Debug)]
+    struct Everything;
+
+    impl Filter for Everything {
+        fn matches(&self, _: &Event) -> Result<bool, String> {
+            Ok(true)
+        }
+    }
 
     fn load(sources: Value, endpoints: Value, checks: &Checks<'_>) -> Result<Registry, Vec<String>> {
         let sources = from_value(sources).expect("specs");
@@ -129,6 +146,7 @@ mod tests {
     const NO_OBJECTION: Checks<'static> = Checks {
         source: &|_| Ok(()),
         endpoint: &|_| Ok(()),
+        filter: &|_| Ok(Arc::new(Everything)),
     };
 
     #[test]
@@ -136,7 +154,7 @@ mod tests {
         let registry = load(
             json!([{"id": "a", "platform": "chatwoot", "secrets": ["s3cret-s3cret"]}]),
             json!([
-                {"id": "crm", "url": "https://example.com/hooks", "events": ["ticket.*"], "secrets": [KEY]},
+                {"id": "crm", "url": "https://example.com/hooks", "events": ["ticket.*"], "filter": "true", "secrets": [KEY]},
                 {"id": "off", "enabled": false, "url": "https://example.com/off", "secrets": [KEY]},
             ]),
             &NO_OBJECTION,
@@ -146,7 +164,8 @@ mod tests {
         assert_eq!((source.tenant.as_str(), source.max_body_bytes), ("default", 1000));
         assert!(registry.find("b").is_none());
         assert_eq!(source.path(), "/in/a");
-        assert_eq!(registry.endpoints().len(), 1, "a paused endpoint gets nothing");
+        assert_eq!(registry.endpoints().len(), 1, "one that is switched off gets nothing");
+        assert!(registry.endpoints()[0].filter.is_some());
         let registry = registry.with_base_path("/hooks");
         assert_eq!(registry.find("a").expect("registered").path(), "/hooks/in/a");
     }
@@ -196,17 +215,24 @@ mod tests {
                 }
             },
             endpoint: &|_| no("url"),
+            filter: &|text| Err(vec![Invalid::new("", format!("is `{text}`, which will not do"))]),
         };
         let source = |id: &str| json!({"id": id, "platform": "chatwoot", "secrets": ["s3cret-s3cret"]});
         let endpoint = |id: &str, enabled: bool| json!({"id": id, "url": "https://x.example", "secrets": [KEY], "enabled": enabled});
+        let mut filtered = endpoint("filtered", false);
+        filtered["filter"] = json!("x");
         let found = load(
             json!([source("a"), source("b")]),
-            json!([endpoint("off", false), endpoint("on", true)]),
+            json!([endpoint("off", false), endpoint("on", true), filtered]),
             &checks,
         );
         assert_eq!(
-            found.expect_err("two objections"),
-            ["`sources[1].secrets[0]` will not do", "`endpoints[1].url` will not do"]
+            found.expect_err("three objections"),
+            [
+                "`sources[1].secrets[0]` will not do",
+                "`endpoints[1].url` will not do",
+                "`endpoints[2].filter` is `x`, which will not do"
+            ]
         );
     }
 }

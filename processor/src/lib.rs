@@ -43,7 +43,7 @@ mod tasks;
 mod troubles;
 pub mod worker;
 
-pub use config::{Config, Retry};
+pub use config::Config;
 pub use error::WorkerError;
 pub use metrics::Metrics;
 pub use schemas::schedule::Schedule;

@@ -40,6 +40,7 @@ mod condition;
 mod constant;
 mod fault;
 mod file;
+mod filter;
 mod functions;
 pub mod import;
 mod json;
@@ -65,6 +66,7 @@ use schemas::sink::Destinations;
 use sha2::{Digest, Sha256};
 
 pub use condition::Condition;
+pub use filter::{Filter, Filters};
 pub use types::{TypeIndex, TypePattern};
 pub use verdict::Verdict;
 pub use view::Subject;

@@ -1,9 +1,13 @@
 //! When a delivery is tried again, and when it is given up. Values with pure methods.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// The longest that a delivery may wait for its next attempt: 24 hours.
 pub const LONGEST_WAIT: Duration = Duration::from_hours(24);
+
+/// The factors by which waits may grow.
+pub const FACTORS: RangeInclusive<f64> = 1.0..=100.0;
 
 /// By how much the wait of a step varies, to either side, so that what failed together is not retried together.
 const STEP_JITTER: f64 = 0.2;

@@ -8,9 +8,18 @@ const SHOWN: usize = 60;
 /// Whether the value of a key of this name is not to be shown.
 pub(crate) fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    ["secret", "password", "passwd", "token", "key", "credential"]
-        .iter()
-        .any(|word| key.contains(word))
+    [
+        "secret",
+        "password",
+        "passwd",
+        "token",
+        "key",
+        "credential",
+        "bearer",
+        "headers",
+    ]
+    .iter()
+    .any(|word| key.contains(word))
 }
 
 /// Whether a value is not to be shown whatever its key: it is from a variable, or a URL that may hold a password.

@@ -8,7 +8,8 @@ use schemas::secret::Secret;
 use sha2::Sha256;
 
 /// Standard Webhooks 1.0: any of the space-separated `v1,` signatures over `id.timestamp.body`, by any of the keys.
-pub(super) fn verify(keys: &[Secret], headers: &HeaderMap, body: &[u8]) -> bool {
+pub(super) fn verify<'k>(keys: impl IntoIterator<Item = &'k Secret>, headers: &HeaderMap, body: &[u8]) -> bool {
+    let keys: Vec<&Secret> = keys.into_iter().collect();
     let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let (id, timestamp) = (header("webhook-id"), header("webhook-timestamp"));
     header("webhook-signature")

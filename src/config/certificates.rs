@@ -49,6 +49,15 @@ impl Config {
                 path,
             });
         }
+        for (index, endpoint) in self.endpoints.iter().enumerate() {
+            let own = endpoint.client_certificate.as_ref();
+            let own = own.map(|files| ("client_certificate.certificate_file", &files.certificate_file));
+            let all = endpoint.ca_file.iter().map(|path| ("ca_file", path)).chain(own);
+            files.extend(all.map(|(key, path)| CertificateFile {
+                setting: format!("endpoints[{index}].{key}"),
+                path: path.clone(),
+            }));
+        }
         files.retain(|file| !is_unused(unused, &file.setting));
         files
     }

@@ -1,7 +1,9 @@
 //! What is wrong with a configuration: each room judges its own section, and everything is found in one run.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
+use schemas::endpoint::{Endpoint, Filter};
 use schemas::setting::{Findings, Invalid};
 
 use super::missing::is_unused;
@@ -54,10 +56,7 @@ impl Config {
 
     /// Sources and endpoints, the sources checked by the room that receives from them.
     pub(crate) fn registry(&self) -> Result<control::Registry, Vec<Invalid>> {
-        self.registry_with(&control::Checks {
-            source: &ingest::check_source,
-            endpoint: &|_| Ok(()),
-        })
+        self.registry_with(&|_| Ok(()))
     }
 
     /// The same, and the endpoints checked by the guard of the HTTP sink, as far as that goes without resolving names.
@@ -65,28 +64,32 @@ impl Config {
         let Some(http) = &self.sinks.http else {
             return self.registry();
         };
-        let guard = http.guard();
-        self.registry_with(&control::Checks {
-            source: &ingest::check_source,
-            endpoint: &|endpoint| {
-                let checked = guard.check_url(&endpoint.url);
-                checked.map_err(|e| vec![Invalid::new("url", format!("cannot be posted to: {e}"))])
-            },
-        })
+        self.registry_with(&|endpoint| sinks::http::check_endpoint(&http.guard(), endpoint))
     }
 
     /// The endpoints without the sources, which may be wrong, and unguarded.
     pub(crate) fn endpoints_alone(&self) -> Result<control::Registry, Vec<Invalid>> {
+        let filters = rules::Filters::default();
         let any = control::Checks {
             source: &|_| Ok(()),
             endpoint: &|_| Ok(()),
+            filter: &|text| filter(&filters, text),
         };
         control::Registry::new(Vec::new(), self.endpoints.clone(), self.ingest.max_body_bytes, &any)
     }
 
-    fn registry_with(&self, checks: &control::Checks<'_>) -> Result<control::Registry, Vec<Invalid>> {
+    fn registry_with(
+        &self,
+        endpoint: &dyn Fn(&Endpoint) -> Result<(), Vec<Invalid>>,
+    ) -> Result<control::Registry, Vec<Invalid>> {
+        let filters = rules::Filters::default();
+        let checks = control::Checks {
+            source: &ingest::check_source,
+            endpoint,
+            filter: &|text| filter(&filters, text),
+        };
         let (sources, endpoints) = (self.sources.clone(), self.endpoints.clone());
-        let registry = control::Registry::new(sources, endpoints, self.ingest.max_body_bytes, checks)?;
+        let registry = control::Registry::new(sources, endpoints, self.ingest.max_body_bytes, &checks)?;
         Ok(registry.with_base_path(&self.ingest.base_path))
     }
 
@@ -184,6 +187,12 @@ impl SinksConfig {
         }
         found.into_result()
     }
+}
+
+/// The filter of an endpoint, as the rules read it.
+fn filter(filters: &rules::Filters, text: &str) -> Result<Arc<dyn Filter>, Vec<Invalid>> {
+    let compiled = filters.compile(text);
+    compiled.map_err(|found| found.into_iter().map(|reason| Invalid::new("", reason)).collect())
 }
 
 /// Whether two addresses cannot both be listened on.

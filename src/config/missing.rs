@@ -123,8 +123,9 @@ impl<V: Variables> Variables for Filled<'_, V> {
 /// Something of the form that is wanted there: of a URL, its host or all of it; of a secret, a key that fits every scheme.
 fn substitute(name: &str, within: &Within<'_>) -> String {
     match (within.key, within.before) {
-        ("url", "") => "https://not-set.invalid/".to_owned(),
-        ("url", _) => "not-set.invalid".to_owned(),
+        ("url" | "token_url", "") => "https://not-set.invalid/".to_owned(),
+        ("proxy", "") => "http://not-set.invalid".to_owned(),
+        ("url" | "token_url" | "proxy", _) => "not-set.invalid".to_owned(),
         _ => format!("whsec_{}", BASE64.encode(Sha256::digest(name))),
     }
 }

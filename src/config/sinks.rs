@@ -6,10 +6,11 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use processor::{Retry, Schedule};
+use processor::Schedule;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use schemas::name::SinkName;
 use schemas::setting::{Findings, Invalid, within};
+use schemas::spec::Retry;
 use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{DeserializeSeed, Deserializer, Error, IntoDeserializer as _, MapAccess, Visitor};
 use serde::{Deserialize, forward_to_deserialize_any};
@@ -112,7 +113,7 @@ impl SinksConfig {
                 schedule
             });
         };
-        let schedule = retry.schedule(worker);
+        let schedule = worker.schedule_of(retry);
         schedule.map_err(|found| within(&format!("sinks.{sink}.retry"), found))
     }
 }

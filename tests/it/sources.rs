@@ -234,6 +234,7 @@ fn the_registry_returns_the_same_source_and_the_same_endpoints_each_time() {
     let checks = control::Checks {
         source: &ingest::check_source,
         endpoint: &|_| Ok(()),
+        filter: &|_| unreachable!("none has a filter"),
     };
     let registry = control::Registry::new(
         serde_json::from_value(sources).expect("sources"),

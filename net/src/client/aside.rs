@@ -1,7 +1,8 @@
 //! What is left of an answer once its head has decided: the body is read aside, so that its connection can be used again.
 //!
 //! Reading is bounded in bytes, in time and in number; beyond that the connection is closed, which is always allowed. The
-//! body itself is thrown away: nothing in it decides, and a receiver must not be a window into our network.
+//! body itself is thrown away, but for its beginning where someone asks for that: nothing in it decides, and a receiver must not be
+//! a window into our network.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -48,7 +49,33 @@ impl Aside {
     /// Sees to the rest of an answer: for a moment here, then aside.
     pub(super) async fn finish(&self, rest: Rest, max_bytes: usize, pool: &Arc<Pool>) {
         // Weak, so that what is read here does not keep the pool alive.
-        let mut reading = Box::pin(keep_when_read(rest, max_bytes, Arc::downgrade(pool)));
+        self.see_to(keep_when_read(rest, max_bytes, Arc::downgrade(pool), |_| {}), pool)
+            .await;
+    }
+
+    /// The same, and returns the beginning of the body, at most `most` bytes, as far as it has come by then: it waits no longer for
+    /// it.
+    pub(super) async fn finish_with_beginning(
+        &self,
+        rest: Rest,
+        max_bytes: usize,
+        pool: &Arc<Pool>,
+        most: usize,
+    ) -> Vec<u8> {
+        let beginning: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let kept = Arc::clone(&beginning);
+        let take = move |data: &[u8]| {
+            let mut kept = kept.lock();
+            let room = most.saturating_sub(kept.len());
+            kept.extend(data.iter().take(room));
+        };
+        self.see_to(keep_when_read(rest, max_bytes, Arc::downgrade(pool), take), pool)
+            .await;
+        std::mem::take(&mut *beginning.lock())
+    }
+
+    async fn see_to(&self, reading: impl Future<Output = ()> + Send + 'static, pool: &Arc<Pool>) {
+        let mut reading = Box::pin(reading);
         if timeout(GRACE, reading.as_mut()).await.is_err() && !pool.is_short() {
             self.spawn(reading);
         }
@@ -70,13 +97,13 @@ impl Aside {
     }
 }
 
-async fn keep_when_read(rest: Rest, max_bytes: usize, pool: Weak<Pool>) {
+async fn keep_when_read(rest: Rest, max_bytes: usize, pool: Weak<Pool>, take: impl FnMut(&[u8])) {
     let Rest {
         body,
         mut sender,
         origin,
     } = rest;
-    if !read(body, max_bytes, |_| {}).await || sender.ready().await.is_err() {
+    if !read(body, max_bytes, take).await || sender.ready().await.is_err() {
         return;
     }
     if let Some(pool) = pool.upgrade() {

@@ -245,6 +245,15 @@ impl Client {
             .await;
     }
 
+    /// The same, and returns the beginning of the body, at most `most` bytes, as far as it has come without waiting longer than
+    /// [`finish`](Self::finish) does. Never to be repeated to whoever registered the URL: it may come from a place that only we
+    /// reach.
+    pub async fn finish_with_beginning(&self, answer: Answer, most: usize) -> Vec<u8> {
+        self.aside
+            .finish_with_beginning(answer.rest, self.response_max_bytes, &self.pool, most)
+            .await
+    }
+
     /// What the client counts.
     pub fn metrics(&self) -> Metrics {
         Metrics {

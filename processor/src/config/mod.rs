@@ -1,15 +1,11 @@
 //! The settings of a worker, with their defaults.
 
-mod retry;
-
 use std::time::Duration;
 
+use schemas::schedule::{FACTORS, Growth, LONGEST_WAIT, Schedule};
 use schemas::setting::{Findings, Invalid};
+use schemas::spec::Retry;
 use serde::Deserialize;
-
-pub use retry::Retry;
-
-use schemas::schedule::{Growth, LONGEST_WAIT, Schedule};
 
 /// The settings of one worker. Plain data; [`Worker::new`](crate::Worker::new) checks it.
 #[derive(Debug, Clone, PartialEq, Deserialize, schemars::JsonSchema)]
@@ -167,6 +163,12 @@ impl Config {
         }
     }
 
+    /// Returns the schedule of a sink with a `retry` of its own, in which what is left out is this one's; or everything that is
+    /// wrong.
+    pub fn schedule_of(&self, retry: &Retry) -> Result<Schedule, Vec<Invalid>> {
+        retry.schedule(self.growth(), self.retry_max_attempts)
+    }
+
     /// Returns how the waits grow while something is unavailable as a whole; without limit of attempts.
     pub(crate) fn while_unavailable(&self) -> Growth {
         let growth = self.growth();
@@ -190,9 +192,6 @@ const REVOCATION_MS: u64 = 5_000;
 
 /// Below this, a few bad events in a row stop a worker.
 const LEAST_VALVE_WINDOW: usize = 5;
-
-/// The factors by which waits may grow.
-const FACTORS: std::ops::RangeInclusive<f64> = 1.0..=100.0;
 
 #[cfg(test)]
 mod tests {

@@ -6,13 +6,17 @@
 mod auth;
 mod endpoint;
 pub mod reference;
+mod retry;
 mod shape;
 mod source;
 
 use crate::name::Tenant;
 
 pub use auth::{AuthSpec, TokenSpec};
-pub use endpoint::EndpointSpec;
+pub use endpoint::{
+    BasicSpec, ClientCertificateSpec, EndpointAuthSpec, EndpointSpec, OAuth2Spec, Ordering, RateLimitSpec, SecretSpec,
+};
+pub use retry::Retry;
 pub use source::SourceSpec;
 
 fn default_tenant() -> Tenant {

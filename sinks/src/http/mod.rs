@@ -1,14 +1,21 @@
 //! The sink `http`: signed deliveries to registered endpoints.
 //!
-//! The way of one delivery: [`HttpSink::targets`] names the endpoints of the event's tenant that want its type; the
-//! endpoint (`endpoints`) gives a slot; the [`Client`] finds a connection of its pool, or makes one to an address that its
-//! guard has judged; the request is signed anew (`sign`) and posted; the answer's head becomes an outcome (`verdict`), and its
-//! body is read aside. What this process itself lacks is charged to no endpoint. Events of one key reach an endpoint one after
-//! the other. Retrying is the processor's.
+//! The way of one delivery: [`HttpSink::targets`] names the endpoints of the event's tenant that want it (`index`, and the filter
+//! of each); the endpoint (`endpoints`) gives a slot and, where its rate is limited, a token (`rate`); the [`Client`] finds a
+//! connection of its pool, or makes one to an address that its guard has judged; the request gets its headers and is signed anew
+//! (`headers`, `sign`) and posted (`attempt`); the answer's head becomes an outcome (`verdict`), and its body is read aside. The
+//! attempt log is told (`record`). What this process itself lacks is charged to no endpoint. Events of one key reach an endpoint
+//! one after the other, unless it asks for no order. Retrying is the processor's.
 
+mod attempt;
 mod config;
 mod endpoints;
+mod headers;
+mod index;
 mod metrics;
+mod rate;
+mod reach;
+mod record;
 mod sign;
 mod verdict;
 
@@ -16,32 +23,26 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Utc;
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use net::client::{Answer, Client, SendError};
+use http::StatusCode;
+use net::client::Client;
 use prometheus_client::registry::Registry;
 use schemas::BoxFuture;
-use schemas::endpoint::{Endpoint, EndpointDirectory};
+use schemas::attempt::AttemptLog;
+use schemas::endpoint::EndpointDirectory;
 use schemas::event::Event;
 use schemas::name::{EndpointId, SinkName};
 use schemas::setting::Invalid;
-use schemas::sink::{Batch, Delivery, Outcome, Sink, Target, Unavailable};
-use tokio::time::Instant;
+use schemas::sink::{Batch, Delivery, Handling, Outcome, Sink, Target, Unavailable};
 
 pub use config::Config;
 pub use metrics::example_metrics;
+pub use reach::check_endpoint;
 pub use sign::signature;
 pub use verdict::Class;
 
 use crate::order;
 use endpoints::{Endpoints, ReadyEndpoint};
 use metrics::Metrics;
-
-const WEBHOOK_ID: HeaderName = HeaderName::from_static(sign::ID);
-const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static(sign::TIMESTAMP);
-const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static(sign::SIGNATURE);
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Posts events to endpoints, signed per Standard Webhooks 1.0.
 #[derive(Debug)]
@@ -50,6 +51,7 @@ pub struct HttpSink {
     client: Client,
     endpoints: Endpoints,
     watch: Option<Arc<dyn Watch>>,
+    attempts: Option<Arc<dyn AttemptLog>>,
 }
 
 /// Is told of each attempt: `forebay dev` prints a line for each. Must not wait for anything.
@@ -91,6 +93,7 @@ impl HttpSink {
             client,
             endpoints,
             watch: None,
+            attempts: None,
         }
     }
 
@@ -100,66 +103,10 @@ impl HttpSink {
         Self { watch, ..self }
     }
 
-    async fn attempt(&self, delivery: &Delivery) -> Outcome {
-        let tenant = &delivery.event.attributes.tenant;
-        let Target::Named(id) = &delivery.target else {
-            return Outcome::Rejected {
-                reason: format!("the sink `{}` delivers to named endpoints only", self.name),
-            };
-        };
-        let removed = || Outcome::Rejected {
-            reason: format!("endpoint `{id}` was removed"),
-        };
-        let Some(ready) = self.endpoints.current().find(id, tenant).cloned() else {
-            return removed();
-        };
-        let Some(_slot) = ready.slot().await else {
-            let (class, outcome) = no_slot(&ready);
-            report(&ready, delivery, class, &outcome);
-            return outcome;
-        };
-        // The wait may have been long: what counts is what is registered now.
-        let Some(ready) = self.endpoints.current().find(id, tenant).cloned() else {
-            return removed();
-        };
-        let endpoint = &ready.endpoint.id;
-        let watch = self.watch.as_ref().map(|watch| (watch, Instant::now()));
-        let tell = |status| {
-            if let Some((watch, begun)) = &watch {
-                watch.attempted(delivery, status, begun.elapsed());
-            }
-        };
-        match self.post(&ready, &delivery.event).await {
-            Ok(answer) => {
-                tell(Some(answer.status));
-                let (class, outcome) = verdict::judge(endpoint, answer.status, &answer.headers, Utc::now());
-                report(&ready, delivery, class, &outcome);
-                self.client.finish(answer).await;
-                outcome
-            }
-            Err(error) => {
-                tell(None);
-                let outcome = verdict::failed(endpoint, &error);
-                report(&ready, delivery, Class::from(&error), &outcome);
-                outcome
-            }
-        }
-    }
-
-    async fn post(&self, ready: &ReadyEndpoint, event: &Event) -> Result<Answer, SendError> {
-        let destination = ready.destination.as_ref().map_err(Clone::clone)?;
-        let unconnected = ready.unconnected();
-        let seat = self.client.seat(destination).await?;
-        drop(unconnected);
-        let started = Instant::now();
-        let body = event.value().clone();
-        let headers = headers(&ready.endpoint, event)?;
-        let answer = self
-            .client
-            .send(seat, destination, headers, body, ready.endpoint.timeout)
-            .await;
-        ready.metrics().all.seconds.observe(started.elapsed().as_secs_f64());
-        answer
+    /// The same sink, which tells `log` of each attempt that has ended.
+    #[must_use]
+    pub fn recorded(self, log: Option<Arc<dyn AttemptLog>>) -> Self {
+        Self { attempts: log, ..self }
     }
 }
 
@@ -168,16 +115,26 @@ impl Sink for HttpSink {
         &self.name
     }
 
-    /// All endpoints of the event's tenant that want its type; with an argument only that one of them.
+    /// All endpoints of the event's tenant that want it; with an argument only that one of them.
     fn targets(&self, event: &Event, argument: Option<&str>) -> Vec<Target> {
         let current = self.endpoints.current();
-        let endpoints = current.endpoints_of(&event.attributes.tenant).iter();
-        endpoints
-            .filter(|endpoint| {
-                argument.is_none_or(|id| endpoint.id.as_str() == id) && endpoint.wants(event.event_type())
-            })
-            .map(|endpoint| Target::Named(endpoint.id.to_string()))
+        let tenant = &event.attributes.tenant;
+        let target = |ready: &ReadyEndpoint| Target::Named(ready.endpoint.id.to_string());
+        if let Some(id) = argument {
+            let named = current.find(id, tenant);
+            let named = named.filter(|ready| ready.endpoint.wants(event.event_type()) && ready.lets_through(event));
+            return named.map(|ready| target(ready)).into_iter().collect();
+        }
+        let wanting = current.wanting(tenant, event.event_type());
+        wanting
+            .filter(|ready| ready.lets_through(event))
+            .map(|ready| target(ready))
             .collect()
+    }
+
+    fn handling(&self, target: &Target) -> Option<Arc<Handling>> {
+        let Target::Named(id) = target else { return None };
+        self.endpoints.current().handling(id)
     }
 
     fn delivers_apart(&self) -> bool {
@@ -185,7 +142,13 @@ impl Sink for HttpSink {
     }
 
     fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {
-        Box::pin(async move { Ok(order::by_key(batch, |delivery| self.attempt(delivery)).await) })
+        let current = self.endpoints.current();
+        let is_ordered = move |target: &Target| match target {
+            Target::Named(id) => current.handling(id).is_none_or(|handling| handling.ordered),
+            Target::Only => true,
+        };
+        let attempt = |delivery| self.attempt(&batch.begun, delivery);
+        Box::pin(async move { Ok(order::by_key(batch, is_ordered, attempt).await) })
     }
 
     /// Always: no single party can stop all deliveries.
@@ -212,59 +175,4 @@ pub fn check_argument(endpoints: &dyn EndpointDirectory, argument: Option<&str>)
         )
     };
     Err(Invalid::new("", reason))
-}
-
-/// The outcome where the slots of an endpoint stayed busy.
-fn no_slot(ready: &ReadyEndpoint) -> (Class, Outcome) {
-    let (id, patience) = (&ready.endpoint.id, ready.endpoint.timeout);
-    if ready.is_unconnected() {
-        let reason = format!(
-            "deliveries have waited for a connection for {patience:?}: all that `max_connections` allows are in use"
-        );
-        return (Class::Unavailable, Outcome::Unavailable { reason });
-    }
-    let reason = format!("endpoint `{id}` takes nothing: all its slots were busy for {patience:?}");
-    (Class::NoSlot, Outcome::Retry { after: None, reason })
-}
-
-/// The header of one attempt: a fresh time stamp and signature, the event's own id.
-fn headers(endpoint: &Endpoint, event: &Event) -> Result<HeaderMap, SendError> {
-    let id = event.id().to_string();
-    let timestamp = Utc::now().timestamp().to_string();
-    let signature = signature(&endpoint.secrets, &id, &timestamp, event.value());
-    let mut headers = HeaderMap::with_capacity(8);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(schemas::event::CONTENT_TYPE));
-    for (name, value) in [
-        (WEBHOOK_ID, id),
-        (WEBHOOK_TIMESTAMP, timestamp),
-        (WEBHOOK_SIGNATURE, signature),
-    ] {
-        let value = HeaderValue::try_from(value).map_err(|_| SendError::Header(name.clone()))?;
-        headers.insert(name, value);
-    }
-    // A trace context that cannot be a header was never one.
-    let traceparent = event.attributes.traceparent.as_deref();
-    if let Some(Ok(value)) = traceparent.map(HeaderValue::from_str) {
-        headers.insert(TRACEPARENT, value);
-    }
-    Ok(headers)
-}
-
-/// Counts an attempt. A failure is logged at `debug` only: the processor, which sees every outcome, logs when a target begins
-/// to fail and when it works again.
-fn report(ready: &ReadyEndpoint, delivery: &Delivery, class: Class, outcome: &Outcome) {
-    ready.metrics().count(class);
-    match outcome {
-        Outcome::Delivered => ready.delivered(),
-        Outcome::Held => {}
-        Outcome::Retry { reason, .. }
-        | Outcome::Rejected { reason }
-        | Outcome::Refused { reason }
-        | Outcome::Unavailable { reason } => {
-            let endpoint = &ready.endpoint.id;
-            let (event_id, offset) = (delivery.event.id(), delivery.record.offset);
-            let (attempt, class) = (delivery.attempt, class.as_str());
-            tracing::debug!(%endpoint, %event_id, %offset, attempt, class, error = reason, "attempt failed");
-        }
-    }
 }

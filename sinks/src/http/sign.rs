@@ -15,8 +15,8 @@ pub(super) const SIGNATURE: &str = "webhook-signature";
 
 /// The value of `webhook-signature`: one signature per secret, so that a receiver may hold the old or the new one while they
 /// are rotated.
-pub fn signature(secrets: &[Secret], id: &str, timestamp: &str, body: &[u8]) -> String {
-    let mut out = String::with_capacity(secrets.len() * 48);
+pub fn signature<'s>(secrets: impl IntoIterator<Item = &'s Secret>, id: &str, timestamp: &str, body: &[u8]) -> String {
+    let mut out = String::with_capacity(2 * 48);
     for secret in secrets {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose()) else {
             unreachable!("HMAC takes keys of every length");

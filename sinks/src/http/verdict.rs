@@ -3,7 +3,7 @@
 //! | what came back | class | outcome |
 //! |---|---|---|
 //! | 2xx | `delivered` | delivered, whatever becomes of the answer's body |
-//! | 410 | `gone` | rejected: the receiver wants no more |
+//! | 410 | `gone` | refused: the receiver wants no more, so the endpoint is to be disabled |
 //! | 3xx, 101 | `status_3xx`, `protocol` | retry: never followed, but endpoints move back |
 //! | 4xx | `status_4xx` | retry: receivers deploy mistakes; the processor's limit makes them few |
 //! | 5xx | `status_5xx` | retry |
@@ -132,7 +132,7 @@ pub(super) fn judge(
     let class = class(status);
     let outcome = match class {
         Class::Delivered => Outcome::Delivered,
-        Class::Gone => Outcome::Rejected {
+        Class::Gone => Outcome::Refused {
             reason: format!("endpoint `{endpoint}` answered 410 Gone: it wants no more deliveries"),
         },
         _ => Outcome::Retry {
@@ -221,7 +221,8 @@ mod tests {
             match outcome {
                 Outcome::Delivered => assert_eq!(class, Class::Delivered, "{status}"),
                 Outcome::Held | Outcome::Unavailable { .. } => panic!("an answer was an attempt"),
-                Outcome::Rejected { reason } | Outcome::Refused { reason } => {
+                Outcome::Rejected { .. } => panic!("no answer is final for one delivery alone"),
+                Outcome::Refused { reason } => {
                     assert!(class == Class::Gone && reason.contains("410"), "{reason}")
                 }
                 Outcome::Retry { after, reason } => {

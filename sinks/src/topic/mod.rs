@@ -91,7 +91,7 @@ impl Sink for TopicSink {
 
     fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {
         Box::pin(async move {
-            let outcomes = order::by_key(batch, |delivery| self.publish(delivery)).await;
+            let outcomes = order::by_key(batch, |_| true, |delivery| self.publish(delivery)).await;
             // Nothing went through. Where the log is down, the deliveries are not to blame; where a topic is missing, they are.
             if outcomes
                 .iter()

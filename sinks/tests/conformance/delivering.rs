@@ -84,7 +84,10 @@ pub(crate) async fn a_rejected_delivery_holds_no_other(harness: &mut impl Harnes
     harness.spoil(&mut deliveries[0]);
     let batch = batch(deliveries);
     let outcomes = deliver(harness, &batch).await;
-    assert!(matches!(outcomes[0], Outcome::Rejected { .. }), "{outcomes:?}");
+    assert!(
+        matches!(outcomes[0], Outcome::Rejected { .. } | Outcome::Refused { .. }),
+        "{outcomes:?}"
+    );
     assert!(all_delivered(&outcomes[1..]), "{outcomes:?}");
     assert_eq!(
         harness.arrived(&target).await,

@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
 use schemas::endpoint::Endpoint;
+use schemas::time::Timestamp;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -82,7 +83,7 @@ impl Receiver {
 }
 
 async fn receive(State(kept): State<Arc<Kept>>, headers: HeaderMap, body: Bytes) -> StatusCode {
-    let verified = signed::verify(&kept.endpoint.secrets, &headers, &body);
+    let verified = signed::verify(kept.endpoint.signing(Timestamp::now()), &headers, &body);
     let id = headers
         .get("webhook-id")
         .and_then(|id| id.to_str().ok())

@@ -162,8 +162,13 @@ impl Config {
         for (index, source) in self.sources.iter().enumerate() {
             found.warn_within(&format!("sources[{index}]"), source.warnings());
         }
+        let filters = rules::Filters::default();
         for (index, endpoint) in self.endpoints.iter().enumerate() {
-            found.warn_within(&format!("endpoints[{index}]"), endpoint.warnings());
+            let place = format!("endpoints[{index}]");
+            found.warn_within(&place, endpoint.warnings());
+            for doubt in endpoint.filter.iter().flat_map(|text| filters.warnings(text)) {
+                found.add(format!("{place}.filter"), doubt);
+            }
         }
         if let Some(kafka) = &self.event_log.kafka {
             found.warn_within("event_log.kafka", kafka.warnings());
@@ -204,7 +209,7 @@ impl Config {
             let which = if self.endpoints.is_empty() {
                 "no endpoint is named"
             } else {
-                "every endpoint is paused"
+                "every endpoint is switched off"
             };
             found.add("sinks.http", format!("posts nothing: {which} under `endpoints`"));
         }
@@ -248,7 +253,8 @@ impl Config {
             (format!("sources[{index}]"), format!("source `{}`", source.id), all)
         });
         let endpoints = self.endpoints.iter().enumerate().map(|(index, endpoint)| {
-            let all: Vec<_> = placed("secrets", &endpoint.secrets).collect();
+            let secrets = endpoint.secrets.iter().map(|spec| &spec.secret);
+            let all: Vec<_> = placed("secrets", secrets).collect();
             (
                 format!("endpoints[{index}]"),
                 format!("endpoint `{}`", endpoint.id),
@@ -296,6 +302,11 @@ fn is_one_party(source: &str, endpoint: &str) -> bool {
 }
 
 /// Secrets, each with its place in the list of this name.
-fn placed<'s>(list: &'static str, secrets: &'s [Secret]) -> impl Iterator<Item = (&'s Secret, String)> {
-    secrets.iter().zip((0..).map(move |number| format!("{list}[{number}]")))
+fn placed<'s>(
+    list: &'static str,
+    secrets: impl IntoIterator<Item = &'s Secret>,
+) -> impl Iterator<Item = (&'s Secret, String)> {
+    secrets
+        .into_iter()
+        .zip((0..).map(move |number| format!("{list}[{number}]")))
 }

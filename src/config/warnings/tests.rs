@@ -113,7 +113,7 @@ fn each_silence_has_its_line() {
             "",
             ", enabled: false",
             "",
-            "f.yaml:5:16: warning: `sinks.http` posts nothing: every endpoint is paused",
+            "f.yaml:5:16: warning: `sinks.http` posts nothing: every endpoint is switched off",
         ),
         (
             "",

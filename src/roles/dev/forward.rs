@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use ipnet::IpNet;
-use processor::Retry;
 use prometheus_client::registry::Registry as Metrics;
 use schemas::attempt::AttemptLog;
 use schemas::endpoint::{Endpoint, EndpointDirectory, EventTypePattern};
@@ -18,6 +17,7 @@ use schemas::name::{EndpointId, SinkName, Tenant};
 use schemas::secret::Secret;
 use schemas::setting::Invalid;
 use schemas::sink::{Destinations, Sink};
+use schemas::spec::Retry;
 use sinks::http::HttpSink;
 use url::{Host, Url};
 
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn a_server_that_is_away_is_tried_soon_and_for_minutes() {
         let worker = processor::Config::default();
-        let schedule = retry().expect("steps").schedule(&worker).expect("a schedule");
+        let schedule = worker.schedule_of(&retry().expect("steps")).expect("a schedule");
         assert!(schedule.ceiling(1) <= Duration::from_millis(1200));
         assert!(schedule.span() > Duration::from_mins(9), "{:?}", schedule.span());
     }

@@ -27,6 +27,8 @@ pub enum Answer {
     Header(u16, &'static str, String),
     /// 200 with a body.
     Body(&'static [u8]),
+    /// This status with a body.
+    StatusBody(u16, &'static [u8]),
     /// This status after a pause.
     After(Duration, u16),
     /// No response; the connection stays open.
@@ -195,6 +197,7 @@ impl State {
             Answer::Status(status) => response.status(status).body(Full::default()),
             Answer::Header(status, name, value) => response.status(status).header(name, value).body(Full::default()),
             Answer::Body(body) => response.body(Full::from(body)),
+            Answer::StatusBody(status, body) => response.status(status).body(Full::from(body)),
             Answer::After(delay, status) => {
                 tokio::time::sleep(delay).await;
                 response.status(status).body(Full::default())

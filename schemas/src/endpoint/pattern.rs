@@ -1,60 +1,11 @@
-//! What the HTTP sink knows of a receiver, and how it learns of all of them.
+//! Which event types an endpoint wants.
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use url::Url;
 
-use crate::name::{EndpointId, EventType, Tenant};
-use crate::secret::Secret;
-
-/// A URL that receives events, with its signing keys and limits.
-#[derive(Debug, Clone)]
-pub struct Endpoint {
-    /// Its name in logs, metrics and dead letters.
-    pub id: EndpointId,
-    /// Whose events it gets.
-    pub tenant: Tenant,
-    /// Where to post. `http` or `https`, without user info.
-    pub url: Url,
-    /// Which event types it wants; empty means all.
-    pub events: Vec<EventTypePattern>,
-    /// The signing keys (decoded bytes), newest first; each makes one signature. Never empty.
-    pub secrets: Vec<Secret>,
-    /// The whole of one attempt: resolve, connect, TLS, send, read the answer.
-    pub timeout: Duration,
-    /// How many attempts may be under way at once.
-    pub concurrency: usize,
-}
-
-impl Endpoint {
-    /// An endpoint that wants all events, with the defaults of what else can be left out. What differs is set on it.
-    pub fn new(id: EndpointId, tenant: Tenant, url: Url, secrets: Vec<Secret>) -> Self {
-        Self {
-            id,
-            tenant,
-            url,
-            events: Vec::new(),
-            secrets,
-            timeout: Self::TIMEOUT,
-            concurrency: Self::CONCURRENCY,
-        }
-    }
-
-    /// The whole of one attempt, where nothing else is said.
-    pub const TIMEOUT: Duration = Duration::from_secs(15);
-
-    /// How many attempts may be under way at once, where nothing else is said.
-    pub const CONCURRENCY: usize = 10;
-
-    /// Whether this endpoint wants events of that type.
-    pub fn wants(&self, event_type: &EventType) -> bool {
-        self.events.is_empty() || self.events.iter().any(|pattern| pattern.matches(event_type))
-    }
-}
+use crate::name::EventType;
 
 /// `ticket.closed`, or a family: `ticket.*`; `*` is everything.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,18 +72,6 @@ impl<'de> Deserialize<'de> for EventTypePattern {
             .parse()
             .map_err(serde::de::Error::custom)
     }
-}
-
-/// Where the HTTP sink learns of the endpoints. Reading a snapshot is quick, and never I/O.
-///
-/// A snapshot and its endpoints are values that never change. As long as all endpoints are as they were, every call returns the
-/// same outer [`Arc`] ([`Arc::ptr_eq`]); once one of them is added, removed or changed, another one, in which those that did
-/// not change are the same inner `Arc`s as before. The sink keeps connections, free slots and what it knows of an endpoint by
-/// that identity: a directory that made new `Arc`s for every call would have every URL checked anew for every event. An
-/// endpoint that is not in the snapshot any more is forgotten, with its metrics, at the next event.
-pub trait EndpointDirectory: Send + Sync + fmt::Debug {
-    /// Returns all endpoints that are enabled now.
-    fn endpoints(&self) -> Arc<[Arc<Endpoint>]>;
 }
 
 #[cfg(test)]

@@ -1,27 +1,33 @@
-//! The schedule that a sink may have of its own.
+//! When deliveries are tried again, as it is written: the settings `retry` of a sink and of an endpoint.
 
 use std::time::Duration;
 
-use schemas::setting::{Findings, Invalid};
-use schemas::time::Span;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use super::{Config, FACTORS};
-use schemas::schedule::{Growth, LONGEST_WAIT, Schedule};
+use crate::schedule::{FACTORS, Growth, LONGEST_WAIT, Schedule};
+use crate::setting::{Findings, Invalid};
+use crate::time::Span;
 
-/// When the deliveries of one sink are tried again: the settings `retry` of a sink. What is left out is the worker's.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, schemars::JsonSchema)]
+/// When deliveries are tried again, in one of two forms: `steps`, or waits that grow. What is left out of the second is that of
+/// whom it is a part of.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retry {
     /// One wait after each failed attempt, and one attempt more than there are waits. Excludes the others.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<Vec<Span>>,
-    /// As `retry_base_ms`.
+    /// The longest wait before the second attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<Span>,
-    /// As `retry_factor`.
+    /// The factor by which the longest wait grows with each attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub factor: Option<f64>,
-    /// As `retry_max_ms`.
+    /// The longest wait before any attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<Span>,
-    /// As `retry_max_attempts`.
+    /// How many attempts there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_attempts: Option<u32>,
 }
 
@@ -29,24 +35,33 @@ pub struct Retry {
 const MAX_STEPS: usize = 100;
 
 impl Retry {
-    /// Returns the schedule of a sink, in which what is left out is that of its worker; or everything that is wrong.
-    pub fn schedule(&self, worker: &Config) -> Result<Schedule, Vec<Invalid>> {
+    /// How the waits of an endpoint grow where its `retry` leaves that out, and how many attempts there are.
+    pub(super) const OF_ENDPOINTS: (Growth, u32) = (
+        Growth {
+            base: Duration::from_secs(1),
+            factor: 2.0,
+            max: Duration::from_mins(1),
+        },
+        8,
+    );
+
+    /// Returns the schedule, in which what is left out is `default` and `max_attempts`; or everything that is wrong.
+    pub fn schedule(&self, default: Growth, max_attempts: u32) -> Result<Schedule, Vec<Invalid>> {
         match &self.steps {
             Some(steps) => self.in_steps(steps),
-            None => self.exponential(worker),
+            None => self.exponential(default, max_attempts),
         }
     }
 
-    fn exponential(&self, worker: &Config) -> Result<Schedule, Vec<Invalid>> {
-        let default = worker.growth();
+    fn exponential(&self, default: Growth, max_attempts: u32) -> Result<Schedule, Vec<Invalid>> {
         let base = self.base.map_or(default.base, Span::duration);
         let growth = Growth {
             base,
-            // A base beyond the worker's maximum moves that.
+            // A base beyond the default's maximum moves that.
             max: self.max.map_or(default.max.max(base), Span::duration),
             factor: self.factor.unwrap_or(default.factor),
         };
-        let max_attempts = self.max_attempts.unwrap_or(worker.retry_max_attempts);
+        let max_attempts = self.max_attempts.unwrap_or(max_attempts);
         let mut found = Findings::default();
         if base.is_zero() {
             found.add("base", "is 0: give at least 1ms");
@@ -96,12 +111,20 @@ mod tests {
         serde_json::from_value(json).expect("a `retry`")
     }
 
+    fn schedule(retry: &Retry) -> Result<Schedule, Vec<Invalid>> {
+        let (growth, max_attempts) = Retry::OF_ENDPOINTS;
+        retry.schedule(growth, max_attempts)
+    }
+
     #[test]
-    fn a_sink_has_steps_or_the_worker_s_schedule_with_what_it_changes() {
-        let worker = Config::default();
+    fn there_are_steps_or_the_default_with_what_is_changed() {
         let secs = Duration::from_secs;
-        let of = |json| retry(json).schedule(&worker).expect("a schedule");
-        assert_eq!(of(serde_json::json!({})), worker.schedule());
+        let of = |json| schedule(&retry(json)).expect("a schedule");
+        let (growth, max_attempts) = Retry::OF_ENDPOINTS;
+        assert_eq!(
+            of(serde_json::json!({})),
+            Schedule::Exponential { growth, max_attempts }
+        );
         let steps = serde_json::json!({ "steps": ["5s", "5m", "2h"] });
         assert_eq!(of(steps), Schedule::Steps(vec![secs(5), secs(300), secs(7200)]));
         let slower = Schedule::Exponential {
@@ -135,8 +158,8 @@ mod tests {
             (r#"{"max_attempts":0}"#, "`max_attempts` is 0: give at least 1"),
         ] {
             let retry: Retry = serde_json::from_str(json).expect(json);
-            let error = retry.schedule(&Config::default()).expect_err(json);
-            assert_eq!(schemas::setting::in_one_line(&error), message);
+            let error = schedule(&retry).expect_err(json);
+            assert_eq!(crate::setting::in_one_line(&error), message);
         }
         let error = serde_json::from_str::<Retry>(r#"{"steps":["5x"]}"#).expect_err("no unit");
         assert!(error.to_string().contains("`5x` is not a span of time"), "{error}");
