@@ -62,14 +62,7 @@ pub(crate) async fn sinks(
 /// The sink, whose attempts are heard of.
 pub(crate) fn heard(sink: HttpSink, listeners: Listeners) -> HttpSink {
     let Listeners { watch, attempts } = listeners;
-    recorded(sink.watched(watch), attempts)
-}
-
-/// The sink, whose attempts are noted in the attempt log.
-fn recorded(sink: HttpSink, attempts: Option<Arc<dyn AttemptLog>>) -> HttpSink {
-    // The one place where the sink gets it.
-    drop(attempts);
-    sink
+    sink.watched(watch).recorded(attempts)
 }
 
 /// The settings of the configured sinks that were asked for; of all, if none was.
