@@ -10,6 +10,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
+use crate::health::State;
 use crate::shared::Shared;
 
 /// The workers that are observed.
@@ -59,6 +60,11 @@ impl Collector for Observed {
             joined,
         )?;
         gauge(
+            "forebay_processor_targets",
+            "Targets of which something is known, by the state of their breaker: closed; open and probing get nothing new; ramp gets more from second to second",
+            targets,
+        )?;
+        gauge(
             "forebay_processor_valve_failures_ratio",
             "Share of failures among the outcomes that a valve looks back on; absent while there are none",
             valve_failures,
@@ -91,6 +97,16 @@ fn partitions(worker: &Shared) -> Vec<Series> {
 
 fn joined(worker: &Shared) -> Vec<Series> {
     vec![(vec![], f64::from(worker.status.snapshot().joined))]
+}
+
+fn targets(worker: &Shared) -> Vec<Series> {
+    let Some(parking) = worker.parking() else {
+        return Vec::new();
+    };
+    let states = parking.targets.states();
+    let count = |state: State| precise(states.iter().filter(|of| **of == state).count());
+    let all = State::ALL.into_iter();
+    all.map(|state| (vec![("state", state.as_str().to_owned())], count(state))).collect()
 }
 
 fn valve_failures(worker: &Shared) -> Vec<Series> {

@@ -63,6 +63,9 @@ pub(crate) enum State {
 }
 
 impl State {
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] = [Self::Closed, Self::Open, Self::Probing, Self::Ramp];
+
     /// As metrics name it.
     pub(crate) fn as_str(self) -> &'static str {
         match self {

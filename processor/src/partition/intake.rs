@@ -7,6 +7,7 @@ use schemas::canary;
 use schemas::event::Event;
 use schemas::log::LogError;
 use schemas::record::StoredRecord;
+use schemas::sink::Target;
 use schemas::time::Timestamp;
 use tokio::time::Instant;
 
@@ -51,7 +52,7 @@ impl PartitionTask {
                     let routed = self.shared.router.route(&Arc::new(event), &self.partition, &record);
                     let reason = routed.undecided.first().map_or("", |undecided| &undecided.reason);
                     // Once the valve is tripped, the event gets no dead letter, and is not settled.
-                    let noted = self.note_at(&self.shared.routing_valve, routed.is_nowhere(), reason);
+                    let noted = self.note_at(&self.shared.routing_valve, routed.is_nowhere(), &Target::Only, reason);
                     noted.inspect_err(|_| self.not_taken())?;
                     let undecided = routed.undecided.into_iter().map(|undecided| GivenUp {
                         record: Arc::clone(&record),

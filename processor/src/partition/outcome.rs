@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use schemas::sink::{Delivery, Outcome};
+use schemas::sink::{Delivery, Outcome, Target};
 use tokio::time::Instant;
 
 use super::PartitionTask;
@@ -52,7 +52,7 @@ impl PartitionTask {
                     }
                     self.delivered_at = Some(now);
                     self.shared.troubles.delivered(&delivery.target);
-                    valve = valve.and(self.note(false, ""));
+                    valve = valve.and(self.note_of(false, &delivery.target, ""));
                     continue;
                 }
                 Outcome::Held => {
@@ -88,7 +88,7 @@ impl PartitionTask {
                     (reason, delivery.attempt)
                 }
             };
-            valve = valve.and(self.note(true, &reason));
+            valve = valve.and(self.note_of(true, &delivery.target, &reason));
             if valve.is_err() {
                 continue;
             }
@@ -110,15 +110,27 @@ impl PartitionTask {
         }
     }
 
-    /// Notes a final outcome. Returns an error if the valve is tripped: then no further dead letter is written.
+    /// Notes a final outcome of what is no delivery. Returns an error if the valve is tripped: then no further dead letter is
+    /// written.
     pub(super) fn note(&self, failed: bool, reason: &str) -> Result<(), WorkerError> {
-        self.note_at(&self.shared.valve, failed, reason)
+        self.note_at(&self.shared.valve, failed, &Target::Only, reason)
+    }
+
+    /// The same for a delivery to `target`.
+    pub(super) fn note_of(&self, failed: bool, target: &Target, reason: &str) -> Result<(), WorkerError> {
+        self.note_at(&self.shared.valve, failed, target, reason)
     }
 
     /// The same, for one of the valves.
-    pub(super) fn note_at(&self, valve: &Mutex<Valve>, failed: bool, reason: &str) -> Result<(), WorkerError> {
+    pub(super) fn note_at(
+        &self,
+        valve: &Mutex<Valve>,
+        failed: bool,
+        target: &Target,
+        reason: &str,
+    ) -> Result<(), WorkerError> {
         let mut valve = valve.lock();
-        if !valve.note(failed) {
+        if !valve.note_of(failed, target) {
             return Ok(());
         }
         let (failures, outcomes) = valve.share();

@@ -58,7 +58,7 @@ impl PartitionTask {
             // Where others take theirs, the cause is this target and not the sink. The valve would see many of these in a
             // row, because nothing is read until there is room, and stop the deliveries to the others.
             if self.delivered_at.is_none_or(|at| at < read) {
-                self.note(true, &reason)?;
+                self.note_of(true, &delivery.target, &reason)?;
             }
             self.shared.metrics.exhausted.inc();
             self.give_up(id, delivery, reason, attempts, now);

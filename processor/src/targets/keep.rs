@@ -116,6 +116,10 @@ impl Targets {
         let was_disabled = entry.disabled.is_some();
         entry.disabled.clone_from(&condition.disabled);
         entry.noted = condition.disabled.is_some() || condition.failing_since.is_some();
+        entry.known_since = condition.failing_since;
+        if was_disabled && condition.disabled.is_none() {
+            (entry.failing_since, entry.failures) = (None, 0);
+        }
         // It works for another process, or is enabled again.
         let works = condition.failing_since.is_none() && entry.health.is_broken();
         if condition.disabled.is_none() && (was_disabled || works) {
@@ -146,32 +150,43 @@ impl Targets {
         all.partitions.iter().for_each(|partition| partition.notify_one());
     }
 
+    /// Reports what this process was the first to find. The times are those of the condition, so that the same change is the same
+    /// event.
     fn report(&self, target: &Target, finding: &Finding, condition: &Condition) {
-        let entry = self.entry(target);
-        let (reason, since) = {
+        let Some(operations) = &self.operations else {
+            return;
+        };
+        let (reason, known_since) = {
+            let entry = self.entry(target);
             let entry = entry.lock();
-            (entry.reason.clone(), entry.failing_since)
+            (entry.reason.clone(), entry.known_since)
         };
-        let change = match finding {
-            Finding::Failing { .. } => TargetChange::Failing { reason },
-            Finding::Works => TargetChange::Recovered {
-                failing_since: condition.failing_since.unwrap_or_else(Timestamp::now),
-            },
-            Finding::Refuses { reason } | Finding::FailedSince { reason, .. } => TargetChange::Disabled {
-                reason: reason.clone(),
-                failing_since: condition.failing_since.or(since),
-            },
-            Finding::Enabled => return,
+        let now = Timestamp::now();
+        let (at, change) = match (finding, &condition.disabled) {
+            (Finding::Failing { .. }, _) => {
+                let at = condition.failing_since.unwrap_or(now);
+                (at, TargetChange::Failing { reason })
+            }
+            (Finding::Works, _) => {
+                let failing_since = known_since.unwrap_or(now);
+                (now, TargetChange::Recovered { failing_since })
+            }
+            (Finding::Refuses { .. } | Finding::FailedSince { .. }, Some(disabled)) => {
+                let change = TargetChange::Disabled {
+                    reason: disabled.reason.clone(),
+                    failing_since: condition.failing_since.or(known_since),
+                };
+                (disabled.at, change)
+            }
+            (Finding::Refuses { .. } | Finding::FailedSince { .. } | Finding::Enabled, _) => return,
         };
-        if let Some(operations) = &self.operations {
-            operations.report(TargetChanged {
-                sink: self.sink.name().clone(),
-                target: target.to_string(),
-                at: Timestamp::now(),
-                change,
-                version: condition.version,
-            });
-        }
+        operations.report(TargetChanged {
+            sink: self.sink.name().clone(),
+            target: target.to_string(),
+            at,
+            change,
+            version: condition.version,
+        });
     }
 
     /// Forgets targets of which nothing is known any more.

@@ -49,8 +49,9 @@ struct Entry {
     failures: u64,
     /// The last failure.
     reason: String,
-    /// Whether other processes know that it fails.
+    /// Whether other processes know that it fails or is disabled, and since when they know it to fail.
     noted: bool,
+    known_since: Option<Timestamp>,
     disabled: Option<Disabled>,
 }
 
@@ -207,14 +208,10 @@ impl Targets {
     }
 
     /// Returns the states of the targets of which something is known.
-    pub(crate) fn states(&self) -> Vec<(Target, State)> {
+    pub(crate) fn states(&self) -> Vec<State> {
         let now = Instant::now();
         let entries = self.entries.read();
-        let state = |entry: &Mutex<Entry>| entry.lock().health.state(now);
-        entries
-            .iter()
-            .map(|(target, entry)| (target.clone(), state(entry)))
-            .collect()
+        entries.values().map(|entry| entry.lock().health.state(now)).collect()
     }
 
     fn find(&self, target: &Target) -> Option<Arc<Mutex<Entry>>> {
@@ -234,6 +231,7 @@ impl Targets {
                 failures: 0,
                 reason: String::new(),
                 noted: false,
+                known_since: None,
                 disabled: None,
             }))
         });

@@ -51,20 +51,26 @@ impl PartitionTask {
             }
         }
         // Before what comes after it may be looked at.
-        self.after(id, delivery, outcome, now);
+        let handled = self.after(id, delivery, outcome, now);
         if let Some(sequence) = sequence {
             self.flight.back(&sequence, now);
         }
-        Ok(())
+        handled
     }
 
-    fn after(&mut self, id: WorkId, delivery: Delivery, outcome: Option<Outcome>, now: Instant) {
+    fn after(
+        &mut self,
+        id: WorkId,
+        delivery: Delivery,
+        outcome: Option<Outcome>,
+        now: Instant,
+    ) -> Result<(), WorkerError> {
         match &outcome {
             Some(Outcome::Unavailable { .. }) => self.lacking.insert(id),
             None | Some(Outcome::Held) => false,
             Some(_) => self.lacking.remove(&id),
         };
-        let mut lack = None;
+        let (mut lack, mut valve) = (None, Ok(()));
         match outcome {
             None => self.not_tried(id, &delivery, now),
             Some(Outcome::Held) => self.try_again(id, delivery, Duration::from_millis(5), now),
@@ -86,19 +92,22 @@ impl PartitionTask {
                     parked.pace.delivered(&delivery.target);
                 }
                 self.settle_delivered(id, &delivery);
+                valve = self.note_of(false, &delivery.target, "");
             }
             Some(Outcome::Retry { after, reason }) => {
                 self.shared.metrics.attempts.inc();
-                self.failed(id, delivery, after, reason, now);
+                valve = self.failed(id, delivery, after, reason, now);
             }
             Some(Outcome::Rejected { reason } | Outcome::Refused { reason }) => {
                 self.shared.metrics.attempts.inc();
                 self.shared.metrics.rejected.inc();
+                valve = self.note_of(true, &delivery.target, &reason);
                 let attempts = delivery.attempt;
                 self.give_up(id, delivery, reason, attempts, now);
             }
         }
         self.report_lack(lack);
+        valve
     }
 
     /// A delivery that was taken back before its attempt had begun, or was stopped.
@@ -126,7 +135,14 @@ impl PartitionTask {
     }
 
     /// A delivery that has failed: it waits for its next attempt, or is given up.
-    fn failed(&mut self, id: WorkId, delivery: Delivery, asked: Option<Duration>, reason: String, now: Instant) {
+    fn failed(
+        &mut self,
+        id: WorkId,
+        delivery: Delivery,
+        asked: Option<Duration>,
+        reason: String,
+        now: Instant,
+    ) -> Result<(), WorkerError> {
         let attempts = delivery.attempt;
         let handling = self
             .shared
@@ -137,8 +153,9 @@ impl PartitionTask {
         if schedule.is_exhausted(attempts) {
             self.shared.metrics.exhausted.inc();
             let reason = format!("given up after {attempts} attempts: {reason}");
+            let valve = self.note_of(true, &delivery.target, &reason);
             self.give_up(id, delivery, reason, attempts, now);
-            return;
+            return valve;
         }
         let asked = asked.map(|asked| asked.min(ASKED_MOST));
         let wait = schedule.wait(attempts, asked, fastrand::f64());
@@ -151,6 +168,7 @@ impl PartitionTask {
             self.park(id, &delivery, attempts, Some(now + wait));
         }
         self.park_followers(&delivery.target, &delivery.record.record.key, now);
+        Ok(())
     }
 
     fn has_row(&self, delivery: &Delivery) -> bool {
