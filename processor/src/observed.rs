@@ -106,7 +106,8 @@ fn targets(worker: &Shared) -> Vec<Series> {
     let states = parking.targets.states();
     let count = |state: State| precise(states.iter().filter(|of| **of == state).count());
     let all = State::ALL.into_iter();
-    all.map(|state| (vec![("state", state.as_str().to_owned())], count(state))).collect()
+    all.map(|state| (vec![("state", state.as_str().to_owned())], count(state)))
+        .collect()
 }
 
 fn valve_failures(worker: &Shared) -> Vec<Series> {

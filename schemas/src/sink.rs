@@ -39,11 +39,9 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// one key and target one after the other. Not for a sink that keeps progress.
     fn delivers_apart(&self) -> bool;
 
-    /// How the deliveries of one target are to be handled. `None`: there is no such target any more. Quick, and never I/O: asked
-    /// for every delivery.
-    fn handling(&self, _target: &Target) -> Option<Arc<Handling>> {
-        None
-    }
+    /// How the deliveries of one target are to be handled, of a sink that delivers apart. `None`: there is no such target any more.
+    /// Quick, and never I/O: asked for every delivery.
+    fn handling(&self, target: &Target) -> Option<Arc<Handling>>;
 
     /// The progress that this sink keeps together with its data, if it keeps any.
     fn kept_progress(&self) -> Option<&dyn KeepsProgress> {

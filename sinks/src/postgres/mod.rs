@@ -14,6 +14,7 @@ mod sql;
 mod variants;
 mod write;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -24,7 +25,7 @@ use schemas::event::Event;
 use schemas::id::EventId;
 use schemas::name::SinkName;
 use schemas::setting::Invalid;
-use schemas::sink::{Batch, KeepsProgress, Outcome, Sink, Target, Unavailable};
+use schemas::sink::{Batch, Handling, KeepsProgress, Outcome, Sink, Target, Unavailable};
 use sqlx::PgPool;
 
 pub use config::{Compression, Config};
@@ -132,6 +133,10 @@ impl Sink for PostgresSink {
 
     fn delivers_apart(&self) -> bool {
         false
+    }
+
+    fn handling(&self, _: &Target) -> Option<Arc<Handling>> {
+        None
     }
 
     fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {

@@ -9,6 +9,7 @@ mod variants;
 mod write;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use database::Migrations;
@@ -17,7 +18,7 @@ use schemas::BoxFuture;
 use schemas::event::Event;
 use schemas::name::SinkName;
 use schemas::setting::{Findings, Invalid};
-use schemas::sink::{Batch, KeepsProgress, Outcome, Sink, Target, Unavailable};
+use schemas::sink::{Batch, Handling, KeepsProgress, Outcome, Sink, Target, Unavailable};
 use serde::Deserialize;
 use sqlx::sqlite::SqlitePool;
 
@@ -146,6 +147,10 @@ impl Sink for SqliteSink {
 
     fn delivers_apart(&self) -> bool {
         false
+    }
+
+    fn handling(&self, _: &Target) -> Option<Arc<Handling>> {
+        None
     }
 
     fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {

@@ -11,7 +11,7 @@ use schemas::event::Event;
 use schemas::log::{Publish, PublishError};
 use schemas::name::{SinkName, TopicName};
 use schemas::setting::Invalid;
-use schemas::sink::{Batch, Delivery, Outcome, Sink, Target, Unavailable};
+use schemas::sink::{Batch, Delivery, Handling, Outcome, Sink, Target, Unavailable};
 use serde::Deserialize;
 
 use crate::order;
@@ -87,6 +87,10 @@ impl Sink for TopicSink {
 
     fn delivers_apart(&self) -> bool {
         true
+    }
+
+    fn handling(&self, _: &Target) -> Option<Arc<Handling>> {
+        Some(Arc::default())
     }
 
     fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {

@@ -13,7 +13,7 @@ use schemas::log::{
 };
 use schemas::name::{GroupName, SinkName, TopicName};
 use schemas::record::{Partition, PartitionProgress, Position, Record};
-use schemas::sink::{Batch, Outcome, Sink, Target, Unavailable};
+use schemas::sink::{Batch, Handling, Outcome, Sink, Target, Unavailable};
 
 use super::connected::{Answers, Part, check};
 use crate::config::EventLogConfig;
@@ -134,6 +134,10 @@ impl Sink for Named {
 
     fn delivers_apart(&self) -> bool {
         false
+    }
+
+    fn handling(&self, _: &Target) -> Option<Arc<Handling>> {
+        None
     }
 
     fn deliver<'a>(&'a self, _: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {

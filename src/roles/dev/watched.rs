@@ -6,7 +6,7 @@ use processor::Schedule;
 use schemas::BoxFuture;
 use schemas::event::Event;
 use schemas::name::SinkName;
-use schemas::sink::{Batch, KeepsProgress, Outcome, Sink, Target, Unavailable};
+use schemas::sink::{Batch, Handling, KeepsProgress, Outcome, Sink, Target, Unavailable};
 use schemas::time::Timestamp;
 use tokio::time::Instant;
 
@@ -38,6 +38,10 @@ impl Sink for Watched {
 
     fn delivers_apart(&self) -> bool {
         self.inner.delivers_apart()
+    }
+
+    fn handling(&self, target: &Target) -> Option<Arc<Handling>> {
+        self.inner.handling(target)
     }
 
     fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {
@@ -87,6 +91,10 @@ impl Sink for Since {
 
     fn delivers_apart(&self) -> bool {
         self.inner.delivers_apart()
+    }
+
+    fn handling(&self, target: &Target) -> Option<Arc<Handling>> {
+        self.inner.handling(target)
     }
 
     fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<Vec<Outcome>, Unavailable>> {
