@@ -11,7 +11,8 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
 use crate::health::State;
-use crate::shared::Shared;
+use crate::shared::{Parking, Shared};
+use crate::status::age;
 
 /// The workers that are observed.
 #[derive(Debug, Clone, Default)]
@@ -65,6 +66,16 @@ impl Collector for Observed {
             targets,
         )?;
         gauge(
+            "forebay_processor_backlog_deliveries",
+            "Deliveries that wait in the backlog of the sink, of all processes, counted once a minute",
+            backlog_deliveries,
+        )?;
+        gauge(
+            "forebay_processor_backlog_oldest_seconds",
+            "How long the delivery has waited that came into the backlog first; 0 if none waits, counted once a minute",
+            backlog_oldest,
+        )?;
+        gauge(
             "forebay_processor_valve_failures_ratio",
             "Share of failures among the outcomes that a valve looks back on; absent while there are none",
             valve_failures,
@@ -97,6 +108,18 @@ fn partitions(worker: &Shared) -> Vec<Series> {
 
 fn joined(worker: &Shared) -> Vec<Series> {
     vec![(vec![], f64::from(worker.status.snapshot().joined))]
+}
+
+fn backlog_deliveries(worker: &Shared) -> Vec<Series> {
+    let parking = worker.parking().into_iter();
+    let count = |parking: &Parking| usize::try_from(parking.targets.waiting().0).unwrap_or(usize::MAX);
+    parking.map(|parking| (vec![], precise(count(parking)))).collect()
+}
+
+fn backlog_oldest(worker: &Shared) -> Vec<Series> {
+    let parking = worker.parking().into_iter();
+    let oldest = |parking: &Parking| parking.targets.waiting().1.map(age).unwrap_or_default();
+    parking.map(|parking| (vec![], oldest(parking).as_secs_f64())).collect()
 }
 
 fn targets(worker: &Shared) -> Vec<Series> {

@@ -92,7 +92,12 @@ impl Worker {
     pub fn with_backlog(self, backlog: Arc<dyn Backlog>, operations: Option<Arc<dyn Operations>>) -> Self {
         let sink = &self.shared.sink;
         if sink.delivers_apart() {
-            let targets = Targets::new(Arc::clone(sink), Arc::clone(&backlog), operations);
+            let targets = Targets::new(
+                Arc::clone(sink),
+                Arc::clone(&backlog),
+                operations,
+                self.shared.config.backlog_max_deliveries,
+            );
             let targets = Arc::new(targets);
             self.shared.parking.get_or_init(|| Parking { backlog, targets });
         }

@@ -194,6 +194,10 @@ pub trait Backlog: Send + Sync + fmt::Debug {
         finding: Finding,
     ) -> BoxFuture<'a, Result<Option<Condition>, BacklogError>>;
 
+    /// Returns what waits for each target that has rows, sorted by name. Looks at all rows: for people, and for gauges that are
+    /// read once a minute.
+    fn waiting<'a>(&'a self, sink: &'a SinkName) -> BoxFuture<'a, Result<Vec<TargetRows>, BacklogError>>;
+
     /// Returns orders to the owners of partitions that were given after `after`, oldest first.
     fn orders<'a>(&'a self, sink: &'a SinkName, after: i64) -> BoxFuture<'a, Result<Vec<Order>, BacklogError>>;
 
@@ -247,6 +251,21 @@ pub enum Finding {
     },
     /// An operator wants it to get deliveries again.
     Enabled,
+}
+
+/// What waits for one target, over all topics and partitions of a sink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetRows {
+    /// The target's name.
+    pub target: String,
+    /// How many deliveries are in line.
+    pub in_line: u64,
+    /// How many have a time of their own.
+    pub with_time: u64,
+    /// When the one that has waited longest came into the backlog.
+    pub oldest_since: Timestamp,
+    /// When the next of those with a time of their own is due.
+    pub next_due: Option<Timestamp>,
 }
 
 /// Something that the owners of partitions are to look at.

@@ -45,6 +45,9 @@ pub struct Config {
     /// progress is durable. Deliveries settled after a record that waits for its next attempt are not counted: all of them
     /// are repeated. Sinks that keep their progress with their data repeat none. Default 1 000.
     pub repeat_max_deliveries: usize,
+    /// How many deliveries may wait in the backlog for one target, of a sink that has one: beyond that, what is new for it
+    /// becomes a dead letter. They are counted once a minute. Default 1 000 000.
+    pub backlog_max_deliveries: u64,
     /// How long a shutdown waits for the current batches. Default 10 000.
     pub drain_ms: u64,
     /// How long a revocation waits for the current batch before it is abandoned (and repeated by the next owner).
@@ -75,6 +78,7 @@ impl Default for Config {
             valve_window: 200,
             valve_percent: 90,
             repeat_max_deliveries: 1_000,
+            backlog_max_deliveries: 1_000_000,
             drain_ms: 10_000,
             revoke_ms: 4_000,
             checkpoint_ms: 3_000,
@@ -92,6 +96,7 @@ impl Config {
             ("batch_max_bytes", self.batch_max_bytes as u64),
             ("window_bytes", self.window_bytes as u64),
             ("repeat_max_deliveries", self.repeat_max_deliveries as u64),
+            ("backlog_max_deliveries", self.backlog_max_deliveries),
             ("retry_base_ms", self.retry_base_ms),
             ("retry_max_attempts", u64::from(self.retry_max_attempts)),
             ("unavailable_max_ms", self.unavailable_max_ms),

@@ -10,9 +10,12 @@ use tokio::time::Instant;
 use super::{Held, Place, Rows};
 use crate::flight::WorkId;
 
+/// An answer of so many bytes may have been cut short.
+const CUT_BYTES: usize = 8 << 20;
+
 impl Rows {
-    /// Takes the answer to `wanted`, in which each want that has rows has at least one of them. Returns the rows that are in
-    /// memory from now on, each with its id from `id`. `moment` says when a row is due that has a time of its own.
+    /// Takes the answer to `wanted`. Each want that has rows has at least one of them, unless the answer became too large. Returns
+    /// the rows that are in memory from now on, each with its id from `id`. `moment` says when a row is due that has a time of its own.
     pub(crate) fn fetched(
         &mut self,
         wanted: &[Wanted],
@@ -21,6 +24,8 @@ impl Rows {
         mut id: impl FnMut(Offset) -> WorkId,
         moment: impl Fn(&Waiting) -> Option<Instant>,
     ) -> Vec<(WorkId, Waiting)> {
+        let bytes: usize = rows.iter().map(|row| row.record.record.size_bytes()).sum();
+        let is_cut = bytes >= CUT_BYTES;
         let mut by_target: HashMap<String, Vec<Waiting>> = HashMap::new();
         for row in rows {
             by_target.entry(row.target.clone()).or_default().push(row);
@@ -29,13 +34,16 @@ impl Rows {
         for want in wanted {
             let target = Target::Named(want.target.clone());
             let ordered = ordered(&target);
-            let Some(rows) = by_target.get_mut(&want.target) else {
-                self.nothing_fetched(&target, &want.which);
-                continue;
-            };
-            let of_want: Vec<Waiting> = rows.extract_if(.., |row| is_of(&want.which, row)).collect();
+            let rows = by_target.get_mut(&want.target);
+            let of_want: Vec<Waiting> = rows
+                .map(|rows| rows.extract_if(.., |row| is_of(&want.which, row)).collect())
+                .unwrap_or_default();
             if of_want.is_empty() {
-                self.nothing_fetched(&target, &want.which);
+                if is_cut {
+                    self.not_fetched(vec![want.clone()]);
+                } else {
+                    self.nothing_fetched(&target, &want.which);
+                }
                 continue;
             }
             let (mut last, mut last_left) = (None, None);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use schemas::backlog::{BacklogError, Condition, Finding, What};
+use schemas::backlog::{BacklogError, Condition, Finding, TargetRows, What};
 use schemas::operations::{TargetChange, TargetChanged};
 use schemas::sink::Target;
 use schemas::time::Timestamp;
@@ -20,6 +20,9 @@ const NEWS_AFTER: Duration = Duration::from_secs(10);
 
 /// How long a target may fail, without one success, before it is disabled.
 const DISABLED_AFTER: Duration = Duration::from_hours(5 * 24);
+
+/// How often it is counted what waits: that looks at all rows.
+const COUNT_EVERY: u64 = 60;
 
 /// How often it is asked whether a target has failed for so long.
 const LOOK_EVERY: u64 = 60;
@@ -64,6 +67,9 @@ impl Targets {
                 self.learn(&condition);
             }
             self.noted(&target, &finding);
+        }
+        if seen.steps.is_multiple_of(COUNT_EVERY) {
+            self.count(self.backlog.waiting(sink).await?);
         }
         seen.steps += 1;
         self.forget();
@@ -189,13 +195,34 @@ impl Targets {
         });
     }
 
+    /// Takes over what waits.
+    fn count(&self, waiting: Vec<TargetRows>) {
+        for (_, entry) in self.entries.read().iter() {
+            entry.lock().full = None;
+        }
+        for rows in &waiting {
+            let count = rows.in_line + rows.with_time;
+            if count >= self.most {
+                let entry = self.entry(&Target::Named(rows.target.clone()));
+                entry.lock().full = Some(count);
+                tracing::error!(sink = %self.sink.name(), delivery_target = rows.target, waiting = count, most = self.most,
+                    "the backlog of this target is full: what is new for it becomes a dead letter");
+            } else if count >= self.most / 5 * 4 {
+                tracing::warn!(sink = %self.sink.name(), delivery_target = rows.target, waiting = count, most = self.most,
+                    "the backlog of this target is nearly full; beyond the bound, what is new for it becomes a dead letter");
+            }
+        }
+        *self.waiting.lock() = waiting;
+    }
+
     /// Forgets targets of which nothing is known any more.
     fn forget(&self) {
         let now = Instant::now();
         self.entries.write().retain(|_, entry| {
             let held_elsewhere = Arc::strong_count(entry) > 1;
             let entry = entry.lock();
-            let known = entry.noted || entry.disabled.is_some() || entry.failing_since.is_some();
+            let known =
+                entry.noted || entry.disabled.is_some() || entry.failing_since.is_some() || entry.full.is_some();
             held_elsewhere || known || !entry.health.is_idle(now) || !entry.waiting.is_empty()
         });
     }

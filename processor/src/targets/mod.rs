@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
-use schemas::backlog::{Backlog, Disabled, Order};
+use schemas::backlog::{Backlog, Disabled, Order, TargetRows};
 use schemas::operations::Operations;
 use schemas::sink::{Handling, Sink, Target};
 use schemas::time::Timestamp;
@@ -35,6 +35,9 @@ pub(crate) struct Targets {
     operations: Option<Arc<dyn Operations>>,
     entries: RwLock<HashMap<Target, Arc<Mutex<Entry>>>>,
     orders: Mutex<Orders>,
+    /// What waits in the backlog, as it was last counted, and over how much it is full for one target.
+    waiting: Mutex<Vec<TargetRows>>,
+    most: u64,
 }
 
 /// What is known of one target.
@@ -53,6 +56,8 @@ struct Entry {
     noted: bool,
     known_since: Option<Timestamp>,
     disabled: Option<Disabled>,
+    /// How many deliveries wait, if these are more than may.
+    full: Option<u64>,
 }
 
 /// The orders of operators, for the partitions.
@@ -93,13 +98,20 @@ pub(crate) enum Result {
 }
 
 impl Targets {
-    pub(crate) fn new(sink: Arc<dyn Sink>, backlog: Arc<dyn Backlog>, operations: Option<Arc<dyn Operations>>) -> Self {
+    pub(crate) fn new(
+        sink: Arc<dyn Sink>,
+        backlog: Arc<dyn Backlog>,
+        operations: Option<Arc<dyn Operations>>,
+        most: u64,
+    ) -> Self {
         Self {
             sink,
             backlog,
             operations,
             entries: RwLock::default(),
             orders: Mutex::default(),
+            waiting: Mutex::default(),
+            most,
         }
     }
 
@@ -112,6 +124,19 @@ impl Targets {
     pub(crate) fn is_disabled(&self, target: &Target) -> bool {
         let entry = self.find(target);
         entry.is_some_and(|entry| entry.lock().disabled.is_some())
+    }
+
+    /// Returns how many deliveries wait in the backlog for a target, if these are more than may, as they were last counted.
+    pub(crate) fn is_full(&self, target: &Target) -> Option<u64> {
+        let entry = self.find(target)?;
+        entry.lock().full
+    }
+
+    /// Returns how many deliveries wait in the backlog, of all processes, and since when the oldest does.
+    pub(crate) fn waiting(&self) -> (u64, Option<Timestamp>) {
+        let waiting = self.waiting.lock();
+        let count = waiting.iter().map(|rows| rows.in_line + rows.with_time).sum();
+        (count, waiting.iter().map(|rows| rows.oldest_since).min())
     }
 
     /// Whether nothing goes out to a target for now, so that one row in memory is enough.
@@ -233,6 +258,7 @@ impl Targets {
                 noted: false,
                 known_since: None,
                 disabled: None,
+                full: None,
             }))
         });
         Arc::clone(entry)

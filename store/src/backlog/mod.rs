@@ -14,23 +14,7 @@ mod postgres;
 mod row;
 mod sqlite;
 
-use schemas::time::Timestamp;
-
 pub use lease::Lease;
 pub use postgres::PostgresBacklog;
+pub use schemas::backlog::TargetRows;
 pub use sqlite::SqliteBacklog;
-
-/// What waits for one target, over all topics and partitions of a sink.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TargetRows {
-    /// The target's name.
-    pub target: String,
-    /// How many deliveries are in line.
-    pub in_line: u64,
-    /// How many have a time of their own.
-    pub with_time: u64,
-    /// When the one that has waited longest came into the backlog.
-    pub oldest_since: Timestamp,
-    /// When the next of those with a time of their own is due.
-    pub next_due: Option<Timestamp>,
-}

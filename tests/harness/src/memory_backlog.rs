@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use schemas::BoxFuture;
 use schemas::backlog::{
-    Backlog, BacklogError, Change, Claim, Condition, Contents, Disabled, Due, Finding, Order, Standing, Waiting,
-    Wanted, What, Which,
+    Backlog, BacklogError, Change, Claim, Condition, Contents, Disabled, Due, Finding, Order, Standing, TargetRows,
+    Waiting, Wanted, What, Which,
 };
 use schemas::name::SinkName;
 use schemas::record::{Offset, Partition, TopicId};
@@ -159,6 +159,32 @@ impl Backlog for MemoryBacklog {
         Box::pin(async move {
             self.ready().await?;
             Ok(self.lock().note(target, finding))
+        })
+    }
+
+    fn waiting<'a>(&'a self, _: &'a SinkName) -> BoxFuture<'a, Result<Vec<TargetRows>, BacklogError>> {
+        Box::pin(async move {
+            self.ready().await?;
+            let state = self.lock();
+            let mut found: BTreeMap<&str, TargetRows> = BTreeMap::new();
+            for row in state.rows.values().flat_map(BTreeMap::values) {
+                let of = found.entry(&row.target).or_insert_with(|| TargetRows {
+                    target: row.target.clone(),
+                    in_line: 0,
+                    with_time: 0,
+                    oldest_since: row.since,
+                    next_due: None,
+                });
+                let count = if row.due.is_some() {
+                    &mut of.with_time
+                } else {
+                    &mut of.in_line
+                };
+                *count += 1;
+                of.oldest_since = of.oldest_since.min(row.since);
+                of.next_due = [of.next_due, row.due].into_iter().flatten().min();
+            }
+            Ok(found.into_values().collect())
         })
     }
 

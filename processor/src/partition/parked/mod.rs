@@ -303,10 +303,20 @@ impl PartitionTask {
         let (Some(parked), Some(parking)) = (&mut self.parked, self.shared.parking()) else {
             return;
         };
+        let here = parked.under_way.contains_key(&id).then_some(id);
+        if here.is_none()
+            && let Some(waiting) = parking.targets.is_full(&delivery.target)
+        {
+            let reason = format!(
+                "the backlog is full: {waiting} deliveries wait for `{}`",
+                delivery.target
+            );
+            self.give_up(id, delivery.clone(), reason, attempts, Instant::now());
+            return;
+        }
         let ordered = parking.targets.handling(&delivery.target).ordered;
         let (key, offset) = (&delivery.record.record.key, delivery.record.offset);
         let place = Parked::place(&delivery.target, key, offset, ordered);
-        let here = parked.under_way.contains_key(&id).then_some(id);
         parked.rows.adding(&place, due, here);
         parked.parking.insert(id);
         self.shared.metrics.parked.inc();

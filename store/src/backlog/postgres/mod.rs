@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use schemas::BoxFuture;
-use schemas::backlog::{Backlog, BacklogError, Claim, Condition, Finding, Order};
+use schemas::backlog::{Backlog, BacklogError, Claim, Condition, Finding, Order, TargetRows};
 use schemas::name::SinkName;
 use schemas::record::{Partition, TopicId};
 use sqlx::PgPool;
@@ -108,6 +108,10 @@ impl fmt::Debug for Shared {
 }
 
 impl Backlog for PostgresBacklog {
+    fn waiting<'a>(&'a self, sink: &'a SinkName) -> BoxFuture<'a, Result<Vec<TargetRows>, BacklogError>> {
+        Box::pin(self.targets(sink))
+    }
+
     fn claim<'a>(
         &'a self,
         sink: &'a SinkName,

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use schemas::BoxFuture;
-use schemas::backlog::{Backlog, BacklogError, Claim, Condition, Finding, Order};
+use schemas::backlog::{Backlog, BacklogError, Claim, Condition, Finding, Order, TargetRows};
 use schemas::name::SinkName;
 use schemas::record::{Partition, TopicId};
 use sqlx::{SqliteConnection, SqlitePool};
@@ -84,6 +84,10 @@ async fn find_or_make_stream(
 }
 
 impl Backlog for SqliteBacklog {
+    fn waiting<'a>(&'a self, sink: &'a SinkName) -> BoxFuture<'a, Result<Vec<TargetRows>, BacklogError>> {
+        Box::pin(self.targets(sink))
+    }
+
     fn claim<'a>(
         &'a self,
         sink: &'a SinkName,
