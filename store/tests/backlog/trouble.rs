@@ -56,7 +56,7 @@ async fn a_target_fails_since_the_first_failure_and_until_a_success() {
 #[tokio::test]
 async fn a_target_that_refuses_is_disabled_once_and_until_it_is_enabled() {
     on_both(async |both| {
-        let before = Timestamp::now().before(std::time::Duration::from_secs(60));
+        let before = Timestamp::now().before(std::time::Duration::from_mins(1));
         let disabled = note(&both, "a", refuses("410 Gone"))
             .await
             .expect("a change")
