@@ -70,7 +70,7 @@ ALTER TABLE backlog SET (
 -- lz4 where the server has it: its default is slower to write.
 DO $$
 BEGIN
-    ALTER TABLE backlog ALTER COLUMN value SET COMPRESSION lz4;
+    EXECUTE 'ALTER TABLE backlog ALTER COLUMN value SET COMPRESSION lz4';
 EXCEPTION WHEN feature_not_supported OR syntax_error OR invalid_parameter_value THEN
     NULL;
 END

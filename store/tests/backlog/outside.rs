@@ -57,7 +57,7 @@ async fn what_is_added_from_outside_is_due_now_and_the_owners_are_told() {
             .fetch(vec![one("a", 1), one("a", 2), one("b", 5)], END)
             .await
             .expect("available");
-        let now = Timestamp::now().before(std::time::Duration::from_secs(60));
+        let now = Timestamp::now().before(std::time::Duration::from_mins(1));
         assert!(
             found.iter().all(|w| w.due.is_some_and(|due| due > now && due < later)),
             "{found:?}"

@@ -22,7 +22,7 @@ const SHORT: Lease = Lease {
 
 /// Never renewed: as if the process had stopped.
 const STOPPED: Lease = Lease {
-    renew_every: Duration::from_secs(3600),
+    renew_every: Duration::from_hours(1),
     ..SHORT
 };
 
@@ -222,6 +222,29 @@ async fn a_write_that_is_refused_for_what_it_is_fails_alone() {
     .await;
 }
 
+#[tokio::test]
+async fn what_is_written_is_durable_although_the_server_is_set_to_forget() {
+    with_postgres(async |pool| {
+        sqlx::raw_sql(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                 IF current_setting('synchronous_commit') = 'off' THEN RAISE EXCEPTION 'not durable'; END IF;
+                 RETURN NEW;
+             END $$;
+             CREATE TRIGGER refuse BEFORE INSERT ON backlog FOR EACH ROW EXECUTE FUNCTION refuse();",
+        )
+        .execute(&pool)
+        .await
+        .expect("a trigger");
+        let options = (*pool.connect_options())
+            .clone()
+            .options([("synchronous_commit", "off")]);
+        let forgetting = PgPoolOptions::new().connect_with(options).await.expect("connected");
+        let held = claim(&process(&forgetting, SHORT), 0).await.expect("free");
+        assert_eq!(held.write(adding(1)).await, Ok(()));
+    })
+    .await;
+}
+
 async fn through(proxy: &Proxy, pool: &PgPool) -> PgPool {
     let options = pool.connect_options();
     let options = (*options).clone().host("127.0.0.1").port(proxy.address.port());
@@ -258,7 +281,6 @@ async fn a_database_that_goes_away_is_told_and_the_claim_is_good_again_once_it_i
             add(&*held, [waiting("a", 1, "k")]).await;
         }
         assert_eq!(rows(&pool).await, 1);
-        through.close().await;
     })
     .await;
 }
