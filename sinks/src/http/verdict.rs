@@ -222,7 +222,7 @@ mod tests {
                 Outcome::Delivered => assert_eq!(class, Class::Delivered, "{status}"),
                 Outcome::Held | Outcome::Unavailable { .. } => panic!("an answer was an attempt"),
                 Outcome::Rejected { reason } | Outcome::Refused { reason } => {
-                    assert!(class == Class::Gone && reason.contains("410"), "{reason}")
+                    assert!(class == Class::Gone && reason.contains("410"), "{reason}");
                 }
                 Outcome::Retry { after, reason } => {
                     assert!(class != Class::Gone && class != Class::Delivered, "{status}");
