@@ -173,7 +173,8 @@ impl Inner {
         Ok(stream)
     }
 
-    /// A connection through a proxy to one of the addresses that were checked. Each gets its share of the time that is left.
+    /// A connection through a proxy to one of the addresses that were checked. Each gets its share of the time that is left
+    /// once the proxy is reached.
     async fn tunnel(
         &self,
         proxy: &Proxy,
@@ -190,18 +191,13 @@ impl Inner {
         let mut failure = SendError::Connect(format!("the proxy {} was not asked", proxy.name()));
         let mut left = addresses.len().min(MAX_ADDRESSES);
         for address in addresses.iter().take(left) {
+            let dialled = dial(&own, proxy.port(), deadline).await;
+            let mut stream = dialled.map_err(|e| of_proxy(proxy, e))?;
             let share = share(deadline, left);
             left -= 1;
-            let through = async {
-                let dialled = dial(&own, proxy.port(), Instant::now() + share).await;
-                let mut stream = dialled.map_err(|e| Refusal::Broken(of_proxy(proxy, e)))?;
-                proxy
-                    .connect(&mut stream, SocketAddr::new(*address, target.port))
-                    .await?;
-                Ok(stream)
-            };
-            failure = match timeout(share, through).await {
-                Ok(Ok(stream)) => return Ok(stream),
+            let asked = proxy.connect(&mut stream, SocketAddr::new(*address, target.port));
+            failure = match timeout(share, asked).await {
+                Ok(Ok(())) => return Ok(stream),
                 Ok(Err(Refusal::Broken(error))) => return Err(error),
                 Ok(Err(Refusal::Unreached(error))) => error,
                 Err(_) => SendError::Connect(format!("the proxy {} did not answer within {share:?}", proxy.name())),

@@ -128,7 +128,8 @@ impl Proxy {
                 Some(_) => "does not accept the user and password that its URL has (407)".to_owned(),
                 None => "wants a user and a password (407): write `http://user:password@host:port`".to_owned(),
             })),
-            Some(status @ (502..=504)) => Err(Refusal::Unreached(SendError::Connect(format!(
+            // Some proxies answer 500 for whatever they do not reach.
+            Some(status @ (500 | 502..=504)) => Err(Refusal::Unreached(SendError::Connect(format!(
                 "the proxy {} does not reach {target}: it answered {status}",
                 self.name()
             )))),

@@ -307,6 +307,31 @@ async fn an_unused_connection_is_closed_in_time() {
 }
 
 #[tokio::test]
+async fn whatever_becomes_of_its_requests_no_connection_is_left_behind() {
+    let server = Server::start(10).await;
+    let settings = Settings {
+        pool_idle: Duration::from_millis(50),
+        ..Settings::default()
+    };
+    let client = Client::new(&settings, Guard::allow_all(), Script::new(&[&["127.0.0.1"]])).expect("a client");
+    for round in 0..4 {
+        let all = begin(&client, &server.url(), 60);
+        let some = || server.in_flight.load(Ordering::SeqCst) >= 10;
+        until("requests under way", PATIENCE, some).await;
+        for one in all.iter().skip(round).step_by(3) {
+            one.abort();
+        }
+        server.answers.add_permits(60);
+        for one in all {
+            if let Ok(answered) = one.await {
+                assert_eq!(answered, Ok(200));
+            }
+        }
+    }
+    until("their end", PATIENCE, || client.metrics().connections.get() == 0).await;
+}
+
+#[tokio::test]
 async fn it_goes_through_a_proxy_and_other_options_do_not_share_it() {
     let server = Server::start(250).await;
     server.answers.add_permits(4);

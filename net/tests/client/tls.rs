@@ -1,10 +1,11 @@
 //! Authorities and certificates of one destination.
 
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use net::client::{Options, SendError};
 
-use crate::stage::{Script, client, identity, secure, status, trusting};
+use crate::stage::{Script, ask, client, identity, secure, status, trusting};
 
 #[tokio::test]
 async fn an_authority_is_trusted_for_its_destination_and_for_no_other() {
@@ -63,4 +64,18 @@ async fn a_certificate_that_nobody_asks_for_does_no_harm() {
     };
     let url = format!("https://localhost:{}/", receiver.address.port());
     assert_eq!(status(&client, &url, &options).await, Ok(200));
+}
+
+#[tokio::test]
+async fn an_answer_says_how_long_a_connection_and_its_head_took() {
+    let (receiver, _) = secure(None).await;
+    let client = client(&Script::new(&[&["127.0.0.1"]]));
+    let url = format!("https://localhost:{}/", receiver.address.port());
+    let begun = Instant::now();
+    let timing = ask(&client, &url, &trusting("ca.pem")).await.expect("an answer").timing;
+    let connect = timing.connect.expect("it was made");
+    assert!(!connect.is_zero() && !timing.first_byte.is_zero(), "{timing:?}");
+    assert!(connect + timing.first_byte <= begun.elapsed(), "{timing:?}");
+    let again = ask(&client, &url, &trusting("ca.pem")).await.expect("an answer").timing;
+    assert_eq!(again.connect, None, "it was there");
 }
