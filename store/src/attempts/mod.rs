@@ -15,6 +15,7 @@ mod postgres;
 mod queue;
 mod read;
 mod sqlite;
+mod states;
 mod table;
 mod troubles;
 mod writer;
@@ -28,6 +29,7 @@ use sqlx::{PgPool, SqlitePool};
 pub use config::Config;
 pub use postgres::keep_partitions;
 pub use read::{ReadError, Reader, Row};
+pub use states::{DeliveryState, State};
 pub use writer::Writer;
 
 use metrics::Metrics;

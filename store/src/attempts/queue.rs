@@ -105,6 +105,9 @@ impl Queue {
         waiting.taken -= number;
         waiting.bytes -= batch.bytes;
         self.metrics.waiting.dec_by(i64::try_from(number).unwrap_or_default());
+        drop(waiting);
+        // Many texts to free: not while others wait for the lock.
+        drop(batch);
     }
 
     /// Takes nothing more, and drops what still waits, also what was taken.

@@ -67,10 +67,10 @@ impl From<sqlx::Error> for ReadError {
 
 /// Reads the attempt log. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Reader(Database);
+pub struct Reader(pub(super) Database);
 
 #[derive(Debug, Clone)]
-enum Database {
+pub(super) enum Database {
     Postgres(PgPool),
     Sqlite(SqlitePool),
 }

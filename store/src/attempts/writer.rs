@@ -92,7 +92,7 @@ impl Writer {
             if upkeep.possible {
                 self.queue.filled().await;
             } else {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         };
         tokio::select! {

@@ -28,7 +28,7 @@ async fn measure_what_a_row_costs() {
                 ..Config::default()
             });
             let running = log.start();
-            log.log.record(delivered("warm", 0));
+            log.attempts.record(delivered("warm", 0));
             log.until_written(1).await;
             // Of 20 one has failed.
             let attempt = |number| {
@@ -43,7 +43,7 @@ async fn measure_what_a_row_costs() {
             let (began, cpu_before) = (Instant::now(), cpu());
             let mut recorded = 0;
             for attempt in attempts {
-                log.log.record(attempt);
+                log.attempts.record(attempt);
                 recorded += 1;
                 if recorded % at_once == 0 {
                     while log.metric("waiting") > 0 {
@@ -51,7 +51,7 @@ async fn measure_what_a_row_costs() {
                     }
                 }
             }
-            let (took, used) = (began.elapsed(), cpu() - cpu_before);
+            let (took, used) = (began.elapsed(), cpu().saturating_sub(cpu_before));
             let rows = f64::from(u32::try_from(ROWS).expect("small"));
             let which = if matches!(database, Database::Postgres(_)) {
                 "PostgreSQL"

@@ -32,13 +32,13 @@ async fn recording_never_waits_for_a_server_that_hangs_and_what_does_not_fit_is_
     };
     let mut log = Log::postgres(pool, &config);
     let running = log.start();
-    log.log.record(delivered("crm", 0));
+    log.attempts.record(delivered("crm", 0));
     log.until_written(1).await;
     proxy.stall();
     let attempts: Vec<_> = (1..=RECORDED).map(|number| delivered("crm", number)).collect();
     let before = Instant::now();
     for attempt in attempts {
-        log.log.record(attempt);
+        log.attempts.record(attempt);
     }
     assert!(before.elapsed() < Duration::from_secs(2), "{:?}", before.elapsed());
     let (dropped, waiting) = (log.dropped("queue_full"), log.metric("waiting"));
@@ -47,7 +47,7 @@ async fn recording_never_waits_for_a_server_that_hangs_and_what_does_not_fit_is_
     assert!((1_500..4_000).contains(&waiting), "{waiting} wait");
     proxy.open();
     log.until_written(1 + waiting).await;
-    log.log.record(delivered("crm", RECORDED + 1));
+    log.attempts.record(delivered("crm", RECORDED + 1));
     log.until_written(2 + waiting).await;
     assert_eq!((log.dropped("queue_full"), log.metric("waiting")), (dropped, 0));
     running.end().await;
@@ -63,7 +63,7 @@ async fn a_server_that_is_away_at_the_start_or_breaks_off_costs_nothing_that_fit
     let running = log.start();
     for round in 0..3 {
         for number in 0..700 {
-            log.log.record(delivered("crm", round * 700 + number));
+            log.attempts.record(delivered("crm", round * 700 + number));
         }
         assert!(log.metric("waiting") >= 700);
         proxy.open();
@@ -82,11 +82,11 @@ async fn a_server_that_hangs_when_the_process_ends_is_waited_for_two_seconds() {
     let (proxy, pool) = proxied(&database).await;
     let mut log = Log::postgres(pool, &Config::default());
     let running = log.start();
-    log.log.record(delivered("crm", 0));
+    log.attempts.record(delivered("crm", 0));
     log.until_written(1).await;
     proxy.stall();
     for number in 1..=3_000 {
-        log.log.record(delivered("crm", number));
+        log.attempts.record(delivered("crm", number));
     }
     let before = Instant::now();
     running.end().await;

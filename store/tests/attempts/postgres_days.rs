@@ -48,7 +48,7 @@ async fn today_and_three_days_are_made_and_days_beyond_the_retention_are_dropped
         ..Config::default()
     });
     let running = log.start();
-    log.log.record(delivered("crm", 1));
+    log.attempts.record(delivered("crm", 1));
     log.until_written(1).await;
     if today() == before {
         let mut expected = vec![kept];
@@ -99,7 +99,7 @@ async fn a_row_of_a_day_without_partition_is_counted_and_the_others_are_written(
     let mut log = database.open(&Config::default());
     for number in 0..600 {
         let days_ago = if number % 100 == 7 { 40 } else { 0 };
-        log.log.record(Attempt {
+        log.attempts.record(Attempt {
             at: ago(days_ago * 86_400_000),
             ..delivered("crm", number)
         });
@@ -146,11 +146,11 @@ async fn a_user_who_may_not_make_partitions_writes_into_those_of_the_owner_and_l
     }
     let mut log = Log::postgres(pool.clone(), &config);
     let running = log.start();
-    log.log.record(delivered("crm", 1));
+    log.attempts.record(delivered("crm", 1));
     let dropped = async || (log.dropped("no_partition") == 1).then_some(());
     eventually("the row is counted", PATIENCE, dropped).await;
     assert_eq!(keep_partitions(database.pool(), &config).await, Ok(()));
-    log.log.record(delivered("crm", 2));
+    log.attempts.record(delivered("crm", 2));
     log.until_written(1).await;
     running.end().await;
     drop_user(&database, pool, &user).await;

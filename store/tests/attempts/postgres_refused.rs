@@ -15,7 +15,7 @@ async fn a_refused_row_is_counted_and_the_others_are_written() {
     for number in 0..600 {
         let target = if number == 7 || number == 599 { "secret" } else { "crm" };
         let days_ago = if number == 300 { 40 } else { 0 };
-        log.log.record(Attempt {
+        log.attempts.record(Attempt {
             at: ago(days_ago * 86_400_000),
             ..delivered(target, number)
         });
@@ -41,7 +41,7 @@ async fn the_disk_of_the_server_is_not_waited_for_and_only_in_these_transactions
         .await;
     let mut log = database.open(&Config::default());
     let running = log.start();
-    log.log.record(delivered("crm", 1));
+    log.attempts.record(delivered("crm", 1));
     log.until_written(1).await;
     assert_eq!(database.texts("SELECT value FROM seen").await, ["off"]);
     running.end().await;

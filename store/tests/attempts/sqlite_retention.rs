@@ -23,7 +23,7 @@ async fn what_is_older_than_the_retention_is_removed_step_by_step_and_the_rest_s
     });
     let running = log.start();
     // It is written meanwhile.
-    log.log.record(delivered("crm", 1));
+    log.attempts.record(delivered("crm", 1));
     log.until_written(1).await;
     let ask = async || (database.number("SELECT count(*) FROM attempt").await == 501).then_some(());
     eventually("the old ones are removed", PATIENCE, ask).await;

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::backlog_tables;
 
 /// How long anything may take on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A database that goes with this.
 #[derive(Debug)]
@@ -117,7 +117,7 @@ fn migrations(database: &str) -> Vec<String> {
 /// An attempt log whose writer does not run yet.
 #[derive(Debug)]
 pub(crate) struct Log {
-    pub(crate) log: Arc<dyn AttemptLog>,
+    pub(crate) attempts: Arc<dyn AttemptLog>,
     pub(crate) reader: Reader,
     writer: Option<Writer>,
     registry: Registry,
@@ -133,9 +133,9 @@ impl Log {
 
     fn new(reader: Reader, open: impl FnOnce(&mut Registry) -> (Arc<dyn AttemptLog>, Writer)) -> Self {
         let mut registry = Registry::default();
-        let (log, writer) = open(&mut registry);
+        let (attempts, writer) = open(&mut registry);
         Self {
-            log,
+            attempts,
             reader,
             writer: Some(writer),
             registry,

@@ -1,25 +1,16 @@
 //! The view of where each delivery stands.
 
 use schemas::attempt::Attempt;
-use store::attempts::Config;
+use schemas::time::Timestamp;
+use store::attempts::{Config, State};
 
-use crate::stage::{Database, ago, delivered, failed};
+use crate::stage::{Database, ago, delivered, failed, sink};
 
 /// Puts the event with this offset into the backlog of a target.
 async fn park(database: &Database, target: &str, offset: u64, due: &str) {
-    let (rules, bytes) = match database {
-        Database::Postgres(_) => ("'{}'", "'\\x00'"),
-        Database::Sqlite(..) => ("''", "x'00'"),
-    };
-    let since = if matches!(database, Database::Postgres(_)) {
-        "now()"
-    } else {
-        "1"
-    };
-    let ordered = if matches!(database, Database::Postgres(_)) {
-        "false"
-    } else {
-        "0"
+    let (since, ordered, rules, bytes) = match database {
+        Database::Postgres(_) => ("now()", "false", "'{}'", "'\\x00'"),
+        Database::Sqlite(..) => ("1", "0", "''", "x'00'"),
     };
     database
         .run(format!(
@@ -43,20 +34,20 @@ async fn a_delivery_has_one_state_and_the_backlog_knows_best() {
             at: ago(100),
             ..failed("crm", 1)
         };
-        log.log.record(Attempt {
+        log.attempts.record(Attempt {
             event: first.event,
             number: 2,
             ..delivered("crm", 1)
         });
-        log.log.record(first.clone());
+        log.attempts.record(first.clone());
         // Failed at another target; waits at a third; waits at one that is disabled; is in line at a fifth, having been delivered.
         for target in ["erp", "bot", "off"] {
-            log.log.record(Attempt {
+            log.attempts.record(Attempt {
                 event: first.event,
                 ..failed(target, 1)
             });
         }
-        log.log.record(Attempt {
+        log.attempts.record(Attempt {
             event: first.event,
             ..delivered("again", 1)
         });
@@ -79,29 +70,60 @@ async fn a_delivery_has_one_state_and_the_backlog_knows_best() {
                 "INSERT INTO backlog_condition (sink, target, disabled_at, version) VALUES ('http', 'off', {disabled}, 1)"
             ))
             .await;
-        let columns =
-            "target || ' ' || state || ' ' || attempts || ' ' || last_class || ' ' || (next_attempt_at IS NOT NULL)";
-        let event = first.event;
-        let states = database
-            .texts(format!(
-                "SELECT replace(replace({columns}, ' 1 ', ' first '), ' 2 ', ' second ')
-                 FROM delivery_state WHERE event_id = '{event}' ORDER BY target"
-            ))
-            .await;
-        let (yes, no) = match database {
-            Database::Postgres(_) => ("true", "false"),
-            Database::Sqlite(..) => ("1", "0"),
-        };
+        let next = Timestamp::parse("2030-01-01T00:00:00Z");
+        let found = log.reader.states_of_event(first.event).await.expect("read");
+        let found: Vec<_> = found
+            .iter()
+            .map(|s| (&*s.target, s.state, s.attempts, &*s.last_class, s.next_attempt_at))
+            .collect();
         assert_eq!(
-            states,
+            found,
             [
-                format!("again waiting first delivered {no}"),
-                format!("bot waiting first status_5xx {yes}"),
-                format!("crm delivered second delivered {no}"),
-                format!("erp failed first status_5xx {no}"),
-                format!("off disabled first status_5xx {yes}"),
-            ]
+                ("again", State::Waiting, 1, "delivered", None),
+                ("bot", State::Waiting, 1, "status_5xx", next),
+                ("crm", State::Delivered, 2, "delivered", None),
+                ("erp", State::Failed, 1, "status_5xx", None),
+                ("off", State::Disabled, 1, "status_5xx", next),
+            ],
+            "{database:?}"
         );
+        running.end().await;
+    }
+}
+
+#[tokio::test]
+async fn the_newest_of_a_target_have_one_row_per_event() {
+    for database in [Database::postgres().await, Database::sqlite().await] {
+        let mut log = database.open(&Config::default());
+        let running = log.start();
+        for number in 0..20 {
+            let attempt = Attempt {
+                at: ago(1_000 - 10 * number),
+                ..failed("crm", number)
+            };
+            log.attempts.record(Attempt {
+                at: ago(995 - 10 * number),
+                event: attempt.event,
+                number: 2,
+                ..delivered("crm", number)
+            });
+            log.attempts.record(attempt);
+            log.attempts.record(failed("erp", number));
+        }
+        log.until_written(60).await;
+        let sink = sink();
+        let found = log.reader.newest_states_of_target(&sink, "crm", 3).await;
+        let found = found.expect("read");
+        let found: Vec<_> = found
+            .iter()
+            .map(|s| (s.state, s.attempts, s.last_status, s.event))
+            .collect();
+        let newest = log.reader.newest_of_target(&sink, "crm", 6, false).await;
+        let newest = newest.expect("read");
+        let second = newest.iter().filter(|row| row.number == 2);
+        let expected: Vec<_> = second.map(|row| (State::Delivered, 2, Some(200), row.event)).collect();
+        assert_eq!(expected.len(), 3);
+        assert_eq!(found, expected, "{database:?}");
         running.end().await;
     }
 }

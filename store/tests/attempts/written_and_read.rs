@@ -52,7 +52,7 @@ async fn what_was_recorded_is_read_back_as_it_was() {
             ..delivered("erp", 1)
         };
         for attempt in [&first, &second, &elsewhere, &delivered("crm", 2)] {
-            log.log.record(attempt.clone());
+            log.attempts.record(attempt.clone());
         }
         log.until_written(4).await;
         let found = log.reader.of_event(first.event).await.expect("read");
@@ -74,9 +74,9 @@ async fn the_newest_of_a_target_are_of_this_target_of_this_sink_and_may_be_failu
                 delivered("crm", number)
             };
             let at = ago(1_000 - number);
-            log.log.record(Attempt { at, ..attempt });
-            log.log.record(failed("erp", number));
-            log.log.record(Attempt {
+            log.attempts.record(Attempt { at, ..attempt });
+            log.attempts.record(failed("erp", number));
+            log.attempts.record(Attempt {
                 sink: SinkName::new("other").expect("valid"),
                 ..failed("crm", number)
             });
@@ -110,7 +110,7 @@ async fn an_answer_is_cut_between_two_characters_and_may_hold_what_postgresql_ca
             answer: Some("a\0".to_owned() + &"é".repeat(100)),
             ..failed("crm", 1)
         };
-        log.log.record(attempt.clone());
+        log.attempts.record(attempt.clone());
         log.until_written(1).await;
         let found = log.reader.of_event(attempt.event).await.expect("read");
         assert_eq!(found[0].answer.as_deref(), Some("a\u{fffd}ééééé"), "{database:?}");
@@ -123,7 +123,7 @@ async fn many_are_written_in_few_transactions() {
     let database = Database::postgres().await;
     let mut log = database.open(&Config::default());
     for number in 0..5_000 {
-        log.log.record(delivered("crm", number));
+        log.attempts.record(delivered("crm", number));
     }
     assert_eq!(log.metric("waiting"), 5_000);
     let running = log.start();
@@ -139,7 +139,7 @@ async fn one_alone_does_not_wait_for_others_for_long() {
         let mut log = database.open(&Config::default());
         let running = log.start();
         for number in 1..=3 {
-            log.log.record(delivered("crm", number));
+            log.attempts.record(delivered("crm", number));
             log.until_written(number).await;
         }
         running.end().await;
@@ -152,14 +152,14 @@ async fn what_waits_when_the_process_ends_is_written_and_what_comes_later_is_cou
         let mut log = database.open(&Config::default());
         let running = log.start();
         for number in 0..4_321 {
-            log.log.record(delivered("crm", number));
+            log.attempts.record(delivered("crm", number));
         }
         let before = Instant::now();
         running.end().await;
         assert!(before.elapsed() < Duration::from_secs(4), "{:?}", before.elapsed());
         assert_eq!(log.written(), 4_321, "{database:?}");
         assert_eq!(database.number("SELECT count(*) FROM attempt").await, 4_321);
-        log.log.record(delivered("crm", 4_321));
+        log.attempts.record(delivered("crm", 4_321));
         assert_eq!((log.dropped("database"), log.metric("waiting")), (1, 0));
     }
 }

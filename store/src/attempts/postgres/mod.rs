@@ -64,9 +64,9 @@ impl Table {
     pub(super) async fn look_after(&self, now: Timestamp) -> Result<Again, Failure> {
         let looked_after = async {
             let mut connection = InUse::new(self.pool.acquire().await?);
-            let looked_after = partitions::look_after(&mut connection, now, self.retention_days).await?;
+            partitions::look_after(&mut connection, now, self.retention_days).await?;
             connection.done();
-            Ok(looked_after)
+            Ok(())
         };
         match within(looked_after).await {
             Ok(()) => Ok(Again::Later),

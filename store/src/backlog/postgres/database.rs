@@ -101,7 +101,7 @@ impl Database {
 /// Whether the error is what was written, and would come again for ever: classes 22 (data exception), 23 (integrity constraint)
 /// and 54 (program limit), or a trigger that said no.
 pub(super) fn is_refusal(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| matches!(code.get(..2), Some("22" | "23" | "54")) || code == "P0001")
 }
 

@@ -16,7 +16,7 @@ use super::{PostgresBacklog, conditions, sql};
 use crate::backlog::TargetRows;
 
 /// All rows are counted: a second for some millions.
-const COUNTING: Duration = Duration::from_secs(60);
+const COUNTING: Duration = Duration::from_mins(1);
 
 /// So many deliveries are added in one transaction.
 const TOGETHER: usize = 1000;
