@@ -252,16 +252,6 @@ fn a_mistake_in_a_sink_or_its_schedule_is_named_with_its_place() {
             "`store.postgress` is not a setting: did you mean `postgres`? There are postgres, sqlite, attempts",
         ),
         (
-            "store:\n  postgres:\n    url: postgres://h/d\n    max_connections: 0\n",
-            "f.yaml:4:22: ",
-            "`store.postgres.max_connections` is 0: give at least 1",
-        ),
-        (
-            "store:\n  attempts: { retention_days: 0 }\n",
-            "f.yaml:2:31: ",
-            "`store.attempts.retention_days` is 0",
-        ),
-        (
             "sinks:\n  attempts: {}\n",
             "f.yaml:2:3: ",
             "; `attempts` belongs under `store`",
@@ -279,6 +269,45 @@ fn a_mistake_in_a_sink_or_its_schedule_is_named_with_its_place() {
     ] {
         let error = parse(yaml, "f.yaml", HashMap::new()).expect_err(yaml).to_string();
         assert!(error.starts_with(place) && error.contains(expected), "{yaml}: {error}");
+    }
+}
+
+#[test]
+fn a_mistake_in_the_store_is_named_with_its_place() {
+    let kafka = "event_log: { kafka: { brokers: \"a:9092\" } }\n";
+    for (yaml, expected) in [
+        (
+            "store:\n  postgres:\n    url: postgres://h/d\n    max_connections: 0\n",
+            "f.yaml:4:22: `store.postgres.max_connections` is 0: give at least 1",
+        ),
+        (
+            "store:\n  postgres:\n    max_connections: 2\n",
+            "f.yaml:3:5: `store.postgres.url` is not set: write postgres://",
+        ),
+        (
+            "store:\n  attempts: { retention_days: 0 }\n",
+            "f.yaml:2:31: `store.attempts.retention_days` is 0: give 1 to",
+        ),
+        (
+            "store: { sqlite: { path: a }, postgres: { url: postgres://h/d } }\n",
+            "f.yaml:1:8: `store` names two databases: give `postgres` or `sqlite`, not both",
+        ),
+        (
+            &format!("{kafka}store: {{ attempts: {{}} }}\n"),
+            "f.yaml:2:8: `store` names no database: write `postgres: {",
+        ),
+    ] {
+        let examined = Loaded::examine(
+            yaml.as_bytes(),
+            "f.yaml".to_owned(),
+            PathBuf::new(),
+            &Given(HashMap::new()),
+            &[],
+        );
+        let loaded = examined.into_result().expect("of the right form");
+        let found = loaded.config.check_all_but_of(&[]);
+        let error = loaded.refuse(&found).to_string();
+        assert!(error.starts_with(expected), "{yaml}: {error}");
     }
 }
 
