@@ -1,7 +1,7 @@
 //! How an endpoint is reached: what its settings say of its connections, and whether they can be used at all.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use net::client::{Authorities, Guard, Identity, Options, Proxy, SendError, TokenSettings};
 use schemas::endpoint::{ClientCertificate, Connection, Credentials, Endpoint};
@@ -33,8 +33,8 @@ impl Files {
         found.into_value(Some(options))
     }
 
-    fn authorities(&mut self, file: &PathBuf) -> Result<Authorities, Invalid> {
-        let read = self.authorities.entry(file.clone());
+    fn authorities(&mut self, file: &Path) -> Result<Authorities, Invalid> {
+        let read = self.authorities.entry(file.to_path_buf());
         read.or_insert_with(|| Authorities::from_file(file)).clone()
     }
 

@@ -223,7 +223,7 @@ mod tests {
                 Outcome::Held | Outcome::Unavailable { .. } => panic!("an answer was an attempt"),
                 Outcome::Rejected { .. } => panic!("no answer is final for one delivery alone"),
                 Outcome::Refused { reason } => {
-                    assert!(class == Class::Gone && reason.contains("410"), "{reason}")
+                    assert!(class == Class::Gone && reason.contains("410"), "{reason}");
                 }
                 Outcome::Retry { after, reason } => {
                     assert!(class != Class::Gone && class != Class::Delivered, "{status}");
