@@ -10,5 +10,5 @@
 pub mod connect;
 mod registry;
 
-pub use registry::{Checks, Registry};
+pub use registry::{Checks, MadeFilter, Registry};
 pub use schemas::spec::{EndpointSpec, SourceSpec};

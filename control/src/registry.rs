@@ -17,8 +17,11 @@ pub struct Checks<'c> {
     pub endpoint: &'c dyn Fn(&Endpoint) -> Result<(), Vec<Invalid>>,
     /// The filter that a condition makes, or everything that is wrong with it: the room that knows conditions. The place of what is
     /// wrong is empty: it is the whole condition.
-    pub filter: &'c dyn Fn(&str) -> Result<Arc<dyn Filter>, Vec<Invalid>>,
+    pub filter: &'c dyn Fn(&str) -> MadeFilter,
 }
+
+/// The filter that a condition makes, or everything that is wrong with it.
+pub type MadeFilter = Result<Arc<dyn Filter>, Vec<Invalid>>;
 
 impl fmt::Debug for Checks<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

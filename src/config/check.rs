@@ -1,9 +1,8 @@
 //! What is wrong with a configuration: each room judges its own section, and everything is found in one run.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
 
-use schemas::endpoint::{Endpoint, Filter};
+use schemas::endpoint::Endpoint;
 use schemas::setting::{Findings, Invalid};
 
 use super::missing::is_unused;
@@ -190,7 +189,7 @@ impl SinksConfig {
 }
 
 /// The filter of an endpoint, as the rules read it.
-fn filter(filters: &rules::Filters, text: &str) -> Result<Arc<dyn Filter>, Vec<Invalid>> {
+fn filter(filters: &rules::Filters, text: &str) -> control::MadeFilter {
     let compiled = filters.compile(text);
     compiled.map_err(|found| found.into_iter().map(|reason| Invalid::new("", reason)).collect())
 }

@@ -1,6 +1,8 @@
 //! One attempt: a slot, a token of the endpoint's rate, a connection; then the request goes out, and its answer is judged.
 
 use chrono::Utc;
+use http::StatusCode;
+use http::header::AUTHORIZATION;
 use net::client::{Answer, SendError};
 use schemas::event::Event;
 use schemas::sink::{Begun, Delivery, Outcome, Target};
@@ -88,12 +90,25 @@ impl HttpSink {
     ) -> Result<Answer, SendError> {
         let destination = ready.destination.as_ref().map_err(Clone::clone)?;
         let of_endpoint = ready.headers.as_ref().map_err(Clone::clone)?;
+        let tokens = ready
+            .tokens
+            .as_ref()
+            .map(|tokens| tokens.as_ref().map_err(Clone::clone));
+        let tokens = tokens.transpose()?;
+        // The request for one is not the endpoint's: nothing goes out to it yet.
+        let token = match tokens {
+            Some(tokens) => Some(tokens.get().await?),
+            None => None,
+        };
         let unconnected = ready.unconnected();
         let seat = self.client.seat(destination).await?;
         drop(unconnected);
         let started = Instant::now();
         let body = event.value().clone();
-        let headers = headers::of_attempt(of_endpoint, &ready.endpoint, event)?;
+        let mut headers = headers::of_attempt(of_endpoint, &ready.endpoint, event)?;
+        if let Some(token) = &token {
+            headers.insert(AUTHORIZATION, token.authorization());
+        }
         if let Some(recording) = recording {
             recording.request_headers = Some(headers::shown(&headers));
         }
@@ -103,6 +118,11 @@ impl HttpSink {
             .send(seat, destination, headers, body, ready.endpoint.timeout)
             .await;
         ready.metrics().all.seconds.observe(started.elapsed().as_secs_f64());
+        if let (Some(tokens), Some(token), Ok(answer)) = (tokens, &token, &answer)
+            && answer.status == StatusCode::UNAUTHORIZED
+        {
+            tokens.invalidate(token);
+        }
         answer
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::HeaderMap;
-use net::client::{Client, Destination, SendError};
+use net::client::{Client, Destination, SendError, Tokens};
 use parking_lot::RwLock;
 use schemas::endpoint::{Endpoint, EndpointDirectory};
 use schemas::event::Event;
@@ -24,7 +24,7 @@ use super::headers;
 use super::index::Index;
 use super::metrics::{EndpointMetrics, Metrics};
 use super::rate::Rate;
-use super::reach::Files;
+use super::reach::{self, Files};
 
 /// All enabled endpoints, ready for deliveries, kept in step with the directory.
 #[derive(Debug)]
@@ -49,6 +49,8 @@ pub(super) struct ReadyEndpoint {
     pub(super) endpoint: Arc<Endpoint>,
     /// The guard's first verdict on the URL.
     pub(super) destination: Result<Destination, SendError>,
+    /// Where its tokens come from, if it wants one.
+    pub(super) tokens: Option<Result<Tokens, SendError>>,
     /// The headers of every delivery.
     pub(super) headers: Result<HeaderMap, SendError>,
     handling: Arc<Handling>,
@@ -159,6 +161,7 @@ impl Endpoints {
         Arc::new(ReadyEndpoint {
             endpoint: Arc::clone(endpoint),
             destination: self.destination(endpoint, files),
+            tokens: reach::token_settings(endpoint).map(|settings| Tokens::new(self.client.clone(), settings?)),
             headers: headers::of_endpoint(endpoint),
             handling: Arc::new(Handling {
                 ordered: endpoint.ordered,

@@ -1,9 +1,9 @@
 //! How an endpoint is reached: what its settings say of its connections, and whether they can be used at all.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use net::client::{Authorities, Guard, Identity, Options, Proxy};
+use net::client::{Authorities, Guard, Identity, Options, Proxy, SendError, TokenSettings};
 use schemas::endpoint::{ClientCertificate, Connection, Credentials, Endpoint};
 use schemas::setting::{Findings, Invalid};
 
@@ -33,8 +33,8 @@ impl Files {
         found.into_value(Some(options))
     }
 
-    fn authorities(&mut self, file: &PathBuf) -> Result<Authorities, Invalid> {
-        let read = self.authorities.entry(file.clone());
+    fn authorities(&mut self, file: &Path) -> Result<Authorities, Invalid> {
+        let read = self.authorities.entry(file.to_path_buf());
         read.or_insert_with(|| Authorities::from_file(file)).clone()
     }
 
@@ -47,6 +47,34 @@ impl Files {
         read.or_insert_with(|| Identity::from_files(certificate_file, key_file))
             .clone()
     }
+}
+
+/// How the tokens of an endpoint are asked for, if it wants some: through its proxy, and of a server that proves itself as all do.
+pub(super) fn token_settings(endpoint: &Endpoint) -> Option<Result<TokenSettings, SendError>> {
+    let Some(Credentials::OAuth2(oauth2)) = &endpoint.credentials else {
+        return None;
+    };
+    let proxy = endpoint.connection.proxy.as_ref().map(Proxy::new).transpose();
+    let proxy = proxy.map_err(|e| SendError::Connect(e.within("proxy").to_string()));
+    let scopes = oauth2.scope.as_deref().unwrap_or_default();
+    let audience = oauth2.audience.iter();
+    Some(proxy.map(|proxy| {
+        TokenSettings {
+            url: oauth2.token_url.clone(),
+            client_id: oauth2.client_id.clone(),
+            client_secret: oauth2.client_secret.clone(),
+            scopes: scopes.split_whitespace().map(str::to_owned).collect(),
+            parameters: audience
+                .map(|audience| ("audience".to_owned(), audience.clone()))
+                .collect(),
+            credentials_in_body: false,
+            options: Options {
+                proxy,
+                ..Options::default()
+            },
+            timeout: endpoint.timeout,
+        }
+    }))
 }
 
 /// Whether an endpoint can be posted to, as far as that shows without resolving names: the guard lets its URL, that of its tokens and

@@ -66,7 +66,7 @@ pub(crate) async fn there_is_one_outcome_per_delivery_in_order(harness: &mut imp
                 "{place}"
             ),
             Outcome::Rejected { reason } | Outcome::Refused { reason } => {
-                assert!(spoilt.contains(&place) && !reason.is_empty(), "{place}: {reason}")
+                assert!(spoilt.contains(&place) && !reason.is_empty(), "{place}: {reason}");
             }
             other => panic!("{place}: {other:?}"),
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use schemas::endpoint::{Credentials, Endpoint, Filter, RateLimit, SigningKey};
+use schemas::endpoint::{Credentials, Endpoint, Filter, OAuth2, RateLimit, SigningKey};
 use schemas::event::Event;
 use schemas::schedule::Schedule;
 use schemas::secret::Secret;
@@ -11,7 +11,7 @@ use schemas::sink::{Batch, Handling, Outcome, Sink as _, Target};
 use schemas::time::Timestamp;
 use standardwebhooks::Webhook;
 
-use crate::stage::{SECRET, Stage, batch, conversations, endpoint, event, local};
+use crate::stage::{SECRET, Stage, batch, conversations, endpoint, event, local, retry};
 use harness::receiver::{Answer, Receiver};
 
 const OLD: &str = "whsec_b2xkLXNlY3JldC1vbGQtc2VjcmV0LTAx";
@@ -327,4 +327,57 @@ async fn ten_thousand_endpoints_are_found_by_what_they_want() {
         stage.sink.targets(&event("acme", "invoice.paid"), Some("e8")),
         [target("e8")]
     );
+}
+
+fn with_tokens(id: &'static str, url: &str, token_url: &str) -> Endpoint {
+    let mut made = endpoint(id, url);
+    made.credentials = Some(Credentials::OAuth2(OAuth2 {
+        token_url: token_url.parse().expect("a URL"),
+        client_id: "forebay".to_owned(),
+        client_secret: Secret::new("hunter2"),
+        scope: Some("hooks read".to_owned()),
+        audience: Some("crm".to_owned()),
+    }));
+    made
+}
+
+#[tokio::test]
+async fn a_token_is_fetched_once_and_sent_with_every_delivery() {
+    let receiver = Receiver::start([Answer::Status(200)]).await;
+    let issued = br#"{"access_token": "t0ken", "token_type": "Bearer", "expires_in": 3600}"#;
+    let server = Receiver::start([Answer::StatusBody(200, issued)]).await;
+    let stage = Stage::new([with_tokens("crm", &receiver.url(), &server.url())]);
+    for _ in 0..3 {
+        assert_eq!(stage.deliver_one("crm").await, Outcome::Delivered);
+    }
+    let seen = receiver.seen();
+    assert!(seen.iter().all(|seen| seen.header("authorization") == "Bearer t0ken"));
+    let [asked] = &server.seen()[..] else {
+        panic!("one request for a token")
+    };
+    let form = std::str::from_utf8(&asked.body).expect("text");
+    for expected in ["grant_type=client_credentials", "scope=hooks+read", "audience=crm"] {
+        assert!(form.contains(expected), "{form}");
+    }
+    assert!(!form.contains("hunter2"), "it is in the header");
+}
+
+#[tokio::test]
+async fn without_a_token_nothing_goes_out_and_the_delivery_is_tried_again() {
+    let receiver = Receiver::start([Answer::Status(200)]).await;
+    let server = Receiver::start([Answer::StatusBody(500, b"no")]).await;
+    let stage = Stage::new([
+        with_tokens("crm", &receiver.url(), &server.url()),
+        with_tokens("inside", &receiver.url(), "http://169.254.169.254/latest/"),
+    ]);
+    let batch = batch(&["crm"]);
+    let outcomes = stage.sink.deliver(&batch).await.expect("available");
+    assert!(retry(&outcomes[0]).contains("500"), "{outcomes:?}");
+    assert!(!batch.begun.is_noted());
+    let outcome = stage.deliver_one("inside").await;
+    assert!(
+        matches!(&outcome, Outcome::Rejected { reason } if reason.contains("169.254.169.254")),
+        "{outcome:?}"
+    );
+    assert_eq!(receiver.connections(), 0);
 }

@@ -83,3 +83,120 @@ fn what_is_written_out_reads_back_but_for_the_secrets() {
         r#"{"id":"crm","tenant":"default","url":"https://example.com/hooks","events":["ticket.*","*","invoice.paid"],"timeout_ms":15000,"concurrency":10,"ordering":"key","queue_max":1000,"http2":false,"paused":false,"enabled":true}"#
     );
 }
+
+fn spec(more: serde_json::Value) -> EndpointSpec {
+    let mut json = serde_json::json!({
+        "id": "crm", "url": "https://example.com/hooks", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
+    });
+    let (Some(all), Some(more)) = (json.as_object_mut(), more.as_object()) else {
+        panic!("objects")
+    };
+    all.extend(more.clone());
+    serde_json::from_value(json).expect("a spec")
+}
+
+#[test]
+fn headers_that_frame_or_route_a_request_or_are_ours_are_refused_in_any_case() {
+    for name in [
+        "Host",
+        "content-length",
+        "Transfer-Encoding",
+        "TE",
+        "connection",
+        "Webhook-Signature",
+        "Content-Type",
+        "a b",
+        "",
+    ] {
+        let found = spec(serde_json::json!({ "headers": { name: "x" } }))
+            .build()
+            .expect_err(name);
+        assert_eq!(found.len(), 1, "{name}: {found:?}");
+        assert_eq!(found[0].place, format!("headers.{name}"));
+    }
+    let twice = spec(serde_json::json!({ "headers": { "X-A": "1", "x-a": "2" } }));
+    assert!(twice.build().expect_err("twice")[0].reason.contains("written twice"));
+    let built = spec(serde_json::json!({ "headers": { "X-A": "h\u{e9}" } }))
+        .build()
+        .expect("valid");
+    assert_eq!(built.headers[0].0, "x-a");
+}
+
+#[test]
+fn exactly_one_way_to_prove_oneself_is_taken() {
+    let basic = serde_json::json!({ "user": "a", "password": "b" });
+    for (auth, place) in [
+        (serde_json::json!({}), "auth"),
+        (serde_json::json!({ "basic": basic, "bearer": "x" }), "auth"),
+        (serde_json::json!({ "bearer": "two words" }), "auth.bearer"),
+        (serde_json::json!({ "bearer": "" }), "auth.bearer"),
+        (
+            serde_json::json!({ "basic": { "user": "a:b", "password": "x" } }),
+            "auth.basic.user",
+        ),
+    ] {
+        let found = spec(serde_json::json!({ "auth": auth })).build().expect_err(place);
+        assert!(found.iter().any(|invalid| invalid.place == place), "{found:?}");
+    }
+    let built = spec(serde_json::json!({ "auth": { "basic": basic } }))
+        .build()
+        .expect("valid");
+    assert!(matches!(
+        built.credentials,
+        Some(crate::endpoint::Credentials::Basic { .. })
+    ));
+}
+
+#[test]
+fn what_is_probably_a_mistake_is_warned_of() {
+    let places = |more| {
+        let found = spec(more).warnings();
+        found.into_iter().map(|warning| warning.place).collect::<Vec<_>>()
+    };
+    let ended = serde_json::json!({ "secrets": [
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        { "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "until": "2020-01-01T00:00:00Z" },
+    ]});
+    assert_eq!(places(ended), ["secrets[1]"]);
+    assert_eq!(
+        places(serde_json::json!({ "paused": true, "enabled": false })),
+        ["paused"]
+    );
+    assert_eq!(
+        places(serde_json::json!({ "auth": { "bearer": "Bearer abc" } })),
+        ["auth.bearer"]
+    );
+    assert_eq!(
+        places(serde_json::json!({ "headers": { "Authorization": "x", "X-A": "" } })),
+        ["headers.Authorization", "headers.X-A"]
+    );
+    let open = serde_json::json!({ "auth": { "oauth2": { "token_url": "http://a.example/", "client_id": "a", "client_secret": "b" } } });
+    assert_eq!(places(open), ["auth.oauth2.token_url"]);
+    assert_eq!(places(serde_json::json!({})), Vec::<String>::new());
+}
+
+#[test]
+fn a_key_that_has_ended_signs_no_more() {
+    let built = spec(serde_json::json!({ "secrets": [
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        { "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "until": "2030-01-01T00:00:00Z" },
+    ]}));
+    let built = built.build().expect("valid");
+    let signing = |at: &str| built.signing(Timestamp::parse(at).expect("a time")).count();
+    assert_eq!(
+        (signing("2029-12-31T23:59:59Z"), signing("2030-01-01T00:00:00Z")),
+        (2, 1)
+    );
+}
+
+#[test]
+fn a_rate_has_a_burst_of_a_second_unless_it_says_so() {
+    for (limit, burst) in [
+        (serde_json::json!({ "per_second": 50 }), 50),
+        (serde_json::json!({ "per_second": 0.1 }), 1),
+        (serde_json::json!({ "per_second": 50, "burst": 7 }), 7),
+    ] {
+        let built = spec(serde_json::json!({ "rate_limit": limit })).build().expect("valid");
+        assert_eq!(built.rate_limit.expect("a limit").burst, burst);
+    }
+}
