@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use schemas::endpoint::Endpoint;
+use schemas::name::SinkName;
 use schemas::setting::{Findings, Invalid};
 
 use super::missing::is_unused;
@@ -10,6 +11,12 @@ use super::{Config, SinksConfig};
 use crate::telemetry;
 
 impl Config {
+    /// Returns when deliveries to `sink` are tried again: by its own `retry`, or by the worker's settings; `http` has waits of its
+    /// own where neither says anything.
+    pub(crate) fn schedule_of(&self, sink: &SinkName) -> Result<processor::Schedule, Vec<Invalid>> {
+        self.sinks.schedule_of(sink, &self.processor, self.store.is_some())
+    }
+
     /// Finds what no command can run with.
     pub(super) fn check(&self) -> Result<(), Vec<Invalid>> {
         let mut found = Findings::default();
@@ -20,7 +27,7 @@ impl Config {
         found.add_within("processor", self.processor.check());
         found.add_within("event_log", self.event_log.check());
         let kept = self.event_log.retention_hours;
-        found.add_within("", self.sinks.check_retry(&self.processor, kept));
+        found.add_within("", self.sinks.check_retry(&self.processor, kept, self.store.is_some()));
         self.check_receipts(&mut found);
         self.check_publishing(&mut found);
         self.check_bodies(&mut found);

@@ -22,8 +22,19 @@ pub(crate) const SINKS: [&str; 4] = ["http", "postgres", "sqlite", "topic"];
 /// The member that each section has beside the sink's own.
 const RETRY: &str = "retry";
 
-/// The waits of the sink `http` where the configuration says nothing about them: an endpoint may be away for hours, as
-/// Standard Webhooks recommends. A full window shortens them.
+/// The waits of the sink `http` with a store, where the configuration says nothing about them: an endpoint may be away for a day,
+/// as Standard Webhooks recommends.
+const STORED_STEPS: [Duration; 7] = [
+    Duration::from_secs(5),
+    Duration::from_mins(5),
+    Duration::from_mins(30),
+    Duration::from_hours(2),
+    Duration::from_hours(5),
+    Duration::from_hours(10),
+    Duration::from_hours(10),
+];
+
+/// The same without a store, where deliveries wait in memory. A full window shortens them.
 const HTTP_STEPS: [Duration; 8] = [
     Duration::from_secs(5),
     Duration::from_secs(30),
@@ -74,15 +85,23 @@ impl SinksConfig {
     }
 
     /// Checks every sink's own `retry`: its values, and that a delivery is not tried for longer than the log keeps its
-    /// record, which holds the partition's progress meanwhile.
-    pub(super) fn check_retry(&self, worker: &processor::Config, retention_hours: u64) -> Result<(), Vec<Invalid>> {
+    /// record, which holds the partition's progress meanwhile. What waits in the store holds none.
+    pub(super) fn check_retry(
+        &self,
+        worker: &processor::Config,
+        retention_hours: u64,
+        has_store: bool,
+    ) -> Result<(), Vec<Invalid>> {
         let mut found = Findings::default();
         let unsaid = self.http.as_ref().map(|_| "http");
         let unsaid = unsaid.filter(|sink| !self.retry.contains_key(sink));
         for sink in self.retry.keys().copied().chain(unsaid) {
-            let Some(schedule) = found.keep(self.schedule(sink, worker)) else {
+            let Some(schedule) = found.keep(self.schedule(sink, worker, has_store)) else {
                 continue;
             };
+            if sink == "http" && has_store {
+                continue;
+            }
             let span = schedule.span();
             // None at all is refused by itself.
             if retention_hours > 0 && span.as_secs() >= retention_hours.saturating_mul(3600) {
@@ -99,18 +118,23 @@ impl SinksConfig {
 
     /// Returns when deliveries to `sink` are tried again: by its own `retry`, or by the worker's settings;
     /// `http` has waits of its own where neither says anything.
-    pub(crate) fn schedule_of(&self, sink: &SinkName, worker: &processor::Config) -> Result<Schedule, Vec<Invalid>> {
-        self.schedule(sink.as_str(), worker)
+    pub(super) fn schedule_of(
+        &self,
+        sink: &SinkName,
+        worker: &processor::Config,
+        has_store: bool,
+    ) -> Result<Schedule, Vec<Invalid>> {
+        self.schedule(sink.as_str(), worker, has_store)
     }
 
-    fn schedule(&self, sink: &str, worker: &processor::Config) -> Result<Schedule, Vec<Invalid>> {
+    fn schedule(&self, sink: &str, worker: &processor::Config, has_store: bool) -> Result<Schedule, Vec<Invalid>> {
         let Some(retry) = self.retry.get(sink) else {
             let schedule = worker.schedule();
             let unsaid = schedule == processor::Config::default().schedule();
-            return Ok(if sink == "http" && unsaid {
-                Schedule::Steps(HTTP_STEPS.to_vec())
-            } else {
-                schedule
+            return Ok(match sink {
+                "http" if unsaid && has_store => Schedule::Steps(STORED_STEPS.to_vec()),
+                "http" if unsaid => Schedule::Steps(HTTP_STEPS.to_vec()),
+                _ => schedule,
             });
         };
         let schedule = worker.schedule_of(retry);

@@ -176,7 +176,7 @@ fn a_sink_has_its_own_settings_and_its_own_schedule() {
     assert_eq!((http.pool_idle_seconds, &http.allowed_ports[..]), (7, &[443][..]));
     let attempts = |name: &'static str| {
         let name = schemas::name::SinkName::new(name).expect("valid");
-        let schedule = config.sinks.schedule_of(&name, &config.processor).expect("valid");
+        let schedule = config.schedule_of(&name).expect("valid");
         schedule.max_attempts()
     };
     assert_eq!((attempts("http"), attempts("topic"), attempts("sqlite")), (3, 9, 3));
@@ -199,7 +199,7 @@ fn the_sink_http_goes_on_for_hours_unless_the_configuration_says_when() {
     let of = |yaml: &str, sink: &'static str| {
         let config = parse(yaml, "f.yaml", HashMap::new()).expect("valid");
         let name = schemas::name::SinkName::new(sink).expect("valid");
-        config.sinks.schedule_of(&name, &config.processor).expect("valid")
+        config.schedule_of(&name).expect("valid")
     };
     let default = of("sinks: { http: {}, topic: {} }", "http");
     let hours = default.span().as_secs() / 3600;

@@ -61,7 +61,7 @@ pub(crate) fn workers(
         };
         let group = loaded.config.event_log.group(sink.name())?;
         let config = loaded.config.processor.clone();
-        let schedule = loaded.config.sinks.schedule_of(sink.name(), &config);
+        let schedule = loaded.config.schedule_of(sink.name());
         let worker = processor::Worker::new(
             Arc::clone(&sink),
             Arc::clone(rules),

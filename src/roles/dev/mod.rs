@@ -130,7 +130,7 @@ impl Dev {
     /// The sinks, whose deliveries are printed.
     pub(super) fn watch(&self, sinks: Vec<Arc<dyn Sink>>, loaded: &Loaded) -> anyhow::Result<Vec<Arc<dyn Sink>>> {
         let watch = |sink: Arc<dyn Sink>| {
-            let schedule = loaded.config.sinks.schedule_of(sink.name(), &loaded.config.processor);
+            let schedule = loaded.config.schedule_of(sink.name());
             let schedule = schedule.map_err(|found| loaded.refuse(&found))?;
             Ok(Arc::new(Watched::new(sink, self.lines(), schedule)) as Arc<dyn Sink>)
         };
