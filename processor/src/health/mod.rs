@@ -166,6 +166,14 @@ impl Health {
         matches!(self.phase, Phase::Open { .. } | Phase::Probing { .. })
     }
 
+    /// Returns when the next probe is due, while it is open.
+    pub(crate) fn next_probe(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Open { until, .. } => Some(until),
+            _ => None,
+        }
+    }
+
     /// Something else has shown that it works: another process, an operator. The next who asks probes, so let those who wait
     /// ask again. Does nothing unless it is open.
     pub(crate) fn try_now(&mut self, now: Instant) {

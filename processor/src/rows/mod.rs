@@ -212,6 +212,11 @@ impl Rows {
         lane.is_some_and(|lane| lane.held.get(&offset) == Some(&Held::Here(id)))
     }
 
+    /// Returns how many targets have rows.
+    pub(crate) fn targets(&self) -> u32 {
+        u32::try_from(self.lanes.len()).unwrap_or(u32::MAX)
+    }
+
     /// Returns when to ask again what is wanted, not before `soonest`.
     pub(crate) fn next_want(&self, soonest: Instant) -> Option<Instant> {
         let waits = |lane: &Lane| lane.more || !lane.due.is_empty();

@@ -139,10 +139,24 @@ impl Targets {
         (count, waiting.iter().map(|rows| rows.oldest_since).min())
     }
 
-    /// Whether nothing goes out to a target for now, so that one row in memory is enough.
-    pub(crate) fn is_shut(&self, target: &Target) -> bool {
-        let entry = self.find(target);
-        entry.is_some_and(|entry| entry.lock().health.is_broken()) || self.handling(target).paused
+    /// Returns how many rows of a target are of use in memory, at most `most`: none while nothing goes out to it, and one for its
+    /// next probe.
+    pub(crate) fn appetite(&self, target: &Target, most: usize, now: Instant) -> usize {
+        if self.handling(target).paused {
+            return 0;
+        }
+        let Some(entry) = self.find(target) else {
+            return most;
+        };
+        let entry = entry.lock();
+        if entry.disabled.is_some() {
+            return 1;
+        }
+        match entry.health.next_probe() {
+            Some(due) => usize::from(due <= now + LOOK_AGAIN),
+            None if entry.health.is_broken() => 0,
+            None => most,
+        }
     }
 
     /// Whether a delivery may go out now. Who has to wait is notified through `partition`.

@@ -24,6 +24,9 @@ const IN_MEMORY: usize = 64;
 /// How long nothing is fetched where there was nothing to fetch.
 const REST: Duration = Duration::from_millis(20);
 
+/// The same for each target with rows, all of which are looked at.
+const REST_OF_EACH: Duration = Duration::from_micros(50);
+
 /// An exchange that is under way.
 pub(in crate::partition) type Exchange = Option<BoxFuture<'static, Exchanged>>;
 
@@ -82,7 +85,7 @@ impl PartitionTask {
             return None;
         }
         let appetite = |target: &Target, here: usize| {
-            let most = if parking.targets.is_shut(target) { 1 } else { IN_MEMORY };
+            let most = parking.targets.appetite(target, IN_MEMORY, now);
             // A few at a time cost more than many.
             if here * 2 > most { 0 } else { most - here }
         };
@@ -94,7 +97,7 @@ impl PartitionTask {
             }));
             return None;
         }
-        parked.rest_until = now + REST;
+        parked.rest_until = now + REST.max(REST_OF_EACH * parked.rows.targets());
         parked.rows.next_want(parked.rest_until)
     }
 

@@ -27,7 +27,7 @@ use crate::flight::{Origin, Picked, WorkId};
 use crate::health::Ticket;
 use crate::rows::{Place, Rows};
 use crate::shared::Parking;
-use crate::targets::Turn;
+use crate::targets::{Result as TargetResult, Targets, Turn};
 use crate::troubles::Trouble;
 
 pub(super) use exchange::{Exchange, exchanged};
@@ -49,6 +49,7 @@ const LAST_OUTCOMES: Duration = Duration::from_millis(1_500);
 /// What the task of a partition has beside its flight.
 #[derive(Debug)]
 pub(super) struct Parked {
+    targets: Arc<Targets>,
     claim: Arc<dyn Claim>,
     rows: Rows,
     /// What is to be written, oldest first.
@@ -142,6 +143,19 @@ impl Parked {
     }
 }
 
+/// However the task ends, what it had under way at its targets makes room for others.
+impl Drop for Parked {
+    fn drop(&mut self) {
+        let now = Instant::now();
+        for (_, under_way) in std::mem::take(&mut self.under_way) {
+            if let Some(ticket) = under_way.ticket {
+                let target = &under_way.delivery.target;
+                self.targets.ended(target, ticket, &TargetResult::NotTried, now);
+            }
+        }
+    }
+}
+
 impl PartitionTask {
     /// Claims the rows of the partition, if the sink has a backlog, as soon as that can be done. The reader has begun, and nothing
     /// was read yet. Returns false if stopped before that.
@@ -197,6 +211,7 @@ impl PartitionTask {
         self.flight.one_at_a_time();
         let now = Instant::now();
         self.parked = Some(Box::new(Parked {
+            targets: Arc::clone(&parking.targets),
             claim,
             rows,
             outbox: VecDeque::new(),
@@ -374,8 +389,9 @@ impl PartitionTask {
         }
     }
 
-    /// Parks what is pending once the partition is to be given up. Returns whether nothing more is to be waited for.
-    pub(super) fn stop_parked(&mut self, now: Instant) -> bool {
+    /// Parks what is pending once the partition is to be given up, and dead letters are being written or not. Returns whether nothing
+    /// more is to be waited for.
+    pub(super) fn stop_parked(&mut self, writes_letters: bool, now: Instant) -> bool {
         let Some(parked) = &mut self.parked else {
             return true;
         };
@@ -396,7 +412,8 @@ impl PartitionTask {
         let Some(parked) = &self.parked else {
             return true;
         };
-        waited >= most || (parked.is_settled() && (parked.under_way.is_empty() || waited >= LAST_OUTCOMES))
+        let settled = parked.is_settled() && !writes_letters && !self.flight.has_letters();
+        waited >= most || (settled && (parked.under_way.is_empty() || waited >= LAST_OUTCOMES))
     }
 
     /// Ends the task if another process has its rows.
