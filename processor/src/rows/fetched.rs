@@ -7,6 +7,7 @@ use schemas::record::Offset;
 use schemas::sink::Target;
 use tokio::time::Instant;
 
+use super::lane::Again;
 use super::{Held, Place, Rows};
 use crate::flight::WorkId;
 
@@ -46,42 +47,65 @@ impl Rows {
                 }
                 continue;
             }
-            let (mut last, mut last_left) = (None, None);
+            if self.is_outdated(&target, &want.which) {
+                continue;
+            }
+            let (mut last, mut last_held, mut left) = (None, None, None);
             for row in of_want {
-                last = Some(row.record.offset);
-                if !self.is_leaving(&target, row.record.offset) {
-                    last_left = last;
-                }
+                let offset = row.record.offset;
+                last = Some(offset);
                 let key = row.record.record.key.clone();
                 let place = Place {
                     target: &target,
                     key: &key,
-                    offset: row.record.offset,
+                    offset,
                     ordered,
                 };
                 if self.takes(&place, &want.which, moment(&row)) {
-                    let id = id(place.offset);
+                    let id = id(offset);
                     if let Some(lane) = self.lanes.get_mut(&target) {
-                        lane.hold(place.offset, Held::Here(id));
+                        lane.hold(offset, Held::Here(id));
                     }
                     here.push((id, row));
                 }
+                match self.lanes.get(&target).and_then(|lane| lane.held.get(&offset)) {
+                    Some(Held::Here(_) | Held::Timed(..)) => last_held = Some(offset),
+                    Some(Held::Leaving) => {}
+                    None => left = left.or(Some(offset)),
+                }
             }
-            let Some(lane) = self.lanes.get_mut(&target) else {
+            let (Some(lane), Some(last)) = (self.lanes.get_mut(&target), last) else {
                 continue;
             };
             match &want.which {
-                Which::InLine { .. } => last.into_iter().for_each(|last| lane.fetched_to(last)),
-                Which::OfKey { key, after, .. } => lane.key_fetched(key, after.unwrap_or(Offset(-1)), last_left),
+                Which::InLine { .. } => lane.fetched_to(last),
+                // All of them are being removed.
+                Which::OfKey { key, .. } if last_held.is_none() && left.is_none() => {
+                    self.fetch_key(&target, key, last);
+                }
+                Which::OfKey { key, after, .. } => lane.key_fetched(key, after.unwrap_or(Offset(-1)), last_held, left),
                 Which::At(_) => {}
             }
         }
         here
     }
 
-    fn is_leaving(&self, target: &Target, offset: Offset) -> bool {
-        let lane = self.lanes.get(target);
-        lane.is_some_and(|lane| lane.held.get(&offset) == Some(&Held::Leaving))
+    /// Whether rows of a key were fetched of which others have come back or come into line meanwhile, so that they may not be all
+    /// that there is. Then they are fetched again.
+    fn is_outdated(&mut self, target: &Target, which: &Which) -> bool {
+        let Which::OfKey { key, after, .. } = which else {
+            return false;
+        };
+        let after = after.unwrap_or(Offset(-1));
+        let lane = self.lanes.get_mut(target);
+        match lane.and_then(|lane| lane.key_changed(key, after)) {
+            None => false,
+            Some(Again::Later) => true,
+            Some(Again::Now(after)) => {
+                self.fetch_key(target, key, after);
+                true
+            }
+        }
     }
 
     /// Whether a row that was fetched may be in memory now.
@@ -92,13 +116,17 @@ impl Rows {
         let held = lane.held.get(&place.offset);
         match which {
             // Only what still waits for its time; it may have been settled since it was wanted.
-            Which::At(_) => matches!(held, Some(Held::Timed(_))),
-            Which::InLine { .. } => held.is_none() && !(place.ordered && lane.set_behind(place.key)),
+            Which::At(_) => matches!(held, Some(Held::Timed(..))),
+            Which::InLine { .. } if held.is_some() => false,
+            // One before it has come into line, or is about to, since these were wanted. It may be of the same key.
+            Which::InLine { .. } if place.ordered && lane.came.is_some_and(|came| came < place.offset) => false,
+            Which::InLine { .. } => !(place.ordered && lane.set_behind(place.key, place.offset)),
             Which::OfKey { .. } if held.is_some() => false,
+            Which::OfKey { .. } if lane.waits_for_another(place.key, place.offset) => false,
             Which::OfKey { .. } => match due {
                 None => true,
                 Some(due) => {
-                    lane.time(place);
+                    lane.time(place, due);
                     self.timers.insert((due, place.offset, place.target.to_string()));
                     false
                 }
@@ -107,6 +135,9 @@ impl Rows {
     }
 
     fn nothing_fetched(&mut self, target: &Target, which: &Which) {
+        if self.is_outdated(target, which) {
+            return;
+        }
         let Some(lane) = self.lanes.get_mut(target) else {
             return;
         };
@@ -121,13 +152,13 @@ impl Rows {
                     }
                 }
             }
-            Which::OfKey { key, after, .. } => lane.key_fetched(key, after.unwrap_or(Offset(-1)), None),
+            Which::OfKey { key, after, .. } => lane.key_fetched(key, after.unwrap_or(Offset(-1)), None, None),
             Which::At(offset) => {
                 // Someone else has removed it.
-                if let Some(Held::Timed(key)) = lane.held.get(offset).cloned() {
+                if let Some(Held::Timed(key, _)) = lane.held.get(offset).cloned() {
                     lane.release(*offset);
-                    if lane.settle(&key, *offset) {
-                        self.keys.push_back((target.clone(), key, *offset));
+                    if let Some(after) = lane.settle(&key, *offset) {
+                        self.fetch_key(target, &key, after);
                     }
                 }
             }

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
 use schemas::record::Offset;
+use tokio::time::Instant;
 
 use super::{Held, Place};
 
@@ -32,8 +33,18 @@ pub(super) struct Lane {
 struct Blocked {
     /// The rows that have to be settled first. None while those after them are being fetched.
     heads: BTreeSet<Offset>,
-    /// Whether rows after them may be in the database.
-    behind: bool,
+    /// The first row in the database, as far as known, that waits for them. It may come before them: what is read from the log
+    /// once more does.
+    behind: Option<Offset>,
+    /// Whether anything of the key has changed since its rows were wanted.
+    changed: bool,
+}
+
+impl Blocked {
+    fn set_behind(&mut self, offset: Offset) {
+        self.behind = Some(self.behind.map_or(offset, |behind| behind.min(offset)));
+        self.changed = true;
+    }
 }
 
 impl Lane {
@@ -44,8 +55,13 @@ impl Lane {
     /// Notes a row in line at `offset`, so that it will be fetched.
     pub(super) fn add_below(&mut self, offset: Offset) {
         self.more = true;
-        self.came = Some(self.came.map_or(offset, |came| came.min(offset)));
+        self.comes(offset);
         self.lower();
+    }
+
+    /// Notes that a row comes into line at `offset`: of what is being fetched, nothing after it may go out before it.
+    pub(super) fn comes(&mut self, offset: Offset) {
+        self.came = Some(self.came.map_or(offset, |came| came.min(offset)));
     }
 
     /// Moves the cursor before the first row that came into line below it.
@@ -82,9 +98,9 @@ impl Lane {
         }
     }
 
-    /// Notes that a row waits for its time.
-    pub(super) fn time(&mut self, place: &Place<'_>) {
-        self.hold(place.offset, Held::Timed(place.key.clone()));
+    /// Notes that a row waits for its time, which is `due`.
+    pub(super) fn time(&mut self, place: &Place<'_>, due: Instant) {
+        self.hold(place.offset, Held::Timed(place.key.clone(), due));
         self.block(place);
     }
 
@@ -93,60 +109,95 @@ impl Lane {
         if place.ordered {
             let blocked = self.blocked.entry(place.key.clone()).or_default();
             blocked.heads.insert(place.offset);
+            blocked.changed = true;
         }
     }
 
-    /// Notes that rows of a key are in the database after those that block it, if it is blocked. Returns whether it is.
-    pub(super) fn set_behind(&mut self, key: &Bytes) -> bool {
+    /// Notes that a row of a key is in the database and waits for those that block it, if it is blocked. Returns whether it is.
+    pub(super) fn set_behind(&mut self, key: &Bytes, offset: Offset) -> bool {
         let blocked = self.blocked.get_mut(key);
-        blocked.map(|blocked| blocked.behind = true).is_some()
+        blocked.map(|blocked| blocked.set_behind(offset)).is_some()
+    }
+
+    /// Whether a row of a key that comes before this one has to be settled first.
+    pub(super) fn waits_for_another(&self, key: &Bytes, offset: Offset) -> bool {
+        let heads = self.blocked.get(key).map(|blocked| &blocked.heads);
+        heads.is_some_and(|heads| heads.first().is_some_and(|first| *first < offset))
     }
 
     /// Whether no other row of its key has to be settled before this one, as far as that is known.
     pub(super) fn is_first_of_key(&self, offset: Offset) -> bool {
-        let Some(Held::Timed(key)) = self.held.get(&offset) else {
+        let Some(Held::Timed(key, _)) = self.held.get(&offset) else {
             return true;
         };
-        let heads = self.blocked.get(key).map(|blocked| &blocked.heads);
-        heads.is_none_or(|heads| heads.first().is_none_or(|first| *first >= offset))
+        !self.waits_for_another(key, offset)
     }
 
-    /// Notes that a row goes back to where it was in line: it is in the database, after another that blocks its key.
-    pub(super) fn put_back(&mut self, place: &Place<'_>) {
-        self.release(place.offset);
-        if let Some(blocked) = self.blocked.get_mut(place.key) {
-            blocked.heads.remove(&place.offset);
-            blocked.behind = true;
-        } else {
-            self.add_below(place.offset);
-        }
-    }
-
-    /// Notes that a row is settled. Returns whether those after it of its key are to be fetched now.
+    /// Notes that a row goes back to where it was in line: it is in the database, after another. Returns after which offset the
+    /// rows of its key are to be fetched now, if they are.
     #[must_use]
-    pub(super) fn settle(&mut self, key: &Bytes, offset: Offset) -> bool {
-        let Some(blocked) = self.blocked.get_mut(key) else {
-            return false;
+    pub(super) fn put_back(&mut self, place: &Place<'_>) -> Option<Offset> {
+        self.release(place.offset);
+        let Some(blocked) = self.blocked.get_mut(place.key) else {
+            self.add_below(place.offset);
+            return None;
         };
-        if !blocked.heads.remove(&offset) || !blocked.heads.is_empty() {
-            return false;
-        }
-        let behind = std::mem::take(&mut blocked.behind);
-        if !behind {
-            self.blocked.remove(key);
-        }
-        behind
+        blocked.set_behind(place.offset);
+        self.unblock(place.key, place.offset)
     }
 
-    /// Handles what was fetched of a key after `after`: the last row that is not being removed, if there is one.
-    pub(super) fn key_fetched(&mut self, key: &Bytes, after: Offset, last: Option<Offset>) {
+    /// Notes that a row is settled. Returns after which offset the rows of its key are to be fetched now, if they are.
+    #[must_use]
+    pub(super) fn settle(&mut self, key: &Bytes, offset: Offset) -> Option<Offset> {
+        self.unblock(key, offset)
+    }
+
+    /// Has a row no longer hold back others.
+    fn unblock(&mut self, key: &Bytes, offset: Offset) -> Option<Offset> {
+        let blocked = self.blocked.get_mut(key)?;
+        if !blocked.heads.remove(&offset) || !blocked.heads.is_empty() {
+            return None;
+        }
+        let Some(behind) = blocked.behind.take() else {
+            self.blocked.remove(key);
+            return None;
+        };
+        Some(before(behind))
+    }
+
+    /// Notes that the rows of a key are wanted after an offset. Returns after which they are: more may have come.
+    pub(super) fn want_key(&mut self, key: &Bytes, after: Offset) -> Offset {
+        let Some(blocked) = self.blocked.get_mut(key) else {
+            return after;
+        };
+        blocked.changed = false;
+        blocked.behind.take().map_or(after, |behind| after.min(before(behind)))
+    }
+
+    /// Whether anything of a key has changed since its rows were wanted after an offset, so that what was fetched is not all that
+    /// there is. Then it is to be fetched again: after the offset that is returned, or once those are settled that come first.
+    pub(super) fn key_changed(&mut self, key: &Bytes, after: Offset) -> Option<Again> {
+        let blocked = self.blocked.get_mut(key).filter(|blocked| blocked.changed)?;
+        blocked.set_behind(after.next());
+        if !blocked.heads.is_empty() {
+            return Some(Again::Later);
+        }
+        Some(Again::Now(blocked.behind.take().map_or(after, before)))
+    }
+
+    /// Handles what was fetched of a key after `after`: the last row that is in memory or has a time of its own, if there is one,
+    /// and the first that stays in the database.
+    pub(super) fn key_fetched(&mut self, key: &Bytes, after: Offset, last: Option<Offset>, left: Option<Offset>) {
         let Some(blocked) = self.blocked.get_mut(key) else {
             return;
         };
+        if let Some(left) = left {
+            blocked.set_behind(left);
+        }
         if let Some(last) = last {
             // Whether there are more is seen when these are settled.
             blocked.heads.insert(last);
-            blocked.behind = true;
+            blocked.set_behind(last.next());
         } else if blocked.heads.is_empty() {
             // What is being added meanwhile lowers the cursor by itself. What was added while its target took deliveries
             // without order is not found by its key.
@@ -154,4 +205,17 @@ impl Lane {
             self.add_below(after.next());
         }
     }
+}
+
+/// When the rows of a key are to be fetched again.
+#[derive(Debug)]
+pub(super) enum Again {
+    /// Now, after this offset.
+    Now(Offset),
+    /// Once those are settled that block the key.
+    Later,
+}
+
+fn before(offset: Offset) -> Offset {
+    Offset(offset.0 - 1)
 }

@@ -34,8 +34,8 @@ const AT_ONCE: usize = 400;
 pub(crate) enum Held {
     /// It is in memory: it waits for its turn, is under way, or is being given up.
     Here(WorkId),
-    /// It waits in the database until its time has come.
-    Timed(Bytes),
+    /// It waits in the database until its time has come: its key, and that time.
+    Timed(Bytes, Instant),
     /// It is settled, and being removed.
     Leaving,
 }
@@ -86,12 +86,18 @@ impl Rows {
                 ordered: ordered(&target),
             };
             let lane = self.lanes.entry(target.clone()).or_default();
-            if !lane.held.contains_key(&due.offset) {
-                lane.time(&place);
-                // What of its key came after it, if anything did.
-                lane.set_behind(place.key);
-                self.timers.insert((moment(due.at), due.offset, target.to_string()));
+            let at = moment(due.at);
+            match lane.held.get(&due.offset) {
+                None => {
+                    lane.time(&place, at);
+                    // What of its key came after it, if anything did.
+                    lane.set_behind(place.key, place.offset.next());
+                }
+                // Others may have made it due.
+                Some(Held::Timed(_, before)) if at < *before => lane.time(&place, at),
+                Some(_) => continue,
             }
+            self.timers.insert((at, due.offset, target.to_string()));
         }
         for (target, offset) in contents.read_again {
             let target = Target::Named(target);
@@ -108,7 +114,7 @@ impl Rows {
     /// Makes everything of a target due that has a time of its own.
     pub(crate) fn make_due(&mut self, target: &Target) {
         if let Some(lane) = self.lanes.get_mut(target) {
-            let timed = lane.held.iter().filter(|(_, held)| matches!(held, Held::Timed(_)));
+            let timed = lane.held.iter().filter(|(_, held)| matches!(held, Held::Timed(..)));
             lane.due.extend(timed.map(|(offset, _)| *offset));
             let name = target.to_string();
             self.timers.retain(|(_, _, target)| *target != name);
@@ -148,12 +154,13 @@ impl Rows {
                 lane.block(place);
             }
             (None, Some(due)) => {
-                lane.time(place);
+                lane.time(place, due);
                 self.timers.insert((due, place.offset, place.target.to_string()));
             }
             (None, None) => {
                 lane.adding += 1;
-                lane.set_behind(place.key);
+                lane.comes(place.offset);
+                lane.set_behind(place.key, place.offset);
             }
         }
     }
@@ -168,14 +175,16 @@ impl Rows {
     /// Notes that the attempt of a row failed, and when the next one is due.
     pub(crate) fn tried(&mut self, place: &Place<'_>, due: Instant) {
         let lane = self.lanes.entry(place.target.clone()).or_default();
-        lane.time(place);
+        lane.time(place, due);
         self.timers.insert((due, place.offset, place.target.to_string()));
     }
 
-    /// Notes that a row that is in memory goes back to where it was in line, because one before it of its key was tried.
+    /// Notes that a row that is in memory goes back to where it was in line, because one before it of its key waits.
     pub(crate) fn put_back(&mut self, place: &Place<'_>) {
-        if let Some(lane) = self.lanes.get_mut(place.target) {
-            lane.put_back(place);
+        if let Some(lane) = self.lanes.get_mut(place.target)
+            && let Some(after) = lane.put_back(place)
+        {
+            self.fetch_key(place.target, place.key, after);
         }
     }
 
@@ -183,11 +192,14 @@ impl Rows {
     pub(crate) fn removing(&mut self, place: &Place<'_>) {
         if let Some(lane) = self.lanes.get_mut(place.target) {
             lane.hold(place.offset, Held::Leaving);
-            if lane.settle(place.key, place.offset) {
-                self.keys
-                    .push_back((place.target.clone(), place.key.clone(), place.offset));
+            if let Some(after) = lane.settle(place.key, place.offset) {
+                self.fetch_key(place.target, place.key, after);
             }
         }
+    }
+
+    fn fetch_key(&mut self, target: &Target, key: &Bytes, after: Offset) {
+        self.keys.push_back((target.clone(), key.clone(), after));
     }
 
     /// Notes that a row was removed.
@@ -271,7 +283,8 @@ impl Rows {
                 return;
             };
             if let Some(lane) = self.lanes.get_mut(&Target::Named(target))
-                && matches!(lane.held.get(&offset), Some(Held::Timed(_)))
+                && let Some(Held::Timed(_, due)) = lane.held.get(&offset)
+                && *due <= now
             {
                 lane.due.insert(offset);
             }
@@ -280,11 +293,13 @@ impl Rows {
 
     fn want_keys(&mut self) -> Vec<Wanted> {
         let count = self.keys.len().min(AT_ONCE / OF_KEY);
+        let lanes = &mut self.lanes;
         let of_key = |(target, key, after): (Target, Bytes, Offset)| {
-            let (after, limit) = (Some(after), OF_KEY);
-            want(&target, Which::OfKey { key, after, limit })
+            let lane = lanes.get_mut(&target)?;
+            let (after, limit) = (Some(lane.want_key(&key, after)), OF_KEY);
+            Some(want(&target, Which::OfKey { key, after, limit }))
         };
-        self.keys.drain(..count).map(of_key).collect()
+        self.keys.drain(..count).filter_map(of_key).collect()
     }
 
     fn want_due(&mut self, before: Offset, appetite: &impl Fn(&Target, usize) -> usize) -> Vec<Wanted> {
@@ -324,6 +339,9 @@ impl Rows {
         }
     }
 }
+
+#[cfg(test)]
+mod model;
 
 fn want(target: &Target, which: Which) -> Wanted {
     Wanted {

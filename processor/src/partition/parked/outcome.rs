@@ -129,6 +129,7 @@ impl PartitionTask {
             let attempts = delivery.attempt - 1;
             self.tried(&delivery, attempts, now + pause);
             self.forget_parked(id);
+            self.park_followers(&delivery.target, &delivery.record.record.key, now);
             return;
         }
         self.flight.deliver_at(id, delivery, now + pause, now);
