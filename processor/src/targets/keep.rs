@@ -49,6 +49,13 @@ impl Targets {
         }
     }
 
+    /// Learns what is known of targets in trouble. Before anything is delivered, so that nothing goes to one that is disabled.
+    pub(crate) async fn learn_all(&self) -> Result<(), BacklogError> {
+        let conditions = self.backlog.conditions(self.sink.name(), None).await?;
+        conditions.iter().for_each(|condition| self.learn(condition));
+        Ok(())
+    }
+
     async fn keep_step(&self, seen: &mut Seen) -> Result<(), BacklogError> {
         let sink = self.sink.name();
         let conditions = self.backlog.conditions(sink, seen.version).await?;
@@ -78,7 +85,7 @@ impl Targets {
 
     /// What is to be noted of targets now.
     fn findings(&self, steps: u64) -> Vec<(Target, Finding)> {
-        let news = Timestamp::now().before(NEWS_AFTER);
+        let now = Instant::now();
         let long_ago = Timestamp::now().before(DISABLED_AFTER);
         let mut findings = Vec::new();
         for (target, entry) in self.entries.read().iter() {
@@ -89,8 +96,9 @@ impl Targets {
                 continue;
             }
             match entry.failing_since {
-                None if entry.noted && entry.disabled.is_none() => findings.push((target.clone(), Finding::Works)),
-                Some(since) if !entry.noted && since <= news && entry.failures > 1 => {
+                // That nothing has failed here is not enough: another process may have found that it fails.
+                None if entry.works && entry.known_since.is_some() => findings.push((target.clone(), Finding::Works)),
+                Some((since, at)) if !entry.noted && now >= at + NEWS_AFTER && entry.failures > 1 => {
                     findings.push((target.clone(), Finding::Failing { since }));
                 }
                 Some(_) if entry.noted && entry.disabled.is_none() && steps.is_multiple_of(LOOK_EVERY) => {
@@ -110,7 +118,10 @@ impl Targets {
     fn noted(&self, target: &Target, finding: &Finding) {
         if let Some(entry) = self.find(target) {
             let mut entry = entry.lock();
-            entry.noted = !matches!(finding, Finding::Works) || entry.failing_since.is_some();
+            entry.noted = !matches!(finding, Finding::Works);
+            if !entry.noted {
+                entry.known_since = None;
+            }
         }
     }
 

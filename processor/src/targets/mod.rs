@@ -47,7 +47,9 @@ struct Entry {
     /// Partitions that are to look again when an attempt has ended.
     waiting: Vec<Arc<Notify>>,
     /// Since when attempts fail, without a success.
-    failing_since: Option<Timestamp>,
+    failing_since: Option<(Timestamp, Instant)>,
+    /// Whether the last attempt that says something of the target went through.
+    works: bool,
     /// How many attempts in a row have failed.
     failures: u64,
     /// The last failure.
@@ -206,11 +208,12 @@ impl Targets {
         let changed = entry.health.ended(ticket, ended, slots, now, fastrand::f64());
         match result {
             Result::Works => {
-                (entry.failures, entry.failing_since) = (0, None);
+                (entry.failures, entry.failing_since, entry.works) = (0, None, true);
             }
             Result::Failed { reason, .. } | Result::Refused { reason } => {
                 entry.failures += 1;
-                entry.failing_since.get_or_insert_with(Timestamp::now);
+                entry.works = false;
+                entry.failing_since.get_or_insert_with(|| (Timestamp::now(), now));
                 entry.reason.clone_from(reason);
             }
             Result::NotTried => {}
@@ -267,6 +270,7 @@ impl Targets {
                 health: Health::new(),
                 waiting: Vec::new(),
                 failing_since: None,
+                works: false,
                 failures: 0,
                 reason: String::new(),
                 noted: false,

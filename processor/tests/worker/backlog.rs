@@ -10,6 +10,7 @@ use harness::memory_backlog::MemoryBacklog;
 use harness::memory_log::MemoryLog;
 use processor::{Config, Worker};
 use schemas::backlog::{Backlog, What};
+use schemas::operations::{Operations, TargetChange, TargetChanged};
 use schemas::schedule::Schedule;
 use schemas::sink::{Batch, Delivery, Handling, Outcome, Target, Unavailable};
 use tokio::task::JoinHandle;
@@ -390,5 +391,87 @@ async fn a_delivery_that_waits_for_its_turn_at_the_target_is_taken_back_untried(
         .map(|d| d.attempt)
         .collect::<Vec<_>>();
     assert_eq!(sick, [1; 30], "each once, and none was counted as tried");
+    running.stop().await;
+}
+
+/// Who is told what happens to targets.
+#[derive(Debug, Clone, Default)]
+struct Told(Arc<std::sync::Mutex<Vec<TargetChange>>>);
+
+impl Operations for Told {
+    fn report(&self, changed: TargetChanged) {
+        assert_eq!((changed.target.as_str(), changed.sink.as_str()), ("sick", "postgres"));
+        self.0.lock().expect("no panic").push(changed.change);
+    }
+}
+
+impl Told {
+    /// Those since it was asked last.
+    fn now(&self) -> Vec<TargetChange> {
+        std::mem::take(&mut *self.0.lock().expect("no panic"))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_a_target_fails_works_again_or_wants_nothing_more_is_reported_once() {
+    let (works, refuses) = (Works::default(), Works::default());
+    let says_gone = Arc::clone(&refuses);
+    let working = Arc::clone(&works);
+    let mut scripted = ScriptedSink::plain(move |batch: &Batch| {
+        let outcome = match &batch.deliveries[0] {
+            delivery if !is_sick(delivery) => Outcome::Delivered,
+            _ if says_gone.load(Ordering::Relaxed) => Outcome::Refused {
+                reason: "410".to_owned(),
+            },
+            _ if working.load(Ordering::Relaxed) => Outcome::Delivered,
+            _ => retry(),
+        };
+        Ok(vec![outcome])
+    });
+    scripted.targets = vec![Target::Named("sick".into()), Target::Named("well".into())];
+    scripted.apart = true;
+    let sink = Arc::new(scripted);
+    let (log, backlog, told) = (MemoryLog::new(1), MemoryBacklog::default(), Told::default());
+    let begin = || {
+        let shutdown = CancellationToken::new();
+        let (backlog, told): (Arc<dyn Backlog>, Arc<dyn Operations>) =
+            (Arc::new(backlog.clone()), Arc::new(told.clone()));
+        let worker = worker_with(&log, &sink, None, Config::default()).with_backlog(backlog, Some(told));
+        let run = tokio::spawn(worker.run(shutdown.clone()));
+        Running { shutdown, run }
+    };
+    let running = begin();
+    append(&log, 0..20, 7);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(matches!(told.now()[..], [TargetChange::Failing { .. }]));
+    assert!(
+        backlog
+            .condition("sick")
+            .is_some_and(|condition| condition.failing_since.is_some())
+    );
+    // A process that has just begun has seen neither failures nor successes.
+    running.stop().await;
+    let running = begin();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(told.now(), [], "nothing has changed");
+    works.store(true, Ordering::Relaxed);
+    in_time("nothing waits", || backlog.is_empty()).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(matches!(told.now()[..], [TargetChange::Recovered { .. }]));
+    refuses.store(true, Ordering::Relaxed);
+    append(&log, 20..40, 7);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert!(matches!(told.now()[..], [TargetChange::Disabled { .. }]));
+    let before = sink.delivered().len();
+    append(&log, 40..60, 7);
+    eventually("the other has all", || offsets(&sink, "well").len() == 60).await;
+    assert_eq!(sink.delivered().len(), before + 20, "nothing goes to it any more");
+    assert_eq!(log.stored(0), 60);
+    running.stop().await;
+    // Whoever begins later knows it.
+    let running = begin();
+    append(&log, 60..80, 7);
+    eventually("the other has all", || offsets(&sink, "well").len() == 80).await;
+    assert_eq!(told.now(), []);
     running.stop().await;
 }

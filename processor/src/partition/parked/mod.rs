@@ -201,6 +201,7 @@ impl PartitionTask {
         let sink = self.shared.sink.name();
         let topic_id = self.reader.topic_id();
         let claim = parking.backlog.claim(sink, &self.partition, topic_id.as_ref()).await?;
+        parking.targets.learn_all().await?;
         // Without progress everything may be read.
         let read_to = self.reader.durable().unwrap_or(Offset(0));
         let contents = claim.contents(read_to).await?;
