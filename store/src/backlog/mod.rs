@@ -10,6 +10,7 @@
 mod answer;
 mod changes;
 mod lease;
+mod outside;
 mod postgres;
 mod row;
 mod sqlite;
@@ -17,6 +18,7 @@ mod sqlite;
 use schemas::time::Timestamp;
 
 pub use lease::Lease;
+pub use outside::Outside;
 pub use postgres::PostgresBacklog;
 pub use sqlite::SqliteBacklog;
 
@@ -33,4 +35,13 @@ pub struct TargetRows {
     pub oldest_since: Timestamp,
     /// When the next of those with a time of their own is due.
     pub next_due: Option<Timestamp>,
+}
+
+/// What becomes of a delivery that is added from outside, and waits already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// It becomes due now, and stays as it is otherwise: someone wants this one.
+    DueNow,
+    /// It stays as it is: its time comes, or it is under way.
+    AsItIs,
 }
