@@ -3,6 +3,7 @@
 //! * [`PostgresBacklog`]: for many processes. A partition is owned by a lease with an epoch ([`Lease`]); every write carries the
 //!   epoch of its claim, so that a process that has lost a partition, and does not know yet, changes nothing.
 //! * [`SqliteBacklog`]: for one process, which owns everything in its file.
+//! * [`Outside`]: either of them for who owns nothing, and may do so beside the owner.
 //!
 //! A row is written once and never leased: its owner alone reads it, by a cursor, and removes it. Tables and their columns are
 //! described in `store/migrations/`.
