@@ -6,6 +6,7 @@ mod certificates;
 mod cli;
 mod commands;
 mod config;
+mod deliveries;
 mod limits;
 mod output;
 mod refused;
@@ -18,7 +19,7 @@ use clap::Parser;
 
 use crate::cli::{Cli, Command, ConfigCommand};
 use crate::commands::{
-    check, connect, demo, health, normalize, papers, progress, rules, secret, send, smoke_test, tail, verify,
+    check, connect, demo, endpoints, health, normalize, papers, progress, rules, secret, send, smoke_test, tail, verify,
 };
 use crate::output::Printer;
 
@@ -81,6 +82,7 @@ async fn run(cli: Cli, out: &mut Printer) -> anyhow::Result<()> {
         Command::Tail(args) => tail::tail(args, out).await,
         Command::Demo(args) => demo::demo(args, out).await,
         Command::Sources(args) => connect::sources(args, out).await,
+        Command::Endpoints(args) => endpoints::endpoints(args, out).await,
         Command::Rules(args) => rules::rules(args, out).await,
         Command::SmokeTest(args) => smoke_test::smoke_test(args, out).await,
         Command::Progress(args) => progress::progress(args, out).await,

@@ -5,9 +5,10 @@
 //! [`SourceDirectory`](schemas::source::SourceDirectory) and [`EndpointDirectory`](schemas::endpoint::EndpointDirectory),
 //! so that a registry in a database can take its place without either of them knowing.
 //!
-//! [`connect`] registers a source's URL with its platform.
+//! [`connect`] registers a source's URL with its platform. [`past`] reads what the event log holds already.
 
 pub mod connect;
+pub mod past;
 mod registry;
 
 pub use registry::{Checks, MadeFilter, Registry};

@@ -106,6 +106,41 @@ Environment:
                                taken from the command line
   FOREBAY_PLATFORM_TOKEN_FILE  A file that holds them, in its place";
 
+pub(super) const ENDPOINTS_LIST: &str = "\
+Examples:
+  forebay endpoints list
+  forebay endpoints list --tenant acme --output json | jq -r .state";
+
+pub(super) const ENDPOINTS_TEST: &str = "\
+Examples:
+  forebay endpoints test crm
+  forebay endpoints test crm --type ticket.closed --output json | jq .status
+
+Exit codes:
+  0  the endpoint took it
+  1  it did not
+  2  wrong usage or configuration";
+
+pub(super) const ENDPOINTS_RESEND: &str = "\
+Examples:
+  forebay endpoints resend crm 019cd7f8-77d8-8df2-9f00-b7c961202156
+  forebay endpoints resend crm --position forebay.events:3:1200 --wait
+
+Exit codes:
+  0  it is to be sent; with --wait, it was delivered
+  1  failed; with --wait, it was not delivered in time
+  2  wrong usage or configuration";
+
+pub(super) const ENDPOINTS_RECOVER: &str = "\
+Examples:
+  forebay endpoints recover crm --since 2h --dry-run
+  forebay endpoints recover crm --since 2026-03-10T13:00:00Z --until 1h";
+
+pub(super) const ENDPOINTS_ENABLE: &str = "\
+Examples:
+  forebay endpoints enable crm
+  forebay endpoints enable crm --config forebay.yaml";
+
 pub(super) const RULES_IMPORT: &str = "\
 Examples:
   forebay rules import --from chatwoot automation_rules.json

@@ -140,7 +140,7 @@ fn goal(text: &str) -> Result<Goal, String> {
 }
 
 /// A moment that has passed, as people say it.
-fn since(text: &str) -> Result<Timestamp, String> {
+pub(super) fn since(text: &str) -> Result<Timestamp, String> {
     let now = Timestamp::now();
     let time = text
         .parse::<Span>()

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod dev;
+mod endpoints;
 mod help;
 mod log;
 mod operate;
@@ -17,6 +18,10 @@ use schemas::platform::Platform;
 use schemas::time::{Span, Timestamp};
 
 pub(crate) use dev::{DevArgs, SecretArgs, SendArgs};
+pub(crate) use endpoints::{
+    EndpointsArgs, EndpointsCommand, EndpointsEnableArgs, EndpointsListArgs, EndpointsRecoverArgs, EndpointsResendArgs,
+    EndpointsTestArgs,
+};
 pub(crate) use log::{
     Goal, LogArgs, Output, ProgressArgs, ProgressCommand, ProgressSetArgs, ProgressShowArgs, TailArgs,
 };
@@ -74,6 +79,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// List the sources, and register their URLs with their platforms
     Sources(SourcesArgs),
+    /// List the endpoints, test one, send events to it once more, and enable one that was disabled
+    Endpoints(EndpointsArgs),
     /// Bring rules of other systems along
     Rules(RulesArgs),
     /// Show how far each sink is in the event log, and decide where one continues

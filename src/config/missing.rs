@@ -35,6 +35,25 @@ pub(crate) fn asks_the_sinks() -> Unused {
     ["sources", "endpoints", "store"].map(str::to_owned).into()
 }
 
+/// For who looks at deliveries, and adds some: the store is asked, and nothing is posted.
+pub(crate) fn asks_the_store() -> Unused {
+    ["sources", "endpoints", "sinks"].map(str::to_owned).into()
+}
+
+/// For who posts to an endpoint, and stores nothing.
+pub(crate) fn posts_alone() -> Unused {
+    [
+        "sources",
+        "event_log",
+        "store",
+        "sinks.postgres",
+        "sinks.sqlite",
+        "sinks.topic",
+    ]
+    .map(str::to_owned)
+    .into()
+}
+
 /// For `forebay ingest`.
 pub(crate) fn receives() -> Unused {
     ["endpoints", "sinks", "store", "processor", "rules_file"]

@@ -12,7 +12,7 @@ use schemas::backlog::Backlog;
 use sqlx::{PgPool, SqlitePool};
 use uuid::Uuid;
 
-use crate::backlog::{PostgresBacklog, SqliteBacklog};
+use crate::backlog::{Outside, PostgresBacklog, SqliteBacklog};
 use crate::config::{self, Config};
 use crate::{attempts, migrate};
 
@@ -135,6 +135,22 @@ impl Tables {
         match &self.place {
             Place::Postgres { pool, .. } => Arc::new(PostgresBacklog::new(pool.clone(), Uuid::new_v4())),
             Place::Sqlite { pool, .. } => Arc::new(SqliteBacklog::new(pool.clone())),
+        }
+    }
+
+    /// The backlog for who owns no partition: commands and the API.
+    pub fn outside(&self) -> Outside {
+        match &self.place {
+            Place::Postgres { pool, .. } => PostgresBacklog::new(pool.clone(), Uuid::new_v4()).into(),
+            Place::Sqlite { pool, .. } => SqliteBacklog::new(pool.clone()).into(),
+        }
+    }
+
+    /// The attempt log, to be read.
+    pub fn reader(&self) -> attempts::Reader {
+        match &self.place {
+            Place::Postgres { pool, .. } => attempts::Reader::postgres(pool.clone()),
+            Place::Sqlite { pool, .. } => attempts::Reader::sqlite(pool.clone()),
         }
     }
 

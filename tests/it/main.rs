@@ -14,6 +14,7 @@ mod dashboards;
 mod dev;
 mod documents;
 mod end_to_end;
+mod endpoints;
 mod exposition;
 mod isolation;
 mod judging;

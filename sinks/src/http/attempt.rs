@@ -58,7 +58,7 @@ impl HttpSink {
                 };
                 let took = recording.took();
                 let mut ended = Ended::of(&answer);
-                if outcome == Outcome::Delivered {
+                if outcome == Outcome::Delivered && !self.keeps_answers {
                     self.client.finish(answer).await;
                 } else {
                     let beginning = self.client.finish_with_beginning(answer, EXCERPT_BYTES).await;

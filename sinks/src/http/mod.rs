@@ -52,6 +52,7 @@ pub struct HttpSink {
     endpoints: Endpoints,
     watch: Option<Arc<dyn Watch>>,
     attempts: Option<Arc<dyn AttemptLog>>,
+    keeps_answers: bool,
 }
 
 /// Is told of each attempt: `forebay dev` prints a line for each. Must not wait for anything.
@@ -94,6 +95,7 @@ impl HttpSink {
             endpoints,
             watch: None,
             attempts: None,
+            keeps_answers: false,
         }
     }
 
@@ -107,6 +109,15 @@ impl HttpSink {
     #[must_use]
     pub fn recorded(self, log: Option<Arc<dyn AttemptLog>>) -> Self {
         Self { attempts: log, ..self }
+    }
+
+    /// The same sink, which tells its log the beginning of every answer, not of failures alone: for a person who looks at one.
+    #[must_use]
+    pub fn keeping_answers(self) -> Self {
+        Self {
+            keeps_answers: true,
+            ..self
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Reading the attempt log.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -113,6 +114,32 @@ impl Reader {
                 });
                 let query = query.bind(sink.as_str()).bind(target).bind(limit);
                 rows(query.fetch_all(pool).await?.iter().map(of_sqlite))
+            }
+        }
+    }
+
+    /// Returns which of these events were delivered to a target, according to the log: what was delivered before its retention, or
+    /// noted nowhere because the database was away, is missing. For some hundred events at a time.
+    pub async fn delivered(
+        &self,
+        sink: &SinkName,
+        target: &str,
+        events: &[EventId],
+    ) -> Result<HashSet<EventId>, ReadError> {
+        match &self.0 {
+            Database::Postgres(pool) => {
+                let ids: Vec<Uuid> = events.iter().map(|event| event.uuid()).collect();
+                let query = sqlx::query_scalar::<_, Uuid>(postgres::DELIVERED).bind(sink.as_str());
+                let found = query.bind(target).bind(ids).fetch_all(pool).await?;
+                Ok(found.into_iter().map(EventId::from).collect())
+            }
+            Database::Sqlite(pool) => {
+                let ids: Vec<String> = events.iter().map(ToString::to_string).collect();
+                let ids = serde_json::Value::from(ids).to_string();
+                let query = sqlx::query_scalar::<_, String>(sqlite::DELIVERED).bind(sink.as_str());
+                let found = query.bind(target).bind(ids).fetch_all(pool).await?;
+                let read = |id: &String| id.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)));
+                Ok(found.iter().map(read).collect::<Result<_, _>>()?)
             }
         }
     }

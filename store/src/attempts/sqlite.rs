@@ -44,6 +44,11 @@ pub(super) const NEWEST_FAILURES_OF_TARGET: &str =
 
 pub(super) const OF_EVENT: &str = select!("WHERE event_id = ?1 ORDER BY at, number");
 
+/// Of these events, a JSON array, those that were delivered to a target.
+pub(super) const DELIVERED: &str = "\
+SELECT DISTINCT event_id FROM attempt
+WHERE event_id IN (SELECT value FROM json_each(?3)) AND sink = ?1 AND target = ?2 AND class = 'delivered'";
+
 /// The table of attempts in SQLite.
 #[derive(Debug)]
 pub(super) struct Table {

@@ -3,6 +3,7 @@
 //! * [`PostgresBacklog`]: for many processes. A partition is owned by a lease with an epoch ([`Lease`]); every write carries the
 //!   epoch of its claim, so that a process that has lost a partition, and does not know yet, changes nothing.
 //! * [`SqliteBacklog`]: for one process, which owns everything in its file.
+//! * [`Outside`]: either of them for who owns nothing, and may do so beside the owner.
 //!
 //! A row is written once and never leased: its owner alone reads it, by a cursor, and removes it. Tables and their columns are
 //! described in `store/migrations/`.
@@ -10,11 +11,22 @@
 mod answer;
 mod changes;
 mod lease;
+mod outside;
 mod postgres;
 mod row;
 mod sqlite;
 
 pub use lease::Lease;
+pub use outside::Outside;
 pub use postgres::PostgresBacklog;
 pub use schemas::backlog::TargetRows;
 pub use sqlite::SqliteBacklog;
+
+/// What becomes of a delivery that is added from outside, and waits already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// It becomes due now, and stays as it is otherwise: someone wants this one.
+    DueNow,
+    /// It stays as it is: its time comes, or it is under way.
+    AsItIs,
+}

@@ -98,6 +98,40 @@ async fn the_newest_of_a_target_are_of_this_target_of_this_sink_and_may_be_failu
 }
 
 #[tokio::test]
+async fn it_is_known_which_of_some_events_were_delivered_to_a_target() {
+    for database in [Database::postgres().await, Database::sqlite().await] {
+        let mut log = database.open(&Config::default());
+        let running = log.start();
+        let retried = failed("crm", 1);
+        let events = [
+            Attempt {
+                event: retried.event,
+                number: 2,
+                ..delivered("crm", 1)
+            },
+            delivered("crm", 2),
+            failed("crm", 3),
+            delivered("erp", 4),
+            Attempt {
+                sink: SinkName::new("other").expect("valid"),
+                ..delivered("crm", 5)
+            },
+        ];
+        log.attempts.record(retried);
+        events.iter().for_each(|attempt| log.attempts.record(attempt.clone()));
+        log.until_written(6).await;
+        let ids: Vec<_> = events.iter().map(|attempt| attempt.event).collect();
+        let found = log.reader.delivered(&sink(), "crm", &ids).await.expect("read");
+        assert_eq!(found, ids[..2].iter().copied().collect(), "{database:?}");
+        let found = log.reader.delivered(&sink(), "crm", &ids[1..]).await.expect("read");
+        assert_eq!(found, ids[1..2].iter().copied().collect(), "{database:?}");
+        let found = log.reader.delivered(&sink(), "crm", &[]).await.expect("read");
+        assert!(found.is_empty());
+        running.end().await;
+    }
+}
+
+#[tokio::test]
 async fn an_answer_is_cut_between_two_characters_and_may_hold_what_postgresql_cannot() {
     let config = Config {
         answer_max_bytes: 15,

@@ -4,6 +4,7 @@ use schemas::backlog::What;
 use schemas::name::SinkName;
 use schemas::record::Offset;
 use schemas::time::Timestamp;
+use store::backlog::Again;
 
 use crate::deliveries::{END, add, at, due, in_line, offsets, one, waiting};
 use crate::stage::{on_both, sink};
@@ -50,6 +51,7 @@ async fn what_is_added_from_outside_is_due_now_and_the_owners_are_told() {
                     (3, waiting("b", 5, "k")),
                     (9, waiting("a", 1, "k")),
                 ],
+                Again::DueNow,
             )
             .await;
         assert_eq!(added, 4);
@@ -78,6 +80,28 @@ async fn what_is_added_from_outside_is_due_now_and_the_owners_are_told() {
         let orders = both.backlog().orders(&sink(), 0).await.expect("available");
         let orders: Vec<_> = orders.iter().map(|order| (&*order.target, order.what)).collect();
         assert_eq!(orders, [("a", What::Look), ("b", What::Look)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_that_waits_already_may_be_left_as_it_is_and_is_not_counted() {
+    on_both(async |both| {
+        let claim = both.claim(3).await;
+        let known = due("a", 1, "k", 3600);
+        add(&*claim, [known.clone()]).await;
+        let newest = || async { both.backlog().newest_order(&sink()).await.expect("available") };
+        let before = newest().await;
+        let again = both.add_from_outside(None, vec![(3, known.clone())], Again::AsItIs);
+        assert_eq!(again.await, 0);
+        assert_eq!(newest().await, before, "there is nothing to look at");
+        let both_of_them = vec![(3, known.clone()), (3, waiting("a", 2, "k"))];
+        assert_eq!(both.add_from_outside(None, both_of_them, Again::AsItIs).await, 1);
+        assert!(newest().await > before);
+        let found = claim.fetch(vec![one("a", 1), one("a", 2)], END).await;
+        let found = found.expect("available");
+        assert_eq!(found[0].due, known.due);
+        assert!(found[1].due.is_some_and(|due| due <= Timestamp::now()));
     })
     .await;
 }

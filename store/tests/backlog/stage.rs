@@ -8,7 +8,7 @@ use schemas::name::{SinkName, TopicName};
 use schemas::record::{Partition, TopicId};
 use sqlx::PgPool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use store::backlog::{Lease, PostgresBacklog, SqliteBacklog, TargetRows};
+use store::backlog::{Again, Lease, PostgresBacklog, SqliteBacklog, TargetRows};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -46,11 +46,24 @@ impl Both {
         claim(self.backlog(), index).await.expect("no one else has it")
     }
 
-    pub(crate) async fn add_from_outside(&self, topic_id: Option<&TopicId>, deliveries: Vec<(i32, Waiting)>) -> u64 {
+    pub(crate) async fn add_from_outside(
+        &self,
+        topic_id: Option<&TopicId>,
+        deliveries: Vec<(i32, Waiting)>,
+        again: Again,
+    ) -> u64 {
         let (sink, topic) = (sink(), topic());
         let added = match self {
-            Self::Postgres(backlog) => backlog.add_from_outside(&sink, &topic, topic_id, deliveries).await,
-            Self::Sqlite(backlog) => backlog.add_from_outside(&sink, &topic, topic_id, deliveries).await,
+            Self::Postgres(backlog) => {
+                backlog
+                    .add_from_outside(&sink, &topic, topic_id, deliveries, again)
+                    .await
+            }
+            Self::Sqlite(backlog) => {
+                backlog
+                    .add_from_outside(&sink, &topic, topic_id, deliveries, again)
+                    .await
+            }
         };
         added.expect("available")
     }

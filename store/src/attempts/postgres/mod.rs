@@ -22,7 +22,7 @@ use super::failure::{Again, Failure, Written};
 use connection::InUse;
 use refusal::Refusal;
 
-pub(super) use sql::{NEWEST_FAILURES_OF_TARGET, NEWEST_OF_TARGET, OF_EVENT};
+pub(super) use sql::{DELIVERED, NEWEST_FAILURES_OF_TARGET, NEWEST_OF_TARGET, OF_EVENT};
 
 /// Longer than the server's own time-outs in `sql.rs`, which end what hangs in the server; this ends what hangs on the way.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);

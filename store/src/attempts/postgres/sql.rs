@@ -51,3 +51,7 @@ pub(in crate::attempts) const NEWEST_FAILURES_OF_TARGET: &str =
     select!("WHERE sink = $1 AND target = $2 AND class <> 'delivered' ORDER BY at DESC LIMIT $3");
 
 pub(in crate::attempts) const OF_EVENT: &str = select!("WHERE event_id = $1 ORDER BY at, number");
+
+/// Of these events those that were delivered to a target.
+pub(in crate::attempts) const DELIVERED: &str = "\
+SELECT DISTINCT event_id FROM attempt WHERE sink = $1 AND target = $2 AND event_id = ANY($3) AND class = 'delivered'";

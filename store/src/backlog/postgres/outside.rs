@@ -13,7 +13,7 @@ use super::database::LIMIT;
 use super::owner::find_or_make_stream;
 use super::statements::{self, place};
 use super::{PostgresBacklog, conditions, sql};
-use crate::backlog::TargetRows;
+use crate::backlog::{Again, TargetRows};
 
 /// All rows are counted: a second for some millions.
 const COUNTING: Duration = Duration::from_mins(1);
@@ -37,7 +37,7 @@ impl PostgresBacklog {
     }
 
     /// Adds deliveries without owning their partitions, each with the number of its partition: they are due now, whatever they
-    /// say. One that waits already becomes due now and stays as it is otherwise. The owners get an order to look.
+    /// say. What becomes of one that waits already says `again`. The owners get an order to look, if there is something to see.
     /// Their order among what is delivered meanwhile is not promised.
     ///
     /// Returns how many were added or made due. After an error some may have been; adding them again is harmless.
@@ -47,7 +47,12 @@ impl PostgresBacklog {
         topic: &TopicName,
         topic_id: Option<&TopicId>,
         deliveries: Vec<(i32, Waiting)>,
+        again: Again,
     ) -> Result<u64, BacklogError> {
+        let statement = match again {
+            Again::DueNow => sql::ADD_FROM_OUTSIDE,
+            Again::AsItIs => sql::ADD_MISSING_FROM_OUTSIDE,
+        };
         let (database, names) = (&self.shared.database, &self.shared.names);
         let topic_id = topic_id.map_or("", TopicId::as_str);
         let stream = find_or_make_stream(database, sink, topic.as_str(), topic_id).await?;
@@ -68,11 +73,11 @@ impl PostgresBacklog {
                     rows.push((place, waiting));
                 }
             }
-            done += statements::insert(database, &mut transaction, sql::ADD_FROM_OUTSIDE, &mut rows)
-                .await
-                .map_err(|error| database.unavailable(&error))?;
+            let changed = statements::insert(database, &mut transaction, statement, &mut rows).await;
+            let changed = changed.map_err(|error| database.unavailable(&error))?;
+            done += changed;
             let targets: BTreeSet<_> = together.iter().map(|(_, waiting)| waiting.target.as_str()).collect();
-            for target in targets {
+            for target in targets.into_iter().filter(|_| changed > 0) {
                 conditions::add_order(database, &mut transaction, sink, target, What::Look).await?;
             }
             database.within(LIMIT, transaction.commit()).await?;

@@ -76,6 +76,8 @@ pub(super) const ADD: &str = insert!("due", "DO NOTHING");
 
 pub(super) const ADD_FROM_OUTSIDE: &str = insert!("now()", "DO UPDATE SET due = now()");
 
+pub(super) const ADD_MISSING_FROM_OUTSIDE: &str = insert!("now()", "DO NOTHING");
+
 pub(super) const TRIED: &str = "
     UPDATE backlog b SET attempts = w.attempts, due = w.due
     FROM unnest($1::int[], $2::int[], $3::int[], $4::bigint[], $5::int[], $6::timestamptz[])

@@ -157,7 +157,7 @@ pub(super) async fn insert(
     statement: &'static str,
     (stream, part): (i64, i32),
     waiting: &Waiting,
-) -> Result<(), sqlx::Error> {
+) -> Result<u64, sqlx::Error> {
     let record = &waiting.record.record;
     let query = sqlx::query(statement)
         .bind(stream)
@@ -174,8 +174,7 @@ pub(super) async fn insert(
         .bind(write_rules(&waiting.rules))
         .bind(write_headers(&record.headers))
         .bind(&record.value[..]);
-    query.execute(connection).await?;
-    Ok(())
+    Ok(query.execute(connection).await?.rows_affected())
 }
 
 fn columns(row: &SqliteRow) -> Result<Columns, sqlx::Error> {

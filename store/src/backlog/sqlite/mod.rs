@@ -32,7 +32,7 @@ pub struct SqliteBacklog {
 impl SqliteBacklog {
     /// A backlog in the file of this pool, whose tables must be there before something is asked. `journal_mode` has to be WAL
     /// and `synchronous` FULL: what is in the backlog is settled in the event log, so it must survive a power cut. No other
-    /// process may have the file.
+    /// process may claim partitions of the file; one that only asks from outside may have it at the same time.
     pub fn new(pool: SqlitePool) -> Self {
         Self {
             database: Database::new(pool),

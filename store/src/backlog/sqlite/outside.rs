@@ -12,7 +12,7 @@ use sqlx::sqlite::SqliteRow;
 use super::claim::{insert, make_target};
 use super::database::timestamp;
 use super::{SqliteBacklog, conditions, find_or_make_stream, sql};
-use crate::backlog::TargetRows;
+use crate::backlog::{Again, TargetRows};
 
 impl SqliteBacklog {
     /// As [`PostgresBacklog::targets`](crate::backlog::PostgresBacklog::targets).
@@ -33,7 +33,12 @@ impl SqliteBacklog {
         topic: &TopicName,
         topic_id: Option<&TopicId>,
         deliveries: Vec<(i32, Waiting)>,
+        again: Again,
     ) -> Result<u64, BacklogError> {
+        let statement = match again {
+            Again::DueNow => sql::ADD_FROM_OUTSIDE,
+            Again::AsItIs => sql::ADD_MISSING_FROM_OUTSIDE,
+        };
         let added = self.database.within(async {
             let mut transaction = self.database.begin().await?;
             let stream = find_or_make_stream(&mut transaction, sink, topic.as_str(), topic_id).await?;
@@ -43,17 +48,18 @@ impl SqliteBacklog {
             }
             let due = Some(Timestamp::now());
             let mut met = HashSet::new();
+            let mut done = 0;
             for (part, waiting) in &deliveries {
                 if met.insert((*part, waiting.target.as_str(), waiting.record.offset)) {
                     let waiting = Waiting { due, ..waiting.clone() };
-                    insert(&mut transaction, sql::ADD_FROM_OUTSIDE, (stream, *part), &waiting).await?;
+                    done += insert(&mut transaction, statement, (stream, *part), &waiting).await?;
                 }
             }
-            for target in targets {
+            for target in targets.into_iter().filter(|_| done > 0) {
                 conditions::add_order(&mut transaction, sink, target, What::Look).await?;
             }
             transaction.commit().await?;
-            Ok(u64::try_from(met.len()).unwrap_or(u64::MAX))
+            Ok(done)
         });
         added.await
     }

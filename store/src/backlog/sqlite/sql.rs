@@ -26,6 +26,9 @@ pub(super) const ADD: &str = insert!("NOTHING");
 
 pub(super) const ADD_FROM_OUTSIDE: &str = insert!("UPDATE SET due = excluded.due");
 
+/// One that waits already stays as it is.
+pub(super) const ADD_MISSING_FROM_OUTSIDE: &str = ADD;
+
 /// The row of a place: stream, partition, target, offset.
 macro_rules! of_place {
     ($what:literal) => {
