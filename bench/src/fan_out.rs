@@ -31,6 +31,9 @@ struct Figures {
 pub(crate) async fn measure(setting: &Setting, report: &mut Report) -> anyhow::Result<()> {
     for (endpoints, events) in SIZES {
         for stored in [false, true] {
+            if !setting.wants(&name(endpoints, stored)) {
+                continue;
+            }
             let database = if stored {
                 Some(Database::create(&setting.postgres).await?)
             } else {
@@ -44,6 +47,11 @@ pub(crate) async fn measure(setting: &Setting, report: &mut Report) -> anyhow::R
         }
     }
     Ok(())
+}
+
+fn name(endpoints: usize, stored: bool) -> String {
+    let with = if stored { "with a store" } else { "no store" };
+    format!("fan-out 1 to {endpoints}, {with}")
 }
 
 async fn one(
@@ -87,8 +95,8 @@ async fn one(
     let mut floor = Program::spawn(&std::env::current_exe()?, &args, &folder.path().join("floor.log"))?;
     let floor = watch(&mut floor, &mut receivers, total).await?;
 
-    let with = if database.is_some() { "with a store" } else { "no store" };
-    let name = |what: &str| format!("fan-out 1 to {endpoints}, {with}: {what}");
+    let case = name(endpoints, database.is_some());
+    let name = |what: &str| format!("{case}: {what}");
     report.add(
         name("deliveries"),
         figures.per_second,

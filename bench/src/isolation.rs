@@ -73,7 +73,7 @@ struct Phases {
 pub(crate) async fn measure(setting: &Setting, report: &mut Report) -> anyhow::Result<()> {
     let (calm, fault, settle) = if setting.long { (20, 60, 10) } else { (10, 20, 5) };
     let phases = Phases { calm, fault, settle };
-    for case in Case::all() {
+    for case in Case::all().into_iter().filter(|case| setting.wants(&case.name())) {
         let database = Database::create(&setting.postgres).await?;
         let measured = one(setting, report, &case, phases, &database.url).await;
         database.remove().await?;

@@ -44,7 +44,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Only parts whose name begins with this: ingest, postgres, dev, fan-out, isolation, many
+    /// Only parts whose name begins with this: ingest, postgres, dev, fan-out, isolation, many; of the last three also single
+    /// cases, as the table names them: `fan-out 1 to 10`, `isolation 10, 2 hang`
     #[arg(long, value_name = "PART", global = true)]
     only: Option<String>,
     /// Seconds per measurement
@@ -101,6 +102,19 @@ struct Setting {
     program: PathBuf,
     time: Duration,
     long: bool,
+    only: Option<String>,
+}
+
+impl Setting {
+    /// Whether a part or case of this name was asked for.
+    fn wants(&self, name: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| name.starts_with(only))
+    }
+
+    /// Whether a part of this name was asked for, or a case of it.
+    fn wants_of(&self, part: &str) -> bool {
+        self.wants(part) || self.only.as_deref().is_some_and(|only| only.starts_with(part))
+    }
 }
 
 #[tokio::main]
@@ -132,25 +146,25 @@ async fn measure(cli: Cli) -> anyhow::Result<()> {
         program: program(cli.program)?,
         time: Duration::from_secs(cli.seconds),
         long: cli.long,
+        only: cli.only,
     };
-    let wanted = |part: &str| cli.only.as_deref().is_none_or(|only| part.starts_with(only));
     let mut report = report::Report::default();
-    if wanted("ingest") {
+    if setting.wants("ingest") {
         ingest::measure(&setting, &mut report).await?;
     }
-    if wanted("postgres") {
+    if setting.wants("postgres") {
         postgres::measure(&setting, &mut report).await?;
     }
-    if wanted("dev") {
+    if setting.wants("dev") {
         dev::measure(&setting, &mut report).await?;
     }
-    if wanted("fan-out") {
+    if setting.wants_of("fan-out") {
         fan_out::measure(&setting, &mut report).await?;
     }
-    if wanted("isolation") {
+    if setting.wants_of("isolation") {
         isolation::measure(&setting, &mut report).await?;
     }
-    if wanted("many") {
+    if setting.wants_of("many") {
         many::measure(&setting, &mut report).await?;
     }
     report.write()
