@@ -79,7 +79,8 @@ async fn one(
         written(&deployment, total).await?;
         let server = micros_per(spent(&server, &database.cpu().await?), total);
         let ours = micros_per(process.cpu()?.saturating_sub(ours), total);
-        all_in = Some((ours, server));
+        let parked = deployment.admin.metrics().await?.sum("forebay_processor_parked_total");
+        all_in = Some((ours, server, parked));
     }
     let peak = process.peak_mb()?;
     drop(process);
@@ -104,10 +105,12 @@ async fn one(
         Some(floor.per_second),
     );
     report.add(name("CPU"), figures.cpu, "µs/delivery", Some(floor.cpu));
-    if let Some((ours, server)) = all_in {
+    if let Some((ours, server, parked)) = all_in {
         // From the start of the process until every attempt is written.
         report.add(name("CPU until written"), ours, "µs/delivery", Some(floor.cpu));
         report.add(name("CPU with PostgreSQL"), ours + server, "µs/delivery", None);
+        // Of endpoints that answer at once: what went through the backlog all the same.
+        report.add(name("parked"), parked, "deliveries", None);
     }
     report.add(
         name("CPU of the receivers"),

@@ -159,7 +159,7 @@ async fn one(setting: &Setting, report: &mut Report, case: &Case, phases: Phases
         Some(expected as f64),
     );
     report.add(
-        format!("{name}: never there"),
+        format!("{name}: not there at the end"),
         (missing.1 - missing.0) as f64,
         "deliveries",
         None,
