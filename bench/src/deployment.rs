@@ -72,7 +72,7 @@ impl Deployment {
             writeln!(
                 common,
                 "  - {{ id: e{number}, tenant: {tenant}, url: \"http://127.0.0.1:{port}/\", secrets: [{}] }}",
-                post::SECRET
+                post::secret(number)
             )?;
         }
         if let Some(url) = store {

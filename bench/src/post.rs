@@ -17,8 +17,11 @@ use tokio::task::JoinSet;
 
 use crate::arrival::now_us;
 
-/// The secret of every endpoint.
-pub(crate) const SECRET: &str = "whsec_Zm9yZWJheS1iZW5jaC1lbmRwb2ludC1rZXktMDE=";
+/// Returns the secret of an endpoint, each its own: digits are base64, too.
+pub(crate) fn secret(endpoint: usize) -> String {
+    format!("whsec_Zm9yZWJheS1iZW5jaC1lbmRwb2ludC1rZXkt{endpoint:08}")
+}
+
 /// Attempts at once at an endpoint, as Forebay's default.
 const CONCURRENCY: usize = 10;
 
@@ -31,7 +34,7 @@ pub(crate) async fn send(bodies: &Path, events: usize, ports: Vec<u16>) -> anyho
         .collect::<anyhow::Result<_>>()?;
     ensure!(!bodies.is_empty(), "there are no bodies");
     let bodies = Arc::new(bodies);
-    let secret = Secret::from_standard_webhooks(SECRET).context("not a secret")?;
+    let secret = Secret::from_standard_webhooks(&secret(0)).context("not a secret")?;
     let secret = Arc::new(secret);
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
