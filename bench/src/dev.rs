@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use crate::body::{self, SECRET, Size};
 use crate::process::{Program, free_port, micros_per};
 use crate::report::Report;
-use crate::{Setting, load};
+use crate::{Setting, arrival, load};
 
 /// Requests per second of the open loop.
 const RATE: u32 = 500;
@@ -142,18 +142,6 @@ async fn receive(arrivals: Arrivals) -> anyhow::Result<u16> {
 }
 
 async fn note(request: Request<Incoming>, arrivals: Arrivals) -> Result<Response<Empty<Bytes>>, Infallible> {
-    #[derive(serde::Deserialize)]
-    struct Event {
-        data: Data,
-    }
-    #[derive(serde::Deserialize)]
-    struct Data {
-        message: Message,
-    }
-    #[derive(serde::Deserialize)]
-    struct Message {
-        id: String,
-    }
     let arrived = Instant::now();
     let body = request
         .into_body()
@@ -161,9 +149,7 @@ async fn note(request: Request<Incoming>, arrivals: Arrivals) -> Result<Response
         .await
         .map(http_body_util::Collected::to_bytes)
         .unwrap_or_default();
-    if let Ok(event) = serde_json::from_slice::<Event>(&body)
-        && let Ok(number) = event.data.message.id.parse()
-    {
+    if let Some(number) = arrival::number(&body) {
         arrivals.lock().entry(number).or_insert(arrived);
     }
     Ok(Response::new(Empty::new()))

@@ -10,14 +10,25 @@
     reason = "counts and times of a measurement are far below 2^52"
 )]
 
+mod admin;
+mod arrival;
 mod body;
+mod database;
+mod deployment;
 mod dev;
+mod fan_out;
 mod floor;
 mod ingest;
+mod isolation;
 mod load;
+mod many;
+mod post;
 mod postgres;
 mod process;
+mod receiver;
+mod receivers;
 mod report;
+mod verdict;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -33,12 +44,16 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Only parts whose name begins with this: ingest, postgres, dev
+    /// Only parts whose name begins with this: ingest, postgres, dev, fan-out, isolation, many; of the last three also single
+    /// cases, as the table names them: `fan-out 1 to 10`, `isolation 10, 2 hang`
     #[arg(long, value_name = "PART", global = true)]
     only: Option<String>,
     /// Seconds per measurement
     #[arg(long, default_value_t = 5, value_name = "N", global = true)]
     seconds: u64,
+    /// Isolation: 20 s calm and 60 s of each fault, instead of 10 s and 20 s
+    #[arg(long, global = true)]
+    long: bool,
     /// Bootstrap servers of the Kafka to use
     #[arg(long, env = "FOREBAY_TEST_KAFKA", value_name = "ADDRESS", global = true)]
     kafka: Option<String>,
@@ -60,6 +75,23 @@ enum Command {
         /// Topic to publish to
         topic: String,
     },
+    /// The floor of deliveries as a separate process: hyper-util's client, HMAC-SHA256, nothing else
+    #[command(hide = true)]
+    Post {
+        /// File with a body a line
+        bodies: PathBuf,
+        /// How many are posted to each port
+        events: usize,
+        /// Ports of the loopback
+        #[arg(required = true)]
+        ports: Vec<u16>,
+    },
+    /// Receivers of deliveries as a separate process
+    #[command(hide = true)]
+    Receive {
+        /// How many
+        count: usize,
+    },
 }
 
 /// The settings of every part.
@@ -69,6 +101,20 @@ struct Setting {
     postgres: String,
     program: PathBuf,
     time: Duration,
+    long: bool,
+    only: Option<String>,
+}
+
+impl Setting {
+    /// Whether a part or case of this name was asked for.
+    fn wants(&self, name: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| name.starts_with(only))
+    }
+
+    /// Whether a part of this name was asked for, or a case of it.
+    fn wants_of(&self, part: &str) -> bool {
+        self.wants(part) || self.only.as_deref().is_some_and(|only| only.starts_with(part))
+    }
 }
 
 #[tokio::main]
@@ -88,25 +134,38 @@ async fn measure(cli: Cli) -> anyhow::Result<()> {
         value.ok_or_else(|| anyhow::anyhow!("{name} is not set: run `./run bench`, which starts the services"))
     };
     let kafka = needed(cli.kafka, "FOREBAY_TEST_KAFKA")?;
-    if let Some(Command::Floor { port, topic }) = cli.command {
-        return floor::serve(port, &kafka, topic).await;
+    match cli.command {
+        Some(Command::Floor { port, topic }) => return floor::serve(port, &kafka, topic).await,
+        Some(Command::Post { bodies, events, ports }) => return post::send(&bodies, events, ports).await,
+        Some(Command::Receive { count }) => return receiver::serve(count).await,
+        None => {}
     }
     let setting = Setting {
         kafka,
         postgres: needed(cli.postgres, "FOREBAY_TEST_POSTGRES")?,
         program: program(cli.program)?,
         time: Duration::from_secs(cli.seconds),
+        long: cli.long,
+        only: cli.only,
     };
-    let wanted = |part: &str| cli.only.as_deref().is_none_or(|only| part.starts_with(only));
     let mut report = report::Report::default();
-    if wanted("ingest") {
+    if setting.wants("ingest") {
         ingest::measure(&setting, &mut report).await?;
     }
-    if wanted("postgres") {
+    if setting.wants("postgres") {
         postgres::measure(&setting, &mut report).await?;
     }
-    if wanted("dev") {
+    if setting.wants("dev") {
         dev::measure(&setting, &mut report).await?;
+    }
+    if setting.wants_of("fan-out") {
+        fan_out::measure(&setting, &mut report).await?;
+    }
+    if setting.wants_of("isolation") {
+        isolation::measure(&setting, &mut report).await?;
+    }
+    if setting.wants_of("many") {
+        many::measure(&setting, &mut report).await?;
     }
     report.write()
 }

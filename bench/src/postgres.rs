@@ -15,30 +15,21 @@ use schemas::setting::in_one_line;
 use schemas::sink::{Batch, Begun, Delivery, Outcome, Sink as _, Target};
 use schemas::time::Timestamp;
 use sinks::postgres::{Config, PostgresSink, migrate};
+use sqlx::PgPool;
 use sqlx::postgres::PgPoolCopyExt as _;
-use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::Setting;
 use crate::body::Size;
+use crate::database::Database;
 use crate::process::{cpu_of, micros_per};
 use crate::report::Report;
 
 const BATCH: usize = 1000;
 
 pub(crate) async fn measure(setting: &Setting, report: &mut Report) -> anyhow::Result<()> {
-    let name = format!("forebay_bench_{}", uuid::Uuid::new_v4().simple());
-    let admin = PgPool::connect(&setting.postgres).await?;
-    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}")))
-        .execute(&admin)
-        .await?;
-    let url = format!(
-        "{}/{name}",
-        setting.postgres.rsplit_once('/').map_or("", |(server, _)| server)
-    );
-    let measured = compare(setting, report, &url).await;
-    sqlx::query(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)")))
-        .execute(&admin)
-        .await?;
+    let database = Database::create(&setting.postgres).await?;
+    let measured = compare(setting, report, &database.url).await;
+    database.remove().await?;
     measured
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -15,15 +15,7 @@ pub(crate) struct Program(Child);
 impl Program {
     /// Starts it with its logs in `log`, and waits until it accepts connections on `port`.
     pub(crate) async fn start(program: &Path, args: &[&str], log: &Path, port: u16) -> anyhow::Result<Self> {
-        let file = fs::File::create(log).with_context(|| format!("cannot write `{}`", log.display()))?;
-        let child = Command::new(program)
-            .args(args)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::from(file))
-            .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?;
-        let mut started = Self(child);
+        let mut started = Self::spawn(program, args, log)?;
         for _ in 0..400 {
             if TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
                 return Ok(started);
@@ -43,6 +35,44 @@ impl Program {
             program.display(),
             fs::read_to_string(log)?
         )
+    }
+
+    /// The same, without waiting for anything.
+    pub(crate) fn spawn(program: &Path, args: &[&str], log: &Path) -> anyhow::Result<Self> {
+        let file = fs::File::create(log).with_context(|| format!("cannot write `{}`", log.display()))?;
+        let child = Command::new(program)
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::from(file))
+            .spawn()
+            .with_context(|| format!("cannot start {}", program.display()))?;
+        Ok(Self(child))
+    }
+
+    /// Returns how it ended, if it has.
+    pub(crate) fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+        Ok(self.0.try_wait()?)
+    }
+
+    /// Returns the memory that it occupies now, in MB of 2^20 bytes.
+    pub(crate) fn resident_mb(&self) -> anyhow::Result<f64> {
+        self.memory("VmRSS:")
+    }
+
+    /// Returns the most memory that it has occupied, in MB of 2^20 bytes.
+    pub(crate) fn peak_mb(&self) -> anyhow::Result<f64> {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, name: &str) -> anyhow::Result<f64> {
+        let path = format!("/proc/{}/status", self.0.id());
+        let status = fs::read_to_string(&path).with_context(|| format!("cannot read `{path}`"))?;
+        let kilobytes = status
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.split_whitespace().next());
+        let kilobytes: f64 = kilobytes.with_context(|| format!("no `{name}` in `{path}`"))?.parse()?;
+        Ok(kilobytes / 1024.0)
     }
 
     /// Returns the user and system time used so far (proc(5), fields 14 and 15 of `stat`, in ticks of 10 ms).
