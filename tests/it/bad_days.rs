@@ -234,13 +234,17 @@ async fn a_database_without_its_tables_says_what_to_do() {
 async fn a_sink_that_fails_for_good_costs_only_itself() {
     let folder = tempfile::tempdir().expect("a folder");
     let client = Client::default();
-    let gone = harness::deliveries::Receiver::start(&[410; 100]).await;
+    let fails = harness::deliveries::Receiver::start(&[500; 1_000]).await;
+    // All of several endpoints: one alone is no reason to stop.
+    let endpoint = |n| {
+        let (url, secret) = (&fails.url, harness::deliveries::SECRET);
+        format!("  - {{ id: fails-{n}, url: \"{url}\", secrets: [{secret}] }}\n")
+    };
     let config = format!(
-        "logging: {{ format: json }}\n{}endpoints:\n  - {{ id: gone, url: \"{}\", secrets: [{}] }}\nprocessor: {{ valve_window: 5 }}\n\
-         sinks:\n  sqlite: {{}}\n  http: {{ allowed_networks: [127.0.0.0/8] }}\n",
+        "logging: {{ format: json }}\n{}endpoints:\n{}processor: {{ valve_window: 5 }}\n\
+         sinks:\n  sqlite: {{}}\n  http: {{ allowed_networks: [127.0.0.0/8], retry: {{ max_attempts: 1 }} }}\n",
         sources(),
-        gone.url,
-        harness::deliveries::SECRET,
+        (0..6).map(endpoint).collect::<String>(),
     );
     let (mut role, base) = dev(folder.path(), &client, &config).await;
     for number in 0..40 {
@@ -260,7 +264,7 @@ async fn a_sink_that_fails_for_good_costs_only_itself() {
         reason.contains("worker http: sink `http` failed") && reason.contains("worker sqlite: ok"),
         "{reason}"
     );
-    assert!(reason.contains("410"), "the reason is named: {reason}");
+    assert!(reason.contains("500"), "the reason is named: {reason}");
     assert_eq!(
         role.terminate().await,
         Some(1),

@@ -71,6 +71,7 @@ impl PartitionTask {
             Some(_) => self.lacking.remove(&id),
         };
         let (mut lack, mut valve) = (None, Ok(()));
+        let refused = matches!(outcome, Some(Outcome::Refused { .. }));
         match outcome {
             None => self.not_tried(id, &delivery, now),
             Some(Outcome::Held) => self.try_again(id, delivery, Duration::from_millis(5), now),
@@ -101,7 +102,10 @@ impl PartitionTask {
             Some(Outcome::Rejected { reason } | Outcome::Refused { reason }) => {
                 self.shared.metrics.attempts.inc();
                 self.shared.metrics.rejected.inc();
-                valve = self.note_of(true, &delivery.target, &reason);
+                // What a target refuses altogether stops with it, and says nothing of the others.
+                if !refused {
+                    valve = self.note_of(true, &delivery.target, &reason);
+                }
                 let attempts = delivery.attempt;
                 self.give_up(id, delivery, reason, attempts, now);
             }
