@@ -1,5 +1,6 @@
 //! All events of a span of time to one endpoint that should have got them: routed as the worker does, less what was delivered.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +13,16 @@ use schemas::id::EventId;
 use schemas::log::Start;
 use schemas::sink::Target;
 use schemas::time::Timestamp;
-use store::backlog::Again;
+use store::backlog::{Again, RowPlace};
 use tokio::time::sleep;
 
 use super::Deliveries;
 
 /// What came into the log so lately may be under way, or delivered and not noted yet: it is waited for.
 const SETTLED_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long it may take until an attempt that has ended is noted, if the database is there.
+const NOTED_WITHIN: Duration = Duration::from_secs(2);
 
 /// What is to be recovered.
 #[derive(Debug, Clone, Copy)]
@@ -42,9 +46,9 @@ pub(crate) struct Counts {
     pub(crate) undecided: u64,
     /// Of those wanted, what was delivered already, according to the attempt log.
     pub(crate) delivered: u64,
-    /// Of those wanted, what is in the backlog already. Not counted in a dry run.
+    /// Of those wanted, what is in the backlog already, or was when this began.
     pub(crate) waiting: u64,
-    /// Of those wanted, what was added to the backlog; in a dry run, what would be, but for what is there already.
+    /// Of those wanted, what was added to the backlog; in a dry run, what would be.
     pub(crate) added: u64,
 }
 
@@ -65,12 +69,16 @@ impl Deliveries {
         progress: &mut (dyn FnMut(&Counts) + Send),
     ) -> anyhow::Result<Counts> {
         let mut counts = Counts::default();
+        let target = endpoint.id.as_str();
+        // A row goes before its attempt is noted. So what does not wait now, and is not noted as delivered a little later, is neither.
+        let waiting = self.kept.backlog.places(&self.sink, target).await.context("store")?;
+        sleep(NOTED_WITHIN).await;
         for topic in [&self.topics.events, &self.topics.operations] {
             let mut past = Past::begin(&*self.log, topic, Start::Since(recovery.since)).await?;
             while let Some(piece) = past.next_piece().await? {
                 let candidates = self.candidates(endpoint, &piece, recovery.until, &mut counts);
                 if !candidates.is_empty() {
-                    self.add(endpoint, &piece, candidates, recovery.dry_run, &mut counts)
+                    self.add(endpoint, &piece, candidates, (&waiting, recovery.dry_run), &mut counts)
                         .await?;
                 }
                 progress(&counts);
@@ -120,9 +128,12 @@ impl Deliveries {
         endpoint: &Endpoint,
         piece: &Piece,
         mut candidates: Vec<Candidate>,
-        dry_run: bool,
+        (waiting, dry_run): (&HashSet<RowPlace>, bool),
         counts: &mut Counts,
     ) -> anyhow::Result<()> {
+        let before = candidates.len();
+        candidates.retain(|candidate| !waiting.contains(&place(piece, candidate)));
+        counts.waiting += counted(before - candidates.len());
         if !dry_run {
             let newest = candidates.iter().map(|candidate| candidate.received).max();
             settled(newest).await;
@@ -144,6 +155,15 @@ impl Deliveries {
         counts.added += added;
         counts.waiting += missing.saturating_sub(added);
         Ok(())
+    }
+}
+
+fn place(piece: &Piece, candidate: &Candidate) -> RowPlace {
+    RowPlace {
+        topic: piece.partition.topic.to_string(),
+        topic_id: piece.topic_id.as_ref().map(ToString::to_string).unwrap_or_default(),
+        partition: piece.partition.index,
+        offset: candidate.row.1.record.offset.0,
     }
 }
 

@@ -165,6 +165,18 @@ impl Rows {
         }
     }
 
+    /// Notes that a row is being added whose delivery stays in memory, as if it had been fetched: it goes out in its turn. Only where
+    /// nothing of its key is in the database alone ([`Self::must_follow`]).
+    pub(crate) fn adding_here(&mut self, place: &Place<'_>, id: WorkId) {
+        let lane = self.lanes.entry(place.target.clone()).or_default();
+        lane.hold(place.offset, Held::Here(id));
+    }
+
+    /// Returns how many rows of a target are in memory.
+    pub(crate) fn here(&self, target: &Target) -> usize {
+        self.lanes.get(target).map_or(0, |lane| lane.here)
+    }
+
     /// Notes that a row was added that is in line.
     pub(crate) fn added_in_line(&mut self, target: &Target, offset: Offset) {
         let lane = self.lanes.entry(target.clone()).or_default();

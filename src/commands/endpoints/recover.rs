@@ -49,7 +49,7 @@ pub(super) async fn recover(args: &EndpointsRecoverArgs, out: &mut Printer) -> a
                 "wanted": counts.wanted,
                 "undecided": counts.undecided,
                 "delivered": counts.delivered,
-                "waiting": (!args.dry_run).then_some(counts.waiting),
+                "waiting": counts.waiting,
                 "added": counts.added,
             })
             .to_string(),
@@ -75,8 +75,8 @@ fn in_words(id: &str, counts: &Counts, dry_run: bool) -> String {
     };
     if dry_run {
         return format!(
-            "{events} read, {wanted} of them for endpoint `{id}`: {delivered} delivered already (attempt log), {added} would be added, \
-             but for what waits already{undecided}; nothing was changed"
+            "{events} read, {wanted} of them for endpoint `{id}`: {delivered} delivered already (attempt log), {waiting} waiting \
+             already, {added} would be added{undecided}; nothing was changed"
         );
     }
     let rest = if *added == 0 {

@@ -22,6 +22,19 @@ pub use postgres::PostgresBacklog;
 pub use schemas::backlog::TargetRows;
 pub use sqlite::SqliteBacklog;
 
+/// Where a delivery that waits lies in the event log.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RowPlace {
+    /// The topic.
+    pub topic: String,
+    /// The id of the topic; empty where the log has none.
+    pub topic_id: String,
+    /// The number of the partition.
+    pub partition: i32,
+    /// The offset in the partition.
+    pub offset: i64,
+}
+
 /// What becomes of a delivery that is added from outside, and waits already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Again {

@@ -1,12 +1,13 @@
 //! The backlog of either database, for commands and the API, which own no partition.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use schemas::backlog::{Backlog, BacklogError, Condition, Finding, Waiting};
 use schemas::name::{SinkName, TopicName};
 use schemas::record::TopicId;
 
-use super::{Again, PostgresBacklog, SqliteBacklog, TargetRows};
+use super::{Again, PostgresBacklog, RowPlace, SqliteBacklog, TargetRows};
 
 /// A backlog that is looked at and added to from outside. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -36,6 +37,14 @@ impl Outside {
         match &self.0 {
             Which::Postgres(backlog) => backlog.targets(sink).await,
             Which::Sqlite(backlog) => backlog.targets(sink).await,
+        }
+    }
+
+    /// As [`PostgresBacklog::places`].
+    pub async fn places(&self, sink: &SinkName, target: &str) -> Result<HashSet<RowPlace>, BacklogError> {
+        match &self.0 {
+            Which::Postgres(backlog) => backlog.places(sink, target).await,
+            Which::Sqlite(backlog) => backlog.places(sink, target).await,
         }
     }
 

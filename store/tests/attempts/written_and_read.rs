@@ -118,7 +118,9 @@ async fn it_is_known_which_of_some_events_were_delivered_to_a_target() {
             },
         ];
         log.attempts.record(retried);
-        events.iter().for_each(|attempt| log.attempts.record(attempt.clone()));
+        for attempt in &events {
+            log.attempts.record(attempt.clone());
+        }
         log.until_written(6).await;
         let ids: Vec<_> = events.iter().map(|attempt| attempt.event).collect();
         let found = log.reader.delivered(&sink(), "crm", &ids).await.expect("read");

@@ -1,6 +1,6 @@
 //! What commands and the API ask. On both databases.
 
-use schemas::backlog::What;
+use schemas::backlog::{Finding, Waiting, What};
 use schemas::name::SinkName;
 use schemas::record::Offset;
 use schemas::time::Timestamp;
@@ -102,6 +102,60 @@ async fn one_that_waits_already_may_be_left_as_it_is_and_is_not_counted() {
         let found = found.expect("available");
         assert_eq!(found[0].due, known.due);
         assert!(found[1].due.is_some_and(|due| due <= Timestamp::now()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn it_is_known_where_all_deliveries_of_a_target_lie() {
+    on_both(async |both| {
+        let rows = [waiting("a", 1, "k"), due("a", 2, "k", 3600), waiting("b", 3, "k")];
+        add(&*both.claim(3).await, rows).await;
+        add(&*both.claim(4).await, [waiting("a", 1, "k")]).await;
+        let places = both.outside().places(&sink(), "a").await.expect("available");
+        let mut places: Vec<_> = places.iter().map(|p| (&*p.topic, p.partition, p.offset)).collect();
+        places.sort_unstable();
+        assert_eq!(places, [("events", 3, 1), ("events", 3, 2), ("events", 4, 1)]);
+        let places = both.outside().places(&sink(), "c").await.expect("available");
+        assert!(places.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_that_is_disabled_is_enabled_and_another_one_is_left_alone() {
+    on_both(async |both| {
+        let outside = both.outside();
+        assert!(
+            !outside.enable(&sink(), "a").await.expect("available"),
+            "nothing is known of it"
+        );
+        let since = Timestamp::now();
+        let note = |finding| both.backlog().note(&sink(), "a", finding);
+        note(Finding::Failing { since }).await.expect("available");
+        assert!(
+            !outside.enable(&sink(), "a").await.expect("available"),
+            "it fails, and is tried"
+        );
+        let reason = "410".to_owned();
+        note(Finding::Refuses { reason }).await.expect("available");
+        add(
+            &*both.claim(3).await,
+            [Waiting {
+                due: Some(Timestamp::MAX),
+                ..waiting("a", 1, "k")
+            }],
+        )
+        .await;
+        assert!(outside.enable(&sink(), "a").await.expect("available"));
+        let conditions = outside.conditions(&sink()).await.expect("available");
+        assert!(
+            conditions
+                .iter()
+                .all(|c| c.disabled.is_none() && c.failing_since.is_none())
+        );
+        let next = both.targets(&sink()).await[0].next_due;
+        assert!(next.is_some_and(|next| next < Timestamp::MAX), "{next:?}");
     })
     .await;
 }

@@ -8,7 +8,7 @@ use schemas::name::{SinkName, TopicName};
 use schemas::record::{Partition, TopicId};
 use sqlx::PgPool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use store::backlog::{Again, Lease, PostgresBacklog, SqliteBacklog, TargetRows};
+use store::backlog::{Again, Lease, Outside, PostgresBacklog, SqliteBacklog, TargetRows};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -66,6 +66,14 @@ impl Both {
             }
         };
         added.expect("available")
+    }
+
+    /// The backlog as commands and the API see it.
+    pub(crate) fn outside(&self) -> Outside {
+        match self {
+            Self::Postgres(backlog) => backlog.clone().into(),
+            Self::Sqlite(backlog) => backlog.clone().into(),
+        }
     }
 
     pub(crate) async fn try_now(&self, target: &str) -> u64 {

@@ -19,7 +19,7 @@ use crate::partition::PartitionTask;
 const AT_ONCE: usize = 1_000;
 
 /// How many rows of one target are kept in memory.
-const IN_MEMORY: usize = 64;
+pub(super) const IN_MEMORY: usize = 64;
 
 /// How long nothing is fetched where there was nothing to fetch.
 const REST: Duration = Duration::from_millis(20);
@@ -158,7 +158,7 @@ impl PartitionTask {
                 Change::Add(waiting) => {
                     let target = Target::Named(waiting.target);
                     let offset = waiting.record.offset;
-                    if waiting.due.is_none() {
+                    if waiting.due.is_none() && !parked.rows.holds(&target, offset) {
                         parked.rows.added_in_line(&target, offset);
                     }
                     if let Some(id) = settles
@@ -184,12 +184,10 @@ impl PartitionTask {
         let (Some(parked), Some(parking)) = (&mut self.parked, self.shared.parking()) else {
             return;
         };
-        let Parked {
-            rows: known, fetched, ..
-        } = &mut **parked;
+        let Parked { rows: known, count, .. } = &mut **parked;
         let id = |offset| {
-            *fetched += 1;
-            WorkId::from_backlog(offset, *fetched)
+            *count += 1;
+            WorkId::from_backlog(offset, *count)
         };
         let ordered = |target: &Target| parking.targets.handling(target).ordered;
         let here = known.fetched(wanted, rows, ordered, id, |row| row.due.map(moment));

@@ -30,12 +30,16 @@ use crate::shared::Parking;
 use crate::targets::{Result as TargetResult, Targets, Turn};
 use crate::troubles::Trouble;
 
+use exchange::IN_MEMORY;
 pub(super) use exchange::{Exchange, exchanged};
 use patience::Pace;
 
 /// How many deliveries from the log may be pending before no more is read. So each waits shortly where the process is busy, and
 /// one that waits longer does so for its target.
-const READ_AHEAD: usize = 512;
+const READ_AHEAD: usize = 256;
+
+/// To how many deliveries a record leads, as long as none was read.
+const FIRST_FAN_OUT: usize = 16;
 
 /// How many changes may wait to be written before no more is read.
 const OUTBOX: usize = 5_000;
@@ -59,8 +63,8 @@ pub(super) struct Parked {
     /// Deliveries from the log that are settled there because their row was added, and are still in memory.
     parked: HashSet<WorkId>,
     under_way: BTreeMap<WorkId, UnderWay>,
-    /// How many rows were fetched.
-    fetched: u64,
+    /// How many deliveries have come from the backlog.
+    count: u64,
     /// Everything before this was read from the log.
     read_to: Offset,
     /// Notified when a target that this partition waits for has ended an attempt, and when there are orders.
@@ -131,6 +135,14 @@ impl Parked {
 
     pub(super) fn notify(&self) -> Arc<Notify> {
         Arc::clone(&self.notify)
+    }
+
+    /// Whether a delivery that is parked stays in memory: where nothing of its key is in the database alone, and there is room.
+    fn keeps(&self, parking: &Parking, place: &Place<'_>) -> bool {
+        let here = self.rows.here(place.target);
+        self.stopping.is_none()
+            && !self.rows.must_follow(place)
+            && here < parking.targets.appetite(place.target, IN_MEMORY, Instant::now())
     }
 
     /// Whether nothing of the log is left that the backlog could take.
@@ -219,13 +231,13 @@ impl PartitionTask {
             parking: HashSet::new(),
             parked: HashSet::new(),
             under_way: BTreeMap::new(),
-            fetched: 0,
+            count: 0,
             read_to,
             notify,
             order,
             reload: false,
             pace: Pace::new(now),
-            fan_out: 1,
+            fan_out: FIRST_FAN_OUT,
             failures: 0,
             not_before: now,
             rest_until: now,
@@ -333,7 +345,16 @@ impl PartitionTask {
         let ordered = parking.targets.handling(&delivery.target).ordered;
         let (key, offset) = (&delivery.record.record.key, delivery.record.offset);
         let place = Parked::place(&delivery.target, key, offset, ordered);
-        parked.rows.adding(&place, due, here);
+        if due.is_none() && here.is_none() && parked.keeps(parking, &place) {
+            // It goes on as if it had been fetched. So a target that was slow for a moment gets the rest at once.
+            parked.count += 1;
+            let again = WorkId::from_backlog(offset, parked.count);
+            parked.rows.adding_here(&place, again);
+            let now = Instant::now();
+            self.flight.deliver_at(again, delivery.clone(), now, now);
+        } else {
+            parked.rows.adding(&place, due, here);
+        }
         parked.parking.insert(id);
         self.shared.metrics.parked.inc();
         parked.outbox.push_back(Outgoing {

@@ -34,6 +34,9 @@ const SPAN: Duration = Duration::from_millis(250);
 /// How many times as much as a target took lately may wait for it: so it would have taken all within a second or two.
 const AHEAD: usize = 4;
 
+/// The same where most targets wait: then this process is what is slow, and not they.
+const ALL_AHEAD: usize = 32;
+
 impl Pace {
     pub(super) fn new(now: Instant) -> Self {
         Self {
@@ -60,9 +63,15 @@ impl Pace {
     }
 
     /// Whether a target takes deliveries so quickly that `waiting` of them need not be parked.
-    fn keeps_up(&self, target: &Target, waiting: usize) -> bool {
+    fn keeps_up(&self, target: &Target, waiting: usize, ahead: usize) -> bool {
         let of = |counts: &HashMap<Target, usize>| counts.get(target).copied().unwrap_or_default();
-        (of(&self.now) + of(&self.before)) * AHEAD >= waiting
+        (of(&self.now) + of(&self.before)) * ahead >= waiting
+    }
+
+    /// How many targets took deliveries lately.
+    fn targets(&self) -> usize {
+        let before = self.before.keys().filter(|target| !self.now.contains_key(target));
+        self.now.len() + before.count()
     }
 }
 
@@ -82,8 +91,14 @@ impl PartitionTask {
         for (id, target) in waiting.into_iter().flatten() {
             by_target.entry(target).or_default().push(id);
         }
+        let most_wait = |parked: &super::Parked| by_target.len() * 2 > parked.pace.targets();
+        let ahead = if self.parked.as_deref().is_some_and(most_wait) {
+            ALL_AHEAD
+        } else {
+            AHEAD
+        };
         for (target, ids) in by_target {
-            let keeps_up = |parked: &super::Parked| parked.pace.keeps_up(&target, ids.len());
+            let keeps_up = |parked: &super::Parked| parked.pace.keeps_up(&target, ids.len(), ahead);
             if self.parked.as_deref().is_some_and(keeps_up) {
                 continue;
             }

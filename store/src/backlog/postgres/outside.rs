@@ -1,6 +1,6 @@
 //! What commands and the API ask: they own no partition, and tell those who do by orders.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use schemas::backlog::{BacklogError, Waiting, What};
@@ -13,7 +13,7 @@ use super::database::LIMIT;
 use super::owner::find_or_make_stream;
 use super::statements::{self, place};
 use super::{PostgresBacklog, conditions, sql};
-use crate::backlog::{Again, TargetRows};
+use crate::backlog::{Again, RowPlace, TargetRows};
 
 /// All rows are counted: a second for some millions.
 const COUNTING: Duration = Duration::from_mins(1);
@@ -34,6 +34,17 @@ impl PostgresBacklog {
             .map(target_rows)
             .collect::<Result<_, _>>()
             .map_err(|error| database.unavailable(&error))
+    }
+
+    /// Returns where all deliveries lie that wait for a target. For people, as [`targets`](Self::targets).
+    pub async fn places(&self, sink: &SinkName, target: &str) -> Result<HashSet<RowPlace>, BacklogError> {
+        let database = &self.shared.database;
+        let mut connection = database.connection().await?;
+        let query = sqlx::query(sql::PLACES).bind(sink.as_str()).bind(target);
+        let rows = database.within(COUNTING, query.fetch_all(&mut *connection)).await?;
+        connection.done();
+        let places = rows.iter().map(row_place).collect::<Result<_, _>>();
+        places.map_err(|error| database.unavailable(&error))
     }
 
     /// Adds deliveries without owning their partitions, each with the number of its partition: they are due now, whatever they
@@ -102,6 +113,15 @@ impl PostgresBacklog {
         connection.done();
         Ok(changed.rows_affected())
     }
+}
+
+fn row_place(row: &PgRow) -> Result<RowPlace, sqlx::Error> {
+    Ok(RowPlace {
+        topic: row.try_get(0)?,
+        topic_id: row.try_get(1)?,
+        partition: row.try_get(2)?,
+        offset: row.try_get(3)?,
+    })
 }
 
 fn target_rows(row: &PgRow) -> Result<TargetRows, sqlx::Error> {

@@ -220,6 +220,12 @@ pub(super) const TARGETS: &str = "
     GROUP BY t.name ORDER BY t.name";
 
 /// Not those that are due within a minute: that may be the end of an attempt that is under way.
+/// Where all rows of a target lie.
+pub(super) const PLACES: &str = "
+    SELECT s.topic, s.topic_id, b.part, b.off
+    FROM backlog b JOIN backlog_stream s ON s.id = b.stream JOIN backlog_target t ON t.id = b.target
+    WHERE s.sink = $1 AND t.name = $2";
+
 pub(super) const MAKE_DUE: &str = "
     UPDATE backlog b SET due = now()
     FROM backlog_stream s, backlog_target t

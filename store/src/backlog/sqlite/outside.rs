@@ -12,7 +12,7 @@ use sqlx::sqlite::SqliteRow;
 use super::claim::{insert, make_target};
 use super::database::timestamp;
 use super::{SqliteBacklog, conditions, find_or_make_stream, sql};
-use crate::backlog::{Again, TargetRows};
+use crate::backlog::{Again, RowPlace, TargetRows};
 
 impl SqliteBacklog {
     /// As [`PostgresBacklog::targets`](crate::backlog::PostgresBacklog::targets).
@@ -22,6 +22,17 @@ impl SqliteBacklog {
             let query = sqlx::query(sql::TARGETS).bind(sink.as_str());
             let rows = query.fetch_all(&mut *connection).await?;
             rows.iter().map(target_rows).collect()
+        });
+        found.await
+    }
+
+    /// As [`PostgresBacklog::places`](crate::backlog::PostgresBacklog::places).
+    pub async fn places(&self, sink: &SinkName, target: &str) -> Result<HashSet<RowPlace>, BacklogError> {
+        let found = self.database.within(async {
+            let mut connection = self.database.connection().await?;
+            let query = sqlx::query(sql::PLACES).bind(sink.as_str()).bind(target);
+            let rows = query.fetch_all(&mut *connection).await?;
+            rows.iter().map(row_place).collect()
         });
         found.await
     }
@@ -80,6 +91,15 @@ impl SqliteBacklog {
         });
         tried.await
     }
+}
+
+fn row_place(row: &SqliteRow) -> Result<RowPlace, sqlx::Error> {
+    Ok(RowPlace {
+        topic: row.try_get(0)?,
+        topic_id: row.try_get(1)?,
+        partition: row.try_get(2)?,
+        offset: row.try_get(3)?,
+    })
 }
 
 fn target_rows(row: &SqliteRow) -> Result<TargetRows, sqlx::Error> {
