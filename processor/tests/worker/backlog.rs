@@ -475,3 +475,33 @@ async fn that_a_target_fails_works_again_or_wants_nothing_more_is_reported_once(
     assert_eq!(told.now(), []);
     running.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_was_slow_for_a_moment_is_fed_from_the_log_again_while_the_load_goes_on() {
+    let works: Works = Arc::new(AtomicBool::new(true));
+    let mut moment = sink(&works, Duration::ZERO, |_| retry());
+    moment.delay = |batch| {
+        let slow = (100..140).contains(&batch.deliveries[0].record.offset.0);
+        Duration::from_millis(if slow { 700 } else { 1 })
+    };
+    let sink = Arc::new(moment);
+    let (log, backlog) = (MemoryLog::new(1), MemoryBacklog::default());
+    let running = start(&log, &sink, &backlog);
+    let mut writes = 0;
+    for n in 0..2_000 {
+        append(&log, n..n + 1, 9);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        if n == 1_000 {
+            writes = backlog.writes();
+            assert!(writes > 0, "some went to the backlog");
+        }
+    }
+    assert_eq!(backlog.writes(), writes, "and none any more");
+    eventually("all is settled", || log.stored(0) == 2_000 && backlog.is_empty()).await;
+    for target in ["sick", "well"] {
+        let delivered = offsets(&sink, target);
+        assert_eq!(delivered.len(), 2_000, "each once");
+        assert!(in_order(&delivered, 9), "{target}: {delivered:?}");
+    }
+    running.stop().await;
+}
