@@ -364,8 +364,9 @@ impl PartitionTask {
         }
     }
 
-    /// Parks what is pending once the partition is to be given up. Returns whether nothing more is to be waited for.
-    pub(super) fn stop_parked(&mut self, now: Instant) -> bool {
+    /// Parks what is pending once the partition is to be given up. Returns whether nothing more is to be waited for; `letters_left`
+    /// says whether dead letters are to be written yet.
+    pub(super) fn stop_parked(&mut self, now: Instant, letters_left: bool) -> bool {
         let Some(parked) = &mut self.parked else {
             return true;
         };
@@ -386,7 +387,8 @@ impl PartitionTask {
         let Some(parked) = &self.parked else {
             return true;
         };
-        waited >= most || (parked.is_settled() && (parked.under_way.is_empty() || waited >= LAST_OUTCOMES))
+        let settled = parked.is_settled() && !letters_left;
+        waited >= most || (settled && (parked.under_way.is_empty() || waited >= LAST_OUTCOMES))
     }
 
     /// Ends the task if another process has its rows.
