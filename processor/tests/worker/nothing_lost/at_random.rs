@@ -102,7 +102,13 @@ async fn live(lives: &[Life], keys: u64, seed: u64) -> Vec<String> {
             );
         }
         killed = None;
-        match life.end {
+        // Of one that has no claim there is nothing to take over, and it would take its own later: this backlog knows no leases.
+        let has_claim = matches!(life.database, Database::Well | Database::LosesAnswers(_)) && life.then_ms > 10;
+        let end = match life.end {
+            End::TakenOver if !has_claim => End::Killed { back: 0 },
+            end => end,
+        };
+        match end {
             End::Killed { back } => {
                 running.run.abort();
                 let _aborted = running.run.await;
@@ -144,7 +150,7 @@ fn begin(world: &Arc<World>, life: &Life) -> Running {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn nothing_is_lost_whatever_becomes_of_endpoints_backlog_and_process(

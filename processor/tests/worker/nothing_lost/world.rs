@@ -133,10 +133,12 @@ impl World {
         Running { shutdown, run }
     }
 
-    /// From now on nothing that was delivered may come again.
+    /// From now on nothing that was delivered may come again, but that of which the answer was not awaited: it has a row.
     pub(super) fn protect(&self) {
+        let waiting = TARGETS.map(|target| self.backlog.waiting(target));
         let mut seen = self.seen.lock().expect("no panic");
-        seen.protected = seen.delivered.keys().copied().collect();
+        let has_row = |name: &Name| waiting[name.0].contains(&name.1);
+        seen.protected = seen.delivered.keys().filter(|name| !has_row(name)).copied().collect();
     }
 
     /// What came again to a target since this was asked the last time, with when it was delivered first.
