@@ -11,22 +11,6 @@ use super::world::{Mode, World};
 /// How many events the history has.
 const EVENTS: u64 = 30;
 
-/// What the endpoints do at first, and then.
-const HISTORIES: [[[Mode; 3]; 2]; 3] = [
-    [
-        [Mode::Hangs, Mode::FailsOnce, Mode::Fails],
-        [Mode::Well, Mode::Well, Mode::Well],
-    ],
-    [
-        [Mode::Fails, Mode::Late(300), Mode::Well],
-        [Mode::Late(260), Mode::Well, Mode::FailsOnce],
-    ],
-    [
-        [Mode::Wild, Mode::Well, Mode::Wild],
-        [Mode::Wild, Mode::FailsOnce, Mode::Well],
-    ],
-];
-
 /// Lives until it is over or dies, and goes on after that. Returns how many moments there were, and all that is wrong.
 async fn dies_at(moment: usize, history: &[[Mode; 3]; 2], back: usize) -> (usize, Vec<String>) {
     let world = World::new(4, 7);
@@ -61,15 +45,31 @@ async fn dies_at(moment: usize, history: &[[Mode; 3]; 2], back: usize) -> (usize
     (points.passed(), world.finish().await)
 }
 
-#[tokio::test(start_paused = true)]
-async fn nothing_is_lost_at_whichever_moment_the_process_dies() {
-    for history in &HISTORIES {
-        let (moments, wrong) = dies_at(usize::MAX, history, 0).await;
-        assert!(wrong.is_empty(), "{history:?} without a death: {wrong:?}");
-        assert!(moments > 200, "{moments} are no history");
-        for moment in 1..=moments {
-            let (_, wrong) = dies_at(moment, history, moment % 4).await;
-            assert!(wrong.is_empty(), "{history:?} at {moment} of {moments}: {wrong:?}");
-        }
+/// Dies at each moment of a history: what the endpoints do at first, and then.
+async fn dies_at_each(history: [[Mode; 3]; 2]) {
+    let (moments, wrong) = dies_at(usize::MAX, &history, 0).await;
+    assert!(wrong.is_empty(), "without a death: {wrong:?}");
+    assert!(moments > 200, "{moments} are no history");
+    for moment in 1..=moments {
+        let (_, wrong) = dies_at(moment, &history, moment % 4).await;
+        assert!(wrong.is_empty(), "at {moment} of {moments}: {wrong:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_lost_at_whichever_moment_the_process_dies_while_endpoints_hang_and_fail() {
+    let well = Mode::Well;
+    dies_at_each([[Mode::Hangs, Mode::FailsOnce, Mode::Fails], [well, well, well]]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_lost_at_whichever_moment_the_process_dies_while_endpoints_are_late() {
+    let (late, well) = (Mode::Late(300), Mode::Well);
+    dies_at_each([[Mode::Fails, late, well], [Mode::Late(260), well, Mode::FailsOnce]]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_lost_at_whichever_moment_the_process_dies_while_endpoints_do_anything() {
+    let (wild, well) = (Mode::Wild, Mode::Well);
+    dies_at_each([[wild, well, wild], [wild, Mode::FailsOnce, well]]).await;
 }

@@ -150,7 +150,7 @@ fn begin(world: &Arc<World>, life: &Life) -> Running {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn nothing_is_lost_whatever_becomes_of_endpoints_backlog_and_process(
