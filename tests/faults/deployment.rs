@@ -23,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) replication: usize,
     /// The URLs of the endpoints.
     pub(crate) endpoints: Vec<String>,
+    /// Whether deliveries that wait are kept in the database.
+    pub(crate) store: bool,
 }
 
 /// One process.
@@ -90,7 +92,11 @@ impl Deployment {
     }
 
     fn write(&self, name: &str, to: &Addresses, listen: u16, admin: u16) {
-        let Settings { replication, endpoints } = &self.settings;
+        let Settings {
+            replication,
+            endpoints,
+            store,
+        } = &self.settings;
         let mut text = format!(
             "logging: {{ format: json, filter: info }}\nadmin: {{ listen: \"127.0.0.1:{admin}\" }}\nevent_log:\n  kafka:\n    \
              brokers: \"{}\"\n    properties: {{ session.timeout.ms: \"6000\", heartbeat.interval.ms: \"2000\" }}\n  \
@@ -98,20 +104,26 @@ impl Deployment {
              sources:\n  - {{ id: {SOURCE}, platform: standard, secrets: [{STANDARD_SECRET}] }}\nendpoints:\n",
             to.kafka, self.prefix
         );
+        // What hangs for long enough to be parked, and is tried often enough to outlast it.
+        let (timeout_ms, attempts) = if *store { (2_000, 60) } else { (15_000, 8) };
         for (number, url) in endpoints.iter().enumerate() {
             let line = writeln!(
                 text,
-                "  - {{ id: receiver-{number}, url: \"{url}\", secrets: [{SECRET}] }}"
+                "  - {{ id: receiver-{number}, url: \"{url}\", secrets: [{SECRET}], timeout_ms: {timeout_ms} }}"
             );
             line.expect("written");
         }
         let end = writeln!(
             text,
-            "processor: {{ retry_base_ms: 50, retry_max_ms: 1000 }}\nsinks:\n  postgres: {{ url: \"{}\" }}\n  \
+            "processor: {{ retry_base_ms: 50, retry_max_ms: 1000, retry_max_attempts: {attempts} }}\nsinks:\n  postgres: {{ url: \"{}\" }}\n  \
              http: {{ allowed_networks: [127.0.0.0/8] }}",
             to.postgres
         );
         end.expect("written");
+        if *store {
+            let line = writeln!(text, "store: {{ postgres: {{ url: \"{}\" }} }}", to.postgres);
+            line.expect("written");
+        }
         std::fs::write(self.folder.join(format!("{name}.yaml")), text).expect("written");
     }
 

@@ -33,6 +33,8 @@ pub(crate) struct Setup {
     /// Whether the ingests, and the processors, reach the services through proxies.
     pub(crate) proxied_ingests: bool,
     pub(crate) proxied_processors: bool,
+    /// Whether deliveries that wait are kept in the database.
+    pub(crate) store: bool,
 }
 
 impl Default for Setup {
@@ -43,6 +45,7 @@ impl Default for Setup {
             processors: 2,
             proxied_ingests: false,
             proxied_processors: false,
+            store: false,
         }
     }
 }
@@ -97,6 +100,7 @@ impl Trial {
         let settings = Settings {
             replication: if setup.three_brokers { 3 } else { 1 },
             endpoints: receivers.iter().map(|r| r.url.clone()).collect(),
+            store: setup.store,
         };
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join("faults")

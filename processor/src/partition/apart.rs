@@ -61,18 +61,20 @@ impl PartitionTask {
         loop {
             going_on = going_on && !self.stop.is_cancelled();
             let now = Instant::now();
-            let stopped = !going_on && self.stop_parked(under_way.letters.is_some(), now);
+            let letters_left = under_way.letters.is_some() || self.flight.has_letters();
+            let stopped = !going_on && self.stop_parked(now, letters_left);
             if stopped && (under_way.is_empty() || self.parked.is_some()) {
                 return Ok(());
             }
             self.still_owned()?;
             let mut wake = if going_on {
                 self.begin_more(&mut under_way)?
+            } else if self.parked.is_some() {
+                // What is given up is settled only by that, and holds back the progress of all that came after it.
+                self.begin_letters(&mut under_way, now);
+                Some(now + STOP_STEP)
             } else {
-                if self.parked.is_some() {
-                    self.write_letters(&mut under_way, now);
-                }
-                self.parked.is_some().then(|| now + STOP_STEP)
+                None
             };
             for at in [self.park_what_waits(now), self.exchange(&mut under_way.exchange, now)] {
                 wake = [wake, at].into_iter().flatten().min();
@@ -109,7 +111,7 @@ impl PartitionTask {
             None if self.parked.is_none() => self.make_room_sometimes(now)?,
             _ => None,
         };
-        self.write_letters(under_way, now);
+        self.begin_letters(under_way, now);
         let most = self.may_deliver();
         self.report_uncommitted(most == 0);
         let mut asks_again = None;
@@ -128,19 +130,18 @@ impl PartitionTask {
     }
 
     /// Begins to write the dead letters that are due, if none are being written.
-    fn write_letters(&mut self, under_way: &mut UnderWay, now: Instant) {
-        if under_way.letters.is_some() {
-            return;
+    fn begin_letters(&mut self, under_way: &mut UnderWay, now: Instant) {
+        if under_way.letters.is_none() {
+            let letters = self.flight.take_letters(now, dead_letters::AT_ONCE);
+            under_way.letters = (!letters.is_empty()).then(|| {
+                let (shared, partition) = (Arc::clone(&self.shared), Arc::clone(&self.partition));
+                let write = async move {
+                    let (writer, topic) = (&*shared.log.writer, &shared.log.dead_letters);
+                    dead_letters::write(writer, topic, shared.sink.name(), &partition, letters).await
+                };
+                Box::pin(write) as BoxFuture<'static, Vec<Written>>
+            });
         }
-        let letters = self.flight.take_letters(now, dead_letters::AT_ONCE);
-        under_way.letters = (!letters.is_empty()).then(|| {
-            let (shared, partition) = (Arc::clone(&self.shared), Arc::clone(&self.partition));
-            let write = async move {
-                let (writer, topic) = (&*shared.log.writer, &shared.log.dead_letters);
-                dead_letters::write(writer, topic, shared.sink.name(), &partition, letters).await
-            };
-            Box::pin(write) as BoxFuture<'static, Vec<Written>>
-        });
     }
 
     /// Hands over the next sequence, of at most `left` deliveries; `None` if none may go out now, and then `asks_again` is when one

@@ -162,7 +162,8 @@ impl Lane {
             self.blocked.remove(key);
             return None;
         };
-        Some(before(behind))
+        // Rows between may have come into line before it blocked its key.
+        Some(before(behind).min(offset))
     }
 
     /// Notes that the rows of a key are wanted after an offset. Returns after which they are: more may have come.

@@ -352,12 +352,14 @@ impl Rows {
     }
 }
 
-#[cfg(test)]
-mod model;
-
 fn want(target: &Target, which: Which) -> Wanted {
     Wanted {
         target: target.to_string(),
         which,
     }
 }
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ mod dead_letters;
 mod deaths;
 mod deliver;
 mod lasting;
+mod nothing_lost;
 mod operations;
 mod partitions;
 mod route;

@@ -6,5 +6,6 @@ mod everything;
 mod network;
 mod processes;
 mod progress;
+mod sick;
 mod slow;
 mod three_brokers;

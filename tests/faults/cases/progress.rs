@@ -22,6 +22,7 @@ const ONE_PROCESSOR: Setup = Setup {
     processors: 1,
     proxied_ingests: false,
     proxied_processors: false,
+    store: false,
 };
 
 impl Trial {

@@ -10,6 +10,7 @@ const CLUSTER: Setup = Setup {
     processors: 2,
     proxied_ingests: false,
     proxied_processors: false,
+    store: false,
 };
 
 impl Trial {

@@ -5,6 +5,7 @@
 //! Only for tests: everything here panics where a test should fail.
 
 pub mod acls;
+pub mod crash;
 #[cfg(feature = "postgres")]
 mod database;
 pub mod deliveries;

@@ -13,6 +13,8 @@ use schemas::name::SinkName;
 use schemas::record::{Offset, Partition, TopicId};
 use schemas::time::Timestamp;
 
+use crate::crash::CrashPoints;
+
 /// A partition of a sink.
 type Stream = (SinkName, Partition);
 /// A row's place in it.
@@ -32,6 +34,9 @@ struct State {
     away: bool,
     delay: Duration,
     writes: usize,
+    /// The answers to so many of the next writes are lost: they are made, and an error is returned.
+    answers_lost: u32,
+    crash: CrashPoints,
 }
 
 #[derive(Debug)]
@@ -50,6 +55,16 @@ impl MemoryBacklog {
     /// Has every answer take so long.
     pub fn set_delay(&self, delay: Duration) {
         self.lock().delay = delay;
+    }
+
+    /// Loses the answers to the next `count` writes: they are made, and whoever made them does not know.
+    pub fn lose_answers(&self, count: u32) {
+        self.lock().answers_lost = count;
+    }
+
+    /// Has every question and every answer be a moment at which its process may die.
+    pub fn crash_at(&self, points: &CrashPoints) {
+        self.lock().crash = points.clone();
     }
 
     /// Takes all partitions over, as another process would.
@@ -101,7 +116,11 @@ impl MemoryBacklog {
     }
 
     async fn ready(&self) -> Result<(), BacklogError> {
-        let delay = self.lock().delay;
+        let (delay, crash) = {
+            let state = self.lock();
+            (state.delay, state.crash.clone())
+        };
+        crash.pass().await;
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
@@ -109,6 +128,12 @@ impl MemoryBacklog {
             return Err(BacklogError::Unavailable("the database is away".to_owned()));
         }
         Ok(())
+    }
+
+    /// What is asked is done, and the answer on its way.
+    async fn answered(&self) {
+        let crash = self.lock().crash.clone();
+        crash.pass().await;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -133,6 +158,7 @@ impl Backlog for MemoryBacklog {
                 *epoch
             };
             let backlog = self.clone();
+            self.answered().await;
             Ok(Arc::new(MemoryClaim { backlog, stream, epoch }) as Arc<dyn Claim>)
         })
     }
@@ -243,6 +269,37 @@ impl MemoryClaim {
     fn is_owner(&self, state: &State) -> bool {
         state.epochs.get(&self.stream) == Some(&self.epoch)
     }
+
+    fn make(&self, changes: &[Change]) -> Result<(), BacklogError> {
+        let mut state = self.backlog.lock();
+        if !self.is_owner(&state) {
+            return Err(BacklogError::NotOwner);
+        }
+        state.writes += changes.len();
+        let rows = state.rows.entry(self.stream.clone()).or_default();
+        for change in changes {
+            match change {
+                Change::Add(waiting) => {
+                    let place = (waiting.target.clone(), waiting.record.offset);
+                    rows.entry(place).or_insert_with(|| waiting.clone());
+                }
+                Change::Tried {
+                    target,
+                    offset,
+                    attempts,
+                    due,
+                } => {
+                    if let Some(row) = rows.get_mut(&(target.clone(), *offset)) {
+                        (row.attempts, row.due) = (*attempts, Some(*due));
+                    }
+                }
+                Change::Remove { target, offset } => {
+                    rows.remove(&(target.clone(), *offset));
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Claim for MemoryClaim {
@@ -284,32 +341,12 @@ impl Claim for MemoryClaim {
     fn write(&self, changes: Arc<[Change]>) -> BoxFuture<'_, Result<(), BacklogError>> {
         Box::pin(async move {
             self.backlog.ready().await?;
+            self.make(&changes)?;
+            self.backlog.answered().await;
             let mut state = self.backlog.lock();
-            if !self.is_owner(&state) {
-                return Err(BacklogError::NotOwner);
-            }
-            state.writes += changes.len();
-            let rows = state.rows.entry(self.stream.clone()).or_default();
-            for change in changes.iter() {
-                match change {
-                    Change::Add(waiting) => {
-                        let place = (waiting.target.clone(), waiting.record.offset);
-                        rows.entry(place).or_insert_with(|| waiting.clone());
-                    }
-                    Change::Tried {
-                        target,
-                        offset,
-                        attempts,
-                        due,
-                    } => {
-                        if let Some(row) = rows.get_mut(&(target.clone(), *offset)) {
-                            (row.attempts, row.due) = (*attempts, Some(*due));
-                        }
-                    }
-                    Change::Remove { target, offset } => {
-                        rows.remove(&(target.clone(), *offset));
-                    }
-                }
+            if state.answers_lost > 0 {
+                state.answers_lost -= 1;
+                return Err(BacklogError::Unavailable("the answer is lost".to_owned()));
             }
             Ok(())
         })
@@ -318,9 +355,7 @@ impl Claim for MemoryClaim {
     fn fetch(&self, wanted: Vec<Wanted>, before: Offset) -> BoxFuture<'_, Result<Vec<Waiting>, BacklogError>> {
         Box::pin(async move {
             self.backlog.ready().await?;
-            let state = self.backlog.lock();
-            let empty = BTreeMap::new();
-            let rows = state.rows.get(&self.stream).unwrap_or(&empty);
+            let rows = self.backlog.lock().rows.get(&self.stream).cloned().unwrap_or_default();
             let mut found = Vec::new();
             for Wanted { target, which } in wanted {
                 let lane = rows.iter().filter(|((of, _), _)| *of == target).map(|(_, row)| row);
@@ -332,12 +367,13 @@ impl Claim for MemoryClaim {
                         found.extend(in_line.take(limit).cloned());
                     }
                     Which::OfKey { key, after, limit } => {
-                        let of_key = lane.filter(|row| row.record.record.key == key && past(row, after));
+                        let of_key = lane.filter(|row| row.ordered && row.record.record.key == key && past(row, after));
                         found.extend(of_key.take(limit).cloned());
                     }
                     Which::At(offset) => found.extend(lane.filter(|row| row.record.offset == offset).cloned()),
                 }
             }
+            self.backlog.answered().await;
             Ok(found)
         })
     }

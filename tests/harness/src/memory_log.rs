@@ -12,6 +12,8 @@ use schemas::name::TopicName;
 use schemas::record::{Offset, Partition, Position, Record, StoredRecord, TopicId};
 use tokio::sync::{Notify, mpsc};
 
+use crate::crash::CrashPoints;
+
 /// A partition of the topic `events`.
 pub fn partition(index: i32) -> Partition {
     Partition {
@@ -49,6 +51,9 @@ struct LogState {
     lag_fails: bool,
     too_large: bool,
     publish_takes: Duration,
+    crash: CrashPoints,
+    /// How often each partition was assigned: what stores progress has to be of the last time.
+    generations: HashMap<i32, u64>,
     errors: VecDeque<LogError>,
     /// The errors that joining the group returns first.
     join_errors: VecDeque<LogError>,
@@ -147,6 +152,24 @@ impl MemoryLog {
         self.lock().publish_takes = takes;
     }
 
+    /// Has every publish and every answer to one be a moment at which its process may die.
+    pub fn crash_at(&self, points: &CrashPoints) {
+        self.lock().crash = points.clone();
+    }
+
+    /// Takes progress back to what it was `back` stores ago, but not before `floor`: as after a process that died before it had
+    /// committed the last ones.
+    pub fn take_back(&self, index: i32, back: usize, floor: i64) {
+        let mut state = self.lock();
+        let of_partition = state.stores.iter().rev().filter(|(of, _)| *of == index);
+        let Some(next) = of_partition.map(|(_, next)| *next).nth(back) else {
+            return;
+        };
+        let next = Offset(next.0.max(floor));
+        let stored = state.stored.entry(index).or_insert(next);
+        *stored = next.min(*stored);
+    }
+
     /// Makes the next read fail.
     pub fn fail_reading(&self, error: LogError) {
         self.lock().errors.push_back(error);
@@ -199,9 +222,38 @@ impl MemoryLog {
         changes.expect("a member has joined").send(change).expect("a member");
     }
 
+    fn append_dead_letter(&self, record: Record) -> Result<Position, PublishError> {
+        let mut state = self.lock();
+        if state.too_large {
+            return Err(PublishError::TooLarge {
+                size_bytes: record.size_bytes(),
+                limit_bytes: 10,
+            });
+        }
+        if state.refuse > 0 {
+            state.refuse -= 1;
+            state.refused += 1;
+            return Err(PublishError::Unavailable {
+                reason: "the test refuses".to_owned(),
+            });
+        }
+        state.dead_letters.push(record);
+        Ok(Position {
+            partition: Partition {
+                topic: TopicName::new("dead-letters").expect("a valid name"),
+                index: 0,
+            },
+            offset: offset(state.dead_letters.len() - 1),
+        })
+    }
+
     fn readers(self: &Arc<Self>, indices: &[i32]) -> Vec<Box<dyn PartitionReader>> {
         let reader = |index: &i32| -> Box<dyn PartitionReader> {
+            let mut state = self.lock();
+            let generation = state.generations.entry(*index).or_default();
+            *generation += 1;
             Box::new(MemoryReader {
+                generation: *generation,
                 log: Arc::clone(self),
                 partition: self.partition(*index),
                 next: 0,
@@ -218,31 +270,16 @@ pub struct Shared(pub Arc<MemoryLog>);
 impl Publish for Shared {
     fn publish<'a>(&'a self, topic: &'a TopicName, record: Record) -> BoxFuture<'a, Result<Position, PublishError>> {
         Box::pin(async move {
-            let takes = self.0.lock().publish_takes;
+            let (takes, crash) = {
+                let state = self.0.lock();
+                (state.publish_takes, state.crash.clone())
+            };
+            crash.pass().await;
             tokio::time::sleep(takes).await;
             assert_eq!(topic.as_str(), "dead-letters");
-            let mut state = self.0.lock();
-            if state.too_large {
-                return Err(PublishError::TooLarge {
-                    size_bytes: record.size_bytes(),
-                    limit_bytes: 10,
-                });
-            }
-            if state.refuse > 0 {
-                state.refuse -= 1;
-                state.refused += 1;
-                return Err(PublishError::Unavailable {
-                    reason: "the test refuses".to_owned(),
-                });
-            }
-            state.dead_letters.push(record);
-            Ok(Position {
-                partition: Partition {
-                    topic: topic.clone(),
-                    index: 0,
-                },
-                offset: offset(state.dead_letters.len() - 1),
-            })
+            let position = self.0.append_dead_letter(record)?;
+            crash.pass().await;
+            Ok(position)
         })
     }
 
@@ -322,6 +359,7 @@ impl Consumer for MemoryConsumer {
 }
 
 struct MemoryReader {
+    generation: u64,
     log: Arc<MemoryLog>,
     partition: Partition,
     next: usize,
@@ -390,6 +428,10 @@ impl PartitionReader for MemoryReader {
 
     fn store(&mut self, next: Offset) -> Result<(), LogError> {
         let mut state = self.log.lock();
+        if state.generations.get(&self.partition.index) != Some(&self.generation) {
+            // It was assigned to another meanwhile.
+            return Ok(());
+        }
         state.stored.insert(self.partition.index, next);
         state.stores.push((self.partition.index, next));
         Ok(())

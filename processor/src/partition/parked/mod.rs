@@ -411,9 +411,9 @@ impl PartitionTask {
         }
     }
 
-    /// Parks what is pending once the partition is to be given up, and dead letters are being written or not. Returns whether nothing
-    /// more is to be waited for.
-    pub(super) fn stop_parked(&mut self, writes_letters: bool, now: Instant) -> bool {
+    /// Parks what is pending once the partition is to be given up. Returns whether nothing more is to be waited for; `letters_left`
+    /// says whether dead letters are to be written yet.
+    pub(super) fn stop_parked(&mut self, now: Instant, letters_left: bool) -> bool {
         let Some(parked) = &mut self.parked else {
             return true;
         };
@@ -434,7 +434,7 @@ impl PartitionTask {
         let Some(parked) = &self.parked else {
             return true;
         };
-        let settled = parked.is_settled() && !writes_letters && !self.flight.has_letters();
+        let settled = parked.is_settled() && !letters_left;
         waited >= most || (settled && (parked.under_way.is_empty() || waited >= LAST_OUTCOMES))
     }
 

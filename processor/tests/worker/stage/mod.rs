@@ -80,6 +80,21 @@ pub(crate) fn worker_in(
         None => Rules::everything(&destinations),
         Some(text) => Rules::parse(text, "rules.yaml", &destinations).expect("valid rules"),
     };
+    let sink = Arc::clone(sink) as Arc<dyn Sink>;
+    made(registry, log, sink, rules, config)
+}
+
+/// A worker of another sink than a scripted one, which gets everything.
+pub(crate) fn worker_of(log: &Arc<MemoryLog>, sink: &Arc<dyn Sink>, config: Config) -> Worker {
+    let destinations = Takes {
+        sinks: &[sink.name().as_str()],
+        argument: false,
+    };
+    let rules = Rules::everything(&destinations);
+    made(&mut Registry::default(), log, Arc::clone(sink), rules, config)
+}
+
+fn made(registry: &mut Registry, log: &Arc<MemoryLog>, sink: Arc<dyn Sink>, rules: Rules, config: Config) -> Worker {
     let log = Log {
         reader: Arc::new(Shared(Arc::clone(log))),
         writer: Arc::new(Shared(Arc::clone(log))),
@@ -89,16 +104,7 @@ pub(crate) fn worker_in(
     let group = GroupName::new("forebay.postgres").expect("valid");
     let metrics = Metrics::register(registry);
     let schedule = config.schedule();
-    Worker::new(
-        Arc::clone(sink) as Arc<dyn Sink>,
-        Arc::new(rules),
-        log,
-        group,
-        config,
-        schedule,
-        metrics,
-    )
-    .expect("a valid configuration")
+    Worker::new(sink, Arc::new(rules), log, group, config, schedule, metrics).expect("a valid configuration")
 }
 
 /// Polls until the condition holds. In paused time this costs nothing.

@@ -1,4 +1,5 @@
-//! A healthy receiver that records every delivery: there are many, so it keeps only what the judge needs.
+//! A receiver that records every delivery that it takes: there are many, so it keeps only what the judge needs. It is healthy unless
+//! told otherwise.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -30,13 +31,31 @@ pub struct Arrival {
     pub verified: bool,
 }
 
-/// Listens until dropped, and answers 200.
+/// How a receiver is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Condition {
+    /// It takes everything, and answers 200.
+    #[default]
+    Healthy,
+    /// It takes nothing, and never answers.
+    Hanging,
+    /// It takes nothing, and answers 500.
+    Failing,
+}
+
+/// Listens until dropped, and answers 200 while it is healthy.
 #[derive(Debug)]
 pub struct Recorder {
     /// Where it listens.
     pub url: String,
-    arrivals: Arc<Mutex<Vec<Arrival>>>,
+    noted: Arc<Noted>,
     accepting: JoinHandle<()>,
+}
+
+#[derive(Debug, Default)]
+struct Noted {
+    arrivals: Mutex<Vec<Arrival>>,
+    condition: Mutex<Condition>,
 }
 
 impl Recorder {
@@ -49,8 +68,8 @@ impl Recorder {
     pub async fn start_on(address: &str) -> Self {
         let listener = TcpListener::bind((address, 0)).await.expect("a port");
         let url = format!("http://{}/hook", listener.local_addr().expect("bound"));
-        let arrivals = Arc::new(Mutex::new(Vec::new()));
-        let noted = Arc::clone(&arrivals);
+        let noted = Arc::new(Noted::default());
+        let kept = Arc::clone(&noted);
         let verifier = Arc::new(Verifier::new(SECRET).expect("a valid key"));
         let accepting = tokio::spawn(async move {
             // Dropped with this task, which drops the connections.
@@ -67,19 +86,24 @@ impl Recorder {
         });
         Self {
             url,
-            arrivals,
+            noted: kept,
             accepting,
         }
     }
 
+    /// Is like that from now on; what hangs goes on to hang.
+    pub fn be(&self, condition: Condition) {
+        *self.noted.condition.lock() = condition;
+    }
+
     /// Returns how many arrived, including repeats.
     pub fn count(&self) -> usize {
-        self.arrivals.lock().len()
+        self.noted.arrivals.lock().len()
     }
 
     /// Returns the arrivals in order.
     pub fn arrivals(&self) -> Vec<Arrival> {
-        self.arrivals.lock().clone()
+        self.noted.arrivals.lock().clone()
     }
 }
 
@@ -91,10 +115,20 @@ impl Drop for Recorder {
 
 async fn answer(
     request: Request<Incoming>,
-    noted: Arc<Mutex<Vec<Arrival>>>,
+    noted: Arc<Noted>,
     verifier: Arc<Verifier>,
 ) -> Result<Response<Empty<Bytes>>, Infallible> {
     let (parts, body) = request.into_parts();
+    let condition = *noted.condition.lock();
+    let mut response = Response::new(Empty::new());
+    match condition {
+        Condition::Healthy => {}
+        Condition::Hanging => return std::future::pending().await,
+        Condition::Failing => {
+            *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+            return Ok(response);
+        }
+    }
     // A request that broke off has not arrived.
     if let Ok(body) = body.collect().await {
         let body = body.to_bytes();
@@ -105,7 +139,7 @@ async fn answer(
             at_ms: now_ms(),
             verified: verifier.verify(&body, &parts.headers).is_ok(),
         };
-        noted.lock().push(arrival);
+        noted.arrivals.lock().push(arrival);
     }
-    Ok(Response::new(Empty::new()))
+    Ok(response)
 }
