@@ -23,7 +23,7 @@ struct Section {
     register: fn(&mut Registry),
 }
 
-const SECTIONS: [Section; 7] = [
+const SECTIONS: [Section; 8] = [
     Section {
         title: "Every process",
         register: |registry| {
@@ -52,6 +52,10 @@ const SECTIONS: [Section; 7] = [
         },
     },
     Section {
+        title: "`forebay process` with a `store`: the attempt log",
+        register: store::attempts::example_metrics,
+    },
+    Section {
         title: "Every process with the event log on Kafka",
         register: |registry| stream::kafka::Metrics::default().register(registry),
     },
@@ -62,11 +66,14 @@ const SECTIONS: [Section; 7] = [
 ];
 
 /// The labels of what is computed from workers at each scrape, which has no series here.
-const COMPUTED: [(&str, &str); 6] = [
+const COMPUTED: [(&str, &str); 9] = [
+    ("forebay_processor_backlog_deliveries", "`sink`"),
+    ("forebay_processor_backlog_oldest_seconds", "`sink`"),
     ("forebay_processor_canary_age_seconds", "`sink`, `partition`"),
     ("forebay_processor_joined", "`sink`"),
     ("forebay_processor_oldest_unsettled_seconds", "`sink`"),
     ("forebay_processor_partitions", "`sink`"),
+    ("forebay_processor_targets", "`sink`, `state`"),
     ("forebay_processor_valve_failures_ratio", "`sink`, `valve`"),
     ("forebay_processor_valve_tripped", "`sink`, `valve`"),
 ];
