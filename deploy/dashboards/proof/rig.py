@@ -43,6 +43,8 @@ endpoints:
   - {{ id: unwilling, url: "http://127.0.0.1:{unwilling}/", events: ["contact.*"], secrets: ["{unwilling_secret}"] }}
   - {{ id: forbidden, url: "https://ip6-localhost/", events: ["connection.*"], secrets: ["{forbidden_secret}"] }}
 rules_file: rules.yaml
+store:
+  postgres: {{ url: "{postgres}" }}
 sinks:
   postgres: {{ url: "{postgres}" }}
   http:

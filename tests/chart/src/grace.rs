@@ -30,7 +30,10 @@ fn given_and_taken(rendering: &Rendering, deployment: &str) -> (u64, u64) {
         let ingest = &configuration["ingest"];
         milliseconds(&ingest["shutdown_delay_ms"], 0) + milliseconds(&ingest["drain_timeout_ms"], 20_000)
     } else {
-        milliseconds(&configuration["processor"]["drain_ms"], 10_000)
+        // The sink http gives its part of the backlog back (1 s), and the last attempts are written (2 s).
+        let store = if configuration["store"].is_null() { 0 } else { 3_000 };
+        let processor = &configuration["processor"];
+        milliseconds(&processor["drain_ms"], 10_000) + milliseconds(&processor["revoke_ms"], 4_000) + store
     };
     let sleep = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
         .as_u64()

@@ -17,5 +17,7 @@ mod schemas;
 mod secrets;
 mod selectors;
 mod snapshots;
+mod store;
+mod strimzi;
 mod value_sets;
 mod yaml;

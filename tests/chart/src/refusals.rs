@@ -134,6 +134,14 @@ fn workers_that_do_not_fit_the_sinks() {
 }
 
 #[test]
+fn a_store_in_a_file_of_a_pod() {
+    refused(
+        "config: {store: {sqlite: {path: /var/lib/forebay/store.sqlite}}}",
+        &["config.store.sqlite", "config.store.postgres"],
+    );
+}
+
+#[test]
 fn a_sink_that_no_worker_runs() {
     // It may be meant: the worker of another release runs it. So the notes warn.
     let notes = Render::defaults().with("config: {sinks: {topic: {}}}").notes();

@@ -79,6 +79,21 @@ fn a_sink_rolls_its_worker() {
 }
 
 #[test]
+fn the_store_rolls_the_workers_that_deliver_to_endpoints() {
+    for change in [
+        "{attempts: {retention_days: 3}}",
+        "{postgres: {url: 'postgres://other/b'}}",
+        "null",
+    ] {
+        assert_eq!(
+            rolled(&format!("config: {{store: {change}}}")),
+            ["worker-http"],
+            "{change}"
+        );
+    }
+}
+
+#[test]
 fn rules_and_what_workers_share_roll_the_workers() {
     let workers = ["worker-http", "worker-postgres", "worker-topic"];
     assert_eq!(
@@ -103,11 +118,10 @@ fn a_reference_to_a_secret_rolls_who_uses_it() {
         rolled("secrets: {CRM_SECRET: {name: other, key: crm}}"),
         ["worker-http"]
     );
-    assert_eq!(
-        rolled("secrets: {DATABASE_URL: {name: other, key: url}}"),
-        ["worker-postgres"]
-    );
-    assert_eq!(rolled("secrets: {DATABASE_URL: {as: env}}"), ["worker-postgres"]);
+    // The store is in the same database.
+    let workers = ["worker-http", "worker-postgres"];
+    assert_eq!(rolled("secrets: {DATABASE_URL: {name: other, key: url}}"), workers);
+    assert_eq!(rolled("secrets: {DATABASE_URL: {as: env}}"), workers);
 }
 
 #[test]

@@ -23,13 +23,15 @@ async fn this_version_works_beside_the_previous_one() {
     let mut trial = Trial::begin("side-by-side").await;
     let mut values = trial.values();
     values["image"] = image("PREVIOUS");
-    // The previous version need not know the command of the test, what its endpoint needs, or options of the migration.
+    // The previous version need not know the command of the test, what its endpoint needs, the store, or options of the migration.
     values["tests"] = json!({ "enabled": false });
+    values["config"]["store"] = Value::Null;
     values["migrate"] = json!({ "wait": "", "lockWait": "" });
     trial.install(&values);
     trial.load().await;
 
     values["image"] = image("CURRENT");
+    values["config"]["store"] = json!({});
     values["migrate"] = json!({});
     // The hook has ended when this returns; the roll out has begun.
     let began = trial.site.helm("upgrade", &values, &["--timeout", "4m"]).expected();

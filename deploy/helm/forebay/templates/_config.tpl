@@ -75,9 +75,27 @@
 {{- if and (include "forebay.tests.possible" .) (include "forebay.runs" (dict "root" . "sink" "http")) (ne (toString .Values.tests.receiver) "false") }}true{{ end }}
 {{- end }}
 
-{{/* The whole configuration, as YAML: that of the values, with what `helm test` needs and where the rules are. */}}
+{{/* The section `store`, as YAML; nothing if there is none. Without a database of its own it has that of the sink postgres, where the
+     sink http runs, which alone needs it: the same URL, and the same user and password unless it names others. */}}
+{{- define "forebay.store" -}}
+{{- $sinks := .Values.config.sinks | default dict }}
+{{- $store := deepCopy (.Values.config.store | default dict) }}
+{{- $table := get $sinks "postgres" | default dict }}
+{{- $own := dig "postgres" "url" "" $store }}
+{{- if and (hasKey .Values.config "store") (hasKey $sinks "http") $table.url (not $own) (not $store.sqlite) }}
+{{- $postgres := pick $table "url" "user" "password" }}
+{{- include "forebay.merge" (dict "into" $postgres "from" ($store.postgres | default dict)) }}
+{{- $_ := set $store "postgres" $postgres }}
+{{- end }}
+{{- if $store }}{{ toYaml $store }}{{ end }}
+{{- end }}
+
+{{/* The whole configuration, as YAML: that of the values, with the store, what `helm test` needs, and where the rules are. */}}
 {{- define "forebay.config.whole" -}}
-{{- $config := deepCopy .Values.config }}
+{{- $config := omit (deepCopy .Values.config) "store" }}
+{{- with include "forebay.store" . }}
+{{- $_ := set $config "store" (fromYaml .) }}
+{{- end }}
 {{- if include "forebay.tests" . }}
 {{- $secrets := list "${HELM_TEST_SECRET}" }}
 {{- $source := dict "id" "helm-test" "platform" "standard" "tenant" "helm-test" "secrets" $secrets }}
@@ -97,20 +115,25 @@
 
 {{/* The configuration of ingest: without what only workers read. */}}
 {{- define "forebay.config.ingest" -}}
-{{- omit (include "forebay.config.whole" . | fromYaml) "sinks" "endpoints" "processor" "rules_file" | toYaml }}
+{{- omit (include "forebay.config.whole" . | fromYaml) "sinks" "endpoints" "store" "processor" "rules_file" | toYaml }}
 {{- end }}
 
-{{/* The configuration of a worker: without what only ingest reads, and with its own sinks alone. Takes `root` and `sinks`. */}}
+{{/* The configuration of a worker: without what only ingest reads, and with its own sinks alone. Endpoints, and the store in which
+     their deliveries wait, are for the sink http. Takes `root` and `sinks`. */}}
 {{- define "forebay.config.worker" -}}
 {{- $whole := include "forebay.config.whole" .root | fromYaml }}
-{{- $config := omit $whole "sources" "ingest" "endpoints" "sinks" }}
+{{- $config := omit $whole "sources" "ingest" "endpoints" "store" "sinks" }}
 {{- $sinks := dict }}
 {{- range .sinks }}
 {{- $_ := set $sinks . (get $whole.sinks .) }}
 {{- end }}
 {{- $_ := set $config "sinks" $sinks }}
-{{- if and (has "http" .sinks) $whole.endpoints }}
-{{- $_ := set $config "endpoints" $whole.endpoints }}
+{{- if has "http" .sinks }}
+{{- range list "endpoints" "store" }}
+{{- if get $whole . }}
+{{- $_ := set $config . (get $whole .) }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- /* Publishing has to end within the budget of ingest, which is checked wherever the configuration is read. */}}
 {{- if and (dig "ingest" "ack_budget_ms" "" $whole) (dig "event_log" "kafka" "publish_timeout_ms" "" $whole) }}

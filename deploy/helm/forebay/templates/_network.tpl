@@ -152,10 +152,18 @@ spec:
 {{- end }}
 {{- end }}
 
-{{/* What a worker with these sinks needs to reach: Kafka, and what they write to. Takes `root` and `sinks`. */}}
+{{/* Whether the store is a PostgreSQL: "true" or nothing. */}}
+{{- define "forebay.storesInPostgres" -}}
+{{- if dig "postgres" dict (include "forebay.store" . | fromYaml) }}true{{ end }}
+{{- end }}
+
+{{/* What a worker with these sinks needs to reach: Kafka, what they write to, and for the sink http the store. Takes `root` and
+     `sinks`. */}}
 {{- define "forebay.egress.sinks" -}}
 {{- $rules := list (include "forebay.egress.kafka" .root) }}
-{{- if has "postgres" .sinks }}{{ $rules = append $rules (include "forebay.egress.postgres" .root) }}{{ end }}
+{{- if or (has "postgres" .sinks) (and (has "http" .sinks) (include "forebay.storesInPostgres" .root)) }}
+{{- $rules = append $rules (include "forebay.egress.postgres" .root) }}
+{{- end }}
 {{- if has "http" .sinks }}{{ $rules = append $rules (include "forebay.egress.http" .root) }}{{ end }}
 {{- join "\n" $rules }}
 {{- end }}

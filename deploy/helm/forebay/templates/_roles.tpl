@@ -67,8 +67,9 @@
 {{- if or (dig "autoscaling" "enabled" false .) (dig "keda" "enabled" false .) }}true{{ end }}
 {{- end }}
 
-{{/* How long a pod may take to end, seconds: the waits of the program one after another, and something for leaving the group and for
-     the last records of the producer (5 s). Takes `root`, `role` and `kind`. */}}
+{{/* How long a pod may take to end, seconds: the waits of the program one after another, something for leaving the group and for the
+     last records of the producer (5 s), and for the sink http, for giving its part of the backlog back and for the last attempts (3 s).
+     Takes `root`, `role` and `kind`. */}}
 {{- define "forebay.gracePeriod" -}}
 {{- $own := .role.terminationGracePeriodSeconds }}
 {{- if not (kindIs "invalid" $own) }}
@@ -76,6 +77,7 @@
 {{- else }}
 {{- $waits := dict "ingest" (dict "ingest.shutdown_delay_ms" "0" "ingest.drain_timeout_ms" "20000") "worker" (dict "processor.drain_ms" "10000" "processor.revoke_ms" "4000") }}
 {{- $seconds := add 10 (int64 (.role.preStopSleepSeconds | default 0)) }}
+{{- if and (eq .kind "worker") (has "http" .role.sinks) }}{{ $seconds = add $seconds 5 }}{{ end }}
 {{- range $key, $default := get $waits .kind }}
 {{- $ms := include "forebay.milliseconds" (dict "key" $key "value" (include "forebay.setting" (dict "root" $.root "key" $key "default" $default))) }}
 {{- $seconds = add $seconds (div (add (int64 $ms) 999) 1000) }}

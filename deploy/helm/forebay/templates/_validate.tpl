@@ -8,6 +8,9 @@
 {{- if and .Values.rules.rules .Values.config.rules_file }}
 {{- fail "\n\nBoth `rules` and `config.rules_file` are set: give the rules under `rules`, or a file of your own in `config.rules_file`.\n" }}
 {{- end }}
+{{- if dig "sqlite" dict (.Values.config.store | default dict) }}
+{{- fail "\n\n`config.store.sqlite` is a file of one process, and each pod would have its own: name a PostgreSQL in `config.store.postgres`.\n" }}
+{{- end }}
 {{- if not (has .Values.migrate.mode (list "hook" "job")) }}
 {{- fail (printf "\n\n`migrate.mode` is `%s`: give hook or job.\n" .Values.migrate.mode) }}
 {{- end }}

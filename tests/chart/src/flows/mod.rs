@@ -126,7 +126,8 @@ fn by_default_only_what_the_roles_need_passes() {
 
         worker-http     -> kafka                  9092   passes
         worker-http     -> dns                    udp/53 passes
-        worker-http     -> postgres               5432   stops
+        worker-http     -> postgres               5432   passes
+        worker-http     -> postgres               5433   stops
         worker-http     -> 1.1.1.1                443    passes
         worker-http     -> 1.1.1.1                80     passes
         worker-http     -> 1.1.1.1                8443   passes
@@ -198,6 +199,8 @@ ingest:
         worker-postgres -> 10.9.1.2               6432   passes
         worker-postgres -> 10.9.1.2               5432   stops
         worker-postgres -> 10.8.1.2               6432   stops
+        worker-http     -> 10.9.1.2               6432   passes
+        worker-http     -> 10.8.1.2               6432   stops
         migrate         -> 10.9.1.2               6432   passes
 
         worker-http     -> 10.0.0.5               443    passes
@@ -221,6 +224,29 @@ fn a_worker_with_two_sinks_reaches_what_both_need() {
         worker-all      -> kafka                  9092   passes
         worker-all      -> 1.1.1.1                443    passes
         worker-all      -> 10.0.0.5               443    stops
+        ",
+    );
+}
+
+#[test]
+fn without_a_store_the_worker_of_http_reaches_no_database() {
+    let rendering = Render::defaults().with("config: {store: null}").expect();
+    hold(
+        &rendering,
+        "
+        worker-http     -> postgres               5432   stops
+        worker-postgres -> postgres               5432   passes
+        migrate         -> postgres               5432   passes
+        ",
+    );
+    let rendering = Render::defaults()
+        .with("{config: {sinks: {postgres: null}, store: {postgres: {url: '${DATABASE_URL}'}}}, workers: {postgres: null}}")
+        .expect();
+    hold(
+        &rendering,
+        "
+        worker-http     -> postgres               5432   passes
+        migrate         -> postgres               5432   passes
         ",
     );
 }
