@@ -249,7 +249,7 @@ async fn a_dead_connection_is_noticed_before_the_time_of_a_request_is_up() {
         .destination_with(&peer.url().parse().expect("a URL"), &options())
         .expect("allowed");
     let asking = tokio::spawn(async move {
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_hours(1);
         client
             .request_to(Method::POST, &destination, HeaderMap::new(), Bytes::new(), hour)
             .await

@@ -230,7 +230,7 @@ async fn wanted_back(taken_back: Option<oneshot::Receiver<()>>) {
     {
         return;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn notified(notify: Option<&Arc<Notify>>) {

@@ -117,11 +117,10 @@ impl Rows {
         match which {
             // Only what still waits for its time; it may have been settled since it was wanted.
             Which::At(_) => matches!(held, Some(Held::Timed(..))),
-            Which::InLine { .. } if held.is_some() => false,
+            Which::InLine { .. } | Which::OfKey { .. } if held.is_some() => false,
             // One before it has come into line, or is about to, since these were wanted. It may be of the same key.
             Which::InLine { .. } if place.ordered && lane.came.is_some_and(|came| came < place.offset) => false,
             Which::InLine { .. } => !(place.ordered && lane.set_behind(place.key, place.offset)),
-            Which::OfKey { .. } if held.is_some() => false,
             Which::OfKey { .. } if lane.waits_for_another(place.key, place.offset) => false,
             Which::OfKey { .. } => match due {
                 None => true,

@@ -10,7 +10,7 @@ use schemas::sink::Target;
 use schemas::time::Timestamp;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::{ORDERS, Targets};
+use super::{ORDERS, Targets, notify};
 
 /// How often it is looked for what has changed.
 const STEP: Duration = Duration::from_secs(1);
@@ -52,7 +52,9 @@ impl Targets {
     /// Learns what is known of targets in trouble. Before anything is delivered, so that nothing goes to one that is disabled.
     pub(crate) async fn learn_all(&self) -> Result<(), BacklogError> {
         let conditions = self.backlog.conditions(self.sink.name(), None).await?;
-        conditions.iter().for_each(|condition| self.learn(condition));
+        for condition in &conditions {
+            self.learn(condition);
+        }
         Ok(())
     }
 
@@ -143,7 +145,7 @@ impl Targets {
             entry.health.try_now(Instant::now());
             let waiting = std::mem::take(&mut entry.waiting);
             drop(entry);
-            waiting.iter().for_each(|partition| partition.notify_one());
+            notify(&waiting);
         }
     }
 
@@ -164,7 +166,7 @@ impl Targets {
         let surplus = all.recent.len().saturating_sub(ORDERS);
         all.recent.drain(..surplus);
         all.partitions.retain(|partition| Arc::strong_count(partition) > 1);
-        all.partitions.iter().for_each(|partition| partition.notify_one());
+        notify(&all.partitions);
     }
 
     /// Reports what this process was the first to find. The times are those of the condition, so that the same change is the same

@@ -223,7 +223,7 @@ impl Targets {
         if changed == Some(Changed::Broken) {
             tracing::debug!(sink = %self.sink.name(), delivery_target = %target, "target fails, and is tried now and then");
         }
-        waiting.iter().for_each(|partition| partition.notify_one());
+        notify(&waiting);
     }
 
     /// Disables a target that said that it wants nothing any more.
@@ -280,5 +280,11 @@ impl Targets {
             }))
         });
         Arc::clone(entry)
+    }
+}
+
+fn notify(partitions: &[Arc<Notify>]) {
+    for partition in partitions {
+        partition.notify_one();
     }
 }

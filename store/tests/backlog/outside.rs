@@ -131,7 +131,8 @@ async fn one_that_is_disabled_is_enabled_and_another_one_is_left_alone() {
             "nothing is known of it"
         );
         let since = Timestamp::now();
-        let note = |finding| both.backlog().note(&sink(), "a", finding);
+        let of = sink();
+        let note = |finding| both.backlog().note(&of, "a", finding);
         note(Finding::Failing { since }).await.expect("available");
         assert!(
             !outside.enable(&sink(), "a").await.expect("available"),

@@ -165,7 +165,7 @@ impl PartitionTask {
                         && parked.parking.remove(&id)
                     {
                         if parked.rows.is_here(&target, offset, id) {
-                            parked.parked.insert(id);
+                            parked.settled.insert(id);
                         }
                         if let Some(how) = self.flight.parked(id) {
                             self.shared.metrics.settled(how);

@@ -61,7 +61,7 @@ pub(super) struct Parked {
     /// Deliveries from the log whose row is being added; they are not settled.
     parking: HashSet<WorkId>,
     /// Deliveries from the log that are settled there because their row was added, and are still in memory.
-    parked: HashSet<WorkId>,
+    settled: HashSet<WorkId>,
     under_way: BTreeMap<WorkId, UnderWay>,
     /// How many deliveries have come from the backlog.
     count: u64,
@@ -118,9 +118,8 @@ impl Parked {
     pub(super) fn turn_of(&self, parking: &Parking, target: &Target, origin: Origin, now: Instant) -> Turn {
         let soon = Turn::Wait(Some(now + Duration::from_millis(100)));
         match (self.claim.standing(), origin) {
-            (Standing::Held, _) => {}
             // While the database is away, the log alone says who delivers.
-            (Standing::Away(_), Origin::Log) => {}
+            (Standing::Held, _) | (Standing::Away(_), Origin::Log) => {}
             (Standing::Expired, Origin::Log) if !parking.targets.handling(target).ordered => {}
             (Standing::Expired | Standing::Away(_) | Standing::Lost, _) => return soon,
         }
@@ -150,7 +149,7 @@ impl Parked {
         let under_way = self
             .under_way
             .keys()
-            .any(|id| id.origin() == Origin::Log && !self.parked.contains(id));
+            .any(|id| id.origin() == Origin::Log && !self.settled.contains(id));
         self.outbox.is_empty() && self.parking.is_empty() && !under_way
     }
 }
@@ -229,7 +228,7 @@ impl PartitionTask {
             rows,
             outbox: VecDeque::new(),
             parking: HashSet::new(),
-            parked: HashSet::new(),
+            settled: HashSet::new(),
             under_way: BTreeMap::new(),
             count: 0,
             read_to,

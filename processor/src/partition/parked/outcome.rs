@@ -97,7 +97,7 @@ impl PartitionTask {
             }
             Some(Outcome::Retry { after, reason }) => {
                 self.shared.metrics.attempts.inc();
-                valve = self.failed(id, delivery, after, reason, now);
+                valve = self.failed(id, delivery, after, &reason, now);
             }
             Some(Outcome::Rejected { reason } | Outcome::Refused { reason }) => {
                 self.shared.metrics.attempts.inc();
@@ -145,7 +145,7 @@ impl PartitionTask {
         id: WorkId,
         delivery: Delivery,
         asked: Option<Duration>,
-        reason: String,
+        reason: &str,
         now: Instant,
     ) -> Result<(), WorkerError> {
         let attempts = delivery.attempt;
@@ -165,7 +165,7 @@ impl PartitionTask {
         let asked = asked.map(|asked| asked.min(ASKED_MOST));
         let wait = schedule.wait(attempts, asked, fastrand::f64());
         self.shared.metrics.retries.inc();
-        self.shared.troubles.delivery_failed(&delivery, &reason, wait);
+        self.shared.troubles.delivery_failed(&delivery, reason, wait);
         if self.has_row(&delivery) {
             self.tried(&delivery, attempts, now + wait);
             self.forget_parked(id);
@@ -195,12 +195,12 @@ impl PartitionTask {
     pub(in crate::partition) fn is_open(&mut self, id: WorkId) -> bool {
         let Some(parked) = &mut self.parked else { return true };
         parked.parking.remove(&id);
-        !parked.parked.remove(&id)
+        !parked.settled.remove(&id)
     }
 
     fn forget_parked(&mut self, id: WorkId) {
         if let Some(parked) = &mut self.parked {
-            parked.parked.remove(&id);
+            parked.settled.remove(&id);
         }
     }
 

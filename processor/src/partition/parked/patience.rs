@@ -115,7 +115,7 @@ impl PartitionTask {
         let Some(parked) = &mut self.parked else { return };
         let mut begun = Vec::new();
         for (id, under_way) in &mut parked.under_way {
-            let settled = id.origin() == Origin::Backlog || parked.parking.contains(id) || parked.parked.contains(id);
+            let settled = id.origin() == Origin::Backlog || parked.parking.contains(id) || parked.settled.contains(id);
             if settled || now.saturating_duration_since(under_way.handed) < PATIENCE {
                 continue;
             }

@@ -84,6 +84,7 @@ fn what_is_written_out_reads_back_but_for_the_secrets() {
     );
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made where it is given")]
 fn spec(more: serde_json::Value) -> EndpointSpec {
     let mut json = serde_json::json!({
         "id": "crm", "url": "https://example.com/hooks", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
