@@ -27,7 +27,7 @@ async fn dies_at(moment: usize, history: &[[Mode; 3]; 2], back: usize) -> (usize
                 world.behave(history[1]);
             }
         }
-        sleep(Duration::from_secs(12)).await;
+        sleep(Duration::from_secs(6)).await;
         running.shutdown.cancel();
         // The stop belongs to it.
         sleep(Duration::from_secs(5)).await;

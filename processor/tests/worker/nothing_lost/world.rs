@@ -193,7 +193,7 @@ impl World {
                 wrong.push(format!("it does not end: at {}, {waiting:?} wait", self.log.stored(0)));
                 return wrong;
             }
-            sleep(Duration::from_millis(50)).await;
+            sleep(Duration::from_millis(500)).await;
         }
         running.shutdown.cancel();
         running.run.await.expect("no panic").expect("a clean end");
