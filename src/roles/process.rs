@@ -11,7 +11,7 @@ use schemas::name::SinkName;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::workers::{SinkWorker, deliver, sink_check, worker_check, workers};
+use super::workers::{SinkWorker, Waiting, deliver, sink_check, worker_check, workers};
 use super::{Base, event_log, lifetime, store};
 use crate::assemble::{Listeners, Store};
 use crate::{assemble, config};
@@ -78,14 +78,17 @@ impl Process {
             endpoints,
             OperationsMetrics::register(&mut base.metrics),
         );
-        let backlog = store.as_ref().map(|store| &store.backlog);
+        let waiting = store.as_ref().map(|store| Waiting {
+            backlog: Arc::clone(&store.backlog),
+            operations,
+        });
         let mut workers = workers(
             &base.loaded,
             sinks,
             &rules,
             &base.log,
             &base.topics,
-            backlog.map(|backlog| (backlog, &operations)),
+            waiting,
             &mut base.metrics,
         )?;
         if let Some(dev) = &dev {

@@ -37,6 +37,13 @@ const WORKED: Duration = Duration::from_mins(1);
 /// The sink that delivers to endpoints: its deliveries may wait in the backlog.
 const POSTS: &str = "http";
 
+/// What the worker has whose deliveries may wait: where they do, and who is told what happens to its targets.
+#[derive(Clone)]
+pub(crate) struct Waiting {
+    pub(crate) backlog: Arc<dyn Backlog>,
+    pub(crate) operations: Arc<dyn Operations>,
+}
+
 /// One worker per sink, each a consumer group of its own; that of the sink `http` with the backlog, and with who is told what
 /// happens to endpoints.
 pub(crate) fn workers(
@@ -45,7 +52,7 @@ pub(crate) fn workers(
     rules: &Arc<rules::Rules>,
     log: &Arc<dyn EventLog>,
     topics: &Topics,
-    backlog: Option<(&Arc<dyn Backlog>, &Arc<dyn Operations>)>,
+    waiting: Option<Waiting>,
     metrics: &mut Metrics,
 ) -> Result<Vec<SinkWorker>, ConfigError> {
     let metrics = processor::Metrics::register(metrics);
@@ -72,8 +79,8 @@ pub(crate) fn workers(
             metrics.clone(),
         );
         let worker = worker.map_err(|found| loaded.refuse(&within("processor", found)))?;
-        let worker = match backlog.filter(|_| sink.name().as_str() == POSTS) {
-            Some((backlog, operations)) => worker.with_backlog(Arc::clone(backlog), Some(Arc::clone(operations))),
+        let worker = match waiting.clone().filter(|_| sink.name().as_str() == POSTS) {
+            Some(Waiting { backlog, operations }) => worker.with_backlog(backlog, Some(operations)),
             None => worker,
         };
         Ok((sink, worker))

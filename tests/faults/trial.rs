@@ -24,6 +24,10 @@ static TURN: Mutex<()> = Mutex::const_new(());
 const BODY_BYTES: usize = 1000;
 
 /// The setup of a case.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a choice of its own, named where it is made"
+)]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setup {
     /// A cluster of three brokers instead of one.

@@ -159,7 +159,7 @@ async fn a_target_that_fails_is_tried_now_and_then_and_gets_all_in_order_once_it
     let running = start(&log, &sink, &backlog);
     eventually("the other has all", || offsets(&sink, "well").len() == 2_000).await;
     eventually("all is settled", || log.stored(0) == 2_000).await;
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
     assert_eq!(backlog.waiting("sick").len(), 2_000);
     assert!(log.dead_letters().is_empty(), "a sick target costs no dead letter");
     works.store(true, Ordering::Relaxed);
@@ -316,7 +316,7 @@ async fn an_order_has_a_target_tried_at_once() {
     let running = start(&log, &sink, &backlog);
     eventually("all is settled", || log.stored(0) == 50).await;
     // By now pauses are long.
-    tokio::time::sleep(Duration::from_secs(1_200)).await;
+    tokio::time::sleep(Duration::from_mins(20)).await;
     works.store(true, Ordering::Relaxed);
     backlog.order("sick", What::Try);
     let begin = Instant::now();
@@ -442,7 +442,7 @@ async fn that_a_target_fails_works_again_or_wants_nothing_more_is_reported_once(
     };
     let running = begin();
     append(&log, 0..20, 7);
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
     assert!(matches!(told.now()[..], [TargetChange::Failing { .. }]));
     assert!(
         backlog

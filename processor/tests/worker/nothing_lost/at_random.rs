@@ -132,7 +132,9 @@ async fn live(lives: &[Life], keys: u64, seed: u64) -> Vec<String> {
         }
     }
     wrong.extend(world.finish().await);
-    zombies.iter().for_each(|zombie| zombie.run.abort());
+    for zombie in &zombies {
+        zombie.run.abort();
+    }
     wrong
 }
 
