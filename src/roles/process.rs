@@ -88,7 +88,7 @@ impl Process {
             &rules,
             &base.log,
             &base.topics,
-            waiting,
+            waiting.as_ref(),
             &mut base.metrics,
         )?;
         if let Some(dev) = &dev {

@@ -52,7 +52,7 @@ pub(crate) fn workers(
     rules: &Arc<rules::Rules>,
     log: &Arc<dyn EventLog>,
     topics: &Topics,
-    waiting: Option<Waiting>,
+    waiting: Option<&Waiting>,
     metrics: &mut Metrics,
 ) -> Result<Vec<SinkWorker>, ConfigError> {
     let metrics = processor::Metrics::register(metrics);
@@ -79,7 +79,7 @@ pub(crate) fn workers(
             metrics.clone(),
         );
         let worker = worker.map_err(|found| loaded.refuse(&within("processor", found)))?;
-        let worker = match waiting.clone().filter(|_| sink.name().as_str() == POSTS) {
+        let worker = match waiting.cloned().filter(|_| sink.name().as_str() == POSTS) {
             Some(Waiting { backlog, operations }) => worker.with_backlog(backlog, Some(operations)),
             None => worker,
         };

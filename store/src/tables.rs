@@ -45,7 +45,7 @@ enum Place {
 }
 
 impl Tables {
-    /// Opens the database. PostgreSQL is connected to when it is first used, and is brought up to date by [`migrate`](crate::migrate)
+    /// Opens the database. PostgreSQL is connected to when it is first used, and is brought up to date by [`migrate`](fn@crate::migrate)
     /// alone; a SQLite file is made where it is missing, and brought up to date.
     ///
     /// Must be called inside a tokio runtime, which looks after the connections.

@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::aside::Rest;
 
-/// A response whose head has come. Its body comes with [`Client::finish`].
+/// A response whose head has come. Its body comes with [`Client::finish`](super::Client::finish).
 #[derive(Debug)]
 pub struct Answer {
     /// The status, of any class; redirects are not followed.
