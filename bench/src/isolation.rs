@@ -173,6 +173,8 @@ async fn one(setting: &Setting, report: &mut Report, case: &Case, phases: Phases
         "MB",
         Some(calm.resident_mb),
     );
+    let parked = metrics.sum("forebay_processor_parked_total");
+    report.add(format!("{name}: parked"), parked, "deliveries", None);
     let share = |from: &Usage, to: &Usage, seconds: u64| (to.cpu_ms - from.cpu_ms) / seconds as f64 / 10.0;
     report.add(
         format!("{name}: CPU"),
