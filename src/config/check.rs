@@ -102,7 +102,10 @@ impl Config {
     /// Finds what the backlog and the attempt log cannot be kept with.
     pub(crate) fn check_store(&self) -> Result<(), Vec<Invalid>> {
         let mut found = Findings::default();
-        let Some(store) = &self.store else { return Ok(()) };
+        let Some(store) = &self.store else {
+            self.check_paused(&mut found);
+            return found.into_result();
+        };
         found.add_within("store", store.check());
         // Without Kafka it is for `forebay dev`, which brings a database.
         if !store.names_a_database() && self.event_log.kafka.is_some() {
@@ -110,6 +113,23 @@ impl Config {
             found.add("store", reason);
         }
         found.into_result()
+    }
+
+    /// What comes for a paused endpoint waits in the store. `forebay dev` brings one.
+    fn check_paused(&self, found: &mut Findings) {
+        if self.event_log.kafka.is_none() {
+            return;
+        }
+        for (number, _) in self
+            .endpoints
+            .iter()
+            .enumerate()
+            .filter(|(_, endpoint)| endpoint.paused)
+        {
+            let reason = "needs a `store`, where what comes meanwhile waits: write `store: { postgres: { url: … } }`, or take the \
+                          endpoint out of what is delivered to with `enabled: false`";
+            found.add(format!("endpoints[{number}].paused"), reason);
+        }
     }
 
     /// Two ports of one process; port 0 is any free one.

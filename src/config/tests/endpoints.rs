@@ -171,3 +171,20 @@ paused: true";
     assert_eq!(endpoint.headers[0].0, "x-api-key");
     assert!(!format!("{endpoint:?}").contains("abc"), "secrets do not print");
 }
+
+#[test]
+fn an_endpoint_is_paused_only_where_what_comes_meanwhile_has_a_place() {
+    let log = "event_log: { kafka: { brokers: \"a:9092\" } }\n";
+    let paused = |rest: &str| {
+        let text = format!("{}{rest}", endpoint(&format!("{SECRETS}\npaused: true")));
+        parse(&text, "f.yaml", HashMap::new())
+            .expect("well formed")
+            .check_store()
+    };
+    let found = paused(log).expect_err("nothing waits anywhere");
+    assert_eq!(found[0].place, "endpoints[0].paused");
+    assert!(found[0].reason.starts_with("needs a `store`"), "{found:?}");
+    let store = "store: { postgres: { url: \"postgres://u@h/db\" } }\n";
+    paused(&format!("{log}{store}")).expect("it waits in the store");
+    paused("").expect("forebay dev brings one");
+}
