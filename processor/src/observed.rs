@@ -62,7 +62,7 @@ impl Collector for Observed {
         )?;
         gauge(
             "forebay_processor_targets",
-            "Targets of which something is known, by the state of their breaker: closed; open and probing get nothing new; ramp gets more from second to second",
+            "Targets of which something is known, by the state of their breaker: closed; open and probing get nothing new; ramp gets more from second to second; and those that are disabled",
             targets,
         )?;
         gauge(
@@ -128,8 +128,10 @@ fn targets(worker: &Shared) -> Vec<Series> {
     };
     let states = parking.targets.states();
     let count = |state: State| precise(states.iter().filter(|of| **of == state).count());
-    let all = State::ALL.into_iter();
-    all.map(|state| (vec![("state", state.as_str().to_owned())], count(state)))
+    let all = State::ALL.into_iter().map(|state| (state.as_str(), count(state)));
+    let disabled = ("disabled", precise(parking.targets.disabled()));
+    all.chain([disabled])
+        .map(|(state, count)| (vec![("state", state.to_owned())], count))
         .collect()
 }
 

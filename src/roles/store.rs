@@ -6,7 +6,7 @@ use std::time::Duration;
 use database::SetupError;
 use store::Tables;
 use store::attempts::Writer;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -14,6 +14,9 @@ use crate::admin::Check;
 
 /// How often is asked whether the tables are there.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long connections are waited for at the end.
+const CLOSING: Duration = Duration::from_secs(2);
 
 /// Waits while the tables are missing, are not those of this version, or may not be used: what is delivered meanwhile could never
 /// wait. A database that is merely away is not waited for: deliveries go on without it.
@@ -64,6 +67,9 @@ pub(super) fn check(tables: &Arc<Tables>) -> Check {
 /// Writes attempts until `delivered`, which the workers cancel by their end, and what they noted last after that.
 pub(super) async fn write(writer: Writer, tables: Arc<Tables>, delivered: CancellationToken) -> anyhow::Result<()> {
     writer.run(delivered).await;
-    tables.close().await;
+    // A connection whose server has gone without a word is not waited for.
+    if timeout(CLOSING, tables.close()).await.is_err() {
+        tracing::debug!("the connections to the store were not closed in time");
+    }
     Ok(())
 }

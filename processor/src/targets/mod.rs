@@ -256,6 +256,12 @@ impl Targets {
         entries.values().map(|entry| entry.lock().health.state(now)).collect()
     }
 
+    /// Returns how many targets are disabled.
+    pub(crate) fn disabled(&self) -> usize {
+        let entries = self.entries.read();
+        entries.values().filter(|entry| entry.lock().disabled.is_some()).count()
+    }
+
     fn find(&self, target: &Target) -> Option<Arc<Mutex<Entry>>> {
         self.entries.read().get(target).cloned()
     }

@@ -505,3 +505,24 @@ async fn a_target_that_was_slow_for_a_moment_is_fed_from_the_log_again_while_the
     }
     running.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_targets_that_are_removed_becomes_dead_letters_and_stops_no_other() {
+    let fails = |_: &Batch| Ok(vec![retry()]);
+    let mut sick = ScriptedSink::plain(fails);
+    let targets: Vec<Target> = (0..4).map(|n| Target::Named(format!("sick-{n}"))).collect();
+    (sick.targets, sick.apart) = (targets, true);
+    let (log, backlog) = (MemoryLog::new(1), MemoryBacklog::default());
+    append(&log, 0..300, 7);
+    let running = start(&log, &Arc::new(sick), &backlog);
+    eventually("all is settled", || log.stored(0) == 300).await;
+    running.stop().await;
+    assert_eq!(backlog.len(), 1_200);
+    let mut removed = ScriptedSink::plain(|_: &Batch| Ok(vec![rejected()]));
+    (removed.apart, removed.removed) = (true, true);
+    removed.targets = Vec::new();
+    let running = start(&log, &Arc::new(removed), &backlog);
+    in_time("nothing waits", || backlog.is_empty()).await;
+    assert_eq!(log.dead_letters().len(), 1_200);
+    running.stop().await;
+}

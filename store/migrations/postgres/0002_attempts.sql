@@ -47,7 +47,7 @@ COMMENT ON COLUMN attempt.sink IS 'The sink.';
 COMMENT ON COLUMN attempt.target IS 'The target: of the sink http the id of the endpoint.';
 COMMENT ON COLUMN attempt.tenant IS 'Whose event it is.';
 COMMENT ON COLUMN attempt.event_type IS 'The type of the event.';
-COMMENT ON COLUMN attempt.class IS 'What became of it, as in the metrics: delivered, gone, status_3xx, status_4xx, status_5xx, timeout, dns, connect, tls, network, protocol, blocked, no_slot, unavailable.';
+COMMENT ON COLUMN attempt.class IS 'What became of it, as in the metrics: delivered, gone, status_3xx, status_4xx, status_5xx, timeout, dns, connect, tls, network, protocol, blocked, token, no_slot, unavailable.';
 COMMENT ON COLUMN attempt.reason IS 'Why it failed, at most 1024 bytes.';
 COMMENT ON COLUMN attempt.answer IS 'The beginning of the answer to a failed attempt. U+0000 is stored as U+FFFD.';
 COMMENT ON COLUMN attempt.request_headers IS 'The headers of the request, a JSON object, without what proves who we are.';

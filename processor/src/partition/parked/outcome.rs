@@ -27,6 +27,8 @@ impl PartitionTask {
         let Some((delivery, id)) = works.next() else {
             return Ok(());
         };
+        // That a target is gone, or gets nothing more, says nothing of the sink.
+        let counts = !matches!(came, Came::GivenUp(_)) && self.shared.sink.handling(&delivery.target).is_some();
         let outcome = match came {
             Came::Outcomes(outcomes) if outcomes.len() == 1 => outcomes.into_iter().next(),
             Came::Outcomes(outcomes) => {
@@ -51,7 +53,7 @@ impl PartitionTask {
             }
         }
         // Before what comes after it may be looked at.
-        let handled = self.after(id, delivery, outcome, now);
+        let handled = self.after(id, delivery, outcome, counts, now);
         if let Some(sequence) = sequence {
             self.flight.back(&sequence, now);
         }
@@ -63,6 +65,7 @@ impl PartitionTask {
         id: WorkId,
         delivery: Delivery,
         outcome: Option<Outcome>,
+        counts: bool,
         now: Instant,
     ) -> Result<(), WorkerError> {
         match &outcome {
@@ -103,7 +106,7 @@ impl PartitionTask {
                 self.shared.metrics.attempts.inc();
                 self.shared.metrics.rejected.inc();
                 // What a target refuses altogether stops with it, and says nothing of the others.
-                if !refused {
+                if counts && !refused {
                     valve = self.note_of(true, &delivery.target, &reason);
                 }
                 let attempts = delivery.attempt;

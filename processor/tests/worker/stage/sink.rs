@@ -31,6 +31,8 @@ pub(crate) struct ScriptedSink {
     pub(crate) apart: bool,
     /// How each target is handled.
     pub(crate) handling: Arc<Handling>,
+    /// Whether its targets are there no more.
+    pub(crate) removed: bool,
     /// How long a delivery waits before its attempt begins.
     pub(crate) begins_after: fn(&Batch) -> Duration,
 }
@@ -68,6 +70,7 @@ impl ScriptedSink {
             keeps: false,
             apart: false,
             handling: Arc::default(),
+            removed: false,
             begins_after: |_| Duration::ZERO,
         }
     }
@@ -131,7 +134,7 @@ impl Sink for ScriptedSink {
     }
 
     fn handling(&self, _: &Target) -> Option<Arc<Handling>> {
-        Some(Arc::clone(&self.handling))
+        (!self.removed).then(|| Arc::clone(&self.handling))
     }
 
     fn kept_progress(&self) -> Option<&dyn KeepsProgress> {

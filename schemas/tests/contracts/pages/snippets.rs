@@ -74,6 +74,9 @@ pub(super) fn python(event_type: &str, member: Option<&str>, required: &[String]
     } else {
         values.join(", ")
     };
+    // What happens to Forebay's own parts has a topic of its own.
+    let is_own = event_type.starts_with("endpoint.");
+    let topic = if is_own { "forebay.operations" } else { "forebay.events" };
     format!(
         r#"import json
 from confluent_kafka import Consumer, KafkaException
@@ -83,7 +86,7 @@ consumer = Consumer({{
     "group.id": "my-team",                # a name of your own, not one that begins with `forebay.`
     "auto.offset.reset": "earliest",
 }})
-consumer.subscribe(["forebay.events"])
+consumer.subscribe(["{topic}"])
 while True:
     record = consumer.poll(1.0)
     if record is None:
