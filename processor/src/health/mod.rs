@@ -46,6 +46,9 @@ use self::ramp::Ramp;
 use self::recent::Recent;
 use self::turns::Turns;
 
+/// How long slots are kept for what is new after some of it has asked.
+const LATELY: Duration = Duration::from_secs(1);
+
 /// How long a probe waits after one that could not be made for a lack of this process.
 const NOT_TRIED: Duration = Duration::from_secs(1);
 
@@ -70,6 +73,8 @@ pub(crate) struct Health {
     /// Of these, the attempts that began since it last opened.
     current: usize,
     turns: Turns,
+    /// When a delivery from the log asked the last time.
+    log_asked: Option<Instant>,
 }
 
 impl Health {
@@ -82,6 +87,7 @@ impl Health {
             backlog: 0,
             current: 0,
             turns: Turns::default(),
+            log_asked: None,
         }
     }
 
@@ -93,6 +99,9 @@ impl Health {
     pub(crate) fn admit(&mut self, origin: Origin, slots: usize, now: Instant) -> Admission {
         let slots = slots.max(1);
         self.pass(slots, now);
+        if origin == Origin::Log {
+            self.log_asked = Some(now);
+        }
         let full = self.under_way() >= slots;
         let (limit, not_before) = match &self.phase {
             Phase::Open { until, .. } if now < *until => return not_now(origin, Some(*until)),
@@ -106,8 +115,12 @@ impl Health {
             Phase::Ramp { ramp, .. } => (ramp.window().min(slots), Some(ramp.not_before())),
         };
         if origin == Origin::Backlog && self.backlog >= (slots / 2).max(1) {
-            self.turns.withdraw(origin);
-            return Admission::Wait(None);
+            // Half of the slots are kept for what is new, while there is any.
+            let kept_until = self.log_asked.map(|asked| asked + LATELY).filter(|until| now < *until);
+            if kept_until.is_some() {
+                self.turns.withdraw(origin);
+                return Admission::Wait(kept_until);
+            }
         }
         if full || self.current >= limit {
             self.turns.ask(origin);

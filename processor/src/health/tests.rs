@@ -136,12 +136,15 @@ fn who_asked_and_never_came_back_costs_the_other_a_tenth_of_a_second_once() {
 fn the_backlog_leaves_half_of_the_slots_to_what_is_new() {
     for (slots, half) in [(0, 1), (1, 1), (2, 1), (3, 1), (10, 5)] {
         let mut world = World::new(slots.max(1));
+        assert_eq!(world.ask(Origin::Log, Duration::ZERO), Answer::Go);
+        world.end(0, Ended::Delivered, EVEN);
+        let kept_until = world.now + Duration::from_secs(1);
         for _ in 0..half {
             assert_eq!(world.ask(Origin::Backlog, Duration::ZERO), Answer::Go);
         }
         assert_eq!(
             world.ask(Origin::Backlog, Duration::ZERO),
-            Answer::Wait(None),
+            Answer::Wait(Some(kept_until)),
             "of {slots}"
         );
         for _ in half..slots {
@@ -149,6 +152,18 @@ fn the_backlog_leaves_half_of_the_slots_to_what_is_new() {
         }
         assert_eq!(world.ask(Origin::Log, Duration::ZERO), Answer::Wait(None), "of {slots}");
     }
+}
+
+#[test]
+fn the_backlog_has_all_slots_while_nothing_is_new() {
+    let mut world = World::new(10);
+    assert_eq!(world.ask(Origin::Log, Duration::ZERO), Answer::Go);
+    world.end(0, Ended::Delivered, EVEN);
+    world.now += Duration::from_secs(1);
+    for _ in 0..10 {
+        assert_eq!(world.ask(Origin::Backlog, Duration::ZERO), Answer::Go);
+    }
+    assert_eq!(world.ask(Origin::Backlog, Duration::ZERO), Answer::Wait(None));
 }
 
 #[test]

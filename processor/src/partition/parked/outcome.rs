@@ -46,7 +46,10 @@ impl PartitionTask {
             .as_mut()
             .and_then(|parked| parked.under_way.remove(&id)?.ticket);
         if let (Some(ticket), Some(parking)) = (ticket, self.shared.parking()) {
-            let result = result_of(outcome.as_ref());
+            let result = match result_of(outcome.as_ref()) {
+                TargetResult::Works if !counts => TargetResult::NotTried,
+                result => result,
+            };
             parking.targets.ended(&delivery.target, ticket, &result, now);
             if let TargetResult::Refused { reason } = &result {
                 parking.targets.refuse(&delivery.target, reason);
