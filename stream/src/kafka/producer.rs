@@ -9,7 +9,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use schemas::log::{LogError, PublishError, TopicSpec};
 use schemas::name::TopicName;
 use schemas::record::{Offset, Partition, Position, Record};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::Instant;
 
 use super::cluster::Cluster;
@@ -33,7 +33,14 @@ pub(super) struct Publisher {
     limits: RwLock<HashMap<TopicName, u32>>,
     health: Health,
     metrics: Metrics,
+    /// The right to ask where a partition begins.
+    beginnings: Arc<Semaphore>,
 }
+
+/// How many partitions are asked for at once where they begin. All questions of a process to a broker share one connection, with
+/// five of them under way: of many at once, over a slow link, those that wait longest time out, are asked again, and then no one
+/// gets an answer in time any more.
+const BEGINNINGS: usize = 3;
 
 impl Publisher {
     pub(super) fn new(config: Config) -> Result<Self, LogError> {
@@ -44,12 +51,18 @@ impl Publisher {
             limits: RwLock::default(),
             health: Health::default(),
             metrics,
+            beginnings: Arc::new(Semaphore::new(BEGINNINGS)),
         })
     }
 
     /// The cluster, for questions about topics and offsets.
     pub(super) fn cluster(&self) -> &Cluster {
         &self.cluster
+    }
+
+    /// The right to ask where a partition begins.
+    pub(super) fn beginnings(&self) -> &Arc<Semaphore> {
+        &self.beginnings
     }
 
     pub(super) fn config(&self) -> &Config {

@@ -39,11 +39,18 @@ impl<C: ConsumerContext + 'static> PartitionReader for Reader<C> {
         Box::pin(async move {
             let (assignment, shared) = (Arc::clone(&self.assignment), Arc::clone(&self.shared));
             let consumer = Weak::clone(&self.consumer);
+            let permit = tokio::select! {
+                permit = Arc::clone(shared.publisher.beginnings()).acquire_owned() => permit,
+                () = self.assignment.given_back() => return Ok(()),
+            };
             let looked_up = tokio::task::spawn_blocking(move || {
                 let Some(consumer) = consumer.upgrade() else {
                     return Ok(());
                 };
-                begin(&consumer, &shared, &assignment, &from)
+                let begun = begin(&consumer, &shared, &assignment, &from);
+                // Not before: the questions go on even if no one waits for their answers any more.
+                drop(permit);
+                begun
             });
             tokio::select! {
                 result = looked_up => {

@@ -55,6 +55,9 @@ impl PostgresClaim {
         let mut rows = vec![];
         let mut room = answer::BYTES;
         let mut connection = database.connection().await?;
+        let asked = wanted.iter().map(|wanted| wanted.target.as_str());
+        let checked = names.check(database, &mut connection, asked).await;
+        checked.map_err(|error| database.unavailable(&error))?;
         for (statement, elements) in [
             (sql::FETCH_AT, at),
             (sql::FETCH_OF_KEY, of_key),

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use parking_lot::Mutex;
 use schemas::backlog::BacklogError;
-use sqlx::Row as _;
+use sqlx::{PgConnection, Row as _};
 
 use super::database::{Database, LIMIT};
 use super::sql;
@@ -78,6 +78,37 @@ impl Names {
         database.within(LIMIT, query.execute(&mut *connection)).await?;
         connection.done();
         self.find(database, names).await
+    }
+
+    /// Makes sure that the numbers that are known of `names` are theirs in this database: behind the same address there may be
+    /// another one, a replica that lacks the last writes or a restored one, in which a number is another target's. To be asked on
+    /// the connection, and in the transaction, in which they are used.
+    pub(super) async fn check<'n>(
+        &self,
+        database: &Database,
+        connection: &mut PgConnection,
+        names: impl Iterator<Item = &'n str> + Send,
+    ) -> Result<(), sqlx::Error> {
+        let (names, ids): (Vec<String>, Vec<i32>) = {
+            let known = self.known.lock();
+            let names: BTreeSet<&str> = names.collect();
+            let numbered = names
+                .into_iter()
+                .filter_map(|name| Some((name.to_owned(), *known.get(name)?)));
+            numbered.unzip()
+        };
+        if names.is_empty() {
+            return Ok(());
+        }
+        let query = sqlx::query_scalar(sql::NUMBERED).bind(&names).bind(&ids);
+        let theirs: i64 = database.answered(LIMIT, query.fetch_one(connection)).await?;
+        if usize::try_from(theirs).is_ok_and(|theirs| theirs == names.len()) {
+            return Ok(());
+        }
+        self.forget();
+        let reason =
+            "the numbers of targets are not those of before: the database is another one, or was restored; try again";
+        Err(sqlx::Error::Protocol(reason.to_owned()))
     }
 
     fn missing<'n>(&self, names: impl Iterator<Item = &'n str>) -> Vec<String> {

@@ -83,6 +83,8 @@ impl Shared {
         partition: &Partition,
         topic_id: Option<&TopicId>,
     ) -> Result<Arc<Held>, BacklogError> {
+        // What was known before may be of tables that are not there any more.
+        self.names.forget();
         let topic_id = topic_id.map_or("", TopicId::as_str);
         let stream = find_or_make_stream(&self.database, sink, partition.topic.as_str(), topic_id).await?;
         let mut connection = self.database.connection().await?;

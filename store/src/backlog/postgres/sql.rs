@@ -13,6 +13,10 @@ pub(super) const MAKE_STREAM: &str =
 
 pub(super) const FIND_TARGETS: &str = "SELECT name, id FROM backlog_target WHERE name = ANY($1)";
 
+/// How many of these have these numbers.
+pub(super) const NUMBERED: &str = "SELECT count(*) FROM unnest($1::text[], $2::int[]) AS known (name, id)
+    JOIN backlog_target t ON t.id = known.id AND t.name = known.name";
+
 pub(super) const MAKE_TARGETS: &str =
     "INSERT INTO backlog_target (name) SELECT name FROM unnest($1::text[]) name ORDER BY name ON CONFLICT DO NOTHING";
 

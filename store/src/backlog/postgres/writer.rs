@@ -143,6 +143,12 @@ impl Writer {
             error: database.unavailable(&error),
         };
         let live = self.fence(&mut transaction, group).await.map_err(failed)?;
+        let names = all().map(|change| match change {
+            Change::Add(waiting) => waiting.target.as_str(),
+            Change::Tried { target, .. } | Change::Remove { target, .. } => target,
+        });
+        let checked = self.names.check(database, &mut transaction, names).await;
+        checked.map_err(failed)?;
         let of_claims: Vec<_> = group
             .iter()
             .filter(|job| live.contains(&job.held.place()))
