@@ -49,10 +49,10 @@ fn sink(works: &Works, delay: Duration, fails: fn(&Delivery) -> Outcome) -> Scri
             }
         };
     }
-    sink.handling = Arc::new(Handling {
+    sink.handling = Some(Arc::new(Handling {
         schedule: Some(Schedule::Steps([5, 300, 1800].map(Duration::from_secs).to_vec())),
         ..Handling::default()
-    });
+    }));
     sink
 }
 
@@ -152,7 +152,7 @@ async fn a_target_that_never_answers_holds_neither_the_others_nor_progress() {
 async fn a_target_that_fails_is_tried_now_and_then_and_gets_all_in_order_once_it_works() {
     let works = Works::default();
     let mut scripted = sink(&works, Duration::ZERO, |_| retry());
-    scripted.handling = Arc::new(Handling::default());
+    scripted.handling = Some(Arc::new(Handling::default()));
     let sink = Arc::new(scripted);
     let (log, backlog) = (MemoryLog::new(1), MemoryBacklog::default());
     append(&log, 0..2_000, 50);
@@ -211,10 +211,10 @@ async fn one_that_fails_for_good_becomes_a_dead_letter_and_those_after_it_go_on(
             Outcome::Delivered
         }
     });
-    scripted.handling = Arc::new(Handling {
+    scripted.handling = Some(Arc::new(Handling {
         schedule: Some(Schedule::Steps([1, 2, 3].map(Duration::from_secs).to_vec())),
         ..Handling::default()
-    });
+    }));
     let sink = Arc::new(scripted);
     let (log, backlog) = (MemoryLog::new(1), MemoryBacklog::default());
     append(&log, 0..300, 7);
@@ -287,10 +287,10 @@ async fn a_worker_whose_backlog_another_has_taken_over_stops() {
 async fn a_paused_target_gets_nothing_and_all_of_it_later() {
     let works: Works = Arc::new(AtomicBool::new(true));
     let mut paused = sink(&works, Duration::ZERO, |_| retry());
-    paused.handling = Arc::new(Handling {
+    paused.handling = Some(Arc::new(Handling {
         paused: true,
         ..Handling::default()
-    });
+    }));
     let (log, backlog) = (MemoryLog::new(1), MemoryBacklog::default());
     append(&log, 0..100, 7);
     let paused = Arc::new(paused);
@@ -341,10 +341,10 @@ async fn a_healthy_target_that_has_much_to_do_is_not_parked() {
 async fn what_was_under_way_when_a_partition_was_lost_takes_up_no_slot() {
     let works = Works::default();
     let mut hangs = sink(&works, Duration::from_secs(15), |_| retry());
-    hangs.handling = Arc::new(Handling {
+    hangs.handling = Some(Arc::new(Handling {
         slots: 2,
         ..Handling::default()
-    });
+    }));
     let sink = Arc::new(hangs);
     let (log, backlog) = (MemoryLog::new(1), MemoryBacklog::default());
     let running = start(&log, &sink, &backlog);
@@ -519,7 +519,7 @@ async fn what_waits_for_targets_that_are_removed_becomes_dead_letters_and_stops_
     running.stop().await;
     assert_eq!(backlog.len(), 1_200);
     let mut removed = ScriptedSink::plain(|_: &Batch| Ok(vec![rejected()]));
-    (removed.apart, removed.removed) = (true, true);
+    (removed.apart, removed.handling) = (true, None);
     removed.targets = Vec::new();
     let running = start(&log, &Arc::new(removed), &backlog);
     in_time("nothing waits", || backlog.is_empty()).await;

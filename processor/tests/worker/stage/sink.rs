@@ -29,10 +29,8 @@ pub(crate) struct ScriptedSink {
     pub(crate) keeps: bool,
     /// Whether its targets have nothing to do with one another.
     pub(crate) apart: bool,
-    /// How each target is handled.
-    pub(crate) handling: Arc<Handling>,
-    /// Whether its targets are there no more.
-    pub(crate) removed: bool,
+    /// How each target is handled; `None` if it is there no more.
+    pub(crate) handling: Option<Arc<Handling>>,
     /// How long a delivery waits before its attempt begins.
     pub(crate) begins_after: fn(&Batch) -> Duration,
 }
@@ -69,8 +67,7 @@ impl ScriptedSink {
             progress: Mutex::default(),
             keeps: false,
             apart: false,
-            handling: Arc::default(),
-            removed: false,
+            handling: Some(Arc::default()),
             begins_after: |_| Duration::ZERO,
         }
     }
@@ -134,7 +131,7 @@ impl Sink for ScriptedSink {
     }
 
     fn handling(&self, _: &Target) -> Option<Arc<Handling>> {
-        (!self.removed).then(|| Arc::clone(&self.handling))
+        self.handling.clone()
     }
 
     fn kept_progress(&self) -> Option<&dyn KeepsProgress> {
