@@ -60,6 +60,30 @@ struct Entry {
     disabled: Option<Disabled>,
     /// How many deliveries wait, if these are more than may.
     full: Option<u64>,
+    /// How many attempts have gone through lately.
+    recent: Recent,
+}
+
+/// How many attempts have gone through in this span of time and in the one before.
+#[derive(Debug)]
+struct Recent {
+    now: usize,
+    before: usize,
+    since: Instant,
+}
+
+/// How long a span is.
+const SPAN: Duration = Duration::from_millis(250);
+
+impl Recent {
+    fn at(&mut self, now: Instant) -> usize {
+        let spans = now.saturating_duration_since(self.since).as_millis() / SPAN.as_millis();
+        if spans > 0 {
+            self.before = if spans == 1 { self.now } else { 0 };
+            (self.now, self.since) = (0, now);
+        }
+        self.now + self.before
+    }
 }
 
 /// The orders of operators, for the partitions.
@@ -209,6 +233,8 @@ impl Targets {
         match result {
             Result::Works => {
                 (entry.failures, entry.failing_since, entry.works) = (0, None, true);
+                entry.recent.at(now);
+                entry.recent.now += 1;
             }
             Result::Failed { reason, .. } | Result::Refused { reason } => {
                 entry.failures += 1;
@@ -224,6 +250,14 @@ impl Targets {
             tracing::debug!(sink = %self.sink.name(), delivery_target = %target, "target fails, and is tried now and then");
         }
         notify(&waiting);
+    }
+
+    /// Whether a target takes deliveries so quickly that `waiting` of them in one partition need not be parked: it has taken that many
+    /// lately, or a part of it, for each of the partitions that share its slots. Which of them had most of it is chance.
+    pub(crate) fn keeps_up(&self, target: &Target, waiting: usize, ahead: usize, now: Instant) -> bool {
+        let partitions = self.orders.lock().partitions.len().max(1);
+        let recent = self.find(target).map_or(0, |entry| entry.lock().recent.at(now));
+        recent * ahead >= waiting * partitions
     }
 
     /// Disables a target that said that it wants nothing any more.
@@ -283,6 +317,11 @@ impl Targets {
                 known_since: None,
                 disabled: None,
                 full: None,
+                recent: Recent {
+                    now: 0,
+                    before: 0,
+                    since: Instant::now(),
+                },
             }))
         });
         Arc::clone(entry)

@@ -1,7 +1,7 @@
 //! Which deliveries go to the backlog because they wait: those that have for longer than a moment, of a target that does not
 //! keep up.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use schemas::sink::Target;
@@ -19,16 +19,16 @@ const STEP: Duration = Duration::from_millis(50);
 /// How long after the longest attempt a row is due whose attempt is under way: then it has no outcome, because its process died.
 const AFTER_ATTEMPT: Duration = Duration::from_secs(5);
 
-/// How many deliveries each target has taken lately, in this partition.
+/// Which targets have taken deliveries lately, in this partition.
 #[derive(Debug)]
 pub(super) struct Pace {
-    now: HashMap<Target, usize>,
-    before: HashMap<Target, usize>,
+    now: HashSet<Target>,
+    before: HashSet<Target>,
     since: Instant,
     looked: Instant,
 }
 
-/// Over how long deliveries are counted.
+/// For how long a target counts as one that takes deliveries.
 const SPAN: Duration = Duration::from_millis(250);
 
 /// How many times as much as a target took lately may wait for it: so it would have taken all within a second or two.
@@ -40,18 +40,16 @@ const ALL_AHEAD: usize = 32;
 impl Pace {
     pub(super) fn new(now: Instant) -> Self {
         Self {
-            now: HashMap::new(),
-            before: HashMap::new(),
+            now: HashSet::new(),
+            before: HashSet::new(),
             since: now,
             looked: now,
         }
     }
 
     pub(super) fn delivered(&mut self, target: &Target) {
-        if let Some(count) = self.now.get_mut(target) {
-            *count += 1;
-        } else {
-            self.now.insert(target.clone(), 1);
+        if !self.now.contains(target) {
+            self.now.insert(target.clone());
         }
     }
 
@@ -62,16 +60,9 @@ impl Pace {
         }
     }
 
-    /// Whether a target takes deliveries so quickly that `waiting` of them need not be parked.
-    fn keeps_up(&self, target: &Target, waiting: usize, ahead: usize) -> bool {
-        let of = |counts: &HashMap<Target, usize>| counts.get(target).copied().unwrap_or_default();
-        (of(&self.now) + of(&self.before)) * ahead >= waiting
-    }
-
     /// How many targets took deliveries lately.
     fn targets(&self) -> usize {
-        let before = self.before.keys().filter(|target| !self.now.contains_key(target));
-        self.now.len() + before.count()
+        self.now.union(&self.before).count()
     }
 }
 
@@ -98,7 +89,7 @@ impl PartitionTask {
             AHEAD
         };
         for (target, ids) in by_target {
-            let keeps_up = |parked: &super::Parked| parked.pace.keeps_up(&target, ids.len(), ahead);
+            let keeps_up = |parked: &super::Parked| parked.targets.keeps_up(&target, ids.len(), ahead, now);
             if self.parked.as_deref().is_some_and(keeps_up) {
                 continue;
             }
