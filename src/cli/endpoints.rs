@@ -74,6 +74,7 @@ pub(crate) struct EndpointsResendArgs {
     /// The event
     #[arg(
         value_name = "EVENT_ID",
+        value_parser = event_id,
         required_unless_present = "position",
         conflicts_with = "position"
     )]
@@ -118,6 +119,12 @@ pub(crate) struct EndpointsEnableArgs {
     pub(crate) id: EndpointId,
     #[command(flatten)]
     pub(crate) log: LogArgs,
+}
+
+/// Reads the id of an event.
+fn event_id(text: &str) -> Result<EventId, String> {
+    let way_out = "is no event id, which is a UUID as in `019cd7f8-77d8-8df2-9f00-b7c961202156`";
+    text.parse().map_err(|_| format!("`{text}` {way_out}"))
 }
 
 /// Reads `topic:partition:offset`.

@@ -77,8 +77,11 @@ impl From<ClientCertificateSpec> for ClientCertificate {
 
 /// `http://host:port`, and nothing else.
 pub(super) fn proxy(text: &str) -> Result<Url, String> {
-    let url = super::parse_url(text)?;
     let way_out = "write it as in `http://proxy.example.com:3128`";
+    if !text.contains("://") {
+        return Err(format!("is not a URL: {way_out}"));
+    }
+    let url = super::parse_url(text)?;
     if url.scheme() != "http" {
         return Err(format!("is no `http://`, which is how a proxy is asked: {way_out}"));
     }

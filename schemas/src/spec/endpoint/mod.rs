@@ -162,6 +162,12 @@ impl EndpointSpec {
         if self.client_certificate.is_some() && self.url.starts_with("http://") {
             found.add("client_certificate", "is never shown: the `url` is not encrypted");
         }
+        if self.http2 && self.url.starts_with("http://") {
+            found.add(
+                "http2",
+                "counts for nothing: it is agreed on by TLS, and the `url` is not encrypted",
+            );
+        }
         found.into_warnings()
     }
 }

@@ -201,3 +201,22 @@ fn a_rate_has_a_burst_of_a_second_unless_it_says_so() {
         assert_eq!(built.rate_limit.expect("a limit").burst, burst);
     }
 }
+
+#[test]
+fn http_2_is_warned_of_where_nothing_can_agree_on_it() {
+    let found = spec(serde_json::json!({"url": "http://crm.example/", "http2": true})).warnings();
+    assert_eq!(
+        found.iter().map(|warning| &*warning.place).collect::<Vec<_>>(),
+        ["http2"]
+    );
+    assert!(spec(serde_json::json!({"http2": true})).warnings().is_empty());
+}
+
+#[test]
+fn a_proxy_without_a_scheme_is_told_the_one_that_a_proxy_has() {
+    let found = spec(serde_json::json!({"proxy": "proxy.example:3128"}))
+        .build()
+        .expect_err("no URL");
+    assert_eq!((found[0].place.as_str(), found.len()), ("proxy", 1));
+    assert!(found[0].reason.contains("`http://proxy.example.com:3128`"), "{found:?}");
+}
