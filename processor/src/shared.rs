@@ -7,12 +7,13 @@ use parking_lot::Mutex;
 use schemas::backlog::Backlog;
 use schemas::log::{Publish, Subscribe};
 use schemas::name::TopicName;
-use schemas::sink::Sink;
+use schemas::sink::{Delivery, Sink};
 
 use crate::config::Config;
 use crate::failure::valve::Valve;
 use crate::metrics::SinkMetrics;
 use crate::route::Router;
+use crate::rows::Place;
 use crate::status::Status;
 use crate::targets::Targets;
 use crate::troubles::Troubles;
@@ -57,6 +58,18 @@ pub(crate) struct Shared {
 pub(crate) struct Parking {
     pub(crate) backlog: Arc<dyn Backlog>,
     pub(crate) targets: Arc<Targets>,
+}
+
+impl Parking {
+    /// Returns where a delivery stands among the rows of its partition.
+    pub(crate) fn place_of<'d>(&self, delivery: &'d Delivery) -> Place<'d> {
+        Place {
+            target: &delivery.target,
+            key: &delivery.record.record.key,
+            offset: delivery.record.offset,
+            ordered: self.targets.handling(&delivery.target).ordered,
+        }
+    }
 }
 
 impl Shared {

@@ -3,21 +3,35 @@
 use super::File;
 
 /// Primary result codes (<https://www.sqlite.org/rescode.html>); the low byte of the extended ones.
-mod code {
-    pub(super) const BUSY: i32 = 5;
-    pub(super) const LOCKED: i32 = 6;
-    pub(super) const READONLY: i32 = 8;
-    pub(super) const IOERR: i32 = 10;
-    pub(super) const CORRUPT: i32 = 11;
-    pub(super) const FULL: i32 = 13;
-    pub(super) const CANTOPEN: i32 = 14;
-    pub(super) const TOOBIG: i32 = 18;
-    pub(super) const CONSTRAINT: i32 = 19;
-    pub(super) const MISMATCH: i32 = 20;
-    pub(super) const NOTADB: i32 = 26;
+pub mod code {
+    /// The statement is wrong, or names what is not there.
+    pub const ERROR: i32 = 1;
+    /// The file is locked by another connection.
+    pub const BUSY: i32 = 5;
+    /// A table is locked by the same connection.
+    pub const LOCKED: i32 = 6;
+    /// The file cannot be written.
+    pub const READONLY: i32 = 8;
+    /// The system failed to read or write.
+    pub const IOERR: i32 = 10;
+    /// The file is damaged.
+    pub const CORRUPT: i32 = 11;
+    /// The disk, or the limit, is full.
+    pub const FULL: i32 = 13;
+    /// The file cannot be opened.
+    pub const CANTOPEN: i32 = 14;
+    /// A value is larger than SQLite takes.
+    pub const TOOBIG: i32 = 18;
+    /// A constraint is violated.
+    pub const CONSTRAINT: i32 = 19;
+    /// A value is of another type.
+    pub const MISMATCH: i32 = 20;
+    /// The file is no database.
+    pub const NOTADB: i32 = 26;
 }
 
-fn primary_code(error: &sqlx::Error) -> Option<i32> {
+/// Returns the primary result code of an error of SQLite.
+pub fn primary_code(error: &sqlx::Error) -> Option<i32> {
     let extended: i32 = error.as_database_error()?.code()?.parse().ok()?;
     Some(extended & 0xff)
 }

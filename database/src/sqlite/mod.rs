@@ -12,7 +12,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions as _, Row as _};
 
 use crate::{Found, Migrations, SetupError};
-pub use explain::refusal;
+pub use explain::{code, primary_code, refusal};
 
 /// SQLite's own page size; `max_size_bytes` is counted in such pages.
 pub const PAGE_BYTES: u64 = 4096;

@@ -2,33 +2,32 @@
 //! after a moment and is settled in the event log. So it holds up neither the partition's progress nor its reading, and a
 //! restart repeats only what was in flight.
 //!
-//! The task owns the rows of its partition by a [`Claim`]: it adds them, fetches them in their order, and removes them. One
-//! write or one fetch is under way at a time (`exchange`).
+//! The task owns the rows of its partition by a [`Claim`] (`claim`): it adds them (`park`), fetches them in their order, and removes
+//! them. One write or one fetch is under way at a time (`exchange`).
 
+mod claim;
 mod exchange;
 mod outcome;
+mod park;
 mod patience;
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use schemas::backlog::{BacklogError, Change, Claim, Standing, Waiting, What};
+use schemas::backlog::{Change, Claim, Standing, What};
 use schemas::record::Offset;
 use schemas::sink::{Begun, Delivery, Target};
 use schemas::time::Timestamp;
 use tokio::sync::{Notify, oneshot};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::Instant;
 
 use super::PartitionTask;
-use crate::error::WorkerError;
 use crate::flight::{Origin, Picked, WorkId};
 use crate::health::Ticket;
 use crate::rows::{Place, Rows};
 use crate::shared::Parking;
 use crate::targets::{Result as TargetResult, Targets, Turn};
-use crate::troubles::Trouble;
 
 use exchange::IN_MEMORY;
 pub(super) use exchange::{Exchange, exchanged};
@@ -43,9 +42,6 @@ const FIRST_FAN_OUT: usize = 16;
 
 /// How many changes may wait to be written before no more is read.
 const OUTBOX: usize = 5_000;
-
-/// How often a claim is tried that another process has.
-const CLAIM_STEP: Duration = Duration::from_millis(250);
 
 /// How long attempts that have begun are waited for when the partition is given up: longer than nearly all need.
 const LAST_OUTCOMES: Duration = Duration::from_millis(1_500);
@@ -105,15 +101,6 @@ struct UnderWay {
 }
 
 impl Parked {
-    fn place<'a>(target: &'a Target, key: &'a Bytes, offset: Offset, ordered: bool) -> Place<'a> {
-        Place {
-            target,
-            key,
-            offset,
-            ordered,
-        }
-    }
-
     /// Whether a delivery may go out now, and when to ask again, if not.
     pub(super) fn turn_of(&self, parking: &Parking, target: &Target, origin: Origin, now: Instant) -> Turn {
         let soon = Turn::Wait(Some(now + Duration::from_millis(100)));
@@ -168,91 +155,6 @@ impl Drop for Parked {
 }
 
 impl PartitionTask {
-    /// Claims the rows of the partition, if the sink has a backlog, as soon as that can be done. The reader has begun, and nothing
-    /// was read yet. Returns false if stopped before that.
-    pub(super) async fn claim_in_time(&mut self) -> bool {
-        let shared = Arc::clone(&self.shared);
-        let Some(parking) = shared.parking() else {
-            return true;
-        };
-        let (mut failures, stop) = (0, self.stop.clone());
-        loop {
-            let claimed = tokio::select! {
-                claimed = self.claim(parking) => claimed,
-                () = stop.cancelled() => return false,
-            };
-            let pause = match claimed {
-                Ok(()) => {
-                    self.shared.troubles.over(Trouble::Backlog);
-                    return true;
-                }
-                Err(BacklogError::NotOwner) => {
-                    // Released in a moment, or not renewed for some seconds.
-                    self.stalled(Some(
-                        "another process still has the backlog of this partition".to_owned(),
-                    ));
-                    CLAIM_STEP
-                }
-                Err(BacklogError::Unavailable(reason)) => {
-                    failures += 1;
-                    self.shared.troubles.met(Trouble::Backlog, &reason);
-                    self.stalled(Some(format!("the backlog is away: {reason}")));
-                    self.backoff(failures)
-                }
-            };
-            tokio::select! {
-                () = sleep(pause) => {}
-                () = stop.cancelled() => return false,
-            }
-        }
-    }
-
-    /// Claims the rows of the partition and loads what is known of them.
-    async fn claim(&mut self, parking: &Parking) -> Result<(), BacklogError> {
-        let sink = self.shared.sink.name();
-        let topic_id = self.reader.topic_id();
-        let claim = parking.backlog.claim(sink, &self.partition, topic_id.as_ref()).await?;
-        parking.targets.learn_all().await?;
-        // Without progress everything may be read.
-        let read_to = self.reader.durable().unwrap_or(Offset(0));
-        let contents = claim.contents(read_to).await?;
-        let notify = Arc::new(Notify::new());
-        let order = parking.targets.follow_orders(&notify);
-        let mut rows = Rows::default();
-        rows.load(contents, |target| parking.targets.handling(target).ordered, moment);
-        self.flight.one_at_a_time();
-        let now = Instant::now();
-        self.parked = Some(Box::new(Parked {
-            targets: Arc::clone(&parking.targets),
-            claim,
-            rows,
-            outbox: VecDeque::new(),
-            parking: HashSet::new(),
-            settled: HashSet::new(),
-            under_way: BTreeMap::new(),
-            count: 0,
-            read_to,
-            notify,
-            order,
-            reload: false,
-            pace: Pace::new(now),
-            fan_out: FIRST_FAN_OUT,
-            failures: 0,
-            not_before: now,
-            rest_until: now,
-            stopping: None,
-        }));
-        Ok(())
-    }
-
-    /// Gives the claim up, so that the next owner need not wait.
-    pub(super) async fn release_claim(&mut self) {
-        if let Some(parked) = self.parked.take() {
-            // What is not released ends by itself.
-            let _elapsed = timeout(Duration::from_secs(1), parked.claim.release()).await;
-        }
-    }
-
     /// Whether the backlog has room for what is read next.
     pub(super) fn has_room_to_park(&self) -> bool {
         let Some(parked) = &self.parked else {
@@ -301,80 +203,17 @@ impl PartitionTask {
             return;
         };
         parked.read_to = offset.next();
-        let followers: Vec<WorkId> = self
-            .flight
-            .pending_at(offset)
-            .filter(|(_, delivery)| {
-                let ordered = parking.targets.handling(&delivery.target).ordered;
-                let key = &delivery.record.record.key;
-                let place = Parked::place(&delivery.target, key, offset, ordered);
-                parked.rows.must_follow(&place)
-            })
+        // There is nothing to follow while nothing waits, which is nearly always.
+        if parked.rows.targets() == 0 {
+            return;
+        }
+        let follows = |delivery: &Delivery| parked.rows.must_follow(&parking.place_of(delivery));
+        let pending = self.flight.pending_at(offset);
+        let followers: Vec<WorkId> = pending
+            .filter(|(_, delivery)| follows(delivery))
             .map(|(id, _)| id)
             .collect();
         for id in followers {
-            self.park_pending(id, now);
-        }
-    }
-
-    /// Parks a pending delivery from the log: it goes out when its turn comes.
-    fn park_pending(&mut self, id: WorkId, now: Instant) {
-        if let Some(delivery) = self.flight.remove(id, now) {
-            self.park(id, &delivery, delivery.attempt - 1, None);
-        }
-    }
-
-    /// Adds a row for a delivery from the log that has none. It is settled in the log once that is durable. With `due` it has a
-    /// time of its own.
-    fn park(&mut self, id: WorkId, delivery: &Delivery, attempts: u32, due: Option<Instant>) {
-        let (Some(parked), Some(parking)) = (&mut self.parked, self.shared.parking()) else {
-            return;
-        };
-        let here = parked.under_way.contains_key(&id).then_some(id);
-        if here.is_none()
-            && let Some(waiting) = parking.targets.is_full(&delivery.target)
-        {
-            let reason = format!(
-                "the backlog is full: {waiting} deliveries wait for `{}`",
-                delivery.target
-            );
-            self.give_up(id, delivery.clone(), reason, attempts, Instant::now());
-            return;
-        }
-        let ordered = parking.targets.handling(&delivery.target).ordered;
-        let (key, offset) = (&delivery.record.record.key, delivery.record.offset);
-        let place = Parked::place(&delivery.target, key, offset, ordered);
-        if due.is_none() && here.is_none() && parked.keeps(parking, &place) {
-            // It goes on as if it had been fetched. So a target that was slow for a moment gets the rest at once.
-            parked.count += 1;
-            let again = WorkId::from_backlog(offset, parked.count);
-            parked.rows.adding_here(&place, again);
-            let now = Instant::now();
-            self.flight.deliver_at(again, delivery.clone(), now, now);
-        } else {
-            parked.rows.adding(&place, due, here);
-        }
-        parked.parking.insert(id);
-        self.shared.metrics.parked.inc();
-        parked.outbox.push_back(Outgoing {
-            change: Change::Add(Waiting {
-                target: delivery.target.to_string(),
-                record: Arc::clone(&delivery.record),
-                rules: delivery.rules.clone(),
-                rules_version: Arc::clone(&delivery.rules_version),
-                attempts,
-                due: due.map(timestamp),
-                ordered,
-                since: Timestamp::now(),
-            }),
-            settles: Some(id),
-        });
-    }
-
-    /// Parks all that is pending from the log for a target.
-    pub(super) fn park_target(&mut self, target: &Target, now: Instant) {
-        let pending = self.flight.pending_of(target);
-        for id in pending.into_iter().filter(|id| id.origin() == Origin::Log) {
             self.park_pending(id, now);
         }
     }
@@ -435,44 +274,6 @@ impl PartitionTask {
         };
         let settled = parked.is_settled() && !letters_left;
         waited >= most || (settled && (parked.under_way.is_empty() || waited >= LAST_OUTCOMES))
-    }
-
-    /// Ends the task if another process has its rows.
-    pub(super) fn still_owned(&self) -> Result<(), WorkerError> {
-        let lost = |parked: &Parked| parked.claim.standing() == Standing::Lost;
-        if self.parked.as_deref().is_some_and(lost) {
-            return Err(self.not_owner());
-        }
-        Ok(())
-    }
-
-    fn not_owner(&self) -> WorkerError {
-        WorkerError::BacklogLost {
-            sink: self.shared.sink.name().clone(),
-            partition: self.partition.as_ref().clone(),
-        }
-    }
-
-    fn backlog_failed(&mut self, reason: &str) {
-        self.shared.troubles.met(Trouble::Backlog, reason);
-        let Some(parked) = &mut self.parked else { return };
-        parked.failures = parked.failures.saturating_add(1);
-        let (failures, first) = (parked.failures, parked.failures == 1);
-        let pause = self.shared.backoff(failures);
-        if let Some(parked) = &mut self.parked {
-            parked.not_before = Instant::now() + pause;
-        }
-        if first {
-            self.stalled(Some(format!("the backlog is away: {reason}")));
-        }
-    }
-
-    fn backlog_works(&mut self) {
-        let Some(parked) = &mut self.parked else { return };
-        if std::mem::take(&mut parked.failures) > 0 {
-            self.shared.troubles.over(Trouble::Backlog);
-            self.stalled(None);
-        }
     }
 }
 

@@ -7,11 +7,12 @@ use schemas::backlog::Change;
 use schemas::sink::{Delivery, Outcome, Target};
 use tokio::time::Instant;
 
-use super::{Outgoing, Parked, timestamp};
+use super::{Outgoing, timestamp};
 use crate::error::WorkerError;
 use crate::flight::{Origin, Picked, WorkId};
 use crate::partition::PartitionTask;
 use crate::partition::apart::Came;
+use crate::rows::Place;
 use crate::status::age;
 use crate::targets::Result as TargetResult;
 
@@ -130,7 +131,7 @@ impl PartitionTask {
             return;
         }
         self.park(id, delivery, delivery.attempt - 1, None);
-        self.park_followers(&delivery.target, &delivery.record.record.key, now);
+        self.park_followers(delivery, now);
     }
 
     /// A delivery that is to be tried again soon, and at no cost.
@@ -139,7 +140,7 @@ impl PartitionTask {
             let attempts = delivery.attempt - 1;
             self.tried(&delivery, attempts, now + pause);
             self.forget_parked(id);
-            self.park_followers(&delivery.target, &delivery.record.record.key, now);
+            self.park_followers(&delivery, now);
             return;
         }
         self.flight.deliver_at(id, delivery, now + pause, now);
@@ -178,7 +179,7 @@ impl PartitionTask {
         } else {
             self.park(id, &delivery, attempts, Some(now + wait));
         }
-        self.park_followers(&delivery.target, &delivery.record.record.key, now);
+        self.park_followers(&delivery, now);
         Ok(())
     }
 
@@ -216,7 +217,14 @@ impl PartitionTask {
         if !parked.rows.holds(target, offset) {
             return;
         }
-        parked.rows.removing(&Parked::place(target, key, offset, true));
+        let place = Place {
+            target,
+            key,
+            offset,
+            // A row that is settled holds back no other, whatever its target asks for.
+            ordered: true,
+        };
+        parked.rows.removing(&place);
         self.shared.metrics.unparked.inc();
         let change = Change::Remove {
             target: target.to_string(),
@@ -230,46 +238,21 @@ impl PartitionTask {
         let (Some(parked), Some(parking)) = (&mut self.parked, self.shared.parking()) else {
             return;
         };
-        let ordered = parking.targets.handling(&delivery.target).ordered;
-        let (key, offset) = (&delivery.record.record.key, delivery.record.offset);
-        parked
-            .rows
-            .tried(&Parked::place(&delivery.target, key, offset, ordered), due);
+        parked.rows.tried(&parking.place_of(delivery), due);
         let change = Change::Tried {
             target: delivery.target.to_string(),
-            offset,
+            offset: delivery.record.offset,
             attempts,
             due: timestamp(due),
         };
         parked.outbox.push_back(Outgoing { change, settles: None });
     }
 
-    fn put_back(&mut self, delivery: &Delivery) {
+    pub(super) fn put_back(&mut self, delivery: &Delivery) {
         let (Some(parked), Some(parking)) = (&mut self.parked, self.shared.parking()) else {
             return;
         };
-        let ordered = parking.targets.handling(&delivery.target).ordered;
-        let (key, offset) = (&delivery.record.record.key, delivery.record.offset);
-        parked
-            .rows
-            .put_back(&Parked::place(&delivery.target, key, offset, ordered));
-    }
-
-    /// Has those after a delivery that waits, of its target and key, wait in the backlog too, where order is kept.
-    pub(super) fn park_followers(&mut self, target: &Target, key: &Bytes, now: Instant) {
-        let Some(parking) = self.shared.parking() else { return };
-        if !parking.targets.handling(target).ordered {
-            return;
-        }
-        for id in self.flight.pending_of_key(target, key) {
-            let Some(delivery) = self.flight.remove(id, now) else {
-                continue;
-            };
-            match id.origin() {
-                Origin::Log => self.park(id, &delivery, delivery.attempt - 1, None),
-                Origin::Backlog => self.put_back(&delivery),
-            }
-        }
+        parked.rows.put_back(&parking.place_of(delivery));
     }
 }
 

@@ -128,16 +128,6 @@ impl PartitionTask {
         }
     }
 
-    /// Parks a pending delivery and, where order is kept, all after it of its key.
-    pub(super) fn park_with_followers(&mut self, id: WorkId, now: Instant) {
-        let Some(delivery) = self.flight.remove(id, now) else {
-            // It was a follower.
-            return;
-        };
-        self.park(id, &delivery, delivery.attempt - 1, None);
-        self.park_followers(&delivery.target, &delivery.record.record.key, now);
-    }
-
     /// Parks what a target has pending beyond its bound, newest first.
     fn park_surplus(&mut self, now: Instant) {
         let Some(parking) = self.shared.parking() else {

@@ -3,15 +3,13 @@
 //! A batch is one transaction, which the server need not have on its disk before it answers (`synchronous_commit = off`): after a
 //! crash of the server the last half second may be missing, and nothing else.
 
-mod connection;
 mod partitions;
 mod refusal;
 mod sql;
 
-use std::future::Future;
-use std::io;
 use std::time::Duration;
 
+use database::postgres::{InUse, within};
 use schemas::attempt::Attempt;
 use schemas::time::Timestamp;
 use sqlx::postgres::PgBindIterExt as _;
@@ -19,7 +17,6 @@ use sqlx::{PgConnection, PgPool};
 
 use super::config::Config;
 use super::failure::{Again, Failure, Written};
-use connection::InUse;
 use refusal::Refusal;
 
 pub(super) use sql::{DELIVERED, NEWEST_FAILURES_OF_TARGET, NEWEST_OF_TARGET, OF_EVENT};
@@ -58,7 +55,9 @@ impl Table {
             connection.done();
             Ok(written)
         };
-        within(written).await.map_err(|error| refusal::failure(&error))
+        within(ANSWER_WITHIN, written)
+            .await
+            .map_err(|error| refusal::failure(&error))
     }
 
     pub(super) async fn look_after(&self, now: Timestamp) -> Result<Again, Failure> {
@@ -68,7 +67,7 @@ impl Table {
             connection.done();
             Ok(())
         };
-        match within(looked_after).await {
+        match within(ANSWER_WITHIN, looked_after).await {
             Ok(()) => Ok(Again::Later),
             Err(error) => Err(refusal::failure_of_partitions(&error)),
         }
@@ -181,15 +180,4 @@ async fn run(connection: &mut PgConnection, statement: &'static str) -> Result<(
 
 fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
-}
-
-/// Waits for an answer for a while: a server that vanished without a word never gives one.
-async fn within<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
-    match tokio::time::timeout(ANSWER_WITHIN, answer).await {
-        Ok(answer) => answer,
-        Err(_) => Err(sqlx::Error::Io(io::Error::new(
-            io::ErrorKind::TimedOut,
-            format!("no answer within {} s", ANSWER_WITHIN.as_secs()),
-        ))),
-    }
 }

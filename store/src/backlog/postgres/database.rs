@@ -1,10 +1,9 @@
 //! Connections, with a limit of time for all that is asked, and what errors mean.
 
-use std::io;
 use std::time::Duration;
 
+use database::postgres::InUse;
 use schemas::backlog::BacklogError;
-use sqlx::pool::PoolConnection;
 use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Transaction};
 
 use super::sql;
@@ -26,10 +25,7 @@ impl Database {
     /// Returns a connection, which is closed and not used again unless [`InUse::done`] is called.
     pub(super) async fn connection(&self) -> Result<InUse, BacklogError> {
         let connection = self.within(LIMIT, self.pool.acquire()).await?;
-        Ok(InUse {
-            connection,
-            unanswered: true,
-        })
+        Ok(InUse::new(connection))
     }
 
     pub(super) async fn begin<'c>(
@@ -45,20 +41,8 @@ impl Database {
         limit: Duration,
         answer: impl Future<Output = Result<T, sqlx::Error>>,
     ) -> Result<T, BacklogError> {
-        self.answered(limit, answer)
-            .await
-            .map_err(|error| self.unavailable(&error))
-    }
-
-    pub(super) async fn answered<T>(
-        &self,
-        limit: Duration,
-        answer: impl Future<Output = Result<T, sqlx::Error>>,
-    ) -> Result<T, sqlx::Error> {
-        tokio::time::timeout(limit, answer).await.unwrap_or_else(|_elapsed| {
-            let reason = format!("no answer within {} ms", limit.as_millis());
-            Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, reason)))
-        })
+        let answered = database::postgres::within(limit, answer).await;
+        answered.map_err(|error| self.unavailable(&error))
     }
 
     /// What happened, where, and the way out. `DETAIL` is left out: it quotes rows.
@@ -103,41 +87,4 @@ impl Database {
 pub(super) fn is_refusal(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| matches!(code.get(..2), Some("22" | "23" | "54")) || code == "P0001")
-}
-
-/// A connection of the pool while it is used. Whoever drops it before [`done`](Self::done), after an error or because it was
-/// stopped in the middle, leaves the connection in a state that no one knows: it is closed then.
-#[derive(Debug)]
-pub(super) struct InUse {
-    connection: PoolConnection<Postgres>,
-    unanswered: bool,
-}
-
-impl InUse {
-    /// All that was asked has been answered: it goes back to the pool.
-    pub(super) fn done(mut self) {
-        self.unanswered = false;
-    }
-}
-
-impl Drop for InUse {
-    fn drop(&mut self) {
-        if self.unanswered {
-            self.connection.close_on_drop();
-        }
-    }
-}
-
-impl std::ops::Deref for InUse {
-    type Target = PgConnection;
-
-    fn deref(&self) -> &Self::Target {
-        &self.connection
-    }
-}
-
-impl std::ops::DerefMut for InUse {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.connection
-    }
 }

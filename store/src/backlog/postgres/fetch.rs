@@ -7,7 +7,9 @@ use sqlx::Row as _;
 use sqlx::postgres::{PgBindIterExt as _, PgRow};
 
 use super::claim::{PostgresClaim, timestamp};
-use super::database::{InUse, LIMIT};
+use database::postgres::InUse;
+
+use super::database::LIMIT;
 use super::sql;
 use crate::backlog::answer;
 use crate::backlog::row::{Columns, key_hash};
@@ -56,7 +58,7 @@ impl PostgresClaim {
         let mut room = answer::BYTES;
         let mut connection = database.connection().await?;
         let asked = wanted.iter().map(|wanted| wanted.target.as_str());
-        let checked = names.check(database, &mut connection, asked).await;
+        let checked = names.check(&mut connection, asked).await;
         checked.map_err(|error| database.unavailable(&error))?;
         for (statement, elements) in [
             (sql::FETCH_AT, at),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use database::postgres::within;
 use parking_lot::Mutex;
 use schemas::backlog::BacklogError;
 use sqlx::{PgConnection, Row as _};
@@ -85,7 +86,6 @@ impl Names {
     /// the connection, and in the transaction, in which they are used.
     pub(super) async fn check<'n>(
         &self,
-        database: &Database,
         connection: &mut PgConnection,
         names: impl Iterator<Item = &'n str> + Send,
     ) -> Result<(), sqlx::Error> {
@@ -101,7 +101,7 @@ impl Names {
             return Ok(());
         }
         let query = sqlx::query_scalar(sql::NUMBERED).bind(&names).bind(&ids);
-        let theirs: i64 = database.answered(LIMIT, query.fetch_one(connection)).await?;
+        let theirs: i64 = within(LIMIT, query.fetch_one(connection)).await?;
         if usize::try_from(theirs).is_ok_and(|theirs| theirs == names.len()) {
             return Ok(());
         }

@@ -84,7 +84,7 @@ impl PostgresBacklog {
                     rows.push((place, waiting));
                 }
             }
-            let changed = statements::insert(database, &mut transaction, statement, &mut rows).await;
+            let changed = statements::insert(&mut transaction, statement, &mut rows).await;
             let changed = changed.map_err(|error| database.unavailable(&error))?;
             done += changed;
             let targets: BTreeSet<_> = together.iter().map(|(_, waiting)| waiting.target.as_str()).collect();

@@ -1,12 +1,13 @@
 //! Rows as the arrays of a statement, sorted by their key.
 
 use chrono::{DateTime, Utc};
+use database::postgres::within;
 use schemas::backlog::Waiting;
 use schemas::record::Offset;
 use sqlx::PgConnection;
 use sqlx::postgres::PgBindIterExt as _;
 
-use super::database::{Database, LIMIT};
+use super::database::LIMIT;
 use super::sql;
 use crate::backlog::changes::Tried;
 use crate::backlog::row::{attempts, key_hash, write_headers, write_rules};
@@ -29,7 +30,6 @@ pub(super) fn place((stream, part): (i32, i32), target: i32, offset: Offset) -> 
 
 /// Inserts rows by one of the statements that do.
 pub(super) async fn insert(
-    database: &Database,
     connection: &mut PgConnection,
     statement: &'static str,
     rows: &mut [Placed<&Waiting>],
@@ -60,10 +60,7 @@ pub(super) async fn insert(
                     .bind_iter(),
             )
             .bind(piece.iter().map(|(_, w)| &w.record.record.value[..]).bind_iter());
-        done += database
-            .answered(LIMIT, query.execute(&mut *connection))
-            .await?
-            .rows_affected();
+        done += within(LIMIT, query.execute(&mut *connection)).await?.rows_affected();
     }
     Ok(done)
 }
@@ -83,11 +80,7 @@ fn how_many(rows: &[Placed<&Waiting>]) -> usize {
     rows.iter().take(ROWS).take_while(fits).count()
 }
 
-pub(super) async fn tried(
-    database: &Database,
-    connection: &mut PgConnection,
-    rows: &mut [Placed<Tried<'_>>],
-) -> Result<(), sqlx::Error> {
+pub(super) async fn tried(connection: &mut PgConnection, rows: &mut [Placed<Tried<'_>>]) -> Result<(), sqlx::Error> {
     rows.sort_unstable_by_key(|(place, _)| *place);
     for piece in rows.chunks(ROWS) {
         let query = sqlx::query(sql::TRIED)
@@ -97,16 +90,12 @@ pub(super) async fn tried(
             .bind(piece.iter().map(|(place, _)| place.3).bind_iter())
             .bind(piece.iter().map(|(_, tried)| attempts(tried.attempts)).bind_iter())
             .bind(piece.iter().map(|(_, tried)| tried.due.to_datetime()).bind_iter());
-        database.answered(LIMIT, query.execute(&mut *connection)).await?;
+        within(LIMIT, query.execute(&mut *connection)).await?;
     }
     Ok(())
 }
 
-pub(super) async fn remove(
-    database: &Database,
-    connection: &mut PgConnection,
-    rows: &mut [Place],
-) -> Result<(), sqlx::Error> {
+pub(super) async fn remove(connection: &mut PgConnection, rows: &mut [Place]) -> Result<(), sqlx::Error> {
     rows.sort_unstable();
     for piece in rows.chunks(ROWS) {
         let query = sqlx::query(sql::REMOVE)
@@ -114,7 +103,7 @@ pub(super) async fn remove(
             .bind(piece.iter().map(|place| place.1).bind_iter())
             .bind(piece.iter().map(|place| place.2).bind_iter())
             .bind(piece.iter().map(|place| place.3).bind_iter());
-        database.answered(LIMIT, query.execute(&mut *connection)).await?;
+        within(LIMIT, query.execute(&mut *connection)).await?;
     }
     Ok(())
 }

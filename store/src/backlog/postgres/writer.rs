@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use database::postgres::within;
 use schemas::backlog::{BacklogError, Change};
 use sqlx::postgres::PgBindIterExt as _;
 use sqlx::{PgConnection, Row as _};
@@ -147,7 +148,7 @@ impl Writer {
             Change::Add(waiting) => waiting.target.as_str(),
             Change::Tried { target, .. } | Change::Remove { target, .. } => target,
         });
-        let checked = self.names.check(database, &mut transaction, names).await;
+        let checked = self.names.check(&mut transaction, names).await;
         checked.map_err(failed)?;
         let of_claims: Vec<_> = group
             .iter()
@@ -162,7 +163,7 @@ impl Writer {
                 .collect();
             self.make(&mut transaction, &these).await.map_err(failed)?;
         }
-        database.answered(LIMIT, transaction.commit()).await.map_err(failed)?;
+        within(LIMIT, transaction.commit()).await.map_err(failed)?;
         connection.done();
         Ok(live)
     }
@@ -173,12 +174,11 @@ impl Writer {
             .bind(group.iter().map(|job| job.held.stream).bind_iter())
             .bind(group.iter().map(|job| job.held.part).bind_iter())
             .bind(group.iter().map(|job| job.held.epoch).bind_iter());
-        let rows = self.database.answered(LIMIT, query.fetch_all(connection)).await?;
+        let rows = within(LIMIT, query.fetch_all(connection)).await?;
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
     }
 
     async fn make(&self, connection: &mut PgConnection, these: &[((i32, i32), &Run<'_>)]) -> Result<(), sqlx::Error> {
-        let database = &self.database;
         let (mut added, mut tried, mut removed) = (vec![], vec![], vec![]);
         for (partition, run) in these {
             for waiting in &run.added {
@@ -192,9 +192,9 @@ impl Writer {
             let removing = run.removed.iter();
             removed.extend(removing.filter_map(|(target, offset)| placed(target, *offset)));
         }
-        statements::insert(database, connection, sql::ADD, &mut added).await?;
-        statements::tried(database, connection, &mut tried).await?;
-        statements::remove(database, connection, &mut removed).await
+        statements::insert(connection, sql::ADD, &mut added).await?;
+        statements::tried(connection, &mut tried).await?;
+        statements::remove(connection, &mut removed).await
     }
 }
 

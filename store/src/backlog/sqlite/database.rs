@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use database::sqlite::{code, primary_code};
 use schemas::backlog::BacklogError;
 use schemas::time::Timestamp;
 use sqlx::pool::PoolConnection;
@@ -11,19 +12,6 @@ use super::sql;
 
 /// How long one call may take, the wait for others included.
 const LIMIT: Duration = Duration::from_secs(30);
-
-/// Primary result codes (<https://www.sqlite.org/rescode.html>); the low byte of the extended ones.
-mod code {
-    pub(super) const ERROR: i32 = 1;
-    pub(super) const BUSY: i32 = 5;
-    pub(super) const LOCKED: i32 = 6;
-    pub(super) const READONLY: i32 = 8;
-    pub(super) const IOERR: i32 = 10;
-    pub(super) const CORRUPT: i32 = 11;
-    pub(super) const FULL: i32 = 13;
-    pub(super) const CANTOPEN: i32 = 14;
-    pub(super) const NOTADB: i32 = 26;
-}
 
 /// The file, by its pool.
 #[derive(Debug, Clone)]
@@ -58,10 +46,7 @@ impl Database {
     fn explain(&self, error: &sqlx::Error) -> String {
         let options = self.pool.connect_options();
         let place = format!("the backlog in `{}`", options.get_filename().display());
-        let extended = error
-            .as_database_error()
-            .and_then(|error| error.code()?.parse::<i32>().ok());
-        let Some(code) = extended.map(|code| code & 0xff) else {
+        let Some(code) = primary_code(error) else {
             return match error {
                 sqlx::Error::PoolTimedOut => format!("{place} is busy: nothing was done within {} s", LIMIT.as_secs()),
                 error => format!("{place} fails: {error}"),
