@@ -11,6 +11,10 @@ use crate::deliveries::{Kept, Line, State, overview};
 use crate::output::{self, Printer};
 use crate::{assemble, config};
 
+/// How many characters of a reason the table shows: it must not make the column so wide that no terminal has room for the others.
+/// `--output json` has all of it.
+const REASON_MOST: usize = 40;
+
 /// Prints a table of the endpoints, or an object of each.
 pub(super) async fn list(args: &EndpointsListArgs, out: &mut Printer) -> anyhow::Result<()> {
     let loaded = load(&args.log, &config::asks_the_store())?;
@@ -80,11 +84,21 @@ fn table(lines: &[Line]) -> Vec<String> {
 fn in_words(state: &State) -> String {
     match state {
         State::NotEnabled => "not enabled".to_owned(),
-        State::Disabled { since, reason } => format!("disabled at {since}: {reason}"),
+        State::Disabled { since, reason } => format!("disabled at {since}: {}", shortened(reason)),
         State::Paused => "paused".to_owned(),
         State::Failing { since } => format!("failing since {since}"),
         State::Active => "active".to_owned(),
     }
+}
+
+/// The beginning of a reason, on one line.
+fn shortened(reason: &str) -> String {
+    let one_line = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+    if one_line.chars().count() <= REASON_MOST {
+        return one_line;
+    }
+    let begin: String = one_line.chars().take(REASON_MOST - 1).collect();
+    format!("{}…", begin.trim_end())
 }
 
 fn json(line: &Line) -> Value {
@@ -115,4 +129,49 @@ fn json(line: &Line) -> Value {
             "reason": row.reason,
         })),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn disabled(reason: &str) -> Line {
+        Line {
+            id: "crm".to_owned(),
+            tenant: "acme".to_owned(),
+            host: "crm.example.com".to_owned(),
+            state: State::Disabled {
+                since: Timestamp::parse("2026-03-10T13:36:50Z").expect("a time"),
+                reason: reason.to_owned(),
+            },
+            waiting: None,
+            last: None,
+        }
+    }
+
+    #[test]
+    fn a_long_reason_is_cut_in_the_table_and_whole_as_json() {
+        let short = "the endpoint answered 410";
+        let long = format!(
+            "every delivery has failed for five days;\nthe last one: {}",
+            "ä".repeat(500)
+        );
+        let lines = table(&[disabled(short), disabled(&long)]);
+        let width = |line: &String| line.chars().count();
+        assert!(lines[1].contains(short), "{}", lines[1]);
+        assert!(
+            lines[2].contains("every delivery has failed for five days… "),
+            "{}",
+            lines[2]
+        );
+        assert!(lines.iter().all(|line| width(line) < 160), "{lines:#?}");
+        assert_eq!(json(&disabled(&long))["reason"], long);
+    }
+
+    #[test]
+    fn a_reason_that_just_fits_is_left_alone() {
+        let fits = "x".repeat(REASON_MOST);
+        assert_eq!(shortened(&fits), fits);
+        assert_eq!(shortened(&format!("{fits}x")), format!("{}…", &fits[1..]));
+    }
 }
