@@ -218,9 +218,8 @@ impl Targets {
         }
     }
 
-    /// Notes how an attempt ended.
-    pub(crate) fn ended(&self, target: &Target, ticket: Ticket, result: &Result, now: Instant) {
-        let slots = self.handling(target).slots;
+    /// Notes how an attempt ended, at a target that takes so many at once.
+    pub(crate) fn ended(&self, target: &Target, ticket: Ticket, result: &Result, slots: usize, now: Instant) {
         let entry = self.entry(target);
         let mut entry = entry.lock();
         let ended = match result {

@@ -148,7 +148,8 @@ impl Drop for Parked {
         for (_, under_way) in std::mem::take(&mut self.under_way) {
             if let Some(ticket) = under_way.ticket {
                 let target = &under_way.delivery.target;
-                self.targets.ended(target, ticket, &TargetResult::NotTried, now);
+                let slots = self.targets.handling(target).slots;
+                self.targets.ended(target, ticket, &TargetResult::NotTried, slots, now);
             }
         }
     }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use schemas::backlog::Change;
-use schemas::sink::{Delivery, Outcome, Target};
+use schemas::schedule::Schedule;
+use schemas::sink::{Delivery, Handling, Outcome, Target};
 use tokio::time::Instant;
 
 use super::{Outgoing, timestamp};
@@ -28,8 +29,10 @@ impl PartitionTask {
         let Some((delivery, id)) = works.next() else {
             return Ok(());
         };
+        let handling = self.shared.sink.handling(&delivery.target);
         // That a target is gone, or gets nothing more, says nothing of the sink.
-        let counts = !matches!(came, Came::GivenUp(_)) && self.shared.sink.handling(&delivery.target).is_some();
+        let counts = !matches!(came, Came::GivenUp(_)) && handling.is_some();
+        let handling = handling.unwrap_or_default();
         let outcome = match came {
             Came::Outcomes(outcomes) if outcomes.len() == 1 => outcomes.into_iter().next(),
             Came::Outcomes(outcomes) => {
@@ -51,25 +54,28 @@ impl PartitionTask {
                 TargetResult::Works if !counts => TargetResult::NotTried,
                 result => result,
             };
-            parking.targets.ended(&delivery.target, ticket, &result, now);
+            parking
+                .targets
+                .ended(&delivery.target, ticket, &result, handling.slots, now);
             if let TargetResult::Refused { reason } = &result {
                 parking.targets.refuse(&delivery.target, reason);
             }
         }
         // Before what comes after it may be looked at.
-        let handled = self.after(id, delivery, outcome, counts, now);
+        let handled = self.after(id, delivery, outcome, counts.then_some(&*handling), now);
         if let Some(sequence) = sequence {
             self.flight.back(&sequence, now);
         }
         handled
     }
 
+    /// `handling` is that of its target; `None`: the outcome says nothing of the sink.
     fn after(
         &mut self,
         id: WorkId,
         delivery: Delivery,
         outcome: Option<Outcome>,
-        counts: bool,
+        handling: Option<&Handling>,
         now: Instant,
     ) -> Result<(), WorkerError> {
         match &outcome {
@@ -104,13 +110,14 @@ impl PartitionTask {
             }
             Some(Outcome::Retry { after, reason }) => {
                 self.shared.metrics.attempts.inc();
-                valve = self.failed(id, delivery, after, &reason, now);
+                let own = handling.and_then(|handling| handling.schedule.as_ref());
+                valve = self.failed(id, delivery, after, &reason, own, now);
             }
             Some(Outcome::Rejected { reason } | Outcome::Refused { reason }) => {
                 self.shared.metrics.attempts.inc();
                 self.shared.metrics.rejected.inc();
                 // What a target refuses altogether stops with it, and says nothing of the others.
-                if counts && !refused {
+                if handling.is_some() && !refused {
                     valve = self.note_of(true, &delivery.target, &reason);
                 }
                 let attempts = delivery.attempt;
@@ -146,21 +153,17 @@ impl PartitionTask {
         self.flight.deliver_at(id, delivery, now + pause, now);
     }
 
-    /// A delivery that has failed: it waits for its next attempt, or is given up.
+    /// A delivery that has failed: it waits for its next attempt, or is given up. `own` is the schedule of its target, if that has one.
     fn failed(
         &mut self,
         id: WorkId,
         delivery: Delivery,
         asked: Option<Duration>,
         reason: &str,
+        own: Option<&Schedule>,
         now: Instant,
     ) -> Result<(), WorkerError> {
         let attempts = delivery.attempt;
-        let handling = self
-            .shared
-            .parking()
-            .map(|parking| parking.targets.handling(&delivery.target));
-        let own = handling.as_ref().and_then(|handling| handling.schedule.as_ref());
         let schedule = own.unwrap_or(&self.shared.schedule);
         if schedule.is_exhausted(attempts) {
             self.shared.metrics.exhausted.inc();
