@@ -15,6 +15,7 @@ use schemas::time::Timestamp;
 use tokio::time::Instant;
 
 use lines::Lines;
+pub(crate) use targets::Changes;
 
 /// What can be wrong with a worker as a whole. The troubles of single targets are kept by target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -11,7 +11,7 @@ use crate::error::WorkerError;
 use crate::failure::valve::Valve;
 use crate::flight::Picked;
 use crate::status::age;
-use crate::troubles::Trouble;
+use crate::troubles::{Changes, Trouble};
 
 /// The shortest wait of a delivery that was not tried.
 const HELD_PAUSE: Duration = Duration::from_millis(5);
@@ -51,7 +51,7 @@ impl PartitionTask {
                         metrics.settled(how);
                     }
                     self.delivered_at = Some(now);
-                    self.shared.troubles.delivered(&delivery.target);
+                    self.shared.troubles.delivered(&delivery.target, Changes::Here);
                     valve = valve.and(self.note_of(false, &delivery.target, ""));
                     continue;
                 }
@@ -70,7 +70,9 @@ impl PartitionTask {
                 Outcome::Retry { after, reason } if !self.shared.schedule.is_exhausted(delivery.attempt) => {
                     metrics.retries.inc();
                     let wait = self.shared.retry_wait(delivery.attempt, after);
-                    self.shared.troubles.delivery_failed(&delivery, &reason, wait);
+                    self.shared
+                        .troubles
+                        .delivery_failed(&delivery, &reason, wait, Changes::Here);
                     let next = Delivery {
                         attempt: delivery.attempt + 1,
                         ..delivery

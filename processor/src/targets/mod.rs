@@ -146,6 +146,11 @@ impl Targets {
         self.sink.handling(target).unwrap_or_default()
     }
 
+    /// Whether it is reported, and so logged, that a target begins to fail and that it works again.
+    pub(crate) fn reports_changes(&self) -> bool {
+        self.operations.is_some()
+    }
+
     /// Whether new events go to a target at all.
     pub(crate) fn is_disabled(&self, target: &Target) -> bool {
         let entry = self.find(target);

@@ -9,16 +9,27 @@ use schemas::sink::{Delivery, Target};
 
 use super::{Troubles, now};
 
+/// Who logs that a target begins to fail, and that it works again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Changes {
+    /// The troubles of this worker.
+    Here,
+    /// `operations`, which the targets report them to: one line over all processes. A failure that does not last has none.
+    Reported,
+}
+
 impl Troubles {
     /// Notes that a delivery failed and is tried again after `wait`: a warning at most once a minute for each target, and for so
-    /// many targets in a minute; the rest at debug level.
-    pub(crate) fn delivery_failed(&self, delivery: &Delivery, reason: &str, wait: Duration) {
+    /// many targets in a minute; the rest at debug level. Where changes of a target's state are [reported](Changes), the first
+    /// failure is no warning either.
+    pub(crate) fn delivery_failed(&self, delivery: &Delivery, reason: &str, wait: Duration, changes: Changes) {
         let (sink, delivery_target) = (&self.sink, &delivery.target);
         let (event_id, attempt) = (delivery.event.id(), delivery.attempt);
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         let now = now();
         let line = self.targets.failed(delivery_target, reason, now);
-        match line.filter(|_| self.failing_lines.allow(now)) {
+        let has_line = |line: &Line| !(line.begins && changes == Changes::Reported) && self.failing_lines.allow(now);
+        match line.filter(has_line) {
             Some(Line { begins: true, .. }) => {
                 tracing::warn!(%sink, %delivery_target, %event_id, attempt, error = reason, wait_ms,
                     "delivery failed, trying again; further failures of this target are counted, and logged once a minute");
@@ -34,11 +45,12 @@ impl Troubles {
         }
     }
 
-    /// Notes that a target has taken a delivery.
-    pub(crate) fn delivered(&self, target: &Target) {
+    /// Notes that a target has taken a delivery: a line if it had failed, unless that is [reported](Changes).
+    pub(crate) fn delivered(&self, target: &Target, changes: Changes) {
         let now = now();
         let line = self.targets.over(target, now);
-        if let Some(Line { seconds, failures, .. }) = line.filter(|_| self.ending_lines.allow(now)) {
+        let has_line = |_: &Line| changes == Changes::Here && self.ending_lines.allow(now);
+        if let Some(Line { seconds, failures, .. }) = line.filter(has_line) {
             tracing::info!(sink = %self.sink, delivery_target = %target, seconds, failures, "target takes deliveries again");
         }
     }

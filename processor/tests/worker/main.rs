@@ -4,6 +4,7 @@ mod accounts;
 mod apart;
 mod backlog;
 mod blind;
+mod changes;
 mod dead_letters;
 mod deaths;
 mod deliver;

@@ -14,8 +14,10 @@ use crate::flight::{Origin, Picked, WorkId};
 use crate::partition::PartitionTask;
 use crate::partition::apart::Came;
 use crate::rows::Place;
+use crate::shared::Parking;
 use crate::status::age;
 use crate::targets::Result as TargetResult;
+use crate::troubles::Changes;
 
 /// The longest that a target can have a delivery wait.
 const ASKED_MOST: Duration = Duration::from_hours(24);
@@ -101,7 +103,7 @@ impl PartitionTask {
                 let since = age(delivery.event.attributes.received);
                 metrics.delivery_age.observe(since.as_secs_f64());
                 self.delivered_at = Some(now);
-                self.shared.troubles.delivered(&delivery.target);
+                self.shared.troubles.delivered(&delivery.target, self.changes());
                 if let Some(parked) = &mut self.parked {
                     parked.pace.delivered(&delivery.target);
                 }
@@ -175,7 +177,8 @@ impl PartitionTask {
         let asked = asked.map(|asked| asked.min(ASKED_MOST));
         let wait = schedule.wait(attempts, asked, fastrand::f64());
         self.shared.metrics.retries.inc();
-        self.shared.troubles.delivery_failed(&delivery, reason, wait);
+        let changes = self.changes();
+        self.shared.troubles.delivery_failed(&delivery, reason, wait, changes);
         if self.has_row(&delivery) {
             self.tried(&delivery, attempts, now + wait);
             self.forget_parked(id);
@@ -184,6 +187,16 @@ impl PartitionTask {
         }
         self.park_followers(&delivery, now);
         Ok(())
+    }
+
+    /// Who logs how the targets are.
+    fn changes(&self) -> Changes {
+        let reports = |parking: &Parking| parking.targets.reports_changes();
+        if self.shared.parking().is_some_and(reports) {
+            Changes::Reported
+        } else {
+            Changes::Here
+        }
     }
 
     fn has_row(&self, delivery: &Delivery) -> bool {
