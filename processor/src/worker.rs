@@ -87,7 +87,7 @@ impl Worker {
     }
 
     /// Gives the worker a backlog, in which deliveries wait, of a sink that delivers apart; for other sinks it does nothing.
-    /// `operations` is told when a target fails, works again, or is disabled.
+    /// To `operations` it is reported when a target fails, works again, or is disabled.
     #[must_use]
     pub fn with_backlog(self, backlog: Arc<dyn Backlog>, operations: Option<Arc<dyn Operations>>) -> Self {
         let sink = &self.shared.sink;

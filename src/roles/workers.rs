@@ -37,14 +37,14 @@ const WORKED: Duration = Duration::from_mins(1);
 /// The sink that delivers to endpoints: its deliveries may wait in the backlog.
 const POSTS: &str = "http";
 
-/// What the worker has whose deliveries may wait: where they do, and who is told what happens to its targets.
+/// What the worker has whose deliveries may wait: where they do, and who hears what happens to its targets.
 #[derive(Clone)]
 pub(crate) struct Waiting {
     pub(crate) backlog: Arc<dyn Backlog>,
     pub(crate) operations: Arc<dyn Operations>,
 }
 
-/// One worker per sink, each a consumer group of its own; that of the sink `http` with the backlog, and with who is told what
+/// One worker per sink, each a consumer group of its own; that of the sink `http` with the backlog, and with who hears what
 /// happens to endpoints.
 pub(crate) fn workers(
     loaded: &Loaded,

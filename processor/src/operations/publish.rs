@@ -65,7 +65,7 @@ impl Reports {
 
 impl Operations for Reports {
     fn report(&self, changed: TargetChanged) {
-        tell(&changed);
+        log_change(&changed);
         let Some(tenant) = self.tenant(&changed.target) else {
             tracing::debug!(sink = %changed.sink, target_name = changed.target, "no endpoint has this name: no event is published");
             self.metrics.dropped(Dropped::UnknownEndpoint, 1);
@@ -92,7 +92,7 @@ impl Operations for Reports {
 }
 
 /// Logs a change, whether an event of it can be published or not.
-fn tell(changed: &TargetChanged) {
+fn log_change(changed: &TargetChanged) {
     let (sink, endpoint) = (&changed.sink, &changed.target);
     match &changed.change {
         TargetChange::Failing { reason } => {

@@ -1,4 +1,4 @@
-//! How many lines single targets have: where many fail at once, the first in a minute are told, the others counted.
+//! How many lines single targets have: where many fail at once, the first in a minute have one each, the others are counted.
 
 use std::time::Instant;
 
@@ -10,43 +10,43 @@ const IN_A_MINUTE: u32 = 20;
 
 /// The lines of one kind.
 #[derive(Debug, Default)]
-pub(super) struct Lines(Mutex<Told>);
+pub(super) struct Lines(Mutex<Counts>);
 
 #[derive(Debug, Default)]
-struct Told {
+struct Counts {
     /// When the minute began whose lines are counted.
     since: Option<Instant>,
     lines: u32,
     /// How many had no line and are in no count yet.
     further: u64,
-    /// When they were last told as a count.
+    /// When their count was last a line.
     counted: Option<Instant>,
 }
 
 impl Lines {
     /// Whether there may be a line now. What may have none is counted.
     pub(super) fn allow(&self, now: Instant) -> bool {
-        let mut told = self.0.lock();
-        if is_due(told.since, now) {
-            (told.since, told.lines) = (Some(now), 0);
+        let mut counts = self.0.lock();
+        if is_due(counts.since, now) {
+            (counts.since, counts.lines) = (Some(now), 0);
         }
-        let allowed = told.lines < IN_A_MINUTE;
+        let allowed = counts.lines < IN_A_MINUTE;
         if allowed {
-            told.lines += 1;
+            counts.lines += 1;
         } else {
-            told.further += 1;
+            counts.further += 1;
         }
         allowed
     }
 
     /// Returns how many had no line since the last count, if there are any and that count is a minute old.
     pub(super) fn further(&self, now: Instant) -> Option<u64> {
-        let mut told = self.0.lock();
-        if told.further == 0 || !is_due(told.counted, now) {
+        let mut counts = self.0.lock();
+        if counts.further == 0 || !is_due(counts.counted, now) {
             return None;
         }
-        told.counted = Some(now);
-        Some(std::mem::take(&mut told.further))
+        counts.counted = Some(now);
+        Some(std::mem::take(&mut counts.further))
     }
 }
 

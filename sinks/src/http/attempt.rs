@@ -40,7 +40,7 @@ impl HttpSink {
         };
         let endpoint = &ready.endpoint.id;
         let watch = self.watch.as_ref().map(|watch| (watch, Instant::now()));
-        let tell = |status| {
+        let report_to_watch = |status| {
             if let Some((watch, begun)) = &watch {
                 watch.attempted(delivery, status, begun.elapsed());
             }
@@ -49,7 +49,7 @@ impl HttpSink {
         let mut recording = log.map(|log| Recording::begin(log, &self.name));
         match self.post(&ready, begun, &delivery.event, recording.as_mut()).await {
             Ok(answer) => {
-                tell(Some(answer.status));
+                report_to_watch(Some(answer.status));
                 let (class, outcome) = verdict::judge(endpoint, answer.status, &answer.headers, Utc::now());
                 report(&ready, delivery, class, &outcome);
                 let Some(recording) = recording else {
@@ -68,7 +68,7 @@ impl HttpSink {
                 outcome
             }
             Err(error) => {
-                tell(None);
+                report_to_watch(None);
                 let class = Class::from(&error);
                 let outcome = verdict::failed(endpoint, &error);
                 report(&ready, delivery, class, &outcome);

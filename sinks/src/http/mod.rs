@@ -4,7 +4,7 @@
 //! of each); the endpoint (`endpoints`) gives a slot and, where its rate is limited, a token (`rate`); the [`Client`] finds a
 //! connection of its pool, or makes one to an address that its guard has judged; the request gets its headers and is signed anew
 //! (`headers`, `sign`) and posted (`attempt`); the answer's head becomes an outcome (`verdict`), and its body is read aside. The
-//! attempt log is told (`record`). What this process itself lacks is charged to no endpoint. Events of one key reach an endpoint
+//! attempt goes to the attempt log (`record`). What this process itself lacks is charged to no endpoint. Events of one key reach an endpoint
 //! one after the other, unless it asks for no order. Retrying is the processor's.
 
 mod attempt;
@@ -55,7 +55,7 @@ pub struct HttpSink {
     keeps_answers: bool,
 }
 
-/// Is told of each attempt: `forebay dev` prints a line for each. Must not wait for anything.
+/// Hears of each attempt: `forebay dev` prints a line for each. Must not wait for anything.
 pub trait Watch: fmt::Debug + Send + Sync {
     /// An attempt has ended. `status` is that of the response, if one came; `took` is the time from when the attempt began.
     fn attempted(&self, delivery: &Delivery, status: Option<StatusCode>, took: Duration);
@@ -99,19 +99,19 @@ impl HttpSink {
         }
     }
 
-    /// The same sink, which tells `watch` of each attempt.
+    /// The same sink, which reports each attempt to `watch`.
     #[must_use]
     pub fn watched(self, watch: Option<Arc<dyn Watch>>) -> Self {
         Self { watch, ..self }
     }
 
-    /// The same sink, which tells `log` of each attempt that has ended.
+    /// The same sink, which reports each attempt that has ended to `log`.
     #[must_use]
     pub fn recorded(self, log: Option<Arc<dyn AttemptLog>>) -> Self {
         Self { attempts: log, ..self }
     }
 
-    /// The same sink, which tells its log the beginning of every answer, not of failures alone: for a person who looks at one.
+    /// The same sink, which gives its log the beginning of every answer, not of failures alone: for a person who looks at one.
     #[must_use]
     pub fn keeping_answers(self) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! What the attempt log is told of an attempt. Nothing here is done without a log.
+//! What the attempt log gets of an attempt. Nothing here is done without a log.
 
 use std::time::Duration;
 

@@ -15,7 +15,7 @@ pub(super) enum Refusal {
 
 impl Refusal {
     /// Classes 22 (data exception), 23 (integrity constraint) and 54 (program limit), and P0001 (a trigger said no). That there is
-    /// no partition is told as a violated check (23514) without the name of a constraint.
+    /// no partition is reported as a violated check (23514) without the name of a constraint.
     pub(super) fn of(error: &sqlx::Error) -> Option<Self> {
         let error = database(error)?;
         match error.code() {

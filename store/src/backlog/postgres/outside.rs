@@ -1,4 +1,4 @@
-//! What commands and the API ask: they own no partition, and tell those who do by orders.
+//! What commands and the API ask: they own no partition, and give orders to those who do.
 
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
