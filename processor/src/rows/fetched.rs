@@ -11,6 +11,9 @@ use super::lane::Again;
 use super::{Held, Place, Rows};
 use crate::flight::WorkId;
 
+/// Before all rows: those of an earlier topic of the same name have negative offsets.
+const START: Offset = Offset(i64::MIN);
+
 /// An answer of so many bytes may have been cut short.
 const CUT_BYTES: usize = 8 << 20;
 
@@ -83,7 +86,7 @@ impl Rows {
                 Which::OfKey { key, .. } if last_held.is_none() && left.is_none() => {
                     self.fetch_key(&target, key, last);
                 }
-                Which::OfKey { key, after, .. } => lane.key_fetched(key, after.unwrap_or(Offset(-1)), last_held, left),
+                Which::OfKey { key, after, .. } => lane.key_fetched(key, after.unwrap_or(START), last_held, left),
                 Which::At(_) => {}
             }
         }
@@ -96,7 +99,7 @@ impl Rows {
         let Which::OfKey { key, after, .. } = which else {
             return false;
         };
-        let after = after.unwrap_or(Offset(-1));
+        let after = after.unwrap_or(START);
         let lane = self.lanes.get_mut(target);
         match lane.and_then(|lane| lane.key_changed(key, after)) {
             None => false,
@@ -151,7 +154,7 @@ impl Rows {
                     }
                 }
             }
-            Which::OfKey { key, after, .. } => lane.key_fetched(key, after.unwrap_or(Offset(-1)), None, None),
+            Which::OfKey { key, after, .. } => lane.key_fetched(key, after.unwrap_or(START), None, None),
             Which::At(offset) => {
                 // Someone else has removed it.
                 if let Some(Held::Timed(key, _)) = lane.held.get(offset).cloned() {

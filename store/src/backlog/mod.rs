@@ -16,11 +16,19 @@ mod postgres;
 mod row;
 mod sqlite;
 
+use schemas::record::Offset;
+
 pub use lease::Lease;
 pub use outside::Outside;
 pub use postgres::PostgresBacklog;
 pub use schemas::backlog::TargetRows;
 pub use sqlite::SqliteBacklog;
+
+/// How far before the offsets of a topic those of an earlier topic of the same name are: far more than a partition ever has.
+const APART: i64 = 1 << 40;
+
+/// Before all offsets, those of earlier topics as well.
+const START: Offset = Offset(i64::MIN);
 
 /// Where a delivery that waits lies in the event log.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -31,7 +39,7 @@ pub struct RowPlace {
     pub topic_id: String,
     /// The number of the partition.
     pub partition: i32,
-    /// The offset in the partition.
+    /// The offset in the partition. Negative: the delivery waited for an earlier topic of this name, and was taken over.
     pub offset: i64,
 }
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use schemas::backlog::{BacklogError, Change, Due, Standing, Waiting};
-use schemas::record::{Offset, Record, StoredRecord, TopicId};
+use schemas::record::{Offset, Record, StoredRecord};
 use schemas::time::Timestamp;
 
 use crate::deliveries::{END, add, at, due, in_line, of_key, offsets, one, places, remove, tried, waiting, write};
-use crate::stage::{on_both, partition, sink};
+use crate::stage::on_both;
 
 #[tokio::test]
 async fn a_delivery_comes_back_as_it_was() {
@@ -201,26 +201,6 @@ async fn after_a_restart_it_is_known_what_waits() {
             "the newer claim of the same process has it"
         );
         assert_eq!(claim.standing(), Standing::Held);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_topic_that_was_made_anew_begins_empty() {
-    on_both(async |both| {
-        let (sink, partition) = (sink(), partition(0));
-        let ids = [TopicId::new("one"), TopicId::new("two")];
-        for id in &ids {
-            let claim = both.backlog().claim(&sink, &partition, Some(id)).await.expect("free");
-            assert_eq!(claim.contents(Offset(0)).await.expect("available").in_line, [""; 0]);
-            add(&*claim, [waiting("a", 1, "k")]).await;
-        }
-        let claim = both
-            .backlog()
-            .claim(&sink, &partition, Some(&ids[0]))
-            .await
-            .expect("free");
-        assert_eq!(claim.contents(Offset(0)).await.expect("available").in_line, ["a"]);
     })
     .await;
 }

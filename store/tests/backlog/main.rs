@@ -2,6 +2,7 @@
 
 mod conformance;
 mod deliveries;
+mod made_anew;
 mod outside;
 mod ownership;
 mod speed;

@@ -11,11 +11,8 @@ use database::postgres::InUse;
 
 use super::database::LIMIT;
 use super::sql;
-use crate::backlog::answer;
 use crate::backlog::row::{Columns, key_hash};
-
-/// Before the first offset.
-const START: Offset = Offset(-1);
+use crate::backlog::{START, answer};
 
 /// An element of what is wanted, with all that a statement needs of it.
 struct Element<'w> {

@@ -3,6 +3,7 @@
 mod claim;
 mod conditions;
 mod database;
+mod earlier;
 mod fetch;
 mod names;
 mod outside;

@@ -110,6 +110,9 @@ impl Shared {
             let renewing = renew_always(Arc::downgrade(self), self.lease.renew_every);
             tokio::spawn(renewing).abort_handle()
         });
+        if !topic_id.is_empty() {
+            self.take_over_earlier(sink, partition, &held).await?;
+        }
         Ok(held)
     }
 

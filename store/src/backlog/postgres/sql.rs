@@ -58,6 +58,18 @@ pub(super) const FENCE: &str = "
     ORDER BY o.stream, o.part
     FOR SHARE OF o";
 
+/// The earlier topics of the name, the newest first, each with whether anything waits for it in the partition.
+pub(super) const EARLIER: &str = "
+    SELECT s.id, EXISTS (SELECT FROM backlog b WHERE b.stream = s.id AND b.part = $4)
+    FROM backlog_stream s
+    WHERE s.sink = $1 AND s.topic = $2 AND s.id <> $3
+    ORDER BY s.id DESC";
+
+/// By their physical places, which are read in one go whatever the planner believes of the table.
+pub(super) const TAKE_OVER: &str = "
+    UPDATE backlog SET stream = $3, off = off - $4
+    WHERE ctid = ANY (ARRAY(SELECT ctid FROM backlog WHERE stream = $1 AND part = $2 LIMIT $5))";
+
 macro_rules! insert {
     ($due:literal, $on_conflict:literal) => {
         concat!(
@@ -223,13 +235,13 @@ pub(super) const TARGETS: &str = "
     WHERE b.stream IN (SELECT id FROM backlog_stream WHERE sink = $1)
     GROUP BY t.name ORDER BY t.name";
 
-/// Not those that are due within a minute: that may be the end of an attempt that is under way.
 /// Where all rows of a target lie.
 pub(super) const PLACES: &str = "
     SELECT s.topic, s.topic_id, b.part, b.off
     FROM backlog b JOIN backlog_stream s ON s.id = b.stream JOIN backlog_target t ON t.id = b.target
     WHERE s.sink = $1 AND t.name = $2";
 
+/// Not those that are due within a minute: that may be the end of an attempt that is under way.
 pub(super) const MAKE_DUE: &str = "
     UPDATE backlog b SET due = now()
     FROM backlog_stream s, backlog_target t

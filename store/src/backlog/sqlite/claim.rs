@@ -12,8 +12,8 @@ use sqlx::{Row as _, SqliteConnection};
 
 use super::database::{Database, timestamp};
 use super::{Newest, sql};
-use crate::backlog::answer;
 use crate::backlog::row::{Columns, attempts, key_hash, write_headers, write_rules};
+use crate::backlog::{START, answer};
 
 /// A claim, good until a newer one is taken or it is released.
 #[derive(Debug)]
@@ -117,8 +117,8 @@ impl SqliteClaim {
         let mut found = vec![];
         for ((n, wanted), limit) in wanted.iter().enumerate().zip(answer::limits(wanted)) {
             let (statement, offset, key) = match &wanted.which {
-                Which::InLine { after, .. } => (sql::FETCH_IN_LINE, after.map_or(-1, |after| after.0), None),
-                Which::OfKey { key, after, .. } => (sql::FETCH_OF_KEY, after.map_or(-1, |after| after.0), Some(key)),
+                Which::InLine { after, .. } => (sql::FETCH_IN_LINE, after.unwrap_or(START).0, None),
+                Which::OfKey { key, after, .. } => (sql::FETCH_OF_KEY, after.unwrap_or(START).0, Some(key)),
                 Which::At(offset) => (sql::FETCH_AT, offset.0, None),
             };
             let mut query = sqlx::query(statement)

@@ -19,6 +19,7 @@ use schemas::name::SinkName;
 use schemas::record::{Partition, TopicId};
 use sqlx::{SqliteConnection, SqlitePool};
 
+use super::APART;
 use claim::SqliteClaim;
 use database::Database;
 
@@ -38,6 +39,31 @@ impl SqliteBacklog {
             database: Database::new(pool),
             newest: Arc::default(),
         }
+    }
+}
+
+impl SqliteBacklog {
+    /// Takes over what waits in the partition for earlier topics of the same name: with offsets before all of the new one, so that it
+    /// goes out first, in its order. Returns how much it is.
+    async fn take_over_earlier(
+        &self,
+        connection: &mut SqliteConnection,
+        sink: &SinkName,
+        partition: &Partition,
+        stream: i64,
+    ) -> Result<u64, sqlx::Error> {
+        let query = sqlx::query_scalar(sql::EARLIER).bind(sink.as_str());
+        let query = query.bind(partition.topic.as_str()).bind(stream);
+        let earlier: Vec<i64> = query.fetch_all(&mut *connection).await?;
+        let mut taken = 0;
+        for (earlier, apart) in earlier.into_iter().zip(1..) {
+            // Who has claimed it writes nothing any more.
+            self.newest.raise((earlier, partition.index));
+            let query = sqlx::query(sql::TAKE_OVER).bind(earlier).bind(partition.index);
+            let query = query.bind(stream).bind(apart * APART);
+            taken += query.execute(&mut *connection).await?.rows_affected();
+        }
+        Ok(taken)
     }
 }
 
@@ -101,10 +127,21 @@ impl Backlog for SqliteBacklog {
                 let stream = find_or_make_stream(&mut transaction, sink, topic, topic_id).await?;
                 // While the lock is held: see the top.
                 let epoch = self.newest.raise((stream, partition.index));
+                let taken = match topic_id {
+                    Some(_) => {
+                        self.take_over_earlier(&mut transaction, sink, partition, stream)
+                            .await?
+                    }
+                    None => 0,
+                };
                 transaction.commit().await?;
-                Ok((stream, epoch))
+                Ok((stream, epoch, taken))
             });
-            let (stream, epoch) = claimed.await?;
+            let (stream, epoch, taken) = claimed.await?;
+            if taken > 0 {
+                tracing::info!(%sink, %partition, count = taken,
+                    "deliveries that waited for an earlier topic of this name are taken over: they go out before what is new");
+            }
             let claim: Arc<dyn Claim> = Arc::new(SqliteClaim {
                 database: self.database.clone(),
                 newest: Arc::clone(&self.newest),

@@ -8,6 +8,12 @@ pub(super) const MAKE_STREAM: &str =
 
 pub(super) const FIND_STREAM: &str = "SELECT id FROM backlog_stream WHERE sink = ?1 AND topic = ?2 AND topic_id = ?3";
 
+/// The earlier topics of the name, the newest first.
+pub(super) const EARLIER: &str =
+    "SELECT id FROM backlog_stream WHERE sink = ?1 AND topic = ?2 AND id <> ?3 ORDER BY id DESC";
+
+pub(super) const TAKE_OVER: &str = "UPDATE backlog SET stream = ?3, off = off - ?4 WHERE stream = ?1 AND part = ?2";
+
 pub(super) const MAKE_TARGET: &str = "INSERT INTO backlog_target (name) VALUES (?1) ON CONFLICT DO NOTHING";
 
 macro_rules! insert {
@@ -152,13 +158,13 @@ pub(super) const TARGETS: &str = "
     WHERE b.stream IN (SELECT id FROM backlog_stream WHERE sink = ?1)
     GROUP BY t.name ORDER BY t.name";
 
-/// Not those that are due within a minute: that may be the end of an attempt that is under way.
 /// Where all rows of a target lie.
 pub(super) const PLACES: &str = "
     SELECT s.topic, s.topic_id, b.part, b.off
     FROM backlog b JOIN backlog_stream s ON s.id = b.stream JOIN backlog_target t ON t.id = b.target
     WHERE s.sink = ?1 AND t.name = ?2";
 
+/// Not those that are due within a minute: that may be the end of an attempt that is under way.
 pub(super) const MAKE_DUE: &str = "
     UPDATE backlog SET due = ?3
     WHERE stream IN (SELECT id FROM backlog_stream WHERE sink = ?1)
