@@ -21,8 +21,8 @@ pub(crate) struct Addresses {
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) replication: usize,
-    /// The URLs of the endpoints.
-    pub(crate) endpoints: Vec<String>,
+    /// The numbers and URLs of the endpoints.
+    pub(crate) endpoints: Vec<(usize, String)>,
     /// Whether deliveries that wait are kept in the database.
     pub(crate) store: bool,
 }
@@ -33,6 +33,7 @@ pub(crate) struct Member {
     name: String,
     admin: u16,
     listen: u16,
+    to: Addresses,
     pub(crate) role: Role,
 }
 
@@ -106,7 +107,7 @@ impl Deployment {
         );
         // What hangs for long enough to be parked, and is tried often enough to outlast it.
         let (timeout_ms, attempts) = if *store { (2_000, 60) } else { (15_000, 8) };
-        for (number, url) in endpoints.iter().enumerate() {
+        for (number, url) in endpoints {
             let line = writeln!(
                 text,
                 "  - {{ id: receiver-{number}, url: \"{url}\", secrets: [{SECRET}], timeout_ms: {timeout_ms} }}"
@@ -136,8 +137,24 @@ impl Deployment {
             name,
             admin,
             listen,
+            to: to.clone(),
             role,
         }
+    }
+
+    /// Takes an endpoint out of the configuration of the processors, which read it when they are started again.
+    pub(crate) fn remove_endpoint(&mut self, number: usize) {
+        self.settings.endpoints.retain(|(endpoint, _)| *endpoint != number);
+        for member in &self.processors {
+            self.write(&member.name, &member.to, member.listen, member.admin);
+        }
+    }
+
+    /// Runs a command of operators with the configuration of a processor.
+    pub(crate) fn operate(&self, arguments: &[&str]) {
+        let config = format!("{}.yaml", self.processors[0].name);
+        let output = run(&[arguments, &["--config", &config]].concat(), &self.folder);
+        assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
     }
 
     /// Starts one more ingest.

@@ -9,6 +9,7 @@
 mod cases;
 mod deployment;
 mod kafka;
+mod letters;
 mod plan;
 mod proxied;
 mod records;

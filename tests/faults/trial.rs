@@ -103,7 +103,7 @@ impl Trial {
         }
         let settings = Settings {
             replication: if setup.three_brokers { 3 } else { 1 },
-            endpoints: receivers.iter().map(|r| r.url.clone()).collect(),
+            endpoints: receivers.iter().map(|r| r.url.clone()).enumerate().collect(),
             store: setup.store,
         };
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))

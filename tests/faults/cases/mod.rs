@@ -6,6 +6,7 @@ mod everything;
 mod network;
 mod processes;
 mod progress;
+mod removed;
 mod sick;
 mod slow;
 mod three_brokers;

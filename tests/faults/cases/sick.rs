@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use crate::deployment::Which;
 use crate::trial::{Setup, Trial};
+use harness::load::judge::Evidence;
 use harness::load::recorder::Condition;
 
 /// The setup, with a place for what waits.
-fn setup() -> Setup {
+pub(super) fn setup() -> Setup {
     Setup {
         store: true,
         ..Setup::default()
@@ -17,20 +18,28 @@ fn setup() -> Setup {
 /// How long an endpoint that has been sick may be left alone before it is tried again, and some more.
 const LEFT_ALONE: Duration = Duration::from_secs(100);
 
+/// That an endpoint fails and works again are events, too, which no one has sent.
+pub(super) fn leave_operations_out(evidence: &mut Evidence) {
+    evidence.rows.retain(|row| !row.mark.is_empty());
+    for arrivals in &mut evidence.receivers {
+        arrivals.retain(|arrival| !arrival.mark.is_empty());
+    }
+}
+
 impl Trial {
     /// The first endpoint is like that from now on; the others are healthy.
-    fn first_is(&self, condition: Condition) {
+    pub(super) fn first_is(&self, condition: Condition) {
         self.receivers[0].be(condition);
     }
 
     /// How many deliveries wait.
-    async fn waiting(&self) -> i64 {
+    pub(super) async fn waiting(&self) -> i64 {
         let count = sqlx::query_scalar("SELECT count(*) FROM backlog");
         count.fetch_one(&self.database.pool).await.unwrap_or(0)
     }
 
     /// Waits until deliveries wait in the database.
-    async fn some_wait(&self) {
+    pub(super) async fn some_wait(&self) {
         harness::eventually("deliveries wait", Duration::from_secs(30), async || {
             (self.waiting().await > 0).then_some(())
         })
@@ -42,11 +51,7 @@ impl Trial {
         self.unload().await;
         self.drain_unless_quiet_for(LEFT_ALONE).await;
         let mut evidence = self.evidence().await;
-        // That an endpoint fails and works again are events, too, which no one has sent.
-        evidence.rows.retain(|row| !row.mark.is_empty());
-        for arrivals in &mut evidence.receivers {
-            arrivals.retain(|arrival| !arrival.mark.is_empty());
-        }
+        leave_operations_out(&mut evidence);
         let waiting = self.waiting().await;
         let complaints = match waiting {
             0 => Vec::new(),
