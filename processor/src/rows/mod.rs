@@ -11,7 +11,7 @@
 mod fetched;
 mod lane;
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use bytes::Bytes;
 use schemas::backlog::{Contents, Wanted, Which};
@@ -56,7 +56,7 @@ pub(crate) struct Rows {
     lanes: HashMap<Target, Lane>,
     timers: BTreeSet<(Instant, Offset, TimerTarget)>,
     /// Rows whose record will be read from the log once more.
-    read_again: HashMap<Target, HashSet<Offset>>,
+    read_again: BTreeMap<Offset, HashSet<Target>>,
     /// Keys whose rows are to be fetched, each with the offset after which.
     keys: VecDeque<(Target, Bytes, Offset)>,
     /// What was fetched last, so that each kind has its turn.
@@ -101,7 +101,7 @@ impl Rows {
         }
         for (target, offset) in contents.read_again {
             let target = Target::Named(target);
-            self.read_again.entry(target).or_default().insert(offset);
+            self.read_again.entry(offset).or_default().insert(target);
         }
     }
 
@@ -123,18 +123,24 @@ impl Rows {
 
     /// Whether a delivery that was read from the log is in the backlog already: then it is settled there.
     pub(crate) fn was_parked(&mut self, target: &Target, offset: Offset) -> bool {
-        let Some(again) = self.read_again.get_mut(target) else {
+        let again = self.read_again.get_mut(&offset);
+        if !again.is_some_and(|again| again.remove(target)) {
             return false;
-        };
-        if !again.remove(&offset) {
-            return false;
-        }
-        if again.is_empty() {
-            self.read_again.remove(target);
         }
         // From now on it may be fetched.
         self.lanes.entry(target.clone()).or_default().add_below(offset);
         true
+    }
+
+    /// Notes that the log was read up to `offset`. Rows up to there may be fetched, also those whose record is sent to their target no
+    /// more: the target is gone, or other rules hold.
+    pub(crate) fn read_past(&mut self, offset: Offset) {
+        while let Some(first) = self.read_again.first_entry().filter(|first| *first.key() <= offset) {
+            let (at, targets) = first.remove_entry();
+            for target in targets {
+                self.lanes.entry(target).or_default().add_below(at);
+            }
+        }
     }
 
     /// Whether a delivery that was read from the log has to go to the backlog because others of its key are there, not all of

@@ -526,3 +526,24 @@ async fn what_waits_for_targets_that_are_removed_becomes_dead_letters_and_stops_
     assert_eq!(log.dead_letters().len(), 1_200);
     running.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_goes_on_though_its_record_is_read_again_and_sent_there_no_more() {
+    let works = Works::default();
+    let (log, backlog) = (MemoryLog::new(1), MemoryBacklog::default());
+    append(&log, 0..20, 7);
+    // All is parked, and none of that is progress when the process dies.
+    log.hold_commits(true);
+    let running = start(&log, &Arc::new(sink(&works, Duration::ZERO, |_| retry())), &backlog);
+    eventually("all of the sick one waits", || backlog.waiting("sick").len() == 20).await;
+    running.run.abort();
+    drop(running.run.await);
+    log.hold_commits(false);
+    let mut without = sink(&works, Duration::ZERO, |_| rejected());
+    without.targets = vec![Target::Named("well".into())];
+    let running = start(&log, &Arc::new(without), &backlog);
+    in_time("nothing waits", || backlog.is_empty()).await;
+    eventually("all is settled", || log.stored(0) == 20).await;
+    assert_eq!(log.dead_letters().len(), 20);
+    running.stop().await;
+}

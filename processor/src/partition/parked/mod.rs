@@ -204,6 +204,7 @@ impl PartitionTask {
             return;
         };
         parked.read_to = offset.next();
+        parked.rows.read_past(offset);
         // There is nothing to follow while nothing waits, which is nearly always.
         if parked.rows.targets() == 0 {
             return;

@@ -222,6 +222,7 @@ impl Test {
             pending.push((id, name));
         }
         self.read_to += 1;
+        self.rows.read_past(Offset(offset));
         for (id, name) in pending {
             let must = self.at(name, |rows, place| rows.must_follow(place));
             let not_in_memory = |other: &Name| {
