@@ -63,7 +63,7 @@ impl Trial {
             let url = format!("{}/metrics", member.role.admin);
             eventually("progress is at the end", Duration::from_mins(1), async || {
                 let (_, text) = client.get(&url).await?;
-                let lag = |line: &&str| line.starts_with("forebay_processor_lag_records{");
+                let lag = |line: &&str| line.starts_with("forebay_processor_lag_records{sink=\"http\"");
                 let lags: Vec<&str> = text.lines().filter(lag).collect();
                 lags.iter().all(|line| line.ends_with(" 0")).then_some(())
             })
