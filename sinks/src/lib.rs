@@ -12,5 +12,6 @@ pub mod http;
 mod order;
 pub mod postgres;
 pub mod sqlite;
+mod state;
 pub mod table;
 pub mod topic;
