@@ -180,6 +180,8 @@ async fn the_page_of_the_tables_names_every_column_and_its_query_runs() {
         "event_variant",
         "event_receipt",
         "sink_position",
+        "event_volume",
+        "event_hour",
         "ticket_history",
         "message_delivery",
         "connection_current",

@@ -1,11 +1,12 @@
 //! The sink `postgres`: every event one row of the table `event`, exactly once.
 //!
-//! A batch is one transaction: rows through `UNNEST`, sorted by id, `ON CONFLICT DO NOTHING`, then the receipts, then the
-//! progress. A row that PostgreSQL refuses is found by halving and answered as rejected; the rest is stored. Where
-//! fewer rows went in than there were, the batch repeats stored events: which, and whether they say something else, is asked
-//! only then.
+//! A batch is one transaction: rows through `UNNEST`, sorted by id, `ON CONFLICT DO NOTHING`, then the counts of hours, the
+//! receipts, the progress. A row that PostgreSQL refuses is found by halving and answered as rejected; the rest is stored.
+//! The insert returns which rows are new: these count. The others repeat stored events; whether they say something else is asked
+//! only where there are such.
 
 mod config;
+mod hours;
 mod migrate;
 mod progress;
 mod refusal;
@@ -31,6 +32,7 @@ use sqlx::PgPool;
 pub use config::{Compression, Config};
 pub use database::Migrated;
 pub use database::postgres::Waits;
+pub use hours::recount_hours;
 pub use migrate::{migrate, migrate_within, pending};
 
 use crate::table::{Forgetting, Metrics, Plan};

@@ -5,6 +5,7 @@
 pub(super) const NEEDED: &[(&str, &[&str])] = &[
     (super::migrate::TABLE, &["SELECT"]),
     ("event", &["SELECT", "INSERT"]),
+    ("event_hour", &["SELECT", "INSERT", "UPDATE"]),
     ("event_receipt", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
     ("sink_position", &["SELECT", "INSERT", "UPDATE"]),
     ("event_variant", &["SELECT", "INSERT", "UPDATE"]),

@@ -7,6 +7,11 @@ INSERT INTO event (id, time, received_time, log_offset, log_partition, log_topic
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
 ON CONFLICT (id) DO NOTHING";
 
+/// Adds to the count of an hour.
+pub(super) const COUNT_HOUR: &str = "\
+INSERT INTO event_hour AS h (hour, tenant, source, platform, type, log_partition, count) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+ON CONFLICT (hour, tenant, source, platform, type, log_partition) DO UPDATE SET count = h.count + excluded.count";
+
 /// The stored receipts of a hash half.
 pub(super) const RECEIPTS: &str = "SELECT id, received_time FROM event_receipt WHERE hash_half = ?1";
 

@@ -19,6 +19,7 @@
 //! One ticket and one line are found by partial indexes. `message_delivery` has none: an entry per status cost the server five
 //! to ten percent of its time per row. Who needs it adds it; the comment of the view has the statement.
 
+mod hours;
 mod metrics;
 mod plan;
 mod receipts;
@@ -30,6 +31,7 @@ use schemas::name::SinkName;
 use schemas::setting::{Findings, Invalid};
 
 pub use database::SetupError;
+pub(crate) use hours::{Hours, begin_of_hour};
 pub use metrics::Metrics;
 pub(crate) use plan::{Plan, pieces};
 pub(crate) use receipts::{Forgetting, Receipt, Receipts};

@@ -6,6 +6,7 @@ mod conformance;
 mod conforms;
 mod database;
 mod events;
+mod hours;
 mod postgres_bad_days;
 mod postgres_refused;
 mod postgres_rights;

@@ -5,12 +5,14 @@ use std::fmt::Write as _;
 use super::{GENERATED, block, views};
 
 /// The tables and views in the order of the page.
-const SHOWN: [&str; 7] = [
+const SHOWN: [&str; 9] = [
     "event",
     "event_variant",
     "ticket_history",
     "message_delivery",
     "connection_current",
+    "event_volume",
+    "event_hour",
     "event_receipt",
     "sink_position",
 ];
