@@ -27,6 +27,10 @@ pub(super) fn migrations() -> Migrations {
                 "operations (works with 6 and later)",
                 include_str!("../../migrations/postgres/0007_operations.sql"),
             ),
+            (
+                "state (works with 7 and later)",
+                include_str!("../../migrations/postgres/0008_state.sql"),
+            ),
         ],
     )
 }

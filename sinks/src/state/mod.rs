@@ -14,7 +14,11 @@
 //! [`tables`] has the tables, each column with its register; `facts` what each event says of them; [`State`] is what a batch says
 //! together, each key once. The databases write that with statements made from the same descriptions ([`table`]).
 
+mod kept;
+mod key;
 pub(crate) mod register;
+mod sheet;
+pub(crate) mod sql;
 pub(crate) mod table;
 pub(crate) mod tables;
 
@@ -24,6 +28,9 @@ use register::Version;
 use tables::{Connection, Contact, Conversation, Group, GroupMember, Message, Ticket, TicketChange};
 
 use crate::table::Row;
+
+pub use kept::{StateTable, StateTables};
+pub(crate) use sheet::{Sheet, SheetRow, StateWritten, sheets};
 
 /// The key of a row: tenant, source, and what the table adds.
 pub(crate) type Key = Vec<Part>;
@@ -53,6 +60,15 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// What these rows say together.
+    pub(crate) fn of<'r, 'a: 'r>(rows: impl IntoIterator<Item = &'r Row<'a>>) -> Self {
+        let mut state = Self::default();
+        for row in rows {
+            state.take(row);
+        }
+        state
+    }
+
     /// Takes what an event says.
     pub(crate) fn take(&mut self, _row: &Row<'_>) {}
 }
