@@ -27,6 +27,10 @@ pub(super) fn migrations() -> Migrations {
                 "operations (works with 6 and later)",
                 include_str!("../../migrations/postgres/0007_operations.sql"),
             ),
+            (
+                "cleared (works with 6 and later)",
+                include_str!("../../migrations/postgres/0008_cleared.sql"),
+            ),
         ],
     )
 }

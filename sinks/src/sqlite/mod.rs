@@ -132,6 +132,10 @@ fn migrations() -> Migrations {
                 "operations (works with 5 and later)",
                 include_str!("../../migrations/sqlite/0006_operations.sql"),
             ),
+            (
+                "cleared (works with 5 and later)",
+                include_str!("../../migrations/sqlite/0007_cleared.sql"),
+            ),
         ],
     )
 }
