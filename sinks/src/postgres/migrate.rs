@@ -28,8 +28,12 @@ pub(super) fn migrations() -> Migrations {
                 include_str!("../../migrations/postgres/0007_operations.sql"),
             ),
             (
+                "cleared (works with 6 and later)",
+                include_str!("../../migrations/postgres/0008_cleared.sql"),
+            ),
+            (
                 "state (works with 7 and later)",
-                include_str!("../../migrations/postgres/0008_state.sql"),
+                include_str!("../../migrations/postgres/0009_state.sql"),
             ),
         ],
     )

@@ -51,7 +51,7 @@ impl PostgresSink {
         state: &State,
         halving: bool,
     ) -> Result<StateWritten, sqlx::Error> {
-        let mut written = StateWritten::default();
+        let mut written = StateWritten::begin(state);
         for sheet in sheets(state, &self.state) {
             written.refuse(sheet.of.table, sheet.left_out);
             for piece in pieces(sheet.rows.iter().map(SheetRow::size)) {

@@ -55,7 +55,11 @@ impl PostgresSink {
             .keep_variants(&mut transaction, plan, &rows.conflicting, halving)
             .await?;
         // Only now is it known which rows stand.
-        let state = State::of(plan.standing(&differing.all));
+        let state = if self.state.is_empty() {
+            State::default()
+        } else {
+            State::of(plan.standing(&differing.all))
+        };
         let state = self.write_state(&mut transaction, &state, halving).await?;
         self.insert_receipts(&mut transaction, plan).await?;
         if let Some(progress) = plan.progress() {

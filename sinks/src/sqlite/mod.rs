@@ -139,8 +139,12 @@ fn migrations() -> Migrations {
                 include_str!("../../migrations/sqlite/0006_operations.sql"),
             ),
             (
+                "cleared (works with 5 and later)",
+                include_str!("../../migrations/sqlite/0007_cleared.sql"),
+            ),
+            (
                 "state (works with 6 and later)",
-                include_str!("../../migrations/sqlite/0007_state.sql"),
+                include_str!("../../migrations/sqlite/0008_state.sql"),
             ),
         ],
     )

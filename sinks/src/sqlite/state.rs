@@ -36,7 +36,7 @@ pub(super) async fn write_state(
     state: &State,
     kept: &StateTables,
 ) -> Result<StateWritten, sqlx::Error> {
-    let mut written = StateWritten::default();
+    let mut written = StateWritten::begin(state);
     for sheet in sheets(state, kept) {
         written.refuse(sheet.of.table, sheet.left_out);
         for row in &sheet.rows {

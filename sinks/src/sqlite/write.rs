@@ -52,7 +52,11 @@ impl SqliteSink {
         }
         let differing = keep_variants(&mut transaction, plan, &conflicting).await?;
         // Only now is it known which rows stand.
-        let state = State::of(plan.standing(&differing.all));
+        let state = if self.config.state.is_empty() {
+            State::default()
+        } else {
+            State::of(plan.standing(&differing.all))
+        };
         let state = write_state(&mut transaction, &state, &self.config.state).await?;
         for row in plan.rows.iter().filter(|row| row.id_time == IdTime::Received) {
             if !plan.is_rejected(row) {

@@ -80,6 +80,11 @@ impl StateTables {
         self.0.contains(&table)
     }
 
+    /// Whether none is kept.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Finds what cannot be right without another table.
     pub(crate) fn check(&self, found: &mut Findings) {
         if self.keeps(StateTable::GroupMember) && !self.keeps(StateTable::ChatGroup) {

@@ -126,6 +126,8 @@ fn shorten(cell: &mut Option<Cell<'_>>, column: &Column) {
 #[derive(Debug, Default)]
 pub(crate) struct StateWritten {
     counts: Vec<(StateTable, Counts)>,
+    /// How many events could not be read, wholly or in part.
+    pub(crate) unread: u64,
     /// Why the first one was refused.
     pub(crate) refusal: Option<String>,
 }
@@ -142,6 +144,14 @@ pub(crate) struct Counts {
 }
 
 impl StateWritten {
+    /// Nothing is written yet of what `state` says.
+    pub(crate) fn begin(state: &State) -> Self {
+        Self {
+            unread: state.unread,
+            ..Self::default()
+        }
+    }
+
     /// So many rows were to be written, and so many of them were.
     pub(crate) fn count(&mut self, table: StateTable, rows: usize, written: u64) {
         let rows = u64::try_from(rows).unwrap_or(u64::MAX);

@@ -31,6 +31,7 @@ pub struct Metrics {
     differing: Family<DifferingLabels, Counter>,
     separate: Arc<Mutex<HashSet<DifferingLabels>>>,
     state: Family<StateLabels, Counter>,
+    unread: Family<SinkLabels, Counter>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -70,6 +71,7 @@ impl Default for Metrics {
             differing: Family::default(),
             separate: Arc::default(),
             state: Family::default(),
+            unread: Family::default(),
         }
     }
 }
@@ -99,6 +101,11 @@ impl Metrics {
              a key, or the database refuses them; their events are stored)",
             metrics.state.clone(),
         );
+        registry.register(
+            "forebay_sinks_state_unread",
+            "Events that say nothing of current state, or less than they might: their data could not be read, or have no id that can be a key",
+            metrics.unread.clone(),
+        );
         metrics
     }
 
@@ -121,6 +128,7 @@ impl Metrics {
             table: "message",
             outcome: "written",
         }));
+        drop(metrics.unread.get_or_create_owned(&SinkLabels { sink: sink() }));
     }
 
     /// One batch was written: so many rows are new, the other delivered ones existed already.
@@ -179,6 +187,8 @@ impl Metrics {
                 self.state.get_or_create(&labels).inc_by(count);
             }
         }
+        let labels = SinkLabels { sink: sink.to_string() };
+        self.unread.get_or_create(&labels).inc_by(written.unread);
         if let Some(reason) = &written.refusal {
             tracing::warn!(%sink, "rows of current state were left out, the events that say so are stored; the first: {reason}");
         }

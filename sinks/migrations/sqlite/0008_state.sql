@@ -1,4 +1,4 @@
--- Current state, as in PostgreSQL, ../postgres/0008_state.sql, where what everything means stands. Keys are the texts themselves.
+-- Current state, as in PostgreSQL, ../postgres/0009_state.sql, where what everything means stands. Keys are the texts themselves.
 
 CREATE TABLE message (
     tenant          TEXT NOT NULL,
@@ -181,7 +181,7 @@ CREATE TABLE connection (
     PRIMARY KEY (tenant, source, connection_id, epoch)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX message_agent ON message (sent_time, from_id, source) WHERE from_kind = 'agent' AND internal IS NOT TRUE;
+CREATE INDEX message_agent ON message (sent_time, from_id, source) WHERE from_kind = 'agent' AND NOT internal;
 CREATE INDEX message_failed ON message (failed_at) WHERE failed_at IS NOT NULL;
 CREATE INDEX contact_phone ON contact (phone_digits) WHERE phone_digits IS NOT NULL;
 CREATE INDEX conversation_emptied ON conversation (tenant, source, conversation_id) WHERE emptied_version IS NOT NULL;

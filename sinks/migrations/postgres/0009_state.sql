@@ -372,7 +372,7 @@ COMMENT ON COLUMN connection.reason IS 'Why it closed or failed last.';
 -- No index may hold what every event changes (last_time, status): such a change would touch the index each time.
 
 -- Messages per agent: read from the index alone.
-CREATE INDEX message_agent ON message (sent_time, from_id, source) WHERE from_kind = 'agent' AND internal IS NOT TRUE;
+CREATE INDEX message_agent ON message (sent_time, from_id, source) WHERE from_kind = 'agent' AND NOT internal;
 CREATE INDEX message_failed ON message (failed_at) WHERE failed_at IS NOT NULL;
 CREATE INDEX contact_phone ON contact (phone_digits) WHERE phone_digits IS NOT NULL;
 -- Few are ever emptied: message_current asks for each message whether its conversation is one of them.
