@@ -185,7 +185,6 @@ CREATE INDEX message_agent ON message (sent_time, from_id, source) WHERE from_ki
 CREATE INDEX message_failed ON message (failed_at) WHERE failed_at IS NOT NULL;
 CREATE INDEX contact_phone ON contact (phone_digits) WHERE phone_digits IS NOT NULL;
 CREATE INDEX conversation_emptied ON conversation (tenant, source, conversation_id) WHERE emptied_version IS NOT NULL;
-CREATE INDEX ticket_change_ticket ON ticket_change (ticket_id);
 
 DROP VIEW ticket_history;
 DROP VIEW message_delivery;

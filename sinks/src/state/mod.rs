@@ -14,6 +14,8 @@
 //! [`tables`] has the tables, each column with its register; `facts` what each event says of them; [`State`] is what a batch says
 //! together, each key once. The databases write that with statements made from the same descriptions ([`table`]).
 
+#[cfg(test)]
+mod databases;
 pub(crate) mod facts;
 mod kept;
 mod key;
