@@ -28,8 +28,16 @@ pub(super) fn migrations() -> Migrations {
                 include_str!("../../migrations/postgres/0007_operations.sql"),
             ),
             (
-                "hours (works with 6 and later)",
-                include_str!("../../migrations/postgres/0008_hours.sql"),
+                "cleared (works with 6 and later)",
+                include_str!("../../migrations/postgres/0008_cleared.sql"),
+            ),
+            (
+                "state (works with 7 and later)",
+                include_str!("../../migrations/postgres/0009_state.sql"),
+            ),
+            (
+                "hours (works with 7 and later)",
+                include_str!("../../migrations/postgres/0010_hours.sql"),
             ),
         ],
     )

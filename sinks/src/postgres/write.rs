@@ -1,5 +1,5 @@
-//! One batch, one transaction. All writers take their locks in one order: events by id, then variants by id, then hours,
-//! then receipts, then the progress.
+//! One batch, one transaction. All writers take their locks in one order: events by id, then variants by id, then
+//! the tables of state by their keys, then hours by their keys, then receipts, then the progress.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::refusal::refusal;
 use super::{PostgresSink, sql};
+use crate::state::State;
 use crate::table::{Hours, Plan, Receipt, Receipts, Row, Written};
 
 impl PostgresSink {
@@ -54,6 +55,13 @@ impl PostgresSink {
         let differing = self
             .keep_variants(&mut transaction, plan, &rows.conflicting, halving)
             .await?;
+        // Only now is it known which rows stand.
+        let state = if self.state.is_empty() {
+            State::default()
+        } else {
+            State::of(plan.standing(&differing.all))
+        };
+        let state = self.write_state(&mut transaction, &state, halving).await?;
         let new = rows.new.iter().filter_map(|&place| plan.rows.get(place));
         self.count_hours(&mut transaction, &Hours::of(new)).await?;
         self.insert_receipts(&mut transaction, plan).await?;
@@ -64,7 +72,8 @@ impl PostgresSink {
         within(self.answer_timeout, transaction.commit()).await?;
         Ok(Written {
             inserted: u64::try_from(rows.new.len()).unwrap_or(u64::MAX),
-            differing,
+            differing: differing.counted,
+            state,
         })
     }
 

@@ -5,8 +5,10 @@ use schemas::id::{HashHalf, IdTime};
 use schemas::time::Timestamp;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
+use super::state::write_state;
 use super::variants::keep_variants;
 use super::{SqliteSink, sql};
+use crate::state::State;
 use crate::table::{Hours, Plan, Receipt, Receipts, Row, Written};
 
 impl SqliteSink {
@@ -48,6 +50,13 @@ impl SqliteSink {
             plan.reject(delivery, reason);
         }
         let differing = keep_variants(&mut transaction, plan, &conflicting).await?;
+        // Only now is it known which rows stand.
+        let state = if self.config.state.is_empty() {
+            State::default()
+        } else {
+            State::of(plan.standing(&differing.all))
+        };
+        let state = write_state(&mut transaction, &state, &self.config.state).await?;
         count_hours(
             &mut transaction,
             &Hours::of(new.iter().filter_map(|&place| plan.rows.get(place))),
@@ -65,7 +74,8 @@ impl SqliteSink {
         transaction.commit().await?;
         Ok(Written {
             inserted: u64::try_from(new.len()).unwrap_or(u64::MAX),
-            differing,
+            differing: differing.counted,
+            state,
         })
     }
 

@@ -58,6 +58,13 @@ macro_rules! table {
                 $($crate::state::register::Register::cells(&self.$register, cells);)*
             }
         }
+
+        #[cfg(test)]
+        impl $crate::state::databases::random::Random for $name {
+            fn random(dice: &mut $crate::state::databases::random::Dice) -> Self {
+                Self { $($register: $crate::state::databases::random::Random::random(dice),)* }
+            }
+        }
     };
 }
 

@@ -193,8 +193,17 @@ async fn a_file_of_an_older_version_is_counted_when_it_is_opened() {
     assert_eq!(counted.len(), 3);
     assert_eq!(counted[0], "2026-03-10T13:00:00.000Z baileys message.created 0 3");
     sink.close().await;
-    file.run("DROP VIEW event_volume; DROP TABLE event_hour; DELETE FROM _sqlx_migrations WHERE version >= 7")
+    file.run("DROP VIEW event_volume; DROP TABLE event_hour; DELETE FROM _sqlx_migrations WHERE version >= 9")
         .await;
-    file.sink().await.close().await;
+    let sink = file.sink().await;
     assert_eq!(file.values::<String>(all).await, counted);
+
+    // Written by an older version since, and afterwards deleted.
+    file.run("UPDATE event_hour SET count = 1; DELETE FROM event WHERE time > '2026-03-10T15'")
+        .await;
+    sink.recount_hours().await.expect("available");
+    let counts = "SELECT count FROM event_hour ORDER BY hour";
+    assert_eq!(file.values::<i64>(counts).await, [3, 3, 1]);
+    sink.recount_hours().await.expect("available");
+    assert_eq!(file.values::<i64>(counts).await, [3, 3, 1]);
 }
