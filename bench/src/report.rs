@@ -38,6 +38,13 @@ impl Report {
         self.0.push(row);
     }
 
+    /// Prints under which conditions what follows was measured.
+    #[expect(clippy::print_stderr, reason = "progress of a tool for people")]
+    #[expect(clippy::unused_self, reason = "what is said goes where the figures go")]
+    pub(crate) fn say(&self, text: &str) {
+        eprintln!("{text}");
+    }
+
     /// Prints the table and writes the file.
     #[expect(clippy::print_stdout, reason = "the table is what this tool is for")]
     pub(crate) fn write(&self) -> anyhow::Result<()> {

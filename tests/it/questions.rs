@@ -153,11 +153,14 @@ async fn of_sqlite(connection: &mut SqliteConnection, sql: &str) -> String {
         .first()
         .map_or(vec![], |row| row.columns().iter().map(|c| c.name()).collect());
     let value = |row: &sqlx::sqlite::SqliteRow, n: usize| {
-        let kind = row.try_get_raw(n).expect("a column").type_info().name().to_owned();
+        let value = row.try_get_raw(n).expect("a column");
+        if value.is_null() {
+            return "null".to_owned();
+        }
+        let kind = value.type_info().name().to_owned();
         match &*kind {
             "INTEGER" => row.get::<i64, _>(n).to_string(),
             "REAL" => format!("{:?}", row.get::<f64, _>(n)),
-            "NULL" => "null".to_owned(),
             _ => as_postgres_has_it(row.get(n)),
         }
     };
@@ -196,7 +199,7 @@ async fn every_question_has_the_answer_of_its_page_on_both_databases() {
     };
     postgres::migrate(&config).await.expect("an empty database migrates");
     let metrics = sinks::table::Metrics::default;
-    let name = |name: &str| SinkName::new(name).expect("valid");
+    let name = |name: &'static str| SinkName::new(name).expect("valid");
     let sink = PostgresSink::connect(&config, name("postgres"), metrics()).expect("a valid configuration");
     store(&sink).await;
     let mut connection = database.pool.acquire().await.expect("the test server");

@@ -1,17 +1,22 @@
--- State of a month, March 2026, made inside the server: $MESSAGES messages, and of everything else in proportion. The keys are random as
--- real ones are, with the first bytes of a message's key from its conversation; rows come in the order of time, as they do from a sink.
+-- State of a month, March 2026, made inside the server: $MESSAGES messages, and of everything else in proportion. The keys are those that
+-- the sink makes (`state_key`, written out, which is ten times as quick); rows come in the order of time, as they do from a sink.
 -- Each statement stands alone, ended by a line of `;`.
 
+CREATE FUNCTION pg_temp.part(text) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$
+    SELECT int4send(octet_length(convert_to($1, 'UTF8'))) || convert_to($1, 'UTF8') $$
+;
 INSERT INTO message (sent_time, sent_at, delivered_at, read_at, failed_at, key, created_version, text_version, internal, tenant, source,
                      conversation_id, message_id, platform, direction, kind, from_id, from_kind, from_name, ticket_id, channel_id, text, error)
-SELECT t, CASE WHEN out THEN t END, CASE WHEN out AND n % 50 <> 0 THEN t + interval '2 s' END,
-       CASE WHEN out AND n % 3 = 0 AND n % 50 <> 0 THEN t + interval '1 min' END, CASE WHEN out AND n % 50 = 0 THEN t + interval '9 s' END,
-       CAST(left(md5(c::text), 12) || left(hash, 20) AS uuid), version, version, n % 20 = 1, 'acme', 'source-' || c % 8, 'conversation-' || c,
-       'message-' || n, (ARRAY['chatwoot', 'baileys', 'whatsapp_cloud', 'digisac'])[1 + c % 4], CASE WHEN out THEN 'outbound' ELSE 'inbound' END,
+SELECT t, CASE WHEN out THEN t END, CASE WHEN out AND n % 50 <> 3 THEN t + interval '2 s' END,
+       CASE WHEN out AND n % 3 = 0 AND n % 50 <> 3 THEN t + interval '1 min' END, CASE WHEN out AND n % 50 = 3 THEN t + interval '9 s' END,
+       CAST(left(encode(sha256(of), 'hex'), 12) || left(encode(sha256(of || pg_temp.part('message-' || n)), 'hex'), 20) AS uuid), version, version,
+       n % 20 = 1, 'acme', 'source-' || c % 8, 'conversation-' || c, 'message-' || n, (ARRAY['chatwoot', 'baileys', 'whatsapp_cloud', 'digisac'])[1 + c % 4], CASE WHEN out THEN 'outbound' ELSE 'inbound' END,
        'text', CASE WHEN agent THEN 'agent-' || n % 211 ELSE 'contact-' || c END, CASE WHEN agent THEN 'agent' WHEN out THEN 'bot' ELSE 'contact' END,
        CASE WHEN agent THEN 'Ana Exemplo' ELSE 'Bruno Exemplo' END, CASE WHEN c % 5 < 2 THEN 'ticket-' || c END, 'channel-' || c % 30,
-       'Bom dia, gostaria de saber do meu pedido ' || left(hash, 12), CASE WHEN out AND n % 50 = 0 THEN 'undeliverable' END
+       'Bom dia, gostaria de saber do meu pedido ' || left(hash, 12), CASE WHEN out AND n % 50 = 3 THEN 'undeliverable' END
 FROM (SELECT n, 1 + n * 7919 % $CONVERSATIONS AS c, t, n % 5 >= 2 AS out, n % 5 >= 3 AS agent, md5(n::text) AS hash,
+             pg_temp.part('acme') || pg_temp.part('source-' || (1 + n * 7919 % $CONVERSATIONS) % 8)
+                 || pg_temp.part('conversation-' || (1 + n * 7919 % $CONVERSATIONS)) AS of,
              CAST(lpad(to_hex(CAST(extract(epoch FROM t) * 1000 AS bigint)), 12, '0') || '0' || left(md5(n::text), 3) || 'a'
                   || right(md5(n::text), 15) AS uuid) AS version
       FROM (SELECT n, timestamptz '2026-03-01' + n * (interval '31 days' / $MESSAGES) AS t
@@ -21,7 +26,7 @@ INSERT INTO conversation (first_time, last_time, first_inbound, last_inbound, la
                           conversation_id, platform, channel, channel_id)
 SELECT t, t + interval '9 days', t, t + interval '9 days' - CASE WHEN c % 7 = 0 THEN interval '0' ELSE interval '1 min' END,
        CASE WHEN c % 11 <> 0 THEN t + interval '9 days' - interval '30 s' END, CASE WHEN c % 3 = 0 THEN t + interval '2 min' END,
-       CAST(md5(c::text) AS uuid), c % 40 = 0, 'acme', 'source-' || c % 8, 'conversation-' || c,
+       CAST(left(encode(sha256(pg_temp.part('acme') || pg_temp.part('source-' || c % 8) || pg_temp.part('conversation-' || c)), 'hex'), 32) AS uuid), c % 40 = 0, 'acme', 'source-' || c % 8, 'conversation-' || c,
        (ARRAY['chatwoot', 'baileys', 'whatsapp_cloud', 'digisac'])[1 + c % 4], 'whatsapp', 'channel-' || c % 30
 FROM (SELECT c, timestamptz '2026-03-01' + c * (interval '22 days' / $CONVERSATIONS) AS t
       FROM generate_series(1, CAST($CONVERSATIONS AS bigint)) AS c) AS s
@@ -29,7 +34,7 @@ FROM (SELECT c, timestamptz '2026-03-01' + c * (interval '22 days' / $CONVERSATI
 INSERT INTO ticket (opened_at, created_time, first_closed, first_inbound, first_agent, last_time, key, status_version, team_version,
                     tenant, source, ticket_id, platform, contact_id, channel, channel_id, status, assignee_id, assignee_name, team)
 SELECT t, t, CASE WHEN c % 20 <> 0 THEN t + interval '1 min' * (c % 3000) END, t, t + interval '1 s' * (c % 4000), t + interval '3 days',
-       CAST(md5(c::text) AS uuid), gen_random_uuid(), gen_random_uuid(), 'acme', 'source-' || c % 8, 'ticket-' || c,
+       CAST(left(encode(sha256(pg_temp.part('acme') || pg_temp.part('source-' || c % 8) || pg_temp.part('ticket-' || c)), 'hex'), 32) AS uuid), gen_random_uuid(), gen_random_uuid(), 'acme', 'source-' || c % 8, 'ticket-' || c,
        (ARRAY['chatwoot', 'digisac', 'zendesk', 'intercom'])[1 + c % 4], 'contact-' || c, 'whatsapp', 'channel-' || c % 30,
        CASE WHEN c % 20 = 0 THEN 'open' ELSE 'closed' END, 'agent-' || c % 211, 'Ana Exemplo', 'team-' || c % 23
 FROM (SELECT c, timestamptz '2026-03-01' + c * (interval '25 days' / $TICKETS) AS t FROM generate_series(1, CAST($TICKETS AS bigint)) AS c) AS s
