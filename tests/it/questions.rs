@@ -242,6 +242,17 @@ async fn every_question_has_the_answer_of_its_page_on_both_databases() {
             writeln!(wrong, "{heading}: the page has\n{}\nand not\n{found}", question.answer).expect("text");
         }
     }
+    // The page says that the view decides the same.
+    let reopened = "SELECT source, count(*) AS reopenings, count(DISTINCT ticket_id) AS tickets FROM ticket_history \
+                    WHERE change = 'reopened' GROUP BY 1 ORDER BY 1";
+    let of_page = questions
+        .iter()
+        .find(|question| question.heading == "Reopened")
+        .expect("on the page");
+    assert_eq!(
+        of_postgres(&mut connection, reopened).await,
+        of_postgres(&mut connection, &of_page.postgres).await
+    );
     if std::env::var_os("UPDATE_SCHEMAS").is_some() {
         fs::write(&path, page).expect("a writable page");
     }
