@@ -37,6 +37,9 @@ impl PostgresSink {
         state: &State,
         halving: bool,
     ) -> Result<StateWritten, sqlx::Error> {
+        if state.is_empty() {
+            return Ok(StateWritten::begin(state));
+        }
         let mut transaction = within(self.answer_timeout, connection.begin()).await?;
         let written = self.write_state(&mut transaction, state, halving).await?;
         within(self.answer_timeout, transaction.commit()).await?;
@@ -89,7 +92,7 @@ impl PostgresSink {
                     };
                     self.run(connection, sql::ROLLBACK_TO).await?;
                     if part.len() == 1 {
-                        written.refuse_for(sheet.of.table, reason);
+                        written.refuse_for(sheet.of.table, &reason);
                     } else {
                         let middle = part.start + part.len() / 2;
                         parts.push(middle..part.end);

@@ -23,6 +23,9 @@ impl SqliteSink {
     }
 
     async fn state_alone(&self, connection: &mut SqliteConnection, state: &State) -> Result<StateWritten, sqlx::Error> {
+        if state.is_empty() {
+            return Ok(StateWritten::begin(state));
+        }
         let mut transaction = connection.begin_with(sql::BEGIN).await?;
         let written = write_state(&mut transaction, state, &self.config.state).await?;
         transaction.commit().await?;
@@ -43,7 +46,7 @@ pub(super) async fn write_state(
             match upsert(connection, &sheet, row).await {
                 Ok(changed) => written.count(sheet.of.table, 1, changed),
                 Err(error) => match refusal(&error) {
-                    Some(reason) => written.refuse_for(sheet.of.table, reason),
+                    Some(reason) => written.refuse_for(sheet.of.table, &reason),
                     None => return Err(error),
                 },
             }

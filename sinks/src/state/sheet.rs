@@ -168,7 +168,7 @@ impl StateWritten {
     }
 
     /// One row is refused for this reason.
-    pub(crate) fn refuse_for(&mut self, table: StateTable, reason: String) {
+    pub(crate) fn refuse_for(&mut self, table: StateTable, reason: &str) {
         self.refuse(table, 1);
         self.refusal
             .get_or_insert_with(|| format!("a row of `{}`: {reason}", table.name()));
@@ -223,11 +223,11 @@ mod tests {
                 ..State::default()
             };
             let sheets = sheets(&state, &StateTables::default());
-            let texts = sheets[0].rows[0].cells.iter().filter_map(|cell| match cell {
+            let mut texts = sheets[0].rows[0].cells.iter().filter_map(|cell| match cell {
                 Some(Cell::Text(text)) => Some((*text).to_owned()),
                 _ => None,
             });
-            texts.last().expect("the id")
+            texts.next_back().expect("the id")
         };
         assert_eq!(cut(&less), format!("{common}a"));
         assert!(cut(&less) < cut(&more));

@@ -45,6 +45,7 @@ fn describe(table: StateTable) -> Description {
 }
 
 fn described<T: Table>(table: StateTable) -> Description {
+    debug_assert_eq!(table.name(), T::NAME);
     let key = ["tenant", "source"].iter().chain(T::KEY);
     let mut columns: Vec<Column> = key
         .map(|name| Column {

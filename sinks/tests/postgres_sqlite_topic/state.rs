@@ -273,7 +273,8 @@ fn hostile() -> Vec<Sample> {
 const KNOWN: [(&str, &str); 6] = [
     ("SELECT CAST(count(*) AS text) FROM event", "13"),
     (
-        "SELECT message_id || ' ' || status || ' ' || CAST(length(from_id) AS text) || ' ' || CAST(length(text) AS text) FROM message",
+        "SELECT coalesce(message_id, '-') || ' ' || coalesce(status, '-') || ' ' || coalesce(CAST(length(from_id) AS text), '-') || ' ' || \
+         coalesce(CAST(length(text) AS text), '-') FROM message",
         "m read 255 1000000",
     ),
     ("SELECT CAST(count(*) AS text) FROM contact", "2"),

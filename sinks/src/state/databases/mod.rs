@@ -1,12 +1,15 @@
 //! The tables on both databases: they are as described, and what is written to them in any order ends as it does in memory.
 
 mod contents;
+mod events;
 pub(crate) mod random;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use schemas::name::SinkName;
 use schemas::secret::Secret;
+use schemas::sink::{Outcome, Sink};
 use sqlx::{Connection as _, PgConnection, Row as _, SqliteConnection};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -18,7 +21,8 @@ use super::table::Table;
 use super::{Part, Rows, State, key};
 use crate::postgres::{self, PostgresSink};
 use crate::sqlite::{self, SqliteSink};
-use crate::table::Metrics;
+use crate::table::{Metrics, Plan};
+use events::Happened;
 use random::Dice;
 
 /// A database of each kind.
@@ -62,6 +66,18 @@ impl Databases {
         SqliteConnection::connect(&format!("sqlite:{}", path.display()))
             .await
             .expect("opens")
+    }
+
+    /// Both databases have what memory has, at least so many rows in each table.
+    async fn assert_equal(&self, expected: &State, least: usize) {
+        for table in TABLES.iter() {
+            let memory = contents::memory(expected, table);
+            assert!(memory.len() >= least, "{}: {} rows", table.table.name(), memory.len());
+            let postgres = contents::postgres(&mut self.postgres().await, table).await;
+            contents::assert_equal(table, "PostgreSQL", &postgres, &memory);
+            let sqlite = contents::sqlite(&mut self.sqlite().await, table).await;
+            contents::assert_equal(table, "SQLite", &sqlite, &memory);
+        }
     }
 
     async fn deadlocks(&self) -> i64 {
@@ -225,14 +241,57 @@ async fn any_order_with_repeats_and_several_writers_ends_as_in_memory() {
         all.extend(states);
     }
     let expected = merge_all(all);
-    for table in TABLES.iter() {
-        let memory = contents::memory(&expected, table);
-        assert!(memory.len() > 200, "{}: {} rows", table.table.name(), memory.len());
-        let postgres = contents::postgres(&mut databases.postgres().await, table).await;
-        contents::assert_equal(table, "PostgreSQL", &postgres, &memory);
-        let sqlite = contents::sqlite(&mut databases.sqlite().await, table).await;
-        contents::assert_equal(table, "SQLite", &sqlite, &memory);
+    databases.assert_equal(&expected, 200).await;
+    assert_eq!(databases.deadlocks().await, 0);
+}
+
+/// What the events say, one after the other.
+fn fold(events: &[Happened]) -> State {
+    merge_all(events.iter().map(|event| {
+        let batch = events::batch(std::slice::from_ref(event));
+        let plan = Plan::new(&batch);
+        let state = State::of(plan.standing(&HashSet::new()));
+        assert_eq!(state.unread, 0, "{event:?}");
+        state
+    }))
+}
+
+async fn deliver(sink: &dyn Sink, arriving: &[Happened], dice: &mut Dice) {
+    let mut rest = arriving;
+    while !rest.is_empty() {
+        let (first, others) = rest.split_at(1 + dice.below(rest.len().min(20)));
+        let outcomes = sink.deliver(&events::batch(first)).await.expect("no deadlock");
+        assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Delivered));
+        rest = others;
     }
+}
+
+/// Of each tenant: all events twice by three writers at the same time, and once more, in batches cut anywhere.
+#[tokio::test]
+async fn histories_of_events_in_any_order_end_as_in_memory() {
+    let databases = Databases::create().await;
+    let sink = Arc::new(databases.postgres_sink());
+    let mut dice = Dice::new(11);
+    let mut all = Vec::new();
+    for tenant in 0..25 {
+        let length = 5 + dice.below(40);
+        let events = events::history(&format!("t{tenant}"), &mut dice, length);
+        let mut writers = JoinSet::new();
+        for writer in 0..3 {
+            let mut arriving = [&events[..], &events[..length / 2]].concat();
+            dice.shuffle(&mut arriving);
+            let sink = Arc::clone(&sink);
+            writers.spawn(async move { deliver(&*sink, &arriving, &mut Dice::new(writer)).await });
+        }
+        while let Some(writer) = writers.join_next().await {
+            writer.expect("no writer failed");
+        }
+        let mut arriving = [&events[..], &events[..length / 2]].concat();
+        dice.shuffle(&mut arriving);
+        deliver(&databases.sqlite, &arriving, &mut dice).await;
+        all.extend(events);
+    }
+    databases.assert_equal(&fold(&all), 20).await;
     assert_eq!(databases.deadlocks().await, 0);
 }
 
@@ -257,13 +316,7 @@ async fn every_order_of_four_ends_alike() {
         all.extend(states);
     }
     let expected = merge_all(all);
-    for table in TABLES.iter() {
-        let memory = contents::memory(&expected, table);
-        let postgres = contents::postgres(&mut databases.postgres().await, table).await;
-        contents::assert_equal(table, "PostgreSQL", &postgres, &memory);
-        let sqlite = contents::sqlite(&mut databases.sqlite().await, table).await;
-        contents::assert_equal(table, "SQLite", &sqlite, &memory);
-    }
+    databases.assert_equal(&expected, 200).await;
 }
 
 #[tokio::test]
