@@ -38,13 +38,6 @@ impl Report {
         self.0.push(row);
     }
 
-    /// Prints under which conditions what follows was measured.
-    #[expect(clippy::print_stderr, reason = "progress of a tool for people")]
-    #[expect(clippy::unused_self, reason = "what is said goes where the figures go")]
-    pub(crate) fn say(&self, text: &str) {
-        eprintln!("{text}");
-    }
-
     /// Prints the table and writes the file.
     #[expect(clippy::print_stdout, reason = "the table is what this tool is for")]
     pub(crate) fn write(&self) -> anyhow::Result<()> {
@@ -65,6 +58,12 @@ impl Report {
         fs::write(&file, serde_json::to_string_pretty(&self.0)?)
             .with_context(|| format!("cannot write `{}`", file.display()))
     }
+}
+
+/// Prints under which conditions what follows is measured.
+#[expect(clippy::print_stderr, reason = "progress of a tool for people")]
+pub(crate) fn say(text: &str) {
+    eprintln!("{text}");
 }
 
 /// Prints why the measurement ended.

@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use crate::Setting;
 use crate::database::{Database, settings};
-use crate::report::Report;
+use crate::report::{Report, say};
 
 const PAGE: &str = include_str!("../../../schemas/pages/questions.md");
 const FILL: &str = include_str!("fill.sql");
@@ -39,7 +39,7 @@ async fn ask_all(setting: &Setting, report: &mut Report, url: &str) -> anyhow::R
     migrate(&config).await?;
     let messages = if setting.long { 10_000_000 } else { 1_000_000 };
     let mut connection = PgConnection::connect(url).await?;
-    report.say(&settings(&mut connection).await?);
+    say(&settings(&mut connection).await?);
     fill(&mut connection, messages).await?;
     sqlx::query("SET timezone = 'UTC'").execute(&mut connection).await?;
     let page = questions(PAGE);

@@ -21,7 +21,7 @@ use crate::Setting;
 use crate::database::{Database, settings};
 use crate::postgres::{Format, copies, copy, median};
 use crate::questions::fill;
-use crate::report::Report;
+use crate::report::{Report, say};
 use traffic::{BATCH, Spread, Traffic};
 
 /// How often each way of writing has its turn.
@@ -54,7 +54,7 @@ pub(crate) async fn measure(setting: &Setting, report: &mut Report) -> anyhow::R
 async fn compare(setting: &Setting, report: &mut Report, url: &str, messages: u64) -> anyhow::Result<()> {
     migrate(&config(url, 1, true)).await?;
     let mut connection = PgConnection::connect(url).await?;
-    report.say(&settings(&mut connection).await?);
+    say(&settings(&mut connection).await?);
     fill(&mut connection, messages).await?;
     let pool = PgPool::connect(url).await?;
     for format in [Format::Text, Format::Binary] {

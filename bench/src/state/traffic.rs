@@ -79,7 +79,7 @@ impl Traffic {
     fn pick(self, count: u64, number: u64) -> u64 {
         let random = mixed(number);
         match self.spread {
-            Spread::Hot if random % 10 != 0 => 1 + (random >> 8) % (count / 50).max(1),
+            Spread::Hot if !random.is_multiple_of(10) => 1 + (random >> 8) % (count / 50).max(1),
             _ => 1 + (random >> 8) % count,
         }
     }
@@ -91,7 +91,7 @@ impl Traffic {
     /// The conversation and the id of a message that is there: one that was written lately, or any.
     fn known_message(self, number: u64) -> (u64, String) {
         let random = mixed(number);
-        if self.spread == Spread::Hot && random % 10 != 0 {
+        if self.spread == Spread::Hot && !random.is_multiple_of(10) {
             let back = number.saturating_sub(1 + (random >> 8) % 3_000);
             let written = (back.saturating_sub(1_000)..=back)
                 .rev()
@@ -156,7 +156,7 @@ impl Traffic {
             }
             Kind::Ticket => {
                 let t = self.pick(tickets(self.messages), number);
-                let status = if number % 4 == 0 { "closed" } else { "open" };
+                let status = if number.is_multiple_of(4) { "closed" } else { "open" };
                 (
                     t % 8,
                     format!(
@@ -175,7 +175,7 @@ impl Traffic {
             ),
             Kind::Group => {
                 let g = self.pick(groups(self.messages), number);
-                let action = if number % 2 == 0 { "added" } else { "removed" };
+                let action = if number.is_multiple_of(2) { "added" } else { "removed" };
                 (
                     1,
                     format!(
@@ -205,7 +205,7 @@ impl Traffic {
             Kind::Group => Data::GroupParticipantsUpdated(serde_json::from_str(&json)?),
             Kind::Other => Data::PresenceUpdated(serde_json::from_str(&json)?),
         };
-        let (tenant, source) = (Tenant::new("acme")?, SourceId::new(&format!("source-{source}"))?);
+        let (tenant, source) = (Tenant::new("acme")?, SourceId::new(format!("source-{source}"))?);
         let key = usize::try_from(number % 64)?;
         let raw = Size::Chatwoot.body(key, usize::try_from(number)?);
         // Growing, with a little disorder, as in real traffic.
