@@ -17,7 +17,7 @@ use schemas::source::Source;
 use schemas::time::Timestamp;
 use sinks::postgres::{self, PostgresSink};
 use sinks::sqlite::{self, SqliteSink};
-use sqlx::{AssertSqlSafe, Column as _, Row as _, SqliteConnection, TypeInfo as _, ValueRef as _};
+use sqlx::{AssertSqlSafe, Row as _, SqliteConnection, TypeInfo as _, ValueRef as _};
 
 /// A question: the statement for each database, and the printed answer.
 struct Question {
@@ -129,7 +129,7 @@ async fn of_postgres(connection: &mut sqlx::PgConnection, sql: &str) -> String {
     let rows = rows.unwrap_or_else(|error| panic!("{error}\n{sql}"));
     let names: Vec<&str> = rows
         .first()
-        .map_or(vec![], |row| row.columns().iter().map(|c| c.name()).collect());
+        .map_or(vec![], |row| row.columns().iter().map(sqlx::Column::name).collect());
     let value = |row: &sqlx::postgres::PgRow, n| {
         let value = row.try_get_raw(n).expect("a column");
         if value.is_null() {
@@ -151,7 +151,7 @@ async fn of_sqlite(connection: &mut SqliteConnection, sql: &str) -> String {
     let rows = rows.unwrap_or_else(|error| panic!("{error}\n{sql}"));
     let names: Vec<&str> = rows
         .first()
-        .map_or(vec![], |row| row.columns().iter().map(|c| c.name()).collect());
+        .map_or(vec![], |row| row.columns().iter().map(sqlx::Column::name).collect());
     let value = |row: &sqlx::sqlite::SqliteRow, n: usize| {
         let value = row.try_get_raw(n).expect("a column");
         if value.is_null() {

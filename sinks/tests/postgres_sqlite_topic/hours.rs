@@ -43,10 +43,10 @@ fn of_any_shape(dice: &mut Dice) -> Vec<Sample> {
         let mut event = sample(format!("{number}"));
         event.time_ms += (number % 3) * HOUR_MS;
         if number % 5 == 0 {
-            event.event_type = "ticket.updated".to_owned();
+            event.event_type = "ticket.updated".into();
         }
         if number % 17 == 0 {
-            event.subject = "poison".to_owned();
+            event.subject = "poison".into();
         }
         if number % 11 == 0 {
             // Within the window: one event, whose id is that of the receipt that is stored.
