@@ -3,7 +3,7 @@
 use schemas::data::{Connection, ConnectionState};
 use serde::Deserialize;
 
-use super::{MAX_ID_BYTES, Told, text};
+use super::{Told, text};
 use crate::state::{Part, State};
 
 #[derive(Deserialize)]
@@ -16,11 +16,7 @@ pub(super) fn told(state: &mut State, event: &Told<'_>) -> Option<()> {
     let Member { connection } = event.read::<Member<Connection<'_>>>()?;
     let version = event.version();
     let mut key = event.key(&[])?;
-    let id = text(connection.id).unwrap_or_default();
-    if id.len() > MAX_ID_BYTES {
-        return None;
-    }
-    key.push(Part::Text(id));
+    key.push(Part::Text(text(connection.id).unwrap_or_default()));
     key.push(Part::Number(connection.epoch.unwrap_or_default()));
     let row = state.connections.entry(key).or_default();
     row.platform.say(Some(event.platform()));

@@ -25,10 +25,6 @@ use super::register::Version;
 use super::{Key, Part, State};
 use crate::table::Row;
 
-/// The longest id that is kept, in bytes. Ids stand in indexes, and an entry of an index of PostgreSQL has 2704 bytes: a longer id
-/// would make the statement of the whole batch fail. The ids of platforms have a tenth of this.
-const MAX_ID_BYTES: usize = 512;
-
 /// What the tables of state take from an event, be it in the log or in the table `event`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Told<'a> {
@@ -102,9 +98,9 @@ impl<'a> Told<'a> {
         self.platform.to_owned()
     }
 
-    /// The key of what has these ids. `None` if one of them is empty or too long.
+    /// The key of what has these ids. `None` if one of them is empty.
     fn key(&self, ids: &[&str]) -> Option<Key> {
-        if !ids.iter().all(|id| is_key(id)) || self.source.len() > MAX_ID_BYTES {
+        if ids.iter().any(|id| id.is_empty()) {
             return None;
         }
         let parts = [self.tenant, self.source].into_iter().chain(ids.iter().copied());
@@ -112,13 +108,9 @@ impl<'a> Told<'a> {
     }
 }
 
-fn is_key(id: &str) -> bool {
-    !id.is_empty() && id.len() <= MAX_ID_BYTES
-}
-
-/// An id that is no part of the key, unless it is empty or too long.
+/// An id that is no part of the key, unless it is empty.
 fn id(id: Option<Text<'_>>) -> Option<String> {
-    id.filter(|id| is_key(id)).map(Cow::into_owned)
+    text(id.filter(|id| !id.is_empty()))
 }
 
 fn text(text: Option<Text<'_>>) -> Option<String> {

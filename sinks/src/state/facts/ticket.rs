@@ -1,6 +1,6 @@
 //! The ticket family: tells of the ticket, and is a change of it.
 
-use schemas::data::{Ticket, TicketStatus};
+use schemas::data::{Clearable, Ticket, TicketStatus};
 use serde::Deserialize;
 
 use super::{Told, id, text};
@@ -38,6 +38,11 @@ pub(super) fn told(state: &mut State, event: &Told<'_>) -> Option<()> {
         .say(assignee.as_ref().and_then(|agent| agent.id.clone()));
     change.department.say(department.clone());
     change.team.say(team.clone());
+    if !ticket.cleared.is_empty() {
+        change
+            .cleared
+            .say(serde_json::to_string(&ticket.cleared).ok().map(Json));
+    }
 
     let row = state.tickets.entry(key).or_default();
     row.platform.say(Some(event.platform()));
@@ -50,6 +55,16 @@ pub(super) fn told(state: &mut State, event: &Told<'_>) -> Option<()> {
     row.protocol.say(text(ticket.protocol));
     row.channel.say(text(ticket.channel));
     row.channel_id.say(id(ticket.channel_id));
+    // What is told as well counts, since of one version the value is greater than none.
+    for cleared in ticket.cleared {
+        match cleared {
+            Clearable::Assignee => row.assignee.clear(version),
+            Clearable::Department => row.department.clear(version),
+            Clearable::Team => row.team.clear(version),
+            Clearable::Priority => row.priority.clear(version),
+            Clearable::Labels => row.labels.clear(version),
+        }
+    }
     if let Some(status) = status {
         row.status.say(version, status.to_owned());
     }
