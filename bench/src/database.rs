@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
 use crate::process::cpu_of;
 
@@ -49,6 +49,18 @@ impl Database {
         let times = pids.into_iter().map(|pid| Some((pid, cpu_of(&pid.to_string()).ok()?)));
         Ok(times.flatten().collect())
     }
+}
+
+/// Returns the settings of the server on which the cost of writing depends, in one line.
+pub(crate) async fn settings(connection: &mut PgConnection) -> anyhow::Result<String> {
+    let settings: Vec<String> = sqlx::query_scalar(
+        "SELECT name || '=' || current_setting(name) FROM pg_settings
+         WHERE name IN ('server_version', 'shared_buffers', 'max_wal_size', 'checkpoint_timeout', 'wal_compression', 'synchronous_commit',
+                        'fsync', 'full_page_writes', 'work_mem', 'max_parallel_workers_per_gather', 'jit') ORDER BY name",
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(settings.join(", "))
 }
 
 /// Returns the processor time between two answers of [`Database::cpu`].

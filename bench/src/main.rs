@@ -25,9 +25,11 @@ mod many;
 mod post;
 mod postgres;
 mod process;
+mod questions;
 mod receiver;
 mod receivers;
 mod report;
+mod state;
 mod verdict;
 
 use std::path::PathBuf;
@@ -44,14 +46,15 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Only parts whose name begins with this: ingest, postgres, dev, fan-out, isolation, many; of the last three also single
+    /// Only parts whose name begins with this: ingest, postgres, state, questions, dev, fan-out, isolation, many; of the last three also single
     /// cases, as the table names them: `fan-out 1 to 10`, `isolation 10, 2 hang`
     #[arg(long, value_name = "PART", global = true)]
     only: Option<String>,
     /// Seconds per measurement
     #[arg(long, default_value_t = 5, value_name = "N", global = true)]
     seconds: u64,
-    /// Isolation: 20 s calm and 60 s of each fault, instead of 10 s and 20 s
+    /// Isolation: 20 s calm and 60 s of each fault, instead of 10 s and 20 s. State and questions: 10 million messages, and a day that
+    /// is filled, which takes 40 GB of the disk
     #[arg(long, global = true)]
     long: bool,
     /// Bootstrap servers of the Kafka to use
@@ -154,6 +157,12 @@ async fn measure(cli: Cli) -> anyhow::Result<()> {
     }
     if setting.wants("postgres") {
         postgres::measure(&setting, &mut report).await?;
+    }
+    if setting.wants("state") {
+        state::measure(&setting, &mut report).await?;
+    }
+    if setting.wants("questions") {
+        questions::measure(&setting, &mut report).await?;
     }
     if setting.wants("dev") {
         dev::measure(&setting, &mut report).await?;

@@ -1,4 +1,4 @@
-//! The Postgres sink against COPY of the same rows into a table of the same shape.
+//! The Postgres sink without tables of state against COPY of the same rows into a table of the same shape.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ use schemas::setting::in_one_line;
 use schemas::sink::{Batch, Begun, Delivery, Outcome, Sink as _, Target};
 use schemas::time::Timestamp;
 use sinks::postgres::{Config, PostgresSink, migrate};
+use sinks::state::StateTables;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolCopyExt as _;
 
@@ -26,6 +27,35 @@ use crate::report::Report;
 
 const BATCH: usize = 1000;
 
+/// The time of event 0; there is one in each millisecond.
+const BEGIN_MS: i64 = 1_773_149_810_000;
+
+/// How rows travel in a COPY.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Format {
+    /// As text, which is what others are measured against.
+    Text,
+    /// As the server has them in memory, which is twice as quick.
+    Binary,
+}
+
+impl Format {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Binary => "binary",
+        }
+    }
+
+    /// The table that it is copied into.
+    pub(crate) fn table(self) -> &'static str {
+        match self {
+            Self::Text => "floor",
+            Self::Binary => "floor_of_binary",
+        }
+    }
+}
+
 pub(crate) async fn measure(setting: &Setting, report: &mut Report) -> anyhow::Result<()> {
     let database = Database::create(&setting.postgres).await?;
     let measured = compare(setting, report, &database.url).await;
@@ -36,6 +66,7 @@ pub(crate) async fn measure(setting: &Setting, report: &mut Report) -> anyhow::R
 async fn compare(setting: &Setting, report: &mut Report, url: &str) -> anyhow::Result<()> {
     let config = Config {
         url: Secret::new(url),
+        state: StateTables::new([]),
         ..Config::default()
     };
     migrate(&config).await?;
@@ -70,9 +101,9 @@ async fn compare(setting: &Setting, report: &mut Report, url: &str) -> anyhow::R
             cpu += cpu_of("self")?.saturating_sub(before);
             delivered += rows as u64;
 
-            let texts = copies(&pool, first - rows, rows, connections).await?;
+            let texts = copies(&pool, first - rows, rows, connections, Format::Text, BEGIN_MS).await?;
             let begin = Instant::now();
-            copy(&pool, texts).await?;
+            copy(&pool, texts, Format::Text).await?;
             rates[1].push(rows as f64 / begin.elapsed().as_secs_f64());
         }
         let [sink_rate, copy_rate] = rates.map(median);
@@ -96,7 +127,8 @@ fn per_connection(setting: &Setting) -> usize {
     usize::try_from(setting.time.as_secs()).unwrap_or(5)
 }
 
-fn median(mut rates: Vec<f64>) -> f64 {
+/// The one in the middle.
+pub(crate) fn median(mut rates: Vec<f64>) -> f64 {
     rates.sort_by(f64::total_cmp);
     rates[rates.len() / 2]
 }
@@ -157,7 +189,7 @@ fn delivery(number: usize, partition: &Arc<Partition>) -> anyhow::Result<Deliver
     });
     let raw = Size::Chatwoot.body(number % 64, number);
     // Times as in real traffic: growing, with a little disorder.
-    let time = Timestamp::from_millis(1_773_149_810_000 + i64::try_from(number ^ 7)?).unwrap_or(Timestamp::MIN);
+    let time = Timestamp::from_millis(BEGIN_MS + i64::try_from(number ^ 7)?).unwrap_or(Timestamp::MIN);
     let record = Envelope {
         account: None,
         id: EventId::derive(time, &tenant, &source, &["message_created", &id]),
@@ -210,16 +242,27 @@ async fn deliver(sink: &Arc<PostgresSink>, batches: Vec<Vec<Batch>>) -> anyhow::
     Ok(())
 }
 
-/// Returns the rows that the sink has just written, as COPY texts of a batch each; rendered by the server, so that both
+/// Returns the rows that the sink has just written, with offsets above `first`, as COPY texts of a batch each, `begin_ms` being the time of event 0; rendered by the server, so that both
 /// sides write the same values. Read outside the measured time.
-async fn copies(pool: &PgPool, first: usize, rows: usize, lanes: usize) -> anyhow::Result<Vec<Vec<Vec<u8>>>> {
+pub(crate) async fn copies(
+    pool: &PgPool,
+    first: usize,
+    rows: usize,
+    lanes: usize,
+    format: Format,
+    begin_ms: i64,
+) -> anyhow::Result<Vec<Vec<Vec<u8>>>> {
     use futures_util::TryStreamExt as _;
     let mut lanes_of: Vec<Vec<Vec<u8>>> = vec![Vec::new(); lanes];
     for chunk in 0..rows / BATCH {
         let begin = first + chunk * BATCH;
         let sql = format!(
-            "COPY (SELECT * FROM event WHERE log_offset > {begin} AND log_offset <= {} ORDER BY id) TO STDOUT",
-            begin + BATCH
+            "COPY (SELECT * FROM event WHERE log_offset > {begin} AND log_offset <= {} AND id >= event_id_from(to_timestamp({} / 1000.0))
+                   AND id < event_id_from(to_timestamp({} / 1000.0)) ORDER BY id) TO STDOUT (FORMAT {})",
+            begin + BATCH,
+            begin_ms + i64::try_from(begin)? - 16,
+            begin_ms + i64::try_from(begin + BATCH)? + 16,
+            format.word()
         );
         let mut connection = pool.acquire().await?;
         let text: Vec<bytes::Bytes> = connection.copy_out_raw(&sql).await?.try_collect().await?;
@@ -228,13 +271,19 @@ async fn copies(pool: &PgPool, first: usize, rows: usize, lanes: usize) -> anyho
     Ok(lanes_of)
 }
 
-async fn copy(pool: &PgPool, lanes: Vec<Vec<Vec<u8>>>) -> anyhow::Result<()> {
+pub(crate) async fn copy(pool: &PgPool, lanes: Vec<Vec<Vec<u8>>>, format: Format) -> anyhow::Result<()> {
     let mut tasks = tokio::task::JoinSet::new();
     for lane in lanes {
         let pool = pool.clone();
         tasks.spawn(async move {
             for text in lane {
-                let mut copy = pool.copy_in_raw("COPY floor FROM STDIN").await?;
+                let mut copy = pool
+                    .copy_in_raw(&format!(
+                        "COPY {} FROM STDIN (FORMAT {})",
+                        format.table(),
+                        format.word()
+                    ))
+                    .await?;
                 copy.send(text).await?;
                 copy.finish().await?;
             }

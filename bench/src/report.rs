@@ -60,6 +60,12 @@ impl Report {
     }
 }
 
+/// Prints under which conditions what follows is measured.
+#[expect(clippy::print_stderr, reason = "progress of a tool for people")]
+pub(crate) fn say(text: &str) {
+    eprintln!("{text}");
+}
+
 /// Prints why the measurement ended.
 #[expect(clippy::print_stderr, reason = "a tool for people")]
 pub(crate) fn print_error(error: &anyhow::Error) {

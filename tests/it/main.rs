@@ -27,6 +27,7 @@ mod pages;
 mod papers;
 mod progress;
 mod proxied;
+mod questions;
 mod raw;
 mod receivers;
 mod rights;

@@ -41,6 +41,9 @@ fn pages() -> Vec<Page> {
         let path = entry.expect("a readable folder").path();
         let text = fs::read_to_string(&path).expect("a readable page");
         let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        if name == "questions" {
+            continue;
+        }
         let queries = blocks(&text, "sql");
         assert!(queries.len() <= 1, "{name}: one query for one example");
         for (sql, example) in queries.into_iter().zip(blocks(&text, "json")) {
@@ -165,21 +168,35 @@ async fn the_view_of_every_type_has_the_members_of_its_example_as_columns() {
 }
 
 #[tokio::test]
-async fn the_page_of_the_tables_names_every_column_and_its_query_runs() {
+async fn the_pages_of_the_tables_name_every_column_and_the_query_runs() {
     let pages = pages();
     let database = Database::create().await;
     store(&database, &pages).await;
-    let text = fs::read_to_string(repository().join("schemas/pages/tables.md")).expect("a page");
+    let page = |name: &str| fs::read_to_string(repository().join("schemas/pages").join(name)).expect("a page");
+    let text = page("tables.md");
     let counted = sqlx::query(AssertSqlSafe(blocks(&text, "sql")[0].to_owned()))
         .fetch_all(&database.pool)
         .await
         .expect("a valid query");
     assert!(!counted.is_empty());
+    let text = text + &page("state.md");
     for table in [
+        "message",
+        "message_current",
+        "conversation",
+        "ticket",
+        "ticket_change",
+        "contact",
+        "chat_group",
+        "group_member",
+        "group_member_current",
+        "connection",
         "event",
         "event_variant",
         "event_receipt",
         "sink_position",
+        "event_volume",
+        "event_hour",
         "ticket_history",
         "message_delivery",
         "connection_current",

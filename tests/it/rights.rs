@@ -42,6 +42,7 @@ async fn all_missing_rights_are_reported_at_once_with_their_remedy() {
         &format!("GRANT SELECT, INSERT ON event TO {user};"),
         &format!("GRANT SELECT, INSERT, UPDATE, DELETE ON event_receipt TO {user};"),
         &format!("GRANT SELECT, INSERT, UPDATE ON sink_position TO {user};"),
+        &format!("GRANT SELECT, INSERT, UPDATE ON event_hour TO {user};"),
         &format!("GRANT SELECT, INSERT, UPDATE ON event_variant TO {user};"),
     ] {
         assert!(message.contains(part), "lacks `{part}`: {message}");

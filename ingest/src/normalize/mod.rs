@@ -10,6 +10,7 @@
 
 mod baileys;
 mod chatwoot;
+mod cleared;
 mod cloudevents;
 mod credentials;
 mod digisac;

@@ -333,7 +333,7 @@ fn who_a_conversation_was_assigned_to_may_be_a_team_or_no_one() {
     for (to, expected) in [
         (r#"{"type":"team","id":"9"}"#, (Some("7"), Some("9"))),
         (r#"{"type":"admin","id":"0"}"#, (None, Some("5"))),
-        (r#"{"type":"nobody_admin","id":null}"#, (Some("7"), Some("5"))),
+        (r#"{"type":"nobody_admin","id":null}"#, (None, Some("5"))),
         ("null", (Some("7"), Some("5"))),
     ] {
         let body = format!(

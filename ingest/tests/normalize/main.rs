@@ -3,6 +3,7 @@
 mod addresses;
 mod batches;
 mod chatwoot;
+mod cleared;
 mod damage;
 mod digisac;
 mod dirty;

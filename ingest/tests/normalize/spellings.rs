@@ -175,12 +175,25 @@ fn members_that_stand_twice_count_by_the_last() {
 }
 
 #[test]
-fn nulls_are_as_good_as_nothing() {
+fn nulls_are_as_good_as_nothing_but_where_a_ticket_is_emptied() {
+    // `null` says that the ticket has none: `ticket.cleared`.
+    let clears = [
+        "assignee",
+        "team",
+        "priority",
+        "assignee_id",
+        "group_id",
+        "admin_assignee_id",
+        "team_assignee_id",
+        "userId",
+        "departmentId",
+        "ticketUserId",
+    ];
     let without = |value| match value {
         Value::Object(members) => Value::Object(
             members
                 .into_iter()
-                .filter(|(_, value)| !value.is_null())
+                .filter(|(name, value)| !value.is_null() || clears.contains(&name.as_str()))
                 .collect::<Map<_, _>>(),
         ),
         other => other,

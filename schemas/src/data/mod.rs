@@ -27,7 +27,7 @@ pub use message::{
     MessageStatus, Quoted,
 };
 pub use other::{BotCommand, Foreign, Presence, PresenceOf, Unmapped};
-pub use ticket::{Ticket, TicketStatus};
+pub use ticket::{Clearable, Ticket, TicketStatus};
 
 use crate::name::EventType;
 

@@ -51,6 +51,25 @@ pub struct Ticket<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub opened_at: Option<Timestamp>,
+    /// The members that the platform says are empty now: absent like those of which it says nothing, but told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cleared: Vec<Clearable>,
+}
+
+/// A member of a ticket that can be emptied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Clearable {
+    /// No agent and no bot has it.
+    Assignee,
+    /// No department has it.
+    Department,
+    /// No team has it.
+    Team,
+    /// It has no priority.
+    Priority,
+    /// No label is on it.
+    Labels,
 }
 
 /// How a ticket stands.

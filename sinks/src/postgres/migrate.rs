@@ -27,6 +27,18 @@ pub(super) fn migrations() -> Migrations {
                 "operations (works with 6 and later)",
                 include_str!("../../migrations/postgres/0007_operations.sql"),
             ),
+            (
+                "cleared (works with 6 and later)",
+                include_str!("../../migrations/postgres/0008_cleared.sql"),
+            ),
+            (
+                "state (works with 7 and later)",
+                include_str!("../../migrations/postgres/0009_state.sql"),
+            ),
+            (
+                "hours (works with 7 and later)",
+                include_str!("../../migrations/postgres/0010_hours.sql"),
+            ),
         ],
     )
 }

@@ -1,6 +1,7 @@
 //! Every statement of the sink, in one place. The tests execute each of them.
 
-/// The rows of a batch. `data` travels as text and becomes `jsonb` on the server, which is quicker than sending `jsonb[]`.
+/// The rows of a batch; returns the ids of those that are new. `data` travels as text and becomes `jsonb` on the server, which is
+/// quicker than sending `jsonb[]`.
 pub(super) const INSERT_EVENTS: &str = "\
 INSERT INTO event (id, time, received_time, log_offset, log_partition, log_topic, tenant, source, platform, type, subject,
                    partition_key, rules_version, raw_sha256, data, raw, account, schema_version, id_time)
@@ -11,7 +12,29 @@ FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::
             $16::text[], $17::text[], $18::integer[], $19::text[])
      AS u(id, time, received_time, log_offset, tenant, source, platform, type, subject, partition_key, rules_version,
           raw_sha256, data, raw, log_partition, log_topic, account, schema_version, id_time)
-ON CONFLICT (id) DO NOTHING";
+ON CONFLICT (id) DO NOTHING
+RETURNING id";
+
+/// Adds to the counts of hours, sorted by the caller.
+pub(super) const COUNT_HOURS: &str = "\
+INSERT INTO event_hour AS h (hour, count, log_partition, tenant, source, platform, type)
+SELECT * FROM unnest($1::timestamptz[], $2::bigint[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::text[])
+ON CONFLICT (hour, tenant, source, platform, type, log_partition) DO UPDATE SET count = h.count + EXCLUDED.count";
+
+/// The first event of that time, or later.
+pub(super) const FIRST_EVENT_FROM: &str = "SELECT id FROM event WHERE id >= event_id_from($1) ORDER BY id LIMIT 1";
+
+/// Keeps writers from adding to counts until the end of the transaction; readers go on.
+pub(super) const LOCK_HOURS: &str = "LOCK TABLE event_hour IN SHARE ROW EXCLUSIVE MODE";
+
+/// Raises the counts of an hour to what is in the table.
+pub(super) const RECOUNT_HOUR: &str = "\
+INSERT INTO event_hour AS h (hour, count, log_partition, tenant, source, platform, type)
+SELECT $1, count(*), log_partition, tenant, source, platform, type
+FROM event WHERE id >= event_id_from($1) AND id < event_id_from($1 + interval '1 hour')
+GROUP BY log_partition, tenant, source, platform, type
+ON CONFLICT (hour, tenant, source, platform, type, log_partition) DO UPDATE SET count = EXCLUDED.count
+WHERE h.count < EXCLUDED.count";
 
 /// Whether an event is stored.
 pub(super) const HAS_EVENT: &str = "SELECT EXISTS (SELECT FROM event WHERE id = $1)";

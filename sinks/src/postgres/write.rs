@@ -1,6 +1,7 @@
-//! One batch, one transaction. All writers take their locks in one order: events by id, then variants by id, then receipts,
-//! then the progress.
+//! One batch, one transaction. All writers take their locks in one order: events by id, then variants by id, then
+//! the tables of state by their keys, then hours by their keys, then receipts, then the progress.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use chrono::{DateTime, Utc};
@@ -13,7 +14,8 @@ use uuid::Uuid;
 
 use super::refusal::refusal;
 use super::{PostgresSink, sql};
-use crate::table::{Plan, Receipt, Receipts, Row, Written};
+use crate::state::State;
+use crate::table::{Hours, Plan, Receipt, Receipts, Row, Written};
 
 impl PostgresSink {
     /// Writes what `plan` says and marks in it what was refused.
@@ -46,13 +48,22 @@ impl PostgresSink {
             if halving {
                 self.insert_halving(&mut transaction, plan, piece, &mut rows).await?;
             } else {
-                let inserted = self.insert(&mut transaction, &plan.rows[piece.clone()]).await?;
-                rows.went_in(piece, inserted);
+                let new = self.insert(&mut transaction, &plan.rows[piece.clone()]).await?;
+                rows.went_in(plan, piece, &new);
             }
         }
         let differing = self
             .keep_variants(&mut transaction, plan, &rows.conflicting, halving)
             .await?;
+        // Only now is it known which rows stand.
+        let state = if self.state.is_empty() {
+            State::default()
+        } else {
+            State::of(plan.standing(&differing.all))
+        };
+        let state = self.write_state(&mut transaction, &state, halving).await?;
+        let new = rows.new.iter().filter_map(|&place| plan.rows.get(place));
+        self.count_hours(&mut transaction, &Hours::of(new)).await?;
         self.insert_receipts(&mut transaction, plan).await?;
         if let Some(progress) = plan.progress() {
             self.write_progress(&mut transaction, sql::STORE_PROGRESS, &progress)
@@ -60,8 +71,9 @@ impl PostgresSink {
         }
         within(self.answer_timeout, transaction.commit()).await?;
         Ok(Written {
-            inserted: rows.inserted,
-            differing,
+            inserted: u64::try_from(rows.new.len()).unwrap_or(u64::MAX),
+            differing: differing.counted,
+            state,
         })
     }
 
@@ -78,9 +90,9 @@ impl PostgresSink {
         while let Some(part) = parts.pop() {
             self.run(connection, sql::SAVEPOINT).await?;
             match self.insert(connection, &plan.rows[part.clone()]).await {
-                Ok(inserted) => {
+                Ok(new) => {
                     self.run(connection, sql::RELEASE).await?;
-                    rows.went_in(part, inserted);
+                    rows.went_in(plan, part, &new);
                 }
                 Err(error) => {
                     let Some(reason) = refusal(&error) else {
@@ -101,8 +113,9 @@ impl PostgresSink {
         Ok(())
     }
 
-    async fn insert(&self, connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<u64, sqlx::Error> {
-        let query = sqlx::query(sql::INSERT_EVENTS)
+    /// Inserts rows; returns the ids of those that were not there.
+    async fn insert(&self, connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<HashSet<Uuid>, sqlx::Error> {
+        let query = sqlx::query_scalar(sql::INSERT_EVENTS)
             .bind(rows.iter().map(|r| r.id.uuid()).bind_iter())
             .bind(rows.iter().map(|r| r.time.to_datetime()).bind_iter())
             .bind(rows.iter().map(|r| r.received.to_datetime()).bind_iter())
@@ -122,8 +135,8 @@ impl PostgresSink {
             .bind(rows.iter().map(|r| r.account.as_deref()).bind_iter())
             .bind(rows.iter().map(|r| r.schema_version).bind_iter())
             .bind(rows.iter().map(Row::id_time_word).bind_iter());
-        let done = within(self.answer_timeout, query.execute(connection)).await?;
-        Ok(done.rows_affected())
+        let new = within(self.answer_timeout, query.fetch_all(connection)).await?;
+        Ok(new.into_iter().collect())
     }
 
     async fn receipts(&self, connection: &mut PgConnection, halves: &[[u8; 10]]) -> Result<Vec<Receipt>, sqlx::Error> {
@@ -173,19 +186,23 @@ impl PostgresSink {
     }
 }
 
-/// What became of the rows of a batch.
+/// What became of the rows of a batch, by their places; what was refused is in neither.
 #[derive(Debug, Default)]
 struct Rows {
-    inserted: u64,
-    /// The places of those of which some rows existed already.
+    new: Vec<usize>,
+    /// Those that existed already.
     conflicting: Vec<usize>,
 }
 
 impl Rows {
-    fn went_in(&mut self, part: Range<usize>, inserted: u64) {
-        self.inserted += inserted;
-        if usize::try_from(inserted) != Ok(part.len()) {
-            self.conflicting.extend(part);
+    fn went_in(&mut self, plan: &Plan<'_>, part: Range<usize>, new: &HashSet<Uuid>) {
+        for place in part {
+            let is_new = plan.rows.get(place).is_some_and(|row| new.contains(&row.id.uuid()));
+            if is_new {
+                self.new.push(place);
+            } else {
+                self.conflicting.push(place);
+            }
         }
     }
 }

@@ -7,6 +7,33 @@ INSERT INTO event (id, time, received_time, log_offset, log_partition, log_topic
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
 ON CONFLICT (id) DO NOTHING";
 
+/// Adds to the count of an hour.
+pub(super) const COUNT_HOUR: &str = "\
+INSERT INTO event_hour AS h (hour, tenant, source, platform, type, log_partition, count) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+ON CONFLICT (hour, tenant, source, platform, type, log_partition) DO UPDATE SET count = h.count + excluded.count";
+
+/// Raises the counts of hours to what is in the table. The milliseconds of an id are its first twelve hexadecimal digits.
+pub(super) const RECOUNT_HOURS: &str = "\
+INSERT INTO event_hour AS h (hour, tenant, source, platform, type, log_partition, count)
+SELECT strftime('%Y-%m-%dT%H:00:00.000Z', ms / 1000, 'unixepoch'), tenant, source, platform, type, log_partition, count(*)
+FROM (SELECT tenant, source, platform, type, log_partition,
+              (instr('0123456789abcdef', substr(id, 1, 1)) - 1) * 17592186044416 +
+              (instr('0123456789abcdef', substr(id, 2, 1)) - 1) * 1099511627776 +
+              (instr('0123456789abcdef', substr(id, 3, 1)) - 1) * 68719476736 +
+              (instr('0123456789abcdef', substr(id, 4, 1)) - 1) * 4294967296 +
+              (instr('0123456789abcdef', substr(id, 5, 1)) - 1) * 268435456 +
+              (instr('0123456789abcdef', substr(id, 6, 1)) - 1) * 16777216 +
+              (instr('0123456789abcdef', substr(id, 7, 1)) - 1) * 1048576 +
+              (instr('0123456789abcdef', substr(id, 8, 1)) - 1) * 65536 +
+              (instr('0123456789abcdef', substr(id, 10, 1)) - 1) * 4096 +
+              (instr('0123456789abcdef', substr(id, 11, 1)) - 1) * 256 +
+              (instr('0123456789abcdef', substr(id, 12, 1)) - 1) * 16 +
+              (instr('0123456789abcdef', substr(id, 13, 1)) - 1) * 1 AS ms
+      FROM event)
+WHERE true
+GROUP BY 1, 2, 3, 4, 5, 6
+ON CONFLICT (hour, tenant, source, platform, type, log_partition) DO UPDATE SET count = max(h.count, excluded.count)";
+
 /// The stored receipts of a hash half.
 pub(super) const RECEIPTS: &str = "SELECT id, received_time FROM event_receipt WHERE hash_half = ?1";
 

@@ -5,9 +5,11 @@ use schemas::id::{HashHalf, IdTime};
 use schemas::time::Timestamp;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
+use super::state::write_state;
 use super::variants::keep_variants;
 use super::{SqliteSink, sql};
-use crate::table::{Plan, Receipt, Receipts, Row, Written};
+use crate::state::State;
+use crate::table::{Hours, Plan, Receipt, Receipts, Row, Written};
 
 impl SqliteSink {
     /// Writes what `plan` says and marks in it what was refused.
@@ -33,12 +35,11 @@ impl SqliteSink {
             let stored = receipts(&mut transaction, &halves).await?;
             plan.leave_out_repeats(Receipts::new(self.config.receipt_window_seconds, stored));
         }
-        let mut inserted = 0;
-        let (mut conflicting, mut refused) = (Vec::new(), Vec::new());
+        let (mut new, mut conflicting, mut refused) = (Vec::new(), Vec::new(), Vec::new());
         for (place, row) in plan.rows.iter().enumerate() {
             match insert(&mut transaction, row).await {
                 Ok(0) => conflicting.push(place),
-                Ok(rows) => inserted += rows,
+                Ok(_) => new.push(place),
                 Err(error) => match refusal(&error) {
                     Some(reason) => refused.push((row.delivery, reason)),
                     None => return Err(error),
@@ -49,6 +50,18 @@ impl SqliteSink {
             plan.reject(delivery, reason);
         }
         let differing = keep_variants(&mut transaction, plan, &conflicting).await?;
+        // Only now is it known which rows stand.
+        let state = if self.config.state.is_empty() {
+            State::default()
+        } else {
+            State::of(plan.standing(&differing.all))
+        };
+        let state = write_state(&mut transaction, &state, &self.config.state).await?;
+        count_hours(
+            &mut transaction,
+            &Hours::of(new.iter().filter_map(|&place| plan.rows.get(place))),
+        )
+        .await?;
         for row in plan.rows.iter().filter(|row| row.id_time == IdTime::Received) {
             if !plan.is_rejected(row) {
                 insert_receipt(&mut transaction, row).await?;
@@ -59,7 +72,11 @@ impl SqliteSink {
                 .await?;
         }
         transaction.commit().await?;
-        Ok(Written { inserted, differing })
+        Ok(Written {
+            inserted: u64::try_from(new.len()).unwrap_or(u64::MAX),
+            differing: differing.counted,
+            state,
+        })
     }
 
     /// Now and then removes a few old receipts.
@@ -96,6 +113,21 @@ async fn insert(connection: &mut SqliteConnection, row: &Row<'_>) -> Result<u64,
         .bind(row.schema_version)
         .bind(row.id_time_word());
     Ok(query.execute(connection).await?.rows_affected())
+}
+
+async fn count_hours(connection: &mut SqliteConnection, hours: &Hours<'_>) -> Result<(), sqlx::Error> {
+    for (hour, count) in hours.iter() {
+        let query = sqlx::query(sql::COUNT_HOUR)
+            .bind(hour.begin.to_string())
+            .bind(hour.tenant)
+            .bind(hour.source)
+            .bind(hour.platform)
+            .bind(hour.event_type)
+            .bind(hour.partition)
+            .bind(count);
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 async fn receipts(connection: &mut SqliteConnection, halves: &[HashHalf]) -> Result<Vec<Receipt>, sqlx::Error> {

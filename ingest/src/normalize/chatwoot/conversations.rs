@@ -1,10 +1,12 @@
 //! Conversations, which are tickets to us.
 
-use schemas::data::{Data, Party, PartyKind, Text, Ticket, TicketStatus};
+use schemas::data::{Clearable, Data, Party, PartyKind, Text, Ticket, TicketStatus};
 use schemas::time::Timestamp;
 
 use super::changes::Changes;
-use super::{Body, delivery, in_account};
+use super::people::User;
+use super::{Body, Named, delivery, in_account};
+use crate::normalize::cleared::cleared;
 use crate::normalize::json::Json;
 use crate::normalize::{NewEvent, Webhook, digest};
 
@@ -100,32 +102,39 @@ impl<'a> Body<'a> {
             "conversation_resolved" => Some(TicketStatus::Closed),
             _ => ticket_status(changes.after("status", self.status)),
         };
+        let (assignee, is_unassigned) = self.assignee(&changes);
+        let team = changes.after("team_id", self.meta.team);
+        let priority = changes.after("priority", self.priority);
+        let labels = changes.after("label_list", self.labels);
         Ticket {
             id,
             status,
             previous_status: ticket_status(changes.before("status")),
             contact: self.meta.sender.party(Some(PartyKind::Contact)),
-            assignee: self.assignee(&changes),
+            assignee,
             team: self.team(&changes),
             channel: self.channel().network(),
             channel_id: self.inbox_id.text(),
-            priority: changes.after("priority", self.priority).text(),
-            labels: changes
-                .after("label_list", self.labels)
-                .elements()
-                .filter_map(Json::text)
-                .collect(),
+            priority: priority.text(),
+            labels: labels.elements().filter_map(Json::text).collect(),
             changed: changes.into_names(),
             opened_at: self.created_at.time(),
+            cleared: cleared([
+                (Clearable::Assignee, is_unassigned),
+                (Clearable::Team, team.is_emptied()),
+                (Clearable::Priority, priority.is_emptied()),
+                (Clearable::Labels, labels.is_emptied()),
+            ]),
             ..Ticket::default()
         }
     }
 
-    /// Whom it went to by this event; the body shows who has it by now, and only the name of that one.
-    fn assignee(&self, changes: &Changes<'a>) -> Option<Party<'a>> {
+    /// Whom it went to by this event, and whether that is no one; the body shows who has it by now, and only the name of that one.
+    fn assignee(&self, changes: &Changes<'a>) -> (Option<Party<'a>>, bool) {
         let shown = self
             .meta
             .assignee
+            .read::<User<'a>>()
             .party(match self.meta.assignee_type.text().as_deref() {
                 Some("AgentBot") => Some(PartyKind::Bot),
                 _ => Some(PartyKind::Agent),
@@ -134,22 +143,27 @@ impl<'a> Body<'a> {
             ("assignee_agent_bot_id", PartyKind::Bot),
             ("assignee_id", PartyKind::Agent),
         ];
-        if !columns.iter().any(|(name, _)| changes.has(name)) {
-            return shown;
+        let changed = || columns.iter().filter(|(name, _)| changes.has(name));
+        if changed().next().is_none() {
+            return (shown, self.meta.assignee.is_emptied());
         }
-        let became = columns.into_iter().find_map(|(name, kind)| {
-            let id = changes.after(name, Json::default()).text()?;
-            Some(Party::new(id, kind))
-        })?;
-        Some(
-            shown
-                .filter(|shown| shown.id == became.id && shown.kind == became.kind)
-                .unwrap_or(became),
-        )
+        let after = |name| changes.after(name, Json::default());
+        let became = changed().find_map(|(name, kind)| Some(Party::new(after(name).text()?, *kind)));
+        let Some(became) = became else {
+            // Where an agent was taken away and a bot is shown, or the other way round, that one may have had it all along.
+            let kept = |kind| shown.is_some() && changed().all(|(_, changed)| Some(*changed) != kind);
+            let has_another = kept(shown.as_ref().and_then(|shown| shown.kind));
+            return (
+                None,
+                !has_another && changed().all(|(name, _)| after(name).is_emptied()),
+            );
+        };
+        let named = shown.filter(|shown| shown.id == became.id && shown.kind == became.kind);
+        (Some(named.unwrap_or(became)), false)
     }
 
     fn team(&self, changes: &Changes<'a>) -> Option<Text<'a>> {
-        let shown = &self.meta.team;
+        let shown: Named<'a> = self.meta.team.read();
         let id = changes.after("team_id", shown.id).text();
         if id == shown.id.text() {
             return shown.name.text().or(id);

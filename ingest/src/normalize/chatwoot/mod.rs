@@ -98,7 +98,7 @@ object! {
 
     Named { id: Json = "id", name: Json = "name", }
 
-    Meta { sender: User = "sender", assignee: User = "assignee", assignee_type: Json = "assignee_type", team: Named = "team", }
+    Meta { sender: User = "sender", assignee: Json = "assignee", assignee_type: Json = "assignee_type", team: Json = "team", }
 
     LastMessage {
         id: Json = "id",

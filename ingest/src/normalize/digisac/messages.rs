@@ -1,11 +1,12 @@
 //! Messages: what they say, how far they got, and the notices that Digisac writes between them.
 
 use schemas::data::{
-    Attachment, Conversation, Data, DeliveryStatus, Direction, Message, MessageDeletion, MessageReaction,
+    Attachment, Clearable, Conversation, Data, DeliveryStatus, Direction, Message, MessageDeletion, MessageReaction,
     MessageStatus, Party, PartyKind, Quoted, Text, Ticket, TicketStatus,
 };
 
 use super::Entity;
+use crate::normalize::cleared::cleared;
 use crate::normalize::json::{Json, object};
 
 object! {
@@ -133,6 +134,8 @@ impl<'a> Entity<'a> {
 
     /// The ticket that the notice says was transferred.
     fn transfer(&self) -> Option<Ticket<'a>> {
+        // It names a department and no one in it: no one has the ticket yet.
+        let to_no_one = self.ticket_department_id.text().is_some() && self.ticket_user_id.is_emptied();
         Some(Ticket {
             id: self.ticket_id.text().filter(|_| self.is_notice())?,
             status: Some(TicketStatus::Open),
@@ -141,6 +144,7 @@ impl<'a> Entity<'a> {
             department: self.ticket_department_id.text(),
             channel: self.channel(),
             channel_id: self.channel_id(),
+            cleared: cleared([(Clearable::Assignee, to_no_one)]),
             ..Ticket::default()
         })
     }

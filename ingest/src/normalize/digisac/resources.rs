@@ -1,9 +1,10 @@
 //! Tickets, and the commands that bots are given.
 
-use schemas::data::{BotCommand, Conversation, Data, Party, PartyKind, Text, Ticket, TicketStatus};
+use schemas::data::{BotCommand, Clearable, Conversation, Data, Party, PartyKind, Text, Ticket, TicketStatus};
 use schemas::event::Raw;
 
 use super::Entity;
+use crate::normalize::cleared::cleared;
 use crate::normalize::json::Json;
 use crate::normalize::{NewEvent, digest};
 
@@ -25,6 +26,11 @@ impl<'a> Entity<'a> {
             channel: self.channel(),
             channel_id: self.channel_id().or_else(|| self.contact.service_id.text()),
             opened_at: self.started_at.time().or_else(|| self.created_at.time()),
+            // The body is the ticket's row, with all columns.
+            cleared: cleared([
+                (Clearable::Assignee, self.user_id.is_emptied()),
+                (Clearable::Department, self.department_id.is_emptied()),
+            ]),
             ..Ticket::default()
         };
         Some(match (event, open) {

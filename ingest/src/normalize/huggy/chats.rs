@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use schemas::data::{Contact, Conversation, Party, PartyKind, Text, Ticket, TicketStatus};
+use schemas::data::{Clearable, Contact, Conversation, Party, PartyKind, Text, Ticket, TicketStatus};
 
 use super::{Item, moment};
+use crate::normalize::cleared::{cleared, settled};
 use crate::normalize::json::{Json, object};
 use crate::normalize::phone;
 
@@ -16,8 +17,8 @@ object! {
         channel: Json = "channel",
         channels: Json = "channels",
         // `false` when there is none.
-        department: Named = "department",
-        department_too: Named = "chatDepartment",
+        department: Json = "department",
+        department_too: Json = "chatDepartment",
         department_id: Json = "departmentId",
         customer: Person = "customer",
         customer_too: Person = "chatCustomer",
@@ -52,21 +53,37 @@ impl<'a> Item<'a> {
 
     pub(super) fn ticket(&self, chat: &Chat<'a>, zone: i32) -> Option<Ticket<'a>> {
         let agent_id = || self.agent_id.text().map(|id| Party::new(id, PartyKind::Agent));
-        let departments = [&chat.department, &chat.department_too];
-        let department = departments
-            .into_iter()
-            .find_map(|department| department.name.text().or_else(|| department.id.text()));
+        let assignee = self.agent.party(PartyKind::Agent).or_else(agent_id);
+        let departments = [chat.department, chat.department_too];
+        let named = departments.into_iter().map(Json::read::<Named<'a>>);
+        let mut named = named.filter_map(|department| department.name.text().or_else(|| department.id.text()));
+        let department = named.next().or_else(|| chat.department_id.text());
+        let in_none = || departments.into_iter().chain([chat.department_id]).any(is_none);
         Some(Ticket {
             id: chat.id.text()?,
             status: chat.status(),
             contact: self.customer_of(chat),
-            assignee: self.agent.party(PartyKind::Agent).or_else(agent_id),
-            department: department.or_else(|| chat.department_id.text()),
+            cleared: cleared([
+                (Clearable::Assignee, assignee.is_none() && is_none(self.agent_id)),
+                (Clearable::Department, department.is_none() && in_none()),
+            ]),
+            assignee,
+            department,
             channel: chat.channel(),
             channel_id: chat.channel_id(),
             opened_at: moment(chat.created_at, zone),
             ..Ticket::default()
         })
+    }
+
+    /// The ticket after the agent whom the body names went out of it. Another one may still be in it, unless it waits for one.
+    pub(super) fn left(ticket: Ticket<'a>) -> Ticket<'a> {
+        let waits = ticket.status == Some(TicketStatus::Pending);
+        Ticket {
+            assignee: None,
+            cleared: settled(ticket.cleared, Clearable::Assignee, waits),
+            ..ticket
+        }
     }
 
     pub(super) fn customer_of(&self, chat: &Chat<'a>) -> Option<Party<'a>> {
@@ -134,6 +151,11 @@ impl<'a> Person<'a> {
             ..Party::new(self.id.text()?, kind)
         })
     }
+}
+
+/// `null`, or `false` in the place of an object.
+fn is_none(json: Json<'_>) -> bool {
+    json.is_emptied() || json.raw() == "false"
 }
 
 /// Huggy's word for a network: of a chat (`whatsapp-enterprise`, `widget`), of a line (`Messenger`), of a customer who

@@ -219,6 +219,7 @@ impl<'a> Item<'a> {
                 };
                 let data = match &**event {
                     "agentEntered" => Data::TicketTransferred(ticket),
+                    "agentLeft" => Data::TicketUpdated(Self::left(ticket)),
                     _ => Data::TicketUpdated(ticket),
                 };
                 (data, identity, at(self.updated_at))

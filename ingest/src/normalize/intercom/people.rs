@@ -22,6 +22,11 @@ impl<'a> Named<'a> {
         self.author()
     }
 
+    /// Said to be no one.
+    pub(super) fn is_no_one(&self) -> bool {
+        is_none(self.id) || self.kind.text().is_some_and(|kind| kind == "nobody_admin")
+    }
+
     /// Whoever wrote something: at times no more is said than what they are.
     pub(super) fn author(&self) -> Option<Party<'a>> {
         let (id, kind) = (known(self.id), self.kind());
@@ -51,4 +56,9 @@ impl<'a> Named<'a> {
 /// A person's id: 0 is no one.
 pub(super) fn known(id: Json<'_>) -> Option<Text<'_>> {
     id.text().filter(|id| id != "0")
+}
+
+/// The id is said to be no one's: `null`, 0 or an empty text.
+pub(super) fn is_none(id: Json<'_>) -> bool {
+    id.is_emptied() || id.text().is_some_and(|id| id == "0")
 }

@@ -4,10 +4,11 @@
 //! assignee by this one stands in the part that was written for it (docs, "Ticket Parts": `previous_ticket_state`, `ticket_state`;
 //! "Conversation Parts": `assigned_to`).
 
-use schemas::data::{Data, Party, PartyKind, Text, Ticket, TicketStatus};
+use schemas::data::{Clearable, Data, Party, PartyKind, Text, Ticket, TicketStatus};
 
-use super::people::{Named, known};
+use super::people::{Named, is_none, known};
 use super::{Item, Notification, changed};
+use crate::normalize::cleared::{cleared, settled};
 use crate::normalize::json::{Json, object};
 
 object! {
@@ -80,13 +81,22 @@ impl<'a> Notification<'a, '_> {
                     Some("admin") => {
                         let (became, shown) = (change.assigned_to.party(), ticket.assignee);
                         let same = shown.as_ref().map(|who| &who.id) == became.as_ref().map(|who| &who.id);
+                        let to_no_one = is_none(change.assigned_to.id);
                         Ticket {
                             assignee: if same { shown } else { became },
+                            cleared: settled(ticket.cleared, Clearable::Assignee, to_no_one),
                             ..ticket
                         }
                     }
+                    // Taken from whoever had it.
+                    Some("nobody_admin") => Ticket {
+                        assignee: None,
+                        cleared: settled(ticket.cleared, Clearable::Assignee, true),
+                        ..ticket
+                    },
                     Some("team") => Ticket {
                         team: known(change.assigned_to.id),
+                        cleared: settled(ticket.cleared, Clearable::Team, is_none(change.assigned_to.id)),
                         ..ticket
                     },
                     _ => ticket,
@@ -130,11 +140,15 @@ fn status(state: Json<'_>) -> Option<TicketStatus> {
 impl<'a> Item<'a> {
     fn ticket(&self, topic: &str, id: Text<'a>) -> Ticket<'a> {
         let assignee = known(self.admin_assignee_id).map(|id| Party::new(id, PartyKind::Agent));
+        let assignee = assignee.or_else(|| self.assignee.party());
+        // Tagging a part may not show in the conversation's own tags.
+        let tagged = topic.contains(".tag.");
+        let is_unassigned = assignee.is_none() && (is_none(self.admin_assignee_id) || self.assignee.is_no_one());
         Ticket {
             id,
             status: self.status(),
             contact: self.customer(),
-            assignee: assignee.or_else(|| self.assignee.party()),
+            assignee,
             team: known(self.team_assignee_id),
             channel: self.network(),
             priority: self.priority.text(),
@@ -146,6 +160,12 @@ impl<'a> Item<'a> {
                 .collect(),
             changed: changed(topic),
             opened_at: self.created_at.time(),
+            cleared: cleared([
+                (Clearable::Assignee, is_unassigned),
+                (Clearable::Team, is_none(self.team_assignee_id)),
+                (Clearable::Priority, self.priority.is_emptied()),
+                (Clearable::Labels, self.tags.list.is_emptied() && !tagged),
+            ]),
             ..Ticket::default()
         }
     }

@@ -47,6 +47,11 @@ impl<'a> Json<'a> {
         !self.0.is_empty() && self.0 != "null"
     }
 
+    /// Said to be nothing: `null`, an empty text or an empty list. What is absent says nothing.
+    pub(super) fn is_emptied(self) -> bool {
+        matches!(self.0, "null" | "\"\"") || self.0.starts_with('[') && self.elements().next().is_none()
+    }
+
     pub(super) fn is_object(self) -> bool {
         self.0.starts_with('{')
     }
@@ -292,6 +297,24 @@ mod tests {
         ] {
             assert_eq!((json(text).flag(), json(text).int()), (flag, int), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_said_to_be_nothing_is_emptied_and_what_is_absent_is_not() {
+        for (text, expected) in [
+            ("null", true),
+            ("\"\"", true),
+            ("[]", true),
+            ("[ \n ]", true),
+            ("[null]", false),
+            ("\" \"", false),
+            ("0", false),
+            ("false", false),
+            ("{}", false),
+        ] {
+            assert_eq!(json(text).is_emptied(), expected, "{text}");
+        }
+        assert!(!Json::default().is_emptied(), "absent");
     }
 
     proptest! {

@@ -1,12 +1,13 @@
 //! Messages: what is said in a conversation, and what commands do to it.
 
 use schemas::data::{
-    Answer, Attachment, Conversation, Data, DeliveryStatus, Direction, Message, MessageDeletion, MessageStatus, Party,
-    PartyKind, Text, Ticket,
+    Answer, Attachment, Clearable, Conversation, Data, DeliveryStatus, Direction, Message, MessageDeletion,
+    MessageStatus, Party, PartyKind, Text, Ticket,
 };
 
 use super::resources::{channel, customer, ticket};
 use super::{About, Body, Fault, Meta, Participant, Said, kind_of};
+use crate::normalize::cleared::settled;
 use crate::normalize::json::{Json, object};
 
 object! {
@@ -26,11 +27,15 @@ impl<'a> About<'a> {
         let text = said.text.text().unwrap_or_default();
         match text.split_whitespace().next() {
             Some("/assign") => {
-                let to = said.meta.users.elements().find_map(Json::text);
-                Some(Data::TicketTransferred(Ticket {
-                    assignee: to.map(|id| Party::new(id, PartyKind::Agent)).or(ticket.assignee),
-                    ..ticket
-                }))
+                let ticket = match said.meta.users.elements().find_map(Json::text) {
+                    Some(id) => Ticket {
+                        assignee: Some(Party::new(id, PartyKind::Agent)),
+                        cleared: settled(ticket.cleared, Clearable::Assignee, false),
+                        ..ticket
+                    },
+                    None => ticket,
+                };
+                Some(Data::TicketTransferred(ticket))
             }
             Some("/notify") => Some(Data::TicketTransferred(Ticket {
                 team: said.meta.channels.elements().find_map(Json::text),

@@ -1,8 +1,11 @@
 //! Conversations, contacts and services as they stand.
 
-use schemas::data::{Connection, ConnectionState, Contact, Data, Party, PartyKind, Text, Ticket, TicketStatus};
+use schemas::data::{
+    Clearable, Connection, ConnectionState, Contact, Data, Party, PartyKind, Text, Ticket, TicketStatus,
+};
 
 use super::{Participant, Resource, kind_of, resource};
+use crate::normalize::cleared::cleared;
 use crate::normalize::json::Json;
 use crate::normalize::phone;
 
@@ -60,6 +63,7 @@ pub(super) fn ticket<'a>(conversation: &Resource<'a>) -> Option<Ticket<'a>> {
                 ..Party::new(who.user.text()?, kind)
             })
         });
+    let is_unassigned = assignee.is_none() && is_no_ones(conversation.participants);
     Some(Ticket {
         id: conversation.id.text()?,
         status: conversation.status.text().and_then(|status| match &*status {
@@ -73,8 +77,24 @@ pub(super) fn ticket<'a>(conversation: &Resource<'a>) -> Option<Ticket<'a>> {
         channel: channel(conversation.touchpoint),
         labels: conversation.category.text().into_iter().collect(),
         opened_at: conversation.created_at.time(),
+        cleared: cleared([
+            (Clearable::Assignee, is_unassigned),
+            (Clearable::Labels, conversation.category.is_emptied()),
+        ]),
         ..Ticket::default()
     })
+}
+
+/// A conversation names all who are in it: it is no one's where of each the role is known, and no one but customers is there and
+/// accepted it.
+fn is_no_ones(participants: Json<'_>) -> bool {
+    let is_out = |who: Participant<'_>| {
+        let role = who.role.text();
+        role.is_some_and(|role| kind_of(&role) == Some(PartyKind::Contact))
+            || who.accepted.flag() == Some(false)
+            || who.active.flag() == Some(false)
+    };
+    participants.raw().starts_with('[') && participants.elements().map(Json::read).all(is_out)
 }
 
 /// The customer of a conversation; `shown` is the same contact with its members, where the event has it.

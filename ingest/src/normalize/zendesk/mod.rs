@@ -146,3 +146,8 @@ impl<'a> Body<'a> {
 fn known(id: Json<'_>) -> Option<Text<'_>> {
     id.text().filter(|id| id != "0")
 }
+
+/// The id is said to be no one's: `null`, 0 or an empty text.
+fn is_none(id: Json<'_>) -> bool {
+    id.is_emptied() || id.text().is_some_and(|id| id == "0")
+}

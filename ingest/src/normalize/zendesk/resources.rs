@@ -1,8 +1,9 @@
 //! Tickets and users, and the networks that tickets come over.
 
-use schemas::data::{Contact, Data, Party, PartyKind, Text, Ticket, TicketStatus};
+use schemas::data::{Clearable, Contact, Data, Party, PartyKind, Text, Ticket, TicketStatus};
 
-use super::{Body, Identity, known};
+use super::{Body, Identity, is_none, known};
+use crate::normalize::cleared::cleared;
 use crate::normalize::json::Json;
 use crate::normalize::phone;
 
@@ -15,6 +16,7 @@ impl<'a> Body<'a> {
         let requester = changed_by("ticket.requester_changed", self.detail.requester_id);
         let assignee = changed_by("ticket.agent_assignment_changed", self.detail.assignee_id);
         let group = changed_by("ticket.group_assignment_changed", self.detail.group_id);
+        let priority = changed_by("ticket.priority_changed", self.detail.priority);
         let ticket = Ticket {
             id: self.about().ok_or("no ticket id")?,
             status: is.filter(|_| status_changed).or_else(|| status(self.detail.status)),
@@ -23,10 +25,16 @@ impl<'a> Body<'a> {
             assignee: known(assignee).map(|id| Party::new(id, PartyKind::Agent)),
             team: known(group),
             channel: channel(self.detail.via.channel),
-            priority: changed_by("ticket.priority_changed", self.detail.priority).text(),
+            priority: priority.text(),
             labels: self.detail.tags.elements().filter_map(Json::text).collect(),
             changed: changed(name),
             opened_at: self.detail.created_at.time(),
+            cleared: cleared([
+                (Clearable::Assignee, is_none(assignee)),
+                (Clearable::Team, is_none(group)),
+                (Clearable::Priority, priority.is_emptied()),
+                (Clearable::Labels, self.detail.tags.is_emptied()),
+            ]),
             ..Ticket::default()
         };
         let closed = Some(TicketStatus::Closed);

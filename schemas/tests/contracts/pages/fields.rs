@@ -72,7 +72,9 @@ fn members(schema: &Value, root: &Value, path: &mut Vec<String>, found: &mut Vec
         if let Some(constant) = target.get("const").and_then(Value::as_str) {
             meaning = format!("Always `{constant}`. {meaning}");
         }
-        for value in target["oneOf"].as_array().into_iter().flatten() {
+        // Of a list, the words of its elements.
+        let words = [target, resolved(&target["items"], root)];
+        for value in words.into_iter().filter_map(|of| of["oneOf"].as_array()).flatten() {
             if let Some(word) = value["const"].as_str() {
                 write!(meaning, " `{word}`: {}", text(value).unwrap_or_default()).expect("text");
             }

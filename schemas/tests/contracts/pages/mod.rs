@@ -5,6 +5,7 @@ mod fields;
 mod identity;
 mod senders;
 mod snippets;
+mod state;
 mod tables;
 mod views;
 
@@ -36,6 +37,10 @@ fn pages() -> BTreeMap<String, String> {
     pages.insert("platforms.md".to_owned(), platforms(&senders));
     pages.insert("identity.md".to_owned(), identity::page());
     pages.insert("tables.md".to_owned(), tables::page());
+    pages.insert("state.md".to_owned(), state::page());
+    // Written by hand, but for the answers, which `tests/it/questions.rs` compares with those of both databases.
+    let questions = std::fs::read_to_string(crate::below("pages/questions.md")).expect("a readable page");
+    pages.insert("questions.md".to_owned(), questions);
     pages
 }
 
@@ -145,7 +150,9 @@ fn index(senders: &Senders) -> String {
          - [envelope.md](envelope.md): what every event has, and the headers of its record\n\
          - [platforms.md](platforms.md): which platform's event becomes which type\n\
          - [identity.md](identity.md): which members make an event's id, on every platform\n\
-         - [tables.md](tables.md): the tables and views in the database\n\
+         - [questions.md](questions.md): what an analyst asks, each as one statement with its answer\n\
+         - [state.md](state.md): how tickets, messages, contacts, groups and lines stand now\n\
+         - [tables.md](tables.md): the tables of events and the views over them\n\
          - [own-types.md](own-types.md): types that senders name themselves\n\
          - [dead-letters.md](dead-letters.md): deliveries given up\n\n\
          | type | meaning | platforms |\n|---|---|---|\n"

@@ -5,12 +5,14 @@ use std::fmt::Write as _;
 use super::{GENERATED, block, views};
 
 /// The tables and views in the order of the page.
-const SHOWN: [&str; 7] = [
+const SHOWN: [&str; 9] = [
     "event",
     "event_variant",
     "ticket_history",
     "message_delivery",
     "connection_current",
+    "event_volume",
+    "event_hour",
     "event_receipt",
     "sink_position",
 ];
@@ -45,15 +47,23 @@ fn comments(migrations: &str) -> Vec<(String, String)> {
 }
 
 pub(super) fn page() -> String {
-    let comments = comments(&views::migrations("postgres"));
     let mut out = format!(
         "{GENERATED}# Tables and views\n\nWhat `forebay migrate` makes in PostgreSQL, and `forebay dev` in SQLite. The same texts are comments in PostgreSQL: `\\d+ event` shows them.\n\n\
          Each event type has a view of its own, with its members as columns: `message_created` for `message.created`, and so on; the page of the type names the columns.\n\n\
+         How tickets, messages, contacts, groups and lines stand now is in the tables of [state.md](state.md); [questions.md](questions.md) asks them.\n\n\
          An id begins with milliseconds, so that a span of time is a range of the primary key. In PostgreSQL, `event_id_from` gives the bounds:\n\n{}\n\
          Other rights than to read are not needed for any of it: `GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader`.\n",
         block("sql-of-tables", SPAN).replace("sql-of-tables", "sql")
     );
-    for name in SHOWN {
+    out.push_str(&explained(&SHOWN));
+    out
+}
+
+/// A section for each of these tables and views.
+pub(super) fn explained(shown: &[&str]) -> String {
+    let comments = comments(&views::migrations("postgres"));
+    let mut out = String::new();
+    for name in shown {
         let of = |kind: &str| {
             comments
                 .iter()

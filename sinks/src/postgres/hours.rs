@@ -1,0 +1,83 @@
+//! `event_hour`: kept in the transaction of the rows, and counted anew from the rows that are there.
+
+use std::time::Duration;
+
+use database::SetupError;
+use database::postgres::{InUse, within};
+use schemas::id::EventId;
+use schemas::time::Timestamp;
+use sqlx::postgres::PgBindIterExt as _;
+use sqlx::{Connection as _, PgConnection};
+use uuid::Uuid;
+
+use super::config::Config;
+use super::{PostgresSink, sql};
+use crate::table::{Hours, begin_of_hour};
+
+impl PostgresSink {
+    /// Adds what is new.
+    pub(super) async fn count_hours(
+        &self,
+        connection: &mut PgConnection,
+        hours: &Hours<'_>,
+    ) -> Result<(), sqlx::Error> {
+        if hours.is_empty() {
+            return Ok(());
+        }
+        let query = sqlx::query(sql::COUNT_HOURS)
+            .bind(hours.iter().map(|(hour, _)| hour.begin.to_datetime()).bind_iter())
+            .bind(hours.iter().map(|(_, count)| count).bind_iter())
+            .bind(hours.iter().map(|(hour, _)| hour.partition).bind_iter())
+            .bind(hours.iter().map(|(hour, _)| hour.tenant).bind_iter())
+            .bind(hours.iter().map(|(hour, _)| hour.source).bind_iter())
+            .bind(hours.iter().map(|(hour, _)| hour.platform).bind_iter())
+            .bind(hours.iter().map(|(hour, _)| hour.event_type).bind_iter());
+        within(self.answer_timeout, query.execute(connection)).await.map(drop)
+    }
+}
+
+/// Raises `event_hour` to what is in the table `event`, hour by hour, while sinks go on: after an upgrade from a version that did
+/// not count. Does nothing where all is counted, and never lowers a count, since rows may have been dropped. Returns how many
+/// hours have rows.
+///
+/// Each hour is a transaction, in which no writer adds to a count: one that has stored its rows and not counted them yet waits,
+/// and what it has stored is not seen; any other has done both.
+pub async fn recount_hours(config: &Config) -> Result<u64, SetupError> {
+    let server = config.server()?;
+    let pool = server.pool();
+    let limit = server.answer_timeout();
+    let failed = |error: sqlx::Error| SetupError::Unavailable(server.explain(&error));
+    let mut connection = InUse::new(pool.acquire().await.map_err(failed)?);
+    let (mut hours, mut from) = (0, Timestamp::MIN);
+    while let Some(hour) = next_hour(&mut connection, limit, from).await.map_err(failed)? {
+        recount(&mut connection, limit, hour).await.map_err(failed)?;
+        hours += 1;
+        let Some(next) = Timestamp::from_millis(hour.millis() + 3_600_000) else {
+            break;
+        };
+        from = next;
+    }
+    connection.done();
+    pool.close().await;
+    Ok(hours)
+}
+
+/// The first hour from `from` on that has rows.
+async fn next_hour(
+    connection: &mut PgConnection,
+    limit: Duration,
+    from: Timestamp,
+) -> Result<Option<Timestamp>, sqlx::Error> {
+    let query = sqlx::query_scalar(sql::FIRST_EVENT_FROM).bind(from.to_datetime());
+    let found: Option<Uuid> = within(limit, query.fetch_optional(connection)).await?;
+    Ok(found.map(|id| begin_of_hour(EventId::from(id))))
+}
+
+async fn recount(connection: &mut PgConnection, limit: Duration, hour: Timestamp) -> Result<(), sqlx::Error> {
+    let mut transaction = within(limit, connection.begin()).await?;
+    // A statement of its own: what the next one sees is decided when the lock is held.
+    within(limit, sqlx::raw_sql(sql::LOCK_HOURS).execute(&mut *transaction)).await?;
+    let query = sqlx::query(sql::RECOUNT_HOUR).bind(hour.to_datetime());
+    within(limit, query.execute(&mut *transaction)).await?;
+    within(limit, transaction.commit()).await
+}
