@@ -310,7 +310,7 @@ fn huggy_writes_no_department_as_false_or_null() {
         &at("department"),
         Department,
         &none,
-        &[vendas.clone()],
+        std::slice::from_ref(&vendas),
     );
     let unsaid: Value =
         serde_json::from_str(&with(json_of(Platform::Huggy, SHOWN), &at("department"), None)).expect("JSON");

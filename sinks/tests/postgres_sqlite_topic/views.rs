@@ -310,3 +310,28 @@ async fn a_database_from_before_the_views_gets_them_and_keeps_its_rows() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_views_of_tickets_show_what_was_cleared() {
+    const CLEARED: &str = "SELECT ticket_id || ' ' || coalesce(replace(CAST(cleared AS text), ' ', ''), '-') FROM (\
+         SELECT ticket_id, cleared FROM ticket_created UNION ALL SELECT ticket_id, cleared FROM ticket_updated UNION ALL \
+         SELECT ticket_id, cleared FROM ticket_transferred UNION ALL SELECT ticket_id, cleared FROM ticket_closed UNION ALL \
+         SELECT ticket_id, cleared FROM ticket_reopened) AS t ORDER BY ticket_id";
+    let mut tickets: Vec<Sample> = (0..)
+        .zip(["created", "updated", "transferred", "closed", "reopened"])
+        .map(|(seconds, what)| {
+            let ticket = json!({"ticket": {"id": what, "cleared": ["assignee", "labels"]}});
+            at(seconds, &format!("ticket.{what}"), &ticket)
+        })
+        .collect();
+    tickets.push(at(9, "ticket.updated", &json!({"ticket": {"id": "untold"}})));
+    let expected = [
+        r#"closed ["assignee","labels"]"#,
+        r#"created ["assignee","labels"]"#,
+        r#"reopened ["assignee","labels"]"#,
+        r#"transferred ["assignee","labels"]"#,
+        "untold -",
+        r#"updated ["assignee","labels"]"#,
+    ];
+    assert_eq!(answer(tickets, CLEARED).await, expected);
+}
