@@ -15,6 +15,8 @@
 //! together, each key once. The databases write that with statements made from the same descriptions ([`table`]).
 
 pub(crate) mod facts;
+#[cfg(test)]
+mod model;
 pub(crate) mod register;
 pub(crate) mod table;
 pub(crate) mod tables;
