@@ -19,6 +19,8 @@ mod databases;
 pub(crate) mod facts;
 mod kept;
 mod key;
+#[cfg(test)]
+mod model;
 pub(crate) mod register;
 mod sheet;
 pub(crate) mod sql;

@@ -18,8 +18,8 @@ table! {
         played_at: Least<Timestamp>,
         failed_at: Least<Timestamp>,
         internal: Greatest<bool>,
-        /// The version of the message itself: what was written before its conversation was emptied is gone.
-        created_version: Least<Version>,
+        /// The version at which it was written last: what was written before its conversation was emptied is gone.
+        created_version: Greatest<Version>,
         platform: Least<String>,
         direction: Least<String>,
         kind: Least<String>,

@@ -46,7 +46,7 @@ impl Row<'_> {
         }
     }
 
-    pub(super) fn receipt(&self) -> Receipt {
+    pub(crate) fn receipt(&self) -> Receipt {
         Receipt {
             id: self.id,
             received: self.received,
