@@ -1,13 +1,15 @@
 //! The settings of the sink `postgres`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use database::postgres::{self, DatabaseServer, Owner};
 use schemas::secret::Secret;
 use schemas::setting::{Findings, Invalid};
 use serde::Deserialize;
 
-use crate::table::check_receipts;
+use super::partitions::{self, Period};
+use crate::table::{check_receipts, check_retention};
 
 /// The section `postgres` of the configuration.
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
@@ -38,6 +40,15 @@ pub struct Config {
     pub receipt_retention_seconds: u32,
     /// How `forebay migrate` sets up the wide columns. Default `auto`.
     pub compression: Compression,
+    /// How much time one partition of the table `event` takes: `day`, `week` or `month`, from midnight UTC, Monday, the first. `day` from
+    /// about a million events a day on. A change holds for partitions that are made from then on. Default `week`.
+    pub partition: Period,
+    /// For how many days partitions are made ahead, from 2 to 365. The owner of the table makes them: the sink if it is its owner or a
+    /// member of it, and `forebay migrate`. Default 7.
+    pub partitions_ahead_days: u32,
+    /// How long events are kept, by the time in their id: whole partitions are dropped that are older, with the variants of their events.
+    /// What is older is not stored any more, a replay of it neither. Left out, events are kept for ever.
+    pub retention_days: Option<u32>,
 }
 
 /// The compression of the columns `data` and `raw`. It holds for rows written from then on.
@@ -64,6 +75,9 @@ impl Default for Config {
             receipt_window_seconds: 600,
             receipt_retention_seconds: 8 * 24 * 3600,
             compression: Compression::Auto,
+            partition: Period::Week,
+            partitions_ahead_days: 7,
+            retention_days: None,
         }
     }
 }
@@ -82,6 +96,17 @@ impl Config {
         }
     }
 
+    /// How partitions are made and dropped.
+    pub(super) fn partitions(&self) -> partitions::Settings {
+        let days = |days: u32| Duration::from_secs(u64::from(days) * 86_400);
+        partitions::Settings {
+            period: self.partition,
+            ahead: days(self.partitions_ahead_days),
+            retention: self.retention_days.map(days),
+            receipt_window: Duration::from_secs(u64::from(self.receipt_window_seconds)),
+        }
+    }
+
     /// The server that they name; returns everything that is wrong with them otherwise.
     pub(super) fn server(&self) -> Result<DatabaseServer, Vec<Invalid>> {
         self.check()?;
@@ -97,6 +122,11 @@ impl Config {
         let mut found = Findings::default();
         found.add_within("", self.connection().check());
         check_receipts(self.receipt_window_seconds, self.receipt_retention_seconds, &mut found);
+        check_retention(self.retention_days, self.receipt_window_seconds, &mut found);
+        if !(2..=365).contains(&self.partitions_ahead_days) {
+            let days = self.partitions_ahead_days;
+            found.add("partitions_ahead_days", format!("is {days}: give 2 to 365, for an event may be a day ahead of its receipt"));
+        }
         found.into_result()
     }
 
@@ -134,6 +164,17 @@ mod tests {
                 "begins with `$`",
             ),
             (r#"{"url": "$DATABASE_URL"}"#, "url", "begins with `$`"),
+            (r#"{"url": "postgres://h/d", "retention_days": 0}"#, "retention_days", "is 0"),
+            (
+                r#"{"url": "postgres://h/d", "retention_days": 1, "receipt_window_seconds": 90000}"#,
+                "retention_days",
+                "is 1, less than `receipt_window_seconds` (90000)",
+            ),
+            (
+                r#"{"url": "postgres://h/d", "partitions_ahead_days": 1}"#,
+                "partitions_ahead_days",
+                "is 1: give 2 to 365",
+            ),
         ] {
             let found = config(json).check().expect_err(json);
             let found: Vec<(&str, &str)> = found.iter().map(|i| (&*i.place, &*i.reason)).collect();

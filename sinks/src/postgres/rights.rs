@@ -7,5 +7,6 @@ pub(super) const NEEDED: &[(&str, &[&str])] = &[
     ("event", &["SELECT", "INSERT"]),
     ("event_receipt", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
     ("sink_position", &["SELECT", "INSERT", "UPDATE"]),
+    ("event_horizon", &["SELECT"]),
     ("event_variant", &["SELECT", "INSERT", "UPDATE"]),
 ];

@@ -4,6 +4,7 @@
 //! leaves the transaction as it was, so nothing has to be searched for.
 
 mod progress;
+mod retention;
 mod sql;
 mod variants;
 mod write;
@@ -22,7 +23,9 @@ use schemas::sink::{Batch, Handling, KeepsProgress, Outcome, Sink, Target, Unava
 use serde::Deserialize;
 use sqlx::sqlite::SqlitePool;
 
-use crate::table::{Forgetting, Metrics, Plan, SetupError, check_receipts};
+use retention::Expiring;
+
+use crate::table::{Forgetting, Metrics, Plan, SetupError, check_receipts, check_retention};
 
 /// Tables and views have to have room.
 const LEAST_PAGES: u64 = 256;
@@ -41,6 +44,9 @@ pub struct Config {
     pub receipt_window_seconds: u32,
     /// As for `postgres`. Default 691200 (8 days).
     pub receipt_retention_seconds: u32,
+    /// How long events are kept, by the time in their id, in whole days UTC: older ones are deleted, with their variants, a thousand with
+    /// each batch. What is older is not stored any more, a replay of it neither. Left out, events are kept for ever.
+    pub retention_days: Option<u32>,
 }
 
 impl Default for Config {
@@ -51,6 +57,7 @@ impl Default for Config {
             busy_timeout_ms: 5_000,
             receipt_window_seconds: 600,
             receipt_retention_seconds: 8 * 24 * 3600,
+            retention_days: None,
         }
     }
 }
@@ -67,6 +74,7 @@ impl Config {
             found.add("max_size_bytes", format!("is {bytes}: give at least {least}"));
         }
         check_receipts(self.receipt_window_seconds, self.receipt_retention_seconds, &mut found);
+        check_retention(self.retention_days, self.receipt_window_seconds, &mut found);
         found.into_result()
     }
 }
@@ -79,6 +87,7 @@ pub struct SqliteSink {
     file: File,
     config: Config,
     forgetting: Forgetting,
+    expiring: Expiring,
     metrics: Metrics,
 }
 
@@ -100,6 +109,7 @@ impl SqliteSink {
             file,
             config: config.clone(),
             forgetting: Forgetting::default(),
+            expiring: Expiring::default(),
             metrics,
         })
     }
@@ -132,6 +142,10 @@ fn migrations() -> Migrations {
                 "operations (works with 5 and later)",
                 include_str!("../../migrations/sqlite/0006_operations.sql"),
             ),
+            (
+                "horizon (works with 6 and later)",
+                include_str!("../../migrations/sqlite/0007_horizon.sql"),
+            ),
         ],
     )
 }
@@ -159,9 +173,9 @@ impl Sink for SqliteSink {
             let mut plan = Plan::new(batch);
             let written = self.write(&mut plan).await.map_err(|e| self.down(&e))?;
             // The batch is stored: a failure here is only logged.
-            if let Err(error) = self.forget_old_receipts().await {
+            if let Err(error) = self.forget_old().await {
                 let error = self.down(&error);
-                tracing::warn!(sink = %self.name, %error, "old receipts were not removed; trying again later");
+                tracing::warn!(sink = %self.name, %error, "old receipts and events were not removed; trying again later");
             }
             let outcomes = plan.outcomes();
             self.metrics

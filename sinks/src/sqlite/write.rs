@@ -5,6 +5,7 @@ use schemas::id::{HashHalf, IdTime};
 use schemas::time::Timestamp;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
+use super::retention::horizon;
 use super::variants::keep_variants;
 use super::{SqliteSink, sql};
 use crate::table::{Plan, Receipt, Receipts, Row, Written};
@@ -33,6 +34,7 @@ impl SqliteSink {
             let stored = receipts(&mut transaction, &halves).await?;
             plan.leave_out_repeats(Receipts::new(self.config.receipt_window_seconds, stored));
         }
+        plan.expire(horizon(&mut transaction).await?);
         let mut inserted = 0;
         let (mut conflicting, mut refused) = (Vec::new(), Vec::new());
         for (place, row) in plan.rows.iter().enumerate() {
@@ -59,12 +61,20 @@ impl SqliteSink {
                 .await?;
         }
         transaction.commit().await?;
-        Ok(Written { inserted, differing })
+        Ok(Written {
+            inserted,
+            expired: plan.expired(),
+            differing,
+        })
     }
 
-    /// Now and then removes a few old receipts.
-    pub(super) async fn forget_old_receipts(&self) -> Result<(), sqlx::Error> {
-        if !self.forgetting.is_due() {
+    /// Now and then removes a few old receipts, and events that are older than they are kept.
+    pub(super) async fn forget_old(&self) -> Result<(), sqlx::Error> {
+        let is_due = self.forgetting.is_due();
+        if is_due || self.expiring.has_more() {
+            self.expire().await.inspect_err(|_| self.metrics.upkeep_failed(&self.name))?;
+        }
+        if !is_due {
             return Ok(());
         }
         let keep_ms = i64::from(self.config.receipt_retention_seconds) * 1000;

@@ -23,6 +23,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) rows: Vec<Row<'a>>,
     /// The rows that repeat one of this batch or a stored receipt, each with the id of that.
     repeats: Vec<(EventId, Row<'a>)>,
+    /// What is older than the horizon: delivered, and not stored.
+    expired: Vec<Row<'a>>,
     /// Per delivery: the delivery whose outcome it shares (mostly itself).
     leader: Vec<usize>,
     /// Per delivery: why it is rejected, with those that it leads.
@@ -37,6 +39,7 @@ impl<'a> Plan<'a> {
             batch,
             rows: Vec::with_capacity(batch.deliveries.len()),
             repeats: Vec::new(),
+            expired: Vec::new(),
             leader: (0..batch.deliveries.len()).collect(),
             rejected: HashMap::new(),
             rejected_repeats: HashMap::new(),
@@ -101,6 +104,21 @@ impl<'a> Plan<'a> {
         let left_out = self.rows.extract_if(.., |row| repeats.contains_key(&row.id));
         self.repeats
             .extend(left_out.map(|row| (repeats.get(&row.id).copied().unwrap_or(row.id), row)));
+    }
+
+    /// Takes out the rows below `horizon`, and those that repeat one: nothing is stored of them.
+    pub(crate) fn expire(&mut self, horizon: EventId) {
+        // Sorted by id, and most batches have none.
+        if self.rows.first().is_some_and(|row| row.id < horizon) {
+            self.expired.extend(self.rows.extract_if(.., |row| row.id < horizon));
+        }
+        let of_expired = self.repeats.extract_if(.., |(of, row)| *of < horizon || row.id < horizon);
+        self.expired.extend(of_expired.map(|(_, row)| row));
+    }
+
+    /// How many deliveries are expired.
+    pub(crate) fn expired(&self) -> u64 {
+        u64::try_from(self.expired.len()).unwrap_or(u64::MAX)
     }
 
     /// The rows whose event was stored before them, in the order of the log: those of `conflicting` (places in
