@@ -27,6 +27,7 @@ async fn a_user_who_may_only_read_the_migrations_is_shown_every_right_and_the_gr
             format!("GRANT SELECT, INSERT, UPDATE, DELETE ON event_receipt TO {user};"),
             format!("GRANT SELECT, INSERT, UPDATE ON sink_position TO {user};"),
             format!("GRANT SELECT, INSERT, UPDATE ON event_variant TO {user};"),
+            format!("GRANT SELECT ON event_horizon TO {user};"),
         ] {
             assert!(message.contains(&part), "lacks `{part}`: {message}");
         }
@@ -71,13 +72,14 @@ async fn every_single_right_is_missed() {
         let (few, user) = database.new_user().await;
         let all = "GRANT SELECT ON _sqlx_migrations TO u; GRANT SELECT, INSERT ON event TO u;
                    GRANT SELECT, INSERT, UPDATE, DELETE ON event_receipt TO u; GRANT SELECT, INSERT, UPDATE ON sink_position TO u;
-                   GRANT SELECT, INSERT, UPDATE ON event_variant TO u";
+                   GRANT SELECT, INSERT, UPDATE ON event_variant TO u; GRANT SELECT ON event_horizon TO u";
         database.run(all.replace("TO u", &format!("TO {user}"))).await;
         few.sink().ready().await.expect("nothing is missing");
         for (right, table) in [
             ("SELECT", "_sqlx_migrations"),
             ("SELECT", "event"),
             ("INSERT", "event"),
+            ("SELECT", "event_horizon"),
             ("SELECT", "event_receipt"),
             ("INSERT", "event_receipt"),
             ("UPDATE", "event_receipt"),
@@ -127,7 +129,7 @@ async fn a_schema_that_may_not_be_used_is_named() {
 async fn a_right_that_is_taken_away_shows_when_the_sink_stumbles_over_it() {
     with_database(|database| async move {
         let (few, user) = database.new_user().await;
-        let all = "ALL ON event, event_receipt, event_variant, sink_position, _sqlx_migrations";
+        let all = "ALL ON event, event_horizon, event_receipt, event_variant, sink_position, _sqlx_migrations";
         database.run(format!("GRANT {all} TO {user}")).await;
         let sink = few.sink();
         sink.ready().await.expect("nothing is missing");

@@ -65,7 +65,7 @@ async fn every_column_is_explained_in_the_database() {
         let silent: i64 = database
             .value(
                 "SELECT count(*) FROM pg_attribute
-                 WHERE attrelid IN ('event'::regclass, 'sink_position'::regclass, 'event_variant'::regclass) AND attnum > 0
+                 WHERE attrelid IN ('event'::regclass, 'sink_position'::regclass, 'event_variant'::regclass, 'event_horizon'::regclass) AND attnum > 0
                  AND col_description(attrelid, attnum) IS NULL",
             )
             .await;

@@ -197,7 +197,7 @@ async fn one_ticket_and_one_line_are_found_by_an_index() {
         // Enough rows that reading all of them is no choice.
         database
             .run(
-                "INSERT INTO event SELECT md5(n::text)::uuid, now(), now(), now(), n, 0, 't', 'acme', 'wa-1', 'chatwoot', \
+                "INSERT INTO event SELECT ('00' || substr(md5(n::text), 3))::uuid, now(), now(), now(), n, 0, 't', 'acme', 'wa-1', 'chatwoot', \
                  CASE n % 3 WHEN 0 THEN 'ticket.updated' WHEN 1 THEN 'message.created' ELSE 'connection.updated' END, NULL, \
                  'k', 'r', '\\x', jsonb_build_object('ticket', jsonb_build_object('id', 't' || n / 30), \
                  'connection', jsonb_build_object('id', 'l' || n / 30)), '\\x' FROM generate_series(1, 20000) n; ANALYZE event",
@@ -209,7 +209,8 @@ async fn one_ticket_and_one_line_are_found_by_an_index() {
                 .await
                 .expect("a valid query");
             let plan = plan.join("\n");
-            assert!(plan.contains(index) && !plan.contains("Seq Scan"), "{plan}");
+            let index = index.replace("event_", "event_before_");
+            assert!(plan.contains(&index) && !plan.contains("Seq Scan"), "{plan}");
         }
     })
     .await;

@@ -28,15 +28,15 @@ UPDATE event_horizon
 SET id = GREATEST(id, $1), updated = now(),
     dropping = ARRAY(SELECT DISTINCT name FROM unnest(dropping || $2::text[]) AS name ORDER BY name)";
 
-/// What is being dropped: the name, whether it is a partition, whether it is being detached, and whether the table is there. One that is
-/// being detached is first, for the server detaches one at a time.
+/// What is being dropped, the oldest first: the name, whether it is a partition, whether it is being detached, and whether the table is
+/// there. One that is being detached comes before all others, for the server detaches one at a time.
 pub(super) const DROPPING: &str = "\
 SELECT d.name, i.inhrelid IS NOT NULL, coalesce(i.inhdetachpending, false), c.oid IS NOT NULL
 FROM event_horizon h CROSS JOIN unnest(h.dropping) AS d(name)
 LEFT JOIN pg_class c ON c.relname = d.name
       AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('event'))
 LEFT JOIN pg_inherits i ON i.inhrelid = c.oid AND i.inhparent = to_regclass('event')
-ORDER BY 3 DESC, 1";
+ORDER BY 3 DESC, d.name <> 'event_before', d.name";
 
 /// One was dropped.
 pub(super) const DROPPED: &str =
