@@ -125,7 +125,10 @@ impl Config {
         check_retention(self.retention_days, self.receipt_window_seconds, &mut found);
         if !(2..=365).contains(&self.partitions_ahead_days) {
             let days = self.partitions_ahead_days;
-            found.add("partitions_ahead_days", format!("is {days}: give 2 to 365, for an event may be a day ahead of its receipt"));
+            found.add(
+                "partitions_ahead_days",
+                format!("is {days}: give 2 to 365, for an event may be a day ahead of its receipt"),
+            );
         }
         found.into_result()
     }
@@ -164,7 +167,11 @@ mod tests {
                 "begins with `$`",
             ),
             (r#"{"url": "$DATABASE_URL"}"#, "url", "begins with `$`"),
-            (r#"{"url": "postgres://h/d", "retention_days": 0}"#, "retention_days", "is 0"),
+            (
+                r#"{"url": "postgres://h/d", "retention_days": 0}"#,
+                "retention_days",
+                "is 0",
+            ),
             (
                 r#"{"url": "postgres://h/d", "retention_days": 1, "receipt_window_seconds": 90000}"#,
                 "retention_days",

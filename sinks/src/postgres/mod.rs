@@ -84,6 +84,14 @@ impl PostgresSink {
         })
     }
 
+    /// Begins to look after the partitions of `event`: makes those of the days to come, and drops what is older than events are kept,
+    /// now and every hour, until the sink is dropped. The first batch begins with it too.
+    ///
+    /// Must be called inside a tokio runtime.
+    pub fn look_after_partitions(&self) {
+        self.partitions.begin();
+    }
+
     /// Whether the event is stored.
     pub async fn has(&self, event: EventId) -> Result<bool, Unavailable> {
         let mut connection = self.acquire().await?;

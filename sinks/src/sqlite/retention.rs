@@ -58,7 +58,9 @@ impl SqliteSink {
             let query = sqlx::query(statement).bind(below.to_string());
             more |= query.execute(&mut *transaction).await?.rows_affected() >= sql::STEP;
         }
-        let oldest: Option<String> = sqlx::query_scalar(sql::OLDEST).fetch_optional(&mut *transaction).await?;
+        let oldest: Option<String> = sqlx::query_scalar(sql::OLDEST)
+            .fetch_optional(&mut *transaction)
+            .await?;
         transaction.commit().await?;
         self.expiring.0.store(more, Ordering::Relaxed);
         let oldest = oldest.and_then(|id| id.parse::<EventId>().ok());

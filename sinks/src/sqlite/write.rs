@@ -72,7 +72,9 @@ impl SqliteSink {
     pub(super) async fn forget_old(&self) -> Result<(), sqlx::Error> {
         let is_due = self.forgetting.is_due();
         if is_due || self.expiring.has_more() {
-            self.expire().await.inspect_err(|_| self.metrics.upkeep_failed(&self.name))?;
+            self.expire()
+                .await
+                .inspect_err(|_| self.metrics.upkeep_failed(&self.name))?;
         }
         if !is_due {
             return Ok(());

@@ -112,7 +112,9 @@ impl<'a> Plan<'a> {
         if self.rows.first().is_some_and(|row| row.id < horizon) {
             self.expired.extend(self.rows.extract_if(.., |row| row.id < horizon));
         }
-        let of_expired = self.repeats.extract_if(.., |(of, row)| *of < horizon || row.id < horizon);
+        let of_expired = self
+            .repeats
+            .extract_if(.., |(of, row)| *of < horizon || row.id < horizon);
         self.expired.extend(of_expired.map(|(_, row)| row));
     }
 

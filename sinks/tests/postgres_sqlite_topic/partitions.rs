@@ -64,7 +64,11 @@ pub(crate) fn name(ms: i64) -> String {
 async fn events_on_both_sides_of_every_border_are_stored_once() {
     with_database(|database| async move {
         begun(&database, 3).await;
-        let mut events = vec![at("first", 0), at("ahead", now() + DAY_MS), at("far ahead", now() + 700 * DAY_MS)];
+        let mut events = vec![
+            at("first", 0),
+            at("ahead", now() + DAY_MS),
+            at("far ahead", now() + 700 * DAY_MS),
+        ];
         for week in -4..=1 {
             for ms in [-1, 0, 1] {
                 events.push(at(format!("{week} {ms}"), monday(week) + ms));
@@ -76,7 +80,9 @@ async fn events_on_both_sides_of_every_border_are_stored_once() {
         let (first, second) = (batch_of(0, 0, &events), batch_of(1, 0, &events));
         let (first, second) = tokio::join!(one.deliver(&first), two.deliver(&second));
         assert!(all_delivered(&first.expect("available")) && all_delivered(&second.expect("available")));
-        assert!(all_delivered(&database.sink().deliver(&batch(0, &events)).await.expect("available")));
+        assert!(all_delivered(
+            &database.sink().deliver(&batch(0, &events)).await.expect("available")
+        ));
         assert_eq!(database.rows().await, expected);
         let wrong: i64 = database
             .value("SELECT count(*) FROM (SELECT id FROM event GROUP BY id HAVING count(*) > 1) AS twice")
@@ -127,12 +133,17 @@ async fn many_makers_at_once_make_each_once_and_wait_for_no_reader() {
     with_database(|database| async move {
         begun(&database, 6).await;
         let mut reader = database.connection().await;
-        sqlx::raw_sql("BEGIN; SELECT count(*) FROM event").execute(&mut reader).await.expect("an open transaction");
+        sqlx::raw_sql("BEGIN; SELECT count(*) FROM event")
+            .execute(&mut reader)
+            .await
+            .expect("an open transaction");
         let mut writers = tokio::task::JoinSet::new();
         for writer in 0..8_i32 {
             let sink = database.sink();
             writers.spawn(async move {
-                let events: Vec<_> = (-6..=0).map(|week| at(format!("{writer} {week}"), monday(week) + 5)).collect();
+                let events: Vec<_> = (-6..=0)
+                    .map(|week| at(format!("{writer} {week}"), monday(week) + 5))
+                    .collect();
                 let batch = batch_of(writer, 0, &events);
                 let outcomes = tokio::time::timeout(Duration::from_secs(10), sink.deliver(&batch)).await;
                 assert!(all_delivered(&outcomes.expect("in time").expect("available")));
@@ -143,7 +154,14 @@ async fn many_makers_at_once_make_each_once_and_wait_for_no_reader() {
         }
         assert_eq!(database.rows().await, 56);
         let made = partitions(&database).await;
-        assert_eq!(made[..8], [vec!["event_before".to_owned()], (-6..=0).map(|week| name(monday(week))).collect()].concat());
+        assert_eq!(
+            made[..8],
+            [
+                vec!["event_before".to_owned()],
+                (-6..=0).map(|week| name(monday(week))).collect()
+            ]
+            .concat()
+        );
     })
     .await;
 }
@@ -205,10 +223,16 @@ async fn who_is_not_the_owner_says_the_way_out_and_goes_on_when_it_was_taken() {
 async fn a_constraint_of_the_users_is_still_the_rows_own_fault() {
     with_database(|database| async move {
         begun(&database, 1).await;
-        database.run("ALTER TABLE event ADD CONSTRAINT small CHECK (octet_length(raw) < 100)").await;
+        database
+            .run("ALTER TABLE event ADD CONSTRAINT small CHECK (octet_length(raw) < 100)")
+            .await;
         let mut large = at("large", now());
         large.raw = format!("\"{}\"", "x".repeat(200));
-        let outcomes = database.sink().deliver(&batch(0, &[at("fine", now()), large])).await.expect("available");
+        let outcomes = database
+            .sink()
+            .deliver(&batch(0, &[at("fine", now()), large]))
+            .await
+            .expect("available");
         assert!(all_delivered(&outcomes[..1]));
         assert!(crate::database::rejected(&outcomes[1]).contains("constraint `small`"));
         assert_eq!(database.rows().await, 1);
@@ -223,17 +247,24 @@ async fn how_the_table_stands_is_measured() {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
         let sink = PostgresSink::connect(&database.config(), sink_name(), metrics).expect("valid");
-        sink.deliver(&batch(0, &[at("a", now() - 10 * DAY_MS)])).await.expect("available");
+        sink.deliver(&batch(0, &[at("a", now() - 10 * DAY_MS)]))
+            .await
+            .expect("available");
         for attempt in 0.. {
             let mut text = String::new();
             encode(&mut text, &registry).expect("encodes");
             let value = |name: &str| -> Option<f64> {
-                let line = text.lines().find(|line| line.starts_with(&format!("{name}{{sink=\"postgres\"}}")))?;
+                let line = text
+                    .lines()
+                    .find(|line| line.starts_with(&format!("{name}{{sink=\"postgres\"}}")))?;
                 line.rsplit(' ').next()?.parse().ok()
             };
             if let Some(ahead) = value("forebay_sinks_table_partitions_ahead_days") {
                 assert!((7.0..14.1).contains(&ahead), "{text}");
-                assert!(value("forebay_sinks_table_partitions").is_some_and(|n| n >= 2.0), "{text}");
+                assert!(
+                    value("forebay_sinks_table_partitions").is_some_and(|n| n >= 2.0),
+                    "{text}"
+                );
                 let oldest = value("forebay_sinks_table_oldest_event_seconds").expect("a row");
                 assert!((863_990.0..864_100.0).contains(&oldest), "{text}");
                 break;

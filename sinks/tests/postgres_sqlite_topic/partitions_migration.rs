@@ -54,7 +54,12 @@ async fn old_writer(database: Database, ended: Arc<AtomicBool>) -> (Vec<Uuid>, D
     let (mut written, mut slowest) = (Vec::new(), Duration::ZERO);
     while !ended.load(Ordering::Relaxed) {
         let first = written.len();
-        let new = (first..first + 5).map(|n| at(format!("old {n}"), now() + i64::try_from(n % 2).expect("few") * 80_000_000));
+        let new = (first..first + 5).map(|n| {
+            at(
+                format!("old {n}"),
+                now() + i64::try_from(n % 2).expect("few") * 80_000_000,
+            )
+        });
         let mut ids: Vec<Uuid> = new.map(|sample| sample.id().uuid()).collect();
         ids.sort_unstable();
         let started = Instant::now();
@@ -196,7 +201,11 @@ async fn what_was_done_of_the_steps_is_gone_on_with() {
             database.run(ROWS).await;
             database.migrate_to(step).await;
             // Between any two of them an older program goes on.
-            old_insert(&mut database.connection().await, &[at("between".into(), now() + 86_000_000).id().uuid()]).await;
+            old_insert(
+                &mut database.connection().await,
+                &[at("between".into(), now() + 86_000_000).id().uuid()],
+            )
+            .await;
             let migrated = migrate(&database.config()).await.expect("goes on");
             assert_eq!(i64::try_from(migrated.missing), Ok(11 - step));
             assert_eq!(database.rows().await, 3001);
@@ -220,9 +229,15 @@ async fn an_index_whose_building_broke_off_is_built_anew() {
             .await
             .expect("a snapshot");
         let mut builder = database.connection().await;
-        sqlx::raw_sql("SET lock_timeout = '200ms'").execute(&mut builder).await.expect("set");
+        sqlx::raw_sql("SET lock_timeout = '200ms'")
+            .execute(&mut builder)
+            .await
+            .expect("set");
         let statement = include_str!("../../migrations/postgres/0010_key.sql");
-        let error = sqlx::raw_sql(statement).execute(&mut builder).await.expect_err("it waits");
+        let error = sqlx::raw_sql(statement)
+            .execute(&mut builder)
+            .await
+            .expect_err("it waits");
         assert!(error.to_string().contains("lock timeout"), "{error}");
         assert!(!database.value::<bool>(VALID).await);
 
@@ -235,7 +250,11 @@ async fn an_index_whose_building_broke_off_is_built_anew() {
         let writing = async {
             for n in 0..15 {
                 let started = Instant::now();
-                old_insert(&mut database.connection().await, &[at(format!("w{n}"), now()).id().uuid()]).await;
+                old_insert(
+                    &mut database.connection().await,
+                    &[at(format!("w{n}"), now()).id().uuid()],
+                )
+                .await;
                 assert!(started.elapsed() < Duration::from_secs(1), "a writer waited");
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
@@ -259,7 +278,10 @@ async fn an_open_transaction_of_a_reader_puts_the_change_off_and_holds_up_no_wri
         database.run(ROWS).await;
         database.migrate_to(10).await;
         let mut reader = database.connection().await;
-        sqlx::raw_sql("BEGIN; SELECT count(*) FROM message_created").execute(&mut reader).await.expect("a lock");
+        sqlx::raw_sql("BEGIN; SELECT count(*) FROM message_created")
+            .execute(&mut reader)
+            .await
+            .expect("a lock");
         let waits = Waits {
             lock: Duration::from_millis(200),
             all: Duration::from_secs(30),
@@ -268,14 +290,23 @@ async fn an_open_transaction_of_a_reader_puts_the_change_off_and_holds_up_no_wri
         let writing = async {
             for n in 0..20 {
                 let started = Instant::now();
-                old_insert(&mut database.connection().await, &[at(format!("w{n}"), now()).id().uuid()]).await;
+                old_insert(
+                    &mut database.connection().await,
+                    &[at(format!("w{n}"), now()).id().uuid()],
+                )
+                .await;
                 assert!(started.elapsed() < Duration::from_secs(1), "a writer waited");
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
-            let kind: String = database.value("SELECT relkind::text FROM pg_class WHERE oid = 'event'::regclass").await;
+            let kind: String = database
+                .value("SELECT relkind::text FROM pg_class WHERE oid = 'event'::regclass")
+                .await;
             assert_eq!(kind, "r", "the reader goes on");
             // Its view can still be read in the same transaction.
-            sqlx::raw_sql("SELECT count(*) FROM message_created; COMMIT").execute(&mut reader).await.expect("still there");
+            sqlx::raw_sql("SELECT count(*) FROM message_created; COMMIT")
+                .execute(&mut reader)
+                .await
+                .expect("still there");
         };
         let (migrated, ()) = tokio::join!(migrate_within(&config, waits), writing);
         assert_eq!(migrated.expect("migrates").missing, 1);
@@ -308,11 +339,23 @@ async fn what_cannot_be_moved_is_named_before_anything_changes() {
     with_empty_database(|database| async move {
         database.migrate_to(7).await;
         database.run("CREATE TABLE note (id uuid REFERENCES event)").await;
-        let message = migrate(&database.config()).await.expect_err("a foreign key").to_string();
-        assert!(message.contains("foreign key note_id_fkey of note") && message.contains("drop it"), "{message}");
-        let kind: String = database.value("SELECT relkind::text FROM pg_class WHERE oid = 'event'::regclass").await;
+        let message = migrate(&database.config())
+            .await
+            .expect_err("a foreign key")
+            .to_string();
+        assert!(
+            message.contains("foreign key note_id_fkey of note") && message.contains("drop it"),
+            "{message}"
+        );
+        let kind: String = database
+            .value("SELECT relkind::text FROM pg_class WHERE oid = 'event'::regclass")
+            .await;
         assert_eq!(kind, "r");
-        old_insert(&mut database.connection().await, &[at("still".into(), now()).id().uuid()]).await;
+        old_insert(
+            &mut database.connection().await,
+            &[at("still".into(), now()).id().uuid()],
+        )
+        .await;
         database.run("DROP TABLE note").await;
         assert_eq!(migrate(&database.config()).await.expect("migrates").missing, 1);
     })

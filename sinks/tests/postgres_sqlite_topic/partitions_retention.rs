@@ -59,7 +59,11 @@ async fn deliver(sink: &dyn Sink, events: &[Sample]) {
 /// The first day whose week is kept: the end of the last week that is wholly older than 30 days.
 fn horizon() -> i64 {
     let limit = now() - 30 * DAY_MS;
-    (-10..0).map(monday).filter(|monday| *monday <= limit).max().expect("some")
+    (-10..0)
+        .map(monday)
+        .filter(|monday| *monday <= limit)
+        .max()
+        .expect("some")
 }
 
 fn remaining() -> i64 {
@@ -104,11 +108,19 @@ async fn what_is_too_old_goes_with_all_that_belongs_to_it_and_a_replay_stores_no
         gone(&database).await;
         let mut text = String::new();
         encode(&mut text, &registry).expect("encodes");
-        for (outcome, count) in [("inserted", 0), ("expired", 24 - remaining()), ("repeated", remaining()), ("refused", 0)] {
+        for (outcome, count) in [
+            ("inserted", 0),
+            ("expired", 24 - remaining()),
+            ("repeated", remaining()),
+            ("refused", 0),
+        ] {
             let line = format!("forebay_sinks_table_rows_total{{sink=\"postgres\",outcome=\"{outcome}\"}} {count}\n");
             assert!(text.contains(&line), "lacks {line}: {text}");
         }
-        assert_eq!(database.value::<i64>("SELECT count(*) FROM event_receipt").await, remaining() / 2);
+        assert_eq!(
+            database.value::<i64>("SELECT count(*) FROM event_receipt").await,
+            remaining() / 2
+        );
         // Nor is it stored when it is kept for ever from now on.
         deliver(&database.sink(), &[at("older still", 0), at("today", now())]).await;
         assert_eq!(database.rows().await, remaining() + 1);
@@ -139,7 +151,10 @@ async fn a_reader_in_a_transaction_puts_it_off_and_writers_go_on() {
     with_database(|database| async move {
         drop(filled(&database).await);
         let mut reader = database.connection().await;
-        sqlx::raw_sql("BEGIN; SELECT count(*) FROM event").execute(&mut reader).await.expect("an open transaction");
+        sqlx::raw_sql("BEGIN; SELECT count(*) FROM event")
+            .execute(&mut reader)
+            .await
+            .expect("an open transaction");
         let waits = Waits {
             lock: Duration::from_millis(700),
             all: Duration::from_secs(20),
@@ -150,13 +165,19 @@ async fn a_reader_in_a_transaction_puts_it_off_and_writers_go_on() {
             for n in 0..20 {
                 let started = Instant::now();
                 deliver(&sink, &[at(format!("w{n}"), now()), at(format!("old {n}"), monday(-9))]).await;
-                assert!(started.elapsed() < Duration::from_millis(600), "a writer waited for {:?}", started.elapsed());
+                assert!(
+                    started.elapsed() < Duration::from_millis(600),
+                    "a writer waited for {:?}",
+                    started.elapsed()
+                );
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
         let (migrated, ()) = tokio::join!(migrate_within(&config, waits), writing);
         migrated.expect("old partitions are no reason to fail");
-        let pending: i64 = database.value("SELECT count(*) FROM pg_inherits WHERE inhdetachpending").await;
+        let pending: i64 = database
+            .value("SELECT count(*) FROM pg_inherits WHERE inhdetachpending")
+            .await;
         assert_eq!(pending, 1, "it was begun");
         let left: Vec<String> = database.value(DROPPING).await;
         assert!(!left.is_empty());
@@ -186,9 +207,14 @@ async fn wherever_it_broke_off_the_next_run_goes_on() {
         with_database(|database| async move {
             let earlier = filled(&database).await;
             let second = name(monday(-8));
-            let until = format!("'{}'", schemas::time::Timestamp::from_millis(monday(-7)).expect("in range"));
+            let until = format!(
+                "'{}'",
+                schemas::time::Timestamp::from_millis(monday(-7)).expect("in range")
+            );
             for statements in [first, detached, dropped].into_iter().take(steps) {
-                database.run(statements.replace('#', &second).replace('@', &until)).await;
+                database
+                    .run(statements.replace('#', &second).replace('@', &until))
+                    .await;
             }
             // Between the two, what was dropped or will be is not stored again.
             let before = database.rows().await;
@@ -203,7 +229,9 @@ async fn wherever_it_broke_off_the_next_run_goes_on() {
             gone(&database).await;
             deliver(&earlier, &history()).await;
             gone(&database).await;
-            let theirs: i64 = database.value(format!("SELECT count(*) FROM {}", name(monday(-20)))).await;
+            let theirs: i64 = database
+                .value(format!("SELECT count(*) FROM {}", name(monday(-20))))
+                .await;
             assert_eq!(theirs, 0, "it is still there");
         })
         .await;
@@ -222,20 +250,25 @@ async fn writers_of_a_replay_and_two_who_drop_end_with_every_event_once_or_never
                     let mut events = history();
                     events.push(at(format!("{writer} {round}"), now()));
                     events.push(at(format!("old {writer} {round}"), monday(-9) + i64::from(writer)));
-                    let outcomes = sink.deliver(&batch_of(writer, round * 100, &events)).await.expect("available");
+                    let outcomes = sink
+                        .deliver(&batch_of(writer, round * 100, &events))
+                        .await
+                        .expect("available");
                     assert!(all_delivered(&outcomes), "{outcomes:?}");
                 }
             });
         }
         let config = kept(&database);
-        let (one, two) = tokio::join!(migrate(&config), migrate(&config));
+        let (one, two) = tokio::join!(Box::pin(migrate(&config)), Box::pin(migrate(&config)));
         one.and(two).expect("nothing is missing");
         while let Some(task) = tasks.join_next().await {
             task.expect("nobody failed");
         }
         migrate(&kept(&database)).await.expect("nothing is missing");
         assert_eq!(database.rows().await, remaining() + 30);
-        let twice: i64 = database.value("SELECT count(*) FROM (SELECT id FROM event GROUP BY id HAVING count(*) > 1) AS t").await;
+        let twice: i64 = database
+            .value("SELECT count(*) FROM (SELECT id FROM event GROUP BY id HAVING count(*) > 1) AS t")
+            .await;
         assert_eq!(twice, 0);
     })
     .await;
@@ -248,12 +281,16 @@ async fn sqlite_deletes_in_steps_and_stores_nothing_again() {
         retention_days: Some(30),
         ..file.config()
     };
-    let mut old: Vec<Sample> = (0..2500).map(|n| at(format!("old {n}"), now() - 60 * DAY_MS + n)).collect();
+    let mut old: Vec<Sample> = (0..2500)
+        .map(|n| at(format!("old {n}"), now() - 60 * DAY_MS + n))
+        .collect();
     old[0].received = true;
     let recent = [at("a", now() - 29 * DAY_MS), at("today", now())];
     let forever = file.sink().await;
     for (first, part) in (0..).zip(old.chunks(1000)) {
-        assert!(all_delivered(&forever.deliver(&batch(first * 1000, part)).await.expect("available")));
+        assert!(all_delivered(
+            &forever.deliver(&batch(first * 1000, part)).await.expect("available")
+        ));
     }
     let mut variant = old[1].clone();
     variant.raw = r#"{"other":1}"#.into();
@@ -285,4 +322,20 @@ async fn sqlite_deletes_in_steps_and_stores_nothing_again() {
         ..file.config()
     };
     assert!(refused.check().expect_err("0 days")[0].reason.starts_with("is 0"));
+}
+
+#[tokio::test]
+async fn a_view_of_one_old_partition_keeps_that_one_only() {
+    with_database(|database| async move {
+        drop(filled(&database).await);
+        database.run("CREATE VIEW theirs AS SELECT id FROM event_before").await;
+        migrate(&kept(&database)).await.expect("no reason to fail");
+        let left: Vec<String> = database.value(DROPPING).await;
+        assert_eq!(left, ["event_before"]);
+        assert_eq!(partitions(&database).await[0], name(horizon()));
+        database.run("DROP VIEW theirs").await;
+        migrate(&kept(&database)).await.expect("nothing is missing");
+        gone(&database).await;
+    })
+    .await;
 }

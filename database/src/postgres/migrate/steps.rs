@@ -26,7 +26,9 @@ pub(super) async fn run(
         if is_applied(connection, migrations, version).await? {
             continue;
         }
-        let lock_timeout: String = sqlx::query_scalar(sql::LOCK_TIMEOUT).fetch_one(&mut *connection).await?;
+        let lock_timeout: String = sqlx::query_scalar(sql::LOCK_TIMEOUT)
+            .fetch_one(&mut *connection)
+            .await?;
         // An index that is built beside writers waits for transactions, and no one waits for it. Given up for one, it would have to
         // begin again.
         wait_for_locks(connection, &format!("{}ms", patience.as_millis())).await?;
@@ -42,10 +44,14 @@ pub(super) async fn run(
 ///
 /// Whoever waits for this lock does so without a transaction: an index that is built concurrently waits for every one that is open.
 async fn alone(connection: &mut PgConnection) -> Result<(), MigrateError> {
-    let lock_timeout: i32 = sqlx::query_scalar(sql::LOCK_TIMEOUT_MS).fetch_one(&mut *connection).await?;
+    let lock_timeout: i32 = sqlx::query_scalar(sql::LOCK_TIMEOUT_MS)
+        .fetch_one(&mut *connection)
+        .await?;
     let deadline = Instant::now() + Duration::from_millis(u64::try_from(lock_timeout).unwrap_or(0));
     loop {
-        let ours: bool = sqlx::query_scalar(sql::TRY_MIGRATING).fetch_one(&mut *connection).await?;
+        let ours: bool = sqlx::query_scalar(sql::TRY_MIGRATING)
+            .fetch_one(&mut *connection)
+            .await?;
         if ours {
             // The driver's own, for older versions.
             return connection.lock().await;
@@ -62,12 +68,11 @@ async fn wait_for_locks(connection: &mut PgConnection, limit: &str) -> Result<()
     query.execute(connection).await.map(drop)
 }
 
-async fn is_applied(
-    connection: &mut PgConnection,
-    migrations: &Migrations,
-    version: i64,
-) -> Result<bool, sqlx::Error> {
+async fn is_applied(connection: &mut PgConnection, migrations: &Migrations, version: i64) -> Result<bool, sqlx::Error> {
     // The name of the table is a literal of the program.
     let asked = format!("SELECT EXISTS (SELECT FROM {} WHERE version = $1)", migrations.table());
-    sqlx::query_scalar(AssertSqlSafe(asked)).bind(version).fetch_one(connection).await
+    sqlx::query_scalar(AssertSqlSafe(asked))
+        .bind(version)
+        .fetch_one(connection)
+        .await
 }

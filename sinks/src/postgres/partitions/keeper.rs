@@ -1,17 +1,19 @@
-//! Looks after the partitions while the sink works: at its first batch, then every hour, and when a row has none.
+//! Looks after the partitions while the sink works: from its start or its first batch on, every hour, and when a row has none.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::DateTime;
-use database::postgres::{DatabaseServer, within};
+use database::Migrations;
+use database::postgres::{DatabaseServer, check, within};
 use parking_lot::Mutex;
 use schemas::name::SinkName;
 use sqlx::{Connection as _, PgConnection};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use super::super::migrate::migrations;
 use super::make::{self, Made, partitions, table};
 use super::period::ms_of;
 use super::span::{Span, covered_until};
@@ -40,6 +42,7 @@ pub(in crate::postgres) struct Keeper {
 struct Inner {
     name: SinkName,
     server: Arc<DatabaseServer>,
+    migrations: Migrations,
     settings: Settings,
     metrics: Metrics,
     /// The horizon as it was read last: the real one may be higher.
@@ -58,6 +61,7 @@ impl Keeper {
         let inner = Inner {
             name,
             server,
+            migrations: migrations(),
             settings,
             metrics,
             horizon: Mutex::default(),
@@ -123,7 +127,10 @@ impl Keeper {
 
     /// Why rows cannot be written that have no partition.
     pub(in crate::postgres) fn no_partition(&self) -> String {
-        format!("the table `event` has no partition for rows of this batch; {}", self.way_out())
+        format!(
+            "the table `event` has no partition for rows of this batch; {}",
+            self.way_out()
+        )
     }
 
     fn way_out(&self) -> String {
@@ -149,7 +156,7 @@ impl Inner {
     /// Does what is to be done, and returns how long to wait before the next time.
     async fn pass(&self) -> Duration {
         match within(AT_MOST, self.look_after()).await {
-            Ok(()) => EVERY,
+            Ok(pause) => pause,
             Err(error) => {
                 let error = self.server.explain(&error);
                 self.metrics.upkeep_failed(&self.name);
@@ -159,22 +166,25 @@ impl Inner {
         }
     }
 
-    async fn look_after(&self) -> Result<(), sqlx::Error> {
+    async fn look_after(&self) -> Result<Duration, sqlx::Error> {
         let mut connection = self.server.connect_aside(READERS).await?;
+        if let Err(error) = check(&mut connection, &self.server, &self.migrations).await {
+            // The sink itself says it.
+            tracing::debug!(sink = %self.name, %error, "no upkeep before the migrations");
+            connection.close().await?;
+            return Ok(AGAIN);
+        }
         let made = make::ahead(&mut connection, &self.settings).await?;
         self.learn(&made);
         let retained = if made.may_make {
             retention::retain(&mut connection, &self.settings).await
         } else {
-            Ok(Vec::new())
+            Ok(())
         };
-        for name in retained.iter().flatten() {
-            tracing::info!(sink = %self.name, "dropped the partition {name}: its events are older than they are kept");
-        }
         *self.horizon.lock() = make::horizon(&mut connection).await?;
         self.measure(&mut connection).await?;
         connection.close().await?;
-        retained.map(drop)
+        retained.map(|()| EVERY)
     }
 
     fn learn(&self, made: &Made) {

@@ -76,7 +76,9 @@ pub(super) async fn for_ids(
             let wanted = self::wanted(&mut transaction, settings, &table, horizon, ids).await?;
             for span in &wanted {
                 let statements = statements(&table, *span);
-                sqlx::raw_sql(AssertSqlSafe(statements)).execute(&mut *transaction).await?;
+                sqlx::raw_sql(AssertSqlSafe(statements))
+                    .execute(&mut *transaction)
+                    .await?;
             }
             transaction.commit().await?;
             return Ok(made(wanted.iter().map(|span| span.name()).collect(), horizon));

@@ -78,8 +78,14 @@ mod tests {
         assert_eq!(around(Period::Day, time), bounds("2026-12-31", "2027-01-01"));
         assert_eq!(around(Period::Week, time), bounds("2026-12-28", "2027-01-04"));
         assert_eq!(around(Period::Month, time), bounds("2026-12-01", "2027-01-01"));
-        assert_eq!(around(Period::Week, "2026-11-30T00:00:00Z"), bounds("2026-11-30", "2026-12-07"));
-        assert_eq!(around(Period::Month, "2028-02-29T12:00:00Z"), bounds("2028-02-01", "2028-03-01"));
+        assert_eq!(
+            around(Period::Week, "2026-11-30T00:00:00Z"),
+            bounds("2026-11-30", "2026-12-07")
+        );
+        assert_eq!(
+            around(Period::Month, "2028-02-29T12:00:00Z"),
+            bounds("2028-02-01", "2028-03-01")
+        );
     }
 
     #[test]

@@ -116,26 +116,44 @@ mod tests {
 
     #[test]
     fn what_is_missing_goes_on_from_the_end_of_the_last() {
-        let first = Span { from: 0, to: id_at(MONDAY + 3 * DAY) };
+        let first = Span {
+            from: 0,
+            to: id_at(MONDAY + 3 * DAY),
+        };
         let made = missing(&[first], Period::Week, 0, span(0, 8), &[]);
         assert_eq!(made, [span(3, 7), span(7, 14)]);
-        assert_eq!(missing(&[first, span(3, 7), span(7, 14)], Period::Day, 0, span(0, 14), &[]), []);
-        assert_eq!(missing(&[first, span(3, 7)], Period::Day, 0, span(0, 9), &[]), [span(7, 8), span(8, 9)]);
+        assert_eq!(
+            missing(&[first, span(3, 7), span(7, 14)], Period::Day, 0, span(0, 14), &[]),
+            []
+        );
+        assert_eq!(
+            missing(&[first, span(3, 7)], Period::Day, 0, span(0, 9), &[]),
+            [span(7, 8), span(8, 9)]
+        );
     }
 
     #[test]
     fn an_id_far_away_gets_a_span_of_its_own_unless_it_is_expired() {
         let there = [span(0, 7)];
         let far = id_at(MONDAY + 100 * DAY) + 5;
-        assert_eq!(missing(&there, Period::Week, 0, span(0, 1), &[far, far]), [span(98, 105)]);
+        assert_eq!(
+            missing(&there, Period::Week, 0, span(0, 1), &[far, far]),
+            [span(98, 105)]
+        );
         let old = id_at(MONDAY - 3 * DAY);
         assert_eq!(missing(&there, Period::Week, id_at(MONDAY), span(0, 1), &[old]), []);
-        assert_eq!(missing(&there, Period::Week, id_at(MONDAY - 5 * DAY), span(0, 1), &[old]), [span(-5, 0)]);
+        assert_eq!(
+            missing(&there, Period::Week, id_at(MONDAY - 5 * DAY), span(0, 1), &[old]),
+            [span(-5, 0)]
+        );
     }
 
     #[test]
     fn a_gap_ends_what_is_covered() {
-        assert_eq!(covered_until(&[span(0, 7), span(7, 14), span(21, 28)], MONDAY + 5), Some(MONDAY + 14 * DAY));
+        assert_eq!(
+            covered_until(&[span(0, 7), span(7, 14), span(21, 28)], MONDAY + 5),
+            Some(MONDAY + 14 * DAY)
+        );
         assert_eq!(covered_until(&[span(7, 14)], MONDAY), None);
     }
 

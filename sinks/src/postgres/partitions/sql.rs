@@ -39,8 +39,7 @@ LEFT JOIN pg_inherits i ON i.inhrelid = c.oid AND i.inhparent = to_regclass('eve
 ORDER BY 3 DESC, d.name <> 'event_before', d.name";
 
 /// One was dropped.
-pub(super) const DROPPED: &str =
-    "UPDATE event_horizon SET dropping = array_remove(dropping, $1), updated = now()";
+pub(super) const DROPPED: &str = "UPDATE event_horizon SET dropping = array_remove(dropping, $1), updated = now()";
 
 /// Removes a few variants of expired events.
 pub(super) const EXPIRE_VARIANTS: &str = "\
