@@ -179,6 +179,12 @@ BEGIN
     IF ends < next - interval '7 days' THEN
         name := 'event_' || to_char(ends AT TIME ZONE 'UTC', 'YYYYMMDD');
         EXECUTE format('CREATE TABLE %1$s.%2$I PARTITION OF %1$s.event FOR VALUES FROM (%3$L) TO (%4$L)', home, name, bound, after);
+        FOR one IN SELECT DISTINCT a.grantee FROM pg_class c, aclexplode(c.relacl) AS a
+                   WHERE c.oid = format('%s.%I', home, name)::regclass AND a.grantee <> c.relowner
+        LOOP
+            who := CASE one.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(one.grantee)) END;
+            EXECUTE format('REVOKE ALL ON %s.%I FROM %s', home, name, who);
+        END LOOP;
     END IF;
     PERFORM set_config('search_path', path, true);
 END

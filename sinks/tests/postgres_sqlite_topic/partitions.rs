@@ -96,6 +96,8 @@ async fn events_on_both_sides_of_every_border_are_stored_once() {
 async fn partitions_are_made_ahead_and_a_new_period_goes_on_from_the_last() {
     with_database(|database| async move {
         begun(&database, 0).await;
+        // Rights that new tables have by default are none to partitions.
+        database.run("ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC").await;
         let config = |partition, days| Config {
             partition,
             partitions_ahead_days: days,
@@ -116,6 +118,13 @@ async fn partitions_are_made_ahead_and_a_new_period_goes_on_from_the_last() {
         let days = (0..).map(|day| last + day * DAY_MS).take_while(|day| *day < now() + 16 * DAY_MS);
         expected.extend(days.map(name));
         assert_eq!(partitions(&database).await, expected);
+        let readable: i64 = database
+            .value(
+                "SELECT count(*) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid CROSS JOIN aclexplode(c.relacl) AS a
+                 WHERE i.inhparent = 'event'::regclass AND a.grantee <> c.relowner",
+            )
+            .await;
+        assert_eq!(readable, 0);
         // Each has what the table has, indexes too.
         let without: i64 = database
             .value(

@@ -326,10 +326,18 @@ async fn days_between_the_steps_leave_no_row_without_a_partition() {
                      event_id_from(date_trunc('week', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC')); END $$",
             )
             .await;
+        database.run("ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC").await;
         // The last step alone, as if the program ended after it.
         database.migrate_to(11).await;
         old_insert(&mut database.connection().await, &[at("now".into(), now()).id().uuid(), at("ahead".into(), now() + 86_000_000).id().uuid()]).await;
         assert_eq!(database.rows().await, 2);
+        let readable: i64 = database
+            .value(
+                "SELECT count(*) FROM pg_class c CROSS JOIN aclexplode(c.relacl) AS a
+                 WHERE c.relname LIKE 'event\\_2%' AND c.relkind = 'r' AND a.grantee <> c.relowner",
+            )
+            .await;
+        assert_eq!(readable, 0);
     })
     .await;
 }

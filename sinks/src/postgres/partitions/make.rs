@@ -137,9 +137,12 @@ async fn wanted(
 }
 
 /// A table of its own first, which is attached then: that does not wait for whoever reads or writes `event`, as `PARTITION OF` does.
+///
+/// Rights that a new table has by default are taken off: by way of a partition, no one reads what `event` does not show.
 fn statements(table: &Table, span: Span) -> String {
     let Table { schema, owner, .. } = table;
     let name = span.name();
+    let literal = schema.replace('\'', "''");
     let (from, to) = (Uuid::from_u128(span.from), Uuid::from_u128(span.to));
     let give = if table.owned_by_another {
         format!("ALTER TABLE {schema}.{name} OWNER TO {owner};\n")
@@ -148,7 +151,14 @@ fn statements(table: &Table, span: Span) -> String {
     };
     format!(
         "CREATE TABLE {schema}.{name} (LIKE {schema}.event INCLUDING ALL);
-{give}COMMENT ON TABLE {schema}.{name} IS 'A partition of event.';
+{give}DO $$ DECLARE who oid; BEGIN
+    FOR who IN SELECT DISTINCT a.grantee FROM pg_class c, aclexplode(c.relacl) AS a
+               WHERE c.oid = '{literal}.{name}'::regclass AND a.grantee <> c.relowner LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM %s', '{literal}.{name}'::regclass,
+                       CASE who WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(who)) END);
+    END LOOP;
+END $$;
+COMMENT ON TABLE {schema}.{name} IS 'A partition of event.';
 ALTER TABLE {schema}.event ATTACH PARTITION {schema}.{name} FOR VALUES FROM ('{from}') TO ('{to}')"
     )
 }
