@@ -14,6 +14,8 @@ pub struct Migrations {
     /// What follows a number in messages: nothing, or a space and whose they are in brackets.
     whose: &'static str,
     all: Vec<Migration>,
+    /// Of those that are no transaction: what takes back a broken attempt.
+    mends: Vec<(i64, &'static str)>,
 }
 
 /// What there was to do.
@@ -51,7 +53,20 @@ impl Migrations {
             table,
             whose,
             all: numbered.map(migration).collect(),
+            mends: Vec::new(),
         }
+    }
+
+    /// The migration of this number is one statement outside a transaction, as `CREATE INDEX CONCURRENTLY` has to be. Only for
+    /// PostgreSQL. An attempt that broke off may leave something half done: `mend` is one statement that takes it away, and that is
+    /// run before every attempt.
+    #[must_use]
+    pub fn outside_transaction(mut self, version: i64, mend: &'static str) -> Self {
+        for migration in self.all.iter_mut().filter(|migration| migration.version == version) {
+            migration.no_tx = true;
+            self.mends.push((version, mend));
+        }
+        self
     }
 
     /// The table in which they are noted.
@@ -70,6 +85,11 @@ impl Migrations {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Migration> {
         self.all.iter()
+    }
+
+    /// Those that are no transaction, in their order, each with what takes back a broken attempt.
+    pub(crate) fn mends(&self) -> impl Iterator<Item = (i64, &'static str)> {
+        self.mends.iter().copied()
     }
 
     /// The statement that asks which of them a database has.

@@ -14,13 +14,15 @@ use schemas::sink::{Destinations, Sink};
 
 use crate::config::{ConfigError, SINKS, SinksConfig, Topics};
 
-/// Who hears of the attempts of the sink `http`.
+/// What the sinks do beside delivering: who hears of the attempts of the sink `http`, and whether tables are looked after.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Listeners {
     /// What `forebay dev` prints.
     pub(crate) watch: Option<Arc<dyn ::sinks::http::Watch>>,
     /// The attempt log.
     pub(crate) attempts: Option<Arc<dyn AttemptLog>>,
+    /// Whether the sinks look after their tables from the start: not in a command that only looks.
+    pub(crate) keep_tables: bool,
 }
 
 /// The sinks that the configuration names, in the order of their names.
@@ -33,6 +35,7 @@ pub(crate) async fn sinks(
     metrics: &mut Metrics,
 ) -> anyhow::Result<Vec<Arc<dyn Sink>>> {
     let tables = ::sinks::table::Metrics::register(metrics);
+    let keep_tables = listeners.keep_tables;
     let mut all: Vec<Arc<dyn Sink>> = Vec::new();
     if let Some(http) = &config.http {
         let sink = HttpSink::new(http, name("http"), endpoints, metrics);
@@ -41,7 +44,11 @@ pub(crate) async fn sinks(
     }
     if let Some(postgres) = &config.postgres {
         let sink = ::sinks::postgres::PostgresSink::connect(postgres, name("postgres"), tables.clone());
-        all.push(Arc::new(sink.map_err(|found| refused("sinks.postgres", found))?));
+        let sink = sink.map_err(|found| refused("sinks.postgres", found))?;
+        if keep_tables {
+            sink.look_after_partitions();
+        }
+        all.push(Arc::new(sink));
     }
     if let Some(sqlite) = &config.sqlite {
         let sink = ::sinks::sqlite::SqliteSink::open(sqlite, name("sqlite"), tables).await;
@@ -61,7 +68,7 @@ pub(crate) async fn sinks(
 
 /// The sink, whose attempts are heard of.
 pub(crate) fn heard(sink: HttpSink, listeners: Listeners) -> HttpSink {
-    let Listeners { watch, attempts } = listeners;
+    let Listeners { watch, attempts, .. } = listeners;
     sink.watched(watch).recorded(attempts)
 }
 

@@ -59,6 +59,7 @@ impl Process {
         let listeners = Listeners {
             watch: dev.as_ref().map(|dev| dev.lines() as Arc<dyn sinks::http::Watch>),
             attempts: store.as_ref().map(|store| Arc::clone(&store.attempts)),
+            keep_tables: true,
         };
         let mut sinks = assemble::sinks(
             &sinks,

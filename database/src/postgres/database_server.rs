@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use schemas::setting::Invalid;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Connection as _};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 
 use super::config::Config;
+use super::connection::within;
 
 /// How long a transaction of ours may stand idle: a client that froze must not hold locks.
 const IDLE_IN_TRANSACTION_MS: &str = "60000";
@@ -101,6 +102,12 @@ impl DatabaseServer {
             .test_before_acquire(false)
             .before_acquire(|connection, _| Box::pin(async move { Ok(connection.ping().await.is_ok()) }))
             .connect_lazy_with(self.options_for_writing())
+    }
+
+    /// A connection of its own for work beside reading and writing, which may take its time; `lock` is how long it waits for a lock.
+    pub async fn connect_aside(&self, lock: Duration) -> Result<PgConnection, sqlx::Error> {
+        let options = self.options_for_migrations(lock).application_name("forebay upkeep");
+        within(self.patience(), options.connect()).await
     }
 
     /// How long a connection is waited for.

@@ -32,3 +32,17 @@ WHERE to_regclass($1::text) IS NULL
   AND n.nspname IN (SELECT replace(btrim(part, ' \"'), '$user', current_user)
                     FROM unnest(string_to_array(current_setting('search_path'), ',')) AS part)
 ORDER BY 1";
+
+/// Keeps migrations of this version apart. False where another session has it.
+pub(super) const TRY_MIGRATING: &str = "SELECT pg_try_advisory_lock(7308332182886739301)";
+
+/// The answer for who could not have that: that of any lock.
+pub(super) const LOCKED: &str = "\
+DO $$ BEGIN RAISE EXCEPTION 'another migration goes on' USING ERRCODE = 'lock_not_available'; END $$";
+
+/// How long this session waits for a lock, as it was set.
+pub(super) const LOCK_TIMEOUT: &str = "SELECT current_setting('lock_timeout')";
+/// The same in milliseconds.
+pub(super) const LOCK_TIMEOUT_MS: &str = "SELECT setting::integer FROM pg_settings WHERE name = 'lock_timeout'";
+/// Sets it.
+pub(super) const SET_LOCK_TIMEOUT: &str = "SELECT set_config('lock_timeout', $1, false)";

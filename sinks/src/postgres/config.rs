@@ -1,14 +1,16 @@
 //! The settings of the sink `postgres`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use database::postgres::{self, DatabaseServer, Owner};
 use schemas::secret::Secret;
 use schemas::setting::{Findings, Invalid};
 use serde::Deserialize;
 
+use super::partitions::{self, Period};
 use crate::state::StateTables;
-use crate::table::check_receipts;
+use crate::table::{check_receipts, check_retention};
 
 /// The section `postgres` of the configuration.
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
@@ -45,6 +47,15 @@ pub struct Config {
     pub state: StateTables,
     /// How `forebay migrate` sets up the wide columns. Default `auto`.
     pub compression: Compression,
+    /// How much time one partition of the table `event` takes: `day`, `week` or `month`, from midnight UTC, Monday, the first. `day` from
+    /// about a million events a day on. A change holds for partitions that are made from then on. Default `week`.
+    pub partition: Period,
+    /// For how many days partitions are made ahead, from 2 to 365. The owner of the table makes them: the sink if it is its owner or a
+    /// member of it, and `forebay migrate`. Default 7.
+    pub partitions_ahead_days: u32,
+    /// How long events are kept, by the time in their id: whole partitions are dropped that are older, with the variants of their events.
+    /// What is older is not stored any more, a replay of it neither. Left out, events are kept for ever.
+    pub retention_days: Option<u32>,
 }
 
 /// The compression of the columns `data` and `raw`. It holds for rows written from then on.
@@ -72,6 +83,9 @@ impl Default for Config {
             receipt_retention_seconds: 8 * 24 * 3600,
             state: StateTables::default(),
             compression: Compression::Auto,
+            partition: Period::Week,
+            partitions_ahead_days: 7,
+            retention_days: None,
         }
     }
 }
@@ -87,6 +101,17 @@ impl Config {
             connect_timeout_ms: self.connect_timeout_ms,
             statement_timeout_ms: self.statement_timeout_ms,
             lock_timeout_ms: self.lock_timeout_ms,
+        }
+    }
+
+    /// How partitions are made and dropped.
+    pub(super) fn partitions(&self) -> partitions::Settings {
+        let days = |days: u32| Duration::from_secs(u64::from(days) * 86_400);
+        partitions::Settings {
+            period: self.partition,
+            ahead: days(self.partitions_ahead_days),
+            retention: self.retention_days.map(days),
+            receipt_window: Duration::from_secs(u64::from(self.receipt_window_seconds)),
         }
     }
 
@@ -106,6 +131,14 @@ impl Config {
         found.add_within("", self.connection().check());
         check_receipts(self.receipt_window_seconds, self.receipt_retention_seconds, &mut found);
         self.state.check(&mut found);
+        check_retention(self.retention_days, self.receipt_window_seconds, &mut found);
+        if !(2..=365).contains(&self.partitions_ahead_days) {
+            let days = self.partitions_ahead_days;
+            found.add(
+                "partitions_ahead_days",
+                format!("is {days}: give 2 to 365, for an event may be a day ahead of its receipt"),
+            );
+        }
         found.into_result()
     }
 
@@ -147,6 +180,21 @@ mod tests {
                 r#"{"url": "postgres://h/d", "state": ["group_member"]}"#,
                 "state",
                 "has `group_member` without `chat_group`",
+            ),
+            (
+                r#"{"url": "postgres://h/d", "retention_days": 0}"#,
+                "retention_days",
+                "is 0",
+            ),
+            (
+                r#"{"url": "postgres://h/d", "retention_days": 1, "receipt_window_seconds": 90000}"#,
+                "retention_days",
+                "is 1, less than `receipt_window_seconds` (90000)",
+            ),
+            (
+                r#"{"url": "postgres://h/d", "partitions_ahead_days": 1}"#,
+                "partitions_ahead_days",
+                "is 1: give 2 to 365",
             ),
         ] {
             let found = config(json).check().expect_err(json);

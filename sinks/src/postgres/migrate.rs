@@ -1,12 +1,12 @@
 //! The tables of the sink: made by `forebay migrate`, checked by the sink before it writes.
 
-use database::postgres::{self, DatabaseServer, Then, Waits, nothing_more};
+use database::postgres::{self, DatabaseServer, Then, Waits};
 use database::{Migrated, Migrations, SetupError};
 use schemas::BoxFuture;
 use sqlx::PgConnection;
 
 use super::config::{Compression, Config};
-use super::sql;
+use super::{partitions, sql};
 
 /// The table in which a database notes its migrations: the driver's usual one.
 pub(super) const TABLE: &str = "_sqlx_migrations";
@@ -28,19 +28,36 @@ pub(super) fn migrations() -> Migrations {
                 include_str!("../../migrations/postgres/0007_operations.sql"),
             ),
             (
-                "cleared (works with 6 and later)",
-                include_str!("../../migrations/postgres/0008_cleared.sql"),
+                "horizon (works with 7 and later)",
+                include_str!("../../migrations/postgres/0008_horizon.sql"),
+            ),
+            (
+                "bound (works with 7 and later)",
+                include_str!("../../migrations/postgres/0009_bound.sql"),
+            ),
+            (
+                "key (works with 7 and later)",
+                include_str!("../../migrations/postgres/0010_key.sql"),
+            ),
+            (
+                "partitions (works with 7 and later)",
+                include_str!("../../migrations/postgres/0011_partitions.sql"),
+            ),
+            (
+                "cleared (works with 7 and later)",
+                include_str!("../../migrations/postgres/0012_cleared.sql"),
             ),
             (
                 "state (works with 7 and later)",
-                include_str!("../../migrations/postgres/0009_state.sql"),
+                include_str!("../../migrations/postgres/0013_state.sql"),
             ),
             (
                 "hours (works with 7 and later)",
-                include_str!("../../migrations/postgres/0010_hours.sql"),
+                include_str!("../../migrations/postgres/0014_hours.sql"),
             ),
         ],
     )
+    .outside_transaction(10, "DROP INDEX CONCURRENTLY IF EXISTS event_id_key")
 }
 
 /// The same as [`migrate_within`] with the waits that are usual.
@@ -51,13 +68,14 @@ pub async fn migrate(config: &Config) -> Result<Migrated, SetupError> {
 /// Brings the database up to date: `forebay migrate`. Does nothing where nothing is to be done; several at once wait for
 /// one another. Refuses a database that a newer version has migrated, unless that says that this one can go on.
 ///
-/// Each migration is a transaction: what could not be done within the limit leaves no trace.
+/// Each migration is a transaction, or an attempt that the next one mends: what could not be done within the limit leaves no trace.
+///
+/// In the end, and also where no migration was missing, partitions are made for the days to come, and those are dropped that are older
+/// than events are kept: for sinks whose user is not the owner of the tables.
 pub async fn migrate_within(config: &Config, waits: Waits) -> Result<Migrated, SetupError> {
     let server = config.server()?;
-    let then: Then<'_> = match config.compression {
-        Compression::Auto => &compressed,
-        Compression::Off => &nothing_more,
-    };
+    let (compression, settings) = (config.compression, config.partitions());
+    let then: Then<'_> = &move |connection, server| finish(connection, server, compression, settings);
     postgres::migrate(&server, &migrations(), waits, then).await
 }
 
@@ -66,11 +84,19 @@ pub async fn pending(config: &Config) -> Result<Migrated, SetupError> {
     postgres::pending(&config.server()?, &migrations()).await
 }
 
-fn compressed<'c>(
+/// What is done once the migrations are there.
+fn finish<'c>(
     connection: &'c mut PgConnection,
     server: &'c DatabaseServer,
+    compression: Compression,
+    settings: partitions::Settings,
 ) -> BoxFuture<'c, Result<(), sqlx::Error>> {
-    Box::pin(compress(connection, server))
+    Box::pin(async move {
+        if compression == Compression::Auto {
+            compress(connection, server).await?;
+        }
+        partitions::look_after(connection, &settings).await
+    })
 }
 
 async fn compress(connection: &mut PgConnection, server: &DatabaseServer) -> Result<(), sqlx::Error> {

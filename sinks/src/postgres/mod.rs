@@ -1,5 +1,7 @@
 //! The sink `postgres`: every event one row of the table `event`, exactly once.
 //!
+//! `event` has partitions by ranges of ids, which the sink makes and drops (see `partitions`).
+//!
 //! A batch is one transaction: rows through `UNNEST`, sorted by id, `ON CONFLICT DO NOTHING`, then the tables of current
 //! state, the counts of hours, the receipts and the progress. A row that PostgreSQL refuses is found by halving and answered as
 //! rejected; the rest is stored. The insert returns which rows are new: these count. The others repeat stored events; whether they
@@ -8,6 +10,7 @@
 mod config;
 mod hours;
 mod migrate;
+mod partitions;
 mod progress;
 mod refusal;
 mod rights;
@@ -35,16 +38,18 @@ pub use database::Migrated;
 pub use database::postgres::Waits;
 pub use hours::recount_hours;
 pub use migrate::{migrate, migrate_within, pending};
+pub use partitions::Period;
 
 use crate::state::StateTables;
 use crate::table::{Forgetting, Metrics, Plan};
+use partitions::Keeper;
 
 /// Writes events to PostgreSQL.
 #[derive(Debug)]
 pub struct PostgresSink {
     name: SinkName,
     pool: PgPool,
-    server: DatabaseServer,
+    server: Arc<DatabaseServer>,
     migrations: Migrations,
     /// How long one statement may take as seen from here, so that a server that vanished without a word is noticed.
     answer_timeout: Duration,
@@ -56,6 +61,7 @@ pub struct PostgresSink {
     /// The tables of current state that are kept.
     state: StateTables,
     forgetting: Forgetting,
+    partitions: Keeper,
     metrics: Metrics,
 }
 
@@ -65,8 +71,9 @@ impl PostgresSink {
     ///
     /// Must be called inside a tokio runtime, which looks after the pool of connections.
     pub fn connect(config: &Config, name: SinkName, metrics: Metrics) -> Result<Self, Vec<Invalid>> {
-        let server = config.server()?;
+        let server = Arc::new(config.server()?);
         let pool = server.pool();
+        let partitions = Keeper::new(name.clone(), Arc::clone(&server), config.partitions(), metrics.clone());
         Ok(Self {
             name,
             pool,
@@ -79,8 +86,17 @@ impl PostgresSink {
             rights: KnownGood::default(),
             state: config.state.clone(),
             forgetting: Forgetting::default(),
+            partitions,
             metrics,
         })
+    }
+
+    /// Begins to look after the partitions of `event`: makes those of the days to come, and drops what is older than events are kept,
+    /// now and every hour, until the sink is dropped. The first batch begins with it too.
+    ///
+    /// Must be called inside a tokio runtime.
+    pub fn look_after_partitions(&self) {
+        self.partitions.begin();
     }
 
     /// Whether the event is stored.
@@ -125,6 +141,9 @@ impl PostgresSink {
     /// The error of a connection, which is closed with its drop: no one knows in which state it is.
     fn broken(&self, error: &sqlx::Error) -> Unavailable {
         self.rights.forget();
+        if partitions::is_missing(error) {
+            return self.unavailable(self.partitions.no_partition());
+        }
         self.down(error)
     }
 }
@@ -151,6 +170,7 @@ impl Sink for PostgresSink {
             let started = Instant::now();
             let mut plan = Plan::new(batch);
             let mut connection = self.acquire().await?;
+            self.partitions.begin();
             let written = self.write(&mut connection, &mut plan).await;
             let written = written.map_err(|error| self.broken(&error))?;
             // The batch is stored: a failure here is only logged.
@@ -188,7 +208,12 @@ impl Sink for PostgresSink {
                 self.rights.found();
             }
             let checked = check(&mut connection, &self.server, &self.migrations).await;
-            checked.map(drop).map_err(|e| self.unavailable(e.to_string()))
+            checked.map_err(|e| self.unavailable(e.to_string()))?;
+            let trouble = within(self.answer_timeout, self.partitions.trouble(&mut connection)).await;
+            match trouble.map_err(|e| self.down(&e))? {
+                None => Ok(()),
+                Some(reason) => Err(self.unavailable(reason)),
+            }
         })
     }
 }

@@ -4,15 +4,20 @@ use std::fmt::Write as _;
 
 use sqlx::postgres::PgDatabaseError;
 
+use super::partitions::of_partitions;
+
 /// Why PostgreSQL refuses a row for what it is; `None` for every other error.
 ///
 /// Classes 22 (data exception), 23 (integrity constraint), 54 (program limit), and P0001 (a trigger said no). `DETAIL` is
-/// left out: it quotes the row.
+/// left out: it quotes the row. A row without a partition has nothing wrong with it.
 pub(super) fn refusal(error: &sqlx::Error) -> Option<String> {
     let sqlx::Error::Database(error) = error else {
         return None;
     };
     let error = error.try_downcast_ref::<PgDatabaseError>()?;
+    if of_partitions(error) {
+        return None;
+    }
     let code = error.code();
     if !matches!(code.get(..2), Some("22" | "23" | "54")) && code != "P0001" {
         return None;

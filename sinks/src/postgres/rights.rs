@@ -13,6 +13,7 @@ const ALWAYS: &[Right] = &[
     ("event_hour", &["SELECT", "INSERT", "UPDATE"]),
     ("event_receipt", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
     ("sink_position", &["SELECT", "INSERT", "UPDATE"]),
+    ("event_horizon", &["SELECT"]),
     ("event_variant", &["SELECT", "INSERT", "UPDATE"]),
 ];
 

@@ -12,6 +12,7 @@ use sqlx::postgres::PgBindIterExt as _;
 use sqlx::{Connection as _, PgConnection, Row as _};
 use uuid::Uuid;
 
+use super::partitions::is_missing;
 use super::refusal::refusal;
 use super::{PostgresSink, sql};
 use crate::state::State;
@@ -29,6 +30,18 @@ impl PostgresSink {
             let stored = self.receipts(connection, &halves).await?;
             plan.leave_out_repeats(Receipts::new(self.receipt_window_seconds, stored));
         }
+        self.partitions.expire(plan);
+        match self.write_rows(connection, plan).await {
+            Err(error) if is_missing(&error) => {
+                // Each of its statements is answered in time, or the whole is given up.
+                within(self.answer_timeout, self.partitions.make_room(connection, plan)).await?;
+                self.write_rows(connection, plan).await
+            }
+            result => result,
+        }
+    }
+
+    async fn write_rows(&self, connection: &mut PgConnection, plan: &mut Plan<'_>) -> Result<Written, sqlx::Error> {
         // Nearly every batch goes through whole. One that does not is begun anew, with savepoints.
         match self.transaction(connection, plan, false).await {
             Err(error) if refusal(&error).is_some() => self.transaction(connection, plan, true).await,
@@ -72,6 +85,7 @@ impl PostgresSink {
         within(self.answer_timeout, transaction.commit()).await?;
         Ok(Written {
             inserted: u64::try_from(rows.new.len()).unwrap_or(u64::MAX),
+            expired: plan.expired(),
             differing: differing.counted,
             state,
         })

@@ -4,6 +4,7 @@
 //! leaves the transaction as it was, so nothing has to be searched for.
 
 mod progress;
+mod retention;
 mod sql;
 mod state;
 mod variants;
@@ -23,8 +24,10 @@ use schemas::sink::{Batch, Handling, KeepsProgress, Outcome, Sink, Target, Unava
 use serde::Deserialize;
 use sqlx::sqlite::SqlitePool;
 
+use retention::Expiring;
+
 use crate::state::StateTables;
-use crate::table::{Forgetting, Metrics, Plan, SetupError, check_receipts};
+use crate::table::{Forgetting, Metrics, Plan, SetupError, check_receipts, check_retention};
 
 /// Tables and views have to have room.
 const LEAST_PAGES: u64 = 256;
@@ -45,6 +48,9 @@ pub struct Config {
     pub receipt_retention_seconds: u32,
     /// As for `postgres`. Default `all`.
     pub state: StateTables,
+    /// How long events are kept, by the time in their id, in whole days UTC: older ones are deleted, with their variants, a thousand with
+    /// each batch. What is older is not stored any more, a replay of it neither. Left out, events are kept for ever.
+    pub retention_days: Option<u32>,
 }
 
 impl Default for Config {
@@ -56,6 +62,7 @@ impl Default for Config {
             receipt_window_seconds: 600,
             receipt_retention_seconds: 8 * 24 * 3600,
             state: StateTables::default(),
+            retention_days: None,
         }
     }
 }
@@ -73,6 +80,7 @@ impl Config {
         }
         check_receipts(self.receipt_window_seconds, self.receipt_retention_seconds, &mut found);
         self.state.check(&mut found);
+        check_retention(self.retention_days, self.receipt_window_seconds, &mut found);
         found.into_result()
     }
 }
@@ -85,6 +93,7 @@ pub struct SqliteSink {
     file: File,
     config: Config,
     forgetting: Forgetting,
+    expiring: Expiring,
     metrics: Metrics,
 }
 
@@ -106,6 +115,7 @@ impl SqliteSink {
             file,
             config: config.clone(),
             forgetting: Forgetting::default(),
+            expiring: Expiring::default(),
             metrics,
         })
     }
@@ -146,16 +156,20 @@ fn migrations() -> Migrations {
                 include_str!("../../migrations/sqlite/0006_operations.sql"),
             ),
             (
-                "cleared (works with 5 and later)",
-                include_str!("../../migrations/sqlite/0007_cleared.sql"),
+                "horizon (works with 6 and later)",
+                include_str!("../../migrations/sqlite/0007_horizon.sql"),
+            ),
+            (
+                "cleared (works with 6 and later)",
+                include_str!("../../migrations/sqlite/0008_cleared.sql"),
             ),
             (
                 "state (works with 6 and later)",
-                include_str!("../../migrations/sqlite/0008_state.sql"),
+                include_str!("../../migrations/sqlite/0009_state.sql"),
             ),
             (
                 "hours (works with 6 and later)",
-                include_str!("../../migrations/sqlite/0009_hours.sql"),
+                include_str!("../../migrations/sqlite/0010_hours.sql"),
             ),
         ],
     )
@@ -184,9 +198,9 @@ impl Sink for SqliteSink {
             let mut plan = Plan::new(batch);
             let written = self.write(&mut plan).await.map_err(|e| self.down(&e))?;
             // The batch is stored: a failure here is only logged.
-            if let Err(error) = self.forget_old_receipts().await {
+            if let Err(error) = self.forget_old().await {
                 let error = self.down(&error);
-                tracing::warn!(sink = %self.name, %error, "old receipts were not removed; trying again later");
+                tracing::warn!(sink = %self.name, %error, "old receipts and events were not removed; trying again later");
             }
             let outcomes = plan.outcomes();
             self.metrics

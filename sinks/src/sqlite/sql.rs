@@ -89,6 +89,28 @@ ON CONFLICT (sink, topic, partition)
 DO UPDATE SET next_offset = excluded.next_offset, topic_id = excluded.topic_id,
               updated = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
 
+/// The lowest id that is stored.
+pub(super) const HORIZON: &str = "SELECT id FROM event_horizon";
+
+/// Moves the horizon; it never goes back.
+pub(super) const MOVE_HORIZON: &str = "\
+UPDATE event_horizon SET id = ?1, updated = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE id < ?1";
+
+/// How many rows one statement removes at most.
+pub(super) const STEP: u64 = 1000;
+/// Removes a few events.
+pub(super) const EXPIRE_EVENTS: &str = "\
+DELETE FROM event WHERE id IN (SELECT id FROM event WHERE id < ?1 ORDER BY id LIMIT 1000)";
+/// Removes a few variants of expired events.
+pub(super) const EXPIRE_VARIANTS: &str = "\
+DELETE FROM event_variant WHERE rowid IN (SELECT rowid FROM event_variant WHERE id < ?1 ORDER BY id LIMIT 1000)";
+/// Removes a few receipts of expired events.
+pub(super) const EXPIRE_RECEIPTS: &str = "\
+DELETE FROM event_receipt WHERE rowid IN (SELECT rowid FROM event_receipt WHERE id < ?1 LIMIT 1000)";
+
+/// The oldest event.
+pub(super) const OLDEST: &str = "SELECT id FROM event ORDER BY id LIMIT 1";
+
 /// Takes the write lock at once, so that a batch never fails in its middle because another process wrote.
 pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 

@@ -5,6 +5,7 @@ use schemas::id::{HashHalf, IdTime};
 use schemas::time::Timestamp;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
+use super::retention::horizon;
 use super::state::write_state;
 use super::variants::keep_variants;
 use super::{SqliteSink, sql};
@@ -35,6 +36,7 @@ impl SqliteSink {
             let stored = receipts(&mut transaction, &halves).await?;
             plan.leave_out_repeats(Receipts::new(self.config.receipt_window_seconds, stored));
         }
+        plan.expire(horizon(&mut transaction).await?);
         let (mut new, mut conflicting, mut refused) = (Vec::new(), Vec::new(), Vec::new());
         for (place, row) in plan.rows.iter().enumerate() {
             match insert(&mut transaction, row).await {
@@ -74,14 +76,21 @@ impl SqliteSink {
         transaction.commit().await?;
         Ok(Written {
             inserted: u64::try_from(new.len()).unwrap_or(u64::MAX),
+            expired: plan.expired(),
             differing: differing.counted,
             state,
         })
     }
 
-    /// Now and then removes a few old receipts.
-    pub(super) async fn forget_old_receipts(&self) -> Result<(), sqlx::Error> {
-        if !self.forgetting.is_due() {
+    /// Now and then removes a few old receipts, and events that are older than they are kept.
+    pub(super) async fn forget_old(&self) -> Result<(), sqlx::Error> {
+        let is_due = self.forgetting.is_due();
+        if is_due || self.expiring.has_more() {
+            self.expire()
+                .await
+                .inspect_err(|_| self.metrics.upkeep_failed(&self.name))?;
+        }
+        if !is_due {
             return Ok(());
         }
         let keep_ms = i64::from(self.config.receipt_retention_seconds) * 1000;

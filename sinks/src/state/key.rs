@@ -1,4 +1,4 @@
-//! Keys as one number: 16 bytes of SHA-256. The functions `state_key` and `message_key` of PostgreSQL (`0009_state.sql`) say the
+//! Keys as one number: 16 bytes of SHA-256. The functions `state_key` and `message_key` of PostgreSQL (`0013_state.sql`) say the
 //! same, for whoever looks for a row.
 
 use sha2::{Digest as _, Sha256};

@@ -2,12 +2,14 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use schemas::name::SinkName;
@@ -32,6 +34,21 @@ pub struct Metrics {
     separate: Arc<Mutex<HashSet<DifferingLabels>>>,
     state: Family<StateLabels, Counter>,
     unread: Family<SinkLabels, Counter>,
+    partitions: Family<SinkLabels, Gauge>,
+    partitions_ahead_days: Family<SinkLabels, Gauge<f64, AtomicU64>>,
+    oldest_seconds: Family<SinkLabels, Gauge>,
+    upkeep_failures: Family<SinkLabels, Counter>,
+}
+
+/// How the table `event` stands.
+#[derive(Debug, Default)]
+pub(crate) struct Upkeep {
+    /// How old its oldest event is, if it has one.
+    pub(crate) oldest_ms: Option<i64>,
+    /// How many partitions there are, if it has partitions at all.
+    pub(crate) partitions: Option<usize>,
+    /// For how long from now on there are partitions without a gap.
+    pub(crate) ahead_ms: Option<i64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -72,6 +89,10 @@ impl Default for Metrics {
             separate: Arc::default(),
             state: Family::default(),
             unread: Family::default(),
+            partitions: Family::default(),
+            partitions_ahead_days: Family::default(),
+            oldest_seconds: Family::default(),
+            upkeep_failures: Family::default(),
         }
     }
 }
@@ -106,6 +127,26 @@ impl Metrics {
             "Events that say nothing of current state, or less than they might: their data could not be read, or have no id that can be a key",
             metrics.unread.clone(),
         );
+        registry.register(
+            "forebay_sinks_table_partitions",
+            "Partitions of the table event",
+            metrics.partitions.clone(),
+        );
+        registry.register(
+            "forebay_sinks_table_partitions_ahead_days",
+            "For how many days from now on the table event has partitions without a gap",
+            metrics.partitions_ahead_days.clone(),
+        );
+        registry.register(
+            "forebay_sinks_table_oldest_event_seconds",
+            "How old the oldest event in the table is, by its id",
+            metrics.oldest_seconds.clone(),
+        );
+        registry.register(
+            "forebay_sinks_table_upkeep_failures",
+            "Attempts to make partitions or to drop old events that failed, and are tried again",
+            metrics.upkeep_failures.clone(),
+        );
         metrics
     }
 
@@ -129,6 +170,11 @@ impl Metrics {
             outcome: "written",
         }));
         drop(metrics.unread.get_or_create_owned(&SinkLabels { sink: sink() }));
+        let labels = SinkLabels { sink: sink() };
+        drop(metrics.partitions.get_or_create_owned(&labels));
+        drop(metrics.partitions_ahead_days.get_or_create_owned(&labels));
+        drop(metrics.oldest_seconds.get_or_create_owned(&labels));
+        drop(metrics.upkeep_failures.get_or_create_owned(&labels));
     }
 
     /// One batch was written: so many rows are new, the other delivered ones existed already.
@@ -147,7 +193,8 @@ impl Metrics {
         let delivered = count(outcomes.iter().filter(|o| **o == Outcome::Delivered).count());
         let rows = [
             ("inserted", inserted),
-            ("repeated", delivered.saturating_sub(inserted)),
+            ("repeated", delivered.saturating_sub(inserted + written.expired)),
+            ("expired", written.expired),
             ("refused", count(outcomes.len()) - delivered),
         ];
         for (outcome, count) in rows {
@@ -192,6 +239,28 @@ impl Metrics {
         if let Some(reason) = &written.refusal {
             tracing::warn!(%sink, "rows of current state were left out, the events that say so are stored; the first: {reason}");
         }
+    }
+
+    /// How the table stands now.
+    pub(crate) fn upkeep(&self, sink: &SinkName, found: &Upkeep) {
+        let labels = SinkLabels { sink: sink.to_string() };
+        let oldest = found.oldest_ms.map_or(0, |ms| ms / 1000);
+        self.oldest_seconds.get_or_create(&labels).set(oldest);
+        if let Some(partitions) = found.partitions {
+            let partitions = i64::try_from(partitions).unwrap_or(i64::MAX);
+            self.partitions.get_or_create(&labels).set(partitions);
+        }
+        if let Some(ms) = found.ahead_ms {
+            let ahead = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+            let days = ahead.as_secs_f64() / 86_400.0;
+            self.partitions_ahead_days.get_or_create(&labels).set(days);
+        }
+    }
+
+    /// Making or dropping failed.
+    pub(crate) fn upkeep_failed(&self, sink: &SinkName) {
+        let labels = SinkLabels { sink: sink.to_string() };
+        self.upkeep_failures.get_or_create(&labels).inc();
     }
 
     fn bounded(&self, labels: DifferingLabels) -> DifferingLabels {

@@ -35,6 +35,7 @@ use crate::state::StateWritten;
 pub use database::SetupError;
 pub(crate) use hours::{Hours, begin_of_hour};
 pub use metrics::Metrics;
+pub(crate) use metrics::Upkeep;
 pub(crate) use plan::{Plan, pieces};
 pub(crate) use receipts::{Forgetting, Receipt, Receipts};
 pub(crate) use row::Row;
@@ -52,11 +53,28 @@ pub(crate) fn check_receipts(window_seconds: u32, retention_seconds: u32, found:
     }
 }
 
+/// Events have to be kept for some days, or for ever, and for longer than a second receipt counts as the same event.
+pub(crate) fn check_retention(days: Option<u32>, window_seconds: u32, found: &mut Findings) {
+    match days {
+        Some(0) => found.add(
+            "retention_days",
+            "is 0: give the number of days for which events are kept, or leave it out to keep them for ever",
+        ),
+        Some(days) if u64::from(days) * 86_400 < u64::from(window_seconds) => found.add(
+            "retention_days",
+            format!("is {days}, less than `receipt_window_seconds` ({window_seconds}): give at least that"),
+        ),
+        _ => {}
+    }
+}
+
 /// What was written of a batch.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
     /// The number of new rows.
     pub(crate) inserted: u64,
+    /// The number of deliveries whose event is older than events are kept: they were not stored, and are delivered.
+    pub(crate) expired: u64,
     /// The deliveries that repeat a stored event with another body, as far as they were not counted before.
     pub(crate) differing: Vec<usize>,
     /// What became of the rows of state.

@@ -23,6 +23,10 @@ pub(crate) struct Plan<'a> {
     pub(crate) rows: Vec<Row<'a>>,
     /// The rows that repeat one of this batch or a stored receipt, each with the id of that.
     repeats: Vec<(EventId, Row<'a>)>,
+    /// What is older than the horizon: delivered, and not stored.
+    expired: Vec<Row<'a>>,
+    /// How many deliveries repeat what is older than the horizon.
+    expired_repeats: usize,
     /// Per delivery: the delivery whose outcome it shares (mostly itself).
     leader: Vec<usize>,
     /// Per delivery: why it is rejected, with those that it leads.
@@ -37,6 +41,8 @@ impl<'a> Plan<'a> {
             batch,
             rows: Vec::with_capacity(batch.deliveries.len()),
             repeats: Vec::new(),
+            expired: Vec::new(),
+            expired_repeats: 0,
             leader: (0..batch.deliveries.len()).collect(),
             rejected: HashMap::new(),
             rejected_repeats: HashMap::new(),
@@ -103,6 +109,21 @@ impl<'a> Plan<'a> {
             .extend(left_out.map(|row| (repeats.get(&row.id).copied().unwrap_or(row.id), row)));
     }
 
+    /// Takes out the rows below `horizon`, and those that repeat one: nothing is stored of them.
+    pub(crate) fn expire(&mut self, horizon: EventId) {
+        // Sorted by id, and most batches have none.
+        if self.rows.first().is_some_and(|row| row.id < horizon) {
+            self.expired.extend(self.rows.extract_if(.., |row| row.id < horizon));
+        }
+        let of_expired = |(of, row): &mut (EventId, Row<'_>)| *of < horizon || row.id < horizon;
+        self.expired_repeats += self.repeats.extract_if(.., of_expired).count();
+    }
+
+    /// How many deliveries are expired.
+    pub(crate) fn expired(&self) -> u64 {
+        u64::try_from(self.expired.len() + self.expired_repeats).unwrap_or(u64::MAX)
+    }
+
     /// The rows whose event was stored before them, in the order of the log: those of `conflicting` (places in
     /// [`rows`](Self::rows)) and all that repeat a row of this batch or a stored receipt. Without what is rejected.
     pub(crate) fn repeats(&self, conflicting: &[usize]) -> Vec<Repeat<'_>> {
@@ -116,10 +137,11 @@ impl<'a> Plan<'a> {
         repeats
     }
 
-    /// The rows that stand, whose events say how things are: without what is rejected, and without these deliveries.
+    /// The rows that stand, whose events say how things are: without what is rejected, and without these deliveries. What is
+    /// expired says so too: it may never have been stored, and saying it once more changes nothing.
     pub(crate) fn standing(&self, without: &HashSet<usize>) -> impl Iterator<Item = &Row<'a>> {
         let stands = |row: &&Row<'a>| !self.is_rejected(row) && !without.contains(&row.delivery);
-        self.rows.iter().filter(stands)
+        self.rows.iter().filter(stands).chain(&self.expired)
     }
 
     /// The rows in pieces that one statement may carry.

@@ -7,11 +7,12 @@ use schemas::secret::Secret;
 use schemas::sink::Outcome;
 use sinks::postgres::{self, Config, PostgresSink};
 use sinks::table::Metrics;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqlSafeStr as _};
 use url::Url;
 
 /// A database as one of its users sees it; it is removed with the last of these.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Database {
     pub(crate) url: Url,
     owned: Arc<harness::Database>,
@@ -61,6 +62,26 @@ impl Database {
         }
     }
 
+    /// Applies the migrations up to this one, as the program of that time did.
+    pub(crate) async fn migrate_to(&self, version: i64) {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/postgres");
+        let mut files: Vec<_> = std::fs::read_dir(folder)
+            .expect("the folder")
+            .map(|file| file.expect("a file").path())
+            .collect();
+        files.sort();
+        let migrations = (1..).zip(files).map(|(number, file)| {
+            let statements = AssertSqlSafe(std::fs::read_to_string(&file).expect("a file")).into_sql_str();
+            let outside = statements.as_str().contains("CONCURRENTLY event_id_key");
+            Migration::new(number, "as it was".into(), MigrationType::Simple, statements, outside)
+        });
+        let migrator = Migrator::with_migrations(migrations.collect());
+        migrator
+            .run_to(version, &mut self.connection().await)
+            .await
+            .expect("migrates");
+    }
+
     /// The same database as a user who has no rights yet. To be given to [`drop_user`](Self::drop_user).
     pub(crate) async fn new_user(&self) -> (Self, String) {
         let name = format!("{}_user", self.url.path().trim_start_matches('/'));
@@ -69,6 +90,13 @@ impl Database {
         url.set_username(&name).expect("a user");
         let owned = Arc::clone(&self.owned);
         (Self { url, owned }, name)
+    }
+
+    /// A role of this database, to be given to [`drop_user`](Self::drop_user).
+    pub(crate) async fn new_role(&self, name: &str) -> String {
+        let name = format!("{}_{name}", self.url.path().trim_start_matches('/'));
+        self.run(format!("CREATE ROLE {name}")).await;
+        name
     }
 
     pub(crate) async fn drop_user(&self, name: &str) {

@@ -30,6 +30,7 @@ async fn a_user_who_may_only_read_the_migrations_is_shown_every_right_and_the_gr
             format!("GRANT SELECT, INSERT, UPDATE ON event_variant TO {user};"),
             format!("GRANT SELECT, INSERT ON ticket_change TO {user};"),
             format!("GRANT SELECT, INSERT, UPDATE ON connection TO {user};"),
+            format!("GRANT SELECT ON event_horizon TO {user};"),
         ] {
             assert!(message.contains(&part), "lacks `{part}`: {message}");
         }
@@ -76,13 +77,14 @@ async fn every_single_right_is_missed() {
                    GRANT SELECT, INSERT, UPDATE, DELETE ON event_receipt TO u; GRANT SELECT, INSERT, UPDATE ON sink_position TO u;
                    GRANT SELECT, INSERT, UPDATE ON event_variant TO u; GRANT SELECT, INSERT, UPDATE ON event_hour TO u;
                    GRANT SELECT, INSERT, UPDATE ON message, conversation, ticket, contact, chat_group, group_member, connection TO u;
-                   GRANT SELECT, INSERT ON ticket_change TO u";
+                   GRANT SELECT, INSERT ON ticket_change TO u; GRANT SELECT ON event_horizon TO u";
         database.run(all.replace("TO u", &format!("TO {user}"))).await;
         few.sink().ready().await.expect("nothing is missing");
         for (right, table) in [
             ("SELECT", "_sqlx_migrations"),
             ("SELECT", "event"),
             ("INSERT", "event"),
+            ("SELECT", "event_horizon"),
             ("SELECT", "event_receipt"),
             ("INSERT", "event_receipt"),
             ("UPDATE", "event_receipt"),
@@ -137,7 +139,7 @@ async fn a_schema_that_may_not_be_used_is_named() {
 async fn a_right_that_is_taken_away_shows_when_the_sink_stumbles_over_it() {
     with_database(|database| async move {
         let (few, user) = database.new_user().await;
-        let all = "ALL ON event, event_hour, event_receipt, event_variant, sink_position, _sqlx_migrations, message, conversation, \
+        let all = "ALL ON event, event_hour, event_horizon, event_receipt, event_variant, sink_position, _sqlx_migrations, message, conversation, \
                    ticket_change, ticket, contact, chat_group, group_member, connection";
         database.run(format!("GRANT {all} TO {user}")).await;
         let sink = few.sink();

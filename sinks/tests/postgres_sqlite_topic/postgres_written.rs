@@ -65,7 +65,7 @@ async fn every_column_is_explained_in_the_database() {
         let silent: i64 = database
             .value(
                 "SELECT count(*) FROM pg_attribute
-                 WHERE attrelid = ANY(ARRAY['event', 'sink_position', 'event_variant', 'event_hour', 'event_volume', 'message', 'conversation', 'ticket_change',
+                 WHERE attrelid = ANY(ARRAY['event', 'sink_position', 'event_variant', 'event_horizon', 'event_hour', 'event_volume', 'message', 'conversation', 'ticket_change',
                      'ticket', 'contact', 'chat_group', 'group_member', 'connection', 'group_member_current', 'message_current'
                      ]::regclass[]) AND attnum > 0
                  AND (col_description(attrelid, attnum) IS NULL OR obj_description(attrelid, 'pg_class') IS NULL)",

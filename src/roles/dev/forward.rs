@@ -113,6 +113,7 @@ impl Forward {
         let listeners = Listeners {
             watch: Some(lines),
             attempts,
+            ..Listeners::default()
         };
         Ok(Arc::new(Since::now(Arc::new(heard(sink, listeners)))))
     }

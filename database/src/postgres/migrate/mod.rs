@@ -1,5 +1,6 @@
 //! The tables: made by `forebay migrate`, checked by their owner before it writes.
 
+mod steps;
 mod waiting;
 
 use std::time::Duration;
@@ -27,7 +28,7 @@ pub fn nothing_more<'c>(_: &'c mut PgConnection, _: &'c DatabaseServer) -> BoxFu
 /// Brings the database up to date: `forebay migrate`. Does nothing where nothing is to be done; several at once wait for
 /// one another. Refuses a database that a newer version has migrated, unless that says that this one can go on.
 ///
-/// Each migration is a transaction: what could not be done within the limit leaves no trace.
+/// Each migration is a transaction, or mends what a broken attempt left: what could not be done within the limit leaves no trace.
 pub async fn migrate(
     server: &DatabaseServer,
     migrations: &Migrations,
@@ -123,8 +124,9 @@ async fn attempt(
         .map_err(|e| failed(&e))?;
     let work = async {
         // Those that are not ours were judged above.
-        let migrated = migrations.migrator(newer.is_some()).run(&mut connection).await;
-        migrated.map_err(|error| Failure::of_migration(server, error))?;
+        steps::run(&mut connection, migrations, newer.is_some(), waiting.limit())
+            .await
+            .map_err(|error| Failure::of_migration(server, error))?;
         then(&mut connection, server).await.map_err(|e| failed(&e))
     };
     let done = tokio::select! {

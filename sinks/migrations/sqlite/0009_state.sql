@@ -1,4 +1,4 @@
--- Current state, as in PostgreSQL, ../postgres/0009_state.sql, where what everything means stands. Keys are the texts themselves.
+-- Current state, as in PostgreSQL, ../postgres/0013_state.sql, where what everything means stands. Keys are the texts themselves.
 
 CREATE TABLE message (
     tenant          TEXT NOT NULL,

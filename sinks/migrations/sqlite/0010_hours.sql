@@ -1,4 +1,4 @@
--- How many events each hour has. What each column means stands in ../postgres/0010_hours.sql.
+-- How many events each hour has. What each column means stands in ../postgres/0014_hours.sql.
 CREATE TABLE event_hour (
     hour          TEXT    NOT NULL,
     tenant        TEXT    NOT NULL,
