@@ -4,8 +4,35 @@
 //! that a rolling upgrade, or going back, needs no luck: `backlog (works with 6 and later)` is for every version whose own newest
 //! migration is 6 or later. Without such words a newer migration is refused.
 
+use std::collections::BTreeSet;
+
 use sqlx::SqlSafeStr as _;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+
+/// The first line of a migration that must not be in a transaction.
+const ALONE: &str = "-- no-transaction\n";
+
+/// The statements of a migration that must not be in a transaction.
+pub(crate) fn statements_of(migration: &Migration) -> Vec<String> {
+    let mut all = vec![];
+    let mut one = String::new();
+    for line in migration
+        .sql
+        .as_str()
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("--"))
+    {
+        one.push_str(line);
+        one.push('\n');
+        if line.trim_end().ends_with(';') {
+            all.push(std::mem::take(&mut one).trim().to_owned());
+        }
+    }
+    if !one.trim().is_empty() {
+        all.push(one.trim().to_owned());
+    }
+    all
+}
 
 /// Migrations of one owner of tables, numbered from 1, and the table in which a database notes which of them it has.
 #[derive(Debug, Clone)]
@@ -41,11 +68,16 @@ pub struct Found {
 impl Migrations {
     /// The migrations, each as its description and its statements, in their order; `table` is where they are noted. `whose` follows a
     /// number in messages where one database holds several sets: it is empty, or begins with a space.
+    ///
+    /// Each is a transaction, unless its first line is `-- no-transaction`: for `CREATE INDEX CONCURRENTLY` and the like, which must
+    /// not be in one. Its statements, each ended by `;` at the end of a line, must bear to be run again: what comes after a failure
+    /// begins with the first of them (`DROP INDEX CONCURRENTLY IF EXISTS …` before the `CREATE`).
     pub fn new(table: &'static str, whose: &'static str, all: &[(&'static str, &'static str)]) -> Self {
         let numbered = (1..).zip(all);
         let migration = |(version, (description, statements)): (i64, &(&'static str, &'static str))| {
             let statements = statements.into_sql_str();
-            Migration::new(version, (*description).into(), MigrationType::Simple, statements, false)
+            let alone = statements.as_str().starts_with(ALONE);
+            Migration::new(version, (*description).into(), MigrationType::Simple, statements, alone)
         };
         Self {
             table,
@@ -90,9 +122,51 @@ impl Migrations {
     }
 
     /// How many of them are not among those that were found.
-    pub(crate) fn missing_from(&self, found: &[Found]) -> usize {
+    pub(crate) fn missing_from<'m>(&'m self, found: &'m [Found]) -> impl Iterator<Item = &'m Migration> {
         let is_missing = |migration: &&Migration| found.iter().all(|found| found.version != migration.version);
-        self.iter().filter(is_missing).count()
+        self.iter().filter(is_missing)
+    }
+
+    /// Why none may be applied to a database that has these: one of ours is not whole, or was another.
+    pub(crate) fn contradiction(&self, found: &[Found]) -> Option<MigrateError> {
+        found.iter().find_map(|found| {
+            let ours = self.iter().find(|migration| migration.version == found.version)?;
+            if !found.success {
+                return Some(MigrateError::Dirty(found.version));
+            }
+            (found.checksum != *ours.checksum).then_some(MigrateError::VersionMismatch(found.version))
+        })
+    }
+
+    /// Every table and view that they make and do not drop again, sorted.
+    pub fn relations(&self) -> Vec<String> {
+        let mut names = BTreeSet::from([self.table.to_owned()]);
+        for migration in self.iter() {
+            for line in migration.sql.as_str().lines() {
+                let words: Vec<&str> = line.split_whitespace().take(8).collect();
+                let words: Vec<&str> = words
+                    .iter()
+                    .copied()
+                    .filter(|word| !["OR", "REPLACE", "MATERIALIZED", "UNLOGGED", "IF", "NOT", "EXISTS"].contains(word))
+                    .collect();
+                if let [verb @ ("CREATE" | "DROP"), "TABLE" | "VIEW", rest @ ..] = &words[..] {
+                    let all = rest
+                        .first()
+                        .filter(|_| *verb == "CREATE")
+                        .into_iter()
+                        .chain(rest.iter().filter(|_| *verb == "DROP"));
+                    for name in all {
+                        let name = name.trim_end_matches([';', ',', '(']).to_owned();
+                        if *verb == "CREATE" {
+                            names.insert(name);
+                        } else {
+                            names.remove(&name);
+                        }
+                    }
+                }
+            }
+        }
+        names.into_iter().collect()
     }
 
     /// The newest migration that this version does not know and can work with; `None` if it knows them all. The error is one that it

@@ -1,11 +1,13 @@
 //! The tables of the sink: made by `forebay migrate`, checked by the sink before it writes.
 
-use database::postgres::{self, DatabaseServer, Then, Waits, nothing_more};
+use std::time::Duration;
+
+use database::postgres::{self, DatabaseServer, Session, Then, Waits, Which, nothing_more};
 use database::{Migrated, Migrations, SetupError};
 use schemas::BoxFuture;
-use sqlx::PgConnection;
 
 use super::config::{Compression, Config};
+use super::rights::{self, For};
 use super::sql;
 
 /// The table in which a database notes its migrations: the driver's usual one.
@@ -54,14 +56,34 @@ pub async fn pending(config: &Config) -> Result<Migrated, SetupError> {
     postgres::pending(&config.server()?, &migrations()).await
 }
 
-fn compressed<'c>(
-    connection: &'c mut PgConnection,
-    server: &'c DatabaseServer,
-) -> BoxFuture<'c, Result<(), sqlx::Error>> {
+/// Returns the migrations as a script for psql; `None` where nothing is to be done.
+pub async fn script(config: &Config, which: Which, lock: Duration) -> Result<Option<String>, SetupError> {
+    let server = config.server()?;
+    let then = match config.compression {
+        Compression::Auto => sql::SET_LZ4_WHERE_IT_IS,
+        Compression::Off => "",
+    };
+    postgres::script(&server, &migrations(), which, lock, then).await
+}
+
+/// Returns the statements that give a role the rights that it needs. Nothing is connected.
+pub fn grants(config: &Config, role: &str, whom: For) -> Result<Vec<String>, SetupError> {
+    let server = config.server()?;
+    let relations = migrations().relations();
+    Ok(match whom {
+        For::Process => postgres::grants(&server, role, rights::NEEDED),
+        For::Reader => {
+            let read: Vec<(&str, &[&str])> = relations.iter().map(|name| (name.as_str(), &["SELECT"][..])).collect();
+            postgres::grants(&server, role, &read)
+        }
+    })
+}
+
+fn compressed<'c>(connection: &'c mut Session, server: &'c DatabaseServer) -> BoxFuture<'c, Result<(), sqlx::Error>> {
     Box::pin(compress(connection, server))
 }
 
-async fn compress(connection: &mut PgConnection, server: &DatabaseServer) -> Result<(), sqlx::Error> {
+async fn compress(connection: &mut Session, server: &DatabaseServer) -> Result<(), sqlx::Error> {
     let available: bool = sqlx::query_scalar(sql::HAS_LZ4).fetch_one(&mut *connection).await?;
     if !available {
         tracing::info!(
@@ -74,7 +96,9 @@ async fn compress(connection: &mut PgConnection, server: &DatabaseServer) -> Res
         let query = sqlx::query_scalar(sql::NOT_LZ4).bind(table);
         let wanted: bool = query.fetch_one(&mut *connection).await?;
         if wanted {
-            sqlx::raw_sql(set).execute(&mut *connection).await?;
+            let mut transaction = connection.begin_with(sql::BRIEFLY).await?;
+            sqlx::raw_sql(set).execute(&mut *transaction).await?;
+            transaction.commit().await?;
         }
     }
     Ok(())

@@ -19,19 +19,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use database::Migrations;
-use database::postgres::{DatabaseServer, InUse, KnownGood, check, check_rights, within};
+use database::postgres::{DatabaseServer, InUse, KnownGood, Pool, check, check_rights, within};
 use schemas::BoxFuture;
 use schemas::event::Event;
 use schemas::id::EventId;
 use schemas::name::SinkName;
 use schemas::setting::Invalid;
 use schemas::sink::{Batch, Handling, KeepsProgress, Outcome, Sink, Target, Unavailable};
-use sqlx::PgPool;
 
 pub use config::{Compression, Config};
 pub use database::Migrated;
-pub use database::postgres::Waits;
-pub use migrate::{migrate, migrate_within, pending};
+pub use database::postgres::{Pooler, Waits, Which};
+pub use migrate::{grants, migrate, migrate_within, pending, script};
+pub use rights::For;
 
 use crate::table::{Forgetting, Metrics, Plan};
 
@@ -39,7 +39,7 @@ use crate::table::{Forgetting, Metrics, Plan};
 #[derive(Debug)]
 pub struct PostgresSink {
     name: SinkName,
-    pool: PgPool,
+    pool: Pool,
     server: DatabaseServer,
     migrations: Migrations,
     /// How long one statement may take as seen from here, so that a server that vanished without a word is noticed.
@@ -99,7 +99,7 @@ impl PostgresSink {
 
     /// A connection to a database whose migrations are ours.
     async fn acquire(&self) -> Result<InUse, Unavailable> {
-        let mut connection = InUse::new(self.pool.acquire().await.map_err(|e| self.down(&e))?);
+        let mut connection = self.pool.acquire().await.map_err(|e| self.down(&e))?;
         if !self.schema_checked.load(Ordering::Relaxed) {
             let checked = check(&mut connection, &self.server, &self.migrations).await;
             let newer = checked.map_err(|e| self.unavailable(e.to_string()))?;
@@ -167,7 +167,7 @@ impl Sink for PostgresSink {
 
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
         Box::pin(async move {
-            // The pool pings a connection before it hands it out.
+            // The pool asks a session whether its server takes writes before it hands it out.
             let mut connection = self.pool.acquire().await.map_err(|e| self.down(&e))?;
             if !self.rights.holds() {
                 let checked = check_rights(&mut connection, &self.server, &self.migrations, rights::NEEDED).await;
@@ -175,7 +175,9 @@ impl Sink for PostgresSink {
                 self.rights.found();
             }
             let checked = check(&mut connection, &self.server, &self.migrations).await;
-            checked.map(drop).map_err(|e| self.unavailable(e.to_string()))
+            checked.map_err(|e| self.unavailable(e.to_string()))?;
+            connection.done();
+            Ok(())
         })
     }
 }

@@ -9,3 +9,12 @@ pub(super) const NEEDED: &[(&str, &[&str])] = &[
     ("sink_position", &["SELECT", "INSERT", "UPDATE"]),
     ("event_variant", &["SELECT", "INSERT", "UPDATE"]),
 ];
+
+/// Whom rights are given to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum For {
+    /// The user of `postgres.url`.
+    Process,
+    /// Who asks the tables and views, and writes nothing.
+    Reader,
+}
