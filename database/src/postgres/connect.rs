@@ -185,8 +185,7 @@ impl DatabaseServer {
             return Err(Refused::Final(Unfit::Options.into()));
         }
         let (read_only, standby) = (fact(1)?.as_deref() != Some("off"), fact(2)?.as_deref() == Some("true"));
-        let writes = matches!(purpose, Purpose::Writing | Purpose::Migrating(_));
-        if !self.hosts.target.fits(read_only, standby) || (writes && read_only) {
+        if read_only || standby {
             let reason = if standby {
                 "is a standby, and read-only"
             } else {

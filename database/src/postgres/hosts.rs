@@ -1,4 +1,4 @@
-//! The servers that a URL names, and which of them is wanted.
+//! The servers that a URL names.
 
 use std::fmt;
 
@@ -8,13 +8,12 @@ use sqlx::postgres::PgConnectOptions;
 #[derive(Clone)]
 pub(super) struct Hosts {
     pub(super) all: Vec<PgConnectOptions>,
-    pub(super) target: Target,
 }
 
 impl fmt::Debug for Hosts {
     /// Without the options, whose `Debug` shows the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Hosts").field(&self.place()).field(&self.target).finish()
+        f.debug_tuple("Hosts").field(&self.place()).finish()
     }
 }
 
@@ -35,38 +34,5 @@ pub(super) fn place(host: &PgConnectOptions) -> String {
     match host.get_socket() {
         Some(socket) => socket.display().to_string(),
         None => format!("{}:{}", host.get_host(), host.get_port()),
-    }
-}
-
-/// Which server is wanted: `target_session_attrs`, as libpq defines it. That one takes writes is asked in any case, before each use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Target {
-    /// One that takes writes.
-    #[default]
-    ReadWrite,
-    /// One that is no standby.
-    Primary,
-    /// The first that answers.
-    Any,
-}
-
-impl Target {
-    pub(super) const NAMES: [&'static str; 3] = ["read-write", "primary", "any"];
-
-    pub(super) fn named(name: &str) -> Option<Self> {
-        match name {
-            "read-write" => Some(Self::ReadWrite),
-            "primary" => Some(Self::Primary),
-            "any" => Some(Self::Any),
-            _ => None,
-        }
-    }
-
-    pub(super) fn fits(self, is_read_only: bool, is_standby: bool) -> bool {
-        match self {
-            Self::ReadWrite => !is_read_only && !is_standby,
-            Self::Primary => !is_standby,
-            Self::Any => true,
-        }
     }
 }

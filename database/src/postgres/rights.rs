@@ -54,7 +54,16 @@ pub async fn check(
     }
     let mut lacks = String::new();
     let mut grants = String::new();
+    let within = server
+        .schema()
+        .map_or(String::new(), |schema| format!("{}.", sql::identifier(schema)));
     for Missing { thing, rights, user } in missing {
+        // What stands alone is found on the search path, which is another for the owner.
+        let thing = if thing.contains(['.', ' ']) {
+            thing
+        } else {
+            format!("{within}{thing}")
+        };
         let separator = if lacks.is_empty() { "" } else { ", " };
         let rights = rights.join(", ");
         write!(lacks, "{separator}{rights} on {thing}")

@@ -8,7 +8,7 @@ use std::str::FromStr as _;
 use schemas::spelling::did_you_mean;
 use sqlx::postgres::PgConnectOptions;
 
-use super::hosts::{Hosts, Target};
+use super::hosts::Hosts;
 
 /// The parameters that are known. The driver ignores any other, and writes its value into the log.
 const PARAMETERS: [&str; 19] = [
@@ -59,8 +59,10 @@ const ADVICE: [(&str, &str); 10] = [
     ("sslpassword", "use a key file without a password"),
 ];
 
-/// The parameter that says which of several hosts is wanted.
+/// The parameter of libpq that says which of several hosts is wanted. Here it is one that takes writes in any case.
 const TARGET: &str = "target_session_attrs";
+/// Its values that fit.
+const TARGETS: [&str; 3] = ["read-write", "primary", "any"];
 
 const SCHEMA: &str = "write `schema: NAME` beside `url`";
 
@@ -76,12 +78,12 @@ pub(super) fn hosts(url: &str) -> Result<Hosts, String> {
     let Some(rest) = scheme else {
         return Err(wrong("it does not begin with postgres://"));
     };
-    let target = check(rest)?;
+    check(rest)?;
     let all = each_alone(rest)?
         .iter()
         .map(|url| options(url))
         .collect::<Result<_, _>>()?;
-    Ok(Hosts { all, target })
+    Ok(Hosts { all })
 }
 
 fn wrong(why: &str) -> String {
@@ -175,11 +177,6 @@ pub(super) fn warning(url: &str) -> Option<String> {
         return Some(reason.to_owned());
     }
     let (path, query) = after.split_once('?').unwrap_or((after, ""));
-    if pairs(query).any(|pair| pair == (TARGET, "any")) {
-        let reason = "has `target_session_attrs=any`, which may lead to a standby, where nothing can be written: take it out, and a host is \
-                      looked for that takes writes";
-        return Some(reason.to_owned());
-    }
     let is_named = !path.trim_start_matches('/').is_empty() || query.contains("dbname=");
     (!is_named).then(|| {
         "names no database, so the one with the user's name is taken: write it after the host, as in \
@@ -212,8 +209,8 @@ fn split(rest: &str) -> (&str, &str) {
     rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()))
 }
 
-/// Checks what follows the scheme, and returns which of several hosts is wanted.
-fn check(rest: &str) -> Result<Target, String> {
+/// Checks what follows the scheme.
+fn check(rest: &str) -> Result<(), String> {
     let (authority, rest) = split(rest);
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let stray = path.contains('@') || pairs(query).any(|(key, _)| key.contains(['@', '/', ':']));
@@ -229,7 +226,6 @@ fn check(rest: &str) -> Result<Target, String> {
         let place = if several { "before or after a `,`" } else { "after `@`" };
         return Err(format!("names no host {place}: {PASSWORD}"));
     }
-    let mut target = Target::default();
     for (key, value) in pairs(query) {
         // No value is shown: it may be a piece of a password.
         if (key == "sslmode" || key == "ssl-mode") && !MODES.contains(&value.to_ascii_lowercase().as_str()) {
@@ -238,20 +234,18 @@ fn check(rest: &str) -> Result<Target, String> {
                 MODES.join(", ")
             ));
         }
-        if key == TARGET {
-            target = Target::named(value).ok_or_else(|| {
-                format!(
-                    "has a `{TARGET}` that does not fit who writes: give one of {}",
-                    Target::NAMES.join(", ")
-                )
-            })?;
+        if key == TARGET && !TARGETS.contains(&value) {
+            return Err(format!(
+                "has a `{TARGET}` that does not fit who writes: give one of {}",
+                TARGETS.join(", ")
+            ));
         }
         let known = PARAMETERS.contains(&key) || key.starts_with("options[") || key.starts_with("options%5B");
         if !known {
             return Err(unknown(key));
         }
     }
-    Ok(target)
+    Ok(())
 }
 
 fn unknown(key: &str) -> String {
@@ -328,37 +322,32 @@ mod tests {
 
     #[test]
     fn hosts_are_read_as_libpq_reads_them() {
-        for (url, expected, target) in [
+        for (url, expected) in [
             (
                 "postgres://u:p@h1:1,h2,[::1]:3/d",
                 &[("h1", 1), ("h2", 5432), ("[::1]", 3)][..],
-                Target::ReadWrite,
             ),
             (
                 "postgres://h1,h2/d?target_session_attrs=primary",
                 &[("h1", 5432), ("h2", 5432)],
-                Target::Primary,
             ),
             (
                 "postgres:///d?host=h1,h2&port=1,2&target_session_attrs=any",
                 &[("h1", 1), ("h2", 2)],
-                Target::Any,
             ),
             (
                 "postgres://u@/d?host=h1,h2&port=7&target_session_attrs=read-write",
                 &[("h1", 7), ("h2", 7)],
-                Target::ReadWrite,
             ),
-            ("postgres://h:9/d", &[("h", 9)], Target::ReadWrite),
+            ("postgres://h:9/d", &[("h", 9)]),
         ] {
             let read = hosts(url).expect(url);
             let all: Vec<(&str, u16)> = read.all.iter().map(|one| (one.get_host(), one.get_port())).collect();
-            assert_eq!((&all[..], read.target), (expected, target), "{url}");
+            assert_eq!(&all[..], expected, "{url}");
             assert!(read.all.iter().all(|one| one.get_database() == Some("d")), "{url}");
         }
         let files = files("postgres://h1,h2/d?sslrootcert=%2Fca.pem");
         assert_eq!(files, [("sslrootcert", PathBuf::from("/ca.pem"))]);
-        assert!(warning("postgres://h1,h2/d?target_session_attrs=any").is_some());
     }
 
     #[test]

@@ -14,8 +14,8 @@ use crate::table::check_receipts;
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// `postgres://user:password@host:port/database`, with `?sslmode=verify-full&sslrootcert=…` where wanted. Several hosts, as in
-    /// `postgres://h1:5432,h2:5432/database`, are tried until one takes writes: `target_session_attrs` is `read-write` unless the URL
-    /// says `primary` or `any`. Required.
+    /// `postgres://h1:5432,h2:5432/database`, are tried until one takes writes, as with `target_session_attrs=read-write`.
+    /// Required.
     pub url: Secret,
     /// Replaces the user of `url`, to the byte: nothing is escaped. Left out, that of `url`.
     pub user: Option<String>,
