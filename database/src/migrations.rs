@@ -141,29 +141,11 @@ impl Migrations {
     /// Every table and view that they make and do not drop again, sorted.
     pub fn relations(&self) -> Vec<String> {
         let mut names = BTreeSet::from([self.table.to_owned()]);
-        for migration in self.iter() {
-            for line in migration.sql.as_str().lines() {
-                let words: Vec<&str> = line.split_whitespace().take(8).collect();
-                let words: Vec<&str> = words
-                    .iter()
-                    .copied()
-                    .filter(|word| !["OR", "REPLACE", "MATERIALIZED", "UNLOGGED", "IF", "NOT", "EXISTS"].contains(word))
-                    .collect();
-                if let [verb @ ("CREATE" | "DROP"), "TABLE" | "VIEW", rest @ ..] = &words[..] {
-                    let all = rest
-                        .first()
-                        .filter(|_| *verb == "CREATE")
-                        .into_iter()
-                        .chain(rest.iter().filter(|_| *verb == "DROP"));
-                    for name in all {
-                        let name = name.trim_end_matches([';', ',', '(']).to_owned();
-                        if *verb == "CREATE" {
-                            names.insert(name);
-                        } else {
-                            names.remove(&name);
-                        }
-                    }
-                }
+        for line in self.iter().flat_map(|migration| migration.sql.as_str().lines()) {
+            match made_or_dropped(line) {
+                Some((true, made)) => names.extend(made),
+                Some((false, dropped)) => names.retain(|name| !dropped.contains(name)),
+                None => {}
             }
         }
         names.into_iter().collect()
@@ -204,6 +186,35 @@ impl Migrations {
         }
         Ok(())
     }
+}
+
+/// Which tables or views a line makes (true) or drops. A statement that does either begins a line, and names them in it.
+fn made_or_dropped(line: &str) -> Option<(bool, Vec<String>)> {
+    /// Words that may stand between.
+    const BETWEEN: [&str; 8] = [
+        "OR",
+        "REPLACE",
+        "MATERIALIZED",
+        "UNLOGGED",
+        "IF",
+        "NOT",
+        "EXISTS",
+        "ONLY",
+    ];
+    let mut words = line.split_whitespace();
+    let makes = match words.next()? {
+        "CREATE" => true,
+        "DROP" => false,
+        _ => return None,
+    };
+    let mut words = words.filter(|word| !BETWEEN.contains(word));
+    if !matches!(words.next()?, "TABLE" | "VIEW") {
+        return None;
+    }
+    let name = |word: &str| word.split([';', ',', '(']).next().unwrap_or_default().to_owned();
+    // Only one is made at a time; what follows a list of those that are dropped is no name.
+    let names = words.take(if makes { 1 } else { usize::MAX }).map(name).collect();
+    Some((makes, names))
 }
 
 /// The oldest newest migration of a version that goes on beside this one.
@@ -252,6 +263,36 @@ mod tests {
             unknown(&[(0, "b (works with 0 and later)")]),
             Err(0),
             "that one is not newer"
+        );
+    }
+
+    #[test]
+    fn what_stays_of_tables_and_views_is_known() {
+        let all = [
+            (
+                "a",
+                "CREATE TABLE a (\n  b int\n);\nCREATE VIEW v AS\nSELECT 1;\nCREATE INDEX i ON a (b);",
+            ),
+            (
+                "b",
+                "DROP VIEW IF EXISTS v, w;\nCREATE UNLOGGED TABLE IF NOT EXISTS t(b int);\nCREATE OR REPLACE VIEW w AS SELECT 1",
+            ),
+        ];
+        assert_eq!(Migrations::new("_m", "", &all).relations(), ["_m", "a", "t", "w"]);
+    }
+
+    #[test]
+    fn what_must_not_be_in_a_transaction_is_one_statement_after_the_other() {
+        let text = "-- no-transaction\nDROP INDEX CONCURRENTLY IF EXISTS i;\n-- why\nCREATE INDEX CONCURRENTLY i\n  ON t (a);\n";
+        let migrations = Migrations::new("_m", "", &[("a", ""), ("b", text)]);
+        let alone: Vec<_> = migrations.iter().filter(|migration| migration.no_tx).collect();
+        assert_eq!(alone.len(), 1);
+        assert_eq!(
+            statements_of(alone[0]),
+            [
+                "DROP INDEX CONCURRENTLY IF EXISTS i;",
+                "CREATE INDEX CONCURRENTLY i\n  ON t (a);"
+            ]
         );
     }
 

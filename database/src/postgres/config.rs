@@ -202,4 +202,39 @@ mod tests {
         // The driver shows a password nowhere else.
         assert!(format!("{options:?}").contains("p@/#?%41"));
     }
+
+    #[test]
+    fn what_cannot_work_is_named_by_its_key() {
+        for (json, place, reason) in [
+            (
+                r#"{"url": "postgres://h/d?sslmode=verify-full&sslrootcert=/nowhere/ca.pem"}"#,
+                "url",
+                "names `/nowhere/ca.pem` as `sslrootcert`, which cannot be read",
+            ),
+            (
+                r#"{"url": "postgres://h1,h2/d?sslcert=/etc/hostname&sslkey=/nowhere/k.pem"}"#,
+                "url",
+                "names `/nowhere/k.pem` as `sslkey`, which cannot be read",
+            ),
+            (
+                r#"{"url": "postgres://h/d?options=-cjit%3Doff", "pooler": "transaction"}"#,
+                "url",
+                "has `options`, which a pooler does not hand on",
+            ),
+            (r#"{"url": "postgres://h/d", "schema": ""}"#, "schema", "is empty"),
+            (
+                r#"{"url": "postgres://h/d", "schema": "a\u0000"}"#,
+                "schema",
+                "is no name",
+            ),
+        ] {
+            let found = config(json).check().expect_err(json);
+            let found: Vec<(&str, &str)> = found.iter().map(|i| (&*i.place, &*i.reason)).collect();
+            assert!(
+                matches!(&found[..], [(p, r)] if *p == place && r.starts_with(reason)),
+                "{json}: {found:?}"
+            );
+        }
+        assert!(serde_json::from_str::<Config>(r#"{"pooler": "session"}"#).is_err());
+    }
 }

@@ -1,4 +1,4 @@
-//! A new session: the servers are tried in turn, and the first that fits is taken.
+//! A new session: the servers are tried in turn, and the first that takes writes is taken.
 //!
 //! A session begins with options, which say what holds for it, and with a mark among them. A pooler that hands out connections by
 //! transaction refuses options (PgBouncer: `unsupported startup parameter`), or is told to ignore them; then the mark is missing, however
@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use schemas::BoxFuture;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, PgConnection, Row as _};
 use tokio::time::{Instant, sleep};
@@ -131,8 +132,13 @@ enum Refused {
 }
 
 impl DatabaseServer {
-    /// A session with a server that fits; waits until then for one that may come back.
-    pub(super) async fn connect(&self, purpose: Purpose, deadline: Instant) -> Result<Session, sqlx::Error> {
+    /// A session with a server that takes writes; waits until then for one that may come back.
+    pub(super) fn connect(&self, purpose: Purpose, deadline: Instant) -> BoxFuture<'_, Result<Session, sqlx::Error>> {
+        // It is large, and part of all who need a session.
+        Box::pin(self.connect_to_any(purpose, deadline))
+    }
+
+    async fn connect_to_any(&self, purpose: Purpose, deadline: Instant) -> Result<Session, sqlx::Error> {
         let mut pause = FIRST_PAUSE;
         loop {
             let (mut reasons, mut away) = (Vec::new(), false);

@@ -1,5 +1,7 @@
 //! Behind PgBouncer, which gives each transaction any connection to the server.
 
+use std::str::FromStr as _;
+
 use database::postgres::{DatabaseServer, Owner, Pooler, Waits, nothing_more};
 use database::{Migrations, SetupError};
 use futures_util::future::join_all;
@@ -10,7 +12,8 @@ use schemas::secret::Secret;
 use schemas::sink::Sink as _;
 use sinks::postgres::{Config, PostgresSink, migrate, pending};
 use sinks::table::Metrics;
-use sqlx::{Connection as _, PgConnection, Row as _};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
 use crate::conformance::all_delivered;
 use crate::database::{Database, rejected, sink_name, with_database, with_empty_database};
@@ -52,25 +55,24 @@ async fn all_that_the_sink_does_is_done_through_a_pooler_however_it_is_found_out
             events[17].subject = "poison".into();
             events.push(sample("received").received_after(0));
             // Repeats, the second time each with another body.
-            for body in [r#"{"id":1}"#, r#"{"id":2}"#] {
-                let outcomes = sink.deliver(&batch(0, &events)).await.expect("available");
+            for (first, body) in [(0, r#"{"id":1}"#), (100, r#"{"id":2}"#)] {
+                let outcomes = sink.deliver(&batch(first, &events)).await.expect("available");
                 assert!(rejected(&outcomes[17]).contains("no_poison"));
                 events[3].raw = body.into();
             }
             assert!(all_delivered(
-                &sink.deliver(&batch(50, &events[..10])).await.expect("available")
+                &sink.deliver(&batch(200, &events[..10])).await.expect("available")
             ));
             assert_eq!(database.rows().await, 40);
             let variants: i64 = database.value("SELECT count(*) FROM event_variant").await;
             assert_eq!(variants, 2, "{settings} {pooler:?}");
-            assert_eq!(kept(&sink, 0).await, Some(Offset(60)));
+            assert_eq!(kept(&sink, 0).await, Some(Offset(210)));
             assert!(sink.has(events[0].id()).await.expect("available"));
             assert_eq!(sink.ready().await, Ok(()));
 
             // The only connection to the server is the one that the sink had: nothing was left in it.
-            let mut same = PgConnection::connect(config.url.expose_str().expect("text"))
-                .await
-                .expect("connects");
+            let same = PgConnectOptions::from_str(config.url.expose_str().expect("text")).expect("a URL");
+            let mut same = same.extra_float_digits(None).connect().await.expect("connects");
             let left = "SELECT (SELECT count(*) FROM pg_prepared_statements), current_setting('lock_timeout')";
             let left = sqlx::Executor::fetch_one(&mut same, sqlx::raw_sql(left))
                 .await

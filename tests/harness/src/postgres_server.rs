@@ -173,6 +173,7 @@ impl PostgresServer {
     }
 
     /// A standby that follows this server, which waits for it with each commit from then on: what was confirmed is in both.
+    #[must_use]
     pub fn standby(&mut self) -> Self {
         let running = Running::new("standby");
         let mut copy = command(&program("pg_basebackup"));

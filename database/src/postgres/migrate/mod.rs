@@ -89,10 +89,10 @@ impl Failure {
         match code.as_deref() {
             _ if DatabaseServer::is_misconfigured(error) => Self::Final(SetupError::Misconfigured(reason)),
             Some("55P03" | "40P01") => Self::Locked { version, reason },
-            // A standby may be promoted.
-            Some("25006") => Self::Away(reason),
-            // A broken connection, too many of them, a server that starts or ends.
-            Some(code) if ["08", "53", "57P"].iter().any(|class| code.starts_with(class)) => Self::Away(reason),
+            // A broken connection, too many of them, a server that starts or ends, a standby that may be promoted.
+            Some(code) if ["08", "53", "57P", "25006"].iter().any(|class| code.starts_with(class)) => {
+                Self::Away(reason)
+            }
             Some(_) => Self::Final(SetupError::Unavailable(reason)),
             None => Self::Away(reason),
         }

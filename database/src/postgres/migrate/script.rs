@@ -1,6 +1,5 @@
 //! The migrations as a script, for who may make tables and does not run the program.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::super::database_server::DatabaseServer;
@@ -75,18 +74,15 @@ impl Script {
             .schema()
             .map(|name| format!("search_path = {}", sql::identifier(name)));
         let number = apply::lock_number(server.database_name());
-        let mut settings = format!("SET LOCAL lock_timeout = {};\n", lock.as_millis().max(1));
-        if let Some(path) = &search_path {
-            writeln!(settings, "SET LOCAL {path};").unwrap_or_else(|_| unreachable!("a string takes everything"));
-        }
+        let limit = format!("SET LOCAL lock_timeout = {};", lock.as_millis().max(1));
+        let path = search_path.as_ref().map(|path| format!("SET LOCAL {path};"));
         // Another migration waits for the end of this one.
-        settings.push_str(&format!(
-            "DO $$ BEGIN PERFORM pg_advisory_xact_lock({number}); END $$;\n"
-        ));
+        let turn = format!("DO $$ BEGIN PERFORM pg_advisory_xact_lock({number}); END $$;");
+        let settings: Vec<String> = [limit].into_iter().chain(path).chain([turn]).collect();
         Self {
             text: String::new(),
             is_open: false,
-            settings,
+            settings: settings.join("\n"),
             search_path,
         }
     }
@@ -95,6 +91,7 @@ impl Script {
         if !self.is_open {
             self.text.push_str("BEGIN;\n");
             self.text.push_str(&self.settings);
+            self.text.push('\n');
             self.is_open = true;
         }
     }
@@ -105,7 +102,8 @@ impl Script {
             self.is_open = false;
         }
         if let Some(path) = &self.search_path {
-            self.text.push_str(&format!("SET {path};\n"));
+            let statement = format!("SET {path};");
+            self.add(&statement);
         }
     }
 

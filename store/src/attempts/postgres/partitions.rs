@@ -35,15 +35,15 @@ fn wanted(today: NaiveDate) -> BTreeSet<NaiveDate> {
 
 /// The statements that make the partitions of today and of the days to come, for a script that has just made the table.
 pub(in crate::attempts) fn ahead(now: Timestamp) -> String {
-    let mut statements = String::new();
-    for day in wanted(now.to_datetime().date_naive()) {
-        let Some(next) = day.succ_opt() else { continue };
-        let name = format!("{PREFIX}{}", day.format("%Y%m%d"));
-        statements.push_str(&format!(
-            "CREATE TABLE IF NOT EXISTS {name} PARTITION OF attempt FOR VALUES FROM ('{day} 00:00:00+00') TO ('{next} 00:00:00+00');\n"
-        ));
-    }
-    statements
+    let statement = |day: NaiveDate| {
+        let (name, next) = (day.format("%Y%m%d"), day.succ_opt()?);
+        Some(format!(
+            "CREATE TABLE IF NOT EXISTS {PREFIX}{name} PARTITION OF attempt\n    \
+             FOR VALUES FROM ('{day} 00:00:00+00') TO ('{next} 00:00:00+00');"
+        ))
+    };
+    let days = wanted(now.to_datetime().date_naive());
+    days.into_iter().filter_map(statement).collect::<Vec<_>>().join("\n")
 }
 
 /// The days that have a partition.
