@@ -4,8 +4,35 @@
 //! that a rolling upgrade, or going back, needs no luck: `backlog (works with 6 and later)` is for every version whose own newest
 //! migration is 6 or later. Without such words a newer migration is refused.
 
+use std::collections::BTreeSet;
+
 use sqlx::SqlSafeStr as _;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+
+/// The first line of a migration that must not be in a transaction.
+const ALONE: &str = "-- no-transaction\n";
+
+/// The statements of a migration that must not be in a transaction.
+pub(crate) fn statements_of(migration: &Migration) -> Vec<String> {
+    let mut all = vec![];
+    let mut one = String::new();
+    for line in migration
+        .sql
+        .as_str()
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("--"))
+    {
+        one.push_str(line);
+        one.push('\n');
+        if line.trim_end().ends_with(';') {
+            all.push(std::mem::take(&mut one).trim().to_owned());
+        }
+    }
+    if !one.trim().is_empty() {
+        all.push(one.trim().to_owned());
+    }
+    all
+}
 
 /// Migrations of one owner of tables, numbered from 1, and the table in which a database notes which of them it has.
 #[derive(Debug, Clone)]
@@ -14,8 +41,6 @@ pub struct Migrations {
     /// What follows a number in messages: nothing, or a space and whose they are in brackets.
     whose: &'static str,
     all: Vec<Migration>,
-    /// Of those that are no transaction: what takes back a broken attempt.
-    mends: Vec<(i64, &'static str)>,
 }
 
 /// What there was to do.
@@ -43,30 +68,22 @@ pub struct Found {
 impl Migrations {
     /// The migrations, each as its description and its statements, in their order; `table` is where they are noted. `whose` follows a
     /// number in messages where one database holds several sets: it is empty, or begins with a space.
+    ///
+    /// Each is a transaction, unless its first line is `-- no-transaction`: for `CREATE INDEX CONCURRENTLY` and the like, which must
+    /// not be in one. Its statements, each ended by `;` at the end of a line, must bear to be run again: what comes after a failure
+    /// begins with the first of them (`DROP INDEX CONCURRENTLY IF EXISTS …` before the `CREATE`).
     pub fn new(table: &'static str, whose: &'static str, all: &[(&'static str, &'static str)]) -> Self {
         let numbered = (1..).zip(all);
         let migration = |(version, (description, statements)): (i64, &(&'static str, &'static str))| {
             let statements = statements.into_sql_str();
-            Migration::new(version, (*description).into(), MigrationType::Simple, statements, false)
+            let alone = statements.as_str().starts_with(ALONE);
+            Migration::new(version, (*description).into(), MigrationType::Simple, statements, alone)
         };
         Self {
             table,
             whose,
             all: numbered.map(migration).collect(),
-            mends: Vec::new(),
         }
-    }
-
-    /// The migration of this number is one statement outside a transaction, as `CREATE INDEX CONCURRENTLY` has to be. Only for
-    /// PostgreSQL. An attempt that broke off may leave something half done: `mend` is one statement that takes it away, and that is
-    /// run before every attempt.
-    #[must_use]
-    pub fn outside_transaction(mut self, version: i64, mend: &'static str) -> Self {
-        for migration in self.all.iter_mut().filter(|migration| migration.version == version) {
-            migration.no_tx = true;
-            self.mends.push((version, mend));
-        }
-        self
     }
 
     /// The table in which they are noted.
@@ -87,11 +104,6 @@ impl Migrations {
         self.all.iter()
     }
 
-    /// Those that are no transaction, in their order, each with what takes back a broken attempt.
-    pub(crate) fn mends(&self) -> impl Iterator<Item = (i64, &'static str)> {
-        self.mends.iter().copied()
-    }
-
     /// The statement that asks which of them a database has.
     pub(crate) fn query(&self) -> sqlx::AssertSqlSafe<String> {
         // The name of the table is a literal of the program.
@@ -110,9 +122,33 @@ impl Migrations {
     }
 
     /// How many of them are not among those that were found.
-    pub(crate) fn missing_from(&self, found: &[Found]) -> usize {
+    pub(crate) fn missing_from<'m>(&'m self, found: &'m [Found]) -> impl Iterator<Item = &'m Migration> {
         let is_missing = |migration: &&Migration| found.iter().all(|found| found.version != migration.version);
-        self.iter().filter(is_missing).count()
+        self.iter().filter(is_missing)
+    }
+
+    /// Why none may be applied to a database that has these: one of ours is not whole, or was another.
+    pub(crate) fn contradiction(&self, found: &[Found]) -> Option<MigrateError> {
+        found.iter().find_map(|found| {
+            let ours = self.iter().find(|migration| migration.version == found.version)?;
+            if !found.success {
+                return Some(MigrateError::Dirty(found.version));
+            }
+            (found.checksum != *ours.checksum).then_some(MigrateError::VersionMismatch(found.version))
+        })
+    }
+
+    /// Every table and view that they make and do not drop again, sorted.
+    pub fn relations(&self) -> Vec<String> {
+        let mut names = BTreeSet::from([self.table.to_owned()]);
+        for line in self.iter().flat_map(|migration| migration.sql.as_str().lines()) {
+            match made_or_dropped(line) {
+                Some((true, made)) => names.extend(made),
+                Some((false, dropped)) => names.retain(|name| !dropped.contains(name)),
+                None => {}
+            }
+        }
+        names.into_iter().collect()
     }
 
     /// The newest migration that this version does not know and can work with; `None` if it knows them all. The error is one that it
@@ -150,6 +186,35 @@ impl Migrations {
         }
         Ok(())
     }
+}
+
+/// Which tables or views a line makes (true) or drops. A statement that does either begins a line, and names them in it.
+fn made_or_dropped(line: &str) -> Option<(bool, Vec<String>)> {
+    /// Words that may stand between.
+    const BETWEEN: [&str; 8] = [
+        "OR",
+        "REPLACE",
+        "MATERIALIZED",
+        "UNLOGGED",
+        "IF",
+        "NOT",
+        "EXISTS",
+        "ONLY",
+    ];
+    let mut words = line.split_whitespace();
+    let makes = match words.next()? {
+        "CREATE" => true,
+        "DROP" => false,
+        _ => return None,
+    };
+    let mut words = words.filter(|word| !BETWEEN.contains(word));
+    if !matches!(words.next()?, "TABLE" | "VIEW") {
+        return None;
+    }
+    let name = |word: &str| word.split([';', ',', '(']).next().unwrap_or_default().to_owned();
+    // Only one is made at a time; what follows a list of those that are dropped is no name.
+    let names = words.take(if makes { 1 } else { usize::MAX }).map(name).collect();
+    Some((makes, names))
 }
 
 /// The oldest newest migration of a version that goes on beside this one.
@@ -198,6 +263,36 @@ mod tests {
             unknown(&[(0, "b (works with 0 and later)")]),
             Err(0),
             "that one is not newer"
+        );
+    }
+
+    #[test]
+    fn what_stays_of_tables_and_views_is_known() {
+        let all = [
+            (
+                "a",
+                "CREATE TABLE a (\n  b int\n);\nCREATE VIEW v AS\nSELECT 1;\nCREATE INDEX i ON a (b);",
+            ),
+            (
+                "b",
+                "DROP VIEW IF EXISTS v, w;\nCREATE UNLOGGED TABLE IF NOT EXISTS t(b int);\nCREATE OR REPLACE VIEW w AS SELECT 1",
+            ),
+        ];
+        assert_eq!(Migrations::new("_m", "", &all).relations(), ["_m", "a", "t", "w"]);
+    }
+
+    #[test]
+    fn what_must_not_be_in_a_transaction_is_one_statement_after_the_other() {
+        let text = "-- no-transaction\nDROP INDEX CONCURRENTLY IF EXISTS i;\n-- why\nCREATE INDEX CONCURRENTLY i\n  ON t (a);\n";
+        let migrations = Migrations::new("_m", "", &[("a", ""), ("b", text)]);
+        let alone: Vec<_> = migrations.iter().filter(|migration| migration.no_tx).collect();
+        assert_eq!(alone.len(), 1);
+        assert_eq!(
+            statements_of(alone[0]),
+            [
+                "DROP INDEX CONCURRENTLY IF EXISTS i;",
+                "CREATE INDEX CONCURRENTLY i\n  ON t (a);"
+            ]
         );
     }
 

@@ -44,7 +44,10 @@ pub(super) const MIGRATE: &str = "\
 Examples:
   forebay migrate --config forebay.yaml
   forebay migrate --dry-run
-  forebay migrate --wait 10m --lock-wait 1s";
+  forebay migrate --wait 10m --lock-wait 1s
+  forebay migrate --print > tables.sql && psql -X -f tables.sql
+  forebay migrate --grants forebay_process
+  forebay migrate --grants analyst --for reader --only postgres";
 
 pub(super) const SEND: &str = "\
 Examples:

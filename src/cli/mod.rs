@@ -158,8 +158,30 @@ pub(crate) struct MigrateArgs {
     #[command(flatten)]
     pub(crate) file: ConfigArg,
     /// Print what would be made and changed, and change nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["print", "grants"])]
     pub(crate) dry_run: bool,
+    /// Print the SQL that the databases lack, for `psql -f`, and change nothing: for an owner of tables who does not run this program.
+    /// It notes what it does, so that it counts as done. Topics are left out
+    #[arg(long, conflicts_with = "grants")]
+    pub(crate) print: bool,
+    /// With --print: all of the SQL, as a database without any of it needs it; no server is asked
+    #[arg(long, requires = "print")]
+    pub(crate) all: bool,
+    /// Print the statements that give this role the rights that it needs, and change nothing
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) grants: Option<String>,
+    /// With --grants: what the role is for
+    #[arg(
+        long = "for",
+        value_enum,
+        value_name = "WHAT",
+        requires = "grants",
+        default_value = "process"
+    )]
+    pub(crate) whom: Whom,
+    /// With --print or --grants: only this database
+    #[arg(long, value_enum, value_name = "DATABASE")]
+    pub(crate) only: Option<Only>,
     /// How long a statement waits for a lock before it is given up and tried again; whoever comes to the same table meanwhile
     /// waits as well
     #[arg(long, value_name = "SPAN", default_value = "2s")]
@@ -168,6 +190,24 @@ pub(crate) struct MigrateArgs {
     /// is not done by then is left as it was
     #[arg(long, value_name = "SPAN", default_value = "5m")]
     pub(crate) wait: Span,
+}
+
+/// What a role is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Whom {
+    /// `forebay process`
+    Process,
+    /// Who asks the tables and views, and writes nothing
+    Reader,
+}
+
+/// One of the databases that `migrate` looks after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Only {
+    /// `sinks.postgres`
+    Postgres,
+    /// `store.postgres`
+    Store,
 }
 
 #[derive(Debug, Args)]

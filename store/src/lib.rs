@@ -8,5 +8,5 @@ mod migrate;
 mod tables;
 
 pub use config::{Config, Sqlite};
-pub use migrate::{migrate, pending};
+pub use migrate::{grants, migrate, pending, script};
 pub use tables::Tables;

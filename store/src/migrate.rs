@@ -1,7 +1,9 @@
 //! The tables: made by `forebay migrate` in PostgreSQL, and when the file is opened in SQLite. Which migrations a database has stands in
 //! a table of their own, so that it may also hold the tables of a sink.
 
-use ::database::postgres::{self, DatabaseServer, Waits, nothing_more};
+use std::time::Duration;
+
+use ::database::postgres::{self, DatabaseServer, Waits, Which, nothing_more};
 use ::database::{Migrated, Migrations, SetupError};
 
 use crate::attempts;
@@ -71,6 +73,25 @@ pub async fn pending(config: &Config) -> Result<Option<Migrated>, SetupError> {
         Some(server) => postgres::pending(&server, &of_postgres()).await.map(Some),
         None => Ok(None),
     }
+}
+
+/// Returns the migrations as a script for psql; `None` where nothing is to be done, and without a PostgreSQL database.
+pub async fn script(config: &Config, which: Which, lock: Duration) -> Result<Option<String>, SetupError> {
+    match server(config)? {
+        Some(server) => postgres::script(&server, &of_postgres(), which, lock, &attempts::partitions_ahead()).await,
+        None => Ok(None),
+    }
+}
+
+/// Returns the statements that give a role what a process needs that delivers, or, for a `reader`, what it needs to ask. Nothing is
+/// connected; empty without a PostgreSQL database.
+pub fn grants(config: &Config, role: &str, reader: bool) -> Result<Vec<String>, SetupError> {
+    let Some(server) = server(config)? else {
+        return Ok(vec![]);
+    };
+    let relations = of_postgres().relations();
+    let read: Vec<(&str, &[&str])> = relations.iter().map(|name| (name.as_str(), &["SELECT"][..])).collect();
+    Ok(postgres::grants(&server, role, if reader { &read } else { NEEDED }))
 }
 
 fn server(config: &Config) -> Result<Option<DatabaseServer>, SetupError> {

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::database::postgres::{DatabaseServer, InUse, check, check_rights, within};
+use ::database::postgres::{Pool, check, check_rights, within};
 use ::database::sqlite::File;
 use ::database::{Migrations, SetupError};
 use prometheus_client::registry::Registry;
 use schemas::attempt::AttemptLog;
 use schemas::backlog::Backlog;
-use sqlx::{PgPool, SqlitePool};
+use sqlx::SqlitePool;
 use uuid::Uuid;
 
 use crate::backlog::{Outside, PostgresBacklog, SqliteBacklog};
@@ -33,15 +33,8 @@ pub struct Tables {
 
 #[derive(Debug)]
 enum Place {
-    Postgres {
-        pool: PgPool,
-        server: Box<DatabaseServer>,
-        migrations: Migrations,
-    },
-    Sqlite {
-        pool: SqlitePool,
-        file: File,
-    },
+    Postgres { pool: Pool, migrations: Migrations },
+    Sqlite { pool: SqlitePool, file: File },
 }
 
 impl Tables {
@@ -52,14 +45,10 @@ impl Tables {
     pub async fn open(config: &Config) -> Result<Self, SetupError> {
         config.check()?;
         let place = match (&config.postgres, &config.sqlite) {
-            (Some(postgres), _) => {
-                let server = config::server(postgres)?;
-                Place::Postgres {
-                    pool: server.pool(),
-                    server: Box::new(server),
-                    migrations: migrate::of_postgres(),
-                }
-            }
+            (Some(postgres), _) => Place::Postgres {
+                pool: config::server(postgres)?.pool(),
+                migrations: migrate::of_postgres(),
+            },
             (None, Some(sqlite)) if !sqlite.path.as_os_str().is_empty() => {
                 let file = sqlite.file();
                 let pool = file.pool()?;
@@ -87,16 +76,12 @@ impl Tables {
     /// which this one can work with, if the database has one. [`SetupError::Misconfigured`] is what `forebay migrate` or a grant ends.
     pub async fn ready(&self) -> Result<Option<i64>, SetupError> {
         match &self.place {
-            Place::Postgres {
-                pool,
-                server,
-                migrations,
-            } => {
+            Place::Postgres { pool, migrations } => {
                 let asked = async {
-                    // The pool pings a connection before it hands it out.
+                    let server = pool.server();
+                    // The pool asks a session whether its server takes writes before it hands it out.
                     let connection = pool.acquire().await;
-                    let connection = connection.map_err(|e| SetupError::Unavailable(server.explain(&e)))?;
-                    let mut connection = InUse::new(connection);
+                    let mut connection = connection.map_err(|e| SetupError::Unavailable(server.explain(&e)))?;
                     check_rights(&mut connection, server, migrations, migrate::NEEDED).await?;
                     let newer = check(&mut connection, server, migrations).await?;
                     connection.done();
@@ -104,7 +89,7 @@ impl Tables {
                 };
                 let answer = tokio::time::timeout(READY_WITHIN, asked).await;
                 answer.unwrap_or_else(|_| {
-                    let (database, limit) = (server.database(), READY_WITHIN.as_secs());
+                    let (database, limit) = (pool.server().database(), READY_WITHIN.as_secs());
                     let reason = format!("the {database} gave no answer within {limit} s");
                     Err(SetupError::Unavailable(reason))
                 })
@@ -125,7 +110,7 @@ impl Tables {
     /// The database in words, for messages.
     pub fn database(&self) -> String {
         match &self.place {
-            Place::Postgres { server, .. } => server.database(),
+            Place::Postgres { pool, .. } => pool.server().database(),
             Place::Sqlite { file, .. } => format!("`{}`", file.path.display()),
         }
     }

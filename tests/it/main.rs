@@ -9,6 +9,7 @@ mod acls;
 mod alerts;
 mod bad_days;
 mod bad_input;
+mod by_hand;
 mod commands;
 mod dashboards;
 mod dev;

@@ -1,56 +1,56 @@
-//! A connection of the pool while it is used, and how long its answers are waited for.
+//! A session of the pool while it is used, and how long its answers are waited for.
 
+use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
-use sqlx::{PgConnection, Postgres};
+use tokio::sync::OwnedSemaphorePermit;
 
-/// A connection of the pool while it is used.
+use super::pool::{Idle, Shared};
+use super::session::Session;
+
+/// A session of the pool while it is used.
 ///
 /// Whoever drops it before [`done`](Self::done), after an error or because the partition was lost in the middle, leaves the
-/// connection in a state that no one knows, perhaps with a transaction open: it is closed then, and not used again.
-#[derive(Debug)]
+/// session in a state that no one knows, perhaps with a transaction open: it is closed then, and not used again.
 pub struct InUse {
-    connection: PoolConnection<Postgres>,
-    /// Whether something that was asked may not have been answered.
-    unanswered: bool,
+    // The session goes first, so that there are never more than are allowed.
+    idle: Idle,
+    pool: Arc<Shared>,
+    permit: OwnedSemaphorePermit,
+}
+
+impl fmt::Debug for InUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.idle.fmt(f)
+    }
 }
 
 impl InUse {
-    /// A connection that was just taken out of the pool.
-    pub fn new(connection: PoolConnection<Postgres>) -> Self {
-        Self {
-            connection,
-            unanswered: true,
-        }
+    pub(super) fn new(idle: Idle, pool: Arc<Shared>, permit: OwnedSemaphorePermit) -> Self {
+        Self { idle, pool, permit }
     }
 
     /// Everything that was asked has been answered: it goes back to the pool.
-    pub fn done(mut self) {
-        self.unanswered = false;
-    }
-}
-
-impl Drop for InUse {
-    fn drop(&mut self) {
-        if self.unanswered {
-            self.connection.close_on_drop();
-        }
+    pub fn done(self) {
+        let Self { idle, pool, permit } = self;
+        pool.give_back(idle);
+        drop(permit);
     }
 }
 
 impl std::ops::Deref for InUse {
-    type Target = PgConnection;
+    type Target = Session;
 
     fn deref(&self) -> &Self::Target {
-        &self.connection
+        &self.idle.session
     }
 }
 
 impl std::ops::DerefMut for InUse {
     fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.connection
+        &mut self.idle.session
     }
 }
 

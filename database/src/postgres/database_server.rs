@@ -1,14 +1,17 @@
 //! Which server it is, how to connect to it, and what its errors mean to an operator. No message holds the password.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemas::setting::Invalid;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
+use sqlx::ConnectOptions as _;
 
-use super::config::Config;
-use super::connection::within;
+use super::config::{Config, Pooler};
+use super::connect::{Known, Unfit};
+use super::hosts::Hosts;
+use super::pool::Pool;
+use super::session::{Session, Writes};
 
 /// How long a transaction of ours may stand idle: a client that froze must not hold locks.
 const IDLE_IN_TRANSACTION_MS: &str = "60000";
@@ -22,9 +25,22 @@ pub struct Owner {
     pub name: &'static str,
 }
 
-/// A server and a database on it, as one owner of tables sees them.
+/// What a session is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Purpose {
+    /// Reading and writing, within the limits of the settings.
+    Writing,
+    /// Migrations, which may take their time, but not while they keep others waiting for longer than this.
+    Migrating(Duration),
+    /// Asking what there is.
+    Asking,
+}
+
+/// A database on one of several servers, as one owner of tables sees it. Clones know the same of them.
+#[derive(Clone)]
 pub struct DatabaseServer {
-    options: PgConnectOptions,
+    pub(super) hosts: Hosts,
+    pub(super) known: Arc<Known>,
     owner: Owner,
     place: String,
     user: String,
@@ -44,70 +60,64 @@ impl fmt::Debug for DatabaseServer {
 }
 
 impl DatabaseServer {
-    /// The server that the settings name; nothing is connected. Returns everything that is wrong with them.
+    /// The servers that the settings name; nothing is connected. Returns everything that is wrong with them.
     pub fn new(config: &Config, owner: Owner) -> Result<Self, Vec<Invalid>> {
         config.check()?;
-        let options = config.options().map_err(|reason| vec![Invalid::new("url", reason)])?;
-        let options = options.application_name("forebay").disable_statement_logging();
-        let place = match options.get_socket() {
-            Some(socket) => socket.display().to_string(),
-            None => format!("{}:{}", options.get_host(), options.get_port()),
+        let mut hosts = config.hosts().map_err(|reason| vec![Invalid::new("url", reason)])?;
+        for host in &mut hosts.all {
+            // A pooler refuses the last: it is for floating-point numbers as text, which we have none of.
+            *host = host.clone().disable_statement_logging().extra_float_digits(None);
+        }
+        let (user, database) = match hosts.all.first() {
+            Some(host) => (host.get_username().to_owned(), host.get_database().map(str::to_owned)),
+            None => return Err(vec![Invalid::new("url", "names no host")]),
         };
-        let user = options.get_username().to_owned();
         Ok(Self {
-            place,
-            database: options.get_database().unwrap_or(&user).to_owned(),
+            place: hosts.place(),
+            database: database.unwrap_or_else(|| user.clone()),
             user,
-            options,
+            known: Arc::new(Known::new(config.pooler == Pooler::Transaction)),
+            hosts,
             owner,
             config: config.clone(),
         })
     }
 
-    pub(super) fn options(&self) -> PgConnectOptions {
-        self.options.clone()
+    /// What a session for this purpose has to have set, but for its search path.
+    pub(super) fn limits(&self, purpose: Purpose) -> Vec<(&'static str, String)> {
+        match purpose {
+            Purpose::Writing => vec![
+                ("statement_timeout", self.config.statement_timeout_ms.to_string()),
+                ("lock_timeout", self.config.lock_timeout_ms.to_string()),
+                ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_MS.to_owned()),
+            ],
+            Purpose::Migrating(lock) => vec![("lock_timeout", lock.as_millis().max(1).to_string())],
+            Purpose::Asking => vec![],
+        }
     }
 
-    /// For migrations, which may take their time, but not while they keep others waiting.
-    pub(super) fn options_for_migrations(&self, lock: Duration) -> PgConnectOptions {
-        let lock = lock.as_millis().max(1).to_string();
-        let options = self.options.clone().application_name("forebay migrate");
-        options.options([("lock_timeout", lock.as_str())])
+    /// Sessions for reading and writing.
+    pub fn pool(&self) -> Pool {
+        Pool::new(self.clone())
     }
 
-    fn options_for_writing(&self) -> PgConnectOptions {
-        let Config {
-            statement_timeout_ms,
-            lock_timeout_ms,
-            ..
-        } = self.config;
-        self.options.clone().options([
-            ("statement_timeout", statement_timeout_ms.to_string().as_str()),
-            ("lock_timeout", lock_timeout_ms.to_string().as_str()),
-            ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_MS),
-        ])
+    pub(super) fn config(&self) -> &Config {
+        &self.config
     }
 
-    /// Connections for reading and writing, each made when it is first used.
-    ///
-    /// Must be called inside a tokio runtime, which looks after the pool.
-    pub fn pool(&self) -> PgPool {
-        let patience = self.patience();
-        // Who uses the pool logs that the server is away, once. The pool's own lines for it are never due: a slow connection is
-        // an error before it is slow, and a broken one is found by our ping in place of the pool's, which logs.
-        PgPoolOptions::new()
-            .max_connections(self.config.max_connections)
-            .acquire_timeout(patience)
-            .acquire_slow_threshold(patience.saturating_mul(2))
-            .test_before_acquire(false)
-            .before_acquire(|connection, _| Box::pin(async move { Ok(connection.ping().await.is_ok()) }))
-            .connect_lazy_with(self.options_for_writing())
+    /// How many sessions there may be at a time.
+    pub(super) fn max_connections(&self) -> u32 {
+        self.config.max_connections
     }
 
-    /// A connection of its own for work beside reading and writing, which may take its time; `lock` is how long it waits for a lock.
-    pub async fn connect_aside(&self, lock: Duration) -> Result<PgConnection, sqlx::Error> {
-        let options = self.options_for_migrations(lock).application_name("forebay upkeep");
-        within(self.patience(), options.connect()).await
+    pub(super) fn writes(&self) -> &Arc<Writes> {
+        &self.known.writes
+    }
+
+    /// A session of its own for work beside reading and writing, which may take its time; `lock` is how long it waits for a lock.
+    pub async fn connect_aside(&self, lock: Duration) -> Result<Session, sqlx::Error> {
+        let deadline = tokio::time::Instant::now() + self.patience();
+        self.connect(Purpose::Migrating(lock), deadline).await
     }
 
     /// How long a connection is waited for.
@@ -125,6 +135,16 @@ impl DatabaseServer {
         &self.user
     }
 
+    /// Returns the name of the database.
+    pub(super) fn database_name(&self) -> &str {
+        &self.database
+    }
+
+    /// Returns the schema that the settings name.
+    pub fn schema(&self) -> Option<&str> {
+        self.config.schema.as_deref()
+    }
+
     /// Returns the database and its server in words, for messages.
     pub fn database(&self) -> String {
         format!("database `{}` on `{}`", self.database, self.place)
@@ -133,7 +153,10 @@ impl DatabaseServer {
     /// Whether trying again cannot help.
     pub fn is_misconfigured(error: &sqlx::Error) -> bool {
         let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-        code.is_some_and(|code| code.starts_with("28") || matches!(&*code, "3D000" | "42501")) || is_of_password(error)
+        let by_code = |code: &str| code.starts_with("28") || matches!(code, "3D000" | "42501");
+        code.as_deref().is_some_and(by_code)
+            || is_of_password(error)
+            || Unfit::of(error).is_some_and(Unfit::is_misconfigured)
     }
 
     /// Whether a table is missing.
@@ -142,17 +165,24 @@ impl DatabaseServer {
         code.is_some_and(|code| code == "42P01")
     }
 
+    /// Why none of the servers can be used, if that is what the error says.
+    pub fn none_fits(&self, error: &sqlx::Error) -> Option<String> {
+        Unfit::of(error).map(|unfit| unfit.explain(self, self.owner.section))
+    }
+
     /// What happened, where, and the way out.
     pub fn explain(&self, error: &sqlx::Error) -> String {
         let Self {
             place, user, database, ..
         } = self;
         let Owner { section, name } = self.owner;
+        if let Some(unfit) = Unfit::of(error) {
+            return unfit.explain(self, section);
+        }
         let Some(error) = error.as_database_error() else {
             return match error {
                 sqlx::Error::PoolTimedOut => format!(
-                    "no connection to PostgreSQL on `{place}` within {} ms: is it running, reachable, and below its \
-                     limit of connections?",
+                    "no connection to PostgreSQL on `{place}` within {} ms: those that are open are all in use",
                     self.config.connect_timeout_ms
                 ),
                 // The error itself quotes a character of the password.
@@ -184,12 +214,22 @@ impl DatabaseServer {
                 self.database()
             ),
             "25006" => format!(
-                "the {} is read-only ({message}): is it a standby? Point `{section}.url` to the primary",
+                "the {} is read-only ({message}): is it a standby? A server that takes writes is looked for again",
                 self.database()
+            ),
+            "08P01" if super::connect::refuses_options(message) => format!(
+                "a pooler on `{place}` takes no options ({message}), and `{section}.pooler` is `none`: leave that out, or write \
+                 `transaction`"
             ),
             code => format!("the {} says: {message} (SQLSTATE {code})", self.database()),
         }
     }
+}
+
+/// Whether the server takes no writes.
+pub(super) fn is_read_only(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| code == "25006")
 }
 
 /// Whether the password has a character that SCRAM does not take (RFC 4013).

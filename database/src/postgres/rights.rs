@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use sqlx::{PgConnection, Row as _};
+use sqlx::Row as _;
 
 use super::database_server::DatabaseServer;
+use super::session::Session;
 use super::sql;
 use super::within;
 use crate::{Migrations, SetupError};
@@ -39,7 +40,7 @@ impl KnownGood {
 
 /// Asks for everything that is `needed`: tables, each with the rights to it. Tables that do not exist are no matter of rights.
 pub async fn check(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     server: &DatabaseServer,
     migrations: &Migrations,
     needed: &[(&str, &[&str])],
@@ -53,7 +54,16 @@ pub async fn check(
     }
     let mut lacks = String::new();
     let mut grants = String::new();
+    let within = server
+        .schema()
+        .map_or(String::new(), |schema| format!("{}.", sql::identifier(schema)));
     for Missing { thing, rights, user } in missing {
+        // What stands alone is found on the search path, which is another for the owner.
+        let thing = if thing.contains(['.', ' ']) {
+            thing
+        } else {
+            format!("{within}{thing}")
+        };
         let separator = if lacks.is_empty() { "" } else { ", " };
         let rights = rights.join(", ");
         write!(lacks, "{separator}{rights} on {thing}")
@@ -67,6 +77,20 @@ pub async fn check(
     )))
 }
 
+/// Returns the statements that give a role everything that is `needed`, as [`check`] asks for it. Whoever owns the tables runs them.
+pub fn grants(server: &DatabaseServer, role: &str, needed: &[(&str, &[&str])]) -> Vec<String> {
+    let role = sql::identifier(role);
+    let schema = server.schema().map(sql::identifier);
+    let of_schema = schema
+        .as_ref()
+        .map(|schema| format!("GRANT USAGE ON SCHEMA {schema} TO {role};"));
+    let of_tables = needed.iter().map(|(table, rights)| {
+        let within = schema.as_ref().map_or(String::new(), |schema| format!("{schema}."));
+        format!("GRANT {} ON {within}{table} TO {role};", rights.join(", "))
+    });
+    of_schema.into_iter().chain(of_tables).collect()
+}
+
 /// Something that a right is missing to, as SQL writes it.
 struct Missing {
     thing: String,
@@ -75,7 +99,7 @@ struct Missing {
 }
 
 async fn missing(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     migrations: &Migrations,
     needed: &[(&str, &[&str])],
 ) -> Result<Vec<Missing>, sqlx::Error> {

@@ -7,10 +7,11 @@ use std::str::FromStr as _;
 
 use schemas::spelling::did_you_mean;
 use sqlx::postgres::PgConnectOptions;
-use url::Url;
 
-/// The parameters that the driver knows. It ignores any other, and writes its value into the log.
-const PARAMETERS: [&str; 18] = [
+use super::hosts::Hosts;
+
+/// The parameters that are known. The driver ignores any other, and writes its value into the log.
+const PARAMETERS: [&str; 19] = [
     "sslmode",
     "ssl-mode",
     "sslrootcert",
@@ -29,13 +30,14 @@ const PARAMETERS: [&str; 18] = [
     "password",
     "application_name",
     "options",
+    "target_session_attrs",
 ];
 
 /// The values of `sslmode`.
 const MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 
 /// What to write in the place of parameters that other programs know.
-const ADVICE: [(&str, &str); 9] = [
+const ADVICE: [(&str, &str); 10] = [
     ("currentSchema", SCHEMA),
     ("schema", SCHEMA),
     ("search_path", SCHEMA),
@@ -47,21 +49,29 @@ const ADVICE: [(&str, &str); 9] = [
     ("statement_timeout", "set `statement_timeout_ms` beside `url`"),
     ("lock_timeout", "set `lock_timeout_ms` beside `url`"),
     (
-        "target_session_attrs",
-        "point `url` to the primary: one host is connected to",
+        "load_balance_hosts",
+        "remove it: the host that fitted last is tried first, then the others in their order",
+    ),
+    (
+        "pgbouncer",
+        "write `pooler: transaction` beside `url`, or nothing: it is found out",
     ),
     ("sslpassword", "use a key file without a password"),
 ];
 
-const SCHEMA: &str = "write `options=-csearch_path%3DNAME` for the schema NAME";
+/// The parameter of libpq that says which of several hosts is wanted. Here it is one that takes writes in any case.
+const TARGET: &str = "target_session_attrs";
+/// Its values that fit.
+const TARGETS: [&str; 3] = ["read-write", "primary", "any"];
+
+const SCHEMA: &str = "write `schema: NAME` beside `url`";
 
 /// What helps where a password has broken the URL.
 const PASSWORD: &str = "if its password holds `@`, `:`, `/`, `?`, `#` or `%`, these characters must be escaped in a URL (`@` as \
                         %40): take it out of the URL, and give it as `password:` beside `url:`, where nothing is escaped";
 
 /// Reads the URL, or says what is wrong with it, as the rest of a sentence.
-pub(super) fn options(url: &str) -> Result<PgConnectOptions, String> {
-    let wrong = |why: &str| format!("is not a connection URL: {why}");
+pub(super) fn hosts(url: &str) -> Result<Hosts, String> {
     let scheme = ["postgres://", "postgresql://"]
         .iter()
         .find_map(|scheme| url.strip_prefix(scheme));
@@ -69,11 +79,92 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions, String> {
         return Err(wrong("it does not begin with postgres://"));
     };
     check(rest)?;
+    let all = each_alone(rest)?
+        .iter()
+        .map(|url| options(url))
+        .collect::<Result<_, _>>()?;
+    Ok(Hosts { all })
+}
+
+fn wrong(why: &str) -> String {
+    format!("is not a connection URL: {why}")
+}
+
+fn options(url: &str) -> Result<PgConnectOptions, String> {
     PgConnectOptions::from_str(url).map_err(|error| match error {
         // The error of the URL parser names what is wrong without quoting the URL.
         sqlx::Error::Configuration(why) => wrong(&format!("{why}; {PASSWORD}")),
         _ => wrong(&format!("it cannot be read; {PASSWORD}")),
     })
+}
+
+/// The URL of each host alone, as the driver reads it: hosts and ports may be lists, in the authority or as parameters.
+fn each_alone(rest: &str) -> Result<Vec<String>, String> {
+    let (authority, after) = split(rest);
+    let (user, hosts) = authority
+        .rsplit_once('@')
+        .map_or(("", authority), |(user, hosts)| (user, hosts));
+    let (path, query) = after.split_once('?').unwrap_or((after, ""));
+    let hosts: Vec<&str> = hosts.split(',').collect();
+    let pairs: Vec<(&str, Vec<&str>)> = pairs(query)
+        .filter(|(key, _)| *key != TARGET)
+        .map(|(key, value)| {
+            let is_list = matches!(key, "host" | "hostaddr" | "port");
+            (
+                key,
+                if is_list {
+                    value.split(',').collect()
+                } else {
+                    vec![value]
+                },
+            )
+        })
+        .collect();
+    let counts = || pairs.iter().map(|(_, values)| values.len()).chain([hosts.len()]);
+    let count = counts().max().unwrap_or(1);
+    if counts().any(|one| one != 1 && one != count) {
+        return Err(wrong("its lists of hosts and ports are not of one length"));
+    }
+    let at = |values: &[&str], place: usize| {
+        values
+            .get(place)
+            .or(values.first())
+            .copied()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    // The parser wants a host after a user; the parameter replaces it.
+    let stand_in = if pairs.iter().any(|(key, _)| *key == "host") && !user.is_empty() {
+        "localhost"
+    } else {
+        ""
+    };
+    let host = |place: usize| {
+        Some(at(&hosts, place))
+            .filter(|host| !host.is_empty())
+            .unwrap_or_else(|| stand_in.to_owned())
+    };
+    let one = |place: usize| {
+        let at_sign = if user.is_empty() { "" } else { "@" };
+        let pairs: Vec<String> = pairs
+            .iter()
+            .map(|(key, values)| format!("{key}={}", at(values, place)))
+            .collect();
+        let mark = if pairs.is_empty() { "" } else { "?" };
+        format!(
+            "postgres://{user}{at_sign}{}{path}{mark}{}",
+            host(place),
+            pairs.join("&")
+        )
+    };
+    Ok((0..count).map(one).collect())
+}
+
+fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
 /// Returns what may be meant, and seldom is.
@@ -94,19 +185,23 @@ pub(super) fn warning(url: &str) -> Option<String> {
     })
 }
 
-/// Returns the files of certificates that the URL names, each with the parameter's usual name.
-pub(super) fn certificate_files(url: &str) -> Vec<(&'static str, PathBuf)> {
-    let Ok(url) = Url::parse(url) else { return Vec::new() };
+/// Returns the files of certificates and keys that the URL names, each with the parameter's usual name.
+pub(super) fn files(url: &str) -> Vec<(&'static str, PathBuf)> {
+    // Not as a URL, which may have one host only.
+    let Some((_, query)) = url.split_once('?') else {
+        return Vec::new();
+    };
     let file = |(key, value): (Cow<'_, str>, Cow<'_, str>)| {
         let parameter = match &*key {
             "sslrootcert" | "ssl-root-cert" | "ssl-ca" => "sslrootcert",
             "sslcert" | "ssl-cert" => "sslcert",
+            "sslkey" | "ssl-key" => "sslkey",
             _ => return None,
         };
-        // The certificates themselves may stand there as well.
+        // What is in them may stand there as well.
         (!value.contains("-----BEGIN")).then(|| (parameter, PathBuf::from(value.into_owned())))
     };
-    url.query_pairs().filter_map(file).collect()
+    url::form_urlencoded::parse(query.as_bytes()).filter_map(file).collect()
 }
 
 /// What comes before the path, and the rest.
@@ -118,27 +213,31 @@ fn split(rest: &str) -> (&str, &str) {
 fn check(rest: &str) -> Result<(), String> {
     let (authority, rest) = split(rest);
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let pairs: Vec<(&str, &str)> = query
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .collect();
-    let stray = path.contains('@') || pairs.iter().any(|(key, _)| key.contains(['@', '/', ':']));
+    let stray = path.contains('@') || pairs(query).any(|(key, _)| key.contains(['@', '/', ':']));
     if stray || rest.contains('#') {
         return Err(format!("leads somewhere else than it seems: {PASSWORD}"));
     }
-    let host = authority.rsplit_once('@').map(|(_, host)| host);
-    if host.is_some_and(|host| host.is_empty() || host.starts_with(':')) && pairs.iter().all(|(key, _)| *key != "host")
-    {
-        return Err(format!("names no host after `@`: {PASSWORD}"));
+    let (with_user, hosts) = authority
+        .rsplit_once('@')
+        .map_or((false, authority), |(_, hosts)| (true, hosts));
+    let several = hosts.contains(',');
+    let is_no_host = |host: &str| host.is_empty() || host.starts_with(':');
+    if (with_user || several) && hosts.split(',').any(is_no_host) && pairs(query).all(|(key, _)| key != "host") {
+        let place = if several { "before or after a `,`" } else { "after `@`" };
+        return Err(format!("names no host {place}: {PASSWORD}"));
     }
-    for (key, value) in pairs {
-        let is_mode = key == "sslmode" || key == "ssl-mode";
-        if is_mode && !MODES.contains(&value.to_ascii_lowercase().as_str()) {
-            // The value is not shown: it may be a piece of a password.
+    for (key, value) in pairs(query) {
+        // No value is shown: it may be a piece of a password.
+        if (key == "sslmode" || key == "ssl-mode") && !MODES.contains(&value.to_ascii_lowercase().as_str()) {
             return Err(format!(
                 "has an `{key}` that is not known: give one of {}",
                 MODES.join(", ")
+            ));
+        }
+        if key == TARGET && !TARGETS.contains(&value) {
+            return Err(format!(
+                "has a `{TARGET}` that does not fit who writes: give one of {}",
+                TARGETS.join(", ")
             ));
         }
         let known = PARAMETERS.contains(&key) || key.starts_with("options[") || key.starts_with("options%5B");
@@ -190,7 +289,7 @@ mod tests {
             ),
             (
                 "postgres://u@h/d?currentSchema=hunter2",
-                "write `options=-csearch_path%3DNAME`",
+                "write `schema: NAME` beside `url`",
             ),
             (
                 "postgres://u@h/d?sslmod=hunter2",
@@ -201,10 +300,54 @@ mod tests {
                 "has an `sslmode` that is not known: give one of disable",
             ),
             ("postgres://u@h/d?hunter2%21=1", "has a parameter that is not known"),
+            ("postgres://u:hunter2@h1,,h2/d", "names no host before or after a `,`"),
+            ("postgres://u:hunter2@h1,h2/d?port=1,2,3", "are not of one length"),
+            (
+                "postgres://u@h/d?target_session_attrs=hunter2",
+                "that does not fit who writes: give one of read-write, primary, any",
+            ),
+            (
+                "postgres://u@h/d?target_session_attrs=standby",
+                "that does not fit who writes",
+            ),
+            (
+                "postgres://u@h/d?load_balance_hosts=hunter2",
+                "the host that fitted last is tried first",
+            ),
         ] {
-            let error = options(url).expect_err(url);
+            let error = hosts(url).expect_err(url);
             assert!(error.contains(expected) && !error.contains("hunter2"), "{url}: {error}");
         }
+    }
+
+    #[test]
+    fn hosts_are_read_as_libpq_reads_them() {
+        for (url, expected) in [
+            (
+                "postgres://u:p@h1:1,h2,[::1]:3/d",
+                &[("h1", 1), ("h2", 5432), ("[::1]", 3)][..],
+            ),
+            (
+                "postgres://h1,h2/d?target_session_attrs=primary",
+                &[("h1", 5432), ("h2", 5432)],
+            ),
+            (
+                "postgres:///d?host=h1,h2&port=1,2&target_session_attrs=any",
+                &[("h1", 1), ("h2", 2)],
+            ),
+            (
+                "postgres://u@/d?host=h1,h2&port=7&target_session_attrs=read-write",
+                &[("h1", 7), ("h2", 7)],
+            ),
+            ("postgres://h:9/d", &[("h", 9)]),
+        ] {
+            let read = hosts(url).expect(url);
+            let all: Vec<(&str, u16)> = read.all.iter().map(|one| (one.get_host(), one.get_port())).collect();
+            assert_eq!(&all[..], expected, "{url}");
+            assert!(read.all.iter().all(|one| one.get_database() == Some("d")), "{url}");
+        }
+        let files = files("postgres://h1,h2/d?sslrootcert=%2Fca.pem");
+        assert_eq!(files, [("sslrootcert", PathBuf::from("/ca.pem"))]);
     }
 
     #[test]
@@ -217,7 +360,7 @@ mod tests {
             "postgres://h?dbname=d&sslmode=verify-full",
             "postgres://u@[::1]:5432/d",
         ] {
-            let read = options(url);
+            let read = hosts(url);
             assert!(read.is_ok(), "{url}: {:?}", read.err());
             assert_eq!(warning(url), None, "{url}");
         }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use database::postgres::{self, DatabaseServer, Owner};
+use database::postgres::{self, DatabaseServer, Owner, Pooler};
 use schemas::secret::Secret;
 use schemas::setting::{Findings, Invalid};
 use serde::Deserialize;
@@ -16,12 +16,19 @@ use crate::table::{check_receipts, check_retention};
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// `postgres://user:password@host:port/database`, with `?sslmode=verify-full&sslrootcert=…` where wanted. Required.
+    /// `postgres://user:password@host:port/database`, with `?sslmode=verify-full&sslrootcert=…` where wanted. Several hosts, as in
+    /// `postgres://h1:5432,h2:5432/database`, are tried until one takes writes, as with `target_session_attrs=read-write`.
+    /// Required.
     pub url: Secret,
     /// Replaces the user of `url`, to the byte: nothing is escaped. Left out, that of `url`.
     pub user: Option<String>,
     /// Replaces the password of `url`, to the byte: nothing is escaped. Left out, that of `url`.
     pub password: Option<Secret>,
+    /// The schema that holds the tables, to the byte: nothing is escaped or folded. It must exist. Left out, the search path of the
+    /// user, which is usually `public`.
+    pub schema: Option<String>,
+    /// Whether a pooler such as PgBouncer stands between, which gives each transaction any connection to the server. Default `auto`.
+    pub pooler: Pooler,
     /// How many connections at most, at least 1. Each partition writes one batch at a time; more connections than
     /// partitions do nothing. Default 4.
     pub max_connections: u32,
@@ -75,6 +82,8 @@ impl Default for Config {
             url: Secret::new(""),
             user: None,
             password: None,
+            schema: None,
+            pooler: Pooler::Auto,
             max_connections: 4,
             connect_timeout_ms: 5_000,
             statement_timeout_ms: 15_000,
@@ -97,6 +106,8 @@ impl Config {
             url: self.url.clone(),
             user: self.user.clone(),
             password: self.password.clone(),
+            schema: self.schema.clone(),
+            pooler: self.pooler,
             max_connections: self.max_connections,
             connect_timeout_ms: self.connect_timeout_ms,
             statement_timeout_ms: self.statement_timeout_ms,
@@ -159,6 +170,23 @@ mod tests {
 
     fn config(json: &str) -> Config {
         serde_json::from_str(json).expect("a section")
+    }
+
+    /// `deny_unknown_fields` and `flatten` exclude each other, so they are written twice.
+    #[test]
+    fn every_setting_of_a_connection_is_one_of_the_sink() {
+        let of = |schema: schemars::Schema| serde_json::to_value(schema).expect("JSON")["properties"].clone();
+        let sink = of(schemars::schema_for!(Config));
+        let connection = of(schemars::schema_for!(postgres::Config));
+        for (key, wanted) in connection.as_object().expect("settings") {
+            let (mut wanted, mut found) = (wanted.clone(), sink[key].clone());
+            assert!(found.is_object(), "the sink has no `{key}`");
+            // What else is said of it may differ.
+            for setting in [&mut wanted, &mut found] {
+                setting.as_object_mut().expect("a setting").remove("description");
+            }
+            assert_eq!(found, wanted, "{key}");
+        }
     }
 
     #[test]

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use database::SetupError;
-use database::postgres::{InUse, within};
+use database::postgres::{Session, within};
 use schemas::id::EventId;
 use schemas::time::Timestamp;
 use sqlx::postgres::PgBindIterExt as _;
-use sqlx::{Connection as _, PgConnection};
+
 use uuid::Uuid;
 
 use super::config::Config;
@@ -16,11 +16,7 @@ use crate::table::{Hours, begin_of_hour};
 
 impl PostgresSink {
     /// Adds what is new.
-    pub(super) async fn count_hours(
-        &self,
-        connection: &mut PgConnection,
-        hours: &Hours<'_>,
-    ) -> Result<(), sqlx::Error> {
+    pub(super) async fn count_hours(&self, connection: &mut Session, hours: &Hours<'_>) -> Result<(), sqlx::Error> {
         if hours.is_empty() {
             return Ok(());
         }
@@ -47,7 +43,7 @@ pub async fn recount_hours(config: &Config) -> Result<u64, SetupError> {
     let pool = server.pool();
     let limit = server.answer_timeout();
     let failed = |error: sqlx::Error| SetupError::Unavailable(server.explain(&error));
-    let mut connection = InUse::new(pool.acquire().await.map_err(failed)?);
+    let mut connection = pool.acquire().await.map_err(failed)?;
     let (mut hours, mut from) = (0, Timestamp::MIN);
     while let Some(hour) = next_hour(&mut connection, limit, from).await.map_err(failed)? {
         recount(&mut connection, limit, hour).await.map_err(failed)?;
@@ -64,7 +60,7 @@ pub async fn recount_hours(config: &Config) -> Result<u64, SetupError> {
 
 /// The first hour from `from` on that has rows.
 async fn next_hour(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     limit: Duration,
     from: Timestamp,
 ) -> Result<Option<Timestamp>, sqlx::Error> {
@@ -73,7 +69,7 @@ async fn next_hour(
     Ok(found.map(|id| begin_of_hour(EventId::from(id))))
 }
 
-async fn recount(connection: &mut PgConnection, limit: Duration, hour: Timestamp) -> Result<(), sqlx::Error> {
+async fn recount(connection: &mut Session, limit: Duration, hour: Timestamp) -> Result<(), sqlx::Error> {
     let mut transaction = within(limit, connection.begin()).await?;
     // A statement of its own: what the next one sees is decided when the lock is held.
     within(limit, sqlx::raw_sql(sql::LOCK_HOURS).execute(&mut *transaction)).await?;

@@ -1,11 +1,13 @@
 //! The tables of the sink: made by `forebay migrate`, checked by the sink before it writes.
 
-use database::postgres::{self, DatabaseServer, Then, Waits};
+use std::time::Duration;
+
+use database::postgres::{self, DatabaseServer, Session, Then, Waits, Which};
 use database::{Migrated, Migrations, SetupError};
 use schemas::BoxFuture;
-use sqlx::PgConnection;
 
 use super::config::{Compression, Config};
+use super::rights::{self, For};
 use super::{partitions, sql};
 
 /// The table in which a database notes its migrations: the driver's usual one.
@@ -57,7 +59,6 @@ pub(super) fn migrations() -> Migrations {
             ),
         ],
     )
-    .outside_transaction(10, "DROP INDEX CONCURRENTLY IF EXISTS event_id_key")
 }
 
 /// The same as [`migrate_within`] with the waits that are usual.
@@ -84,9 +85,32 @@ pub async fn pending(config: &Config) -> Result<Migrated, SetupError> {
     postgres::pending(&config.server()?, &migrations()).await
 }
 
+/// Returns the migrations as a script for psql; `None` where nothing is to be done.
+pub async fn script(config: &Config, which: Which, lock: Duration) -> Result<Option<String>, SetupError> {
+    let server = config.server()?;
+    let then = match config.compression {
+        Compression::Auto => sql::SET_LZ4_WHERE_IT_IS,
+        Compression::Off => "",
+    };
+    postgres::script(&server, &migrations(), which, lock, then).await
+}
+
+/// Returns the statements that give a role the rights that it needs. Nothing is connected.
+pub fn grants(config: &Config, role: &str, whom: For) -> Result<Vec<String>, SetupError> {
+    let server = config.server()?;
+    let relations = migrations().relations();
+    Ok(match whom {
+        For::Process => postgres::grants(&server, role, &rights::needed(&config.state)),
+        For::Reader => {
+            let read: Vec<(&str, &[&str])> = relations.iter().map(|name| (name.as_str(), &["SELECT"][..])).collect();
+            postgres::grants(&server, role, &read)
+        }
+    })
+}
+
 /// What is done once the migrations are there.
 fn finish<'c>(
-    connection: &'c mut PgConnection,
+    connection: &'c mut Session,
     server: &'c DatabaseServer,
     compression: Compression,
     settings: partitions::Settings,
@@ -99,7 +123,7 @@ fn finish<'c>(
     })
 }
 
-async fn compress(connection: &mut PgConnection, server: &DatabaseServer) -> Result<(), sqlx::Error> {
+async fn compress(connection: &mut Session, server: &DatabaseServer) -> Result<(), sqlx::Error> {
     let available: bool = sqlx::query_scalar(sql::HAS_LZ4).fetch_one(&mut *connection).await?;
     if !available {
         tracing::info!(
@@ -112,7 +136,9 @@ async fn compress(connection: &mut PgConnection, server: &DatabaseServer) -> Res
         let query = sqlx::query_scalar(sql::NOT_LZ4).bind(table);
         let wanted: bool = query.fetch_one(&mut *connection).await?;
         if wanted {
-            sqlx::raw_sql(set).execute(&mut *connection).await?;
+            let mut transaction = connection.begin_with(sql::BRIEFLY).await?;
+            sqlx::raw_sql(set).execute(&mut *transaction).await?;
+            transaction.commit().await?;
         }
     }
     Ok(())

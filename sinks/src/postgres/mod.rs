@@ -24,21 +24,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use database::Migrations;
-use database::postgres::{DatabaseServer, InUse, KnownGood, check, check_rights, within};
+use database::postgres::{DatabaseServer, InUse, KnownGood, Pool, check, check_rights, within};
 use schemas::BoxFuture;
 use schemas::event::Event;
 use schemas::id::EventId;
 use schemas::name::SinkName;
 use schemas::setting::Invalid;
 use schemas::sink::{Batch, Handling, KeepsProgress, Outcome, Sink, Target, Unavailable};
-use sqlx::PgPool;
 
 pub use config::{Compression, Config};
 pub use database::Migrated;
-pub use database::postgres::Waits;
+pub use database::postgres::{Pooler, Waits, Which};
 pub use hours::recount_hours;
-pub use migrate::{migrate, migrate_within, pending};
+pub use migrate::{grants, migrate, migrate_within, pending, script};
 pub use partitions::Period;
+pub use rights::For;
 
 use crate::state::StateTables;
 use crate::table::{Forgetting, Metrics, Plan};
@@ -48,7 +48,7 @@ use partitions::Keeper;
 #[derive(Debug)]
 pub struct PostgresSink {
     name: SinkName,
-    pool: PgPool,
+    pool: Pool,
     server: Arc<DatabaseServer>,
     migrations: Migrations,
     /// How long one statement may take as seen from here, so that a server that vanished without a word is noticed.
@@ -122,7 +122,7 @@ impl PostgresSink {
 
     /// A connection to a database whose migrations are ours.
     async fn acquire(&self) -> Result<InUse, Unavailable> {
-        let mut connection = InUse::new(self.pool.acquire().await.map_err(|e| self.down(&e))?);
+        let mut connection = self.pool.acquire().await.map_err(|e| self.down(&e))?;
         if !self.schema_checked.load(Ordering::Relaxed) {
             let checked = check(&mut connection, &self.server, &self.migrations).await;
             let newer = checked.map_err(|e| self.unavailable(e.to_string()))?;
@@ -194,7 +194,7 @@ impl Sink for PostgresSink {
 
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
         Box::pin(async move {
-            // The pool pings a connection before it hands it out.
+            // The pool asks a session whether its server takes writes before it hands it out.
             let mut connection = self.pool.acquire().await.map_err(|e| self.down(&e))?;
             if !self.rights.holds() {
                 let checked = check_rights(
@@ -210,7 +210,9 @@ impl Sink for PostgresSink {
             let checked = check(&mut connection, &self.server, &self.migrations).await;
             checked.map_err(|e| self.unavailable(e.to_string()))?;
             let trouble = within(self.answer_timeout, self.partitions.trouble(&mut connection)).await;
-            match trouble.map_err(|e| self.down(&e))? {
+            let trouble = trouble.map_err(|e| self.down(&e))?;
+            connection.done();
+            match trouble {
                 None => Ok(()),
                 Some(reason) => Err(self.unavailable(reason)),
             }

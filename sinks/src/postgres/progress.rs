@@ -1,10 +1,10 @@
 //! The progress that is kept beside the rows: how it is read, moved on and set.
 
-use database::postgres::within;
+use database::postgres::{Session, within};
 use schemas::BoxFuture;
 use schemas::record::{Offset, Partition, PartitionProgress, TopicId};
 use schemas::sink::{KeepsProgress, Unavailable};
-use sqlx::{PgConnection, Row as _};
+use sqlx::Row as _;
 
 use super::{PostgresSink, sql};
 
@@ -34,7 +34,7 @@ impl KeepsProgress for PostgresSink {
 impl PostgresSink {
     async fn read_progress(
         &self,
-        connection: &mut PgConnection,
+        connection: &mut Session,
         partition: &Partition,
     ) -> Result<Option<PartitionProgress>, sqlx::Error> {
         let query = sqlx::query(sql::PROGRESS)
@@ -69,7 +69,7 @@ impl PostgresSink {
     /// With [`sql::STORE_PROGRESS`] or [`sql::SET_PROGRESS`].
     pub(super) async fn write_progress(
         &self,
-        connection: &mut PgConnection,
+        connection: &mut Session,
         statement: &'static str,
         progress: &PartitionProgress,
     ) -> Result<(), sqlx::Error> {

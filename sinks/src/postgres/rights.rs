@@ -30,3 +30,12 @@ pub(super) fn needed(kept: &StateTables) -> Vec<Right> {
     });
     ALWAYS.iter().copied().chain(of_state).collect()
 }
+
+/// Whom rights are given to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum For {
+    /// The user of `postgres.url`.
+    Process,
+    /// Who asks the tables and views, and writes nothing.
+    Reader,
+}

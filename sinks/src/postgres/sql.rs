@@ -125,23 +125,24 @@ SELECT coalesce((SELECT 'lz4' = ANY(enumvals) FROM pg_settings WHERE name = 'def
 pub(super) const NOT_LZ4: &str = "\
 SELECT EXISTS (SELECT FROM pg_attribute
                WHERE attrelid = $1::regclass AND attname IN ('data', 'raw') AND attcompression <> 'l')";
-/// Sets it, by table: one is not touched for the sake of another. Needs the table for itself for a moment: waits for that only
-/// briefly.
+/// Sets it, by table: one is not touched for the sake of another. Needs the table for itself for a moment.
 pub(super) const SET_LZ4: [(&str, &str); 2] = [
     (
         "event",
-        "\
-BEGIN;
-SET LOCAL lock_timeout = '2s';
-ALTER TABLE event ALTER COLUMN data SET COMPRESSION lz4, ALTER COLUMN raw SET COMPRESSION lz4;
-COMMIT",
+        "ALTER TABLE event ALTER COLUMN data SET COMPRESSION lz4, ALTER COLUMN raw SET COMPRESSION lz4",
     ),
     (
         "event_variant",
-        "\
-BEGIN;
-SET LOCAL lock_timeout = '2s';
-ALTER TABLE event_variant ALTER COLUMN data SET COMPRESSION lz4, ALTER COLUMN raw SET COMPRESSION lz4;
-COMMIT",
+        "ALTER TABLE event_variant ALTER COLUMN data SET COMPRESSION lz4, ALTER COLUMN raw SET COMPRESSION lz4",
     ),
 ];
+/// Waits for the table only briefly.
+pub(super) const BRIEFLY: &str = "SET LOCAL lock_timeout = '2s'";
+/// The same for a script, which does not know the server.
+pub(super) const SET_LZ4_WHERE_IT_IS: &str = "\
+DO $$ BEGIN
+    IF (SELECT 'lz4' = ANY(enumvals) FROM pg_settings WHERE name = 'default_toast_compression') THEN
+        ALTER TABLE event ALTER COLUMN data SET COMPRESSION lz4, ALTER COLUMN raw SET COMPRESSION lz4;
+        ALTER TABLE event_variant ALTER COLUMN data SET COMPRESSION lz4, ALTER COLUMN raw SET COMPRESSION lz4;
+    END IF;
+END $$;";

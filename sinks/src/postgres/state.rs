@@ -3,11 +3,11 @@
 
 use std::ops::Range;
 
-use database::postgres::within;
+use database::postgres::{Session, within};
 use schemas::sink::Unavailable;
+use sqlx::Postgres;
 use sqlx::postgres::{PgArguments, PgBindIterExt as _};
 use sqlx::query::Query;
-use sqlx::{Connection as _, PgConnection, Postgres};
 
 use super::refusal::refusal;
 use super::{PostgresSink, sql};
@@ -33,7 +33,7 @@ impl PostgresSink {
 
     async fn state_alone(
         &self,
-        connection: &mut PgConnection,
+        connection: &mut Session,
         state: &State,
         halving: bool,
     ) -> Result<StateWritten, sqlx::Error> {
@@ -50,7 +50,7 @@ impl PostgresSink {
     /// events that say so are stored, and a batch does not wait for what can never be written.
     pub(super) async fn write_state(
         &self,
-        connection: &mut PgConnection,
+        connection: &mut Session,
         state: &State,
         halving: bool,
     ) -> Result<StateWritten, sqlx::Error> {
@@ -73,7 +73,7 @@ impl PostgresSink {
     /// Writes a piece; while a part of it is refused, its two halves.
     async fn upsert_halving(
         &self,
-        connection: &mut PgConnection,
+        connection: &mut Session,
         sheet: &Sheet<'_>,
         piece: Range<usize>,
         written: &mut StateWritten,
@@ -107,7 +107,7 @@ impl PostgresSink {
     /// Gives how many rows are new or changed.
     async fn upsert(
         &self,
-        connection: &mut PgConnection,
+        connection: &mut Session,
         sheet: &Sheet<'_>,
         rows: &[SheetRow<'_>],
     ) -> Result<u64, sqlx::Error> {

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use chrono::{DateTime, Utc};
-use database::postgres::within;
+use database::postgres::{Session, within};
 use futures_util::TryStreamExt as _;
 use schemas::id::EventId;
 use schemas::time::Timestamp;
 use sha2::{Digest as _, Sha256};
+use sqlx::Row as _;
 use sqlx::postgres::PgBindIterExt as _;
-use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
 
 use super::refusal::refusal;
@@ -22,7 +22,7 @@ impl PostgresSink {
     /// Keeps and counts what differs, and marks in `plan` what was refused.
     pub(super) async fn keep_variants(
         &self,
-        connection: &mut PgConnection,
+        connection: &mut Session,
         plan: &mut Plan<'_>,
         conflicting: &[usize],
         one_by_one: bool,
@@ -68,7 +68,7 @@ impl PostgresSink {
     /// The repeats whose bytes are not the stored ones.
     async fn suspects<'p>(
         &self,
-        connection: &mut PgConnection,
+        connection: &mut Session,
         repeats: &[Repeat<'p>],
     ) -> Result<Vec<Repeat<'p>>, sqlx::Error> {
         let query = sqlx::query(sql::REPEATED)
@@ -93,7 +93,7 @@ impl PostgresSink {
     /// The repeats that say something else than what is stored.
     async fn differing<'p>(
         &self,
-        connection: &mut PgConnection,
+        connection: &mut Session,
         suspects: &[Repeat<'p>],
     ) -> Result<Vec<Repeat<'p>>, sqlx::Error> {
         if suspects.is_empty() {
@@ -123,7 +123,7 @@ impl PostgresSink {
 
     async fn known_variants(
         &self,
-        connection: &mut PgConnection,
+        connection: &mut Session,
         differing: &[Repeat<'_>],
         variants: &mut Variants<'_>,
     ) -> Result<(), sqlx::Error> {
@@ -145,7 +145,7 @@ impl PostgresSink {
     /// Writes some of them. With `guarded`, a refusal is returned, and the transaction continues.
     async fn write_variants(
         &self,
-        connection: &mut PgConnection,
+        connection: &mut Session,
         part: &[Writing<'_>],
         guarded: bool,
     ) -> Result<Option<String>, sqlx::Error> {

@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use chrono::{DateTime, Utc};
-use database::postgres::within;
+use database::postgres::{Session, within};
 use schemas::id::{EventId, IdTime};
 use schemas::time::Timestamp;
+use sqlx::Row as _;
 use sqlx::postgres::PgBindIterExt as _;
-use sqlx::{Connection as _, PgConnection, Row as _};
 use uuid::Uuid;
 
 use super::partitions::is_missing;
@@ -20,11 +20,7 @@ use crate::table::{Hours, Plan, Receipt, Receipts, Row, Written};
 
 impl PostgresSink {
     /// Writes what `plan` says and marks in it what was refused.
-    pub(super) async fn write(
-        &self,
-        connection: &mut PgConnection,
-        plan: &mut Plan<'_>,
-    ) -> Result<Written, sqlx::Error> {
+    pub(super) async fn write(&self, connection: &mut Session, plan: &mut Plan<'_>) -> Result<Written, sqlx::Error> {
         let halves = plan.hash_halves();
         if !halves.is_empty() {
             let stored = self.receipts(connection, &halves).await?;
@@ -41,7 +37,7 @@ impl PostgresSink {
         }
     }
 
-    async fn write_rows(&self, connection: &mut PgConnection, plan: &mut Plan<'_>) -> Result<Written, sqlx::Error> {
+    async fn write_rows(&self, connection: &mut Session, plan: &mut Plan<'_>) -> Result<Written, sqlx::Error> {
         // Nearly every batch goes through whole. One that does not is begun anew, with savepoints.
         match self.transaction(connection, plan, false).await {
             Err(error) if refusal(&error).is_some() => self.transaction(connection, plan, true).await,
@@ -51,7 +47,7 @@ impl PostgresSink {
 
     async fn transaction(
         &self,
-        connection: &mut PgConnection,
+        connection: &mut Session,
         plan: &mut Plan<'_>,
         halving: bool,
     ) -> Result<Written, sqlx::Error> {
@@ -95,7 +91,7 @@ impl PostgresSink {
     /// never more than two per row.
     async fn insert_halving(
         &self,
-        connection: &mut PgConnection,
+        connection: &mut Session,
         plan: &mut Plan<'_>,
         piece: Range<usize>,
         rows: &mut Rows,
@@ -128,7 +124,7 @@ impl PostgresSink {
     }
 
     /// Inserts rows; returns the ids of those that were not there.
-    async fn insert(&self, connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<HashSet<Uuid>, sqlx::Error> {
+    async fn insert(&self, connection: &mut Session, rows: &[Row<'_>]) -> Result<HashSet<Uuid>, sqlx::Error> {
         let query = sqlx::query_scalar(sql::INSERT_EVENTS)
             .bind(rows.iter().map(|r| r.id.uuid()).bind_iter())
             .bind(rows.iter().map(|r| r.time.to_datetime()).bind_iter())
@@ -153,7 +149,7 @@ impl PostgresSink {
         Ok(new.into_iter().collect())
     }
 
-    async fn receipts(&self, connection: &mut PgConnection, halves: &[[u8; 10]]) -> Result<Vec<Receipt>, sqlx::Error> {
+    async fn receipts(&self, connection: &mut Session, halves: &[[u8; 10]]) -> Result<Vec<Receipt>, sqlx::Error> {
         let query = sqlx::query(sql::RECEIPTS).bind(halves.iter().map(|h| &h[..]).bind_iter());
         let rows = within(self.answer_timeout, query.fetch_all(connection)).await?;
         rows.iter()
@@ -167,7 +163,7 @@ impl PostgresSink {
             .collect()
     }
 
-    async fn insert_receipts(&self, connection: &mut PgConnection, plan: &Plan<'_>) -> Result<(), sqlx::Error> {
+    async fn insert_receipts(&self, connection: &mut Session, plan: &Plan<'_>) -> Result<(), sqlx::Error> {
         let stored = plan.rows.iter().filter(|row| row.id_time == IdTime::Received);
         let mut receipts: Vec<_> = stored
             .filter(|row| !plan.is_rejected(row))
@@ -185,7 +181,7 @@ impl PostgresSink {
     }
 
     /// Now and then removes a few old receipts.
-    pub(super) async fn forget_old_receipts(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    pub(super) async fn forget_old_receipts(&self, connection: &mut Session) -> Result<(), sqlx::Error> {
         if !self.forgetting.is_due() {
             return Ok(());
         }
@@ -193,7 +189,7 @@ impl PostgresSink {
         within(self.answer_timeout, query.execute(connection)).await.map(drop)
     }
 
-    pub(super) async fn run(&self, connection: &mut PgConnection, statement: &'static str) -> Result<(), sqlx::Error> {
+    pub(super) async fn run(&self, connection: &mut Session, statement: &'static str) -> Result<(), sqlx::Error> {
         within(self.answer_timeout, sqlx::raw_sql(statement).execute(connection))
             .await
             .map(drop)

@@ -5,6 +5,10 @@ mod postgres {
     sink_conformance!(super::Server::open(), keeps_progress);
 }
 
+mod postgres_behind_a_pooler {
+    sink_conformance!(super::Server::behind_a_pooler(), keeps_progress);
+}
+
 mod sqlite {
     sink_conformance!(super::Local::open(), keeps_progress);
 }
@@ -12,6 +16,8 @@ mod sqlite {
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use harness::postgres_server::PgBouncer;
+use harness::proxy::Proxy;
 use schemas::BoxFuture;
 use schemas::event::Event;
 use schemas::id::EventId;
@@ -44,18 +50,36 @@ struct Server {
     database: Database,
     proxy: harness::proxy::Proxy,
     sink: PostgresSink,
+    #[expect(dead_code, reason = "ends with this")]
+    pooler: Option<PgBouncer>,
     /// Holds the table while a delivery is to fail.
     holding: Mutex<Option<PgConnection>>,
 }
 
 impl Server {
     async fn open() -> Self {
+        Self::through(Database::create().await, None).await
+    }
+
+    async fn behind_a_pooler() -> Self {
         let database = Database::create().await;
+        let pooler = PgBouncer::start(&database.url, &["postgres"], 2, "");
+        Self::through(database, Some(pooler)).await
+    }
+
+    async fn through(database: Database, pooler: Option<PgBouncer>) -> Self {
         let mut config = database.config();
         sinks::postgres::migrate(&config)
             .await
             .expect("an empty database migrates");
-        let proxy = proxy().await;
+        let proxy = match &pooler {
+            None => proxy().await,
+            Some(pooler) => {
+                let url = pooler.url(&database.url);
+                let port = url.port().expect("a port");
+                Proxy::start("127.0.0.1:0", &format!("127.0.0.1:{port}")).await
+            }
+        };
         config.url = Secret::new(proxy.url(&database.url).as_str());
         config.connect_timeout_ms = 2_000;
         config.lock_timeout_ms = 200;
@@ -64,6 +88,7 @@ impl Server {
             database,
             proxy,
             sink,
+            pooler,
             holding: Mutex::default(),
         }
     }

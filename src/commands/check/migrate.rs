@@ -9,6 +9,7 @@ use schemas::log::{LogError, TopicSpec, TopicState};
 use schemas::setting::within;
 use tracing::warn;
 
+use super::sql;
 use crate::cli::MigrateArgs;
 use crate::config::{self, ConfigError, EventLogConfig};
 use crate::output::{self, Printer};
@@ -40,6 +41,9 @@ pub(crate) async fn migrate(args: MigrateArgs, out: &mut Printer) -> anyhow::Res
     if let Some(store) = store {
         let checked = store.check();
         checked.map_err(|found| loaded.refuse(&within("store", found)))?;
+    }
+    if args.print || args.grants.is_some() {
+        return sql::print(&args, sinks.postgres.as_ref(), store, out).await;
     }
     if event_log.kafka.is_some() || event_log.journal.is_some() {
         topics(event_log, args.dry_run, deadline, out).await?;

@@ -4,6 +4,7 @@ mod connected;
 mod files;
 mod migrate;
 mod report;
+mod sql;
 #[cfg(test)]
 mod tests;
 

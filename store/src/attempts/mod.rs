@@ -24,10 +24,11 @@ use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
 use schemas::attempt::AttemptLog;
-use sqlx::{PgPool, SqlitePool};
+use sqlx::SqlitePool;
 
 pub use config::Config;
 pub use postgres::keep_partitions;
+pub(crate) use postgres::partitions_ahead;
 pub use read::{ReadError, Reader, Row};
 pub use states::{DeliveryState, State};
 pub use writer::Writer;
@@ -38,7 +39,11 @@ use table::Table;
 
 /// The attempt log in PostgreSQL. The tables are those of `migrations/postgres/0002_attempts.sql`. Nothing is written until the
 /// [`Writer`] runs. To be called once per registry.
-pub fn postgres(pool: PgPool, config: &Config, metrics: &mut Registry) -> (Arc<dyn AttemptLog>, Writer) {
+pub fn postgres(
+    pool: ::database::postgres::Pool,
+    config: &Config,
+    metrics: &mut Registry,
+) -> (Arc<dyn AttemptLog>, Writer) {
     let table = postgres::Table::new(pool, config);
     open(Table::Postgres(table), config, metrics)
 }

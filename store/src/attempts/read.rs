@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use database::postgres::Pool;
 use schemas::id::EventId;
 use schemas::name::SinkName;
 use schemas::time::Timestamp;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{PgPool, Row as _, SqlitePool};
+use sqlx::{Row as _, SqlitePool};
 use uuid::Uuid;
 
 use super::{postgres, sqlite};
@@ -72,13 +73,13 @@ pub struct Reader(pub(super) Database);
 
 #[derive(Debug, Clone)]
 pub(super) enum Database {
-    Postgres(PgPool),
+    Postgres(Pool),
     Sqlite(SqlitePool),
 }
 
 impl Reader {
     /// Reads from PostgreSQL. Needs SELECT on `attempt`.
-    pub fn postgres(pool: PgPool) -> Self {
+    pub fn postgres(pool: Pool) -> Self {
         Self(Database::Postgres(pool))
     }
 
@@ -104,7 +105,7 @@ impl Reader {
                     postgres::NEWEST_OF_TARGET
                 });
                 let query = query.bind(sink.as_str()).bind(target).bind(limit);
-                rows(query.fetch_all(pool).await?.iter().map(of_postgres))
+                rows(ask(pool, query).await?.iter().map(of_postgres))
             }
             Database::Sqlite(pool) => {
                 let query = sqlx::query(if only_failures {
@@ -130,7 +131,9 @@ impl Reader {
             Database::Postgres(pool) => {
                 let ids: Vec<Uuid> = events.iter().map(|event| event.uuid()).collect();
                 let query = sqlx::query_scalar::<_, Uuid>(postgres::DELIVERED).bind(sink.as_str());
-                let found = query.bind(target).bind(ids).fetch_all(pool).await?;
+                let mut session = pool.acquire().await.map_err(|error| unread(pool, &error))?;
+                let found = query.bind(target).bind(ids).fetch_all(&mut *session).await?;
+                session.done();
                 Ok(found.into_iter().map(EventId::from).collect())
             }
             Database::Sqlite(pool) => {
@@ -149,7 +152,7 @@ impl Reader {
         match &self.0 {
             Database::Postgres(pool) => {
                 let query = sqlx::query(postgres::OF_EVENT).bind(event.uuid());
-                rows(query.fetch_all(pool).await?.iter().map(of_postgres))
+                rows(ask(pool, query).await?.iter().map(of_postgres))
             }
             Database::Sqlite(pool) => {
                 let query = sqlx::query(sqlite::OF_EVENT).bind(event.to_string());
@@ -157,6 +160,21 @@ impl Reader {
             }
         }
     }
+}
+
+/// All rows of a query, in a session of the pool.
+pub(super) async fn ask(
+    pool: &Pool,
+    query: sqlx::query::Query<'_, sqlx::Postgres, sqlx::postgres::PgArguments>,
+) -> Result<Vec<PgRow>, ReadError> {
+    let mut session = pool.acquire().await.map_err(|error| unread(pool, &error))?;
+    let found = query.fetch_all(&mut *session).await?;
+    session.done();
+    Ok(found)
+}
+
+fn unread(pool: &Pool, error: &sqlx::Error) -> ReadError {
+    ReadError(pool.server().explain(error))
 }
 
 fn rows(found: impl Iterator<Item = Result<Row, sqlx::Error>>) -> Result<Vec<Row>, ReadError> {

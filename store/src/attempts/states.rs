@@ -9,7 +9,7 @@ use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
-use super::read::{Database, ReadError, Reader};
+use super::read::{Database, ReadError, Reader, ask};
 
 /// The statements are the same in both databases.
 const OF_EVENT: &str = "SELECT * FROM delivery_state WHERE event_id = $1 ORDER BY sink, target";
@@ -64,7 +64,7 @@ impl Reader {
         match &self.0 {
             Database::Postgres(pool) => {
                 let query = sqlx::query(OF_EVENT).bind(event.uuid());
-                states(query.fetch_all(pool).await?.iter().map(of_postgres))
+                states(ask(pool, query).await?.iter().map(of_postgres))
             }
             Database::Sqlite(pool) => {
                 let query = sqlx::query(OF_EVENT).bind(event.to_string());
@@ -84,7 +84,7 @@ impl Reader {
         match &self.0 {
             Database::Postgres(pool) => {
                 let query = sqlx::query(OF_TARGET).bind(sink.as_str()).bind(target).bind(limit);
-                states(query.fetch_all(pool).await?.iter().map(of_postgres))
+                states(ask(pool, query).await?.iter().map(of_postgres))
             }
             Database::Sqlite(pool) => {
                 let query = sqlx::query(OF_TARGET).bind(sink.as_str()).bind(target).bind(limit);

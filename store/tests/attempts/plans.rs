@@ -3,7 +3,7 @@
 use sqlx::AssertSqlSafe;
 use store::attempts::{Config, keep_partitions};
 
-use crate::stage::Database;
+use crate::stage::{Database, sessions};
 
 /// 50 000 attempts of today and yesterday; every tenth has a second attempt; one target has no failure.
 const FILL_POSTGRES: &str = "
@@ -28,7 +28,7 @@ const STATES_OF_TARGET: &str =
 #[tokio::test]
 async fn postgresql_reads_a_target_and_an_event_by_index() {
     let database = Database::postgres().await;
-    keep_partitions(database.pool(), &Config::default())
+    keep_partitions(&sessions(database.pool()), &Config::default())
         .await
         .expect("today");
     let yesterday = chrono::Utc::now().date_naive() - chrono::Days::new(1);

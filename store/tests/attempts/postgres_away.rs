@@ -30,7 +30,7 @@ async fn recording_never_waits_for_a_server_that_hangs_and_what_does_not_fit_is_
         queue_max_bytes: 1_048_576,
         ..Config::default()
     };
-    let mut log = Log::postgres(pool, &config);
+    let mut log = Log::postgres(&pool, &config);
     let running = log.start();
     log.attempts.record(delivered("crm", 0));
     log.until_written(1).await;
@@ -59,7 +59,7 @@ async fn a_server_that_is_away_at_the_start_or_breaks_off_costs_nothing_that_fit
     let (proxy, pool) = proxied(&database).await;
     proxy.cut();
     proxy.listening(false).await;
-    let mut log = Log::postgres(pool, &Config::default());
+    let mut log = Log::postgres(&pool, &Config::default());
     let running = log.start();
     for round in 0..3 {
         for number in 0..700 {
@@ -80,7 +80,7 @@ async fn a_server_that_is_away_at_the_start_or_breaks_off_costs_nothing_that_fit
 async fn a_server_that_hangs_when_the_process_ends_is_waited_for_two_seconds() {
     let database = Database::postgres().await;
     let (proxy, pool) = proxied(&database).await;
-    let mut log = Log::postgres(pool, &Config::default());
+    let mut log = Log::postgres(&pool, &Config::default());
     let running = log.start();
     log.attempts.record(delivered("crm", 0));
     log.until_written(1).await;

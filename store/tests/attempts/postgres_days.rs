@@ -6,7 +6,7 @@ use schemas::attempt::Attempt;
 use sqlx::{AssertSqlSafe, PgPool};
 use store::attempts::{Config, keep_partitions};
 
-use crate::stage::{Database, Log, PATIENCE, ago, delivered};
+use crate::stage::{Database, Log, PATIENCE, ago, delivered, sessions};
 
 const PARTITIONS: &str = "SELECT relname::text FROM pg_inherits JOIN pg_class ON oid = inhrelid WHERE inhparent = 'attempt'::regclass ORDER BY 1";
 
@@ -63,10 +63,12 @@ async fn today_and_three_days_are_made_and_days_beyond_the_retention_are_dropped
 async fn several_processes_make_them_at_once() {
     let database = Database::postgres().await;
     let config = Config::default();
+    let processes = [(); 3].map(|()| sessions(database.pool()));
+    let [one, two, three] = &processes;
     let (a, b, c) = tokio::join!(
-        keep_partitions(database.pool(), &config),
-        keep_partitions(database.pool(), &config),
-        keep_partitions(database.pool(), &config),
+        keep_partitions(one, &config),
+        keep_partitions(two, &config),
+        keep_partitions(three, &config),
     );
     assert_eq!([a, b, c], [Ok(()), Ok(()), Ok(())]);
     let made = database.texts(PARTITIONS).await;
@@ -84,12 +86,12 @@ async fn a_day_that_someone_reads_is_dropped_later_and_no_one_waits_for_it_for_l
     let mut reading = database.pool().begin().await.expect("a transaction");
     let read = sqlx::query("SELECT count(*) FROM attempt").execute(&mut *reading);
     read.await.expect("read");
-    assert_eq!(keep_partitions(database.pool(), &config).await, Ok(()));
+    assert_eq!(keep_partitions(&sessions(database.pool()), &config).await, Ok(()));
     let partitions = database.texts(PARTITIONS).await;
     // Those to come are made although someone reads.
     assert!(partitions.contains(&old) && partitions.len() >= 5, "{partitions:?}");
     reading.rollback().await.expect("ended");
-    assert_eq!(keep_partitions(database.pool(), &config).await, Ok(()));
+    assert_eq!(keep_partitions(&sessions(database.pool()), &config).await, Ok(()));
     assert!(!database.texts(PARTITIONS).await.contains(&old));
 }
 
@@ -140,16 +142,16 @@ async fn a_user_who_may_not_make_partitions_writes_into_those_of_the_owner_and_l
     let database = Database::postgres().await;
     let (pool, user) = user(&database).await;
     let config = Config::default();
-    let missing = keep_partitions(&pool, &config).await.expect_err("no right");
+    let missing = keep_partitions(&sessions(&pool), &config).await.expect_err("no right");
     for part in ["`attempt`", "role that owns the table", "forebay migrate"] {
         assert!(missing.contains(part), "{missing}");
     }
-    let mut log = Log::postgres(pool.clone(), &config);
+    let mut log = Log::postgres(&pool, &config);
     let running = log.start();
     log.attempts.record(delivered("crm", 1));
     let dropped = async || (log.dropped("no_partition") == 1).then_some(());
     eventually("the row is counted", PATIENCE, dropped).await;
-    assert_eq!(keep_partitions(database.pool(), &config).await, Ok(()));
+    assert_eq!(keep_partitions(&sessions(database.pool()), &config).await, Ok(()));
     log.attempts.record(delivered("crm", 2));
     log.until_written(1).await;
     running.end().await;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::database::postgres::{self, DatabaseServer, Owner, Pool};
 use harness::eventually;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -10,9 +11,10 @@ use schemas::attempt::{Attempt, AttemptLog};
 use schemas::id::EventId;
 use schemas::name::{EventType, SinkName, SourceId, Tenant, TopicName};
 use schemas::record::{Offset, Partition, Position};
+use schemas::secret::Secret;
 use schemas::time::Timestamp;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, PgPool, SqlitePool};
 use store::attempts::{self, Config, Reader, Writer};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -57,7 +59,7 @@ impl Database {
 
     pub(crate) fn open(&self, config: &Config) -> Log {
         match self {
-            Self::Postgres(database) => Log::postgres(database.pool.clone(), config),
+            Self::Postgres(database) => Log::postgres(&database.pool, config),
             Self::Sqlite(pool, _) => Log::new(Reader::sqlite(pool.clone()), |registry| {
                 attempts::sqlite(pool.clone(), config, registry)
             }),
@@ -114,6 +116,19 @@ fn migrations(database: &str) -> Vec<String> {
     all
 }
 
+/// Sessions with the database that a pool of the driver leads to.
+pub(crate) fn sessions(pool: &PgPool) -> Pool {
+    let config = postgres::Config {
+        url: Secret::new(pool.connect_options().to_url_lossy().as_str()),
+        ..postgres::Config::default()
+    };
+    let owner = Owner {
+        section: "store.postgres",
+        name: "store",
+    };
+    DatabaseServer::new(&config, owner).expect("a valid URL").pool()
+}
+
 /// An attempt log whose writer does not run yet.
 #[derive(Debug)]
 pub(crate) struct Log {
@@ -125,9 +140,10 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    pub(crate) fn postgres(pool: PgPool, config: &Config) -> Self {
-        Self::new(Reader::postgres(pool.clone()), |registry| {
-            attempts::postgres(pool, config, registry)
+    pub(crate) fn postgres(pool: &PgPool, config: &Config) -> Self {
+        let sessions = sessions(pool);
+        Self::new(Reader::postgres(sessions.clone()), |registry| {
+            attempts::postgres(sessions, config, registry)
         })
     }
 

@@ -3,11 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::database::postgres::{self, DatabaseServer, Owner, Pool};
+use harness::postgres_server::PgBouncer;
 use schemas::backlog::{Backlog, BacklogError, Claim, Waiting};
 use schemas::name::{SinkName, TopicName};
 use schemas::record::{Partition, TopicId};
-use sqlx::PgPool;
+use schemas::secret::Secret;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, PgPool};
 use store::backlog::{Again, Lease, Outside, PostgresBacklog, SqliteBacklog, TargetRows};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -98,9 +102,22 @@ pub(crate) async fn claim(backlog: &dyn Backlog, index: i32) -> Result<Arc<dyn C
     backlog.claim(&sink(), &partition(index), None).await
 }
 
+/// Sessions with the database that a pool of the driver leads to.
+pub(crate) fn sessions(pool: &PgPool) -> Pool {
+    let config = postgres::Config {
+        url: Secret::new(pool.connect_options().to_url_lossy().as_str()),
+        ..postgres::Config::default()
+    };
+    let owner = Owner {
+        section: "store.postgres",
+        name: "store",
+    };
+    DatabaseServer::new(&config, owner).expect("a valid URL").pool()
+}
+
 /// A process with a claim of partition 0, with times of its own.
 pub(crate) fn process(pool: &PgPool, lease: Lease) -> PostgresBacklog {
-    PostgresBacklog::with_lease(pool.clone(), Uuid::new_v4(), lease)
+    PostgresBacklog::with_lease(sessions(pool), Uuid::new_v4(), lease)
 }
 
 /// Runs `test` on a PostgreSQL database with the tables.
@@ -114,11 +131,18 @@ pub(crate) async fn with_postgres<F: Future<Output = ()>>(test: impl FnOnce(PgPo
     database.drop().await;
 }
 
-/// Runs `test` on both databases, each with the tables and nothing in them.
+/// Runs `test` on both databases, and on PostgreSQL behind a pooler, each with the tables and nothing in them.
 pub(crate) async fn on_both<F: Future<Output = ()>>(test: impl Fn(Both) -> F) {
     let (pool, _folder) = sqlite().await;
     test(Both::Sqlite(SqliteBacklog::new(pool))).await;
-    with_postgres(|pool| test(Both::Postgres(PostgresBacklog::new(pool, Uuid::new_v4())))).await;
+    with_postgres(|pool| test(Both::Postgres(PostgresBacklog::new(sessions(&pool), Uuid::new_v4())))).await;
+    with_postgres(async |pool| {
+        let url = pool.connect_options().to_url_lossy();
+        let pooler = PgBouncer::start(&url, &["postgres"], 2, "");
+        let through = PgPool::connect_lazy_with(PgConnectOptions::from_url(&pooler.url(&url)).expect("a URL"));
+        test(Both::Postgres(PostgresBacklog::new(sessions(&through), Uuid::new_v4()))).await;
+    })
+    .await;
 }
 
 pub(crate) async fn sqlite() -> (sqlx::SqlitePool, TempDir) {

@@ -16,6 +16,7 @@ pub mod event;
 pub mod load;
 pub mod memory_backlog;
 pub mod memory_log;
+pub mod postgres_server;
 pub mod program;
 pub mod proxy;
 pub mod publish_log;

@@ -1,27 +1,31 @@
 //! The tables: made by `forebay migrate`, checked by their owner before it writes.
 
-mod steps;
+mod apply;
+mod script;
 mod waiting;
 
 use std::time::Duration;
 
 use schemas::BoxFuture;
+use sqlx::Row as _;
 use sqlx::migrate::MigrateError;
-use sqlx::postgres::{PgConnectOptions, PgRow};
-use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Row as _};
+use sqlx::postgres::PgRow;
+use tokio::time::Instant;
 
-use super::database_server::DatabaseServer;
+use super::database_server::{DatabaseServer, Purpose};
+use super::session::Session;
 use super::{sql, within};
 use crate::{Found, Migrated, Migrations, SetupError};
-use waiting::Waiting;
+pub use script::{Which, script};
 pub use waiting::Waits;
+use waiting::{Waiting, Watched};
 
 /// What is done on the connection once the migrations are there, such as what depends on the server. It is done at every attempt.
 pub type Then<'t> =
-    &'t (dyn for<'c> Fn(&'c mut PgConnection, &'c DatabaseServer) -> BoxFuture<'c, Result<(), sqlx::Error>> + Sync);
+    &'t (dyn for<'c> Fn(&'c mut Session, &'c DatabaseServer) -> BoxFuture<'c, Result<(), sqlx::Error>> + Sync);
 
 /// For who has nothing to do then.
-pub fn nothing_more<'c>(_: &'c mut PgConnection, _: &'c DatabaseServer) -> BoxFuture<'c, Result<(), sqlx::Error>> {
+pub fn nothing_more<'c>(_: &'c mut Session, _: &'c DatabaseServer) -> BoxFuture<'c, Result<(), sqlx::Error>> {
     Box::pin(async { Ok(()) })
 }
 
@@ -85,10 +89,19 @@ impl Failure {
         match code.as_deref() {
             _ if DatabaseServer::is_misconfigured(error) => Self::Final(SetupError::Misconfigured(reason)),
             Some("55P03" | "40P01") => Self::Locked { version, reason },
-            // A broken connection, too many of them, a server that starts or ends.
-            Some(code) if ["08", "53", "57P"].iter().any(|class| code.starts_with(class)) => Self::Away(reason),
+            // A broken connection, too many of them, a server that starts or ends, a standby that may be promoted.
+            Some(code) if ["08", "53", "57P", "25006"].iter().any(|class| code.starts_with(class)) => {
+                Self::Away(reason)
+            }
             Some(_) => Self::Final(SetupError::Unavailable(reason)),
             None => Self::Away(reason),
+        }
+    }
+
+    fn into_error(self) -> SetupError {
+        match self {
+            Self::Final(error) => error,
+            Self::Locked { reason, .. } | Self::Away(reason) => SetupError::Unavailable(reason),
         }
     }
 
@@ -104,7 +117,7 @@ impl Failure {
     }
 }
 
-/// One attempt on a connection of its own, whose end gives back all locks. `before` is what was missing at first.
+/// One attempt in a session of its own, whose end gives back all locks. `before` is what was missing at first.
 async fn attempt(
     server: &DatabaseServer,
     (migrations, then): (&Migrations, Then<'_>),
@@ -113,82 +126,79 @@ async fn attempt(
     before: &mut Option<usize>,
 ) -> Result<Migrated, Failure> {
     let failed = |error: &sqlx::Error| Failure::of(server, error, None);
-    let mut connection = connect(server, server.options_for_migrations(lock))
-        .await
-        .map_err(|e| failed(&e))?;
-    let Migrated { missing, newer } = state(&mut connection, server, migrations).await?;
-    let missing = *before.get_or_insert(missing);
-    let pid: i32 = sqlx::query_scalar(sql::OWN_PID)
-        .fetch_one(&mut connection)
-        .await
-        .map_err(|e| failed(&e))?;
+    let mut session = connect(server, Purpose::Migrating(lock)).await?;
+    let found = found(&mut session, server, migrations).await?;
+    let state = state(&found, server, migrations)?;
+    let missing = *before.get_or_insert(state.missing);
+    let watched = Watched::default();
     let work = async {
-        // Those that are not ours were judged above.
-        steps::run(&mut connection, migrations, newer.is_some(), waiting.limit())
-            .await
-            .map_err(|error| Failure::of_migration(server, error))?;
-        then(&mut connection, server).await.map_err(|e| failed(&e))
+        let patience = apply::Patience {
+            lock,
+            alone: waiting.limit(),
+        };
+        apply::apply(&mut session, server, migrations, &found, &watched, patience).await?;
+        watched.set(&mut session).await.map_err(|e| failed(&e))?;
+        then(&mut session, server).await.map_err(|e| failed(&e))
     };
     let done = tokio::select! {
         done = work => done,
-        never = waiting.watch(pid) => match never {},
+        never = waiting.watch(&watched) => match never {},
     };
-    // Everything is committed, or undone: how the connection ends does not matter.
-    drop(connection.close().await);
-    done.map(|()| Migrated { missing, newer })
+    // Everything is committed, or undone: how the session ends does not matter.
+    drop(session.close().await);
+    done.map(|()| Migrated {
+        missing,
+        newer: state.newer,
+    })
 }
 
 /// Returns what [`migrate`] would do. Changes nothing, and waits for no one.
 pub async fn pending(server: &DatabaseServer, migrations: &Migrations) -> Result<Migrated, SetupError> {
     let asked = async {
-        let mut connection = connect(server, server.options())
-            .await
-            .map_err(|e| Failure::of(server, &e, None))?;
-        let state = state(&mut connection, server, migrations).await;
-        drop(connection.close().await);
-        state
+        let found = all_found(server, migrations).await?;
+        state(&found, server, migrations)
     };
-    asked.await.map_err(|failure| match failure {
-        Failure::Final(error) => error,
-        Failure::Locked { reason, .. } | Failure::Away(reason) => SetupError::Unavailable(reason),
-    })
+    asked.await.map_err(Failure::into_error)
 }
 
-async fn connect(server: &DatabaseServer, options: PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
-    within(server.patience(), options.connect()).await
+async fn connect(server: &DatabaseServer, purpose: Purpose) -> Result<Session, Failure> {
+    let session = server.connect(purpose, Instant::now() + server.patience()).await;
+    session.map_err(|error| Failure::of(server, &error, None))
+}
+
+/// Which migrations the database has.
+async fn all_found(server: &DatabaseServer, migrations: &Migrations) -> Result<Vec<Found>, Failure> {
+    let mut session = connect(server, Purpose::Asking).await?;
+    let found = found(&mut session, server, migrations).await;
+    drop(session.close().await);
+    found
+}
+
+async fn found(session: &mut Session, server: &DatabaseServer, migrations: &Migrations) -> Result<Vec<Found>, Failure> {
+    let read = async {
+        let exists: bool = sqlx::query_scalar(sql::HAS_MIGRATIONS)
+            .bind(migrations.table())
+            .fetch_one(&mut *session)
+            .await?;
+        if !exists {
+            return Ok(vec![]);
+        }
+        let rows = sqlx::query(migrations.query()).fetch_all(session).await?;
+        rows.iter().map(of_row).collect()
+    };
+    read.await.map_err(|error| Failure::of(server, &error, None))
 }
 
 /// How far the database is, if this version can work with it.
-async fn state(
-    connection: &mut PgConnection,
-    server: &DatabaseServer,
-    migrations: &Migrations,
-) -> Result<Migrated, Failure> {
-    let failed = |error: sqlx::Error| Failure::of(server, &error, None);
-    let exists: bool = sqlx::query_scalar(sql::HAS_MIGRATIONS)
-        .bind(migrations.table())
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(failed)?;
-    if !exists {
-        return Ok(Migrated {
-            missing: migrations.count(),
-            newer: None,
-        });
-    }
-    let rows = sqlx::query(migrations.query())
-        .fetch_all(connection)
-        .await
-        .map_err(failed)?;
-    let found = rows.iter().map(found).collect::<Result<Vec<_>, _>>().map_err(failed)?;
-    let newer = migrations.newest_unknown(&found);
+fn state(found: &[Found], server: &DatabaseServer, migrations: &Migrations) -> Result<Migrated, Failure> {
+    let newer = migrations.newest_unknown(found);
     Ok(Migrated {
-        missing: migrations.missing_from(&found),
+        missing: migrations.missing_from(found).count(),
         newer: newer.map_err(|version| Failure::Final(unknown(server, migrations, version)))?,
     })
 }
 
-fn found(row: &PgRow) -> Result<Found, sqlx::Error> {
+fn of_row(row: &PgRow) -> Result<Found, sqlx::Error> {
     Ok(Found {
         version: row.try_get(0)?,
         description: row.try_get(1)?,
@@ -209,7 +219,7 @@ fn unknown(server: &DatabaseServer, migrations: &Migrations, version: i64) -> Se
 /// Whether the database has our migrations, and no others but newer ones that this version can work with; returns the newest
 /// of these.
 pub async fn check(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     server: &DatabaseServer,
     migrations: &Migrations,
 ) -> Result<Option<i64>, SetupError> {
@@ -227,7 +237,7 @@ pub async fn check(
     )
     .await
     .map_err(failed)?;
-    let all = rows.iter().map(found).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    let all = rows.iter().map(of_row).collect::<Result<Vec<_>, _>>().map_err(failed)?;
     let newer = migrations.newest_unknown(&all);
     let newer = newer.map_err(|version| unknown(server, migrations, version))?;
     let (database, whose) = (server.database(), migrations.whose());

@@ -4,15 +4,17 @@
 //! given up, and tried again after a longer pause in which they go on.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use sqlx::Row as _;
 use sqlx::postgres::PgRow;
-use sqlx::{ConnectOptions as _, PgConnection, Row as _};
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
-use super::super::database_server::DatabaseServer;
+use super::super::database_server::{DatabaseServer, Purpose};
+use super::super::session::Session;
 use super::super::sql;
 use super::super::within;
 
@@ -48,6 +50,18 @@ pub(super) struct Waiting<'s> {
     state: Mutex<State>,
 }
 
+/// Which of the server's processes does the work, which behind a pooler is another in each transaction; 0 while none is known.
+#[derive(Debug, Default)]
+pub(super) struct Watched(AtomicI32);
+
+impl Watched {
+    pub(super) async fn set(&self, session: &mut Session) -> Result<(), sqlx::Error> {
+        let pid: i32 = sqlx::query_scalar(sql::OWN_PID).fetch_one(session).await?;
+        self.0.store(pid, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
 #[derive(Default)]
 struct State {
     /// Who held the lock when it was last looked.
@@ -79,17 +93,24 @@ impl<'s> Waiting<'s> {
         true
     }
 
-    /// Looks now and then who keeps the session `pid` from its lock. Never returns.
-    pub(super) async fn watch(&self, pid: i32) -> Infallible {
-        let mut connection = None;
+    /// Looks now and then who keeps the watched session from its lock. Never returns.
+    pub(super) async fn watch(&self, watched: &Watched) -> Infallible {
+        let mut session = None;
         let interval = (self.waits.lock / 4).clamp(Duration::from_millis(20), Duration::from_secs(1));
         loop {
             sleep(interval).await;
-            if connection.is_none() {
-                let options = self.server.options_for_migrations(self.waits.lock);
-                connection = within(ANSWER, options.connect()).await.ok();
+            let pid = watched.0.load(Ordering::Relaxed);
+            if pid == 0 {
+                continue;
             }
-            let Some(asked) = &mut connection else { continue };
+            if session.is_none() {
+                session = self
+                    .server
+                    .connect(Purpose::Migrating(self.waits.lock), Instant::now() + ANSWER)
+                    .await
+                    .ok();
+            }
+            let Some(asked) = &mut session else { continue };
             match holders(asked, pid).await {
                 Ok(None) => {}
                 Ok(Some(holders)) => {
@@ -98,7 +119,7 @@ impl<'s> Waiting<'s> {
                 }
                 Err(error) => {
                     tracing::debug!(%error, "cannot ask who holds the lock");
-                    connection = None;
+                    session = None;
                 }
             }
         }
@@ -130,9 +151,9 @@ impl<'s> Waiting<'s> {
 }
 
 /// The sessions that block another, in words. What they run is left out, for it may hold secrets.
-async fn holders(connection: &mut PgConnection, pid: i32) -> Result<Option<String>, sqlx::Error> {
+async fn holders(session: &mut Session, pid: i32) -> Result<Option<String>, sqlx::Error> {
     let query = sqlx::query(sql::HOLDERS).bind(pid);
-    let rows = within(ANSWER, query.fetch_all(connection)).await?;
+    let rows = within(ANSWER, query.fetch_all(session)).await?;
     let all: Vec<String> = rows.iter().map(in_words).collect::<Result<_, _>>()?;
     Ok((!all.is_empty()).then(|| all.join(", ")))
 }

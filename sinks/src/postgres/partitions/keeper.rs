@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use chrono::DateTime;
 use database::Migrations;
-use database::postgres::{DatabaseServer, check, within};
+use database::postgres::{DatabaseServer, Session, check, within};
 use parking_lot::Mutex;
 use schemas::name::SinkName;
-use sqlx::{Connection as _, PgConnection};
+
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -94,7 +94,7 @@ impl Keeper {
     /// After a row of the plan had no partition: makes what is missing, and takes out what is expired.
     pub(in crate::postgres) async fn make_room(
         &self,
-        connection: &mut PgConnection,
+        connection: &mut Session,
         plan: &mut Plan<'_>,
     ) -> Result<(), sqlx::Error> {
         let ids: Vec<u128> = plan.rows.iter().map(|row| row.id.uuid().as_u128()).collect();
@@ -105,10 +105,7 @@ impl Keeper {
     }
 
     /// Why rows could not be written soon, if that is so: there are no partitions for them, and this user may not make any.
-    pub(in crate::postgres) async fn trouble(
-        &self,
-        connection: &mut PgConnection,
-    ) -> Result<Option<String>, sqlx::Error> {
+    pub(in crate::postgres) async fn trouble(&self, connection: &mut Session) -> Result<Option<String>, sqlx::Error> {
         let table = table(connection).await?;
         if table.may_make {
             return Ok(None);
@@ -203,7 +200,7 @@ impl Inner {
         }
     }
 
-    async fn measure(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    async fn measure(&self, connection: &mut Session) -> Result<(), sqlx::Error> {
         let now_ms = table(connection).await?.now_ms;
         let spans = spans(connection).await?;
         let oldest: Option<Uuid> = sqlx::query_scalar(sql::OLDEST).fetch_optional(connection).await?;
@@ -217,7 +214,7 @@ impl Inner {
     }
 }
 
-async fn spans(connection: &mut PgConnection) -> Result<Vec<Span>, sqlx::Error> {
+async fn spans(connection: &mut Session) -> Result<Vec<Span>, sqlx::Error> {
     let partitions = partitions(connection).await?;
     Ok(partitions.iter().filter_map(|partition| partition.span).collect())
 }

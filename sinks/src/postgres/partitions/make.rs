@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
+use database::postgres::Session;
+use sqlx::{AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
 use super::period::id_at;
@@ -45,16 +46,12 @@ pub(super) struct Made {
 }
 
 /// Makes partitions for the days to come.
-pub(super) async fn ahead(connection: &mut PgConnection, settings: &Settings) -> Result<Made, sqlx::Error> {
+pub(super) async fn ahead(connection: &mut Session, settings: &Settings) -> Result<Made, sqlx::Error> {
     for_ids(connection, settings, &[]).await
 }
 
 /// Makes partitions for the days to come and for these ids. What this user may not make is left out.
-pub(super) async fn for_ids(
-    connection: &mut PgConnection,
-    settings: &Settings,
-    ids: &[u128],
-) -> Result<Made, sqlx::Error> {
+pub(super) async fn for_ids(connection: &mut Session, settings: &Settings, ids: &[u128]) -> Result<Made, sqlx::Error> {
     let table = table(connection).await?;
     let deadline = Instant::now() + OTHERS;
     loop {
@@ -92,7 +89,7 @@ pub(super) async fn for_ids(
     }
 }
 
-pub(super) async fn table(connection: &mut PgConnection) -> Result<Table, sqlx::Error> {
+pub(super) async fn table(connection: &mut Session) -> Result<Table, sqlx::Error> {
     let row = sqlx::query(sql::TABLE).fetch_one(connection).await?;
     let ours = chrono::Utc::now().timestamp_millis();
     Ok(Table {
@@ -104,7 +101,7 @@ pub(super) async fn table(connection: &mut PgConnection) -> Result<Table, sqlx::
     })
 }
 
-pub(super) async fn partitions(connection: &mut PgConnection) -> Result<Vec<Partition>, sqlx::Error> {
+pub(super) async fn partitions(connection: &mut Session) -> Result<Vec<Partition>, sqlx::Error> {
     let rows = sqlx::query(sql::PARTITIONS).fetch_all(connection).await?;
     let partition = |row: &sqlx::postgres::PgRow| {
         Ok(Partition {
@@ -115,13 +112,13 @@ pub(super) async fn partitions(connection: &mut PgConnection) -> Result<Vec<Part
     rows.iter().map(partition).collect()
 }
 
-pub(super) async fn horizon(connection: &mut PgConnection) -> Result<Uuid, sqlx::Error> {
+pub(super) async fn horizon(connection: &mut Session) -> Result<Uuid, sqlx::Error> {
     let horizon = sqlx::query_scalar(sql::HORIZON).fetch_optional(connection).await?;
     Ok(horizon.unwrap_or_default())
 }
 
 async fn wanted(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     settings: &Settings,
     table: &Table,
     horizon: Uuid,

@@ -24,7 +24,7 @@ mod sql;
 
 use std::time::Duration;
 
-use sqlx::PgConnection;
+use database::postgres::Session;
 use sqlx::postgres::PgDatabaseError;
 
 pub(super) use keeper::Keeper;
@@ -55,7 +55,7 @@ pub(super) fn of_partitions(error: &PgDatabaseError) -> bool {
 }
 
 /// Makes what is missing and drops what is too old, for `forebay migrate`. Only what is missing must not fail.
-pub(super) async fn look_after(connection: &mut PgConnection, settings: &Settings) -> Result<(), sqlx::Error> {
+pub(super) async fn look_after(connection: &mut Session, settings: &Settings) -> Result<(), sqlx::Error> {
     let made = make::ahead(connection, settings).await?;
     if !made.may_make {
         tracing::warn!("this user may not make partitions of `event`: run `forebay migrate` as the owner of the table");

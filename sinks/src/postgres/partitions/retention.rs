@@ -3,8 +3,9 @@
 //! `DROP TABLE` of an attached partition, and `DETACH` without `CONCURRENTLY`, wait for every query on `event`, and everyone who comes
 //! later waits behind them. So a partition is detached concurrently, which nobody waits for, and dropped when it is a table of its own.
 
+use database::postgres::Session;
 use sqlx::postgres::{PgDatabaseError, PgRow};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
+use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr as _};
 use uuid::Uuid;
 
 use super::make::{Table, horizon, partitions, table};
@@ -13,7 +14,7 @@ use super::{Settings, sql};
 
 /// Drops what is older than events are kept, and goes on with what an earlier run began. Nothing, where they are kept for ever, or this
 /// user may not.
-pub(super) async fn retain(connection: &mut PgConnection, settings: &Settings) -> Result<(), sqlx::Error> {
+pub(super) async fn retain(connection: &mut Session, settings: &Settings) -> Result<(), sqlx::Error> {
     let Some(retention) = settings.retention else {
         return Ok(());
     };
@@ -33,7 +34,7 @@ pub(super) async fn retain(connection: &mut PgConnection, settings: &Settings) -
 }
 
 /// Writes down which partitions end before `limit`: from then on nothing is stored that would belong to them.
-async fn expire(connection: &mut PgConnection, limit: u128) -> Result<(), sqlx::Error> {
+async fn expire(connection: &mut Session, limit: u128) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin().await?;
     let ours: bool = sqlx::query_scalar(sql::TRY_LOCK).fetch_one(&mut *transaction).await?;
     let mut names = Vec::new();
@@ -56,7 +57,7 @@ async fn expire(connection: &mut PgConnection, limit: u128) -> Result<(), sqlx::
 }
 
 /// Brings everything that is being dropped one step on, until nothing is left but what cannot be dropped.
-async fn drop_expired(connection: &mut PgConnection, table: &Table) -> Result<(), sqlx::Error> {
+async fn drop_expired(connection: &mut Session, table: &Table) -> Result<(), sqlx::Error> {
     let mut stuck: Option<(Vec<String>, sqlx::Error)> = None;
     let is_stuck = |stuck: &Option<(Vec<String>, sqlx::Error)>, name: &String| {
         stuck.as_ref().is_some_and(|(names, _)| names.contains(name))
@@ -104,7 +105,7 @@ struct Dropping {
     exists: bool,
 }
 
-async fn dropping(connection: &mut PgConnection) -> Result<Vec<Dropping>, sqlx::Error> {
+async fn dropping(connection: &mut Session) -> Result<Vec<Dropping>, sqlx::Error> {
     let rows = sqlx::query(sql::DROPPING).fetch_all(connection).await?;
     let one = |row: &PgRow| {
         Ok(Dropping {
@@ -118,15 +119,12 @@ async fn dropping(connection: &mut PgConnection) -> Result<Vec<Dropping>, sqlx::
 }
 
 /// Detaches one, or drops what is detached.
-async fn step(connection: &mut PgConnection, schema: &str, one: &Dropping) -> Result<(), sqlx::Error> {
+async fn step(connection: &mut Session, schema: &str, one: &Dropping) -> Result<(), sqlx::Error> {
     let name = format!("{schema}.\"{}\"", one.name.replace('"', "\"\""));
     if one.attached {
         let how = if one.pending { "FINALIZE" } else { "CONCURRENTLY" };
         let statement = format!("ALTER TABLE {schema}.event DETACH PARTITION {name} {how}");
-        return sqlx::raw_sql(AssertSqlSafe(statement))
-            .execute(connection)
-            .await
-            .map(drop);
+        return connection.run_alone(AssertSqlSafe(statement).into_sql_str()).await;
     }
     let mut transaction = connection.begin().await?;
     if one.exists {
@@ -148,7 +146,7 @@ async fn step(connection: &mut PgConnection, schema: &str, one: &Dropping) -> Re
 }
 
 /// Removes rows below an id, a few at a time, so that no one waits long for one of them.
-async fn sweep(connection: &mut PgConnection, statement: &'static str, below: Uuid) -> Result<(), sqlx::Error> {
+async fn sweep(connection: &mut Session, statement: &'static str, below: Uuid) -> Result<(), sqlx::Error> {
     while sqlx::query(statement)
         .bind(below)
         .execute(&mut *connection)

@@ -9,11 +9,10 @@ mod sql;
 
 use std::time::Duration;
 
-use database::postgres::{InUse, within};
+use database::postgres::{Pool, Session, within};
 use schemas::attempt::Attempt;
 use schemas::time::Timestamp;
 use sqlx::postgres::PgBindIterExt as _;
-use sqlx::{PgConnection, PgPool};
 
 use super::config::Config;
 use super::failure::{Again, Failure, Written};
@@ -27,21 +26,26 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// The table of attempts in PostgreSQL.
 #[derive(Debug)]
 pub(super) struct Table {
-    pool: PgPool,
+    pool: Pool,
     retention_days: u32,
 }
 
 /// Makes the partitions of the days to come and drops those that are older than the retention, as the [`Writer`](super::Writer)
 /// does every hour. For `forebay migrate`, whose user may do it where the program's user may not. The error names what is missing.
-pub async fn keep_partitions(pool: &PgPool, config: &Config) -> Result<(), String> {
+pub async fn keep_partitions(pool: &Pool, config: &Config) -> Result<(), String> {
     let kept = Table::new(pool.clone(), config).look_after(Timestamp::now()).await;
     kept.map(drop).map_err(|failure| match failure {
         Failure::Unavailable(reason) | Failure::Rights(reason) => reason,
     })
 }
 
+/// The statements that make the partitions of the days to come, for a script that has just made the table.
+pub(crate) fn partitions_ahead() -> String {
+    partitions::ahead(Timestamp::now())
+}
+
 impl Table {
-    pub(super) fn new(pool: PgPool, config: &Config) -> Self {
+    pub(super) fn new(pool: Pool, config: &Config) -> Self {
         Self {
             pool,
             retention_days: config.retention_days,
@@ -50,33 +54,33 @@ impl Table {
 
     pub(super) async fn write(&self, rows: &[Attempt]) -> Result<Written, Failure> {
         let written = async {
-            let mut connection = InUse::new(self.pool.acquire().await?);
+            let mut connection = self.pool.acquire().await?;
             let written = write(&mut connection, rows).await?;
             connection.done();
             Ok(written)
         };
         within(ANSWER_WITHIN, written)
             .await
-            .map_err(|error| refusal::failure(&error))
+            .map_err(|error| refusal::failure(&self.pool, &error))
     }
 
     pub(super) async fn look_after(&self, now: Timestamp) -> Result<Again, Failure> {
         let looked_after = async {
-            let mut connection = InUse::new(self.pool.acquire().await?);
+            let mut connection = self.pool.acquire().await?;
             partitions::look_after(&mut connection, now, self.retention_days).await?;
             connection.done();
             Ok(())
         };
         match within(ANSWER_WITHIN, looked_after).await {
             Ok(()) => Ok(Again::Later),
-            Err(error) => Err(refusal::failure_of_partitions(&error)),
+            Err(error) => Err(refusal::failure_of_partitions(&self.pool, &error)),
         }
     }
 }
 
 /// Nearly every batch goes through whole. One that does not is begun anew, first without the rows of days that have no
 /// partition, then with savepoints.
-async fn write(connection: &mut PgConnection, rows: &[Attempt]) -> Result<Written, sqlx::Error> {
+async fn write(connection: &mut Session, rows: &[Attempt]) -> Result<Written, sqlx::Error> {
     let all: Vec<&Attempt> = rows.iter().collect();
     match transaction(connection, &all, false).await {
         Err(error) if Refusal::of(&error) == Some(Refusal::NoPartition) => {}
@@ -96,32 +100,24 @@ async fn write(connection: &mut PgConnection, rows: &[Attempt]) -> Result<Writte
 }
 
 /// Writes what is not refused. Not halving, a refusal of any row is the error.
-async fn transaction(connection: &mut PgConnection, rows: &[&Attempt], halving: bool) -> Result<Written, sqlx::Error> {
+async fn transaction(connection: &mut Session, rows: &[&Attempt], halving: bool) -> Result<Written, sqlx::Error> {
     let mut written = Written::default();
     if rows.is_empty() {
         return Ok(written);
     }
-    run(connection, sql::BEGIN).await?;
+    let mut transaction = connection.begin_with(sql::SETTINGS).await?;
     if halving {
-        insert_halving(connection, rows, &mut written).await?;
+        insert_halving(&mut transaction, rows, &mut written).await?;
     } else {
-        let inserted = insert(connection, rows).await;
-        if inserted.as_ref().is_err_and(|error| Refusal::of(error).is_some()) {
-            run(connection, sql::ROLLBACK).await?;
-        }
-        inserted?;
+        insert(&mut transaction, rows).await?;
         written.rows = count(rows.len());
     }
-    run(connection, sql::COMMIT).await?;
+    transaction.commit().await?;
     Ok(written)
 }
 
 /// Inserts the rows; while a part of them is refused, its two halves.
-async fn insert_halving(
-    connection: &mut PgConnection,
-    rows: &[&Attempt],
-    written: &mut Written,
-) -> Result<(), sqlx::Error> {
+async fn insert_halving(connection: &mut Session, rows: &[&Attempt], written: &mut Written) -> Result<(), sqlx::Error> {
     let mut parts = vec![rows];
     while let Some(part) = parts.pop() {
         run(connection, sql::SAVEPOINT).await?;
@@ -146,7 +142,7 @@ async fn insert_halving(
     Ok(())
 }
 
-async fn insert(connection: &mut PgConnection, rows: &[&Attempt]) -> Result<(), sqlx::Error> {
+async fn insert(connection: &mut Session, rows: &[&Attempt]) -> Result<(), sqlx::Error> {
     let of = || rows.iter().copied();
     let micros = |span: Duration| i32::try_from(span.as_micros()).unwrap_or(i32::MAX);
     let query = sqlx::query(sql::INSERT)
@@ -174,7 +170,7 @@ async fn insert(connection: &mut PgConnection, rows: &[&Attempt]) -> Result<(), 
     query.execute(connection).await.map(drop)
 }
 
-async fn run(connection: &mut PgConnection, statement: &'static str) -> Result<(), sqlx::Error> {
+async fn run(connection: &mut Session, statement: &'static str) -> Result<(), sqlx::Error> {
     sqlx::raw_sql(statement).execute(connection).await.map(drop)
 }
 

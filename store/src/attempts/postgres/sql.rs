@@ -1,20 +1,18 @@
 //! The statements of the attempt log in PostgreSQL, but for those with the names of partitions in them.
 
 /// The log may lose half a second when the server crashes. The server gives up before we do: see `ANSWER_WITHIN`.
-pub(super) const BEGIN: &str = "\
-BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '2s'";
+pub(super) const SETTINGS: &str = "\
+SET LOCAL synchronous_commit = off; SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '2s'";
 
 /// The number is any that no one else in this database has.
-pub(super) const BEGIN_PARTITIONS: &str = "\
-BEGIN; SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '1s';
+pub(super) const FOR_PARTITIONS: &str = "\
+SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '1s';
 SELECT pg_advisory_xact_lock(7382190465120331)";
 
 /// Whoever waits for a lock of all readers and writers lets no later one in, so it must not wait long.
-pub(super) const BEGIN_DROP: &str = "\
-BEGIN; SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '1s'";
+pub(super) const FOR_DROP: &str = "\
+SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '1s'";
 
-pub(super) const COMMIT: &str = "COMMIT";
-pub(super) const ROLLBACK: &str = "ROLLBACK";
 pub(super) const SAVEPOINT: &str = "SAVEPOINT part";
 pub(super) const RELEASE: &str = "RELEASE SAVEPOINT part";
 pub(super) const ROLLBACK_TO: &str = "ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part";

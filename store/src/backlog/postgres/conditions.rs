@@ -2,11 +2,12 @@
 //!
 //! Of those that find the same at once, one changes the row: the others' statements find their condition no longer true.
 
+use ::database::postgres::Session;
 use chrono::{DateTime, Utc};
 use schemas::backlog::{BacklogError, Condition, Disabled, Finding, Order, What};
 use schemas::name::SinkName;
+use sqlx::Row as _;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row as _};
 
 use super::claim::timestamp;
 use super::database::{Database, LIMIT};
@@ -95,7 +96,7 @@ pub(super) async fn newest_order(database: &Database, sink: &SinkName) -> Result
 /// Adds an order. To be the last thing of its transaction: others wait for the counter.
 pub(super) async fn add_order(
     database: &Database,
-    connection: &mut PgConnection,
+    connection: &mut Session,
     sink: &SinkName,
     target: &str,
     what: What,
@@ -116,7 +117,7 @@ pub(super) async fn add_order(
 }
 
 /// Counts on, and keeps others from counting until the transaction ends.
-async fn count(database: &Database, connection: &mut PgConnection, counter: &str) -> Result<i64, BacklogError> {
+async fn count(database: &Database, connection: &mut Session, counter: &str) -> Result<i64, BacklogError> {
     let query = sqlx::query_scalar(sql::COUNT).bind(counter);
     database.within(LIMIT, query.fetch_one(connection)).await
 }

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use database::postgres::InUse;
+use database::postgres::{InUse, Pool, Session, Transaction};
 use schemas::backlog::BacklogError;
-use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Transaction};
 
 use super::sql;
 
@@ -14,25 +13,21 @@ pub(super) const LIMIT: Duration = Duration::from_secs(10);
 /// The database, by its pool.
 #[derive(Debug, Clone)]
 pub(super) struct Database {
-    pool: PgPool,
+    pool: Pool,
 }
 
 impl Database {
-    pub(super) fn new(pool: PgPool) -> Self {
+    pub(super) fn new(pool: Pool) -> Self {
         Self { pool }
     }
 
     /// Returns a connection, which is closed and not used again unless [`InUse::done`] is called.
     pub(super) async fn connection(&self) -> Result<InUse, BacklogError> {
-        let connection = self.within(LIMIT, self.pool.acquire()).await?;
-        Ok(InUse::new(connection))
+        self.within(LIMIT, self.pool.acquire()).await
     }
 
-    pub(super) async fn begin<'c>(
-        &self,
-        connection: &'c mut PgConnection,
-    ) -> Result<Transaction<'c, Postgres>, BacklogError> {
-        self.within(LIMIT, connection.begin_with(sql::BEGIN)).await
+    pub(super) async fn begin<'c>(&self, connection: &'c mut Session) -> Result<Transaction<'c>, BacklogError> {
+        self.within(LIMIT, connection.begin_with(sql::SETTINGS)).await
     }
 
     /// Waits for an answer of the database, so long and no longer.
@@ -47,13 +42,11 @@ impl Database {
 
     /// What happened, where, and the way out. `DETAIL` is left out: it quotes rows.
     pub(super) fn unavailable(&self, error: &sqlx::Error) -> BacklogError {
-        let options = self.pool.connect_options();
-        let place = format!(
-            "the backlog in the database `{}` on `{}:{}`",
-            options.get_database().unwrap_or_else(|| options.get_username()),
-            options.get_host(),
-            options.get_port()
-        );
+        let server = self.pool.server();
+        let place = format!("the backlog in the {}", server.database());
+        if let Some(reason) = server.none_fits(error) {
+            return BacklogError::Unavailable(format!("{place} cannot be reached: {reason}"));
+        }
         let Some(database) = error.as_database_error() else {
             return BacklogError::Unavailable(match error {
                 sqlx::Error::PoolTimedOut => format!(
@@ -65,7 +58,7 @@ impl Database {
             });
         };
         let (message, code) = (database.message(), database.code().unwrap_or_default());
-        let user = options.get_username();
+        let user = server.user();
         BacklogError::Unavailable(match &*code {
             "25006" => format!(
                 "{place} cannot be written ({message}): this server is a replica, or fails over; it is tried again, point the URL \

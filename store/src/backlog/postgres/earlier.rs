@@ -7,7 +7,7 @@ use std::sync::Arc;
 use schemas::backlog::BacklogError;
 use schemas::name::SinkName;
 use schemas::record::Partition;
-use sqlx::{PgConnection, Row as _};
+use sqlx::{Session, Row as _};
 
 use super::Shared;
 use super::database::LIMIT;
@@ -63,7 +63,7 @@ impl Shared {
     /// Moves some rows of an earlier topic. Returns how many; `None` if another process owns them.
     async fn move_some(
         &self,
-        connection: &mut PgConnection,
+        connection: &mut Session,
         stream: i32,
         held: &Held,
         by: i64,

@@ -15,11 +15,11 @@ mod writer;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use ::database::postgres::Pool;
 use schemas::BoxFuture;
 use schemas::backlog::{Backlog, BacklogError, Claim, Condition, Finding, Order, TargetRows};
 use schemas::name::SinkName;
 use schemas::record::{Partition, TopicId};
-use sqlx::PgPool;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use uuid::Uuid;
@@ -61,12 +61,12 @@ impl Drop for Shared {
 impl PostgresBacklog {
     /// A backlog on the database of this pool, whose tables must be there before something is asked. `owner` is this process,
     /// drawn at its start: two of the same would take each other's partitions.
-    pub fn new(pool: PgPool, owner: Uuid) -> Self {
+    pub fn new(pool: Pool, owner: Uuid) -> Self {
         Self::with_lease(pool, owner, Lease::default())
     }
 
     /// As [`new`](Self::new), with other times. All processes must have the same.
-    pub fn with_lease(pool: PgPool, owner: Uuid, lease: Lease) -> Self {
+    pub fn with_lease(pool: Pool, owner: Uuid, lease: Lease) -> Self {
         Self {
             shared: Arc::new(Shared {
                 database: Database::new(pool),

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use database::postgres::within;
+use database::postgres::{Session, within};
 use parking_lot::Mutex;
 use schemas::backlog::BacklogError;
-use sqlx::{PgConnection, Row as _};
+use sqlx::Row as _;
 
 use super::database::{Database, LIMIT};
 use super::sql;
@@ -86,7 +86,7 @@ impl Names {
     /// the connection, and in the transaction, in which they are used.
     pub(super) async fn check<'n>(
         &self,
-        connection: &mut PgConnection,
+        connection: &mut Session,
         names: impl Iterator<Item = &'n str> + Send,
     ) -> Result<(), sqlx::Error> {
         let (names, ids): (Vec<String>, Vec<i32>) = {

@@ -2,7 +2,7 @@
 
 /// The limits of time belong to the transaction, so that a process that stops in the middle of one holds no lock for long. What is
 /// in the backlog is settled in the event log: a server that may forget what it has confirmed is told not to.
-pub(super) const BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = 10000; \
+pub(super) const SETTINGS: &str = "SET LOCAL statement_timeout = 10000; \
      SET LOCAL idle_in_transaction_session_timeout = 5000; \
      SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'";
 

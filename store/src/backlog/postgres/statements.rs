@@ -1,10 +1,9 @@
 //! Rows as the arrays of a statement, sorted by their key.
 
 use chrono::{DateTime, Utc};
-use database::postgres::within;
+use database::postgres::{Session, within};
 use schemas::backlog::Waiting;
 use schemas::record::Offset;
-use sqlx::PgConnection;
 use sqlx::postgres::PgBindIterExt as _;
 
 use super::database::LIMIT;
@@ -30,7 +29,7 @@ pub(super) fn place((stream, part): (i32, i32), target: i32, offset: Offset) -> 
 
 /// Inserts rows by one of the statements that do.
 pub(super) async fn insert(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     statement: &'static str,
     rows: &mut [Placed<&Waiting>],
 ) -> Result<u64, sqlx::Error> {
@@ -80,7 +79,7 @@ fn how_many(rows: &[Placed<&Waiting>]) -> usize {
     rows.iter().take(ROWS).take_while(fits).count()
 }
 
-pub(super) async fn tried(connection: &mut PgConnection, rows: &mut [Placed<Tried<'_>>]) -> Result<(), sqlx::Error> {
+pub(super) async fn tried(connection: &mut Session, rows: &mut [Placed<Tried<'_>>]) -> Result<(), sqlx::Error> {
     rows.sort_unstable_by_key(|(place, _)| *place);
     for piece in rows.chunks(ROWS) {
         let query = sqlx::query(sql::TRIED)
@@ -95,7 +94,7 @@ pub(super) async fn tried(connection: &mut PgConnection, rows: &mut [Placed<Trie
     Ok(())
 }
 
-pub(super) async fn remove(connection: &mut PgConnection, rows: &mut [Place]) -> Result<(), sqlx::Error> {
+pub(super) async fn remove(connection: &mut Session, rows: &mut [Place]) -> Result<(), sqlx::Error> {
     rows.sort_unstable();
     for piece in rows.chunks(ROWS) {
         let query = sqlx::query(sql::REMOVE)

@@ -8,10 +8,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use database::postgres::within;
+use database::postgres::{Session, within};
 use schemas::backlog::{BacklogError, Change};
+use sqlx::Row as _;
 use sqlx::postgres::PgBindIterExt as _;
-use sqlx::{PgConnection, Row as _};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -168,7 +168,7 @@ impl Writer {
         Ok(live)
     }
 
-    async fn fence(&self, connection: &mut PgConnection, group: &[Job]) -> Result<HashSet<(i32, i32)>, sqlx::Error> {
+    async fn fence(&self, connection: &mut Session, group: &[Job]) -> Result<HashSet<(i32, i32)>, sqlx::Error> {
         let query = sqlx::query(sql::FENCE)
             .bind(self.owner)
             .bind(group.iter().map(|job| job.held.stream).bind_iter())
@@ -178,7 +178,7 @@ impl Writer {
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
     }
 
-    async fn make(&self, connection: &mut PgConnection, these: &[((i32, i32), &Run<'_>)]) -> Result<(), sqlx::Error> {
+    async fn make(&self, connection: &mut Session, these: &[((i32, i32), &Run<'_>)]) -> Result<(), sqlx::Error> {
         let (mut added, mut tried, mut removed) = (vec![], vec![], vec![]);
         for (partition, run) in these {
             for waiting in &run.added {
