@@ -5,6 +5,7 @@
 //!
 //! * [`postgres`] and [`sqlite`]: a batch becomes [`table`] rows (sorted by id, each event once, text made storable) and is
 //!   written in one transaction together with the progress
+//! * [`state`]: the tables of current state, which both databases keep beside the rows
 //! * [`http`]: a signed request to every endpoint that wants the event
 //! * [`topic`]: the record as it is, into a named topic of the event log
 
@@ -12,6 +13,6 @@ pub mod http;
 mod order;
 pub mod postgres;
 pub mod sqlite;
-mod state;
+pub mod state;
 pub mod table;
 pub mod topic;

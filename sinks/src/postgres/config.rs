@@ -7,6 +7,7 @@ use schemas::secret::Secret;
 use schemas::setting::{Findings, Invalid};
 use serde::Deserialize;
 
+use crate::state::StateTables;
 use crate::table::check_receipts;
 
 /// The section `postgres` of the configuration.
@@ -36,6 +37,12 @@ pub struct Config {
     /// replay finds them.
     /// Default 691200 (8 days).
     pub receipt_retention_seconds: u32,
+    /// The tables of current state that are kept beside the rows, in their transaction: `all`, or a list of `message`, `conversation`,
+    /// `ticket_change`, `ticket`, `contact`, `chat_group`, `group_member`, `connection`; `[]` keeps none. `message` costs most. What a
+    /// table says comes from all events that reach the sink: the first times of a ticket are those of messages, which rules have to
+    /// send here. `group_member` needs `chat_group`. A table that is kept again after a while lacks what was not written
+    /// meanwhile. Default `all`.
+    pub state: StateTables,
     /// How `forebay migrate` sets up the wide columns. Default `auto`.
     pub compression: Compression,
 }
@@ -63,6 +70,7 @@ impl Default for Config {
             lock_timeout_ms: 2_000,
             receipt_window_seconds: 600,
             receipt_retention_seconds: 8 * 24 * 3600,
+            state: StateTables::default(),
             compression: Compression::Auto,
         }
     }
@@ -97,6 +105,7 @@ impl Config {
         let mut found = Findings::default();
         found.add_within("", self.connection().check());
         check_receipts(self.receipt_window_seconds, self.receipt_retention_seconds, &mut found);
+        self.state.check(&mut found);
         found.into_result()
     }
 
@@ -134,6 +143,11 @@ mod tests {
                 "begins with `$`",
             ),
             (r#"{"url": "$DATABASE_URL"}"#, "url", "begins with `$`"),
+            (
+                r#"{"url": "postgres://h/d", "state": ["group_member"]}"#,
+                "state",
+                "has `group_member` without `chat_group`",
+            ),
         ] {
             let found = config(json).check().expect_err(json);
             let found: Vec<(&str, &str)> = found.iter().map(|i| (&*i.place, &*i.reason)).collect();

@@ -31,6 +31,10 @@ pub(super) fn migrations() -> Migrations {
                 "cleared (works with 6 and later)",
                 include_str!("../../migrations/postgres/0008_cleared.sql"),
             ),
+            (
+                "state (works with 7 and later)",
+                include_str!("../../migrations/postgres/0009_state.sql"),
+            ),
         ],
     )
 }

@@ -1,7 +1,7 @@
 //! The sink `postgres`: every event one row of the table `event`, exactly once.
 //!
-//! A batch is one transaction: rows through `UNNEST`, sorted by id, `ON CONFLICT DO NOTHING`, then the receipts, then the
-//! progress. A row that PostgreSQL refuses is found by halving and answered as rejected; the rest is stored. Where
+//! A batch is one transaction: rows through `UNNEST`, sorted by id, `ON CONFLICT DO NOTHING`, then the tables of current
+//! state, the receipts and the progress. A row that PostgreSQL refuses is found by halving and answered as rejected; the rest is stored. Where
 //! fewer rows went in than there were, the batch repeats stored events: which, and whether they say something else, is asked
 //! only then.
 
@@ -11,6 +11,7 @@ mod progress;
 mod refusal;
 mod rights;
 mod sql;
+mod state;
 mod variants;
 mod write;
 
@@ -33,6 +34,7 @@ pub use database::Migrated;
 pub use database::postgres::Waits;
 pub use migrate::{migrate, migrate_within, pending};
 
+use crate::state::StateTables;
 use crate::table::{Forgetting, Metrics, Plan};
 
 /// Writes events to PostgreSQL.
@@ -49,6 +51,8 @@ pub struct PostgresSink {
     /// Whether the migrations of the database were found to be ours.
     schema_checked: AtomicBool,
     rights: KnownGood,
+    /// The tables of current state that are kept.
+    state: StateTables,
     forgetting: Forgetting,
     metrics: Metrics,
 }
@@ -71,6 +75,7 @@ impl PostgresSink {
             receipt_retention_seconds: config.receipt_retention_seconds,
             schema_checked: AtomicBool::new(false),
             rights: KnownGood::default(),
+            state: config.state.clone(),
             forgetting: Forgetting::default(),
             metrics,
         })
@@ -170,7 +175,13 @@ impl Sink for PostgresSink {
             // The pool pings a connection before it hands it out.
             let mut connection = self.pool.acquire().await.map_err(|e| self.down(&e))?;
             if !self.rights.holds() {
-                let checked = check_rights(&mut connection, &self.server, &self.migrations, rights::NEEDED).await;
+                let checked = check_rights(
+                    &mut connection,
+                    &self.server,
+                    &self.migrations,
+                    &rights::needed(&self.state),
+                )
+                .await;
                 checked.map_err(|e| self.unavailable(e.to_string()))?;
                 self.rights.found();
             }

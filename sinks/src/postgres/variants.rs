@@ -16,26 +16,27 @@ use uuid::Uuid;
 
 use super::refusal::refusal;
 use super::{PostgresSink, sql};
-use crate::table::{Last, Plan, Repeat, Stored, Variants, Writing, pieces};
+use crate::table::{Differing, Last, Plan, Repeat, Stored, Variants, Writing, pieces};
 
 impl PostgresSink {
-    /// Keeps and counts what differs, and marks in `plan` what was refused. Gives the deliveries that were counted.
+    /// Keeps and counts what differs, and marks in `plan` what was refused.
     pub(super) async fn keep_variants(
         &self,
         connection: &mut PgConnection,
         plan: &mut Plan<'_>,
         conflicting: &[usize],
         one_by_one: bool,
-    ) -> Result<Vec<usize>, sqlx::Error> {
+    ) -> Result<Differing, sqlx::Error> {
         let repeats = plan.repeats(conflicting);
         if repeats.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Differing::default());
         }
         let suspects = self.suspects(connection, &repeats).await?;
         let differing = self.differing(connection, &suspects).await?;
         if differing.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Differing::default());
         }
+        let all = differing.iter().map(|repeat| repeat.row.delivery).collect();
         let mut variants = Variants::default();
         self.known_variants(connection, &differing, &mut variants).await?;
         for repeat in differing {
@@ -61,7 +62,7 @@ impl PostgresSink {
         for (delivery, reason) in refused {
             plan.reject_repeat(delivery, &reason);
         }
-        Ok(counted)
+        Ok(Differing { all, counted })
     }
 
     /// The repeats whose bytes are not the stored ones.

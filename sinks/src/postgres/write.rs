@@ -1,5 +1,5 @@
-//! One batch, one transaction. All writers take their locks in one order: events by id, then variants by id, then receipts,
-//! then the progress.
+//! One batch, one transaction. All writers take their locks in one order: events by id, then variants by id, then
+//! the tables of state by their keys, then receipts, then the progress.
 
 use std::ops::Range;
 
@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::refusal::refusal;
 use super::{PostgresSink, sql};
+use crate::state::State;
 use crate::table::{Plan, Receipt, Receipts, Row, Written};
 
 impl PostgresSink {
@@ -53,6 +54,13 @@ impl PostgresSink {
         let differing = self
             .keep_variants(&mut transaction, plan, &rows.conflicting, halving)
             .await?;
+        // Only now is it known which rows stand.
+        let state = if self.state.is_empty() {
+            State::default()
+        } else {
+            State::of(plan.standing(&differing.all))
+        };
+        let state = self.write_state(&mut transaction, &state, halving).await?;
         self.insert_receipts(&mut transaction, plan).await?;
         if let Some(progress) = plan.progress() {
             self.write_progress(&mut transaction, sql::STORE_PROGRESS, &progress)
@@ -61,7 +69,8 @@ impl PostgresSink {
         within(self.answer_timeout, transaction.commit()).await?;
         Ok(Written {
             inserted: rows.inserted,
-            differing,
+            differing: differing.counted,
+            state,
         })
     }
 

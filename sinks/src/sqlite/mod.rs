@@ -5,6 +5,7 @@
 
 mod progress;
 mod sql;
+mod state;
 mod variants;
 mod write;
 
@@ -22,6 +23,7 @@ use schemas::sink::{Batch, Handling, KeepsProgress, Outcome, Sink, Target, Unava
 use serde::Deserialize;
 use sqlx::sqlite::SqlitePool;
 
+use crate::state::StateTables;
 use crate::table::{Forgetting, Metrics, Plan, SetupError, check_receipts};
 
 /// Tables and views have to have room.
@@ -41,6 +43,8 @@ pub struct Config {
     pub receipt_window_seconds: u32,
     /// As for `postgres`. Default 691200 (8 days).
     pub receipt_retention_seconds: u32,
+    /// As for `postgres`. Default `all`.
+    pub state: StateTables,
 }
 
 impl Default for Config {
@@ -51,6 +55,7 @@ impl Default for Config {
             busy_timeout_ms: 5_000,
             receipt_window_seconds: 600,
             receipt_retention_seconds: 8 * 24 * 3600,
+            state: StateTables::default(),
         }
     }
 }
@@ -67,6 +72,7 @@ impl Config {
             found.add("max_size_bytes", format!("is {bytes}: give at least {least}"));
         }
         check_receipts(self.receipt_window_seconds, self.receipt_retention_seconds, &mut found);
+        self.state.check(&mut found);
         found.into_result()
     }
 }
@@ -135,6 +141,10 @@ fn migrations() -> Migrations {
             (
                 "cleared (works with 5 and later)",
                 include_str!("../../migrations/sqlite/0007_cleared.sql"),
+            ),
+            (
+                "state (works with 6 and later)",
+                include_str!("../../migrations/sqlite/0008_state.sql"),
             ),
         ],
     )

@@ -8,20 +8,21 @@ use schemas::time::Timestamp;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::sql;
-use crate::table::{Last, Plan, Repeat, Stored, Variants, Writing};
+use crate::table::{Differing, Last, Plan, Repeat, Stored, Variants, Writing};
 
-/// Keeps and counts what differs, and marks in `plan` what was refused. Gives the deliveries that were counted.
+/// Keeps and counts what differs, and marks in `plan` what was refused.
 pub(super) async fn keep_variants(
     connection: &mut SqliteConnection,
     plan: &mut Plan<'_>,
     conflicting: &[usize],
-) -> Result<Vec<usize>, sqlx::Error> {
+) -> Result<Differing, sqlx::Error> {
     let mut variants = Variants::default();
-    let mut known = HashSet::new();
+    let (mut known, mut all) = (HashSet::new(), HashSet::new());
     for repeat in plan.repeats(conflicting) {
         if !differs(connection, repeat).await? {
             continue;
         }
+        all.insert(repeat.row.delivery);
         if known.insert(repeat.of) {
             known_variants(connection, repeat.of, &mut variants).await?;
         }
@@ -41,7 +42,7 @@ pub(super) async fn keep_variants(
     for (delivery, reason) in refused {
         plan.reject_repeat(delivery, &reason);
     }
-    Ok(counted)
+    Ok(Differing { all, counted })
 }
 
 async fn differs(connection: &mut SqliteConnection, repeat: Repeat<'_>) -> Result<bool, sqlx::Error> {

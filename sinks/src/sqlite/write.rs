@@ -5,8 +5,10 @@ use schemas::id::{HashHalf, IdTime};
 use schemas::time::Timestamp;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
+use super::state::write_state;
 use super::variants::keep_variants;
 use super::{SqliteSink, sql};
+use crate::state::State;
 use crate::table::{Plan, Receipt, Receipts, Row, Written};
 
 impl SqliteSink {
@@ -49,6 +51,13 @@ impl SqliteSink {
             plan.reject(delivery, reason);
         }
         let differing = keep_variants(&mut transaction, plan, &conflicting).await?;
+        // Only now is it known which rows stand.
+        let state = if self.config.state.is_empty() {
+            State::default()
+        } else {
+            State::of(plan.standing(&differing.all))
+        };
+        let state = write_state(&mut transaction, &state, &self.config.state).await?;
         for row in plan.rows.iter().filter(|row| row.id_time == IdTime::Received) {
             if !plan.is_rejected(row) {
                 insert_receipt(&mut transaction, row).await?;
@@ -59,7 +68,11 @@ impl SqliteSink {
                 .await?;
         }
         transaction.commit().await?;
-        Ok(Written { inserted, differing })
+        Ok(Written {
+            inserted,
+            differing: differing.counted,
+            state,
+        })
     }
 
     /// Now and then removes a few old receipts.

@@ -14,10 +14,16 @@
 //! [`tables`] has the tables, each column with its register; `facts` what each event says of them; [`State`] is what a batch says
 //! together, each key once. The databases write that with statements made from the same descriptions ([`table`]).
 
+#[cfg(test)]
+mod databases;
 pub(crate) mod facts;
+mod kept;
+mod key;
 #[cfg(test)]
 mod model;
 pub(crate) mod register;
+mod sheet;
+pub(crate) mod sql;
 pub(crate) mod table;
 pub(crate) mod tables;
 
@@ -28,6 +34,9 @@ use register::Version;
 use tables::{Connection, Contact, Conversation, Group, GroupMember, Message, Ticket, TicketChange};
 
 use crate::table::Row;
+
+pub use kept::{StateTable, StateTables};
+pub(crate) use sheet::{Sheet, SheetRow, StateWritten, sheets};
 
 /// The key of a row: tenant, source, and what the table adds.
 pub(crate) type Key = Vec<Part>;

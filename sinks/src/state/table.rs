@@ -19,6 +19,7 @@ pub(crate) trait Table: Default {
     fn columns() -> Vec<Column>;
 
     /// Takes what another row of the same key says.
+    #[allow(dead_code, reason = "the tests join in memory what the databases join")]
     fn merge(&mut self, other: Self);
 
     /// The values of the columns, in their order.
@@ -56,6 +57,13 @@ macro_rules! table {
 
             fn cells<'a>(&'a self, cells: &mut Vec<Option<$crate::state::register::Cell<'a>>>) {
                 $($crate::state::register::Register::cells(&self.$register, cells);)*
+            }
+        }
+
+        #[cfg(test)]
+        impl $crate::state::databases::random::Random for $name {
+            fn random(dice: &mut $crate::state::databases::random::Dice) -> Self {
+                Self { $($register: $crate::state::databases::random::Random::random(dice),)* }
             }
         }
     };

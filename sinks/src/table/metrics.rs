@@ -16,6 +16,7 @@ use schemas::sink::{Batch, Outcome};
 
 use super::Written;
 use super::row::source_id;
+use crate::state::StateWritten;
 
 /// How many pairs of source and type have a series of their own: senders name types, and events of other writers of the topic name
 /// sources. What comes later is counted together, under [`OTHER`].
@@ -29,6 +30,8 @@ pub struct Metrics {
     batch_seconds: Family<SinkLabels, Histogram, fn() -> Histogram>,
     differing: Family<DifferingLabels, Counter>,
     separate: Arc<Mutex<HashSet<DifferingLabels>>>,
+    state: Family<StateLabels, Counter>,
+    unread: Family<SinkLabels, Counter>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -42,6 +45,13 @@ struct DifferingLabels {
     sink: String,
     source: String,
     r#type: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateLabels {
+    sink: String,
+    table: &'static str,
+    outcome: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -60,6 +70,8 @@ impl Default for Metrics {
             }),
             differing: Family::default(),
             separate: Arc::default(),
+            state: Family::default(),
+            unread: Family::default(),
         }
     }
 }
@@ -83,6 +95,17 @@ impl Metrics {
             "Repeats of stored events whose body differs from the stored one, kept in event_variant",
             metrics.differing.clone(),
         );
+        registry.register(
+            "forebay_sinks_state_rows",
+            "Rows of the tables of current state, by what became of them: written, unchanged (they said nothing new) or refused (too long \
+             a key, or the database refuses them; their events are stored)",
+            metrics.state.clone(),
+        );
+        registry.register(
+            "forebay_sinks_state_unread",
+            "Events that say nothing of current state, or less than they might: their data could not be read, or have no id that can be a key",
+            metrics.unread.clone(),
+        );
         metrics
     }
 
@@ -100,6 +123,12 @@ impl Metrics {
             source: sink(),
             r#type: sink(),
         }));
+        drop(metrics.state.get_or_create_owned(&StateLabels {
+            sink: sink(),
+            table: "message",
+            outcome: "written",
+        }));
+        drop(metrics.unread.get_or_create_owned(&SinkLabels { sink: sink() }));
     }
 
     /// One batch was written: so many rows are new, the other delivered ones existed already.
@@ -111,6 +140,7 @@ impl Metrics {
         outcomes: &[Outcome],
         written: &Written,
     ) {
+        self.state(sink, &written.state);
         let sink = sink.to_string();
         let inserted = written.inserted;
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
@@ -139,6 +169,29 @@ impl Metrics {
         self.batch_seconds
             .get_or_create(&SinkLabels { sink })
             .observe(took.as_secs_f64());
+    }
+
+    /// So many rows of state were written.
+    pub(crate) fn state(&self, sink: &SinkName, written: &StateWritten) {
+        for (table, counts) in written.iter() {
+            for (outcome, count) in [
+                ("written", counts.written),
+                ("unchanged", counts.unchanged),
+                ("refused", counts.refused),
+            ] {
+                let labels = StateLabels {
+                    sink: sink.to_string(),
+                    table: table.name(),
+                    outcome,
+                };
+                self.state.get_or_create(&labels).inc_by(count);
+            }
+        }
+        let labels = SinkLabels { sink: sink.to_string() };
+        self.unread.get_or_create(&labels).inc_by(written.unread);
+        if let Some(reason) = &written.refusal {
+            tracing::warn!(%sink, "rows of current state were left out, the events that say so are stored; the first: {reason}");
+        }
     }
 
     fn bounded(&self, labels: DifferingLabels) -> DifferingLabels {

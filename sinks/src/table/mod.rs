@@ -29,12 +29,14 @@ mod variants;
 use schemas::name::SinkName;
 use schemas::setting::{Findings, Invalid};
 
+use crate::state::StateWritten;
+
 pub use database::SetupError;
 pub use metrics::Metrics;
 pub(crate) use plan::{Plan, pieces};
 pub(crate) use receipts::{Forgetting, Receipt, Receipts};
 pub(crate) use row::Row;
-pub(crate) use variants::{Last, Repeat, Stored, Variants, Writing};
+pub(crate) use variants::{Differing, Last, Repeat, Stored, Variants, Writing};
 
 /// Receipts have to be remembered for longer than a second one counts as the same event.
 pub(crate) fn check_receipts(window_seconds: u32, retention_seconds: u32, found: &mut Findings) {
@@ -55,6 +57,8 @@ pub(crate) struct Written {
     pub(crate) inserted: u64,
     /// The deliveries that repeat a stored event with another body, as far as they were not counted before.
     pub(crate) differing: Vec<usize>,
+    /// What became of the rows of state.
+    pub(crate) state: StateWritten,
 }
 
 /// A rule writes the plain name of a database sink.

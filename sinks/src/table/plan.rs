@@ -1,6 +1,6 @@
 //! A batch of deliveries as rows: sorted by id, each event once, with the outcome that each delivery gets.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use schemas::id::{EventId, HashHalf, IdTime};
@@ -114,6 +114,12 @@ impl<'a> Plan<'a> {
             .collect();
         repeats.sort_unstable_by_key(|repeat| repeat.row.delivery);
         repeats
+    }
+
+    /// The rows that stand, whose events say how things are: without what is rejected, and without these deliveries.
+    pub(crate) fn standing(&self, without: &HashSet<usize>) -> impl Iterator<Item = &Row<'a>> {
+        let stands = |row: &&Row<'a>| !self.is_rejected(row) && !without.contains(&row.delivery);
+        self.rows.iter().filter(stands)
     }
 
     /// The rows in pieces that one statement may carry.

@@ -11,7 +11,7 @@
 //! Equal ids share a partition key, so their repeats come in the order of one partition. Two writers of one partition (one of
 //! them has lost it and does not know yet) come to the same numbers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use schemas::content::Content;
 use schemas::id::EventId;
@@ -38,6 +38,16 @@ pub(crate) struct Repeat<'p> {
 pub(crate) struct Stored {
     pub(crate) raw: Vec<u8>,
     pub(crate) data: String,
+}
+
+/// The deliveries of a batch that repeat a stored event and say something else.
+#[derive(Debug, Default)]
+pub(crate) struct Differing {
+    /// All of them. They say nothing of current state: that is of the events that are stored, and two things said under one id have
+    /// no order.
+    pub(crate) all: HashSet<usize>,
+    /// Those that were counted now.
+    pub(crate) counted: Vec<usize>,
 }
 
 impl Repeat<'_> {

@@ -15,6 +15,7 @@ mod progress;
 mod proxy;
 mod receipts;
 mod sqlite;
+mod state;
 mod ticket_history;
 mod topic;
 mod variants;

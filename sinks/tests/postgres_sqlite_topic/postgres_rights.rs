@@ -27,6 +27,8 @@ async fn a_user_who_may_only_read_the_migrations_is_shown_every_right_and_the_gr
             format!("GRANT SELECT, INSERT, UPDATE, DELETE ON event_receipt TO {user};"),
             format!("GRANT SELECT, INSERT, UPDATE ON sink_position TO {user};"),
             format!("GRANT SELECT, INSERT, UPDATE ON event_variant TO {user};"),
+            format!("GRANT SELECT, INSERT ON ticket_change TO {user};"),
+            format!("GRANT SELECT, INSERT, UPDATE ON connection TO {user};"),
         ] {
             assert!(message.contains(&part), "lacks `{part}`: {message}");
         }
@@ -71,7 +73,9 @@ async fn every_single_right_is_missed() {
         let (few, user) = database.new_user().await;
         let all = "GRANT SELECT ON _sqlx_migrations TO u; GRANT SELECT, INSERT ON event TO u;
                    GRANT SELECT, INSERT, UPDATE, DELETE ON event_receipt TO u; GRANT SELECT, INSERT, UPDATE ON sink_position TO u;
-                   GRANT SELECT, INSERT, UPDATE ON event_variant TO u";
+                   GRANT SELECT, INSERT, UPDATE ON event_variant TO u;
+                   GRANT SELECT, INSERT, UPDATE ON message, conversation, ticket, contact, chat_group, group_member, connection TO u;
+                   GRANT SELECT, INSERT ON ticket_change TO u";
         database.run(all.replace("TO u", &format!("TO {user}"))).await;
         few.sink().ready().await.expect("nothing is missing");
         for (right, table) in [
@@ -88,6 +92,8 @@ async fn every_single_right_is_missed() {
             ("SELECT", "event_variant"),
             ("INSERT", "event_variant"),
             ("UPDATE", "event_variant"),
+            ("INSERT", "ticket_change"),
+            ("UPDATE", "group_member"),
         ] {
             database.run(format!("REVOKE {right} ON {table} FROM {user}")).await;
             let message = few.sink().ready().await.expect_err("a right is missing").to_string();
@@ -127,7 +133,8 @@ async fn a_schema_that_may_not_be_used_is_named() {
 async fn a_right_that_is_taken_away_shows_when_the_sink_stumbles_over_it() {
     with_database(|database| async move {
         let (few, user) = database.new_user().await;
-        let all = "ALL ON event, event_receipt, event_variant, sink_position, _sqlx_migrations";
+        let all = "ALL ON event, event_receipt, event_variant, sink_position, _sqlx_migrations, message, conversation, \
+                   ticket_change, ticket, contact, chat_group, group_member, connection";
         database.run(format!("GRANT {all} TO {user}")).await;
         let sink = few.sink();
         sink.ready().await.expect("nothing is missing");

@@ -86,7 +86,7 @@ async fn tickets_of_another_source_have_a_history_of_their_own() {
         ticket(0, "ticket.closed", &json!({"id": "t", "status": "closed"})),
         ticket(1, "ticket.updated", &json!({"id": "t", "status": "open"})),
     ];
-    let elsewhere = "UPDATE event SET source = 'wa-2' WHERE type = 'ticket.closed'";
+    let elsewhere = "UPDATE ticket_change SET source = 'wa-2' WHERE type = 'ticket.closed'";
     let changes = "SELECT source || ' ' || change FROM ticket_history ORDER BY source";
     let expected = ["wa-1 updated", "wa-2 closed"];
     let file = File::new();
@@ -150,10 +150,16 @@ fn changes_of_any_shape() -> Vec<Change> {
 /// The rows that the same rules in another language give.
 fn expected_history(samples: &[Sample], events: &[Change]) -> Vec<String> {
     let mut ordered: Vec<_> = samples.iter().zip(events).collect();
-    ordered.sort_by_key(|(sample, (_, _, members))| (members["id"].to_string(), sample.time_ms, sample.id()));
+    // Of one instant, what is created comes first and what ends something last.
+    let rank = |kind: &str| match kind {
+        "ticket.created" => 0,
+        "ticket.closed" | "ticket.reopened" => 2,
+        _ => 1,
+    };
+    ordered.sort_by_key(|(sample, (_, kind, _))| (sample.time_ms, rank(kind), sample.id()));
     let mut known: BTreeMap<(String, &str), String> = BTreeMap::new();
     let mut expected = Vec::new();
-    for (_, (_, kind, members)) in ordered {
+    for (sample, (_, kind, members)) in ordered {
         let id = members["id"].as_str().expect("text").to_owned();
         let text = |name: &str| members[name].as_str().map(str::to_owned);
         let status = text("status").or_else(|| match kind.as_str() {
@@ -180,19 +186,22 @@ fn expected_history(samples: &[Sample], events: &[Change]) -> Vec<String> {
             (kind, ..) => &kind["ticket.".len()..],
         };
         let or_none = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
-        expected.push(format!(
+        let row = format!(
             "{id} {kind} {change} {} {} {}",
             or_none(status),
             or_none(previous),
             or_none(before("assignee"))
-        ));
+        );
+        expected.push((id.clone(), sample.time_ms, sample.id(), row));
         for (name, value) in now {
             if let Some(value) = value {
                 known.insert((id.clone(), name), value);
             }
         }
     }
-    expected
+    // As the query has them.
+    expected.sort();
+    expected.into_iter().map(|(_, _, _, row)| row).collect()
 }
 
 /// On histories with gaps and with events of the same instant.
