@@ -35,6 +35,7 @@ mod secrets;
 mod silences;
 mod sources;
 mod split;
+mod state;
 mod store;
 mod tail;
 mod tail_end;
