@@ -19,7 +19,8 @@ use clap::Parser;
 
 use crate::cli::{Cli, Command, ConfigCommand};
 use crate::commands::{
-    check, connect, demo, endpoints, health, normalize, papers, progress, rules, secret, send, smoke_test, tail, verify,
+    check, connect, demo, endpoints, health, normalize, papers, progress, rules, secret, send, smoke_test, state, tail,
+    verify,
 };
 use crate::output::Printer;
 
@@ -86,6 +87,7 @@ async fn run(cli: Cli, out: &mut Printer) -> anyhow::Result<()> {
         Command::Rules(args) => rules::rules(args, out).await,
         Command::SmokeTest(args) => smoke_test::smoke_test(args, out).await,
         Command::Progress(args) => progress::progress(args, out).await,
+        Command::State(args) => state::state(args, out).await,
         Command::Health(args) => health::health(args, out).await,
         Command::Config(args) => match args.command {
             ConfigCommand::Schema => {

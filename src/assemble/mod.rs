@@ -13,7 +13,7 @@ use crate::config::{ConfigError, Loaded};
 
 pub(crate) use event_log::{event_log, event_log_to_administer, event_log_to_read};
 pub(crate) use rules::{rules, rules_for};
-pub(crate) use sinks::{AnyOfAll, Configured, Listeners, chosen, heard, sinks};
+pub(crate) use sinks::{AnyOfAll, Configured, Listeners, chosen, databases, heard, sinks};
 pub(crate) use store::{Store, store};
 
 /// Sources and endpoints, the sources checked by the room that receives from them.

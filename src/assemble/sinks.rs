@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ::sinks::http::HttpSink;
+use ::sinks::state::FillsState;
 use anyhow::Context as _;
 use prometheus_client::registry::Registry as Metrics;
 use schemas::attempt::AttemptLog;
@@ -62,6 +63,21 @@ pub(crate) async fn sinks(
             Arc::clone(log) as Arc<dyn Publish>,
             own,
         )));
+    }
+    Ok(all)
+}
+
+/// The databases that keep state beside events, in the order of their names.
+pub(crate) async fn databases(config: &SinksConfig) -> anyhow::Result<Vec<Box<dyn FillsState>>> {
+    let tables = ::sinks::table::Metrics::default();
+    let mut all: Vec<Box<dyn FillsState>> = Vec::new();
+    if let Some(postgres) = &config.postgres {
+        let sink = ::sinks::postgres::PostgresSink::connect(postgres, name("postgres"), tables.clone());
+        all.push(Box::new(sink.map_err(|found| refused("sinks.postgres", found))?));
+    }
+    if let Some(sqlite) = &config.sqlite {
+        let sink = ::sinks::sqlite::SqliteSink::open(sqlite, name("sqlite"), tables).await;
+        all.push(Box::new(sink.context("`sinks.sqlite`")?));
     }
     Ok(all)
 }

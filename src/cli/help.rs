@@ -164,6 +164,14 @@ Examples:
   forebay progress set --sink postgres --to earliest
   forebay progress set --sink http --partition 3 --to 1200 --yes";
 
+pub(super) const STATE_FILL: &str = "\
+Examples:
+  forebay state fill --config forebay.yaml
+  forebay state fill --sink postgres --from 30d --rate 5000
+  forebay state fill --from 2026-03-01T00:00:00Z --to 2026-03-08T00:00:00Z
+
+What was filled stays when it is stopped; it says from where to go on.";
+
 pub(super) const SMOKE_TEST: &str = "\
 Examples:
   forebay smoke-test --source helm-test --url https://hooks.example.com

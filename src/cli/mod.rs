@@ -7,6 +7,7 @@ mod log;
 mod operate;
 mod rules;
 mod sources;
+mod state;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -28,6 +29,7 @@ pub(crate) use log::{
 pub(crate) use operate::{ConfigArgs, ConfigCommand, HealthArgs, SmokeTestArgs};
 pub(crate) use rules::{RulesArgs, RulesCommand, RulesImportArgs, RulesOf};
 pub(crate) use sources::{ConnectArgs, SourcesArgs, SourcesCommand, SourcesListArgs};
+pub(crate) use state::{StateArgs, StateCommand, StateFillArgs};
 
 /// The version, with the commit that it was built from and its date where they are known.
 pub(crate) const VERSION: &str = env!("FOREBAY_VERSION");
@@ -85,6 +87,8 @@ pub(crate) enum Command {
     Rules(RulesArgs),
     /// Show how far each sink is in the event log, and decide where one continues
     Progress(ProgressArgs),
+    /// Make the tables of current state from stored events
+    State(StateArgs),
     /// Post a signed webhook to an installation, and wait until its row is stored and its delivery has come
     #[command(after_help = help::SMOKE_TEST)]
     SmokeTest(SmokeTestArgs),

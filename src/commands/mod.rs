@@ -22,6 +22,7 @@ pub(crate) mod secret;
 pub(crate) mod send;
 mod signed;
 pub(crate) mod smoke_test;
+pub(crate) mod state;
 pub(crate) mod tail;
 pub(crate) mod verify;
 

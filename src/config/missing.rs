@@ -35,6 +35,11 @@ pub(crate) fn asks_the_sinks() -> Unused {
     ["sources", "endpoints", "store"].map(str::to_owned).into()
 }
 
+/// For who only reads and writes the databases of the sinks.
+pub(crate) fn asks_the_databases() -> Unused {
+    ["sources", "endpoints", "store", "event_log"].map(str::to_owned).into()
+}
+
 /// For who looks at deliveries, and adds some: the store is asked, and nothing is posted.
 pub(crate) fn asks_the_store() -> Unused {
     ["sources", "endpoints", "sinks"].map(str::to_owned).into()

@@ -24,8 +24,8 @@ pub(crate) use dev::{DEV, load_dev, load_log};
 pub(crate) use event_log::{EventLogConfig, Topics};
 pub(crate) use find::{BUILT_IN, file_of, find, load_file, load_or_built_in, url_of};
 pub(crate) use missing::{
-    Missing, Unused, asks_the_sinks, asks_the_store, delivers_to, makes_topics_and_tables, needs_no_secret,
-    posts_alone, posts_and_looks, receives,
+    Missing, Unused, asks_the_databases, asks_the_sinks, asks_the_store, delivers_to, makes_topics_and_tables,
+    needs_no_secret, posts_alone, posts_and_looks, receives,
 };
 pub(crate) use read::{Examined, examine, in_lines, secret_from_environment};
 pub(crate) use sinks::{SINKS, SinksConfig};

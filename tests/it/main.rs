@@ -37,6 +37,7 @@ mod secrets;
 mod silences;
 mod sources;
 mod split;
+mod state;
 mod store;
 mod tail;
 mod tail_end;

@@ -51,6 +51,7 @@ fn every_command_has_a_manual_page() {
         "forebay-sources-connect.1",
         "forebay-progress-set.1",
         "forebay-smoke-test.1",
+        "forebay-state-fill.1",
     ] {
         let text = std::fs::read_to_string(folder.path().join(page)).expect(page);
         assert!(text.contains(".SH EXAMPLES"), "{page}");

@@ -69,7 +69,7 @@ COMMENT ON COLUMN message.read_at IS 'When it was first said to be read.';
 COMMENT ON COLUMN message.played_at IS 'When it was first said to be played.';
 COMMENT ON COLUMN message.failed_at IS 'When it was first said to have failed.';
 COMMENT ON COLUMN message.key IS 'The primary key as one number: message_key(tenant, source, conversation_id, message_id).';
-COMMENT ON COLUMN message.created_version IS 'The version of message.created: what is lower than conversation.emptied_version is gone.';
+COMMENT ON COLUMN message.created_version IS 'The version at which it was written last (message.created): what is lower than conversation.emptied_version is gone.';
 COMMENT ON COLUMN message.text_version IS 'The version of text.';
 COMMENT ON COLUMN message.internal IS 'Whether it is a note that only agents see.';
 COMMENT ON COLUMN message.tenant IS 'Whose it is.';

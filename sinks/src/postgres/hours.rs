@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use database::SetupError;
 use database::postgres::{Session, within};
 use schemas::id::EventId;
+use schemas::sink::Unavailable;
 use schemas::time::Timestamp;
 use sqlx::postgres::PgBindIterExt as _;
-
 use uuid::Uuid;
 
-use super::config::Config;
 use super::{PostgresSink, sql};
 use crate::table::{Hours, begin_of_hour};
 
@@ -32,30 +30,28 @@ impl PostgresSink {
     }
 }
 
-/// Raises `event_hour` to what is in the table `event`, hour by hour, while sinks go on: after an upgrade from a version that did
-/// not count. Does nothing where all is counted, and never lowers a count, since rows may have been dropped. Returns how many
-/// hours have rows.
-///
-/// Each hour is a transaction, in which no writer adds to a count: one that has stored its rows and not counted them yet waits,
-/// and what it has stored is not seen; any other has done both.
-pub async fn recount_hours(config: &Config) -> Result<u64, SetupError> {
-    let server = config.server()?;
-    let pool = server.pool();
-    let limit = server.answer_timeout();
-    let failed = |error: sqlx::Error| SetupError::Unavailable(server.explain(&error));
-    let mut connection = pool.acquire().await.map_err(failed)?;
-    let (mut hours, mut from) = (0, Timestamp::MIN);
-    while let Some(hour) = next_hour(&mut connection, limit, from).await.map_err(failed)? {
-        recount(&mut connection, limit, hour).await.map_err(failed)?;
-        hours += 1;
+impl PostgresSink {
+    /// Each hour is a transaction, in which no writer adds to a count: one that has stored its rows and not counted them yet waits,
+    /// and what it has stored is not seen; any other has done both.
+    pub(super) async fn recount_all_hours(&self) -> Result<(), Unavailable> {
+        let mut connection = self.acquire().await?;
+        let counted = recount_all(&mut connection, self.answer_timeout).await;
+        counted.map_err(|error| self.broken(&error))?;
+        connection.done();
+        Ok(())
+    }
+}
+
+async fn recount_all(connection: &mut Session, limit: Duration) -> Result<(), sqlx::Error> {
+    let mut from = Timestamp::MIN;
+    while let Some(hour) = next_hour(connection, limit, from).await? {
+        recount(connection, limit, hour).await?;
         let Some(next) = Timestamp::from_millis(hour.millis() + 3_600_000) else {
             break;
         };
         from = next;
     }
-    connection.done();
-    pool.close().await;
-    Ok(hours)
+    Ok(())
 }
 
 /// The first hour from `from` on that has rows.

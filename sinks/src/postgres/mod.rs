@@ -35,7 +35,6 @@ use schemas::sink::{Batch, Handling, KeepsProgress, Outcome, Sink, Target, Unava
 pub use config::{Compression, Config};
 pub use database::Migrated;
 pub use database::postgres::{Pooler, Waits, Which};
-pub use hours::recount_hours;
 pub use migrate::{grants, migrate, migrate_within, pending, script};
 pub use partitions::Period;
 pub use rights::For;

@@ -3,22 +3,76 @@
 
 use std::ops::Range;
 
+use chrono::{DateTime, Utc};
 use database::postgres::{Session, within};
+use schemas::BoxFuture;
+use schemas::id::EventId;
+use schemas::name::SinkName;
 use schemas::sink::Unavailable;
-use sqlx::Postgres;
-use sqlx::postgres::{PgArguments, PgBindIterExt as _};
+use schemas::time::Timestamp;
+use sqlx::postgres::{PgArguments, PgBindIterExt as _, PgRow};
 use sqlx::query::Query;
+use sqlx::{Postgres, Row as _};
+use uuid::Uuid;
 
 use super::refusal::refusal;
 use super::{PostgresSink, sql};
 use crate::state::register::{Cell, Type};
-use crate::state::{Sheet, SheetRow, State, StateWritten, sheets};
+use crate::state::{
+    EVENTS_AT_A_TIME, Filled, FillsState, Sheet, SheetRow, State, StateWritten, StoredEvent, Stretch, sheets,
+};
 use crate::table::pieces;
 
+impl FillsState for PostgresSink {
+    fn name(&self) -> &SinkName {
+        &self.name
+    }
+
+    fn keeps_state(&self) -> bool {
+        !self.state.is_empty()
+    }
+
+    fn fill_state(&self, stretch: Stretch) -> BoxFuture<'_, Result<Filled, Unavailable>> {
+        Box::pin(async move {
+            let mut connection = self.acquire().await?;
+            let events = self.events_of(&mut connection, stretch).await;
+            let events = events.map_err(|error| self.broken(&error))?;
+            connection.done();
+            let (state, filled) = Filled::tell(&events);
+            let written = self.write_state_alone(&state).await?;
+            Ok(filled.and(written))
+        })
+    }
+
+    fn recount_hours(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
+        Box::pin(self.recount_all_hours())
+    }
+}
+
 impl PostgresSink {
+    async fn events_of(&self, connection: &mut Session, stretch: Stretch) -> Result<Vec<StoredEvent>, sqlx::Error> {
+        let query = sqlx::query(sql::EVENTS_OF)
+            .bind(stretch.after)
+            .bind(stretch.before)
+            .bind(EVENTS_AT_A_TIME);
+        let rows = within(self.answer_timeout, query.fetch_all(connection)).await?;
+        let event = |row: &PgRow| {
+            let time: DateTime<Utc> = row.try_get(1)?;
+            Ok(StoredEvent {
+                id: EventId::from(row.try_get::<Uuid, _>(0)?),
+                time: Timestamp::from_millis(time.timestamp_millis()).unwrap_or(Timestamp::MIN),
+                tenant: row.try_get(2)?,
+                source: row.try_get(3)?,
+                platform: row.try_get(4)?,
+                event_type: row.try_get(5)?,
+                data: row.try_get(6)?,
+            })
+        };
+        rows.iter().map(event).collect()
+    }
+
     /// Writes what `state` says in a transaction of its own: to fill the tables from events that were stored without them. Events
     /// that are written at the same time change nothing about the result.
-    #[allow(dead_code, reason = "the command that fills the tables")]
     pub(crate) async fn write_state_alone(&self, state: &State) -> Result<StateWritten, Unavailable> {
         let mut connection = self.acquire().await?;
         let written = match self.state_alone(&mut connection, state, false).await {

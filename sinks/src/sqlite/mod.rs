@@ -120,13 +120,6 @@ impl SqliteSink {
         })
     }
 
-    /// Raises `event_hour` to what is in the table `event`: after an older version wrote to the file, which did not count. Never
-    /// lowers a count, since rows may have been deleted.
-    pub async fn recount_hours(&self) -> Result<(), Unavailable> {
-        let recounted = sqlx::query(sql::RECOUNT_HOURS).execute(&self.pool).await;
-        recounted.map(drop).map_err(|error| self.down(&error))
-    }
-
     /// Finishes what is being written and closes the file.
     pub async fn close(&self) {
         self.pool.close().await;

@@ -116,3 +116,7 @@ pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// Reads something, in a transaction that could write.
 pub(super) const READY: &str = "SELECT 1 FROM sink_position LIMIT 1";
+
+/// Some events between two ids, in order.
+pub(super) const EVENTS_OF: &str = "\
+SELECT id, time, tenant, source, platform, type, data FROM event WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3";

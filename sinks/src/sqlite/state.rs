@@ -1,16 +1,68 @@
 //! Current state, in the transaction of the rows: row by row, with one statement per table.
 
 use database::sqlite::refusal;
+use schemas::BoxFuture;
+use schemas::name::SinkName;
 use schemas::sink::Unavailable;
-use sqlx::{Connection as _, SqliteConnection};
+use schemas::time::Timestamp;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection as _, Row as _, SqliteConnection};
 
 use super::{SqliteSink, sql};
 use crate::state::register::Cell;
-use crate::state::{Sheet, SheetRow, State, StateTables, StateWritten, sheets};
+use crate::state::{
+    EVENTS_AT_A_TIME, Filled, FillsState, Sheet, SheetRow, State, StateTables, StateWritten, StoredEvent, Stretch,
+    sheets,
+};
+
+impl FillsState for SqliteSink {
+    fn name(&self) -> &SinkName {
+        &self.name
+    }
+
+    fn keeps_state(&self) -> bool {
+        !self.config.state.is_empty()
+    }
+
+    fn fill_state(&self, stretch: Stretch) -> BoxFuture<'_, Result<Filled, Unavailable>> {
+        Box::pin(async move {
+            let events = self.events_of(stretch).await.map_err(|e| self.down(&e))?;
+            let (state, filled) = Filled::tell(&events);
+            let written = self.write_state_alone(&state).await?;
+            Ok(filled.and(written))
+        })
+    }
+
+    fn recount_hours(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
+        Box::pin(async move {
+            let recounted = sqlx::query(sql::RECOUNT_HOURS).execute(&self.pool).await;
+            recounted.map(drop).map_err(|error| self.down(&error))
+        })
+    }
+}
 
 impl SqliteSink {
+    async fn events_of(&self, stretch: Stretch) -> Result<Vec<StoredEvent>, sqlx::Error> {
+        let query = sqlx::query(sql::EVENTS_OF)
+            .bind(stretch.after.to_string())
+            .bind(stretch.before.to_string())
+            .bind(EVENTS_AT_A_TIME);
+        let event = |row: &SqliteRow| {
+            let (id, time): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+            Ok(StoredEvent {
+                id: id.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+                time: Timestamp::parse(&time).unwrap_or(Timestamp::MIN),
+                tenant: row.try_get(2)?,
+                source: row.try_get(3)?,
+                platform: row.try_get(4)?,
+                event_type: row.try_get(5)?,
+                data: row.try_get(6)?,
+            })
+        };
+        query.fetch_all(&self.pool).await?.iter().map(event).collect()
+    }
+
     /// Writes what `state` says in a transaction of its own: to fill the tables from events that were stored without them.
-    #[allow(dead_code, reason = "the command that fills the tables")]
     pub(crate) async fn write_state_alone(&self, state: &State) -> Result<StateWritten, Unavailable> {
         let mut connection = self.pool.acquire().await.map_err(|e| self.down(&e))?;
         let written = self.state_alone(&mut connection, state).await;

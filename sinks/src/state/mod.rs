@@ -17,6 +17,7 @@
 #[cfg(test)]
 mod databases;
 pub(crate) mod facts;
+mod fill;
 mod kept;
 mod key;
 #[cfg(test)]
@@ -35,6 +36,8 @@ use tables::{Connection, Contact, Conversation, Group, GroupMember, Message, Tic
 
 use crate::table::Row;
 
+pub(crate) use fill::{EVENTS_AT_A_TIME, StoredEvent};
+pub use fill::{Filled, FillsState, Stretch};
 pub use kept::{StateTable, StateTables};
 pub(crate) use sheet::{Sheet, SheetRow, StateWritten, sheets};
 

@@ -1,23 +1,22 @@
 //! The table `event` as both databases keep it: how a batch becomes rows, which receipts are one event, which repeats say
 //! something else (`event_variant`), what is counted.
 //!
-//! **What needs memory is decided here, in views, and not in ingest.** Whether a ticket was transferred or opened again, how
-//! far a message got, how a line stands: where the platform does not say, only the events before can say, and these are
-//! here. Ingest has no state, so that any number of replicas may receive, and what it did not see it cannot know. A reader of
-//! the log that kept such state would have to be right about order and repeats once more. The views (`0002_views.sql`)
-//! compute it from the rows whenever they are asked: no second truth, and news that come late, twice or in disorder change
-//! nothing but the answer.
+//! **What needs memory is decided here, beside the rows, and not in ingest.** Whether a ticket was transferred or opened again,
+//! how far a message got, how a line stands: where the platform does not say, only the events before can say, and these are here.
+//! Ingest has no state, so that any number of replicas may receive, and what it did not see it cannot know. The sink does not have to be
+//! right about order and repeats either: what the events of a batch say is [joined](crate::state) to the tables of current state in
+//! the transaction of the rows, and news that come late, twice or in disorder end in the same tables. Nothing is in them that is not
+//! told by a stored event, so that `forebay state fill` can make them again from `event`.
 //!
-//! * `ticket_history`: each event of a ticket and what it really was, decided from those before it (by time, then id) of the
-//!   same tenant, source and ticket. A type that says it outright is believed; `ticket.updated` is compared with the last
-//!   status, assignee, department and team reported.
-//! * `message_delivery`: the highest status of each message, and when it was first reached. What was delivered has not
+//! Three views tell what was asked before there were such tables:
+//!
+//! * `ticket_history`: each event of a ticket and what it really was, decided from those before it of the same tenant, source and ticket:
+//!   a window over `ticket_change`. A type that says it outright is believed; `ticket.updated` is compared with the last status, assignee,
+//!   department and team reported.
+//! * `message_delivery`: the highest status of each message, and when it was first reached, from `message`. What was delivered has not
 //!   failed; what was only sent may have.
-//! * `connection_current`: each line's partial events merged, each member the last reported. Events of a lower epoch than the
-//!   highest seen are out of date; a code to scan and a reason to be closed end when the line is open.
-//!
-//! One ticket and one line are found by partial indexes. `message_delivery` has none: an entry per status cost the server five
-//! to ten percent of its time per row. Who needs it adds it; the comment of the view has the statement.
+//! * `connection_current`: each line in its last lease, from `connection`. A code to scan and a reason to be closed end when the line
+//!   is open.
 
 mod hours;
 mod metrics;

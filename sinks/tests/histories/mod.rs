@@ -167,10 +167,13 @@ impl Happened {
     }
 }
 
-/// `length` events, each another one.
+/// `length` events, each another one. Short histories are of one family as often as of all, so that their events meet.
 pub(crate) fn history(shapes: &Shapes, dice: &mut Dice, length: usize) -> Vec<Happened> {
     let mut events = Vec::new();
-    let family = dice.below(2 * shapes.families());
+    let family = match length {
+        ..100 => dice.below(2 * shapes.families()),
+        _ => shapes.families(),
+    };
     for number in 0..length {
         let (platform, event_type, untimed, data) = shapes.event(dice, family);
         // Few sources, and mostly one, so that events meet.

@@ -181,13 +181,13 @@ fn group(dice: &mut Dice, member: &mut Map<String, Value>) {
     let people = member.get_mut("participants").and_then(Value::as_array_mut);
     let mut seen = BTreeSet::new();
     // Nobody is listed twice by one event.
-    people.into_iter().for_each(|people| {
+    if let Some(people) = people {
         people.retain_mut(|person| {
             let id = dice.pick(&["p1", "p2", "p3"]);
             person["id"] = json!(id);
             seen.insert(id)
         });
-    });
+    }
 }
 
 fn connection(dice: &mut Dice, member: &mut Map<String, Value>) {

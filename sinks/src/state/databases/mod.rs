@@ -2,6 +2,7 @@
 
 mod contents;
 mod events;
+mod filling;
 pub(crate) mod random;
 
 use std::collections::HashSet;

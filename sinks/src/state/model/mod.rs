@@ -3,7 +3,7 @@
 //! Two mistakes that look right are made on purpose, to see that the histories would show them.
 
 #[path = "../../../tests/histories/mod.rs"]
-mod histories;
+pub(super) mod histories;
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use crate::table::{Plan, Receipts};
 type Tables = BTreeMap<&'static str, BTreeMap<Key, Cells>>;
 
 /// What a database holds after the batches have come in this order: state, and receipts.
-fn arrived(dice: &mut Dice, arriving: &[Happened]) -> State {
+pub(super) fn arrived(dice: &mut Dice, arriving: &[Happened]) -> State {
     let (mut state, mut receipts) = (State::default(), Vec::new());
     for batch in batches(dice, 0, arriving) {
         let mut plan = Plan::new(&batch);
@@ -297,7 +297,7 @@ fn now_without_versions(tables: &Tables) -> Tables {
     tables
 }
 
-fn told(events: &[(i64, &str, Value)]) -> State {
+pub(super) fn told(events: &[(i64, &str, Value)]) -> State {
     let events: Vec<_> = events
         .iter()
         .map(|(seconds, event_type, data)| Making::new(*seconds, event_type, data.clone()).happened())

@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
+use ::database::postgres::Session;
 use schemas::backlog::BacklogError;
 use schemas::name::SinkName;
 use schemas::record::Partition;
-use sqlx::{Session, Row as _};
+use sqlx::Row as _;
 
 use super::Shared;
 use super::database::LIMIT;
