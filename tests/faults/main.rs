@@ -9,6 +9,7 @@
 mod cases;
 mod deployment;
 mod kafka;
+mod once;
 mod plan;
 mod proxied;
 mod records;

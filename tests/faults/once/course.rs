@@ -1,0 +1,270 @@
+//! One course: a database and topics of its own, the history in its parts, at most one fault, and what the database holds
+//! at the end.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use harness::contents::Contents;
+use harness::program::{Role, run, stderr};
+use harness::statements::{At, Caught, StatementProxy, Step, When};
+use harness::{Database, unique};
+use tokio::time::{sleep, timeout};
+use url::Url;
+
+use super::history::{History, REFUSED};
+use super::site::Site;
+use crate::deployment::port;
+use crate::records::records;
+use crate::services::Held;
+use crate::verdict::tail;
+
+/// When it was written, and of which topic: different each time.
+const LEAVE_OUT: [&str; 3] = ["stored_time", "updated", "topic_id"];
+
+/// The longest wait for a part to be settled: two sessions, the longest idle transaction that a stopped process leaves, and
+/// the waits between attempts.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A stopped process loses its partition after its session; then the next owner has the time to write the same rows, or to
+/// wait for them.
+const SESSION: Duration = Duration::from_secs(6);
+const AFTER_SESSION: Duration = Duration::from_secs(3);
+
+/// What happens at a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Act {
+    /// The process is killed, and another one started.
+    Kill(When),
+    /// The connection is reset; the process lives.
+    Cut(When),
+    /// The server has done it, and the process gets an error in place of the answer.
+    Lie,
+    /// The process stands still for longer than its session, its partition gets another owner, and then it goes on.
+    Sleep(When),
+}
+
+/// One fault: at the first execution of a statement in a part of the history.
+#[derive(Debug, Clone)]
+pub(crate) struct Fault {
+    pub(crate) part: usize,
+    pub(crate) statement: String,
+    pub(crate) act: Act,
+}
+
+impl Fault {
+    fn when(&self) -> When {
+        match self.act {
+            Act::Kill(when) | Act::Cut(when) | Act::Sleep(when) => when,
+            Act::Lie => When::BeforeAnswer,
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:?} at `{}` in part {}",
+            self.act,
+            label(&self.statement),
+            self.part
+        )
+    }
+}
+
+/// The beginning of a statement, up to its table.
+pub(crate) fn label(statement: &str) -> String {
+    let words: Vec<&str> = statement.split(' ').collect();
+    let table = words
+        .iter()
+        .position(|word| matches!(*word, "INTO" | "FROM" | "UPDATE" | "TABLE"));
+    let label = match table {
+        Some(at) if at > 1 => format!("{} … {} {}", words[0], words[at], words.get(at + 1).unwrap_or(&"")),
+        Some(at) => words[..words.len().min(at + 2)].join(" "),
+        None => words[..words.len().min(8)].join(" "),
+    };
+    label.chars().take(70).collect()
+}
+
+/// What a course came to.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) contents: Contents,
+    pub(crate) dead_letters: u64,
+    /// The steps of each part, of a course without a fault.
+    pub(crate) steps: Vec<Vec<Step>>,
+}
+
+pub(crate) struct Course<'s> {
+    site: &'s Site,
+    history: &'s History,
+    prefix: String,
+    folder: PathBuf,
+    database: Database,
+    proxy: StatementProxy,
+    /// The last one is the one that should work; one before it may be a zombie.
+    processes: Vec<Role>,
+}
+
+impl<'s> Course<'s> {
+    /// Makes the topics and the tables.
+    pub(crate) async fn new(site: &'s Site, history: &'s History) -> Self {
+        let prefix = unique("once");
+        let database = Database::create_on(&site.postgres).await;
+        let direct: Url = database.url.parse().expect("a URL");
+        let proxy = StatementProxy::start(&direct).await;
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join("faults")
+            .join("once")
+            .join(&prefix);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let course = Self {
+            site,
+            history,
+            prefix,
+            folder,
+            database,
+            proxy,
+            processes: Vec::new(),
+        };
+        course.write("migrate", direct.as_str(), 0);
+        let output = tokio::task::block_in_place(|| run(&["migrate", "--config", "migrate.yaml"], &course.folder));
+        assert!(output.status.success(), "{}", stderr(&output));
+        let constraint = format!("ALTER TABLE event ADD CONSTRAINT refused CHECK (subject <> '{REFUSED}')");
+        sqlx::query(sqlx::AssertSqlSafe(constraint))
+            .execute(&course.database.pool)
+            .await
+            .expect("a constraint");
+        course
+    }
+
+    fn write(&self, name: &str, postgres: &str, admin: u16) {
+        let text = format!(
+            "logging: {{ format: json, filter: info }}\nadmin: {{ listen: \"127.0.0.1:{admin}\" }}\nevent_log:\n  kafka:\n    \
+             brokers: \"{}\"\n    properties: {{ session.timeout.ms: \"6000\", heartbeat.interval.ms: \"1000\" }}\n  \
+             topic_prefix: {}\n  partitions: 1\n  replication: 1\nprocessor: {{ retry_base_ms: 50, retry_max_ms: 500, \
+             checkpoint_ms: 200 }}\nsinks:\n  postgres: {{ url: \"{postgres}\", max_connections: 2 }}\n",
+            self.site.kafka, self.prefix
+        );
+        std::fs::write(self.folder.join(format!("{name}.yaml")), text).expect("written");
+    }
+
+    /// Starts one more process.
+    fn start(&mut self) {
+        let name = format!("process-{}", self.processes.len());
+        let (admin, direct) = (port(), self.database.url.parse().expect("a URL"));
+        self.write(&name, self.proxy.url(&direct).as_str(), admin);
+        let role = Role::start(
+            &["process", "--config", &format!("{name}.yaml")],
+            &self.folder,
+            &name,
+            admin,
+        );
+        self.processes.push(role);
+    }
+
+    /// Runs the whole history.
+    pub(crate) async fn run(mut self, fault: Option<&Fault>) -> Result<Finished, String> {
+        let (topic, history) = (format!("{}.events", self.prefix), self.history);
+        let mut steps = Vec::new();
+        let mut end = 0;
+        for (number, part) in history.parts.iter().enumerate() {
+            let fault = fault.filter(|fault| fault.part == number);
+            let trap = fault.map(|fault| self.proxy.trap(At::Statement(fault.statement.clone()), fault.when()));
+            self.site.publish(&topic, part).await;
+            if self.processes.is_empty() {
+                self.start();
+            }
+            if let (Some(fault), Some(trap)) = (fault, trap) {
+                let Ok(Ok(caught)) = timeout(PATIENCE, trap).await else {
+                    return Err(format!("{fault}: never reached\n{}", self.logs()));
+                };
+                self.act(fault, caught).await;
+            }
+            end += i64::try_from(part.len()).expect("small");
+            self.settled(end).await?;
+            steps.push(self.proxy.take_steps());
+        }
+        self.finish(steps).await
+    }
+
+    async fn act(&mut self, fault: &Fault, caught: Caught) {
+        let process = self.processes.last_mut().expect("one");
+        match fault.act {
+            Act::Kill(_) => {
+                process.kill();
+                caught.cut();
+                self.start();
+            }
+            Act::Cut(_) => caught.cut(),
+            Act::Lie => caught.fail(),
+            Act::Sleep(_) => {
+                let held = Held::new(vec![process.pid()]);
+                self.start();
+                sleep(SESSION + AFTER_SESSION).await;
+                drop(held);
+                caught.go_on();
+            }
+        }
+    }
+
+    /// Waits until the sink's own progress is at the end of what was published.
+    async fn settled(&mut self, end: i64) -> Result<(), String> {
+        let reached = async {
+            loop {
+                let next: Option<i64> = sqlx::query_scalar("SELECT next_offset FROM sink_position")
+                    .fetch_optional(&self.database.pool)
+                    .await
+                    .unwrap_or_default();
+                if next == Some(end) {
+                    return;
+                }
+                sleep(Duration::from_millis(100)).await;
+            }
+        };
+        if timeout(PATIENCE, reached).await.is_err() {
+            return Err(format!("not settled up to {end} within {PATIENCE:?}\n{}", self.logs()));
+        }
+        Ok(())
+    }
+
+    /// Ends the processes as an operator does, and reads what there is.
+    async fn finish(mut self, steps: Vec<Vec<Step>>) -> Result<Finished, String> {
+        let logs = self.logs();
+        if logs.contains("panicked") {
+            return Err(format!("a process panicked\n{logs}"));
+        }
+        for process in &mut self.processes {
+            // Those that were killed have ended.
+            if process.alive() && process.terminate().await != Some(0) {
+                return Err(format!("a process does not drain\n{logs}"));
+            }
+        }
+        let (brokers, letters) = (self.site.kafka.clone(), format!("{}.dead-letters", self.prefix));
+        let dead_letters = tokio::task::block_in_place(|| records(&brokers, &letters));
+        let contents = Contents::read(&self.database.pool, &LEAVE_OUT, &self.prefix).await;
+        self.database.drop().await;
+        Ok(Finished {
+            contents,
+            dead_letters: dead_letters.ok_or("the topic of the dead letters does not answer")?,
+            steps,
+        })
+    }
+
+    fn logs(&self) -> String {
+        let logs = self.processes.iter().map(|process| tail(&process.logs()));
+        logs.collect::<Vec<_>>().join("\n--\n")
+    }
+}
+
+/// The statements that a part executed, each once, in their order, without what is not a statement.
+pub(crate) fn executed(steps: &[Step]) -> Vec<&str> {
+    let mut seen = BTreeSet::new();
+    let executed = steps.iter().filter(|step| step.executed && !step.statement.is_empty());
+    executed
+        .map(|step| step.statement.as_str())
+        .filter(|statement| seen.insert(*statement))
+        .collect()
+}
