@@ -19,7 +19,7 @@ use crate::plan::Plan;
 use crate::trial::TURN;
 
 /// How many courses run at once: they mostly wait for sessions to end.
-const AT_ONCE: usize = 12;
+const AT_ONCE: usize = 20;
 
 /// The platforms of the short form.
 const SOME: [Platform; 3] = [Platform::Chatwoot, Platform::Baileys, Platform::Telegram];

@@ -32,6 +32,9 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const SESSION: Duration = Duration::from_secs(6);
 const AFTER_SESSION: Duration = Duration::from_secs(3);
 
+/// How long statements may follow a COMMIT that are not waited for.
+const AFTER_COMMIT: Duration = Duration::from_millis(300);
+
 /// What happens at a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Act {
@@ -227,6 +230,8 @@ impl<'s> Course<'s> {
         if timeout(PATIENCE, reached).await.is_err() {
             return Err(format!("not settled up to {end} within {PATIENCE:?}\n{}", self.logs()));
         }
+        // What the sink does after the transaction of a batch belongs to its part, too.
+        sleep(AFTER_COMMIT).await;
         Ok(())
     }
 
