@@ -1,7 +1,7 @@
 //! One course: a database and topics of its own, the history in its parts, at most one fault, and what the database holds
 //! at the end.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -48,11 +48,11 @@ pub(crate) enum Act {
     Sleep(When),
 }
 
-/// One fault: at the first execution of a statement in a part of the history.
+/// One fault: at the first such step in a part of the history.
 #[derive(Debug, Clone)]
 pub(crate) struct Fault {
     pub(crate) part: usize,
-    pub(crate) statement: String,
+    pub(crate) step: Step,
     pub(crate) act: Act,
 }
 
@@ -63,23 +63,22 @@ impl Fault {
             Act::Lie => When::BeforeAnswer,
         }
     }
+
+    /// Whether every course comes by: what follows from the history alone, and not from a clock.
+    fn is_certain(&self) -> bool {
+        self.step.within_transaction || self.step.statement == "BEGIN"
+    }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:?} at `{}` in part {}",
-            self.act,
-            label(&self.statement),
-            self.part
-        )
+        write!(f, "{:?} at `{}` in part {}", self.act, label(&self.step), self.part)
     }
 }
 
 /// The beginning of a statement, up to its table.
-pub(crate) fn label(statement: &str) -> String {
-    let words: Vec<&str> = statement.split(' ').collect();
+pub(crate) fn label(step: &Step) -> String {
+    let words: Vec<&str> = step.statement.split(' ').collect();
     let table = words
         .iter()
         .position(|word| matches!(*word, "INTO" | "FROM" | "UPDATE" | "TABLE"));
@@ -88,7 +87,12 @@ pub(crate) fn label(statement: &str) -> String {
         Some(at) => words[..words.len().min(at + 2)].join(" "),
         None => words[..words.len().min(8)].join(" "),
     };
-    label.chars().take(70).collect()
+    let alone = if step.within_transaction || step.statement == "BEGIN" {
+        ""
+    } else {
+        " alone"
+    };
+    label.chars().take(70).chain(alone.chars()).collect()
 }
 
 /// What a course came to.
@@ -96,6 +100,8 @@ pub(crate) fn label(statement: &str) -> String {
 pub(crate) struct Finished {
     pub(crate) contents: Contents,
     pub(crate) dead_letters: u64,
+    /// Whether the fault happened.
+    pub(crate) faulty: bool,
     /// The steps of each part, of a course without a fault.
     pub(crate) steps: Vec<Vec<Step>>,
 }
@@ -109,6 +115,7 @@ pub(crate) struct Course<'s> {
     proxy: StatementProxy,
     /// The last one is the one that should work; one before it may be a zombie.
     processes: Vec<Role>,
+    faulty: bool,
 }
 
 impl<'s> Course<'s> {
@@ -131,6 +138,7 @@ impl<'s> Course<'s> {
             database,
             proxy,
             processes: Vec::new(),
+            faulty: false,
         };
         course.write("migrate", direct.as_str(), 0);
         let output = tokio::task::block_in_place(|| run(&["migrate", "--config", "migrate.yaml"], &course.folder));
@@ -175,18 +183,24 @@ impl<'s> Course<'s> {
         let mut end = 0;
         for (number, part) in history.parts.iter().enumerate() {
             let fault = fault.filter(|fault| fault.part == number);
-            let trap = fault.map(|fault| self.proxy.trap(At::Statement(fault.statement.clone()), fault.when()));
+            let trap = fault.map(|fault| self.proxy.trap(At::Step(fault.step.clone()), fault.when()));
             self.site.publish(&topic, part).await;
             if self.processes.is_empty() {
                 self.start();
             }
-            if let (Some(fault), Some(trap)) = (fault, trap) {
-                let Ok(Ok(caught)) = timeout(PATIENCE, trap).await else {
-                    return Err(format!("{fault}: never reached\n{}", self.logs()));
-                };
-                self.act(fault, caught).await;
-            }
             end += i64::try_from(part.len()).expect("small");
+            if let (Some(fault), Some(trap)) = (fault, trap) {
+                let caught = tokio::select! {
+                    biased;
+                    Ok(caught) = trap => Some(caught),
+                    settled = self.settled(end) => settled.map(|()| None)?,
+                };
+                match caught {
+                    Some(caught) => self.act(fault, caught).await,
+                    None if fault.is_certain() => return Err(format!("never reached\n{}", self.logs())),
+                    None => self.proxy.open(),
+                }
+            }
             self.settled(end).await?;
             steps.push(self.proxy.take_steps());
         }
@@ -194,6 +208,7 @@ impl<'s> Course<'s> {
     }
 
     async fn act(&mut self, fault: &Fault, caught: Caught) {
+        self.faulty = true;
         let process = self.processes.last_mut().expect("one");
         match fault.act {
             Act::Kill(_) => {
@@ -214,7 +229,7 @@ impl<'s> Course<'s> {
     }
 
     /// Waits until the sink's own progress is at the end of what was published.
-    async fn settled(&mut self, end: i64) -> Result<(), String> {
+    async fn settled(&self, end: i64) -> Result<(), String> {
         let reached = async {
             loop {
                 let next: Option<i64> = sqlx::query_scalar("SELECT next_offset FROM sink_position")
@@ -254,6 +269,7 @@ impl<'s> Course<'s> {
         Ok(Finished {
             contents,
             dead_letters: dead_letters.ok_or("the topic of the dead letters does not answer")?,
+            faulty: self.faulty,
             steps,
         })
     }
@@ -264,12 +280,9 @@ impl<'s> Course<'s> {
     }
 }
 
-/// The statements that a part executed, each once, in their order, without what is not a statement.
-pub(crate) fn executed(steps: &[Step]) -> Vec<&str> {
-    let mut seen = BTreeSet::new();
+/// The steps that executed a statement, each once, in their order.
+pub(crate) fn executed(steps: &[Step]) -> Vec<&Step> {
+    let mut seen = HashSet::new();
     let executed = steps.iter().filter(|step| step.executed && !step.statement.is_empty());
-    executed
-        .map(|step| step.statement.as_str())
-        .filter(|statement| seen.insert(*statement))
-        .collect()
+    executed.filter(|step| seen.insert(*step)).collect()
 }

@@ -27,19 +27,21 @@ const QUEUE: usize = 64;
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// One request that passed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Step {
     /// The statement's text, its white space as single spaces; empty for a request without a statement.
     pub statement: String,
     /// Whether the statement was executed, not only parsed.
     pub executed: bool,
+    /// Whether a transaction was open before it.
+    pub within_transaction: bool,
 }
 
 /// Which request a trap is for. Requests of all connections count, from when the trap was set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum At {
-    /// The first that executes this statement.
-    Statement(String),
+    /// The first that is equal to this one.
+    Step(Step),
     /// The one of this number, from 0.
     Number(usize),
 }
@@ -116,16 +118,14 @@ struct Watch {
 
 impl Watch {
     /// Notes a request, and returns the trap if it is for this one.
-    fn passes(&mut self, request: &Request) -> Option<Trap> {
+    fn passes(&mut self, step: Step) -> Option<Trap> {
         let number = self.steps.len();
-        self.steps.push(Step {
-            statement: request.statement.clone(),
-            executed: request.executes,
-        });
-        self.trap.take_if(|trap| match &trap.at {
-            At::Statement(text) => request.executes && *text == request.statement,
+        let trap = self.trap.take_if(|trap| match &trap.at {
+            At::Step(wanted) => *wanted == step,
             At::Number(wanted) => *wanted == number,
-        })
+        });
+        self.steps.push(step);
+        trap
     }
 }
 
@@ -177,6 +177,11 @@ impl StatementProxy {
         watch.trap = Some(Trap { at, when, caught });
         receiver
     }
+
+    /// Takes the trap away, if nothing was in it.
+    pub fn open(&self) {
+        self.watch.lock().trap = None;
+    }
 }
 
 impl Drop for StatementProxy {
@@ -210,6 +215,8 @@ struct Connection {
     from_client: mpsc::Receiver<Message>,
     from_server: mpsc::Receiver<Message>,
     watch: Arc<Mutex<Watch>>,
+    /// As the server said last.
+    within_transaction: bool,
 }
 
 impl Connection {
@@ -231,6 +238,7 @@ impl Connection {
             from_client: read(&mut readers, client_reads),
             from_server: read(&mut readers, server_reads),
             watch,
+            within_transaction: false,
         };
         connection.serve().await
     }
@@ -258,7 +266,12 @@ impl Connection {
     }
 
     async fn step(&mut self, request: Request) -> io::Result<()> {
-        let mut trap = self.watch.lock().passes(&request);
+        let step = Step {
+            statement: request.statement,
+            executed: request.executes,
+            within_transaction: self.within_transaction,
+        };
+        let mut trap = self.watch.lock().passes(step);
         self.trapped(&mut trap, When::BeforeRequest).await?;
         let (first, last) = request.bytes.split_at(request.bytes.len() - 3);
         self.server.write_all(first).await?;
@@ -273,6 +286,7 @@ impl Connection {
             };
             answer.extend_from_slice(&message.bytes);
             if message.ends_an_answer() {
+                self.within_transaction = message.is_within_transaction();
                 break;
             }
         }

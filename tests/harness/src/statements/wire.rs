@@ -34,6 +34,11 @@ impl Message {
         matches!(self.kind, b'Z' | b'G' | b'H' | b'W')
     }
 
+    /// Whether it says that a transaction is open, failed or not.
+    pub(super) fn is_within_transaction(&self) -> bool {
+        self.kind == b'Z' && self.body() != b"I"
+    }
+
     /// An error that the server would send as it ends a connection.
     pub(super) fn error(code: &str, text: &str) -> Vec<u8> {
         let fields = format!("SFATAL\0VFATAL\0C{code}\0M{text}\0\0");
