@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use harness::statements::When;
 use schemas::platform::Platform;
@@ -116,22 +116,32 @@ async fn a_fault_at_any_statement_leaves_what_a_calm_course_leaves() {
         );
         courses.spawn(async move {
             let _place = places.acquire().await.expect("open");
+            let began = Instant::now();
             let finished = Course::new(&site, &history).await.run(Some(&fault)).await;
-            finished
-                .and_then(|finished| judge(&calm, &finished).map(|()| finished.faulty))
+            let judged = finished.and_then(|finished| judge(&calm, &finished).map(|()| finished.faulty));
+            let took = (began.elapsed(), fault.to_string());
+            judged
+                .map(|happened| (happened, took))
                 .map_err(|reason| format!("{fault}: {reason}"))
         });
     }
-    let (mut complaints, mut faulty) = (Vec::new(), 0);
+    let (mut complaints, mut faulty, mut took) = (Vec::new(), 0, Vec::new());
     while let Some(ended) = courses.join_next().await {
         match ended {
-            Ok(Ok(happened)) => faulty += usize::from(happened),
+            Ok(Ok((happened, of_course))) => {
+                faulty += usize::from(happened);
+                took.push(of_course);
+            }
             Ok(Err(complaint)) => complaints.push(complaint),
             Err(error) => complaints.push(error.to_string()),
         }
     }
     site.flush();
-    report(&calm, (count, faulty, complaints.len()), began);
+    for t in &took {
+        eprintln!("{t:?}");
+    }
+    took.sort();
+    report(&calm, (count, faulty, complaints.len()), began, took.last());
     assert!(
         complaints.is_empty(),
         "{} of {count} courses\n{}",
@@ -149,6 +159,7 @@ fn judge(calm: &Finished, finished: &Finished) -> Result<(), String> {
         complaints.push("the refused row is no dead letter".to_owned());
     }
     if complaints.is_empty() {
+        drop(std::fs::remove_dir_all(&finished.folder));
         Ok(())
     } else {
         Err(complaints.join("\n"))
@@ -156,12 +167,20 @@ fn judge(calm: &Finished, finished: &Finished) -> Result<(), String> {
 }
 
 /// Prints what was done, directly to the stream, because the test harness shows captured output only of failures.
-fn report(calm: &Finished, (courses, faulty, wrong): (usize, usize, usize), began: Instant) {
+fn report(
+    calm: &Finished,
+    (courses, faulty, wrong): (usize, usize, usize),
+    began: Instant,
+    longest: Option<&(Duration, String)>,
+) {
     let mut text = format!(
         "\nexactly once: {courses} courses, a fault in {faulty} of them, {wrong} wrong, {} s; tables and views compared: {}\n",
         began.elapsed().as_secs(),
         calm.contents.filled().join(", ")
     );
+    if let Some((took, fault)) = longest {
+        writeln!(text, "the longest took {} s: {fault}", took.as_secs()).expect("written");
+    }
     for (part, steps) in calm.steps.iter().enumerate() {
         let labels: Vec<String> = executed(steps).into_iter().map(label).collect();
         writeln!(text, "part {part}: {}", labels.join("; ")).expect("written");

@@ -27,10 +27,11 @@ const LEAVE_OUT: [&str; 3] = ["stored_time", "updated", "topic_id"];
 /// the waits between attempts.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// A stopped process loses its partition after its session; then the next owner has the time to write the same rows, or to
-/// wait for them.
-const SESSION: Duration = Duration::from_secs(6);
-const AFTER_SESSION: Duration = Duration::from_secs(3);
+/// A stopped process has lost its partition to another one by then.
+const OTHER_OWNER: Duration = Duration::from_secs(45);
+
+/// The next owner has this long to write the same rows, or to wait for them in vain, before the stopped process goes on.
+const OWNERS_TURN: Duration = Duration::from_secs(3);
 
 /// How long statements may follow a COMMIT that are not waited for.
 const AFTER_COMMIT: Duration = Duration::from_millis(300);
@@ -102,6 +103,8 @@ pub(crate) struct Finished {
     pub(crate) dead_letters: u64,
     /// Whether the fault happened.
     pub(crate) faulty: bool,
+    /// Configurations and logs, to be removed if nothing is wrong.
+    pub(crate) folder: PathBuf,
     /// The steps of each part, of a course without a fault.
     pub(crate) steps: Vec<Vec<Step>>,
 }
@@ -196,7 +199,7 @@ impl<'s> Course<'s> {
                     settled = self.settled(end) => settled.map(|()| None)?,
                 };
                 match caught {
-                    Some(caught) => self.act(fault, caught).await,
+                    Some(caught) => self.act(fault, caught, end).await?,
                     None if fault.is_certain() => return Err(format!("never reached\n{}", self.logs())),
                     None => self.proxy.open(),
                 }
@@ -207,7 +210,7 @@ impl<'s> Course<'s> {
         self.finish(steps).await
     }
 
-    async fn act(&mut self, fault: &Fault, caught: Caught) {
+    async fn act(&mut self, fault: &Fault, caught: Caught, end: i64) -> Result<(), String> {
         self.faulty = true;
         let process = self.processes.last_mut().expect("one");
         match fault.act {
@@ -220,12 +223,22 @@ impl<'s> Course<'s> {
             Act::Lie => caught.fail(),
             Act::Sleep(_) => {
                 let held = Held::new(vec![process.pid()]);
+                let asked = self.proxy.count_executed("sink_position");
                 self.start();
-                sleep(SESSION + AFTER_SESSION).await;
+                // The first thing that an owner asks for.
+                let owned = async {
+                    while self.proxy.count_executed("sink_position") == asked {
+                        sleep(Duration::from_millis(50)).await;
+                    }
+                };
+                let owned = timeout(OTHER_OWNER, owned).await;
+                drop(timeout(OWNERS_TURN, self.settled(end)).await);
                 drop(held);
                 caught.go_on();
+                owned.map_err(|_| format!("the partition got no other owner\n{}", self.logs()))?;
             }
         }
+        Ok(())
     }
 
     /// Waits until the sink's own progress is at the end of what was published.
@@ -270,6 +283,7 @@ impl<'s> Course<'s> {
             contents,
             dead_letters: dead_letters.ok_or("the topic of the dead letters does not answer")?,
             faulty: self.faulty,
+            folder: self.folder.clone(),
             steps,
         })
     }

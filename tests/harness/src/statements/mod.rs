@@ -168,6 +168,16 @@ impl StatementProxy {
         std::mem::take(&mut self.watch.lock().steps)
     }
 
+    /// How many steps there were since then that executed a statement with this word in it.
+    pub fn count_executed(&self, word: &str) -> usize {
+        let watch = self.watch.lock();
+        let executed = watch
+            .steps
+            .iter()
+            .filter(|step| step.executed && step.statement.contains(word));
+        executed.count()
+    }
+
     /// Sets the trap, in place of an earlier one, and counts steps from now. Resolves once a request is in it; never to a value
     /// after another trap was set.
     pub fn trap(&self, at: At, when: When) -> oneshot::Receiver<Caught> {
