@@ -222,7 +222,7 @@ pub(crate) enum Which {
 
 /// Returns a free port that no outgoing connection gets while its server is down: below the kernel's range for these,
 /// and below that of `deploy/local/services`.
-fn port() -> u16 {
+pub(crate) fn port() -> u16 {
     loop {
         let port = fastrand::u16(10_000..20_000);
         if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {

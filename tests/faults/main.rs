@@ -10,6 +10,7 @@ mod cases;
 mod deployment;
 mod kafka;
 mod letters;
+mod once;
 mod plan;
 mod proxied;
 mod records;

@@ -18,7 +18,7 @@ use harness::proxy::Proxy;
 use harness::{Database, eventually};
 
 /// One case at a time: two cores are not enough for more, and one case's faults must not affect another.
-static TURN: Mutex<()> = Mutex::const_new(());
+pub(crate) static TURN: Mutex<()> = Mutex::const_new(());
 
 /// The bytes of a body, like a typical one of a platform.
 const BODY_BYTES: usize = 1000;

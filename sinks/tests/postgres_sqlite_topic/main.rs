@@ -4,6 +4,7 @@
 #[path = "../conformance/mod.rs"]
 mod conformance;
 mod conforms;
+mod cuts;
 mod database;
 mod events;
 mod hours;

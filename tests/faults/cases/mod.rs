@@ -3,6 +3,7 @@
 mod broker;
 mod database;
 mod everything;
+mod named_points;
 mod network;
 mod processes;
 mod progress;

@@ -1,10 +1,12 @@
 //! What the tests of several crates share, each thing once: addresses of real services, the program as a child process,
-//! receivers of deliveries, senders with signing code of their own, a TCP proxy that misbehaves, event logs in memory, the
-//! samples, events, sources and destinations.
+//! receivers of deliveries, senders with signing code of their own, a TCP proxy that misbehaves, one that stops at a statement,
+//! event logs in memory, the samples, events, sources and destinations.
 //!
 //! Only for tests: everything here panics where a test should fail.
 
 pub mod acls;
+#[cfg(feature = "postgres")]
+pub mod contents;
 pub mod crash;
 #[cfg(feature = "postgres")]
 mod database;
@@ -24,6 +26,8 @@ pub mod receiver;
 pub mod samples;
 pub mod sender;
 pub mod spellings;
+#[cfg(feature = "postgres")]
+pub mod statements;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};

@@ -3,10 +3,10 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::free_port;
 use crate::sender::Client;
-use crate::{eventually, free_port};
 
 /// Runs the program to its end.
 pub fn run(args: &[&str], folder: &Path) -> Output {
@@ -131,12 +131,14 @@ impl Role {
 
     /// Waits for the end, and returns the exit code.
     pub async fn ended(&mut self, patience: Duration) -> Option<i32> {
-        let child = std::cell::RefCell::new(&mut self.child);
-        eventually("the program ends", patience, async || {
-            child.borrow_mut().try_wait().expect("the child's state")
-        })
-        .await
-        .code()
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the child's state") {
+                return status.code();
+            }
+            assert!(Instant::now() < deadline, "the program ends: not within {patience:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Everything that it has logged.
