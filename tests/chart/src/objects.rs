@@ -46,6 +46,7 @@ impl Rendering {
             .filter_map(|object| {
                 let template = match object["kind"].as_str()? {
                     "Deployment" | "Job" => &object["spec"]["template"],
+                    "CronJob" => &object["spec"]["jobTemplate"]["spec"]["template"],
                     "Pod" => object,
                     _ => return None,
                 };

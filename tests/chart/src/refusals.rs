@@ -47,6 +47,7 @@ fn a_value_of_another_kind() {
         ("secrets: {A: {name: a, key: b, as: volume}}", "as"),
         ("secrets: {A: {key: b}}", "name"),
         ("migrate: {mode: cron}", "mode"),
+        ("migrate: {upkeep: {schedule: daily}}", "schedule"),
         ("workers: {http: {sinks: http}}", "sinks"),
         ("workers: {UPPER: {sinks: [http]}}", "UPPER"),
         ("config: {event_log: {partitions: some}}", "partitions"),

@@ -107,7 +107,7 @@ fn found(rendering: &Rendering, map: &str, configuration: &str, list: &str) -> V
 
 /// Whether a config map has the whole configuration, which is judged together with the rules.
 fn is_whole(map: &str) -> bool {
-    map.contains("-migrate")
+    map.contains("-migrate") || map.contains("-upkeep")
 }
 
 #[test]
