@@ -5,7 +5,7 @@
 use harness::contents::Contents;
 use harness::statements::{At, Caught, StatementProxy, When};
 use schemas::secret::Secret;
-use schemas::sink::{Batch, KeepsProgress as _, Outcome, Sink as _, Unavailable};
+use schemas::sink::{Batch, Begun, KeepsProgress as _, Outcome, Sink as _, Unavailable};
 use sinks::postgres::PostgresSink;
 use sinks::table::Metrics;
 
@@ -118,6 +118,32 @@ impl Writer {
         while self.sink.checkpoint(reached).await.is_err() {}
     }
 
+    /// Delivers without a fault, as a process that has just begun: from the progress on.
+    async fn resume(&self, batch: &Batch) {
+        self.proxy.open();
+        let end = batch.progress.as_ref().expect("of a partition");
+        let kept = loop {
+            // The first may get a connection that was cut.
+            if let Ok(kept) = self.sink.progress(&end.partition).await {
+                break kept;
+            }
+        };
+        let next = kept.map_or(0, |kept| kept.next.0);
+        let rest = batch
+            .deliveries
+            .iter()
+            .filter(|delivery| delivery.record.offset.0 >= next);
+        let rest: Vec<_> = rest.cloned().collect();
+        if !rest.is_empty() {
+            let rest = Batch {
+                deliveries: rest,
+                progress: batch.progress.clone(),
+                begun: Begun::default(),
+            };
+            self.deliver(&rest).await;
+        }
+    }
+
     /// Delivers, and does something to the request of this number when it is there; returns whether it was.
     async fn deliver_caught(
         &self,
@@ -162,7 +188,13 @@ async fn compare(seed: u64, fault: impl AsyncFn(&[Writer; 2], &Batch, usize, &mu
             let mut faults = 0;
             for (number, batch) in batches.iter().enumerate() {
                 faults += fault(&writers, batch, number, &mut random).await;
-                writers[number % 2].deliver(batch).await;
+                let writer = &writers[number % 2];
+                // A process that lives tries again; one that was killed begins anew.
+                if random.below(2) == 0 {
+                    writer.deliver(batch).await;
+                } else {
+                    writer.resume(batch).await;
+                }
             }
             let differences = expected.differences(&contents(&database).await);
             assert!(
@@ -179,7 +211,7 @@ async fn compare(seed: u64, fault: impl AsyncFn(&[Writer; 2], &Batch, usize, &mu
 
 #[tokio::test]
 async fn a_connection_that_is_cut_at_any_moment_leaves_what_a_calm_run_leaves() {
-    for seed in 1..4 {
+    for seed in 1..3 {
         compare(seed, async |[writer, _], batch, number, random| {
             let mut faults = 0;
             for times in 0..3 {
@@ -209,7 +241,7 @@ async fn a_connection_that_is_cut_at_any_moment_leaves_what_a_calm_run_leaves() 
 
 #[tokio::test]
 async fn a_writer_that_goes_on_after_another_one_has_done_its_work_changes_nothing() {
-    for seed in 11..14 {
+    for seed in 11..13 {
         compare(seed, async |[one, other], batch, number, random| {
             let (zombie, owner) = if number % 2 == 0 { (other, one) } else { (one, other) };
             let (at, when) = (number % REQUESTS, When::ALL[random.below(4)]);
@@ -254,6 +286,38 @@ async fn a_writer_of_an_earlier_batch_does_not_take_back_the_progress() {
         let kept = owner.sink.progress(&progress(0, 0).partition).await.expect("available");
         assert_eq!(kept.map(|kept| kept.next.0), Some(8));
         assert_eq!(database.rows().await, 8);
+    })
+    .await;
+}
+
+/// A comparison that finds nothing proves nothing.
+#[tokio::test]
+async fn a_row_that_is_missing_doubled_or_changed_is_a_difference() {
+    with_database(|database| async move {
+        let writer = Writer::new(&database).await;
+        let mut other_body = sample("a");
+        other_body.raw = r#"{"id":9002}"#.into();
+        writer.deliver(&batch(0, &[sample("a"), sample("b"), other_body])).await;
+        let calm = contents(&database).await;
+        assert!(calm.differences(&contents(&database).await).is_empty());
+        for (change, table) in [
+            ("UPDATE event_variant SET times = times + 1", "event_variant"),
+            (
+                "UPDATE sink_position SET next_offset = next_offset - 1",
+                "sink_position",
+            ),
+            ("DELETE FROM event WHERE log_offset = 1", "event"),
+            (
+                "CREATE TABLE held AS SELECT * FROM event; DROP TABLE event CASCADE; ALTER TABLE held RENAME TO event; \
+                 INSERT INTO event SELECT * FROM event",
+                "event",
+            ),
+        ] {
+            database.run(change).await;
+            let found = calm.differences(&contents(&database).await);
+            let named = found.iter().any(|line| line.starts_with(&format!("{table}: ")));
+            assert!(named, "{change}: {found:?}");
+        }
     })
     .await;
 }
