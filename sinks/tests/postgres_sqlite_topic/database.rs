@@ -72,8 +72,14 @@ impl Database {
         files.sort();
         let migrations = (1..).zip(files).map(|(number, file)| {
             let statements = AssertSqlSafe(std::fs::read_to_string(&file).expect("a file")).into_sql_str();
-            let outside = statements.as_str().contains("CONCURRENTLY event_id_key");
-            Migration::new(number, "as it was".into(), MigrationType::Simple, statements, outside)
+            let mut migration = Migration::new(number, "as it was".into(), MigrationType::Simple, statements, false);
+            if migration.sql.as_str().starts_with("-- no-transaction") {
+                // One statement at a time; the first ones take back what a broken attempt left.
+                let (_, last) = migration.sql.as_str().rsplit_once("CREATE ").expect("an index");
+                migration.sql = AssertSqlSafe(format!("CREATE {last}")).into_sql_str();
+                migration.no_tx = true;
+            }
+            migration
         });
         let migrator = Migrator::with_migrations(migrations.collect());
         migrator

@@ -183,7 +183,8 @@ async fn who_is_not_the_owner_says_the_way_out_and_goes_on_when_it_was_taken() {
             .run(format!(
                 "GRANT SELECT ON _sqlx_migrations, event_horizon TO {user}; GRANT SELECT, INSERT ON event TO {user};
                  GRANT SELECT, INSERT, UPDATE, DELETE ON event_receipt TO {user}; GRANT SELECT, INSERT, UPDATE ON sink_position TO {user};
-                 GRANT SELECT, INSERT, UPDATE ON event_variant TO {user}"
+                 GRANT SELECT, INSERT, UPDATE ON event_variant, event_hour, message, conversation, ticket_change, ticket, contact,
+                     chat_group, group_member, connection TO {user}"
             ))
             .await;
         let sink = few.sink();

@@ -207,7 +207,7 @@ async fn what_was_done_of_the_steps_is_gone_on_with() {
             )
             .await;
             let migrated = migrate(&database.config()).await.expect("goes on");
-            assert_eq!(i64::try_from(migrated.missing), Ok(11 - step));
+            assert_eq!(i64::try_from(migrated.missing), Ok(14 - step));
             assert_eq!(database.rows().await, 3001);
             database.sink().ready().await.expect("as it should be");
         })
@@ -233,7 +233,9 @@ async fn an_index_whose_building_broke_off_is_built_anew() {
             .execute(&mut builder)
             .await
             .expect("set");
-        let statement = include_str!("../../migrations/postgres/0010_key.sql");
+        let (_, statement) = include_str!("../../migrations/postgres/0010_key.sql")
+            .split_once("event_id_key;")
+            .expect("what takes back a broken attempt");
         let error = sqlx::raw_sql(statement)
             .execute(&mut builder)
             .await
@@ -261,7 +263,7 @@ async fn an_index_whose_building_broke_off_is_built_anew() {
             reader.close().await.expect("closed");
         };
         let (migrated, ()) = tokio::join!(migrate_within(&config, waits), writing);
-        assert_eq!(migrated.expect("migrates").missing, 2);
+        assert_eq!(migrated.expect("migrates").missing, 5);
         assert_eq!(database.rows().await, 3015);
         let primary: bool = database
             .value("SELECT indisvalid AND indisprimary FROM pg_index WHERE indexrelid = 'event_before_pkey'::regclass")
@@ -309,7 +311,7 @@ async fn an_open_transaction_of_a_reader_puts_the_change_off_and_holds_up_no_wri
                 .expect("still there");
         };
         let (migrated, ()) = tokio::join!(migrate_within(&config, waits), writing);
-        assert_eq!(migrated.expect("migrates").missing, 1);
+        assert_eq!(migrated.expect("migrates").missing, 4);
         assert_eq!(database.rows().await, 3020);
     })
     .await;
@@ -365,7 +367,7 @@ async fn what_cannot_be_moved_is_named_before_anything_changes() {
         )
         .await;
         database.run("DROP TABLE note").await;
-        assert_eq!(migrate(&database.config()).await.expect("migrates").missing, 1);
+        assert_eq!(migrate(&database.config()).await.expect("migrates").missing, 4);
     })
     .await;
 }

@@ -98,7 +98,7 @@ async fn who_keeps_no_state_needs_no_rights_to_it() {
         let (few, user) = database.new_user().await;
         database
             .run(format!(
-                "GRANT SELECT ON _sqlx_migrations TO {user}; GRANT ALL ON event, event_hour, event_receipt, event_variant, sink_position TO {user}"
+                "GRANT SELECT ON _sqlx_migrations, event_horizon TO {user}; GRANT ALL ON event, event_hour, event_receipt, event_variant, sink_position TO {user}"
             ))
             .await;
         let message = few.sink().ready().await.expect_err("rights are missing").to_string();

@@ -58,6 +58,10 @@ fn value(name: &str) -> String {
 pub(crate) fn check(configuration: &str, rules: Option<&str>, sinks: &[&str]) -> Value {
     let folder = tempfile::tempdir().expect("a folder");
     fs::create_dir(folder.path().join("rules")).expect("made");
+    // What an operator mounts.
+    let authority = folder.path().join("ca.crt");
+    fs::write(&authority, include_str!("../ca.pem")).expect("written");
+    let configuration = &configuration.replace("/etc/forebay-ca/ca.crt", authority.to_str().expect("UTF-8"));
     fs::write(folder.path().join("forebay.yaml"), configuration).expect("written");
     if let Some(rules) = rules {
         fs::write(folder.path().join("rules/rules.yaml"), rules).expect("written");

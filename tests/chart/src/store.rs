@@ -62,7 +62,7 @@ fn only_the_worker_of_http_and_the_migration_get_it() {
     for (set, rendering) in rendered() {
         for (map, text) in rendering.configurations() {
             let configuration = yaml::document(text).expect("YAML");
-            let whole = map.contains("-migrate");
+            let whole = map.contains("-migrate") || map.contains("-upkeep");
             let posts = map.contains("-worker-") && !configuration["sinks"]["http"].is_null();
             let meant = whole && !configuration["sinks"]["http"].is_null() || posts;
             assert_eq!(!configuration["store"].is_null(), meant, "{set}: {map}");

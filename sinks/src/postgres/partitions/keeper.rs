@@ -98,7 +98,12 @@ impl Keeper {
         plan: &mut Plan<'_>,
     ) -> Result<(), sqlx::Error> {
         let ids: Vec<u128> = plan.rows.iter().map(|row| row.id.uuid().as_u128()).collect();
-        let made = make::for_ids(connection, &self.inner.settings, &ids).await?;
+        let settings = &self.inner.settings;
+        let made = match make::for_ids(connection, settings, &ids).await {
+            // Who ends the detaching that another one began holds the partition's lock, and waits for all who look.
+            Err(error) if is_deadlock(&error) => make::for_ids(connection, settings, &ids).await?,
+            made => made?,
+        };
         self.inner.learn(&made);
         self.expire(plan);
         Ok(())
@@ -139,6 +144,11 @@ impl Keeper {
             server.user()
         )
     }
+}
+
+fn is_deadlock(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.as_deref() == Some("40P01")
 }
 
 impl Drop for Keeper {
