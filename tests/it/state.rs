@@ -65,7 +65,7 @@ async fn what_was_stored_without_state_is_filled_while_the_sink_runs() {
     );
     let filled = fill(folder, &["--sink", "sqlite", "--rate", "1000"]);
     assert!(
-        filled.starts_with("sqlite: 5 events read, ") && filled.lines().count() == 1,
+        filled.starts_with("sqlite: 5 events read, ") && filled.lines().count() == 2,
         "{filled}"
     );
     assert_eq!(
@@ -74,7 +74,10 @@ async fn what_was_stored_without_state_is_filled_while_the_sink_runs() {
         "{filled}"
     );
     let again = fill(folder, &[]);
-    assert_eq!(again, "sqlite: 5 events read, 0 rows of state new or changed\n");
+    assert_eq!(
+        again,
+        "sqlite: 5 events read, 0 rows of state new or changed\nsqlite: the events of each hour are counted\n"
+    );
     pool.close().await;
     assert_eq!(role.terminate().await, Some(0));
 }

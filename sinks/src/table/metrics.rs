@@ -35,7 +35,7 @@ pub struct Metrics {
     state: Family<StateLabels, Counter>,
     unread: Family<SinkLabels, Counter>,
     partitions: Family<SinkLabels, Gauge>,
-    partitions_ahead_days: Family<SinkLabels, Gauge<f64, AtomicU64>>,
+    partitions_ahead_seconds: Family<SinkLabels, Gauge<f64, AtomicU64>>,
     oldest_seconds: Family<SinkLabels, Gauge>,
     upkeep_failures: Family<SinkLabels, Counter>,
 }
@@ -90,7 +90,7 @@ impl Default for Metrics {
             state: Family::default(),
             unread: Family::default(),
             partitions: Family::default(),
-            partitions_ahead_days: Family::default(),
+            partitions_ahead_seconds: Family::default(),
             oldest_seconds: Family::default(),
             upkeep_failures: Family::default(),
         }
@@ -133,9 +133,9 @@ impl Metrics {
             metrics.partitions.clone(),
         );
         registry.register(
-            "forebay_sinks_table_partitions_ahead_days",
-            "For how many days from now on the table event has partitions without a gap",
-            metrics.partitions_ahead_days.clone(),
+            "forebay_sinks_table_partitions_ahead_seconds",
+            "For how long from now on the table event has partitions without a gap",
+            metrics.partitions_ahead_seconds.clone(),
         );
         registry.register(
             "forebay_sinks_table_oldest_event_seconds",
@@ -172,7 +172,7 @@ impl Metrics {
         drop(metrics.unread.get_or_create_owned(&SinkLabels { sink: sink() }));
         let labels = SinkLabels { sink: sink() };
         drop(metrics.partitions.get_or_create_owned(&labels));
-        drop(metrics.partitions_ahead_days.get_or_create_owned(&labels));
+        drop(metrics.partitions_ahead_seconds.get_or_create_owned(&labels));
         drop(metrics.oldest_seconds.get_or_create_owned(&labels));
         drop(metrics.upkeep_failures.get_or_create_owned(&labels));
     }
@@ -252,8 +252,9 @@ impl Metrics {
         }
         if let Some(ms) = found.ahead_ms {
             let ahead = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
-            let days = ahead.as_secs_f64() / 86_400.0;
-            self.partitions_ahead_days.get_or_create(&labels).set(days);
+            self.partitions_ahead_seconds
+                .get_or_create(&labels)
+                .set(ahead.as_secs_f64());
         }
     }
 

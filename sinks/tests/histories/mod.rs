@@ -1,7 +1,7 @@
 //! Histories for the tables of current state: events as the platforms send them, about so few messages, tickets, groups and lines
 //! that they get in each other's way, in any order and with repeats; and [`model`], which says how they end.
 //!
-//! The same histories go through the registers in memory (`src/state/model`) and through both databases.
+//! The same histories go through the registers in memory (`sinks/src/state/model`) and through both databases.
 
 #![allow(
     dead_code,

@@ -269,8 +269,8 @@ async fn how_the_table_stands_is_measured() {
                     .find(|line| line.starts_with(&format!("{name}{{sink=\"postgres\"}}")))?;
                 line.rsplit(' ').next()?.parse().ok()
             };
-            if let Some(ahead) = value("forebay_sinks_table_partitions_ahead_days") {
-                assert!((7.0..14.1).contains(&ahead), "{text}");
+            if let Some(ahead) = value("forebay_sinks_table_partitions_ahead_seconds") {
+                assert!((7.0..14.1).contains(&(ahead / 86_400.0)), "{text}");
                 assert!(
                     value("forebay_sinks_table_partitions").is_some_and(|n| n >= 2.0),
                     "{text}"
