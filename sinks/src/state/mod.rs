@@ -1,18 +1,18 @@
 //! The tables of current state: how tickets, messages, contacts, groups, lines and conversations stand, kept in the transaction
 //! of the rows of `event`.
 //!
-//! **State is a join.** Every column is a [register](register) whose merge is commutative, associative and idempotent: order,
+//! **State is a join.** Every column is a register whose merge is commutative, associative and idempotent: order,
 //! repeats, replays, two writers and one that was thought dead change nothing, and no statement has to know which events of a
 //! batch were new. There are no counters; what is counted is counted in a table of changes.
 //!
 //! **The version is the id of the event.** It sorts by time, and a redelivery has the same one. Platforms that report whole seconds
-//! make ties common: in a [`Version`](register::Version) one digit of the id, which is the same in all of them, is the rank of
+//! make ties common: in a `Version` one digit of the id, which is the same in all of them, is the rank of
 //! the type, so that what was created and changed within one second ends as changed.
 //!
 //! **Absent says nothing.** What a platform says is empty now comes in `cleared`; what nobody reported stays null.
 //!
-//! [`tables`] has the tables, each column with its register; `facts` what each event says of them; [`State`] is what a batch says
-//! together, each key once. The databases write that with statements made from the same descriptions ([`table`]).
+//! `tables` has the tables, each column with its register; `facts` what each event says of them; `State` is what a batch says
+//! together, each key once. The databases write that with statements made from the same descriptions (`table`).
 
 #[cfg(test)]
 mod databases;
