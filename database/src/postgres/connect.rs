@@ -16,7 +16,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, PgConnection, Row 
 use tokio::time::{Instant, sleep};
 
 use super::config::Pooler;
-use super::connection::within;
+use super::connection::{sqlstate, within};
 use super::database_server::{DatabaseServer, Purpose};
 use super::hosts::place;
 use super::session::{Session, Writes};
@@ -262,7 +262,7 @@ fn is_refusal(error: &sqlx::Error) -> bool {
 
 /// As libpq does: a server that cannot be reached, or does not serve yet, is passed over; one that refuses us is not.
 fn refused(error: sqlx::Error) -> Refused {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    let code = sqlstate(&error);
     match (&error, code.as_deref()) {
         (_, Some(code)) if code.starts_with("57P") || code.starts_with("53") => Refused::Away(error.to_string()),
         // PgBouncer whose server is away (08P01), or that ends.

@@ -1,5 +1,6 @@
 //! A session of the pool while it is used, and how long its answers are waited for.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -52,6 +53,11 @@ impl std::ops::DerefMut for InUse {
     fn deref_mut(&mut self) -> &mut Self::Target {
         &mut self.idle.session
     }
+}
+
+/// Returns the SQLSTATE of an error, if it comes from the server.
+pub fn sqlstate(error: &sqlx::Error) -> Option<Cow<'_, str>> {
+    error.as_database_error()?.code()
 }
 
 /// Waits for an answer at most so long: a server that vanished without a word never gives one.

@@ -9,6 +9,7 @@ use sqlx::ConnectOptions as _;
 
 use super::config::{Config, Pooler};
 use super::connect::{Known, Unfit};
+use super::connection::sqlstate;
 use super::hosts::Hosts;
 use super::pool::Pool;
 use super::session::{Session, Writes};
@@ -152,7 +153,7 @@ impl DatabaseServer {
 
     /// Whether trying again cannot help.
     pub fn is_misconfigured(error: &sqlx::Error) -> bool {
-        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        let code = sqlstate(error);
         let by_code = |code: &str| code.starts_with("28") || matches!(code, "3D000" | "42501");
         code.as_deref().is_some_and(by_code)
             || is_of_password(error)
@@ -161,7 +162,7 @@ impl DatabaseServer {
 
     /// Whether a table is missing.
     pub(super) fn is_not_set_up(error: &sqlx::Error) -> bool {
-        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        let code = sqlstate(error);
         code.is_some_and(|code| code == "42P01")
     }
 
@@ -228,7 +229,7 @@ impl DatabaseServer {
 
 /// Whether the server takes no writes.
 pub(super) fn is_read_only(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    let code = sqlstate(error);
     code.is_some_and(|code| code == "25006")
 }
 

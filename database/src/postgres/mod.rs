@@ -13,7 +13,7 @@ mod sql;
 mod url;
 
 pub use config::{Config, Pooler};
-pub use connection::{InUse, within};
+pub use connection::{InUse, sqlstate, within};
 pub use database_server::{DatabaseServer, Owner};
 pub use migrate::{Then, Waits, Which, check, migrate, nothing_more, pending, script};
 pub use pool::Pool;

@@ -28,9 +28,7 @@ impl PostgresSink {
             .bind(hours.iter().map(|(hour, _)| hour.event_type).bind_iter());
         within(self.answer_timeout, query.execute(connection)).await.map(drop)
     }
-}
 
-impl PostgresSink {
     /// Each hour is a transaction, in which no writer adds to a count: one that has stored its rows and not counted them yet waits,
     /// and what it has stored is not seen; any other has done both.
     pub(super) async fn recount_all_hours(&self) -> Result<(), Unavailable> {

@@ -1,8 +1,44 @@
-//! Which errors are the row's own fault: they would come again for ever, and no other row's.
+//! Which errors are the row's own fault: they would come again for ever, and no other row's. And how the rest of a batch is written
+//! without that row: within savepoints, by halves.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
+use database::postgres::Session;
 use sqlx::postgres::PgDatabaseError;
+
+use super::{PostgresSink, sql};
+
+impl PostgresSink {
+    /// Ends the savepoint within which something was written. What the server refused is taken back, and why is the inner error;
+    /// the transaction goes on.
+    pub(super) async fn release<T>(
+        &self,
+        connection: &mut Session,
+        written: Result<T, sqlx::Error>,
+    ) -> Result<Result<T, String>, sqlx::Error> {
+        match written {
+            Ok(written) => {
+                self.run(connection, sql::RELEASE).await?;
+                Ok(Ok(written))
+            }
+            Err(error) => {
+                let Some(reason) = refusal(&error) else {
+                    return Err(error);
+                };
+                self.run(connection, sql::ROLLBACK_TO).await?;
+                Ok(Err(reason))
+            }
+        }
+    }
+}
+
+/// Puts the halves of a part that was refused on a stack. The left one comes off first: locks are still taken in order.
+pub(super) fn halve(part: &Range<usize>, parts: &mut Vec<Range<usize>>) {
+    let middle = part.start + part.len() / 2;
+    parts.push(middle..part.end);
+    parts.push(part.start..middle);
+}
 
 use super::partitions::of_partitions;
 

@@ -15,7 +15,7 @@ use sqlx::query::Query;
 use sqlx::{Postgres, Row as _};
 use uuid::Uuid;
 
-use super::refusal::refusal;
+use super::refusal::{halve, refusal};
 use super::{PostgresSink, sql};
 use crate::state::register::{Cell, Type};
 use crate::state::{
@@ -135,24 +135,11 @@ impl PostgresSink {
         let mut parts = vec![piece];
         while let Some(part) = parts.pop() {
             self.run(connection, sql::SAVEPOINT).await?;
-            match self.upsert(connection, sheet, &sheet.rows[part.clone()]).await {
-                Ok(changed) => {
-                    self.run(connection, sql::RELEASE).await?;
-                    written.count(sheet.of.table, part.len(), changed);
-                }
-                Err(error) => {
-                    let Some(reason) = refusal(&error) else {
-                        return Err(error);
-                    };
-                    self.run(connection, sql::ROLLBACK_TO).await?;
-                    if part.len() == 1 {
-                        written.refuse_for(sheet.of.table, &reason);
-                    } else {
-                        let middle = part.start + part.len() / 2;
-                        parts.push(middle..part.end);
-                        parts.push(part.start..middle);
-                    }
-                }
+            let upserted = self.upsert(connection, sheet, &sheet.rows[part.clone()]).await;
+            match self.release(connection, upserted).await? {
+                Ok(changed) => written.count(sheet.of.table, part.len(), changed),
+                Err(reason) if part.len() == 1 => written.refuse_for(sheet.of.table, &reason),
+                Err(_) => halve(&part, &mut parts),
             }
         }
         Ok(())

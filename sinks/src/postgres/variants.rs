@@ -14,7 +14,6 @@ use sqlx::Row as _;
 use sqlx::postgres::PgBindIterExt as _;
 use uuid::Uuid;
 
-use super::refusal::refusal;
 use super::{PostgresSink, sql};
 use crate::table::{Differing, Last, Plan, Repeat, Stored, Variants, Writing, pieces};
 
@@ -174,15 +173,7 @@ impl PostgresSink {
                 .map(|_| None);
         }
         self.run(connection, sql::SAVEPOINT).await?;
-        match within(self.answer_timeout, query.execute(&mut *connection)).await {
-            Ok(_) => self.run(connection, sql::RELEASE).await.map(|()| None),
-            Err(error) => {
-                let Some(reason) = refusal(&error) else {
-                    return Err(error);
-                };
-                self.run(connection, sql::ROLLBACK_TO).await?;
-                Ok(Some(reason))
-            }
-        }
+        let written = within(self.answer_timeout, query.execute(&mut *connection)).await;
+        Ok(self.release(connection, written).await?.err())
     }
 }

@@ -13,7 +13,7 @@ use sqlx::postgres::PgBindIterExt as _;
 use uuid::Uuid;
 
 use super::partitions::is_missing;
-use super::refusal::refusal;
+use super::refusal::{halve, refusal};
 use super::{PostgresSink, sql};
 use crate::state::State;
 use crate::table::{Hours, Plan, Receipt, Receipts, Row, Written};
@@ -99,25 +99,11 @@ impl PostgresSink {
         let mut parts = vec![piece];
         while let Some(part) = parts.pop() {
             self.run(connection, sql::SAVEPOINT).await?;
-            match self.insert(connection, &plan.rows[part.clone()]).await {
-                Ok(new) => {
-                    self.run(connection, sql::RELEASE).await?;
-                    rows.went_in(plan, part, &new);
-                }
-                Err(error) => {
-                    let Some(reason) = refusal(&error) else {
-                        return Err(error);
-                    };
-                    self.run(connection, sql::ROLLBACK_TO).await?;
-                    if part.len() == 1 {
-                        plan.reject(plan.rows[part.start].delivery, reason);
-                    } else {
-                        // The left half comes off the stack first: locks are still taken in order.
-                        let middle = part.start + part.len() / 2;
-                        parts.push(middle..part.end);
-                        parts.push(part.start..middle);
-                    }
-                }
+            let inserted = self.insert(connection, &plan.rows[part.clone()]).await;
+            match self.release(connection, inserted).await? {
+                Ok(new) => rows.went_in(plan, part, &new),
+                Err(reason) if part.len() == 1 => plan.reject(plan.rows[part.start].delivery, reason),
+                Err(_) => halve(&part, &mut parts),
             }
         }
         Ok(())

@@ -12,6 +12,7 @@ use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgRow;
 use tokio::time::Instant;
 
+use super::connection::sqlstate;
 use super::database_server::{DatabaseServer, Purpose};
 use super::session::Session;
 use super::{sql, within};
@@ -85,7 +86,7 @@ enum Failure {
 impl Failure {
     fn of(server: &DatabaseServer, error: &sqlx::Error, version: Option<i64>) -> Self {
         let reason = server.explain(error);
-        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        let code = sqlstate(error);
         match code.as_deref() {
             _ if DatabaseServer::is_misconfigured(error) => Self::Final(SetupError::Misconfigured(reason)),
             Some("55P03" | "40P01") => Self::Locked { version, reason },

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::DateTime;
 use database::Migrations;
-use database::postgres::{DatabaseServer, Session, check, within};
+use database::postgres::{DatabaseServer, Session, check, sqlstate, within};
 use parking_lot::Mutex;
 use schemas::name::SinkName;
 
@@ -14,9 +14,9 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::super::migrate::migrations;
-use super::make::{self, Made, partitions, table};
+use super::make::{self, Made, spans, table};
 use super::period::ms_of;
-use super::span::{Span, covered_until};
+use super::span::covered_until;
 use super::{Settings, retention, sql};
 use crate::table::{Metrics, Plan, Upkeep};
 
@@ -147,8 +147,7 @@ impl Keeper {
 }
 
 fn is_deadlock(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.as_deref() == Some("40P01")
+    sqlstate(error).as_deref() == Some("40P01")
 }
 
 impl Drop for Keeper {
@@ -222,9 +221,4 @@ impl Inner {
         self.metrics.upkeep(&self.name, &upkeep);
         Ok(())
     }
-}
-
-async fn spans(connection: &mut Session) -> Result<Vec<Span>, sqlx::Error> {
-    let partitions = partitions(connection).await?;
-    Ok(partitions.iter().filter_map(|partition| partition.span).collect())
 }

@@ -112,6 +112,12 @@ pub(super) async fn partitions(connection: &mut Session) -> Result<Vec<Partition
     rows.iter().map(partition).collect()
 }
 
+/// The spans of the partitions that there are.
+pub(super) async fn spans(connection: &mut Session) -> Result<Vec<Span>, sqlx::Error> {
+    let partitions = partitions(connection).await?;
+    Ok(partitions.iter().filter_map(|partition| partition.span).collect())
+}
+
 pub(super) async fn horizon(connection: &mut Session) -> Result<Uuid, sqlx::Error> {
     let horizon = sqlx::query_scalar(sql::HORIZON).fetch_optional(connection).await?;
     Ok(horizon.unwrap_or_default())
@@ -124,7 +130,7 @@ async fn wanted(
     horizon: Uuid,
     ids: &[u128],
 ) -> Result<Vec<Span>, sqlx::Error> {
-    let spans: Vec<Span> = partitions(connection).await?.iter().filter_map(|p| p.span).collect();
+    let spans = spans(connection).await?;
     let ahead_ms = i64::try_from(settings.ahead.as_millis()).unwrap_or(i64::MAX);
     let ahead = Span {
         from: id_at(table.now_ms),

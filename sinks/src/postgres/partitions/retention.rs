@@ -3,7 +3,7 @@
 //! `DROP TABLE` of an attached partition, and `DETACH` without `CONCURRENTLY`, wait for every query on `event`, and everyone who comes
 //! later waits behind them. So a partition is detached concurrently, which nobody waits for, and dropped when it is a table of its own.
 
-use database::postgres::Session;
+use database::postgres::{Session, sqlstate};
 use sqlx::postgres::{PgDatabaseError, PgRow};
 use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr as _};
 use uuid::Uuid;
@@ -70,7 +70,7 @@ async fn drop_expired(connection: &mut Session, table: &Table) -> Result<(), sql
         let Err(error) = step(connection, &table.schema, &next).await else {
             continue;
         };
-        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        let code = sqlstate(&error);
         match code.as_deref() {
             // Something of the user's is made for this partition. The others go on.
             Some("2BP01") => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use database::postgres::{InUse, Pool, Session, Transaction};
+use database::postgres::{InUse, Pool, Session, Transaction, sqlstate};
 use schemas::backlog::BacklogError;
 
 use super::sql;
@@ -78,6 +78,6 @@ impl Database {
 /// Whether the error is what was written, and would come again for ever: classes 22 (data exception), 23 (integrity constraint)
 /// and 54 (program limit), or a trigger that said no.
 pub(super) fn is_refusal(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    let code = sqlstate(error);
     code.is_some_and(|code| matches!(code.get(..2), Some("22" | "23" | "54")) || code == "P0001")
 }
